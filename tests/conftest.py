@@ -1,0 +1,155 @@
+"""Shared by all tests: where the project is, real corpora if they are there, a tiny model."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tkre.corpora.schema import RelationSchema
+from tkre.records import Instance
+from tkre.tagged import parse_tagged
+
+ROOT = Path(__file__).resolve().parents[1]
+# The corpora that may not be committed: tests that need them skip where they are not.
+SHARED = Path(os.environ.get("TKRE_DATA", ROOT.parent / "shared" / "data"))
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for the Hub
+os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of the real corpora."""
+    if not (SHARED / "semeval2010_task8" / "TRAIN_FILE.TXT").is_file():
+        pytest.skip(f"the real corpora are not in {SHARED} (set TKRE_DATA)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def newsroom() -> Path:
+    return ROOT / "data" / "01_raw" / "newsroom"
+
+
+@pytest.fixture(scope="session")
+def newsroom_schema(newsroom: Path) -> RelationSchema:
+    raw = yaml.safe_load((newsroom / "relations.yml").read_text(encoding="utf-8"))
+    return RelationSchema.parse(raw, "relations.yml")
+
+
+@pytest.fixture(scope="session")
+def schema() -> RelationSchema:
+    """Three relations of the kinds that differ: directed, symmetric, negative."""
+    return RelationSchema.parse(
+        {
+            "corpus": "toy",
+            "entity_types": ["person", "place"],
+            "relations": {
+                "lives_in": {
+                    "definition": "The head is a person who lives in the tail, a place.",
+                    "phrase": "lives in",
+                    "head_types": ["person"],
+                    "tail_types": ["place"],
+                    "inverse": "home_of",
+                },
+                "home_of": {
+                    "definition": "The head is a place where the tail, a person, lives.",
+                    "phrase": "is the home of",
+                    "head_types": ["place"],
+                    "tail_types": ["person"],
+                    "inverse": "lives_in",
+                },
+                "knows": {
+                    "definition": "The head and the tail are persons who know each other.",
+                    "phrase": "is acquainted with",
+                    "head_types": ["person"],
+                    "tail_types": ["person"],
+                    "inverse": "knows",
+                },
+                "none": {
+                    "definition": "None of the other relations holds.",
+                    "phrase": "is not related to",
+                    "negative": True,
+                },
+            },
+        },
+        "toy/relations.yml",
+    )
+
+
+def instance(sentence: str, relation: str | None = None, **fields: object) -> Instance:
+    """An instance from a tagged sentence."""
+    text, head, tail = parse_tagged(sentence)
+    fields.setdefault("id", f"row-{abs(hash(sentence)) % 10**8}")
+    return Instance(text=text, head=head, tail=tail, relation=relation, **fields)  # type: ignore[arg-type]
+
+
+WORDS = (
+    "anna bert carla dora emil lives in lived at home of knows met has is the a an old town city "
+    "oslo bergen rome paris street with and her his friend for years born never saw near river "
+    "house where who moved to from place person , . @ # * ^ ' head tail defined relation other"
+).split()
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random BERT of two layers and a word-piece tokenizer for WORDS."""
+    import torch
+    from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny_backbone")
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters]
+    vocabulary = list(dict.fromkeys([*pieces, *(f"##{letter}" for letter in letters)]))
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=256,
+    )  # fmt: skip
+    BertForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def backbone(tiny_backbone: Path):
+    from tkre.modeling.backbone import load_backbone
+
+    return load_backbone("tiny", str(tiny_backbone), None)
+
+
+@pytest.fixture(scope="session")
+def toy_rows() -> list[Instance]:
+    """Sentences of the toy schema that a classifier can tell apart by their words."""
+    people, places = ["anna", "bert", "carla", "dora", "emil"], ["oslo", "bergen", "rome", "paris"]
+    rows = []
+    for n, person in enumerate(people):
+        place, other = places[n % 4], people[(n + 1) % 5]
+        h, t = f"<head>{person}</head>", f"<tail>{place}</tail>"
+        types = {"head_type": "person", "tail_type": "place"}
+        rows += [
+            instance(f"{h} lives in the old {t} .", "lives_in", id=f"l{n}", triggers=("lives",),
+                     explanation=f"{person} lives in {place} , a home .", **types),
+            instance(f"the <head>{place}</head> is home of <tail>{person}</tail> .", "home_of",
+                     id=f"h{n}", triggers=("home of",), head_type="place", tail_type="person",
+                     explanation=f"{place} is the home where {person} lives ."),
+            instance(f"{h} met and knows <tail>{other}</tail> .", "knows", id=f"k{n}",
+                     triggers=("knows",), head_type="person", tail_type="person",
+                     explanation=f"{person} is a friend who knows {other} ."),
+            instance(f"{h} never saw {t} .", "none", id=f"n{n}", **types),
+        ]  # fmt: skip
+    return rows
+
+
+def json_lines(records: list[dict[str, object]]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)

@@ -1,0 +1,181 @@
+"""A corpus from the text of its files: every row an instance of the schema, or reported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tkre.corpora.formats import FORMATS
+from tkre.corpora.formats.row import RowError
+from tkre.corpora.labels import parse_labels, relabel
+from tkre.corpora.params import CorpusParams, LabelFiles
+from tkre.corpora.schema import RelationSchema
+from tkre.records import Instance
+from tkre.suggest import did_you_mean
+
+SHOWN = 20  # bad rows in an error message; the rest is a number
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be used; the message lists the bad rows by file and line."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row of a corpus file that is no instance of the schema, and why."""
+
+    file: str
+    place: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.place}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The splits of a corpus, and what reading them met with.
+
+    Attributes:
+        splits: Instances by split; a split without a file is empty.
+        report: Counts for the report: rows, rows by relation, bad rows, type mismatches, rows
+            that the label files left out.
+    """
+
+    splits: dict[str, list[Instance]]
+    report: dict[str, Any]
+
+
+def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
+    """All splits of a corpus, every row checked.
+
+    Args:
+        read: Gives the text of a file of the corpus's folder by name.
+        schema: What relations and types there may be.
+        params: Which files, in which format, and what to do about a bad row.
+
+    Raises:
+        CorpusError: There are bad rows, and ``on_bad_row`` is ``stop``.
+    """
+    found = _Findings({split: [] for split in ("train", "dev", "test")})
+    for split, file in params.files().items():
+        name = f"{schema.corpus}/{file}"
+        rows = _parsed(read(file), name, split, params.format, found)
+        if params.labels is not None and (label_file := getattr(params.labels, split)):
+            labels = parse_labels(read(label_file), f"{schema.corpus}/{label_file}")
+            rows = _relabelled(rows, labels, split, params.labels, found)
+        _sort_out(rows, name, split, schema, params, found)
+    if found.bad and params.on_bad_row == "stop":
+        raise CorpusError(_message(schema.corpus, found.bad))
+    return Corpus(found.splits, found.report(schema.corpus))
+
+
+@dataclass
+class _Findings:
+    """What reading has met with so far."""
+
+    splits: dict[str, list[Instance]]
+    bad: list[BadRow] = field(default_factory=list)
+    mismatches: list[BadRow] = field(default_factory=list)
+    unlisted: dict[str, int] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)  # of ids that are taken
+
+    def report(self, corpus: str) -> dict[str, Any]:
+        by_relation = {
+            split: Counter(str(i.relation) for i in rows) for split, rows in self.splits.items()
+        }
+        return {
+            "corpus": corpus,
+            "rows": {split: len(rows) for split, rows in self.splits.items()},
+            "relations": {split: dict(sorted(c.items())) for split, c in by_relation.items()},
+            "bad_rows": [asdict(row) for row in self.bad],
+            "type_mismatches": [asdict(row) for row in self.mismatches],
+            "left_out_by_label_files": self.unlisted,
+        }
+
+
+def _parsed(
+    text: str, name: str, split: str, file_format: str, found: _Findings
+) -> list[tuple[str, Instance]]:
+    """The rows that can be parsed, with their places."""
+    rows = []
+    for place, parse in FORMATS[file_format](text, split):
+        try:
+            rows.append((place, parse()))
+        except RowError as error:
+            found.bad.append(BadRow(name, place, str(error)))
+    return rows
+
+
+def _relabelled(
+    rows: list[tuple[str, Instance]],
+    labels: dict[str, str],
+    split: str,
+    files: LabelFiles,
+    found: _Findings,
+) -> list[tuple[str, Instance]]:
+    places = {instance.id: place for place, instance in rows}
+    kept = relabel([i for _, i in rows], labels, drop_unlisted=files.drop_unlisted)
+    found.unlisted[split] = len(rows) - len(kept)
+    return [(places[instance.id], instance) for instance in kept]
+
+
+def _sort_out(
+    rows: list[tuple[str, Instance]],
+    name: str,
+    split: str,
+    schema: RelationSchema,
+    params: CorpusParams,
+    found: _Findings,
+) -> None:
+    """Puts every row where it belongs: into its split, or among the bad ones."""
+    for place, instance in rows:
+        problem = _problem(instance, schema, found.places)
+        found.places.setdefault(instance.id, f"{name}, {place}")
+        if problem is None and (mismatch := _mismatch(instance, schema)):
+            found.mismatches.append(BadRow(name, place, mismatch))
+            problem = mismatch if params.on_type_mismatch == "bad_row" else None
+        if problem is None:
+            found.splits[split].append(instance)
+        else:
+            found.bad.append(BadRow(name, place, problem))
+
+
+def _problem(instance: Instance, schema: RelationSchema, seen: dict[str, str]) -> str | None:
+    """Why an instance is none of the schema's, if it is not."""
+    if instance.id in seen:
+        return f"id {instance.id!r} is taken by {seen[instance.id]}"
+    if instance.relation not in schema.relations:
+        known = did_you_mean(str(instance.relation), schema.relations)
+        return f"relation {instance.relation!r} is not in relations.yml{known}"
+    for role, kind in (("head_type", instance.head_type), ("tail_type", instance.tail_type)):
+        if kind is not None and kind not in schema.entity_types:
+            known = did_you_mean(kind, schema.entity_types)
+            return f"{role} {kind!r} is not among the entity_types of relations.yml{known}"
+    return None
+
+
+def _mismatch(instance: Instance, schema: RelationSchema) -> str | None:
+    """Which type the schema does not allow for the relation, if one."""
+    assert instance.relation is not None
+    if schema.allows(instance.relation, instance.head_type, instance.tail_type):
+        return None
+    relation = schema.relations[instance.relation]
+    return (
+        f"relations.yml does not allow {instance.relation} between "
+        f"{instance.head_type!r} and {instance.tail_type!r} (head_types "
+        f"{list(relation.head_types)}, tail_types {list(relation.tail_types)})"
+    )
+
+
+def _message(corpus: str, bad: list[BadRow]) -> str:
+    lines = [f"corpus {corpus} has {len(bad)} bad row(s):", *(f"  {row}" for row in bad[:SHOWN])]
+    if len(bad) > SHOWN:
+        lines.append(f"  ... and {len(bad) - SHOWN} more")
+    lines.append(
+        "Mend the rows or relations.yml; or set corpora."
+        f"{corpus}.on_bad_row to skip, and the report will count what was left out."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,159 @@
+"""The K-shot protocol: which labelled rows a cell may see.
+
+Deterministic, nested (what K = 8 sees, K = 16 sees too) and independent of what ran before: every
+relation is permuted by a generator of its own, made from the seed and the relation's place in the
+sorted schema. Nothing else of the training split is read by any later step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tkre.corpora.schema import RelationSchema
+from tkre.records import Instance
+
+
+class SamplingError(ValueError):
+    """A support set that cannot be drawn, or that test data is part of."""
+
+
+@dataclass(frozen=True)
+class Shots:
+    """The labelled rows of a cell.
+
+    Attributes:
+        support: The K-shot training set, by relation in schema order.
+        validation: A K-shot set of other rows, for choosing an epoch or a threshold.
+        shortfalls: Rows that relations lack, by set and relation: ``{"support": {...}, ...}``.
+    """
+
+    support: list[Instance]
+    validation: list[Instance]
+    shortfalls: dict[str, dict[str, int]]
+
+    def ids(self) -> dict[str, Any]:
+        """What the catalog keeps of the draw, to be compared and published."""
+        return {
+            "support": [i.id for i in self.support],
+            "validation": [i.id for i in self.validation],
+            "shortfalls": self.shortfalls,
+        }
+
+
+def sample_shots(
+    train: Sequence[Instance],
+    dev: Sequence[Instance],
+    schema: RelationSchema,
+    *,
+    shots: int,
+    seed: int,
+) -> Shots:
+    """The support and validation sets for K shots.
+
+    For relation i of the sorted schema, its training rows in file order are permuted by
+    ``numpy.random.default_rng([seed, i])``; the first K are the support. Validation rows are the
+    next K of that permutation, or, where the corpus has a dev split, the first K of that split's
+    rows permuted by ``default_rng([seed, i, 1])``. A relation with fewer rows gives what it has.
+
+    Args:
+        train: The training split, in file order.
+        dev: The dev split; empty where there is none.
+        schema: The relations.
+        shots: K, rows per relation.
+        seed: Of the cell.
+
+    Raises:
+        SamplingError: A relation has no training row at all.
+    """
+    support: list[Instance] = []
+    validation: list[Instance] = []
+    shortfalls: dict[str, dict[str, int]] = {"support": {}, "validation": {}}
+    for i, relation in enumerate(schema.names):
+        rows = _permuted([r for r in train if r.relation == relation], [seed, i])
+        if shots and not rows:
+            raise SamplingError(
+                f"relation {relation!r} of corpus {schema.corpus} has no training row: give it "
+                "some, or take it out of relations.yml"
+            )
+        held_out = rows[shots : 2 * shots]
+        if dev:
+            of_dev = _permuted([r for r in dev if r.relation == relation], [seed, i, 1])
+            held_out = of_dev[:shots]
+        support += rows[:shots]
+        validation += held_out
+        for name, chosen in (("support", rows[:shots]), ("validation", held_out)):
+            if len(chosen) < shots:
+                shortfalls[name][relation] = shots - len(chosen)
+    return Shots(support, validation, shortfalls)
+
+
+def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
+    """Rows to choose a recipe on: the K-shot sets of other seeds, less this draw's own.
+
+    Only experiments that score on ``development`` read them, and never to train.
+
+    Args:
+        shots: The draw that is scored.
+        others: The same corpus and K with the protocol's other seeds.
+
+    Returns:
+        Each row once, by id; none whose sentence is also in the draw's own sets.
+    """
+    own = {_normal(i.text) for i in (*shots.support, *shots.validation)}
+    rows = {i.id: i for other in others for i in (*other.support, *other.validation)}
+    return [rows[i] for i in sorted(rows) if _normal(rows[i].text) not in own]
+
+
+def shared_sentences(
+    rows: Sequence[Instance], others: Sequence[Instance]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Pairs of ids whose sentences are the same up to case and white space.
+
+    Returns:
+        The pairs that also mark the same mentions, then those that mark others (one sentence
+        annotated twice, as public corpora have).
+    """
+    by_text: dict[str, list[Instance]] = {}
+    for other in others:
+        by_text.setdefault(_normal(other.text), []).append(other)
+    same, differing = [], []
+    for row in rows:
+        for other in by_text.get(_normal(row.text), []):
+            mentions = {(_normal(i.head_text), _normal(i.tail_text)) for i in (row, other)}
+            (same if len(mentions) == 1 else differing).append((row.id, other.id))
+    return same, differing
+
+
+def refuse_leakage(shots: Shots, test: Sequence[Instance], corpus: str) -> dict[str, Any]:
+    """Checks that no test instance is in the support or validation set.
+
+    Returns:
+        How many sentences they share with the test split with other mentions marked: that is
+        reported, not refused.
+
+    Raises:
+        SamplingError: The same sentence with the same mentions is on both sides.
+    """
+    report: dict[str, Any] = {}
+    for name, rows in (("support", shots.support), ("validation", shots.validation)):
+        same, differing = shared_sentences(rows, test)
+        if same:
+            pairs = ", ".join(f"{a} = {b}" for a, b in same[:10])
+            raise SamplingError(
+                f"corpus {corpus}: {len(same)} test instance(s) are in the {name} set, so a "
+                f"score would mean nothing: {pairs}. Take them out of one of the files."
+            )
+        report[name] = [list(pair) for pair in differing]
+    return {"sentences_shared_with_test": report}
+
+
+def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:
+    return [rows[n] for n in np.random.default_rng(entropy).permutation(len(rows))]
+
+
+def _normal(text: str) -> str:
+    return " ".join(text.lower().split())

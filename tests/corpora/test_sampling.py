@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conftest import instance
+from tkre.corpora.formats.native import rows as native_rows
+from tkre.corpora.formats.semeval import rows as semeval_rows
+from tkre.corpora.sampling import (
+    SamplingError,
+    development_rows,
+    refuse_leakage,
+    sample_shots,
+    shared_sentences,
+)
+from tkre.corpora.schema import RelationSchema
+
+ROWS = [
+    instance(f"<head>{r} {n}</head> x <tail>t</tail>", r, id=f"{r}-{n}")
+    for n in range(20)
+    for r in ("lives_in", "home_of", "knows", "none")
+]
+
+
+def draw(schema, shots=4, seed=13, rows=ROWS, dev=()):
+    return sample_shots(rows, dev, schema, shots=shots, seed=seed)
+
+
+def test_the_protocol_word_by_word(schema):
+    shots = draw(schema)
+    expected_support, expected_validation = [], []
+    for i, relation in enumerate(["home_of", "knows", "lives_in", "none"]):
+        ids = [f"{relation}-{n}" for n in range(20)]
+        order = np.random.default_rng([13, i]).permutation(20)
+        expected_support += [ids[n] for n in order[:4]]
+        expected_validation += [ids[n] for n in order[4:8]]
+    assert [r.id for r in shots.support] == expected_support
+    assert [r.id for r in shots.validation] == expected_validation
+
+
+def test_support_is_nested_in_k(schema):
+    small, large = draw(schema, 2), draw(schema, 8)
+    assert {r.id for r in small.support} < {r.id for r in large.support}
+
+
+def test_a_draw_does_not_depend_on_what_ran_before(schema):
+    alone = draw(schema, seed=42)
+    for seed in (13, 21):
+        draw(schema, seed=seed)
+    assert draw(schema, seed=42) == alone
+    assert draw(schema, seed=13) != alone
+
+
+def test_a_dev_split_gives_the_validation_rows(schema):
+    dev = [
+        instance(f"<head>d{n}</head> x <tail>t</tail>", r, id=f"dev-{r}-{n}")
+        for n in range(9)
+        for r in schema.names
+    ]
+    shots = draw(schema, dev=dev)
+    assert shots.support == draw(schema).support
+    ids = [f"dev-home_of-{n}" for n in range(9)]
+    order = np.random.default_rng([13, 0, 1]).permutation(9)
+    assert [r.id for r in shots.validation][:4] == [ids[n] for n in order[:4]]
+
+
+def test_short_relations_give_what_they_have_and_say_so(schema):
+    rows = [r for r in ROWS if r.relation != "knows" or r.id in {"knows-0", "knows-1"}]
+    shots = draw(schema, shots=4, rows=rows)
+    assert sum(r.relation == "knows" for r in shots.support) == 2
+    assert shots.shortfalls == {"support": {"knows": 2}, "validation": {"knows": 4}}
+
+
+def test_a_relation_without_rows_is_refused_by_name(schema):
+    with pytest.raises(SamplingError, match="'knows' of corpus toy has no training row"):
+        draw(schema, rows=[r for r in ROWS if r.relation != "knows"])
+
+
+def test_zero_shots_are_no_rows(schema):
+    assert draw(schema, shots=0).support == []
+
+
+def test_development_rows_are_those_of_other_seeds(schema):
+    own, others = draw(schema), [draw(schema, seed=21), draw(schema, seed=42)]
+    rows = development_rows(own, others)
+    ids = {r.id for r in rows}
+    assert len(ids) == len(rows) > 0
+    assert not ids & {r.id for r in (*own.support, *own.validation)}
+    assert ids <= {r.id for o in others for r in (*o.support, *o.validation)}
+
+
+def test_test_instances_in_the_support_are_refused(schema):
+    shots = draw(schema)
+    copy = instance(f"<head>{shots.support[0].head_text.upper()}</head>  x <tail>t</tail>", id="t1")
+    with pytest.raises(SamplingError, match=rf"1 test .*support set.*{shots.support[0].id} = t1"):
+        refuse_leakage(shots, [copy], "toy")
+    with pytest.raises(SamplingError, match="validation set"):
+        refuse_leakage(shots, [shots.validation[3]], "toy")
+
+
+def test_one_sentence_with_other_mentions_is_reported(schema):
+    shots = draw(schema)
+    text = shots.support[0].text
+    other = instance(f"{text.split()[0]} <head>{text.split()[1]}</head> <tail>x</tail> t", id="t1")
+    report = refuse_leakage(shots, [other], "toy")
+    assert report["sentences_shared_with_test"]["support"] == [[shots.support[0].id, "t1"]]
+
+
+def test_shared_sentences_of_nothing():
+    assert shared_sentences([], []) == ([], [])
+
+
+def test_the_recordings_of_the_demo_belong_to_this_draw(newsroom, newsroom_schema):
+    import json
+
+    read = {
+        split: [r() for _, r in native_rows((newsroom / f"{split}.jsonl").read_text(), split)]
+        for split in ("train", "dev")
+    }
+    shots = sample_shots(read["train"], read["dev"], newsroom_schema, shots=8, seed=13)
+    recorded = {
+        json.loads(line)["request_id"]
+        for line in (newsroom / "recordings.jsonl").read_text(encoding="utf-8").splitlines()
+    }
+    assert {f"explanation/newsroom/{r.id}" for r in shots.support} <= recorded
+
+
+@pytest.mark.parametrize("seed", [13, 21, 42])
+def test_semeval_draws_of_the_protocol(root, shared, seed):
+    import yaml
+
+    raw = yaml.safe_load((root / "data/01_raw/semeval2010_task8/relations.yml").read_text())
+    schema = RelationSchema.parse(raw, "relations.yml")
+    text = (shared / "semeval2010_task8/TRAIN_FILE.TXT").read_text(encoding="utf-8")
+    train = [row() for _, row in semeval_rows(text, "train")]
+    shots = sample_shots(train, [], schema, shots=8, seed=seed)
+    assert (len(shots.support), len(shots.validation)) == (145, 144)
+    assert shots.shortfalls["support"] == {"Entity-Destination(e2,e1)": 7}

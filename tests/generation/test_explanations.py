@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import instance
+from tkre.generation.explanations import (
+    explanation_requests,
+    keep_explanations,
+    verbatim_triggers,
+)
+from tkre.generation.params import ExplanationParams
+from tkre.generation.protocol import Response, Sampling
+
+PARAMS = ExplanationParams(sampling=Sampling(), max_words=30)
+SUPPORT = [
+    instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),
+    instance("<head>Ada</head> saw <tail>Bo</tail>.", "none", id="b"),
+]
+
+
+@pytest.fixture(scope="module")
+def prompt(root):
+    return (root / "conf/base/prompts/explanation.txt").read_text(encoding="utf-8")
+
+
+def keep(schema, **answers):
+    responses = {
+        f"explanation/toy/{i}": Response(f"explanation/toy/{i}", answer=a)
+        for i, a in answers.items()
+    }
+    return keep_explanations(SUPPORT, responses, schema, PARAMS)
+
+
+def good(text="Ada lives in Rome, it says.", triggers=("lives in",)):
+    return {"explanation": text, "triggers": list(triggers)}
+
+
+def test_a_request_per_instance_without_its_label(schema, prompt):
+    positive, negative = explanation_requests(SUPPORT, schema, prompt, PARAMS)
+    assert [positive.id, negative.id] == ["explanation/toy/a", "explanation/toy/b"]
+    user = positive.messages[-1]["content"]
+    assert "<head>Ada</head> lives in <tail>Rome</tail>." in user
+    assert schema.relations["lives_in"].definition in user
+    assert "lives_in" not in json.dumps(positive.messages)
+    asked = negative.messages[-1]["content"]
+    assert "none of these relations: lives in, is the home of, is acquainted with" in asked
+
+
+def test_kept_explanations_stand_in_their_instances(schema):
+    explained, tallies = keep(
+        schema, a=good("Ada  lives\nin Rome, it says."), b=good("Ada and Bo.")
+    )
+    assert explained[0].explanation == "Ada lives in Rome, it says."
+    assert explained[0].triggers == ("lives in",)
+    assert [(t.wanted, t.kept) for n, t in tallies.items() if t.wanted] == [(1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (good("Ada"), "empty"),
+        (good("Ada Rome " * 20), "too_long"),
+        (good("She lives in Rome, it says."), "mention_missing"),
+        (good("Ada is lives_in of Rome."), "label_spelled_out"),
+        ({"explanation": 3, "triggers": []}, "wrong_schema"),
+        ({"explanation": "Ada lives in Rome"}, "wrong_schema"),
+        ({}, "wrong_schema"),
+    ],
+)
+def test_rejects_are_kept_with_a_reason_and_the_instance_without_explanation(
+    schema, answer, reason
+):
+    explained, tallies = keep(schema, a=answer, b=good("Ada and Bo."))
+    [reject] = tallies["lives_in"].rejects
+    assert (reject.reason, reject.request_id) == (reason, "explanation/toy/a")
+    assert explained[0] == SUPPORT[0]
+    assert (tallies["lives_in"].answered, tallies["lives_in"].kept) == (1, 0)
+
+
+def test_no_answer_is_a_reject_too(schema):
+    explained, tallies = keep(schema, b=good("Ada and Bo."))
+    [reject] = tallies["lives_in"].rejects
+    assert (reject.reason, tallies["lives_in"].answered) == ("no_answer", 0)
+    assert len(explained) == 2
+
+
+def test_triggers_must_stand_in_the_sentence():
+    assert verbatim_triggers("he ran away", ["ran", "walked", "", 3, "away"]) == ("ran", "away")

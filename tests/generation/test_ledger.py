@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
+
+REJECTS = [Reject("synthesis", "b", f"id{n}", r, "d", "t") for n, r in enumerate(["x", "y", "y"])]
+
+
+def test_yield_counts_what_is_short_and_why():
+    tallies = {
+        "b": Tally(wanted=4, asked=8, answered=7, kept=1, surplus=0, rejects=REJECTS),
+        "a": Tally(wanted=1, asked=2, answered=2, kept=1, surplus=1),
+    }
+    a, b = yield_frame("synthesis", tallies).to_dict("records")
+    assert (a["relation"], a["short"], a["surplus"], a["reasons"]) == ("a", 0, 1, "")
+    assert (b["short"], b["rejected"], b["reasons"]) == (3, 3, "y 2, x 1")
+
+
+def test_the_ledger_has_its_columns_even_without_rows():
+    assert list(rejects_frame([])) == list(rejects_frame(REJECTS))
+    assert len(rejects_frame(REJECTS)) == 3

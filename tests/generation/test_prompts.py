@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from tkre.generation.prompts import PromptError, bullets, render
+
+
+def test_messages_with_values():
+    messages = render(
+        "[system]\nBe $how.\n\n[user]\n$what costs $$3\n", {"how": "kind", "what": "$how"}, "p"
+    )
+    assert messages == (
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "$how costs $3"},  # a value is never a template itself
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "problem"),
+    [
+        ("no heading", "must begin with a heading"),
+        ("text\n[user]\nx", "must begin with a heading"),
+        ("", "must begin with a heading"),
+        ("[user]\n$nothing", r"asks for \$nothing; there is a, b"),
+        ("[user]\n$ 5", r"write \$\$"),
+    ],
+)
+def test_templates_that_cannot_be_used(template, problem):
+    with pytest.raises(PromptError, match=f"prompt p.txt.*{problem}"):
+        render(template, {"a": "", "b": ""}, "p.txt")
+
+
+def test_bullets():
+    assert bullets(["a", "b"]) == "- a\n- b"
+    assert bullets([]) == "(none)"

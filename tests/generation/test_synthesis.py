@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import instance
+from tests.generation.scripted import Scripted
+from tkre.generation.params import SynthesisParams
+from tkre.generation.protocol import Response, Sampling
+from tkre.generation.replay import MissingResponse, Replay
+from tkre.generation.store import ResponseStore
+from tkre.generation.synthesis import (
+    SynthesisTask,
+    keep_sentences,
+    request_id,
+    synthesis_request,
+    write_sentences,
+)
+
+PARAMS = SynthesisParams(sampling=Sampling(), per_request=2, demonstrations=1, extra_rounds=2)
+SUPPORT = [
+    instance("<head>Ada</head> lives in <tail>Rome</tail> with her three old cats.", "lives_in"),
+    instance("<head>Bo</head> has a home in <tail>Oslo</tail> since he was born.", "lives_in"),
+]
+TYPES = {"lives_in": ("person", "place"), "home_of": ("place", "person"),
+         "knows": ("person", "person"), "none": ("person", "place")}  # fmt: skip
+
+
+@pytest.fixture
+def task(schema):
+    return SynthesisTask(
+        schema=schema, seed=13, wanted=2, support=SUPPORT, head_first=False,
+        forbidden={"the test set": ["Nobody at all ever comes to this place by night."]},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prompt(root):
+    return (root / "conf/base/prompts/synthesis.txt").read_text(encoding="utf-8")
+
+
+def sample(relation: str, key: str, **change: object) -> dict[str, object]:
+    words = " ".join(f"{relation}{key}{n}" for n in range(6))  # like no other sentence
+    head, tail = TYPES[relation]
+    good = {"sentence": f"<head>H</head> {words} <tail>T</tail>", "head_type": head,
+            "tail_type": tail, "triggers": [f"{relation}{key}0", "invented"]}  # fmt: skip
+    return good | change
+
+
+def relation_of(request) -> str:
+    return request.id.split("/")[2]
+
+
+def answers(request):
+    return {"samples": [sample(relation_of(request), f"{request.id[-1]}{n}") for n in range(2)]}
+
+
+def by_id(responses):
+    return {r.request_id: r for r in responses}
+
+
+def test_the_request(task, prompt):
+    request = synthesis_request(task, "lives_in", 0, prompt, PARAMS)
+    text = request.messages[-1]["content"]
+    assert request.id == "synthesis/toy/lives_in/seed-13/round-0"
+    assert "<head>Ada</head> lives in <tail>Rome</tail>" in text and "Bo" not in text
+    assert "Head types: person" in text and "write 2" in text.lower() and "batch" not in text
+    assert request.schema["properties"]["samples"]["maxItems"] == 2
+    later = synthesis_request(task, "lives_in", 1, prompt, PARAMS).messages[-1]["content"]
+    assert "batch 2" in later
+    negative = synthesis_request(task, "none", 0, prompt, PARAMS).messages[-1]["content"]
+    assert "none of these relations holds" in negative and "person, place" in negative
+    ordered = synthesis_request(replace(task, head_first=True), "knows", 0, prompt, PARAMS)
+    assert "The head comes before the tail." in ordered.messages[-1]["content"]
+
+
+def test_one_round_is_enough_if_all_is_valid(task, prompt):
+    model = Scripted(answers)
+    responses = write_sentences(model, task, prompt, PARAMS)
+    assert len(model.asked) == 4 and all(i.endswith("round-0") for i in model.asked)
+    kept, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    assert [i.relation for i in kept] == [r for r in task.schema.names for _ in range(2)]
+    assert all((t.wanted, t.kept, t.rejects) == (2, 2, []) for t in tallies.values())
+    assert kept[0].triggers == ("home_of000",)  # the invented one is not in the sentence
+
+
+def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
+    def never_knows(request):
+        if relation_of(request) == "knows":
+            return {"samples": [sample("knows", "x", sentence="no tags here at all")] * 2}
+        return answers(request)
+
+    model = Scripted(never_knows)
+    responses = write_sentences(model, task, prompt, PARAMS)
+    assert [i for i in model.asked if not i.endswith("round-0")] == [
+        request_id("toy", "knows", 13, n) for n in (1, 2)
+    ]
+    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    knows = tallies["knows"]
+    assert (knows.asked, knows.answered, knows.kept, len(knows.rejects)) == (6, 6, 0, 6)
+    assert {r.reason for r in knows.rejects} == {"bad_tags"}
+
+
+def test_more_is_wanted_than_one_request_gives(task, prompt):
+    model = Scripted(answers)
+    large = replace(task, wanted=5)
+    kept, tallies = keep_sentences(
+        by_id(write_sentences(model, large, prompt, PARAMS)), large, PARAMS
+    )
+    assert len(model.asked) == 4 * 3
+    assert (tallies["knows"].kept, tallies["knows"].surplus) == (5, 1)
+    small, _ = keep_sentences(by_id(write_sentences(Scripted(answers), task, prompt, PARAMS)),
+                              task, PARAMS)  # fmt: skip
+    assert {i.id for i in small} < {i.id for i in kept}  # nested, like the support
+
+
+def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(task, prompt):
+    def one_bad(request):
+        bad = sample(relation_of(request), "bad", sentence="<head>H</head> no tail here")
+        return {"samples": [bad, *answers(request)["samples"][:1]]}
+
+    store = ResponseStore()
+    for response in Scripted(one_bad).generate(
+        [synthesis_request(task, n, 0, prompt, PARAMS) for n in task.schema.names]
+    ):
+        store.append(response)
+    responses = write_sentences(Replay(store, "m"), task, prompt, PARAMS)
+    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    assert [t.kept for t in tallies.values()] == [1, 1, 1, 1]
+    with pytest.raises(MissingResponse, match="round-1"):
+        write_sentences(Replay(store, "m"), replace(task, wanted=3), prompt, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"sentence": "<head>H</head> without its tail in it"}, "bad_tags"),
+        ({"sentence": "<head>a <tail>b</tail></head> c d e f"}, "overlap"),
+        ({"sentence": "<head>H</head> <tail>T</tail>"}, "length"),
+        ({"sentence": "<head>H</head> <tail>T</tail>" + " word" * 70}, "length"),
+        ({"head_type": "place"}, "type"),
+        ({"head_type": "animal"}, "type"),
+        ({"tail_type": None}, "type"),
+        ({"sentence": 3}, "wrong_schema"),
+        ({"sentence": "<head>Ada</head> lives in <tail>Rome</tail> with her three old cats!"},
+         "near_copy"),
+        ({"sentence": "<head>Nobody</head> at all ever comes to this <tail>place</tail> by night"},
+         "near_copy"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_and_why(task, change, reason):
+    task = replace(task, forbidden={**task.forbidden, "support": [i.text for i in SUPPORT]})
+    response = Response(
+        request_id("toy", "lives_in", 13, 0),
+        answer={"samples": [sample("lives_in", "a", **change), sample("lives_in", "b")]},
+    )
+    kept, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    assert len(kept) == 1
+    [reject] = tallies["lives_in"].rejects
+    assert reject.reason == reason
+    assert reject.text == str(change.get("sentence", sample("lives_in", "a")["sentence"]))
+
+
+def test_the_order_of_mentions_where_the_corpus_has_one(task):
+    turned = sample("knows", "a", sentence="<tail>T</tail> and also six more <head>H</head>")
+    response = Response(request_id("toy", "knows", 13, 0), answer={"samples": [turned]})
+    assert len(keep_sentences(by_id([response]), task, PARAMS)[0]) == 1
+    strict = replace(task, head_first=True)
+    _, tallies = keep_sentences(by_id([response]), strict, PARAMS)
+    assert tallies["knows"].rejects[0].reason == "order"
+
+
+def test_copies_of_another_synthetic_sentence_are_refused(task):
+    response = Response(
+        request_id("toy", "knows", 13, 0), answer={"samples": [sample("knows", "a")] * 2}
+    )
+    kept, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    assert len(kept) == 1
+    assert "another synthetic sentence" in tallies["knows"].rejects[0].detail
+
+
+@pytest.mark.parametrize("answer", [{}, {"samples": "none"}, {"samples": None}])
+def test_answers_of_another_shape(task, answer):
+    response = Response(request_id("toy", "knows", 13, 0), answer=answer)
+    _, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    assert tallies["knows"].rejects[0].reason == "wrong_schema"
+    assert json.dumps([r.detail for r in tallies["knows"].rejects])
+
+
+def test_no_answer_is_in_the_ledger(task):
+    failed = Response(request_id("toy", "knows", 13, 0), error="cut off", text='{"samples": [')
+    _, tallies = keep_sentences(by_id([failed]), task, PARAMS)
+    [reject] = tallies["knows"].rejects
+    assert (reject.reason, reject.detail, reject.text) == ("no_answer", "cut off", '{"samples": [')
+
+
+def test_nothing_wanted_is_nothing_asked(task, prompt):
+    model = Scripted(answers)
+    assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS) == []
+    assert model.asked == []
+
+
+def test_corpora_without_types_need_none(task):
+    plain = task.schema.model_copy(update={
+        "entity_types": (),
+        "relations": {n: r.model_copy(update={"head_types": (), "tail_types": ()})
+                      for n, r in task.schema.relations.items()},
+    })  # fmt: skip
+    response = Response(
+        request_id("toy", "knows", 13, 0),
+        answer={"samples": [sample("knows", "a", head_type="", tail_type="")]},
+    )
+    [kept], _ = keep_sentences(by_id([response]), replace(task, schema=plain), PARAMS)
+    assert (kept.head_type, kept.tail_type) == (None, None)
+
+
+@pytest.mark.parametrize("seed", [13, 21, 42])
+def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, seed):
+    import yaml
+
+    from tkre.corpora.formats.semeval import rows
+    from tkre.corpora.sampling import sample_shots
+    from tkre.corpora.schema import RelationSchema
+
+    folder = root / "data/01_raw/semeval2010_task8"
+    schema = RelationSchema.parse(yaml.safe_load((folder / "relations.yml").read_text()), "r")
+    read = {
+        split: [r() for _, r in rows((shared / "semeval2010_task8" / file).read_text(), split)]
+        for split, file in (("train", "TRAIN_FILE.TXT"), ("test", "TEST_FILE_FULL.TXT"))
+    }
+    shots = sample_shots(read["train"], [], schema, shots=8, seed=seed)
+    task = SynthesisTask(
+        schema=schema, seed=seed, wanted=32, support=shots.support, head_first=True,
+        forbidden={"test": [i.text for i in read["test"]],
+                   "support": [i.text for i in shots.support]},
+    )  # fmt: skip
+    params = SynthesisParams(sampling=Sampling())
+    prompt = (root / "conf/base/prompts/synthesis.txt").read_text(encoding="utf-8")
+    replay = Replay(ResponseStore(folder / "recordings.jsonl"), "m")
+    kept, tallies = keep_sentences(
+        by_id(write_sentences(replay, task, prompt, params)), task, params
+    )
+    assert len(kept) + sum(len(t.rejects) for t in tallies.values()) == 19 * 32
+    assert len(kept) >= 0.99 * 19 * 32

@@ -1,0 +1,1 @@
+"""Models and losses: tensors in, tensors out. Never imports kedro."""

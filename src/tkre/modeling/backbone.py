@@ -1,0 +1,70 @@
+"""Backbones: any Hugging Face masked language model, given a head if it has none."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from torch import nn
+from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
+
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.lineage import Lineage
+from tkre.modeling.quiet import quiet_transformers
+from tkre.modeling.weights import locate, verify
+
+logger = logging.getLogger(__name__)
+
+
+def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
+    """A masked language model as it was published.
+
+    Args:
+        name: What the project calls it.
+        source: As for ``weights.locate``.
+        sha256: Digest of its weights file, or None.
+
+    Raises:
+        WeightsError: The weights are missing or not the expected ones.
+        ValueError: Its tokenizer is not a fast one, or has no mask token.
+    """
+    verify(source, sha256)
+    path = locate(source)
+    with quiet_transformers():
+        model, report = AutoModelForMaskedLM.from_pretrained(path, output_loading_info=True)
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    if not tokenizer.is_fast or tokenizer.mask_token_id is None:
+        raise ValueError(f"{source}: a fast tokenizer with a mask token is needed")
+    missing = set(report["missing_keys"])
+    if missing:
+        _start_head(model, missing)
+        logger.info("%s has no masked-LM head of its own: one was tied to its embeddings", name)
+    model.eval()
+    return Checkpoint(model, tokenizer, Lineage(backbone=name, origin=weights_digest(model)))
+
+
+def _start_head(model: PreTrainedModel, missing: set[str]) -> None:
+    """Sets the parameters of a head that the weights do not hold.
+
+    The head starts as the identity, so that a hidden state is scored by its likeness to the word
+    embeddings it is tied to: a better start than noise, and the same one every time.
+
+    Raises:
+        ValueError: More than a head is missing: these are not the weights of this architecture.
+    """
+    encoder = f"{model.base_model_prefix}."
+    if body := sorted(name for name in missing if name.startswith(encoder)):
+        raise ValueError(f"the weights lack parts of the encoder: {', '.join(body[:5])}")
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if not any(f"{name}.{kind}" in missing for kind in ("weight", "bias")):
+                continue
+            if isinstance(module, nn.Linear) and module.in_features == module.out_features:
+                nn.init.eye_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.LayerNorm):
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):  # the decoder: its weight is the embeddings'
+                nn.init.zeros_(module.bias)
+    model.tie_weights()

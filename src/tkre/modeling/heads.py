@@ -1,0 +1,106 @@
+"""Two heads over an encoder's hidden states: how a pair of mentions becomes scores of relations.
+
+Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tkre.modeling.contrastive import pool
+from tkre.modeling.marking import BETWEEN, HEAD, HEAD_MARKER, TAIL, TAIL_MARKER
+
+
+class MarkerHead(nn.Module):
+    """The states of the two opening markers, and a perceptron (Zhou and Chen 2022, section 3).
+
+    Args:
+        config: A ``RelationClassifierConfig``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        hidden = config.encoder_config().hidden_size
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.size = 2 * hidden
+        self.dense = nn.Linear(self.size, hidden)
+        self.output = nn.Linear(hidden, config.num_labels)
+
+    def features(
+        self, states: tuple[Tensor, ...], attention_mask: Tensor, spans: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x 2H: the last layer's states of the head's and the tail's opening marker."""
+        return pool(states[-1], spans[:, [HEAD_MARKER, TAIL_MARKER]]).flatten(1), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        hidden = torch.relu(self.dense(self.dropout(features)))
+        return self.output(self.dropout(hidden))
+
+
+class SpanHead(nn.Module):
+    """Spans pooled from middle layers, standardised, and a linear layer.
+
+    From each of the layers: mean over the head mention, mean over the tail mention, mean and
+    maximum over what stands between them. Middle layers still say what is said about the
+    mentions; the last ones of a sentence encoder say what the sentence is about.
+
+    Args:
+        config: A ``RelationClassifierConfig``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        hidden = config.encoder_config().hidden_size
+        self.layers = list(config.layers)
+        self.attention = nn.Linear(hidden, 1) if config.trigger_attention else None
+        self.size = hidden * (4 * len(self.layers) + bool(config.trigger_attention))
+        # Not trained: ``standardise`` sets them once, from the training sentences.
+        self.register_buffer("mean", torch.zeros(self.size))
+        self.register_buffer("scale", torch.ones(self.size))
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.output = nn.Linear(self.size, config.num_labels)
+
+    def features(
+        self, states: tuple[Tensor, ...], attention_mask: Tensor, spans: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """B x F standardised features; B x T attention scores, if the head attends."""
+        between_BT1 = spans[:, BETWEEN].bool().unsqueeze(-1)
+        pooled = []
+        for layer in self.layers:
+            state_BTH = states[layer]
+            means_B3H = pool(state_BTH, spans[:, [HEAD, TAIL, BETWEEN]])
+            lowest = torch.finfo(state_BTH.dtype).min
+            maximum_BH = state_BTH.masked_fill(~between_BT1, lowest).amax(dim=1)
+            # Mentions that touch have nothing between them: zero, like the mean.
+            maximum_BH = maximum_BH * between_BT1.any(dim=1)
+            pooled += [means_B3H.flatten(1), maximum_BH]
+        scores_BT = None
+        if self.attention is not None:
+            state_BTH = states[self.layers[-1]]
+            scores_BT = self.attention(state_BTH).squeeze(-1)
+            scores_BT = scores_BT.masked_fill(attention_mask == 0, -torch.inf)
+            pooled.append(torch.einsum("bt,bth->bh", scores_BT.softmax(dim=-1), state_BTH))
+        return (torch.cat(pooled, dim=1) - self.mean) / self.scale, scores_BT
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        return self.output(self.dropout(features))
+
+    @torch.no_grad()
+    def standardise(self, features: Tensor) -> Tensor:
+        """Sets mean and scale from features taken before; gives them back standardised.
+
+        Args:
+            features: N x F, of the training sentences.
+        """
+        raw = features * self.scale + self.mean
+        self.mean.copy_(raw.mean(dim=0))
+        self.scale.copy_(raw.std(dim=0).clamp(min=1e-5))
+        return (raw - self.mean) / self.scale
+
+
+HEADS: dict[str, type[nn.Module]] = {"markers": MarkerHead, "spans": SpanHead}

@@ -1,0 +1,114 @@
+"""What a checkpoint was made from: proof that the stages were chained, not merely run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pandas as pd
+
+from tkre.params import Params
+
+
+class LineageError(RuntimeError):
+    """A checkpoint that does not come from where it should; the message says what differs."""
+
+
+class Step(Params):
+    """One stage of training.
+
+    Attributes:
+        stage: ``mslm``, ``scl`` or ``finetuning``.
+        started_from: Digest of the weights it was given.
+        weights: Digest of the weights it gave.
+        data: Digest of the rows it was trained on.
+        settings: Its parameters.
+        seconds: Wall time of the training.
+    """
+
+    stage: str
+    started_from: str
+    weights: str
+    data: str
+    settings: dict[str, Any]
+    seconds: float
+
+
+class Lineage(Params):
+    """The steps from a backbone to the weights of a checkpoint.
+
+    Attributes:
+        backbone: Name of the backbone.
+        origin: Digest of the backbone's weights.
+        steps: In the order they were taken.
+    """
+
+    backbone: str
+    origin: str
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def weights(self) -> str:
+        """Digest of the weights that the last step gave."""
+        return self.steps[-1].weights if self.steps else self.origin
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all steps."""
+        return sum(step.seconds for step in self.steps)
+
+    def then(self, step: Step) -> Lineage:
+        """The lineage with one more step.
+
+        Raises:
+            LineageError: The step did not start from these weights.
+        """
+        if step.started_from != self.weights:
+            raise LineageError(
+                f"stage {step.stage} started from weights {step.started_from[:12]}..., not from "
+                f"{self.weights[:12]}..., which the stage before it gave"
+            )
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+    def require(self, *, origin: str, stages: list[str], data: str) -> None:
+        """Checks that a checkpoint is the one that a cell needs.
+
+        Args:
+            origin: Digest of the cell's backbone.
+            stages: The stages of its pre-training.
+            data: Digest of the knowledge of its draw.
+
+        Raises:
+            LineageError: It comes from another backbone, other stages or other knowledge.
+        """
+        found = [step.stage for step in self.steps]
+        expected = {"backbone": origin, "stages": stages, "knowledge": [data] * len(stages)}
+        actual = {
+            "backbone": self.origin,
+            "stages": found,
+            "knowledge": [s.data for s in self.steps],
+        }
+        for what, wanted in expected.items():
+            if actual[what] != wanted:
+                raise LineageError(
+                    f"this encoder is not the cell's: its {what} is {_short(actual[what])}, the "
+                    f"cell's is {_short(wanted)}. Run the pipeline knowledge_pretraining again."
+                )
+
+
+def frame_digest(frame: pd.DataFrame) -> str:
+    """SHA-256 of the rows of a frame, whatever file format it went through."""
+    # Parquet gives arrays back for lists; to JSON they are the same.
+    content = json.loads(frame.to_json(orient="records"))
+    return digest_of(content)
+
+
+def digest_of(content: Any) -> str:
+    """SHA-256 of a value that JSON can hold."""
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _short(value: Any) -> str:
+    return str([v[:12] for v in value] if isinstance(value, list) else value[:12])

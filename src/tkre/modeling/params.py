@@ -1,0 +1,46 @@
+"""Parameters of the models and losses: masking, contrast, classifier."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tkre.params import Params
+
+
+class MaskingParams(Params):
+    """Masked span language modelling (``modeling.span_masking``).
+
+    Attributes:
+        relation: Probability that a token of a relation span is hidden (paper: 0.8).
+        entity: Likewise for a mention (paper: 0.5).
+        other: Likewise for any other token (paper: 0.2).
+        max_span_words: A relation span of more words is hidden word by word.
+        max_length: Longest text in tokens; more is cut off, and counted.
+        to_mask: Share of the hidden units that become mask tokens.
+        to_random: Share that become random tokens; the rest stays as it is.
+    """
+
+    relation: float = Field(0.8, ge=0, le=1)
+    entity: float = Field(0.5, ge=0, le=1)
+    other: float = Field(0.2, ge=0, le=1)
+    max_span_words: int = Field(6, ge=1)
+    max_length: int = Field(256, ge=8)
+    to_mask: float = Field(0.8, ge=0, le=1)
+    to_random: float = Field(0.1, ge=0, le=1)
+
+
+class ContrastParams(Params):
+    """Span-level contrastive learning (``modeling.contrastive``).
+
+    Attributes:
+        temperature: tau of the loss.
+        dimension: Of the space in which anchors and spans are compared.
+        other_spans: Negatives per text that are other spans of the same sentence.
+        reversed_direction: Whether the pair with head and tail exchanged is a negative, for
+            relations that have a direction.
+    """
+
+    temperature: float = Field(0.1, gt=0)
+    dimension: int = Field(128, gt=0)
+    other_spans: int = Field(1, ge=0)
+    reversed_direction: bool = True

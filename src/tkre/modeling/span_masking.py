@@ -1,0 +1,175 @@
+"""Masked span language modelling (MSLM): which tokens of a knowledge text are hidden.
+
+Tokens have the role of their characters: relation, entity or other. They are hidden in *units*,
+never one by one: a relation span as a whole, all occurrences of a mention together, any other
+token with the rest of its word. A unit is hidden with the probability of its role, so that is also
+the probability of each of its tokens; but no half of a span is left to give the other half away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerBase
+
+from tkre.knowledge import KnowledgeText
+from tkre.modeling.params import MaskingParams
+from tkre.records import Span
+
+IGNORED = -100  # label of a position that no loss is taken at
+OTHER, ENTITY, RELATION = 0, 1, 2
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A knowledge text as tokens (T of them, special tokens included).
+
+    Attributes:
+        input_ids: T token ids.
+        units: T numbers of the units that the tokens are hidden in; -1 for special tokens.
+        probabilities: For each unit, the probability that it is hidden.
+        roles: T roles.
+        head: T flags of the head mention's tokens, all occurrences.
+        tail: T flags of the tail mention's.
+        relation: Label of the text.
+        truncated: Whether tokens had to be cut off.
+    """
+
+    input_ids: Ints
+    units: Ints
+    probabilities: npt.NDArray[np.float64]
+    roles: Ints
+    head: npt.NDArray[np.bool_]
+    tail: npt.NDArray[np.bool_]
+    relation: str
+    truncated: bool
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+def encode_texts(
+    texts: Sequence[KnowledgeText],
+    tokenizer: PreTrainedTokenizerBase,
+    params: MaskingParams,
+) -> list[EncodedText]:
+    """Tokens and masking units of knowledge texts, by character offsets.
+
+    Args:
+        texts: In any order.
+        tokenizer: A fast one: offsets are needed.
+        params: Probabilities by role, longest span that is one unit, longest text in tokens.
+    """
+    encoded = tokenizer(
+        [t.text for t in texts],
+        truncation=True,
+        max_length=params.max_length,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    results = []
+    for n, text in enumerate(texts):
+        offsets = np.array(encoded["offset_mapping"][n]).reshape(-1, 2)
+        special = np.array(encoded["special_tokens_mask"][n], dtype=bool)
+        words = [-1 if w is None else w for w in encoded.word_ids(n)]
+        results.append(
+            _encode(
+                text,
+                np.array(encoded["input_ids"][n]),
+                offsets,
+                special,
+                words,
+                params,
+                truncated=bool(offsets[:, 1].max(initial=0) < len(text.text.rstrip())),
+            )
+        )
+    return results
+
+
+def _encode(
+    text: KnowledgeText,
+    input_ids: Ints,
+    offsets: Ints,
+    special: npt.NDArray[np.bool_],
+    words: list[int],
+    params: MaskingParams,
+    *,
+    truncated: bool,
+) -> EncodedText:
+    head = covered(offsets, text.heads) & ~special
+    tail = covered(offsets, text.tails) & ~special
+    roles = np.full(len(input_ids), OTHER)
+    # A unit's key is what it is a unit of: its number is given at its first token.
+    keys: list[Any] = [("word", word) for word in words]
+    for n, span in enumerate(text.relations):
+        inside = covered(offsets, [span]) & ~special
+        roles[inside] = RELATION
+        if len({words[t] for t in np.flatnonzero(inside)}) <= params.max_span_words:
+            for t in np.flatnonzero(inside):
+                keys[t] = ("relation", n)
+    for name, flags in (("head", head), ("tail", tail)):
+        roles[flags] = ENTITY
+        for t in np.flatnonzero(flags):
+            keys[t] = name
+    numbers: dict[Any, int] = {}
+    units = np.array(
+        [
+            -1 if s else numbers.setdefault(k, len(numbers))
+            for k, s in zip(keys, special, strict=True)
+        ]
+    )
+    rates = np.array([params.other, params.entity, params.relation])
+    probabilities = np.zeros(len(numbers))
+    # A unit that mixes roles (a word half inside a span) is as likely to be hidden as its
+    # likeliest token.
+    np.maximum.at(probabilities, units[~special], rates[roles[~special]])
+    return EncodedText(input_ids, units, probabilities, roles, head, tail, text.relation, truncated)
+
+
+def covered(offsets: Ints, spans: Sequence[Span]) -> npt.NDArray[np.bool_]:
+    """Which tokens share a character with one of the spans.
+
+    Args:
+        offsets: T x 2 character offsets; empty ones (special tokens) are never covered.
+        spans: In the same text.
+    """
+    flags = np.zeros(len(offsets), dtype=bool)
+    for span in spans:
+        flags |= (offsets[:, 0] < span.end) & (offsets[:, 1] > span.start)
+    return flags & (offsets[:, 1] > offsets[:, 0])
+
+
+def mask(
+    text: EncodedText,
+    generator: np.random.Generator,
+    tokenizer: PreTrainedTokenizerBase,
+    params: MaskingParams,
+) -> tuple[Ints, Ints]:
+    """One masking of a text: what the encoder reads, and what it has to predict.
+
+    Of the hidden units most become mask tokens, some random tokens, some stay (BERT's 80/10/10,
+    but by units). If chance hides nothing, one unit is hidden all the same, so every text teaches
+    something.
+
+    Returns:
+        T input ids; T labels, ``IGNORED`` where nothing is hidden.
+    """
+    hidden = generator.random(len(text.probabilities)) < text.probabilities
+    if not hidden.any() and len(hidden):
+        hidden[generator.integers(len(hidden))] = True
+    kind = generator.random(len(hidden))
+    real = text.units >= 0
+    chosen = np.zeros(len(text), dtype=bool)
+    chosen[real] = hidden[text.units[real]]
+    fate = np.ones(len(text))
+    fate[real] = kind[text.units[real]]
+    inputs = text.input_ids.copy()
+    inputs[chosen & (fate < params.to_mask)] = tokenizer.mask_token_id
+    random = chosen & (fate >= params.to_mask) & (fate < params.to_mask + params.to_random)
+    inputs[random] = generator.integers(len(tokenizer), size=int(random.sum()))
+    return inputs, np.where(chosen, text.input_ids, IGNORED)

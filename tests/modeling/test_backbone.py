@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tkre.modeling.backbone import load_backbone
+
+
+def test_a_model_with_a_head_is_taken_as_it_is(tiny_backbone):
+    from transformers import BertForMaskedLM
+
+    loaded = load_backbone("tiny", str(tiny_backbone), None)
+    published = BertForMaskedLM.from_pretrained(tiny_backbone)
+    for name, tensor in published.state_dict().items():
+        assert torch.equal(tensor, loaded.model.state_dict()[name])
+    assert loaded.lineage.backbone == "tiny" and loaded.lineage.steps == ()
+
+
+def headless(tiny_backbone, tmp_path):
+    from transformers import AutoTokenizer, BertModel
+
+    BertModel.from_pretrained(tiny_backbone, add_pooling_layer=False).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_backbone).save_pretrained(tmp_path)
+    return str(tmp_path)
+
+
+def test_a_head_is_tied_to_the_embeddings_the_same_way_every_time(tiny_backbone, tmp_path):
+    folder = headless(tiny_backbone, tmp_path)
+    torch.manual_seed(1)
+    first = load_backbone("t", folder, None)
+    torch.manual_seed(2)
+    second = load_backbone("t", folder, None)
+    assert first.lineage.origin == second.lineage.origin
+    head = first.model.cls.predictions
+    assert head.decoder.weight.data_ptr() == first.model.get_input_embeddings().weight.data_ptr()
+    assert torch.equal(head.transform.dense.weight, torch.eye(32))
+
+
+def test_an_encoder_with_parts_missing_is_refused(tiny_backbone, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = headless(tiny_backbone, tmp_path)
+    weights = load_file(f"{folder}/model.safetensors")
+    dropped = next(name for name in weights if "encoder.layer.1" in name)
+    del weights[dropped]
+    save_file(weights, f"{folder}/model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lack parts of the encoder"):
+        load_backbone("t", folder, None)

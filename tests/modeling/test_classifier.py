@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers import AutoConfig, RobertaConfig, RobertaModel
+
+from tests.conftest import instance
+from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.marking import encode_instances
+from tkre.training.prediction import collate
+
+ROWS = [
+    instance("<head>anna</head> lives in old <tail>oslo</tail> .", triggers=("lives",)),
+    instance("<tail>rome</tail><head>bert</head>"),
+]
+LABELS = {0: "a", 1: "b", 2: "c"}
+
+
+def config(backbone, head, **options):
+    return RelationClassifierConfig(
+        encoder=backbone.model.config.to_dict(), head=head, id2label=LABELS,
+        label2id={v: k for k, v in LABELS.items()},
+        **({"layers": (1, 2), "trigger_attention": True} if head == "spans" else {}), **options,
+    )  # fmt: skip
+
+
+def batch(backbone):
+    encoded = encode_instances(ROWS, backbone.tokenizer, max_length=32, typed=True)
+    return collate(encoded, backbone.tokenizer.pad_token_id)
+
+
+@pytest.fixture(params=["markers", "spans"])
+def model(request, backbone):
+    torch.manual_seed(0)
+    model = RelationClassifier(config(backbone, request.param))
+    model.load_encoder(backbone.model.base_model)
+    return model.eval()
+
+
+def test_logits_and_loss(model, backbone):
+    inputs = batch(backbone)
+    output = model(**inputs, labels=torch.tensor([0, 2]))
+    assert output.logits.shape == (2, 3)
+    assert torch.isfinite(output.logits).all()  # also where nothing stands between
+    expected = torch.nn.functional.cross_entropy(output.logits, torch.tensor([0, 2]))
+    assert output.loss == expected
+
+
+def test_padding_changes_nothing(model, backbone):
+    inputs = batch(backbone)
+    [alone] = encode_instances(ROWS[1:], backbone.tokenizer, max_length=32, typed=True)
+    single = model(**collate([alone], backbone.tokenizer.pad_token_id)).logits
+    assert torch.allclose(model(**inputs).logits[1], single[0], atol=1e-5)
+
+
+def test_a_saved_model_is_the_same_and_knows_its_labels(model, backbone, tmp_path):
+    model.save_pretrained(tmp_path)
+    again = RelationClassifier.from_pretrained(tmp_path).eval()
+    inputs = batch(backbone)
+    assert torch.equal(again(**inputs).logits, model(**inputs).logits)
+    assert again.config.id2label == LABELS and again.config.head == model.config.head
+    assert isinstance(AutoConfig.from_pretrained(tmp_path), RelationClassifierConfig)
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_the_encoder_s_weights_are_taken(model, backbone):
+    ours, theirs = model.encoder.state_dict(), backbone.model.base_model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_deeper_layers_are_cut_off(backbone):
+    model = RelationClassifier(config(backbone, "spans", ).__class__(
+        encoder=backbone.model.config.to_dict(), head="spans", layers=(1,), id2label=LABELS,
+    ))  # fmt: skip
+    model.load_encoder(backbone.model.base_model)
+    assert len(model.encoder.encoder.layer) == 1
+
+
+def test_another_architecture_is_refused(backbone):
+    model = RelationClassifier(config(backbone, "markers"))
+    other = RobertaModel(
+        RobertaConfig(vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2)
+    )
+    with pytest.raises((ValueError, RuntimeError)):
+        model.load_encoder(other)
+
+
+def test_a_roberta_encoder(tmp_path):
+    encoder = RobertaModel(
+        RobertaConfig(vocab_size=50, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+                      intermediate_size=32), add_pooling_layer=False,
+    )  # fmt: skip
+    model = RelationClassifier(
+        RelationClassifierConfig(encoder=encoder.config.to_dict(), id2label=LABELS)
+    )
+    model.load_encoder(encoder)
+    model.save_pretrained(tmp_path)
+    assert RelationClassifier.from_pretrained(tmp_path).config.num_labels == 3

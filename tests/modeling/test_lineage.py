@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from tkre.modeling.lineage import Lineage, LineageError, Step, digest_of, frame_digest
+
+
+def step(stage, start, end, data="texts"):
+    return Step(
+        stage=stage, started_from=start, weights=end, data=data, settings={"a": 1}, seconds=2.0
+    )
+
+
+CHAIN = (
+    Lineage(backbone="b", origin="w0").then(step("mslm", "w0", "w1")).then(step("scl", "w1", "w2"))
+)
+
+
+def test_a_chain_of_stages():
+    assert CHAIN.weights == "w2"
+    assert CHAIN.seconds == 4
+    assert Lineage.model_validate_json(CHAIN.model_dump_json()) == CHAIN
+
+
+def test_a_stage_that_started_elsewhere_is_refused():
+    """The released TKRE code starts its second stage from stock weights: that cannot pass here."""
+    with pytest.raises(LineageError, match=r"stage scl started from weights w0.*not from w1"):
+        Lineage(backbone="b", origin="w0").then(step("mslm", "w0", "w1")).then(
+            step("scl", "w0", "w2")
+        )
+
+
+def test_a_cell_takes_its_own_encoder_only():
+    CHAIN.require(origin="w0", stages=["mslm", "scl"], data="texts")
+    for wrong, problem in (
+        ({"origin": "x"}, "backbone is w0, the cell's is x"),
+        ({"stages": ["mslm"]}, "stages is"),
+        ({"data": "other"}, "knowledge is"),
+    ):
+        with pytest.raises(LineageError, match=problem):
+            CHAIN.require(**{"origin": "w0", "stages": ["mslm", "scl"], "data": "texts", **wrong})
+
+
+def test_the_digest_of_a_frame_survives_its_file(tmp_path):
+    frame = pd.DataFrame({"id": ["1"], "spans": [[[0, 3]]], "text": ["Ærø"], "none": [None]})
+    frame.to_parquet(tmp_path / "f.parquet")
+    again = pd.read_parquet(tmp_path / "f.parquet")
+    assert frame_digest(frame) == frame_digest(again)
+    assert frame_digest(frame) != frame_digest(frame.assign(text="other"))
+    assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conftest import instance
+from tkre.knowledge import from_sentence
+from tkre.modeling.params import MaskingParams
+from tkre.modeling.span_masking import (
+    ENTITY,
+    IGNORED,
+    OTHER,
+    RELATION,
+    covered,
+    encode_texts,
+    mask,
+)
+from tkre.records import Span
+
+PARAMS = MaskingParams()
+ROW = instance(
+    "<head>anna</head> who lived at home for years moved to <tail>oslo</tail> and anna saw oslo .",
+    "lives_in", triggers=("lived at home", "moved to"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def tokenizer(backbone):
+    return backbone.tokenizer
+
+
+def encode(row, tokenizer, params=PARAMS):
+    return encode_texts([from_sentence(row, "support")], tokenizer, params)[0]
+
+
+def words(text, tokenizer, flags):
+    return tokenizer.convert_ids_to_tokens(text.input_ids[flags])
+
+
+def test_roles_by_character_offsets_all_occurrences(tokenizer):
+    text = encode(ROW, tokenizer)
+    assert words(text, tokenizer, text.roles == ENTITY) == ["anna", "oslo", "anna", "oslo"]
+    assert words(text, tokenizer, text.roles == RELATION) == ["lived", "at", "home", "moved", "to"]
+    assert words(text, tokenizer, text.head) == ["anna", "anna"]
+    assert words(text, tokenizer, text.tail) == ["oslo", "oslo"]
+    assert text.units[0] == text.units[-1] == -1  # [CLS], [SEP]
+
+
+def test_units_are_spans_mentions_and_whole_words(tokenizer):
+    row = instance("<head>anna</head> knows <tail>bert</tail> xyzzy", "k", triggers=("knows",))
+    text = encode(row, tokenizer)
+    tokens = tokenizer.convert_ids_to_tokens(text.input_ids)
+    unit = dict(zip(tokens, text.units.tolist(), strict=True))
+    pieces = [unit[t] for t in tokens if t == "x" or t.startswith("##")]
+    assert len(pieces) == 5 and len(set(pieces)) == 1  # a word in pieces is one unit
+    text = encode(ROW, tokenizer)
+    tokens = tokenizer.convert_ids_to_tokens(text.input_ids)
+    of = {t: {text.units[n] for n, x in enumerate(tokens) if x == t} for t in tokens}
+    assert of["lived"] == of["at"] == of["home"] and len(of["anna"]) == 1
+    assert of["moved"] == of["to"] != of["lived"]
+
+
+def test_long_relation_spans_are_hidden_word_by_word(tokenizer):
+    text = encode(ROW, tokenizer, MaskingParams(max_span_words=2))
+    tokens = tokenizer.convert_ids_to_tokens(text.input_ids)
+    unit = dict(zip(tokens, text.units.tolist(), strict=True))
+    assert len({unit["lived"], unit["at"], unit["home"]}) == 3
+    assert unit["moved"] == unit["to"]
+
+
+def test_rates_of_the_roles(tokenizer):
+    text, rng = encode(ROW, tokenizer), np.random.default_rng(0)
+    hidden = np.mean(
+        [mask(text, rng, tokenizer, PARAMS)[1] != IGNORED for _ in range(4000)], axis=0
+    )
+    for role, rate in ((RELATION, 0.8), (ENTITY, 0.5), (OTHER, 0.2)):
+        of_role = hidden[(text.roles == role) & (text.units >= 0)]
+        assert of_role == pytest.approx(rate, abs=0.04)
+    assert hidden[0] == hidden[-1] == 0
+
+
+def test_units_are_hidden_as_one_and_get_one_fate(tokenizer):
+    text, rng = encode(ROW, tokenizer), np.random.default_rng(0)
+    real = text.units >= 0
+    fates = {"mask": 0, "random": 0, "same": 0}
+    for _ in range(1500):
+        inputs, labels = mask(text, rng, tokenizer, PARAMS)
+        chosen = labels != IGNORED
+        assert (labels[chosen] == text.input_ids[chosen]).all()
+        assert (inputs[~chosen] == text.input_ids[~chosen]).all()
+        for unit in set(text.units[real].tolist()):
+            of_unit = text.units == unit
+            assert chosen[of_unit].all() or not chosen[of_unit].any()
+            masked = inputs[of_unit] == tokenizer.mask_token_id
+            assert masked.all() or masked.sum() <= 1  # a random token may be the mask token
+        head = inputs[text.head]
+        if chosen[text.head].any():
+            same = (head == text.input_ids[text.head]).all()
+            fates[
+                "mask" if (head == tokenizer.mask_token_id).all() else "same" if same else "random"
+            ] += 1
+    shares = {k: n / sum(fates.values()) for k, n in fates.items()}
+    assert shares == pytest.approx({"mask": 0.8, "random": 0.1, "same": 0.1}, abs=0.05)
+
+
+def test_something_is_always_hidden(tokenizer):
+    params = MaskingParams(relation=0, entity=0, other=0)
+    text, rng = encode(ROW, tokenizer, params), np.random.default_rng(0)
+    hidden = [set(text.units[mask(text, rng, tokenizer, params)[1] != IGNORED]) for _ in range(50)]
+    assert all(len(units) == 1 and -1 not in units for units in hidden)
+    assert len({tuple(u) for u in hidden}) > 3
+
+
+def test_masks_depend_on_the_generator_only(tokenizer):
+    text = encode(ROW, tokenizer)
+    a, b, c = (
+        mask(text, np.random.default_rng(s), tokenizer, PARAMS)[0].tolist() for s in (1, 1, 2)
+    )
+    assert a == b != c
+
+
+def test_long_texts_are_cut_and_say_so(tokenizer):
+    text = encode(ROW, tokenizer, MaskingParams(max_length=8))
+    assert len(text) == 8 and text.truncated
+    assert not encode(ROW, tokenizer).truncated
+
+
+def test_covered_tokens_share_a_character():
+    offsets = np.array([[0, 0], [0, 3], [3, 5], [6, 9], [0, 0]])
+    assert covered(offsets, [Span(2, 4)]).tolist() == [False, True, True, False, False]
+    assert covered(offsets, []).tolist() == [False] * 5

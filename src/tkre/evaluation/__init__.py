@@ -1,0 +1,1 @@
+"""How good a classifier is: metrics on label names, intervals, tables. Never imports kedro."""

@@ -1,0 +1,113 @@
+"""Figures of an experiment, for the catalog and the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+
+
+def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
+    """Micro-F1 of every variant: a bar for the mean, a dot per seed, a whisker for the spread.
+
+    Args:
+        cells: An experiment's cells; corpora and shots stand side by side.
+    """
+    figure = go.Figure()
+    cells = cells.assign(place=cells["corpus"] + ", K = " + cells["shots"].astype(str))
+    places, variants = list(dict.fromkeys(cells["place"])), list(dict.fromkeys(cells["variant"]))
+    for n, variant in enumerate(variants):
+        rows = cells[cells["variant"] == variant]
+        scores = rows.groupby("place", sort=False)["micro_f1"]
+        mean, spread = scores.mean().reindex(places), scores.std(ddof=0).reindex(places)
+        colour = _COLOURS[n % len(_COLOURS)]
+        figure.add_bar(
+            name=escape(variant),
+            x=places,
+            y=mean,
+            error_y={"array": spread, "color": "#444"},
+            marker_color=colour,
+            offsetgroup=variant,
+            text=[f"{value:.1f}" for value in mean],
+            textposition="inside",
+            insidetextanchor="start",
+        )
+        figure.add_scatter(
+            name=f"{escape(variant)}, each seed",
+            x=rows["place"],
+            y=rows["micro_f1"],
+            mode="markers",
+            marker={"color": "white", "line": {"color": "#222", "width": 1}, "size": 7},
+            offsetgroup=variant,
+            showlegend=False,
+            customdata=rows["seed"],
+            hovertemplate="seed %{customdata}: %{y:.1f}<extra></extra>",
+        )
+    figure.update_layout(
+        title="Micro-F1 by variant: mean, spread and each seed",
+        yaxis={"title": "micro-F1 without the negative relation, %", "range": [0, 100]},
+        barmode="group",
+        scattermode="group",
+        template="plotly_white",
+    )
+    return figure
+
+
+def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
+    """Confusion matrices, summed over seeds; a menu chooses corpus, shots and variant.
+
+    Rows are gold relations and add up to 100 %; the number of sentences is in the hover text.
+    """
+    sums: dict[str, np.ndarray] = {}
+    labels: dict[str, list[str]] = {}
+    for m in metrics:
+        key = escape(f"{m['variant']}: {m['corpus']}, K = {m['shots']}")
+        counts = np.asarray(m["confusion"]["counts"])
+        sums[key] = sums.get(key, 0) + counts
+        labels[key] = [escape(label) for label in m["confusion"]["labels"]]
+    figure, keys = go.Figure(), list(sums)
+    shown = len(keys) - 1  # the last variant of an experiment is the one it is about
+    for n, key in enumerate(keys):
+        totals = sums[key].sum(axis=1, keepdims=True)
+        shares = np.divide(
+            100.0 * sums[key], totals, out=np.zeros(sums[key].shape), where=totals > 0
+        )
+        figure.add_heatmap(
+            z=shares,
+            x=labels[key],
+            y=labels[key],
+            customdata=sums[key],
+            zmin=0,
+            zmax=100,
+            colorscale="Blues",
+            colorbar={"title": "% of row"},
+            visible=n == shown,
+            hovertemplate=(
+                "gold %{y}<br>predicted %{x}<br>%{customdata} sentences, %{z:.1f} %<extra></extra>"
+            ),
+        )
+    buttons = [
+        {
+            "label": key,
+            "method": "update",
+            "args": [{"visible": [k == key for k in keys]}, {"title.text": f"Confusion, {key}"}],
+        }
+        for key in keys
+    ]
+    size = max(520, 26 * max((len(names) for names in labels.values()), default=0) + 260)
+    figure.update_layout(
+        title=f"Confusion, {keys[shown]}" if keys else "Confusion",
+        xaxis={"title": "predicted", "tickangle": -45, "automargin": True},
+        yaxis={"title": "gold", "autorange": "reversed", "automargin": True},
+        updatemenus=[{"buttons": buttons, "active": shown, "x": 1, "xanchor": "right", "y": 1.12}],
+        template="plotly_white",
+        width=size + 160,
+        height=size,
+    )
+    return figure

@@ -1,0 +1,167 @@
+"""From predictions to tables: a cell's scores, an experiment's cells, its summary over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.metrics import (
+    Counts,
+    Metric,
+    by_relation,
+    confusion,
+    counts,
+    micro_scores,
+    official_f1,
+)
+from tkre.evaluation.params import ReportingParams
+from tkre.grid import Cell
+
+SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
+CELL_COLUMNS = ["corpus", "shots", "seed", "variant", *SCORES, "seconds", "synthetic", "rows"]
+# Metrics of the summary that a bootstrap can be made for, and how they group the labels.
+_RESAMPLED = ("micro_f1", "official_f1")
+
+
+class IncompleteExperiment(ValueError):
+    """Cells that cannot be compared; the message says which and why."""
+
+
+def score_cell(
+    predictions: pd.DataFrame,
+    cell: Cell,
+    labels: list[str],
+    negative: str | None,
+    metric: Metric,
+    seconds: float,
+) -> dict[str, Any]:
+    """Everything that is reported of one cell.
+
+    Args:
+        predictions: With ``relation`` (gold) and ``predicted``, one row per scored instance.
+        cell: Which.
+        labels: Of the schema.
+        negative: The label without a score.
+        metric: The official one of the corpus.
+        seconds: Time its training took.
+
+    Returns:
+        The cell's coordinates, scores in per cent (None without a row to score), scores by
+        relation, the confusion matrix.
+    """
+    gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
+    scores: dict[str, float | None] = dict.fromkeys(SCORES)
+    if gold:
+        scores |= micro_scores(gold, guessed, negative)
+        scores["official_f1"] = official_f1(gold, guessed, negative, metric)
+    return {
+        "corpus": cell.draw.corpus,
+        "shots": cell.draw.shots,
+        "seed": cell.draw.seed,
+        "variant": cell.variant,
+        "synthetic": cell.draw.synthetic,
+        **scores,
+        "seconds": seconds,
+        "rows": len(gold),
+        "negative": negative,
+        "official_metric": metric,
+        "by_relation": by_relation(gold, guessed, labels).to_dict("records"),
+        "confusion": {
+            "labels": labels,
+            "counts": confusion(gold, guessed, labels).to_numpy().tolist(),
+        },
+    }
+
+
+def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per cell, in the order of the grid."""
+    rows = [{column: m[column] for column in CELL_COLUMNS} for m in metrics]
+    return pd.DataFrame(rows, columns=CELL_COLUMNS)
+
+
+def summary_table(
+    metrics: Sequence[Mapping[str, Any]],
+    predictions: Sequence[pd.DataFrame],
+    params: ReportingParams,
+) -> pd.DataFrame:
+    """One row per corpus, shots, variant and metric.
+
+    Args:
+        metrics: Of every cell.
+        predictions: Likewise, in the same order.
+        params: The baseline, and how intervals are made.
+
+    Returns:
+        Mean and population standard deviation over the seeds; for F1 scores the difference to
+        the baseline over the same seeds, with its paired bootstrap interval (missing for the
+        baseline itself, and where the baseline is not part of the experiment).
+
+    Raises:
+        IncompleteExperiment: Cells to be compared scored different rows.
+    """
+    cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
+    rows = []
+    for (corpus, shots, variant), group in cells.groupby(
+        ["corpus", "shots", "variant"], sort=False
+    ):
+        same = (cells["corpus"] == corpus) & (cells["shots"] == shots)
+        baseline = cells[same & (cells["variant"] == params.baseline)]
+        for metric in SCORES:
+            values = group[metric].astype(float)
+            row = {
+                "corpus": corpus,
+                "shots": shots,
+                "variant": variant,
+                "metric": metric,
+                "mean": values.mean(),
+                "std": values.std(ddof=0),
+                "seeds": len(group),
+            }
+            compared = variant != params.baseline and len(baseline) and metric in _RESAMPLED
+            if compared and group["rows"].all():
+                row |= _difference(group, baseline, predictions, metric, params)
+            rows.append(row)
+    columns = ["corpus", "shots", "variant", "metric", "mean", "std", "seeds"]
+    return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
+
+
+def _difference(
+    group: pd.DataFrame,
+    baseline: pd.DataFrame,
+    predictions: Sequence[pd.DataFrame],
+    metric: str,
+    params: ReportingParams,
+) -> dict[str, float]:
+    pairs = group.merge(baseline, on="seed", suffixes=("", "_baseline"))
+    if len(pairs) != len(group):
+        missing = sorted(set(group["seed"]) - set(baseline["seed"]))
+        raise IncompleteExperiment(
+            f"{params.baseline} has no cell for seed(s) {missing} of {group['corpus'].iloc[0]}, "
+            f"so {group['variant'].iloc[0]} cannot be compared with it: add them to the experiment"
+        )
+    ours, theirs = [], []
+    for _, pair in pairs.iterrows():
+        a, b = predictions[pair["number"]], predictions[pair["number_baseline"]]
+        if a["id"].tolist() != b["id"].tolist():
+            raise IncompleteExperiment(
+                f"{pair['corpus']}, K = {pair['shots']}, seed {pair['seed']}: {pair['variant']} "
+                f"and {params.baseline} scored different rows, so one of them is older than the "
+                "corpus; run both again"
+            )
+        kind: Metric = "micro" if metric == "micro_f1" else pair["official_metric"]
+        ours.append(_counts(a, pair["negative"], kind))
+        theirs.append(_counts(b, pair["negative"], kind))
+    low, high = paired_difference(
+        ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed
+    )
+    difference = (pairs[metric] - pairs[f"{metric}_baseline"]).astype(float).mean()
+    return {"difference": difference, "difference_low": low, "difference_high": high}
+
+
+def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> Counts:
+    return counts(
+        predictions["relation"].tolist(), predictions["predicted"].tolist(), negative, metric
+    )

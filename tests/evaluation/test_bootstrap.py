@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.metrics import counts
+
+
+def predictions(rng, gold, accuracy):
+    return [g if rng.random() < accuracy else rng.choice(["a", "b", "c"]) for g in gold]
+
+
+def runs(accuracy, seeds=3, rows=400):
+    rng = np.random.default_rng(0)
+    gold = list(rng.choice(["a", "b", "c", "no"], size=rows))
+    return [counts(gold, predictions(rng, gold, accuracy), "no", "micro") for _ in range(seeds)]
+
+
+def interval(ours, theirs, **options):
+    return paired_difference(
+        ours, theirs, **({"resamples": 500, "confidence": 0.95, "seed": 1} | options)
+    )
+
+
+def test_a_clear_difference_excludes_zero_and_holds_the_observed_one():
+    ours, theirs = runs(0.9), runs(0.6)
+    low, high = interval(ours, theirs)
+    observed = np.mean([a.f1() - b.f1() for a, b in zip(ours, theirs, strict=True)])
+    assert 0 < low < observed < high
+
+
+def test_the_same_predictions_differ_by_nothing():
+    ours = runs(0.7)
+    assert interval(ours, ours) == (0, 0)
+
+
+def test_it_is_the_same_twice_and_wider_with_more_confidence():
+    ours, theirs = runs(0.8), runs(0.7)
+    assert interval(ours, theirs) == interval(ours, theirs)
+    wide, narrow = (interval(ours, theirs, confidence=c) for c in (0.99, 0.5))
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_only_what_is_paired_can_be_compared():
+    with pytest.raises(ValueError, match="3 seeds cannot be paired with 2"):
+        interval(runs(0.8), runs(0.7, seeds=2))
+    with pytest.raises(ValueError, match="different numbers of rows"):
+        interval(runs(0.8), runs(0.7, rows=300))

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from tests.evaluation.test_tables import experiment
+from tkre.evaluation.figures import confusion_by_variant, f1_by_variant
+from tkre.evaluation.tables import cells_table
+
+
+def test_f1_by_variant_shows_mean_spread_and_seeds():
+    cells = cells_table(experiment()[0])
+    bars = [t for t in f1_by_variant(cells).data if t.type == "bar"]
+    dots = [t for t in f1_by_variant(cells).data if t.type == "scatter"]
+    assert [b.name for b in bars] == ["typ_marker", "tkre"]
+    of_tkre = cells[cells["variant"] == "tkre"]["micro_f1"]
+    assert bars[1].y[0] == of_tkre.mean()
+    assert bars[1].error_y.array[0] == of_tkre.std(ddof=0)
+    assert list(dots[1].y) == of_tkre.tolist()
+
+
+def test_confusion_sums_over_seeds_and_shows_shares_of_rows():
+    figure = confusion_by_variant(experiment()[0])
+    assert [t.visible for t in figure.data] == [False, True]
+    shown = figure.data[1]
+    assert shown.customdata.tolist() == [[4, 0, 0], [0, 4, 0], [1, 0, 3]]
+    assert shown.z[2].tolist() == [25, 0, 75]
+    assert len(figure.layout.updatemenus[0].buttons) == 2
+
+
+def test_names_from_files_are_escaped():
+    metrics, _ = experiment(seeds=(13,))
+    for m in metrics:
+        m["variant"] = "<script>alert(1)</script>"
+        m["confusion"]["labels"] = ["<b>a</b>", "b", "no"]
+    heatmap, bars = confusion_by_variant(metrics).data[0], f1_by_variant(cells_table(metrics)).data
+    assert heatmap.x[0] == "&lt;b&gt;a&lt;/b&gt;"
+    assert bars[0].name.startswith("&lt;script&gt;")

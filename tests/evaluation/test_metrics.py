@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score
+
+from tkre.evaluation.metrics import (
+    align,
+    by_relation,
+    confusion,
+    counts,
+    micro_scores,
+    official_f1,
+    undirected,
+)
+
+RELATIONS = ["Cause-Effect", "Component-Whole", "Content-Container", "Entity-Destination",
+             "Entity-Origin", "Instrument-Agency", "Member-Collection", "Message-Topic",
+             "Product-Producer"]  # fmt: skip
+LABELS = [f"{r}({d})" for r in RELATIONS for d in ("e1,e2", "e2,e1")] + ["Other"]
+
+
+def semeval_scorer(gold: list[str], guessed: list[str]) -> float:
+    """The official scorer's definition, written out from its documentation.
+
+    For each relation, over its two directions: correct is right relation and right direction;
+    precision divides by all guesses of the relation, recall by all its gold rows, so a wrong
+    direction counts against both. Macro-F1 is the mean over the nine relations.
+    """
+    total = 0.0
+    for relation in RELATIONS:
+        correct = wrong_way = missed = spurious = 0
+        for g, p in zip(gold, guessed, strict=True):
+            in_gold, in_guess = g.startswith(relation + "("), p.startswith(relation + "(")
+            if in_gold and in_guess:
+                correct += g == p
+                wrong_way += g != p
+            elif in_gold:
+                missed += 1
+            elif in_guess:
+                spurious += 1
+        guesses, golds = correct + wrong_way + spurious, correct + wrong_way + missed
+        precision = correct / guesses if guesses else 0.0
+        recall = correct / golds if golds else 0.0
+        total += 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return 100 * total / len(RELATIONS)
+
+
+def corrupted(rng: np.random.Generator, flips: float, wrong: float, to_other: float,
+              other_wrong: float) -> tuple[list[str], list[str]]:  # fmt: skip
+    gold = list(rng.choice(LABELS, size=2717))
+    guessed = []
+    for label in gold:
+        draw = rng.random()
+        if label == "Other":
+            guessed.append(rng.choice(LABELS[:-1]) if draw < other_wrong else label)
+        elif draw < flips:
+            guessed.append(
+                label.replace("e1,e2", "x").replace("e2,e1", "e1,e2").replace("x", "e2,e1")
+            )
+        elif draw < flips + wrong:
+            guessed.append(rng.choice(LABELS))
+        else:
+            guessed.append("Other" if draw < flips + wrong + to_other else label)
+    return gold, guessed
+
+
+@pytest.mark.parametrize(
+    "errors", [(0, 0, 0, 0), (0.1, 0, 0, 0), (0.05, 0.1, 0.1, 0.3), (0.1, 0.2, 0.05, 0.7),
+               (0, 0, 0, 1), (0, 0, 1, 0), (1, 0, 0, 0)],
+)  # fmt: skip
+def test_the_official_score_of_semeval(errors):
+    gold, guessed = corrupted(np.random.default_rng(1), *errors)
+    expected = semeval_scorer(gold, guessed)
+    assert official_f1(gold, guessed, "Other", "semeval") == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_prediction_file_with_missing_rows():
+    gold, guessed = corrupted(np.random.default_rng(2), 0.05, 0.1, 0.1, 0.3)
+    ids = [f"test-{n}" for n in range(len(gold))]
+    file = pd.Series(guessed, index=ids).drop(ids[::7]).sample(frac=1, random_state=0)
+    aligned = align(pd.Series(gold, index=ids), file, missing="Other")
+    by_hand = ["Other" if n % 7 == 0 else p for n, p in enumerate(guessed)]
+    assert aligned == by_hand
+    assert official_f1(gold, aligned, "Other", "semeval") == pytest.approx(
+        semeval_scorer(gold, by_hand)
+    )
+
+
+def test_prediction_files_that_do_not_fit():
+    gold = pd.Series(["a", "b"], index=["1", "2"])
+    with pytest.raises(ValueError, match="more than one prediction for 1"):
+        align(gold, pd.Series(["a", "a"], index=["1", "1"]), "b")
+    with pytest.raises(ValueError, match="do not exist: 9"):
+        align(gold, pd.Series(["a"], index=["9"]), "b")
+
+
+def test_a_worked_example_of_direction():
+    gold = ["Cause-Effect(e1,e2)", "Cause-Effect(e1,e2)", "Other"]
+    guessed = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Cause-Effect(e1,e2)"]
+    # one correct of three guesses and two gold rows: P = 1/3, R = 1/2, F1 = 0.4
+    assert official_f1(gold, guessed, "Other", "semeval") == pytest.approx(40.0)
+    assert undirected("Cause-Effect(e2,e1)") == "Cause-Effect" and undirected("Other") == "Other"
+
+
+def test_micro_agrees_with_sklearn_over_positive_labels():
+    gold, guessed = corrupted(np.random.default_rng(3), 0.1, 0.2, 0.05, 0.7)
+    expected = 100 * f1_score(gold, guessed, labels=LABELS[:-1], average="micro")
+    assert micro_scores(gold, guessed, "Other")["micro_f1"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("gold", "guessed", "scores"),
+    [
+        # TACRED's scorer: P is 1 without a guess, R is 0 without a positive gold row, F1 is 0
+        (["no", "no"], ["no", "no"], (100, 0, 0)),
+        (["a", "no"], ["no", "no"], (100, 0, 0)),
+        (["no", "no"], ["a", "no"], (0, 0, 0)),
+        (["a", "b", "no"], ["a", "a", "b"], (100 / 3, 50, 40)),
+        ([], [], (100, 0, 0)),
+    ],
+)
+def test_tacred_s_edge_cases(gold, guessed, scores):
+    assert tuple(micro_scores(gold, guessed, "no").values()) == pytest.approx(scores)
+
+
+def test_without_a_negative_relation_every_row_counts():
+    assert micro_scores(["a", "b"], ["a", "a"], None)["micro_f1"] == 50
+
+
+def test_relations_without_gold_rows_are_no_zeros_in_the_macro():
+    gold, guessed = ["Cause-Effect(e1,e2)"], ["Cause-Effect(e1,e2)"]
+    assert official_f1(gold, guessed, "Other", "semeval") == 100
+
+
+def test_weights_count_rows_more_than_once():
+    gold, guessed = ["a", "b", "no"], ["a", "no", "b"]
+    doubled = counts(gold, guessed, "no", "micro").f1(np.array([[2.0, 0.0, 1.0]]))
+    again = micro_scores(["a", "a", "no"], ["a", "a", "b"], "no")["micro_f1"]
+    assert doubled[0] == pytest.approx(again)
+
+
+def test_tables():
+    gold, guessed, labels = ["a", "a", "b"], ["a", "b", "b"], ["a", "b", "c"]
+    a, b, c = by_relation(gold, guessed, labels).to_dict("records")
+    assert (a["precision"], a["recall"], a["gold"], a["guessed"]) == (100, 50, 2, 1)
+    assert b["f1"] == pytest.approx(200 / 3)
+    assert c["f1"] == 0
+    assert confusion(gold, guessed, labels).to_numpy().tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ValueError, match="2 gold labels, but 1 predictions"):
+        counts(["a", "b"], ["a"], None, "micro")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.tables import (
+    CELL_COLUMNS,
+    IncompleteExperiment,
+    cells_table,
+    score_cell,
+    summary_table,
+)
+from tkre.grid import parse_cell
+
+LABELS = ["a", "b", "no"]
+GOLD = ["a", "a", "b", "b", "no", "no"]
+PARAMS = ReportingParams(resamples=200)
+
+
+def predictions(guessed, ids=None):
+    return pd.DataFrame({"id": ids or range(len(GOLD)), "relation": GOLD, "predicted": guessed})
+
+
+def metrics(name, frame, metric="micro", seconds=3.0):
+    return score_cell(frame, parse_cell(name), LABELS, "no", metric, seconds)
+
+
+def test_a_cell_is_scored_and_can_be_saved():
+    m = metrics("toy.k8x4.s13.tkre", predictions(["a", "b", "b", "b", "no", "a"]))
+    assert (m["corpus"], m["shots"], m["synthetic"], m["seed"], m["variant"]) == (
+        "toy", 8, 4, 13, "tkre",
+    )  # fmt: skip
+    assert (m["micro_precision"], m["micro_recall"]) == (60, 75)
+    assert m["micro_f1"] == pytest.approx(200 / 3)
+    assert m["confusion"]["counts"] == [[1, 1, 0], [0, 2, 0], [1, 0, 1]]
+    assert [r["relation"] for r in m["by_relation"]] == LABELS
+    assert json.dumps(m)
+
+
+def test_a_cell_without_rows_has_no_score():
+    m = metrics("toy.k8.s13.tkre", predictions(["a"] * 6).iloc[:0])
+    assert m["micro_f1"] is None and m["rows"] == 0
+    assert cells_table([m]).shape == (1, len(CELL_COLUMNS))
+    assert summary_table([m], [predictions(["a"] * 6).iloc[:0]], PARAMS)["mean"].isna().all()
+
+
+def experiment(seeds=(13, 21)):
+    ms, ps = [], []
+    for seed in seeds:
+        for variant, guessed in (
+            ("typ_marker", ["a", "no", "no", "b", "a", "no"]),
+            ("tkre", ["a", "a", "b", "b", "no", "a" if seed == 21 else "no"]),
+        ):
+            ps.append(predictions(guessed))
+            ms.append(metrics(f"toy.k8.s{seed}.{variant}", ps[-1]))
+    return ms, ps
+
+
+def test_cells_are_rows_in_the_order_of_the_grid():
+    ms, _ = experiment()
+    cells = cells_table(ms)
+    assert cells[["seed", "variant"]].to_numpy().tolist() == [
+        [13, "typ_marker"], [13, "tkre"], [21, "typ_marker"], [21, "tkre"],
+    ]  # fmt: skip
+
+
+def test_the_summary_over_seeds():
+    summary = summary_table(*experiment(), PARAMS).set_index(["variant", "metric"])
+    ours, base = summary.loc[("tkre", "micro_f1")], summary.loc[("typ_marker", "micro_f1")]
+    assert ours["mean"] == pytest.approx((100 + 800 / 9) / 2)
+    assert ours["std"] == pytest.approx((100 - 800 / 9) / 2)  # of the population
+    assert ours["seeds"] == 2
+    assert ours["difference"] == pytest.approx(ours["mean"] - base["mean"])
+    assert ours["difference_low"] <= ours["difference"] <= ours["difference_high"]
+    assert pd.isna(base["difference"])
+    assert pd.isna(summary.loc[("tkre", "micro_precision"), "difference"])
+
+
+def test_an_experiment_without_the_baseline_has_no_differences():
+    ms, ps = experiment()
+    summary = summary_table(ms[1::2], ps[1::2], PARAMS)
+    assert summary["difference"].isna().all()
+
+
+def test_a_seed_that_the_baseline_lacks_is_named():
+    ms, ps = experiment()
+    with pytest.raises(IncompleteExperiment, match=r"typ_marker has no cell for seed\(s\) \[21\]"):
+        summary_table([*ms[:2], ms[3]], [*ps[:2], ps[3]], PARAMS)
+
+
+def test_cells_that_scored_other_rows_are_not_compared():
+    ms, ps = experiment(seeds=(13,))
+    with pytest.raises(IncompleteExperiment, match="tkre and typ_marker scored different rows"):
+        summary_table(ms, [ps[0], predictions(["a"] * 6, ids=list("uvwxyz"))], PARAMS)

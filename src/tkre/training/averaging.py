@@ -1,0 +1,38 @@
+"""A running average of weights: what a short training at a high rate ends up around."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class AveragedWeights:
+    """An exponential moving average of a model's weights.
+
+    Early on the decay is smaller, (1 + n) / (10 + n) after n steps, so that the random start is
+    soon forgotten in runs of some hundred steps.
+
+    Args:
+        model: Its state is averaged, buffers too.
+        decay: Share of the average that stays at each step.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self._steps = 0
+        self.weights: dict[str, Tensor] = {
+            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
+        }
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the weights as they are now."""
+        self._steps += 1
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        for name, tensor in self._model.state_dict().items():
+            average = self.weights[name]
+            if average.is_floating_point():
+                average.lerp_(tensor, 1 - decay)
+            else:
+                average.copy_(tensor)

@@ -1,0 +1,158 @@
+"""Fine-tuning: a relation classifier on golden and synthetic rows, its best epoch kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from tkre.corpora.schema import RelationSchema
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.heads import SpanHead
+from tkre.modeling.lineage import Step
+from tkre.modeling.marking import EncodedInstance, encode_instances
+from tkre.records import Instance
+from tkre.training.alignment import explanation_alignment
+from tkre.training.averaging import AveragedWeights
+from tkre.training.objective import ClassifierObjective
+from tkre.training.params import FinetuningParams
+from tkre.training.prediction import model_batches
+from tkre.training.rows import LabelledRow, collate_labelled, swapped
+from tkre.training.run import train
+from tkre.training.selection import BestEpoch
+
+
+def finetune(
+    start: Checkpoint,
+    rows: Sequence[Instance],
+    validation: Sequence[Instance],
+    schema: RelationSchema,
+    params: FinetuningParams,
+    *,
+    data: str,
+    seed: int,
+    description: str,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Trains a classifier and keeps the epoch that is best on the validation rows.
+
+    Args:
+        start: A masked language model, pre-trained further or not; it is not changed.
+        rows: Golden and synthetic training rows; explanations of golden ones are used if the
+            parameters say so.
+        validation: Rows to choose the epoch on: by micro-F1, then by likelihood. Without any,
+            the last epoch is kept.
+        schema: The relations; labels are numbered in its order.
+        params: The recipe.
+        data: Digest of the rows, for the lineage.
+        seed: Of the new parameters, the order, dropout.
+        description: Shown with the progress.
+
+    Returns:
+        The classifier with its tokenizer and lineage; losses by step with the validation scores.
+    """
+    begun = time.perf_counter()
+    started_from = weights_digest(start.model)
+    torch.manual_seed(seed)
+    labels = {name: n for n, name in enumerate(schema.names)}
+    model = build_classifier(start, schema, params)
+    shown = [*rows, *(swapped(rows, schema) if params.swap else ())]
+    encoded = encode_instances(
+        shown, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
+    )
+    numbers = [labels[str(i.relation)] for i in shown]
+    if isinstance(model.head, SpanHead):
+        start_span_head(model, encoded, numbers, params.probe_start)
+    alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
+    objective = ClassifierObjective(model, alignment, params)
+    average = AveragedWeights(model, params.average) if params.average else None
+    chooser = BestEpoch(model, average, start.tokenizer, validation, schema)
+    losses = train(
+        objective,
+        [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
+        collate_labelled(start.tokenizer.pad_token_id),
+        params.optimisation,
+        epochs=params.epochs(len(rows), len(schema.names)),
+        seed=seed,
+        description=f"{description} finetuning",
+        on_step_end=average.update if average else None,
+        on_epoch_end=chooser.epoch_ended,
+    )
+    model.load_state_dict(chooser.best_weights)
+    model.requires_grad_(True)
+    step = Step(
+        stage="finetuning",
+        started_from=started_from,
+        weights=weights_digest(model),
+        data=data,
+        settings=params.model_dump(mode="json"),
+        seconds=time.perf_counter() - begun,
+    )
+    return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
+
+
+def build_classifier(
+    start: Checkpoint, schema: RelationSchema, params: FinetuningParams
+) -> RelationClassifier:
+    """A classifier with the encoder's weights and a new head."""
+    encoder = start.model.base_model
+    config = encoder.config.to_dict()
+    if params.encoder_dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            config[name] = params.encoder_dropout
+    inverses = {name: schema.inverse_of(name) for name in schema.names}
+    model = RelationClassifier(
+        RelationClassifierConfig(
+            encoder=config,
+            head=params.head,
+            layers=params.layers,
+            trigger_attention=params.trigger_weight > 0,
+            head_dropout=params.head_dropout,
+            max_length=params.max_length,
+            typed_markers=params.typed_markers,
+            both_directions=params.both_directions,
+            negative=schema.negative,
+            inverses={name: inverse for name, inverse in inverses.items() if inverse},
+            id2label=dict(enumerate(schema.names)),
+            label2id={name: n for n, name in enumerate(schema.names)},
+        )
+    )
+    model.load_encoder(encoder)
+    if params.optimisation.freeze_embeddings:
+        model.encoder.get_input_embeddings().weight.requires_grad_(False)
+    return model
+
+
+@torch.no_grad()
+def start_span_head(
+    model: RelationClassifier,
+    encoded: Sequence[EncodedInstance],
+    labels: Sequence[int],
+    inverse_regularisation: float | None,
+) -> None:
+    """Standardises the features of a span head, and starts its last layer from a linear probe.
+
+    Args:
+        model: With a ``SpanHead``, changed in place.
+        encoded: The training rows.
+        labels: Their label numbers.
+        inverse_regularisation: C of the logistic regression; None leaves the layer random.
+    """
+    model.eval()
+    features = torch.empty(len(encoded), model.head.size)
+    for numbers, batch in model_batches(model, encoded):
+        features[numbers] = model.features(**batch)[0].float().cpu()
+    features = model.head.standardise(features.to(model.device))
+    if inverse_regularisation is None or len(set(labels)) < 3:
+        return
+    probe = LogisticRegression(C=inverse_regularisation, max_iter=500)
+    probe.fit(features.cpu().numpy(), labels)
+    output = model.head.output
+    # A label without a row starts as unlikely as the least likely one.
+    output.weight.zero_()
+    output.bias.fill_(float(probe.intercept_.min()))
+    output.weight[probe.classes_] = torch.tensor(probe.coef_, dtype=output.weight.dtype)
+    output.bias[probe.classes_] = torch.tensor(probe.intercept_, dtype=output.bias.dtype)

@@ -1,0 +1,149 @@
+"""Parameters of training: ``variants.<name>.pretraining`` and ``.finetuning`` in ``conf/base``."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from tkre.modeling.params import ContrastParams, MaskingParams
+from tkre.params import Params
+
+
+class OptimisationParams(Params):
+    """AdamW with a linear warm-up and decay.
+
+    Attributes:
+        learning_rate: Of the encoder.
+        head_learning_rate: Of everything that is new: heads, projections, anchors.
+        batch_size: Sentences per step.
+        weight_decay: Of AdamW.
+        warmup: Share of the steps in which the rates rise from 0.
+        max_grad_norm: Gradients are clipped to this norm.
+        freeze_embeddings: Whether the word embeddings stay as they are.
+        precision: ``auto`` is bf16 on a GPU that has it and fp32 elsewhere.
+    """
+
+    learning_rate: float = Field(gt=0)
+    head_learning_rate: float = Field(gt=0)
+    batch_size: int = Field(16, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    max_grad_norm: float = Field(1.0, gt=0)
+    freeze_embeddings: bool = False
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+
+
+class StageParams(Params):
+    """One stage of pre-training; with 0 epochs it is left out.
+
+    Attributes:
+        epochs: Passes over the knowledge texts.
+        mslm_weight: l1, weight of masked span language modelling.
+        scl_weight: l2, weight of span-level contrastive learning.
+        optimisation: Its optimiser.
+    """
+
+    epochs: int = Field(ge=0)
+    mslm_weight: float = Field(1.0, ge=0)
+    scl_weight: float = Field(0.0, ge=0)
+    optimisation: OptimisationParams
+
+
+class PretrainingParams(Params):
+    """Further pre-training of an encoder on knowledge texts, in two chained stages.
+
+    Attributes:
+        sources: Which knowledge texts: ``explanation``, ``synthetic``, ``support``.
+        masking: What is hidden.
+        contrast: The contrastive loss of the second stage.
+        mslm: The first stage.
+        scl: The second stage, which starts from the first one's weights.
+    """
+
+    sources: tuple[Literal["explanation", "synthetic", "support"], ...]
+    masking: MaskingParams = MaskingParams()
+    contrast: ContrastParams = ContrastParams()
+    mslm: StageParams
+    scl: StageParams
+
+    @property
+    def stages(self) -> list[str]:
+        """The stages that are run, by name."""
+        return [name for name in ("mslm", "scl") if getattr(self, name).epochs]
+
+
+class AlignmentParams(Params):
+    """Pulls a sentence to the explanations and the definition of its relation (InfoNCE).
+
+    Attributes:
+        weight: Of this loss beside the classifier's.
+        temperature: Of the similarities.
+    """
+
+    weight: float = Field(0.5, gt=0)
+    temperature: float = Field(0.1, gt=0)
+
+
+class FinetuningParams(Params):
+    """The classifier and its training; every part of a recipe is a parameter that can be off.
+
+    Attributes:
+        head: ``markers`` (Zhou and Chen 2022) or ``spans`` (``modeling.heads``).
+        layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
+        typed_markers: Whether markers hold entity types, where the corpus has any.
+        max_length: Longest sentence in tokens; of a longer one the window around its mentions.
+        synthetic: Whether synthetic sentences are trained on beside the golden ones.
+        swap: Whether every row is also shown with head and tail exchanged, under the inverse
+            relation; rows whose relation has no inverse in the schema are not.
+        both_directions: Whether the classifier reads a sentence both ways when it predicts.
+        alignment: Pull to explanations and definitions; None is off.
+        trigger_weight: Weight of supervising the attention of ``spans`` by triggers; 0 is off,
+            and there is no attention.
+        probe_start: Inverse regularisation of the logistic regression on frozen features that
+            the last layer of ``spans`` starts from; None starts at random.
+        encoder_dropout: Inside the encoder; None leaves what its configuration says.
+        head_dropout: Of the head's features.
+        average: Decay of the running average of the weights that is validated and saved; None
+            takes the weights themselves.
+        presentations: How many sentences of a relation are shown in all, so that epochs follow
+            from the number of rows.
+        min_epochs: At least so many.
+        optimisation: Its optimiser.
+    """
+
+    head: Literal["markers", "spans"] = "markers"
+    layers: tuple[int, ...] = ()
+    typed_markers: bool = True
+    max_length: int = Field(128, ge=16)
+    synthetic: bool = False
+    swap: bool = False
+    both_directions: bool = False
+    alignment: AlignmentParams | None = None
+    trigger_weight: float = Field(0.0, ge=0)
+    probe_start: float | None = Field(None, gt=0)
+    encoder_dropout: float | None = Field(None, ge=0, lt=1)
+    head_dropout: float = Field(0.1, ge=0, lt=1)
+    average: float | None = Field(None, gt=0, lt=1)
+    presentations: int = Field(160, gt=0)
+    min_epochs: int = Field(4, gt=0)
+    optimisation: OptimisationParams
+
+    @model_validator(mode="after")
+    def _parts_fit_the_head(self) -> Self:
+        if self.head == "spans" and not self.layers:
+            raise ValueError("head 'spans' needs layers, e.g. [3, 4]")
+        if self.head == "markers":
+            for part in ("layers", "trigger_weight", "probe_start"):
+                if getattr(self, part):
+                    raise ValueError(f"{part} is a part of head 'spans', not of 'markers'")
+        return self
+
+    @property
+    def uses_knowledge(self) -> bool:
+        """Whether it needs what a language model wrote."""
+        return self.synthetic or self.alignment is not None or self.trigger_weight > 0
+
+    def epochs(self, rows: int, relations: int) -> int:
+        """Passes over so many rows of so many relations."""
+        return max(self.min_epochs, round(self.presentations * relations / rows))

@@ -1,0 +1,105 @@
+"""Probabilities of relations for instances, in large batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.marking import EncodedInstance, encode_instances
+from tkre.records import Instance
+from tkre.training.batching import pad, sorted_batches
+
+TOKENS_PER_BATCH = 4096
+Probabilities = npt.NDArray[np.float64]
+
+
+def predict(
+    model: RelationClassifier,
+    tokenizer: PreTrainedTokenizerBase,
+    instances: Sequence[Instance],
+) -> Probabilities:
+    """The probability of every relation for every instance.
+
+    Args:
+        model: The classifier; it is put into evaluation mode for the pass.
+        tokenizer: Its own.
+        instances: Their relations are not looked at.
+
+    Returns:
+        N x R, rows in the order of the instances, columns in that of the labels.
+    """
+    forward = _read(model, tokenizer, instances)
+    if not model.config.both_directions or not len(instances):
+        return forward
+    exchanged = [
+        replace(i, head=i.tail, tail=i.head, head_type=i.tail_type, tail_type=i.head_type)
+        for i in instances
+    ]
+    return both_ways(forward, _read(model, tokenizer, exchanged), model)
+
+
+def both_ways(
+    forward: Probabilities, backward: Probabilities, model: RelationClassifier
+) -> Probabilities:
+    """The mean of two readings of each pair, where the relations have inverses.
+
+    Args:
+        forward: N x R probabilities of the pair as it is.
+        backward: Those of the pair with head and tail exchanged.
+        model: Knows the inverses. A relation without one keeps its forward probability; rows are
+            normalised at the end.
+    """
+    numbers, inverses = model.config.label2id, model.config.inverses
+    mixed = forward.copy()
+    for name, inverse in inverses.items():
+        own, other = numbers[name], numbers[inverse]
+        mixed[:, own] = (forward[:, own] + backward[:, other]) / 2
+    return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def _read(
+    model: RelationClassifier,
+    tokenizer: PreTrainedTokenizerBase,
+    instances: Sequence[Instance],
+) -> Probabilities:
+    encoded = encode_instances(
+        instances,
+        tokenizer,
+        max_length=model.config.max_length,
+        typed=model.config.typed_markers,
+    )
+    was_training = model.training
+    model.eval()
+    probabilities = np.zeros((len(instances), model.config.num_labels))
+    with torch.inference_mode():
+        for numbers, batch in model_batches(model, encoded):
+            logits = model(**batch).logits.double()
+            probabilities[numbers] = logits.softmax(dim=-1).cpu().numpy()
+    model.train(was_training)
+    return probabilities
+
+
+def model_batches(
+    model: RelationClassifier, encoded: Sequence[EncodedInstance]
+) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+    """Row numbers and tensors of batches of like length, on the model's device."""
+    padding = model.encoder.config.pad_token_id or 0
+    for numbers in sorted_batches([len(e) for e in encoded], TOKENS_PER_BATCH):
+        batch = collate([encoded[n] for n in numbers], padding)
+        yield numbers, {name: tensor.to(model.device) for name, tensor in batch.items()}
+
+
+def collate(encoded: Sequence[EncodedInstance], padding: int) -> dict[str, Tensor]:
+    """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels."""
+    return {
+        "input_ids": pad([e.input_ids for e in encoded], padding),
+        "attention_mask": pad([np.ones(len(e), dtype=np.int64) for e in encoded], 0),
+        "spans": pad([e.spans for e in encoded], False),
+    }

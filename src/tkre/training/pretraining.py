@@ -1,0 +1,201 @@
+"""Further pre-training on knowledge texts: MSLM, then MSLM + SCL, from the first one's weights."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tkre.corpora.schema import RelationSchema
+from tkre.knowledge import KnowledgeText
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.contrastive import SpanContrast
+from tkre.modeling.lineage import Step
+from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
+from tkre.training.batching import pad
+from tkre.training.embedding import embed
+from tkre.training.params import PretrainingParams, StageParams
+from tkre.training.run import Objective, train
+
+
+def pretrain(
+    start: Checkpoint,
+    texts: Sequence[KnowledgeText],
+    schema: RelationSchema,
+    params: PretrainingParams,
+    stage: str,
+    *,
+    data: str,
+    seed: int,
+    description: str,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """Runs one stage.
+
+    Args:
+        start: A masked language model; it is not changed.
+        texts: What is learnt from.
+        schema: The relations; their definitions are the first anchors.
+        params: Of both stages.
+        stage: ``mslm`` or ``scl``.
+        data: Digest of the texts, for the lineage.
+        seed: Of order, dropout, masks, and negatives.
+        description: Shown with the progress.
+
+    Returns:
+        The masked language model after the stage, its lineage one step longer; the losses of
+        every step. With 0 epochs both are as they were.
+    """
+    stage_params: StageParams = getattr(params, stage)
+    if not stage_params.epochs or not texts:
+        return start, pd.DataFrame(columns=["epoch", "step", "loss"])
+    begun = time.perf_counter()
+    started_from = weights_digest(start.model)
+    torch.manual_seed(seed)
+    model = copy.deepcopy(start.model)
+    if stage_params.optimisation.freeze_embeddings:
+        model.get_input_embeddings().weight.requires_grad_(False)
+    contrast = None
+    if stage_params.scl_weight:
+        contrast = _contrast(start, schema, params)
+    encoded = encode_texts(texts, start.tokenizer, params.masking)
+    collator = _Collator(start, schema, params, np.random.default_rng(seed))
+    losses = train(
+        KnowledgeObjective(model, contrast, stage_params),
+        encoded,
+        collator,
+        stage_params.optimisation,
+        epochs=stage_params.epochs,
+        seed=seed,
+        description=f"{description} {stage}",
+    )
+    model.requires_grad_(True)
+    step = Step(
+        stage=stage,
+        started_from=started_from,
+        weights=weights_digest(model),
+        data=data,
+        settings=params.model_dump(mode="json"),
+        seconds=time.perf_counter() - begun,
+    )
+    return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
+
+
+class KnowledgeObjective(Objective):
+    """``l1 * MSLM + l2 * SCL`` over one encoder pass.
+
+    The masked-LM head is applied at hidden positions only: the vocabulary is large, and most of
+    its logits would be thrown away.
+
+    Args:
+        model: A Hugging Face masked language model.
+        contrast: The contrastive loss, None to leave it out.
+        params: The weights.
+    """
+
+    def __init__(self, model: Any, contrast: SpanContrast | None, params: StageParams) -> None:
+        super().__init__()
+        self.model = model
+        self.contrast = contrast
+        self.weights = (params.mslm_weight, params.scl_weight)
+
+    def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and both losses."""
+        hidden_BTH = self.model.base_model(
+            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+        ).last_hidden_state
+        hidden = batch["labels"] != IGNORED
+        logits = masked_lm_head(self.model)(hidden_BTH[hidden])
+        mslm = F.cross_entropy(logits.float(), batch["labels"][hidden])
+        loss, parts = self.weights[0] * mslm, {"mslm": mslm.detach()}
+        if self.contrast is not None:
+            scl = self.contrast(hidden_BTH, batch["spans"], batch["others"], batch["relations"])
+            loss = loss + self.weights[1] * scl
+            parts["scl"] = scl.detach()
+        return loss, parts
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The masked language model; anchors and projections."""
+        new = [] if self.contrast is None else list(self.contrast.parameters())
+        return list(self.model.parameters()), new
+
+
+def masked_lm_head(model: Any) -> nn.Module:
+    """The module that makes logits of hidden states, whatever the architecture calls it.
+
+    Raises:
+        ValueError: There is none by any known name.
+    """
+    for name in ("cls", "lm_head", "predictions", "vocab_projector"):
+        if (head := getattr(model, name, None)) is not None:
+            return head
+    raise ValueError(f"{type(model).__name__} has no masked-LM head that is known here")
+
+
+class _Collator:
+    """A batch of knowledge texts, masked anew each time it is drawn."""
+
+    def __init__(
+        self,
+        start: Checkpoint,
+        schema: RelationSchema,
+        params: PretrainingParams,
+        generator: np.random.Generator,
+    ) -> None:
+        self._tokenizer = start.tokenizer
+        self._params = params
+        self._numbers = {name: n for n, name in enumerate(schema.names)}
+        self._generator = generator
+
+    def __call__(self, texts: list[EncodedText]) -> dict[str, Tensor]:
+        masked = [mask(t, self._generator, self._tokenizer, self._params.masking) for t in texts]
+        triples = [np.stack([t.head, t.tail, t.roles == RELATION]) for t in texts]
+        count = self._params.contrast.other_spans
+        others = [other_spans(t, count, self._generator) for t in texts]
+        return {
+            "input_ids": pad([ids for ids, _ in masked], self._tokenizer.pad_token_id),
+            "attention_mask": pad([np.ones(len(t), dtype=np.int64) for t in texts], 0),
+            "labels": pad([labels for _, labels in masked], IGNORED),
+            "spans": pad(triples, False),
+            "others": pad(others, False),
+            "relations": torch.tensor([self._numbers[t.relation] for t in texts]),
+        }
+
+
+def other_spans(text: EncodedText, count: int, generator: np.random.Generator) -> Any:
+    """Spans of a text that say nothing about its relation, as long as the one that does.
+
+    Args:
+        text: Whose tokens of role "other" are drawn from, each span contiguous.
+        count: How many.
+        generator: Of the choice.
+
+    Returns:
+        ``count`` x T flags; a row is empty where the text has no such token.
+    """
+    flags = np.zeros((count, len(text)), dtype=bool)
+    free = (text.roles == 0) & (text.units >= 0)
+    length = max(1, int((text.roles == RELATION).sum()))
+    for row in flags:
+        starts = np.flatnonzero(free)
+        if not len(starts):
+            break
+        start = int(generator.choice(starts))
+        stop = start
+        while stop < len(text) and stop - start < length and free[stop]:
+            stop += 1
+        row[start:stop] = True
+    return flags
+
+
+def _contrast(start: Checkpoint, schema: RelationSchema, params: PretrainingParams) -> SpanContrast:
+    definitions = [schema.relations[name].definition for name in schema.names]
+    symmetric = [schema.inverse_of(name) == name for name in schema.names]
+    embedded = embed(start.model.base_model, start.tokenizer, definitions)
+    return SpanContrast(embedded, torch.tensor(symmetric), params.contrast)

@@ -1,0 +1,206 @@
+"""The run of one stage of training, on ``transformers.Trainer``.
+
+The Trainer brings devices, mixed precision, clipping and schedules. What is ours: batches by
+length, two learning rates, the losses of every step as a table, progress, and weights that are
+kept in memory, since a few-shot run is short and a checkpoint folder per epoch is not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.trainer_callback import PrinterCallback
+
+from tkre.progress import Progress
+from tkre.training.batching import LengthBatches
+from tkre.training.params import OptimisationParams
+
+# Called after every epoch with its number, counted from 1, and the model; what it returns is
+# added to the table of losses.
+EpochEnd = Callable[[int, nn.Module], dict[str, float]]
+
+
+class Objective(nn.Module):
+    """What a stage minimises: a module whose forward gives a loss and the parts it is made of.
+
+    The parts are detached scalars, by name; they become columns of the table of losses.
+    """
+
+    def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: D102
+        raise NotImplementedError
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The encoder's parameters, and those of everything that is new."""
+        raise NotImplementedError
+
+
+def train(
+    objective: Objective,
+    rows: Sequence[Any],
+    collate: Callable[[list[Any]], dict[str, Tensor]],
+    params: OptimisationParams,
+    *,
+    epochs: int,
+    seed: int,
+    description: str,
+    on_step_end: Callable[[], None] | None = None,
+    on_epoch_end: EpochEnd | None = None,
+) -> pd.DataFrame:
+    """Minimises an objective over rows; the objective's modules are changed in place.
+
+    Args:
+        objective: What is minimised.
+        rows: Anything with a ``len``: its length in tokens.
+        collate: A batch of rows as tensors.
+        params: Optimiser, batch size, precision.
+        epochs: Passes over the rows.
+        seed: Of the order of the rows, of dropout, and of masks that ``collate`` draws.
+        description: Shown with the progress.
+        on_step_end: Called after every step.
+        on_epoch_end: Called after every epoch.
+
+    Returns:
+        One row per step: epoch, step, loss and its parts; the figures of ``on_epoch_end`` stand
+        in the last row of each epoch.
+    """
+    set_seed(seed)
+    batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
+    steps = epochs * len(batches)
+    with tempfile.TemporaryDirectory() as unused, Progress(description, steps) as progress:
+        recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
+        arguments = TrainingArguments(
+            output_dir=unused,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            logging_strategy="no",
+            num_train_epochs=epochs,
+            seed=seed,
+            max_grad_norm=params.max_grad_norm,
+            lr_scheduler_type="linear",
+            warmup_steps=round(params.warmup * steps),
+            bf16=use_bf16(params.precision),
+            dataloader_pin_memory=torch.cuda.is_available(),
+            remove_unused_columns=False,
+        )
+        # Several GPUs would be used by splitting each small batch: slower, and not the same run.
+        arguments._n_gpu = min(1, arguments.n_gpu)
+        trainer = _Trainer(
+            model=objective,
+            args=arguments,
+            callbacks=[recorder],
+            optimizers=(optimiser(objective, params), None),  # type: ignore[arg-type]
+        )
+        trainer.batches = DataLoader(rows, batch_sampler=batches, collate_fn=collate)  # type: ignore[arg-type]
+        trainer.recorder = recorder
+        trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
+        objective.train()
+        trainer.train()
+    objective.eval()
+    return recorder.table()
+
+
+def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.Optimizer:
+    """AdamW over both parameter groups, less what is frozen; no decay of biases and norms."""
+    groups = []
+    rates = (params.learning_rate, params.head_learning_rate)
+    for parameters, rate in zip(objective.parameter_groups(), rates, strict=True):
+        trained = [p for p in parameters if p.requires_grad]
+        for decays in (True, False):
+            members = [p for p in trained if (p.ndim > 1) == decays]
+            decay = params.weight_decay if decays else 0.0
+            if members:
+                groups.append({"params": members, "lr": rate, "weight_decay": decay})
+    return torch.optim.AdamW(groups)
+
+
+def use_bf16(precision: str) -> bool:
+    """Whether a precision means bf16 on this machine."""
+    if precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return precision == "bf16"
+
+
+class _Trainer(Trainer):
+    batches: DataLoader[Any]
+    recorder: _Recorder
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return self.batches
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        loss, parts = model(**inputs)
+        self.recorder.losses.append({"loss": loss.detach(), **parts})
+        return loss
+
+
+class _Recorder(TrainerCallback):
+    """Keeps the losses as tensors (reading one would wait for the device) and shows progress."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        steps_per_epoch: int,
+        on_step_end: Callable[[], None] | None,
+        on_epoch_end: EpochEnd | None,
+    ) -> None:
+        self.losses: list[dict[str, Tensor]] = []
+        self._figures: dict[int, dict[str, float]] = {}
+        self._progress = progress
+        self._steps_per_epoch = steps_per_epoch
+        self._step_ended = on_step_end
+        self._epoch_ended = on_epoch_end
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._step_ended:
+            self._step_ended()
+        # Often enough for a person, seldom enough for a GPU that runs ahead of us.
+        figures = {}
+        if state.global_step % 10 == 0:
+            figures = {name: float(value) for name, value in self.losses[-1].items()}
+        self._progress.advance(**figures)
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module,
+        **_: Any,
+    ) -> None:
+        if self._epoch_ended:
+            model.eval()
+            epoch = state.global_step // self._steps_per_epoch
+            self._figures[state.global_step] = self._epoch_ended(epoch, model)
+            self._progress.advance(0, **self._figures[state.global_step])
+            model.train()
+
+    def table(self) -> pd.DataFrame:
+        rows = [
+            {
+                "epoch": 1 + (step - 1) // self._steps_per_epoch,
+                "step": step,
+                **{name: float(value) for name, value in losses.items()},
+                **self._figures.get(step, {}),
+            }
+            for step, losses in enumerate(self.losses, start=1)
+        ]
+        return pd.DataFrame(rows)

@@ -1,0 +1,67 @@
+"""Which epoch is kept: the best one on the K-shot validation set."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation.metrics import micro_scores
+from tkre.modeling.classifier import RelationClassifier
+from tkre.records import Instance
+from tkre.training.averaging import AveragedWeights
+from tkre.training.prediction import predict
+
+
+class BestEpoch:
+    """Scores every epoch on the validation rows and keeps the weights of the best."""
+
+    def __init__(
+        self,
+        model: RelationClassifier,
+        average: AveragedWeights | None,
+        tokenizer: PreTrainedTokenizerBase,
+        validation: Sequence[Instance],
+        schema: RelationSchema,
+    ) -> None:
+        self._model = model
+        self._average = average
+        self._tokenizer = tokenizer
+        self._validation = list(validation)
+        self._schema = schema
+        self._best = (-math.inf, -math.inf)
+        self.best_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
+
+    def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
+        """The validation scores of the epoch that has just ended."""
+        trained = None
+        if self._average is not None:
+            trained = copy.deepcopy(self._model.state_dict())
+            self._model.load_state_dict(self._average.weights)
+        figures = self._scores()
+        score = (figures.get("validation_f1", 0.0), -figures.get("validation_loss", -epoch))
+        if score >= self._best:
+            self._best = score
+            self.best_weights = copy.deepcopy(self._model.state_dict())
+        if trained is not None:
+            self._model.load_state_dict(trained)
+        return figures
+
+    def _scores(self) -> dict[str, float]:
+        if not self._validation:
+            return {}
+        probabilities = predict(self._model, self._tokenizer, self._validation)
+        gold = [str(i.relation) for i in self._validation]
+        names = self._schema.names
+        guessed = [names[n] for n in probabilities.argmax(axis=1)]
+        of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
+        return {
+            "validation_f1": micro_scores(gold, guessed, self._schema.negative)["micro_f1"],
+            "validation_loss": float(-np.log(of_gold.clip(1e-12)).mean()),
+        }

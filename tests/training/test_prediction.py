@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import instance
+from tkre.training.finetuning import build_classifier
+from tkre.training.params import FinetuningParams
+from tkre.training.prediction import both_ways, predict
+
+PARAMS = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
+
+
+@pytest.fixture(scope="module")
+def model(backbone, schema):
+    torch.manual_seed(0)
+    return build_classifier(backbone, schema, PARAMS)
+
+
+def test_probabilities_in_the_order_of_the_rows(model, backbone, toy_rows):
+    together = predict(model, backbone.tokenizer, toy_rows)
+    assert together.shape == (20, 4)
+    assert together.sum(axis=1) == pytest.approx(1)
+    alone = [predict(model, backbone.tokenizer, [row])[0] for row in toy_rows]
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+def test_nothing_to_predict(model, backbone):
+    assert predict(model, backbone.tokenizer, []).shape == (0, 4)
+
+
+def test_prediction_does_not_look_at_the_answer_and_restores_the_mode(model, backbone, toy_rows):
+    from dataclasses import replace
+
+    model.train()
+    blind = [replace(r, relation=None, triggers=(), explanation=None) for r in toy_rows]
+    assert np.array_equal(
+        predict(model, backbone.tokenizer, blind), predict(model, backbone.tokenizer, toy_rows)
+    )
+    assert model.training
+    model.eval()
+
+
+def test_two_readings_are_averaged_over_inverse_relations():
+    model = SimpleNamespace(
+        config=SimpleNamespace(
+            label2id={"a": 0, "b": 1, "s": 2, "x": 3}, inverses={"a": "b", "b": "a", "s": "s"}
+        )
+    )
+    forward = np.array([[0.4, 0.3, 0.2, 0.1]])
+    backward = np.array([[0.1, 0.6, 0.2, 0.1]])
+    mixed = both_ways(forward, backward, model)
+    expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
+    assert mixed[0] == pytest.approx(expected / expected.sum())
+
+
+def test_a_classifier_that_reads_both_ways_is_consistent(backbone, schema):
+    torch.manual_seed(0)
+    model = build_classifier(backbone, schema, PARAMS.model_copy(update={"both_directions": True}))
+    row = instance("<head>anna</head> lives in <tail>oslo</tail>")
+    turned = instance("<tail>anna</tail> lives in <head>oslo</head>")
+    p, q = (predict(model, backbone.tokenizer, [r])[0] for r in (row, turned))
+    names = schema.names
+    for name in names:
+        inverse = schema.inverse_of(name)
+        assert p[names.index(name)] == pytest.approx(q[names.index(inverse)], abs=1e-6)

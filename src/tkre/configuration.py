@@ -1,0 +1,41 @@
+"""The project's configuration where Kedro has none at hand: while pipelines are registered.
+
+Kedro builds pipelines without giving them a configuration, but which cells there are is
+configuration. In a run the session's own loader is used (it knows ``--env``, ``--conf-source``
+and ``--params``); commands that have no session read ``conf/`` of the project they stand in.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kedro.config import AbstractConfigLoader
+from kedro.framework.project import settings
+from kedro.utils import find_kedro_project
+
+from tkre.book import Book
+
+_of_session: AbstractConfigLoader | None = None
+
+
+def remember(loader: AbstractConfigLoader) -> None:
+    """Takes the loader of the session that has just begun."""
+    global _of_session  # noqa: PLW0603  (Kedro gives register_pipelines no argument)
+    _of_session = loader
+
+
+def read_book() -> Book:
+    """The experiment book of the session, or of the project around the working directory."""
+    # Not `or`: a loader that has loaded nothing yet is an empty dictionary, and false.
+    loader = _fresh_loader() if _of_session is None else _of_session
+    return Book(loader["experiments"], loader["parameters"])
+
+
+def _fresh_loader() -> AbstractConfigLoader:
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    return settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project / settings.CONF_SOURCE),
+        env=os.environ.get("KEDRO_ENV"),
+        **settings.CONFIG_LOADER_ARGS,
+    )

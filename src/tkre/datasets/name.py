@@ -1,0 +1,43 @@
+"""A dataset whose content is its own name: which draw or cell a node works on."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from tkre.grid import Cell, Draw, parse_cell, parse_draw
+
+
+class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
+    """Gives nodes the shots, seed and variant of their namespace, through a factory pattern.
+
+    Args:
+        draw: Name of a draw; or
+        cell: Name of a cell.
+        metadata: Ignored; for kedro-viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        draw: str | None = None,
+        cell: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._value = parse_draw(draw) if draw else parse_cell(cell or "")
+        self.metadata = metadata
+
+    def load(self) -> Draw | Cell:
+        """The draw or the cell."""
+        return self._value
+
+    def save(self, data: NoReturn) -> None:
+        """Never: names are made by ``tkre.grid``."""
+        raise DatasetError("a name is not saved")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._value.name}

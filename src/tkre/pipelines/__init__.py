@@ -1,0 +1,1 @@
+"""The Kedro pipelines: which function makes which dataset from which."""

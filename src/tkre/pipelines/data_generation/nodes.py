@@ -1,0 +1,180 @@
+"""Corpora, K-shot sets, and what is kept of a language model's answers (CPU)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from tkre import knowledge
+from tkre.corpora.folder import CorpusFolder
+from tkre.corpora.params import CorpusParams
+from tkre.corpora.reading import read_corpus
+from tkre.corpora.sampling import development_rows, refuse_leakage, sample_shots
+from tkre.corpora.schema import RelationSchema
+from tkre.generation import explanations, ledger, synthesis
+from tkre.generation.params import GenerationParams
+from tkre.generation.protocol import Request, Response, Sampling
+from tkre.grid import Draw
+from tkre.records import from_frame, to_frame
+
+
+def read_splits(
+    folder: CorpusFolder, corpus: CorpusParams
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Reads the splits of a corpus and checks every row against its relation schema.
+
+    Returns:
+        The schema; the train, dev and test instances; a report of counts and bad rows.
+    """
+    schema = folder.schema()
+    read = read_corpus(folder.read, schema, corpus)
+    splits = (to_frame(read.splits[split]) for split in ("train", "dev", "test"))
+    return (schema.model_dump(mode="json"), *splits, read.report)  # type: ignore[return-value]
+
+
+def draw_shots(
+    train: pd.DataFrame,
+    dev: pd.DataFrame,
+    test: pd.DataFrame,
+    schema: dict[str, Any],
+    draw: Draw,
+    development_seeds: list[int],
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Draws K labelled rows per relation to train on and K others to validate on.
+
+    Returns:
+        Support; validation; development rows for choosing recipes (no experiment but those that
+        say so reads them); the ids of the sets, with what relations lack.
+    """
+    parsed = RelationSchema.model_validate(schema)
+    splits = (from_frame(train), from_frame(dev))
+    shots = sample_shots(*splits, parsed, shots=draw.shots, seed=draw.seed)
+    shared = refuse_leakage(shots, from_frame(test), draw.corpus)
+    others = [
+        sample_shots(*splits, parsed, shots=draw.shots, seed=seed)
+        for seed in development_seeds
+        if seed != draw.seed
+    ]
+    development = development_rows(shots, others)
+    return (
+        to_frame(shots.support),
+        to_frame(shots.validation),
+        to_frame(development),
+        {"draw": draw.name} | shots.ids() | shared,
+    )
+
+
+def ask_for_explanations(
+    support: pd.DataFrame, schema: dict[str, Any], prompt: str, generation: GenerationParams
+) -> list[dict[str, Any]]:
+    """Writes one request per support instance: why does it have its relation?"""
+    requests = explanations.explanation_requests(
+        from_frame(support), RelationSchema.model_validate(schema), prompt, generation.explanations
+    )
+    return [asdict(r) | {"sampling": r.sampling.model_dump()} for r in requests]
+
+
+def keep_explanations(
+    support: pd.DataFrame,
+    responses: list[dict[str, Any]],
+    schema: dict[str, Any],
+    generation: GenerationParams,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Adds the valid explanations to the support instances.
+
+    Returns:
+        The explained support; the rejects; the yield by relation.
+    """
+    explained, tallies = explanations.keep_explanations(
+        from_frame(support),
+        _by_id(responses),
+        RelationSchema.model_validate(schema),
+        generation.explanations,
+    )
+    return to_frame(explained), *_account(ledger.EXPLANATION, tallies)
+
+
+def keep_sentences(
+    support: pd.DataFrame,
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    responses: list[dict[str, Any]],
+    schema: dict[str, Any],
+    corpus: CorpusParams,
+    generation: GenerationParams,
+    draw: Draw,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Keeps the synthetic sentences that are valid and copies of nothing.
+
+    Returns:
+        The synthetic instances; the rejects; the yield by relation.
+    """
+    task = synthesis_task(support, validation, test, schema, corpus, draw)
+    kept, tallies = synthesis.keep_sentences(_by_id(responses), task, generation.synthesis)
+    return to_frame(kept), *_account(ledger.SYNTHESIS, tallies)
+
+
+def merge_accounts(
+    explanation_rejects: pd.DataFrame,
+    synthesis_rejects: pd.DataFrame,
+    explanation_yield: pd.DataFrame,
+    synthesis_yield: pd.DataFrame,
+    draw: Draw,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Puts the ledger of rejects and the yield per relation of a draw together."""
+    return (
+        pd.concat([explanation_rejects, synthesis_rejects], ignore_index=True),
+        pd.concat([explanation_yield, synthesis_yield], ignore_index=True).assign(draw=draw.name),
+    )
+
+
+def write_knowledge(
+    explained: pd.DataFrame, synthetic: pd.DataFrame, schema: dict[str, Any]
+) -> pd.DataFrame:
+    """Makes the texts that an encoder is pre-trained on, with the roles of their characters."""
+    texts = knowledge.knowledge_texts(
+        from_frame(explained),
+        from_frame(synthetic),
+        RelationSchema.model_validate(schema),
+        (knowledge.EXPLANATION, knowledge.SYNTHETIC, knowledge.SUPPORT),
+    )
+    return knowledge.to_frame(texts)
+
+
+def synthesis_task(
+    support: pd.DataFrame,
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    schema: dict[str, Any],
+    corpus: CorpusParams,
+    draw: Draw,
+) -> synthesis.SynthesisTask:
+    """What sentences are wanted for a draw; not a node, both synthesis nodes call it."""
+    sources = {"the support set": support, "the validation set": validation, "the test set": test}
+    return synthesis.SynthesisTask(
+        schema=RelationSchema.model_validate(schema),
+        seed=draw.seed,
+        wanted=draw.shots * draw.synthetic,
+        support=from_frame(support),
+        forbidden={source: frame["text"].tolist() for source, frame in sources.items()},
+        head_first=corpus.head_first,
+    )
+
+
+def parse_requests(requests: list[dict[str, Any]]) -> list[Request]:
+    """Requests from a dataset; not a node."""
+    return [
+        Request(r["id"], tuple(r["messages"]), r["schema"], Sampling.model_validate(r["sampling"]))
+        for r in requests
+    ]
+
+
+def _by_id(responses: list[dict[str, Any]]) -> dict[str, Response]:
+    return {r["request_id"]: Response.from_dict(r) for r in responses}
+
+
+def _account(kind: str, tallies: dict[str, ledger.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rejects = [reject for tally in tallies.values() for reject in tally.rejects]
+    return ledger.rejects_frame(rejects), ledger.yield_frame(kind, tallies)

@@ -1,0 +1,5 @@
+"""Further pre-training of an encoder on the knowledge of a draw."""
+
+from tkre.pipelines.knowledge_pretraining.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

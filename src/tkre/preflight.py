@@ -1,0 +1,79 @@
+"""What is checked before a run starts, so that bad input costs no training and writes no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+# The nodes with this tag are cheap and pure: they are run once in memory, for what they refuse.
+REHEARSED = "rehearsed"
+LANGUAGE_MODEL = "language_model"
+
+
+class MissingInput(FileNotFoundError):
+    """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
+
+
+def preflight(pipeline: Pipeline, catalog: CatalogProtocol, *, replaying: bool) -> None:
+    """Refuses a run that is bound to fail.
+
+    Weights are compared with their digests; inputs must exist; corpora are read, K-shot sets
+    drawn, and prompts filled in, by the pipeline's own nodes, with their outputs kept in memory.
+    When responses are replayed, the nodes that read them are rehearsed too: a missing recording is
+    found before any training.
+
+    Args:
+        pipeline: What is about to run.
+        catalog: What it reads.
+        replaying: Whether the language model is a replay.
+
+    Raises:
+        ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
+    """
+    _check_inputs(pipeline, catalog)
+    tags = [REHEARSED, LANGUAGE_MODEL] if replaying else [REHEARSED]
+    _rehearse(pipeline.only_nodes_with_tags(*tags), catalog)
+
+
+def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    missing = []
+    for name in sorted(pipeline.inputs()):
+        if name.startswith("params:"):
+            continue
+        dataset = catalog.get(name)
+        if hasattr(dataset, "check"):
+            dataset.check()
+        elif dataset is None or not (_is_optional(name) or dataset.exists()):
+            missing.append(name)
+    if missing:
+        made_by = _makers(missing)
+        lines = [f"{len(missing)} dataset(s) that this run reads are missing:"]
+        lines += [f"  {name}{made_by.get(name, '')}" for name in missing]
+        raise MissingInput("\n".join(lines))
+
+
+def _is_optional(name: str) -> bool:
+    """A response store that does not exist yet is empty, and a folder says itself what it lacks."""
+    return name.endswith((".recordings", ".responses", ".folder"))
+
+
+def _makers(names: list[str]) -> Mapping[str, str]:
+    """Which stage makes a dataset, in words."""
+    found = {}
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            for name in set(node.outputs) & set(names):
+                stage = sorted(node.tags - {"gpu", REHEARSED, LANGUAGE_MODEL})
+                found[name] = f": made by the pipeline {', '.join(stage)}; run that first"
+    return found
+
+
+def _rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    made: dict[str, Any] = {}
+    for node in pipeline.nodes:
+        inputs = {name: made[name] if name in made else catalog.load(name) for name in node.inputs}
+        made |= node.run(inputs)

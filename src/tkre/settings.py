@@ -1,0 +1,23 @@
+"""Kedro's settings for this project."""
+
+import warnings
+
+from omegaconf.resolvers import oc
+
+from tkre.hooks import ProjectHooks
+
+# A cell reads what its draw and its corpus made, and an experiment what its cells made: names with
+# dots that begin with another namespace are meant. They are put together in one place (tkre.grid).
+warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
+
+HOOKS = (ProjectHooks(),)
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment that changes one parameter of a group leaves the others as they are.
+    "merge_strategy": {"parameters": "soft", "experiments": "soft", "globals": "soft"},
+    # Kedro allows environment variables in credentials only; the root of the corpora is one too.
+    "custom_resolvers": {"oc.env": oc.env},
+    "config_patterns": {"experiments": ["experiments*", "experiments*/**", "**/experiments*"]},
+}

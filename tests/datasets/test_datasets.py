@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import pytest
+from kedro.io import DatasetError, Version
+
+from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
+from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.datasets.name import NameDataset
+from tkre.datasets.response_store import ResponseStoreDataset
+from tkre.generation.protocol import Response
+from tkre.grid import Cell, Draw
+
+
+def test_a_corpus_folder_falls_back_to_the_project(tmp_path):
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped/relations.yml").write_text("corpus: c")
+    dataset = CorpusFolderDataset(
+        name="c", filepath=str(tmp_path / "given"),
+        fallback={"filepath": str(tmp_path / "shipped")}, metadata={"kedro-viz": {"layer": "raw"}},
+    )  # fmt: skip
+    assert dataset.exists()
+    assert dataset.load().read("relations.yml") == "corpus: c"
+    assert not CorpusFolderDataset(name="c", filepath=str(tmp_path / "given")).exists()
+    with pytest.raises(DatasetError, match="read-only"):
+        dataset.save("anything")
+
+
+def test_a_store_that_does_not_exist_is_empty_and_writes_itself(tmp_path):
+    dataset = ResponseStoreDataset(filepath=str(tmp_path / "r.jsonl"))
+    assert not dataset.exists() and len(dataset.load()) == 0
+    dataset.load().append(Response("a", answer={}))
+    assert dataset.exists() and len(dataset.load()) == 1
+    other = ResponseStoreDataset(
+        filepath=str(tmp_path / "none.jsonl"), fallback={"filepath": str(tmp_path / "r.jsonl")}
+    )
+    assert len(other.load()) == 1
+    with pytest.raises(DatasetError, match="appended"):
+        dataset.save("anything")
+
+
+def test_names():
+    assert NameDataset(draw="a.k8x4.s13").load() == Draw("a", 8, 13, 4)
+    assert NameDataset(cell="a.k8.s13.tkre").load() == Cell(Draw("a", 8, 13), "tkre")
+    assert NameDataset(draw="a.k8.s13").exists()
+
+
+def versioned(path, save):
+    return CheckpointDataset(filepath=str(path), model="masked_lm", version=Version(None, save))
+
+
+def test_checkpoints_have_versions_and_the_newest_is_loaded(backbone, tmp_path):
+    path = tmp_path / "encoder"
+    first = versioned(path, "2026-01-01T00.00.00.000Z")
+    assert not first.exists()
+    first.save(backbone)
+    assert first.exists()
+    versioned(path, "2026-02-01T00.00.00.000Z").save(backbone)
+    newest = versioned(path, None)
+    assert newest.resolve_load_version() == "2026-02-01T00.00.00.000Z"
+    assert newest.load().lineage == backbone.lineage
+    with pytest.raises(DatasetError):  # a version is never written twice
+        versioned(path, "2026-02-01T00.00.00.000Z").save(backbone)
+
+
+def test_a_checkpoint_is_there_whole_or_not_at_all(backbone, tmp_path, monkeypatch):
+    path = tmp_path / "encoder"
+
+    def dies(folder):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+        raise OSError("disk full")
+
+    from tkre.modeling.checkpoint import Checkpoint
+
+    monkeypatch.setattr(Checkpoint, "save", lambda self, folder: dies(folder))
+    with pytest.raises(DatasetError, match="disk full"):
+        versioned(path, "2026-01-01T00.00.00.000Z").save(backbone)
+    assert not versioned(path, None).exists()
+
+
+def test_a_checkpoint_without_versions_is_replaced(backbone, tmp_path):
+    dataset = CheckpointDataset(filepath=str(tmp_path / "encoder"), model="masked_lm")
+    dataset.save(backbone)
+    dataset.save(backbone)
+    assert dataset.load().lineage == backbone.lineage
+
+
+def test_a_backbone_is_checked_before_it_is_loaded(tiny_backbone):
+    good = BackboneDataset(name="tiny", source=str(tiny_backbone))
+    good.check()
+    assert good.load().lineage.backbone == "tiny"
+    bad = BackboneDataset(name="tiny", source=str(tiny_backbone), sha256="00")
+    with pytest.raises(RuntimeError, match="not 00"):
+        bad.check()
+    with pytest.raises(DatasetError, match="not 00"):
+        bad.load()
+    with pytest.raises(DatasetError, match="read-only"):
+        good.save("anything")

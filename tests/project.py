@@ -1,0 +1,87 @@
+"""A project in a folder of its own, with tiny models, driven as a user drives it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import ROOT
+
+# A masked language model of two layers and a few steps: what a run does, not how good it gets.
+RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "batch_size": 32}
+STAGE = {"epochs": 1, "optimisation": RATES}
+SMOKE_PARAMETERS = {
+    "reporting": {"resamples": 50},
+    "variants": {
+        "typ_marker": {"finetuning": {"presentations": 8, "min_epochs": 1}},
+        "tkre": {
+            "pretraining": {"mslm": STAGE, "scl": STAGE},
+            "finetuning": {"presentations": 16, "min_epochs": 1},
+        },
+        "tkre_plus": {
+            "pretraining": {"sources": ["synthetic"], "mslm": STAGE, "scl": STAGE},
+            "finetuning": {"presentations": 16, "min_epochs": 1, "layers": [1, 2]},
+        },
+    },
+}
+
+
+class Project:
+    """A copy of the project's configuration and demo corpus; outputs go nowhere else."""
+
+    def __init__(self, folder: Path, backbone: Path) -> None:
+        self.folder = folder
+        shutil.copy(ROOT / "pyproject.toml", folder)
+        shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+        (folder / "src").mkdir()
+        for corpus in ("newsroom", "inference"):
+            shutil.copytree(ROOT / "data/01_raw" / corpus, folder / "data/01_raw" / corpus)
+        (folder / "data/08_reporting").mkdir()
+        (folder / "conf/local").mkdir()
+        self.write("conf/smoke/parameters.yml", SMOKE_PARAMETERS)
+        self.write(
+            "conf/smoke/catalog.yml",
+            {
+                "backbones.minilm": {
+                    "type": "tkre.datasets.checkpoint.BackboneDataset",
+                    "name": "tiny",
+                    "source": str(backbone),
+                }
+            },
+        )
+
+    def write(self, file: str, content: object) -> None:
+        path = self.folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Changes a file as a user would; what is changed must be there."""
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def kedro(self, *arguments: str, env: str = "smoke") -> subprocess.CompletedProcess[str]:
+        """``kedro <arguments>``, with what it printed on both streams as one text."""
+        environment = os.environ | {
+            "KEDRO_ENV": env, "COLUMNS": "200", "OMP_NUM_THREADS": "1", "TKRE_DATA": "data/01_raw",
+        }  # fmt: skip
+        return subprocess.run(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=self.folder, env=environment, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def outputs(self) -> set[str]:
+        """All files that runs have written, but for the log."""
+        return {
+            str(path.relative_to(self.folder / "data"))
+            for path in (self.folder / "data").rglob("*")
+            if path.is_file() and "01_raw" not in path.parts and "tkre.log" not in path.name
+        }

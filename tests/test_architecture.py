@@ -1,0 +1,150 @@
+"""The rules of the house: who may import whom, how large a room may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "src" / "tkre"
+FILES = sorted(PACKAGE.rglob("*.py"))
+# Only these may know of Kedro; everything else is science and works without it.
+KEDRO_SIDE = {
+    "datasets", "pipelines", "hooks.py", "settings.py", "pipeline_registry.py", "preflight.py",
+    "configuration.py", "summary.py", "__main__.py",
+}  # fmt: skip
+# A room may import those left of it, and its own.
+LAYERS = [
+    {"params", "suggest", "progress"},
+    {"records"},
+    {"tagged"},
+    {"corpora"},
+    {"generation", "knowledge", "grid"},
+    {"modeling", "evaluation"},
+    {"training"},
+    {"variants", "extractor"},
+    {"book"},
+    {"datasets", "preflight", "configuration", "summary"},
+    {"pipelines", "hooks"},
+    {"pipeline_registry", "settings", "__main__"},
+]
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imports(path: Path, package: str) -> set[str]:
+    return {n for n in imported(path) if n == package or n.startswith(f"{package}.")}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(PACKAGE))
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_science_does_not_know_of_kedro(path):
+    if room(path) not in KEDRO_SIDE:
+        assert not imports(path, "kedro") and not imports(path, "kedro_datasets")
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "pipelines").rglob("*nodes.py")), ids=name)
+def test_nodes_are_functions_without_kedro_paths_or_files(path):
+    assert not imports(path, "kedro")
+    assert not {"os", "pathlib", "shutil", "io"} & imported(path)
+    called = {n.func.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)
+              and isinstance(n.func, ast.Name)}  # fmt: skip
+    assert "open" not in called
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_imports_point_one_way(path):
+    levels = {r: n for n, rooms in enumerate(LAYERS) for r in rooms}
+    own = room(path).removesuffix(".py")
+    if own == "__init__":
+        return
+    for module in imports(path, "tkre"):
+        parts = module.split(".")
+        if len(parts) > 1 and parts[1] in levels:
+            other = parts[1]
+            assert other == own or levels[other] < levels[own], f"{name(path)} imports {module}"
+
+
+def test_every_room_has_its_place_in_the_layers():
+    rooms = {room(path).removesuffix(".py") for path in FILES} - {"__init__"}
+    assert rooms == set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_files_are_small(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_functions_are_small(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            docstring = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno
+            assert node.end_lineno - docstring <= 60, f"{name(path)}: {node.name}"
+
+
+def test_there_is_no_room_for_odds_and_ends():
+    assert not {"utils", "helpers", "common", "misc"} & {path.stem for path in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_no_pickle_no_eval(path):
+    assert not {"pickle", "joblib", "dill", "cloudpickle"} & imported(path)
+    calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    names = {f.id for f in calls if isinstance(f, ast.Name)}
+    attributes = {(f.value.id, f.attr) for f in calls if isinstance(f, ast.Attribute)
+                  and isinstance(f.value, ast.Name)}  # fmt: skip
+    assert not {"eval", "exec", "__import__", "compile"} & names
+    assert not {("torch", "load"), ("yaml", "load"), ("torch", "save")} & attributes
+
+
+def test_tests_mirror_the_source():
+    tested = {p.stem.removeprefix("test_") for p in (ROOT / "tests").rglob("test_*.py")}
+    # Where the tests of a module are, if not in a file of its name.
+    elsewhere = {
+        "row": "native", "samples": "synthesis", "backends": "pipelines_run", "rows": "finetuning",
+        "selection": "finetuning", "alignment": "objective", "unlabelled": "extractor",
+        "quiet": "pipelines_run", "hooks": "bad_input", "preflight": "bad_input",
+        "configuration": "wiring", "pipeline_registry": "wiring", "settings": "wiring",
+        "scoping": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",
+        "gpu_nodes": "pipelines_run", "summary": "pipelines_run", "__main__": "pipelines_run",
+        "corpus_folder": "datasets", "response_store": "datasets", "name": "datasets",
+    }  # fmt: skip
+    modules = {path.stem for path in FILES if path.stem != "__init__"}
+    missing = {m for m in modules if elsewhere.get(m, m) not in tested}
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import tkre.pipeline_registry as r; from pathlib import Path; r.register_pipelines()",
+     "import tkre.settings", "import tkre.datasets.checkpoint"],
+)  # fmt: skip
+def test_the_graph_loads_without_torch(statement):
+    heavy = {"torch", "transformers", "vllm", "openai", "sklearn"}
+    code = (
+        "from kedro.framework.startup import bootstrap_project as b; from pathlib import Path; "
+        f"b(Path('.').resolve()); {statement}; import sys; "
+        f"found = {heavy!r} & set(sys.modules); assert not found, found"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,118 @@
+"""Each kind of bad input: a clear message before anything is trained, and nothing written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.project import Project
+
+TRAIN = "data/01_raw/newsroom/train.jsonl"
+RELATIONS = "data/01_raw/newsroom/relations.yml"
+RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
+
+
+@pytest.fixture
+def project(tiny_backbone, tmp_path) -> Project:
+    return Project(tmp_path, tiny_backbone)
+
+
+def refused(project: Project, *arguments: str) -> str:
+    """What a run that must be refused prints; it must leave nothing."""
+    result = project.kedro("run", *arguments)
+    assert result.returncode != 0, result.stdout
+    assert "Traceback" not in result.stdout, result.stdout
+    assert project.outputs() == set()
+    return " ".join(result.stdout.split())
+
+
+def test_an_unknown_relation(project):
+    project.edit(TRAIN, '"relation": "born_in"', '"relation": "borm_in"')
+    message = refused(project)
+    assert "newsroom/train.jsonl, line " in message
+    assert "relation 'borm_in' is not in relations.yml (did you mean 'born_in'?)" in message
+
+
+def test_a_missing_tail_tag(project):
+    project.edit(TRAIN, "</tail>", "")
+    assert "train.jsonl, line 1: tag </tail> is missing" in refused(project)
+
+
+def test_a_type_outside_the_schema(project):
+    project.edit(TRAIN, '"head_type": "person"', '"head_type": "persona"')
+    assert "head_type 'persona' is not among the entity_types" in refused(project)
+
+
+def test_a_type_that_the_relation_does_not_allow(project):
+    project.edit(TRAIN, '"head_type": "person"', '"head_type": "date"')
+    assert "relations.yml does not allow" in refused(project)
+
+
+def test_an_empty_support_relation(project):
+    project.edit(RELATIONS, "  no_relation:",
+                 "  sibling_of: {definition: Siblings., phrase: is a sibling of}\n  no_relation:")  # fmt: skip
+    assert "relation 'sibling_of' of corpus newsroom has no training row" in refused(project)
+
+
+def test_a_test_sentence_in_the_support_set(project):
+    path = project.folder / TRAIN
+    rows = path.read_text(encoding="utf-8").splitlines()
+    known = {json.loads(line)["request_id"].rsplit("/", 1)[-1]
+             for line in (project.folder / RECORDINGS).read_text(encoding="utf-8").splitlines()}  # fmt: skip
+    row = next(r for r in map(json.loads, rows) if r["id"] in known)
+    test = project.folder / "data/01_raw/newsroom/test.jsonl"
+    leaked = json.dumps(row | {"id": "test-leaked"}, ensure_ascii=False)
+    test.write_text(test.read_text(encoding="utf-8") + leaked + "\n", encoding="utf-8")
+    message = refused(project)
+    assert f"1 test instance(s) are in the support set" in message  # noqa: F541
+    assert f"{row['id']} = test-leaked" in message
+
+
+def test_a_missing_recording(project):
+    path = project.folder / RECORDINGS
+    lines = path.read_text(encoding="utf-8").splitlines()
+    dropped = json.loads(lines[3])["request_id"]
+    path.write_text("\n".join(lines[:3] + lines[4:]) + "\n", encoding="utf-8")
+    message = refused(project)
+    assert f"not in the store: {dropped}" in message and "recordings.jsonl" in message
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ("variants.tkre.finetuning.presentation=3", "(did you mean 'presentations'?)"),
+        ("bogus=1", "bogus: there is no such entry"),
+        ("variants.tkre.finetuning.presentations=-1", "greater than 0 (it is -1)"),
+        ("generation.language_model.backend=oracle", "generation.language_model"),
+    ],
+)
+def test_a_parameter_that_does_not_exist_or_cannot_be(project, params, message):
+    assert message in refused(project, "--params", params)
+
+
+def test_weights_whose_digest_is_wrong(project):
+    project.edit("conf/smoke/catalog.yml", "  type:", "  sha256: '00'\n  type:")
+    message = refused(project)
+    assert "model.safetensors has the SHA-256" in message and "not 00" in message
+
+
+def test_a_missing_corpus_file(project):
+    (project.folder / "data/01_raw/newsroom/test.jsonl").unlink()
+    assert "file 'test.jsonl' is missing" in refused(project)
+
+
+def test_a_stage_before_its_inputs(project):
+    message = refused(project, "--pipelines", "finetuning")
+    assert "newsroom.k8.s13.tkre.encoder: made by the pipeline knowledge_pretraining" in message
+
+
+def test_a_bad_line_among_the_sentences_to_label(project):
+    project.edit("data/01_raw/inference/sentences.jsonl", "</tail>", "")
+    message = refused(project, "--pipelines", "inference")
+    assert "classifier: made by the pipeline finetuning" in message
+
+
+def test_a_prompt_with_an_unknown_placeholder(project):
+    project.edit("conf/base/prompts/explanation.txt", "$definition", "$meaning")
+    assert "prompt explanation.txt asks for $meaning" in refused(project)

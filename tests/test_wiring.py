@@ -1,0 +1,169 @@
+"""Every pipeline against the real catalog and parameters."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.project import configure_project
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.validation.type_extractor import TypeExtractor
+
+from tkre import configuration
+from tkre.pipeline_registry import register_pipelines
+from tkre.settings import CONFIG_LOADER_ARGS
+
+STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
+LAYER_FOLDERS = {
+    "raw": ("data/01_raw", "conf/base/prompts"), "intermediate": ("data/02_intermediate",),
+    "primary": ("data/03_primary",), "feature": ("data/04_feature",),
+    "model_input": ("data/05_model_input",), "models": ("data/06_models",),
+    "model_output": ("data/07_model_output",), "reporting": ("data/08_reporting",),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def loader(root):
+    configure_project("tkre")
+    return OmegaConfigLoader(str(root / "conf"), env="base", **CONFIG_LOADER_ARGS)
+
+
+@pytest.fixture(scope="module")
+def pipelines(loader):
+    configuration.remember(loader)
+    return register_pipelines()
+
+
+@pytest.fixture(scope="module")
+def catalog(loader):
+    return DataCatalog.from_config(loader["catalog"])
+
+
+def datasets(pipeline):
+    return {n for n in pipeline.datasets() if not n.startswith("params:")}
+
+
+def test_the_pipelines_by_name(pipelines):
+    assert {"__default__", *STAGES, "inference", "demo", "semeval", "semeval_x4"} <= set(pipelines)
+    names = {node.name for node in pipelines["__default__"].nodes}
+    assert names == {node.name for node in pipelines["demo"].nodes}
+    assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}
+
+
+def test_every_dataset_is_in_the_catalog_and_none_is_kept_in_memory_unseen(pipelines, catalog):
+    for name, pipeline in pipelines.items():
+        for dataset in datasets(pipeline):
+            found = catalog.get(dataset)
+            assert found is not None, f"{name}: {dataset} has no catalog entry"
+            assert not isinstance(found, MemoryDataset), f"{name}: {dataset} is not persisted"
+
+
+def test_every_parameter_exists(pipelines, loader):
+    parameters = loader["parameters"]
+    for pipeline in pipelines.values():
+        for name in (n for n in pipeline.inputs() if n.startswith("params:")):
+            value = parameters
+            for key in name.removeprefix("params:").split("."):
+                assert key in value, name
+                value = value[key]
+
+
+def test_parameters_reach_nodes_as_models(pipelines):
+    """A hint that Kedro cannot resolve would switch its check off without a word."""
+    for name, pipeline in pipelines.items():
+        typed = TypeExtractor({name: pipeline}).extract_types_from_pipelines()
+        named = {n.removeprefix("params:") for n in pipeline.inputs() if n.startswith("params:")}
+        assert named - set(typed) <= {"development_seeds"}
+
+
+@pytest.mark.parametrize("pipeline", ["demo", "semeval", "inference"])
+def test_files_lie_in_the_folder_of_their_layer(pipelines, catalog, loader, pipeline):
+    for dataset in datasets(pipelines[pipeline]):
+        config = catalog.config_resolver.resolve_pattern(dataset)
+        layer = config.get("metadata", {}).get("kedro-viz", {}).get("layer")
+        if config["type"].endswith("NameDataset"):
+            continue
+        assert layer in LAYER_FOLDERS, f"{dataset} has no layer"
+        if "filepath" in config:
+            assert re.match("|".join(LAYER_FOLDERS[layer]), config["filepath"]), dataset
+
+
+def test_what_is_dear_or_published_has_versions(pipelines, catalog):
+    dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
+            "predictions", "metrics", "summary", "cells", "confusion", "f1_by_variant")  # fmt: skip
+    checked = set()
+    for dataset in datasets(pipelines["semeval"]):
+        leaf = dataset.rsplit(".", 1)[-1]
+        if leaf in dear or leaf.split("_")[-1] in dear:
+            assert catalog.config_resolver.resolve_pattern(dataset).get("versioned"), dataset
+            checked.add(leaf)
+    assert len(checked) >= len(dear)
+
+
+def test_no_two_datasets_share_a_file(pipelines, catalog):
+    seen: dict[str, str] = {}
+    for dataset in sorted(datasets(pipelines["semeval"]) | datasets(pipelines["demo"])):
+        config = catalog.config_resolver.resolve_pattern(dataset)
+        if "filepath" in config and not config["type"].endswith("CorpusFolderDataset"):
+            assert seen.setdefault(config["filepath"], dataset) == dataset
+
+
+GPU_FUNCTIONS = {
+    "explain", "synthesise", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
+    "finetune_encoder", "predict", "label",
+}  # fmt: skip
+
+
+def test_the_tag_gpu_is_on_exactly_the_gpu_bound_nodes(pipelines):
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            in_gpu_file = node.func.__module__.endswith(".gpu_nodes")
+            assert ("gpu" in node.tags) == in_gpu_file == (node.func.__name__ in GPU_FUNCTIONS)
+
+
+def test_stages_are_tags(pipelines):
+    for stage in STAGES:
+        tagged = pipelines["demo"].only_nodes_with_tags(stage)
+        assert {n.name for n in tagged.nodes} == {n.name for n in pipelines[stage].nodes}
+
+
+def test_both_sides_of_gpu_nodes_are_persisted_or_given(pipelines, catalog):
+    for node in pipelines["demo"].only_nodes_with_tags("gpu").nodes:
+        for dataset in (n for n in [*node.inputs, *node.outputs] if not n.startswith("params:")):
+            assert not isinstance(catalog.get(dataset), MemoryDataset)
+
+
+def test_the_rest_of_the_training_split_is_read_by_nothing_but_the_draw(pipelines):
+    """The K-shot protocol: train and dev go into the draw of shots, and nowhere else."""
+    for name in ("demo", "semeval", "semeval_x4"):
+        for node in pipelines[name].nodes:
+            leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
+            if leaves & {"train", "dev"}:
+                assert node.func.__name__ == "draw_shots"
+            assert "development" not in leaves
+
+
+def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
+    readers = {
+        node.func.__name__
+        for node in pipelines["semeval"].nodes
+        if any(i.endswith(".test") for i in node.inputs)
+    }
+    assert readers == {"draw_shots", "synthesise", "keep_sentences", "predict"}
+
+
+def test_namespaces_narrow(pipelines):
+    pipeline = pipelines["semeval"]
+    seed = pipeline.only_nodes_with_namespaces(["semeval2010_task8.k8.s13"])
+    assert {n.namespace.split(".")[2] for n in seed.nodes} == {"s13"}
+    cell = pipeline.only_nodes_with_namespaces(["semeval2010_task8.k8.s13.tkre"])
+    assert {"pretrain_mslm", "pretrain_scl", "finetune_encoder", "predict", "score"} <= {
+        n.func.__name__ for n in cell.nodes
+    }
+
+
+def test_variants_read_only_what_their_recipe_uses(pipelines):
+    nodes = pipelines["demo"].only_nodes_with_namespaces(["newsroom.k8.s13.typ_marker"])
+    inputs = {i.rsplit(".", 1)[-1] for i in nodes.inputs()}
+    assert not inputs & {"explained", "synthetic", "knowledge", "encoder"}

@@ -120,7 +120,8 @@ def shared_sentences(
     by_text: dict[str, list[Instance]] = {}
     for other in others:
         by_text.setdefault(_normal(other.text), []).append(other)
-    same, differing = [], []
+    same: list[tuple[str, str]] = []
+    differing: list[tuple[str, str]] = []
     for row in rows:
         for other in by_text.get(_normal(row.text), []):
             mentions = {(_normal(i.head_text), _normal(i.tail_text)) for i in (row, other)}

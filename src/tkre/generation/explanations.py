@@ -93,7 +93,8 @@ def keep_explanations(
         tally.asked += 1
         response = responses.get(request_id(schema.corpus, instance.id))
         if response is None or response.answer is None:
-            problem = ("no_answer", (response and response.error) or "the request was not answered")
+            reason = (response and response.error) or "the request was not answered"
+            problem: tuple[str, str] | None = ("no_answer", reason)
         else:
             tally.answered += 1
             problem = _problem(instance, response.answer, schema, params)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from tkre.modeling.heads import HEADS
+from tkre.modeling.heads import HEADS, Head
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -63,7 +63,7 @@ class RelationClassifierConfig(PretrainedConfig):
 
     def encoder_config(self) -> PretrainedConfig:
         """The encoder's configuration, its depth cut to the layers that are read."""
-        fields = dict(self.encoder or {})
+        fields: dict[str, Any] = dict(self.encoder or {})
         config = AutoConfig.for_model(fields.pop("model_type"), **fields)
         if self.layers:
             config.num_hidden_layers = max(self.layers)
@@ -75,6 +75,7 @@ class RelationClassifier(PreTrainedModel):
 
     config_class = RelationClassifierConfig
     base_model_prefix = "encoder"
+    head: Head
 
     def __init__(self, config: RelationClassifierConfig) -> None:
         super().__init__(config)
@@ -88,7 +89,7 @@ class RelationClassifier(PreTrainedModel):
         attention_mask: Tensor,
         spans: Tensor,
         labels: Tensor | None = None,
-        **_: Any,
+        **unused: Any,
     ) -> SequenceClassifierOutput:
         """Logits over the labels.
 
@@ -97,6 +98,7 @@ class RelationClassifier(PreTrainedModel):
             attention_mask: B x T.
             spans: B x ROWS x T flags.
             labels: B label numbers, for a loss.
+            **unused: What a Trainer may add.
         """
         features_BF, _ = self.features(input_ids, attention_mask, spans)
         logits_BR = self.head.classify(features_BF)
@@ -111,10 +113,10 @@ class RelationClassifier(PreTrainedModel):
         Returns:
             B x F features; B x T scores before the softmax, None for a head without attention.
         """
-        states = self.encoder(
+        output = self.encoder(
             input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
-        ).hidden_states
-        return self.head.features(states, attention_mask, spans)
+        )
+        return self.head.features(output.hidden_states, attention_mask, spans)
 
     def load_encoder(self, encoder: PreTrainedModel) -> None:
         """Takes the weights of an encoder, as many layers as are kept.

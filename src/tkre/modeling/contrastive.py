@@ -31,6 +31,8 @@ class SpanContrast(nn.Module):
         params: Temperature, dimension, which negatives there are.
     """
 
+    symmetric: Tensor
+
     def __init__(self, definitions: Tensor, symmetric: Tensor, params: ContrastParams) -> None:
         super().__init__()
         self.params = params
@@ -67,8 +69,8 @@ class SpanContrast(nn.Module):
             )
         if others_BST.shape[1]:
             others_BSH = pool(hidden_BTH, others_BST)
-            pair = (t[:, None].expand_as(others_BSH) for t in (head, tail))
-            triples_BSD = self._triple(*pair, others_BSH)
+            heads_BSH, tails_BSH = (t[:, None].expand_as(others_BSH) for t in (head, tail))
+            triples_BSD = self._triple(heads_BSH, tails_BSH, others_BSH)
             others_BS = torch.einsum("bd,bsd->bs", anchors_BD, triples_BSD)
             others_BS = others_BS / self.params.temperature
             negatives.append(others_BS.masked_fill(~others_BST.any(dim=-1), -torch.inf))

@@ -14,7 +14,35 @@ from tkre.modeling.contrastive import pool
 from tkre.modeling.marking import BETWEEN, HEAD, HEAD_MARKER, TAIL, TAIL_MARKER
 
 
-class MarkerHead(nn.Module):
+class Head(nn.Module):
+    """What turns hidden states into scores of relations.
+
+    Attributes:
+        size: F, number of features.
+        dropout: Applied to the features before they are classified.
+    """
+
+    size: int
+    dropout: nn.Dropout
+
+    def features(
+        self, states: tuple[Tensor, ...], attention_mask: Tensor, spans: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """B x F features; B x T attention scores before the softmax, if the head attends.
+
+        Args:
+            states: Hidden states of the embeddings and of every layer, each B x T x H.
+            attention_mask: B x T.
+            spans: B x ROWS x T flags (``modeling.marking``).
+        """
+        raise NotImplementedError
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        raise NotImplementedError
+
+
+class MarkerHead(Head):
     """The states of the two opening markers, and a perceptron (Zhou and Chen 2022, section 3).
 
     Args:
@@ -41,7 +69,7 @@ class MarkerHead(nn.Module):
         return self.output(self.dropout(hidden))
 
 
-class SpanHead(nn.Module):
+class SpanHead(Head):
     """Spans pooled from middle layers, standardised, and a linear layer.
 
     From each of the layers: mean over the head mention, mean over the tail mention, mean and
@@ -51,6 +79,9 @@ class SpanHead(nn.Module):
     Args:
         config: A ``RelationClassifierConfig``.
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -103,4 +134,4 @@ class SpanHead(nn.Module):
         return (raw - self.mean) / self.scale
 
 
-HEADS: dict[str, type[nn.Module]] = {"markers": MarkerHead, "spans": SpanHead}
+HEADS: dict[str, type[Head]] = {"markers": MarkerHead, "spans": SpanHead}

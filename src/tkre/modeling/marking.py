@@ -130,7 +130,8 @@ def window(
         return np.arange(size)
     room = max_length - int(special.sum())
     real = np.flatnonzero(~special)
-    needed = np.flatnonzero(spans[[HEAD_MARKER, TAIL_MARKER, HEAD, TAIL]].any(axis=0)[real])
+    mentions = np.logical_or.reduce(spans[[HEAD_MARKER, TAIL_MARKER, HEAD, TAIL]], axis=0)
+    needed = np.flatnonzero(mentions[real])
     first, last = int(needed[0]), int(needed[-1])
     if last - first < room:
         start = min(max(0, (first + last + 1 - room) // 2), len(real) - room)

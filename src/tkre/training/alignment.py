@@ -29,6 +29,9 @@ class Alignment(nn.Module):
         temperature: Of the similarities.
     """
 
+    texts: Tensor
+    labels: Tensor
+
     def __init__(self, texts: Tensor, labels: Tensor, features: int, temperature: float) -> None:
         super().__init__()
         self.register_buffer("texts", F.normalize(texts, dim=-1))

@@ -141,16 +141,18 @@ def start_span_head(
         labels: Their label numbers.
         inverse_regularisation: C of the logistic regression; None leaves the layer random.
     """
+    head = model.head
+    assert isinstance(head, SpanHead)
     model.eval()
-    features = torch.empty(len(encoded), model.head.size)
+    features = torch.empty(len(encoded), head.size)
     for numbers, batch in model_batches(model, encoded):
         features[numbers] = model.features(**batch)[0].float().cpu()
-    features = model.head.standardise(features.to(model.device))
+    features = head.standardise(features.to(model.device))
     if inverse_regularisation is None or len(set(labels)) < 3:
         return
     probe = LogisticRegression(C=inverse_regularisation, max_iter=500)
     probe.fit(features.cpu().numpy(), labels)
-    output = model.head.output
+    output = head.output
     # A label without a row starts as unlikely as the least likely one.
     output.weight.zero_()
     output.bias.fill_(float(probe.intercept_.min()))

@@ -103,8 +103,9 @@ def train(
             model=objective,
             args=arguments,
             callbacks=[recorder],
-            optimizers=(optimiser(objective, params), None),  # type: ignore[arg-type]
+            optimizers=(optimiser(objective, params), None),
         )
+        # A sequence is all that DataLoader needs of a Dataset.
         trainer.batches = DataLoader(rows, batch_sampler=batches, collate_fn=collate)  # type: ignore[arg-type]
         trainer.recorder = recorder
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
@@ -173,10 +174,10 @@ class _Recorder(TrainerCallback):
         if self._step_ended:
             self._step_ended()
         # Often enough for a person, seldom enough for a GPU that runs ahead of us.
-        figures = {}
+        figures: dict[str, float] = {}
         if state.global_step % 10 == 0:
             figures = {name: float(value) for name, value in self.losses[-1].items()}
-        self._progress.advance(**figures)
+        self._progress.advance(1, **figures)
 
     def on_epoch_end(
         self,

@@ -42,10 +42,10 @@ def rows(text: str, split: str) -> Iterator[Row]:
 def _parse(record: Any) -> Instance:
     if not isinstance(record, dict):
         raise RowError(f"a JSON object was expected, not {type(record).__name__}")
-    tokens = record.get("token")
+    tokens: Any = record.get("token")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
         raise RowError("token must be a list of texts")
-    words = [_BRACKETS.get(token, token) for token in tokens]
+    words = [str(_BRACKETS.get(token, token)) for token in tokens]
     starts = [0]
     for word in words:
         starts.append(starts[-1] + len(word) + 1)

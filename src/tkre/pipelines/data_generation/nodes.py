@@ -31,7 +31,7 @@ def read_splits(
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
     splits = (to_frame(read.splits[split]) for split in ("train", "dev", "test"))
-    return (schema.model_dump(mode="json"), *splits, read.report)  # type: ignore[return-value]
+    return (schema.model_dump(mode="json"), *splits, read.report)
 
 
 def draw_shots(

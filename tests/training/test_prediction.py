@@ -9,7 +9,7 @@ import torch
 from tests.conftest import instance
 from tkre.training.finetuning import build_classifier
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import both_ways, predict
+from tkre.training.prediction import both_ways, predict, ruled_out_by_types
 
 PARAMS = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
 
@@ -42,6 +42,28 @@ def test_prediction_does_not_look_at_the_answer_and_restores_the_mode(model, bac
     )
     assert model.training
     model.eval()
+
+
+def test_relations_that_do_not_join_the_types_are_ruled_out():
+    allowed = {"a": [["person"], ["place"]], "b": [["place"], []]}
+    model = SimpleNamespace(
+        config=SimpleNamespace(label2id={"a": 0, "b": 1, "c": 2}, allowed_types=allowed)
+    )
+    sentence = "<head>x</head> <tail>y</tail>"
+    rows = [
+        instance(sentence, head_type="person", tail_type="place"),
+        instance(sentence, head_type="place", tail_type="place"),
+        instance(sentence, head_type="date", tail_type="date"),
+        instance(sentence),
+    ]
+    given = np.tile([0.5, 0.3, 0.2], (4, 1))
+    guided = ruled_out_by_types(given, rows, model)
+    assert guided[0] == pytest.approx([5 / 7, 0, 2 / 7])
+    assert guided[1] == pytest.approx([0, 0.6, 0.4])
+    assert guided[2] == pytest.approx([0, 0, 1])
+    assert guided[3] == pytest.approx(given[3])
+    certain = np.array([[1.0, 0.0, 0.0]])  # nothing would be left
+    assert ruled_out_by_types(certain, rows[2:3], model)[0] == pytest.approx(certain[0])
 
 
 def test_two_readings_are_averaged_over_inverse_relations():

@@ -31,6 +31,9 @@ class RelationClassifierConfig(PretrainedConfig):
             two readings averaged, where the schema knows the inverse relation.
         negative: The label that says "none of the others".
         inverses: By label, the label with head and tail exchanged.
+        allowed_types: By label, the head types and the tail types that the schema allows; labels
+            that join any types are left out, and so are all if predictions are not to be guided
+            by types.
     """
 
     model_type = "tkre-relation-classifier"
@@ -47,6 +50,7 @@ class RelationClassifierConfig(PretrainedConfig):
         both_directions: bool = False,
         negative: str | None = None,
         inverses: dict[str, str] | None = None,
+        allowed_types: dict[str, list[list[str]]] | None = None,
         **kwargs: Any,
     ) -> None:
         self.encoder = encoder
@@ -59,6 +63,7 @@ class RelationClassifierConfig(PretrainedConfig):
         self.both_directions = both_directions
         self.negative = negative
         self.inverses = dict(inverses or {})
+        self.allowed_types = dict(allowed_types or {})
         super().__init__(**kwargs)
 
     def encoder_config(self) -> PretrainedConfig:

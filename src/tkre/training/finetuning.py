@@ -104,6 +104,8 @@ def build_classifier(
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             config[name] = params.encoder_dropout
     inverses = {name: schema.inverse_of(name) for name in schema.names}
+    relations = schema.relations.items() if params.type_guided else ()
+    allowed = {n: [list(r.head_types), list(r.tail_types)] for n, r in relations}
     model = RelationClassifier(
         RelationClassifierConfig(
             encoder=config,
@@ -116,6 +118,7 @@ def build_classifier(
             both_directions=params.both_directions,
             negative=schema.negative,
             inverses={name: inverse for name, inverse in inverses.items() if inverse},
+            allowed_types={name: kinds for name, kinds in allowed.items() if any(kinds)},
             id2label=dict(enumerate(schema.names)),
             label2id={name: n for n, name in enumerate(schema.names)},
         )

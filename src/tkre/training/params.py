@@ -97,6 +97,8 @@ class FinetuningParams(Params):
         swap: Whether every row is also shown with head and tail exchanged, under the inverse
             relation; rows whose relation has no inverse in the schema are not.
         both_directions: Whether the classifier reads a sentence both ways when it predicts.
+        type_guided: Whether relations that the schema does not allow for the types of the mentions
+            are ruled out when it predicts, where an instance has types.
         alignment: Pull to explanations and definitions; None is off.
         trigger_weight: Weight of supervising the attention of ``spans`` by triggers; 0 is off,
             and there is no attention.
@@ -119,6 +121,7 @@ class FinetuningParams(Params):
     synthetic: bool = False
     swap: bool = False
     both_directions: bool = False
+    type_guided: bool = False
     alignment: AlignmentParams | None = None
     trigger_weight: float = Field(0.0, ge=0)
     probe_start: float | None = Field(None, gt=0)

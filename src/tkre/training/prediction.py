@@ -35,14 +35,14 @@ def predict(
     Returns:
         N x R, rows in the order of the instances, columns in that of the labels.
     """
-    forward = _read(model, tokenizer, instances)
-    if not model.config.both_directions or not len(instances):
-        return forward
-    exchanged = [
-        replace(i, head=i.tail, tail=i.head, head_type=i.tail_type, tail_type=i.head_type)
-        for i in instances
-    ]
-    return both_ways(forward, _read(model, tokenizer, exchanged), model)
+    probabilities = _read(model, tokenizer, instances)
+    if model.config.both_directions:
+        exchanged = [
+            replace(i, head=i.tail, tail=i.head, head_type=i.tail_type, tail_type=i.head_type)
+            for i in instances
+        ]
+        probabilities = both_ways(probabilities, _read(model, tokenizer, exchanged), model)
+    return ruled_out_by_types(probabilities, instances, model)
 
 
 def both_ways(
@@ -62,6 +62,26 @@ def both_ways(
         own, other = numbers[name], numbers[inverse]
         mixed[:, own] = (forward[:, own] + backward[:, other]) / 2
     return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def ruled_out_by_types(
+    probabilities: Probabilities, instances: Sequence[Instance], model: RelationClassifier
+) -> Probabilities:
+    """The probabilities with 0 for relations that do not join the types of an instance.
+
+    A row all of whose relations would be ruled out is left as it is; so is one without types.
+    """
+    possible = np.ones_like(probabilities)
+    for name, allowed in model.config.allowed_types.items():
+        column = model.config.label2id[name]
+        for row, instance in enumerate(instances):
+            kinds = (instance.head_type, instance.tail_type)
+            for kind, kinds_allowed in zip(kinds, allowed, strict=True):
+                if kind is not None and kinds_allowed and kind not in kinds_allowed:
+                    possible[row, column] = 0.0
+    guided = probabilities * possible
+    left = guided.sum(axis=1, keepdims=True)
+    return np.where(left > 0, guided / np.where(left > 0, left, 1.0), probabilities)
 
 
 def _read(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.conftest import ROOT
 from tests.project import Project
 
 STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
@@ -50,9 +51,9 @@ def test_the_report_has_a_row_per_cell_and_one_per_metric(project):
 
 def test_the_last_lines_say_what_was_found_and_where_it_lies(project):
     printed = project.printed["reporting"]
-    end = printed[printed.index("demo: per cent") :]
+    end = printed[printed.index("demo: newsroom, K = 8") :]
     for variant, score in cells(project)[["variant", "micro_f1"]].to_numpy():
-        assert re.search(rf"{variant} .*{score:.1f} ± 0.0", end)
+        assert re.search(rf"{variant} +{score:.1f} ", end)
     for file in re.findall(r"data/08_reporting\S+", end):
         assert (project.folder / file).is_file()
     assert "summary.csv" in end and "f1_by_variant.html" in end
@@ -178,3 +179,15 @@ def test_a_corpus_of_one_s_own_needs_a_folder_a_schema_and_one_entry(project):
     # The whole experiment needs a language model's knowledge, and there is none of this corpus.
     whole = project.kedro("run", "--pipelines", "mine")
     assert "synthesis/mine/likes" in whole.stdout and whole.returncode != 0
+
+
+def test_the_notebook_runs_on_what_a_run_left(project, monkeypatch):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    notebook = nbformat.read(ROOT / "notebooks/results.ipynb", as_version=4)
+    monkeypatch.setenv("KEDRO_ENV", "smoke")
+    monkeypatch.setenv("TKRE_DATA", "data/01_raw")
+    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": project.folder}})
+    client.execute()
+    extraction = notebook.cells[-1].outputs[-1]
+    assert "probability" in extraction["data"]["text/plain"]

@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
+from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -28,7 +30,7 @@ def show_results(
         experiment, _, what = name.rpartition(".")
         if what == "summary" and "." not in experiment:
             summary, cells = catalog.load(name), catalog.load(f"{experiment}.cells")
-            console.print(_table(experiment, summary, cells))
+            _print_tables(console, experiment, summary, cells)
             _notes(console, catalog.load(f"{experiment}.draws"))
             for label, dataset in (
                 ("summary", name),
@@ -42,36 +44,46 @@ def show_results(
             console.print("predictions:   ", Text(_place(catalog, name)))
 
 
-def _table(experiment: str, summary: pd.DataFrame, cells: pd.DataFrame) -> Table:
-    table = Table(title=f"{experiment}: per cent, mean ± standard deviation over seeds")
-    for column in ("corpus", "K", "variant"):
-        table.add_column(column, overflow="fold")
-    for column in ("seeds", "P", "R", "micro-F1", "official F1", "micro-F1 to baseline", "s/cell"):
+def _print_tables(
+    console: Console, experiment: str, summary: pd.DataFrame, cells: pd.DataFrame
+) -> None:
+    """One table per corpus and K, never narrower than its content: a log file has no columns."""
+    for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
+        of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
+        console.print(Text(f"\n{experiment}: {corpus}, K = {shots}", style="bold"))
+        seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
+        spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
+        console.print(f"per cent; {spread if len(seeds) > 1 else f'seed {seeds[0]}'}")
+        table = _table(group, of_group)
+        wide = console.options.update(width=1000)
+        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
+        console.print(table)
+
+
+def _table(summary: pd.DataFrame, cells: pd.DataFrame) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    table.add_column("variant", no_wrap=True)
+    means = summary.set_index(["metric", "variant"])["mean"]
+    has_official = not means["official_f1"].equals(means["micro_f1"])
+    official = ["official F1"] if has_official else []
+    for column in ("micro-F1", "to baseline, 95 %", *official, "P", "R", "s/cell"):
         table.add_column(column, justify="right", no_wrap=True)
-    for (corpus, shots, variant), group in summary.groupby(
-        ["corpus", "shots", "variant"], sort=False
-    ):
+    for variant, group in summary.groupby("variant", sort=False):
         of = group.set_index("metric")
-        mine = cells[
-            (cells["corpus"] == corpus) & (cells["shots"] == shots) & (cells["variant"] == variant)
-        ]
         table.add_row(
-            Text(str(corpus)),
-            str(shots),
             Text(str(variant)),
-            str(of["seeds"].iloc[0]),
+            _spread(of.loc["micro_f1"]),
+            _difference(of.loc["micro_f1"]),
+            *([_spread(of.loc["official_f1"])] if has_official else []),
             f"{of.loc['micro_precision', 'mean']:.1f}",
             f"{of.loc['micro_recall', 'mean']:.1f}",
-            _spread(of.loc["micro_f1"]),
-            _spread(of.loc["official_f1"]),
-            _difference(of.loc["micro_f1"]),
-            f"{mine['seconds'].mean():.0f}",
+            f"{cells.loc[cells['variant'] == variant, 'seconds'].mean():.0f}",
         )
     return table
 
 
 def _spread(row: pd.Series) -> str:
-    return f"{row['mean']:.1f} ± {row['std']:.1f}"
+    return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
 
 
 def _difference(row: pd.Series) -> str:

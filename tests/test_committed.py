@@ -1,0 +1,61 @@
+"""What is in the repository, and what may never be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+
+# Written for this project: whole corpora, and of the corpora of others what was written about them.
+OURS = {"newsroom", "inference"}
+OURS_OF_OTHERS = {"relations.yml", "recordings.jsonl"}
+
+
+@pytest.fixture(scope="module")
+def committed() -> list[Path]:
+    git = ["git", "-C", str(ROOT), "ls-files", "-z"]
+    result = subprocess.run(git, capture_output=True, text=True, check=False)
+    if result.returncode:
+        pytest.skip("not a checkout")
+    return [Path(name) for name in result.stdout.split("\0") if name]
+
+
+def test_of_the_corpora_of_others_only_what_we_wrote(committed):
+    raw = [path for path in committed if path.parts[:2] == ("data", "01_raw")]
+    assert {path.parts[2] for path in raw} >= OURS
+    for path in raw:
+        assert path.parts[2] in OURS or path.name in OURS_OF_OTHERS, path
+
+
+def test_of_the_other_data_folders_only_their_names(committed):
+    data = [p for p in committed if p.parts[0] == "data" and p.parts[1] != "01_raw"]
+    assert {path.name for path in data} == {".gitkeep"}
+
+
+def test_nothing_that_runs_code_when_it_is_read(committed):
+    assert not [p for p in committed if p.suffix in {".pkl", ".pickle", ".pt", ".bin", ".joblib"}]
+
+
+def test_notebooks_are_committed_without_outputs(committed):
+    notebooks = [path for path in committed if path.suffix == ".ipynb"]
+    assert notebooks
+    for path in notebooks:
+        for cell in json.loads((ROOT / path).read_text(encoding="utf-8"))["cells"]:
+            assert not cell.get("outputs") and cell.get("execution_count") is None, path
+
+
+def test_telemetry_is_refused_for_all_who_clone(committed):
+    assert Path(".telemetry") in committed
+    assert yaml.safe_load((ROOT / ".telemetry").read_text(encoding="utf-8")) == {"consent": False}
+
+
+def test_no_credentials(committed):
+    assert not [path for path in committed if "credentials" in path.name]
+    assert [p for p in committed if p.parts[:2] == ("conf", "local")] == [
+        Path("conf/local/.gitkeep")
+    ]

@@ -28,6 +28,13 @@ def test_probabilities_in_the_order_of_the_rows(model, backbone, toy_rows):
     assert np.allclose(together, alone, atol=1e-5)
 
 
+def test_bf16_is_near(model, backbone, toy_rows):
+    exact = predict(model, backbone.tokenizer, toy_rows)
+    near = predict(model, backbone.tokenizer, toy_rows, bf16=True)
+    assert not np.array_equal(near, exact)
+    assert np.allclose(near, exact, atol=0.02)
+
+
 def test_nothing_to_predict(model, backbone):
     assert predict(model, backbone.tokenizer, []).shape == (0, 4)
 

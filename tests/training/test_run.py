@@ -94,6 +94,34 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_precision():
+class Product(Line):
+    """The same line by a matrix product, which is what bf16 is for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_products: set[torch.dtype] = set()
+
+    def forward(self, **batch):
+        product = batch["x"][:, None] @ self.slope
+        self.in_products.add(product.dtype)
+        return ((product[:, 0] + self.offset - batch["y"]) ** 2).mean(), {}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)]
+)
+def test_a_stage_computes_in_the_precision_that_is_named(precision, dtype):
+    objective = Product()
+    params = PARAMS.model_copy(update={"precision": precision})
+    train(objective, ROWS, collate, params, epochs=40, seed=1, description="t")
+    assert objective.slope.dtype == torch.float32
+    assert objective.slope.item() == pytest.approx(2, abs=0.2)
+    assert objective.in_products == {dtype}
+
+
+def test_automatic_precision_is_bf16_where_the_hardware_has_it(monkeypatch):
     assert use_bf16("bf16") and not use_bf16("fp32")
-    assert use_bf16("auto") == (torch.cuda.is_available() and torch.cuda.is_bf16_supported())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for able, expected in (({"avx512_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
+        assert use_bf16("auto") is expected

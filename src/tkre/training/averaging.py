@@ -13,7 +13,7 @@ class AveragedWeights:
     soon forgotten in runs of some hundred steps.
 
     Args:
-        model: Its state is averaged, buffers too.
+        model: Its state is averaged, buffers too; what is frozen is not, it does not change.
         decay: Share of the average that stays at each step.
     """
 
@@ -21,8 +21,11 @@ class AveragedWeights:
         self._model = model
         self._decay = decay
         self._steps = 0
+        frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+        state = model.state_dict()
+        self._averaged = [name for name in state if name not in frozen]
         self.weights: dict[str, Tensor] = {
-            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
+            name: tensor.detach().clone() for name, tensor in state.items()
         }
 
     @torch.no_grad()
@@ -30,8 +33,9 @@ class AveragedWeights:
         """Takes in the weights as they are now."""
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        for name, tensor in self._model.state_dict().items():
-            average = self.weights[name]
+        state = self._model.state_dict()
+        for name in self._averaged:
+            average, tensor = self.weights[name], state[name]
             if average.is_floating_point():
                 average.lerp_(tensor, 1 - decay)
             else:

@@ -22,7 +22,7 @@ from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
 from tkre.training.prediction import model_batches
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import train
+from tkre.training.run import train, use_bf16
 from tkre.training.selection import BestEpoch
 
 
@@ -69,7 +69,8 @@ def finetune(
     alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
-    chooser = BestEpoch(model, average, start.tokenizer, validation, schema)
+    bf16 = use_bf16(params.optimisation.precision)
+    chooser = BestEpoch(model, average, start.tokenizer, validation, schema, bf16=bf16)
     losses = train(
         objective,
         [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],

@@ -21,7 +21,7 @@ class OptimisationParams(Params):
         warmup: Share of the steps in which the rates rise from 0.
         max_grad_norm: Gradients are clipped to this norm.
         freeze_embeddings: Whether the word embeddings stay as they are.
-        precision: ``auto`` is bf16 on a GPU that has it and fp32 elsewhere.
+        precision: Of the matrix products; ``auto`` is bf16 where the GPU or CPU has it, else fp32.
     """
 
     learning_rate: float = Field(gt=0)

@@ -80,6 +80,7 @@ def train(
     set_seed(seed)
     batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
     steps = epochs * len(batches)
+    bf16 = use_bf16(params.precision)
     with tempfile.TemporaryDirectory() as unused, Progress(description, steps) as progress:
         recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
         arguments = TrainingArguments(
@@ -93,7 +94,8 @@ def train(
             max_grad_norm=params.max_grad_norm,
             lr_scheduler_type="linear",
             warmup_steps=round(params.warmup * steps),
-            bf16=use_bf16(params.precision),
+            bf16=bf16,
+            use_cpu=bf16 and not torch.cuda.is_available(),  # it has to be told; else it refuses
             dataloader_pin_memory=torch.cuda.is_available(),
             remove_unused_columns=False,
         )
@@ -126,13 +128,21 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
             decay = params.weight_decay if decays else 0.0
             if members:
                 groups.append({"params": members, "lr": rate, "weight_decay": decay})
-    return torch.optim.AdamW(groups)
+    # Fused: of a small model on a CPU the update is a good part of the step.
+    return torch.optim.AdamW(groups, fused=True)
 
 
 def use_bf16(precision: str) -> bool:
-    """Whether a precision means bf16 on this machine."""
+    """Whether a precision means bf16 on this machine.
+
+    ``auto`` does where the hardware multiplies in bf16, GPU or CPU; elsewhere it is emulated, and
+    slower than fp32. Weights, optimiser and losses stay in fp32.
+    """
     if precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+        if torch.cuda.is_available():
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        able = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return precision == "bf16"
 
 

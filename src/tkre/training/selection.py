@@ -20,7 +20,16 @@ from tkre.training.prediction import predict
 
 
 class BestEpoch:
-    """Scores every epoch on the validation rows and keeps the weights of the best."""
+    """Scores every epoch on the validation rows and keeps the weights of the best.
+
+    Args:
+        model: What is trained.
+        average: Its running average, which is scored and kept in its place; None for no average.
+        tokenizer: Its own.
+        validation: Rows to score on.
+        schema: The relations.
+        bf16: Whether to validate in bf16, as the Trainer does when it trains in it.
+    """
 
     def __init__(
         self,
@@ -29,12 +38,15 @@ class BestEpoch:
         tokenizer: PreTrainedTokenizerBase,
         validation: Sequence[Instance],
         schema: RelationSchema,
+        *,
+        bf16: bool,
     ) -> None:
         self._model = model
         self._average = average
         self._tokenizer = tokenizer
         self._validation = list(validation)
         self._schema = schema
+        self._bf16 = bf16
         self._best = (-math.inf, -math.inf)
         self.best_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
 
@@ -56,7 +68,7 @@ class BestEpoch:
     def _scores(self) -> dict[str, float]:
         if not self._validation:
             return {}
-        probabilities = predict(self._model, self._tokenizer, self._validation)
+        probabilities = predict(self._model, self._tokenizer, self._validation, bf16=self._bf16)
         gold = [str(i.relation) for i in self._validation]
         names = self._schema.names
         guessed = [names[n] for n in probabilities.argmax(axis=1)]

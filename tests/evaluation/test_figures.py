@@ -22,6 +22,7 @@ def test_confusion_sums_over_seeds_and_shows_shares_of_rows():
     shown = figure.data[1]
     assert shown.customdata.tolist() == [[4, 0, 0], [0, 4, 0], [1, 0, 3]]
     assert shown.z[2].tolist() == [25, 0, 75]
+    assert list(shown.text[2]) == ["1", "", "3"]
     assert len(figure.layout.updatemenus[0].buttons) == 2
 
 

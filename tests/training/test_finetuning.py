@@ -8,8 +8,8 @@ from tkre.modeling.checkpoint import weights_digest
 from tkre.training.finetuning import build_classifier, finetune, start_span_head
 from tkre.training.params import FinetuningParams
 from tkre.training.prediction import predict
-from tkre.training.run import use_bf16
 from tkre.training.rows import LabelledRow, swapped
+from tkre.training.run import use_bf16
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 MARKERS = FinetuningParams(optimisation=OPTIMISATION, presentations=100)

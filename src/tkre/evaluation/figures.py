@@ -62,7 +62,7 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
 def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Confusion matrices, summed over seeds; a menu chooses corpus, shots and variant.
 
-    Rows are gold relations and add up to 100 %; the number of sentences is in the hover text.
+    Rows are gold relations; colours are shares of a row, figures are numbers of sentences.
     """
     sums: dict[str, np.ndarray] = {}
     labels: dict[str, list[str]] = {}
@@ -83,6 +83,8 @@ def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
             x=labels[key],
             y=labels[key],
             customdata=sums[key],
+            text=[[str(count) if count else "" for count in row] for row in sums[key]],
+            texttemplate="%{text}",
             zmin=0,
             zmax=100,
             colorscale="Blues",
@@ -100,7 +102,7 @@ def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
         }
         for key in keys
     ]
-    size = max(520, 26 * max((len(names) for names in labels.values()), default=0) + 260)
+    size = max(520, 30 * max((len(names) for names in labels.values()), default=0) + 260)
     figure.update_layout(
         title=f"Confusion, {keys[shown]}" if keys else "Confusion",
         xaxis={"title": "predicted", "tickangle": -45, "automargin": True},

@@ -8,7 +8,7 @@ kept in memory, since a few-shot run is short and a checkpoint folder per epoch 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -141,7 +141,7 @@ def use_bf16(precision: str) -> bool:
     if precision == "auto":
         if torch.cuda.is_available():
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        able = getattr(torch.cpu, "get_capabilities", dict)()
+        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return precision == "bf16"
 

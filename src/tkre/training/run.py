@@ -7,6 +7,7 @@ kept in memory, since a few-shot run is short and a checkpoint folder per epoch 
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -113,6 +114,11 @@ def train(
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
         objective.train()
         trainer.train()
+        # Trainer, accelerator and optimiser hold one another: without this their memory stays
+        # until some later collection, and adds to that of the next stage.
+        trainer.accelerator.free_memory()
+        del trainer
+        gc.collect()
     objective.eval()
     return recorder.table()
 

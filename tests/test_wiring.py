@@ -1,4 +1,4 @@
-"""Every pipeline against the real catalog and parameters."""
+"""Every pipeline against the real catalog and parameters, in every environment."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kedro.framework.project import configure_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.validation.type_extractor import TypeExtractor
 
+from tests.conftest import ROOT
 from tkre import configuration
 from tkre.pipeline_registry import register_pipelines
 from tkre.settings import CONFIG_LOADER_ARGS
@@ -23,10 +24,13 @@ LAYER_FOLDERS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def loader(root):
+ENVIRONMENTS = sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name != "local")
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def loader(request):
     configure_project("tkre")
-    return OmegaConfigLoader(str(root / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    return OmegaConfigLoader(str(ROOT / "conf"), env=request.param, **CONFIG_LOADER_ARGS)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Fine-tuning: a relation classifier on golden and synthetic rows, its best epoch kept."""
+"""Fine-tuning: a relation classifier on golden and synthetic rows, a good epoch kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tkre.training.params import FinetuningParams
 from tkre.training.prediction import model_batches
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.run import train, use_bf16
-from tkre.training.selection import BestEpoch
+from tkre.training.selection import EpochSelection
 
 
 def finetune(
@@ -37,14 +37,14 @@ def finetune(
     seed: int,
     description: str,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Trains a classifier and keeps the epoch that is best on the validation rows.
+    """Trains a classifier and keeps an epoch that is good on the validation rows.
 
     Args:
         start: A masked language model, pre-trained further or not; it is not changed.
         rows: Golden and synthetic training rows; explanations of golden ones are used if the
             parameters say so.
-        validation: Rows to choose the epoch on: by micro-F1, then by likelihood. Without any,
-            the last epoch is kept.
+        validation: Rows to choose the epoch on (``training.selection``). Without any, the last
+            epoch is kept.
         schema: The relations; labels are numbered in its order.
         params: The recipe.
         data: Digest of the rows, for the lineage.
@@ -70,7 +70,9 @@ def finetune(
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
     bf16 = use_bf16(params.optimisation.precision)
-    chooser = BestEpoch(model, average, start.tokenizer, validation, schema, bf16=bf16)
+    chooser = EpochSelection(
+        model, average, start.tokenizer, validation, schema, rule=params.keep_epoch, bf16=bf16
+    )
     losses = train(
         objective,
         [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
@@ -82,7 +84,7 @@ def finetune(
         on_step_end=average.update if average else None,
         on_epoch_end=chooser.epoch_ended,
     )
-    model.load_state_dict(chooser.best_weights)
+    model.load_state_dict(chooser.kept_weights)
     model.requires_grad_(True)
     step = Step(
         stage="finetuning",

@@ -108,6 +108,8 @@ class FinetuningParams(Params):
         head_dropout: Of the head's features.
         average: Decay of the running average of the weights that is validated and saved; None
             takes the weights themselves.
+        keep_epoch: Which epoch is kept by its validation scores: the ``best``, or the last one
+            within ``one_standard_error`` of the best (``training.selection``).
         presentations: How many sentences of a relation are shown in all, so that epochs follow
             from the number of rows.
         min_epochs: At least so many.
@@ -128,6 +130,7 @@ class FinetuningParams(Params):
     encoder_dropout: float | None = Field(None, ge=0, lt=1)
     head_dropout: float = Field(0.1, ge=0, lt=1)
     average: float | None = Field(None, gt=0, lt=1)
+    keep_epoch: Literal["best", "one_standard_error"] = "best"
     presentations: int = Field(160, gt=0)
     min_epochs: int = Field(4, gt=0)
     optimisation: OptimisationParams

@@ -1,11 +1,11 @@
-"""Which epoch is kept: the best one on the K-shot validation set."""
+"""Which epoch is kept: a good one on the K-shot validation set."""
 
 from __future__ import annotations
 
 import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import nn
@@ -19,8 +19,13 @@ from tkre.training.averaging import AveragedWeights
 from tkre.training.prediction import predict
 
 
-class BestEpoch:
-    """Scores every epoch on the validation rows and keeps the weights of the best.
+class EpochSelection:
+    """Scores every epoch on the validation rows and keeps the weights of one.
+
+    ``best`` keeps the epoch with the highest micro-F1, then the lowest loss. With eight rows per
+    relation the highest is often a lucky one, so ``one_standard_error`` keeps the last epoch whose
+    micro-F1 is within one standard error of the highest: validation guards against training that
+    goes wrong, and chooses nothing that it cannot tell apart.
 
     Args:
         model: What is trained.
@@ -28,6 +33,7 @@ class BestEpoch:
         tokenizer: Its own.
         validation: Rows to score on.
         schema: The relations.
+        rule: ``best`` or ``one_standard_error``.
         bf16: Whether to validate in bf16, as the Trainer does when it trains in it.
     """
 
@@ -39,6 +45,7 @@ class BestEpoch:
         validation: Sequence[Instance],
         schema: RelationSchema,
         *,
+        rule: Literal["best", "one_standard_error"],
         bf16: bool,
     ) -> None:
         self._model = model
@@ -46,9 +53,10 @@ class BestEpoch:
         self._tokenizer = tokenizer
         self._validation = list(validation)
         self._schema = schema
+        self._tolerant = rule == "one_standard_error"
         self._bf16 = bf16
         self._best = (-math.inf, -math.inf)
-        self.best_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
+        self.kept_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
 
     def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
         """The validation scores of the epoch that has just ended."""
@@ -58,12 +66,18 @@ class BestEpoch:
             self._model.load_state_dict(self._average.weights)
         figures = self._scores()
         score = (figures.get("validation_f1", 0.0), -figures.get("validation_loss", -epoch))
-        if score >= self._best:
-            self._best = score
-            self.best_weights = copy.deepcopy(self._model.state_dict())
+        self._best = max(self._best, score)
+        # Whatever raises the best is within reach of it, so one set of weights is enough.
+        if score == self._best or (self._tolerant and score[0] >= self._within_reach()):
+            self.kept_weights = copy.deepcopy(self._model.state_dict())
         if trained is not None:
             self._model.load_state_dict(trained)
         return figures
+
+    def _within_reach(self) -> float:
+        """The highest micro-F1, less its standard error as that of a share of the rows."""
+        share = self._best[0] / 100
+        return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self._validation)))
 
     def _scores(self) -> dict[str, float]:
         if not self._validation:

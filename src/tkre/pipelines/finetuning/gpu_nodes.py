@@ -25,7 +25,7 @@ def finetune_backbone(
     """Fine-tunes a classifier from the backbone as it is.
 
     Returns:
-        The classifier of the best epoch on the validation set; losses and validation scores; the
+        The classifier of the epoch that validation chooses; losses and validation scores; the
         lineage of the classifier.
     """
     return _finetune(backbone, training_rows, validation, schema, finetuning, cell)
@@ -45,7 +45,7 @@ def finetune_encoder(
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
     Returns:
-        The classifier of the best epoch on the validation set; losses and validation scores; the
+        The classifier of the epoch that validation chooses; losses and validation scores; the
         lineage of the classifier.
 
     Raises:

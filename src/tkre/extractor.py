@@ -18,7 +18,7 @@ from tkre.corpora.unlabelled import unlabelled_instance
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.quiet import quiet_transformers
 from tkre.records import Instance
-from tkre.training.prediction import predict
+from tkre.training.prediction import labels_of, predict
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prediction:
     """What a sentence says about its two mentions.
 
     Attributes:
-        relation: The likeliest label.
+        relation: The likeliest label, or the negative one where none is likely enough.
         probability: Its probability.
         probabilities: Of every label.
     """
@@ -85,12 +85,11 @@ class RelationExtractor:
             TagError: The tags of a text do not mark one head and one tail.
         """
         instances = [_instance(s, n) for n, s in enumerate(sentences)]
-        names = self.relations
+        rows = predict(self._model, self._tokenizer, instances)
         predictions = []
-        for row in predict(self._model, self._tokenizer, instances):
-            best = int(row.argmax())
-            probabilities = dict(zip(names, map(float, row), strict=True))
-            predictions.append(Prediction(names[best], float(row[best]), probabilities))
+        for row, label in zip(rows, labels_of(rows, self._model), strict=True):
+            probabilities = dict(zip(self.relations, map(float, row), strict=True))
+            predictions.append(Prediction(label, probabilities[label], probabilities))
         return predictions
 
 

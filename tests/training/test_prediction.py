@@ -9,7 +9,7 @@ import torch
 from tests.conftest import instance
 from tkre.training.finetuning import build_classifier
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import both_ways, predict, ruled_out_by_types
+from tkre.training.prediction import both_ways, labels_of, predict, ruled_out_by_types
 
 PARAMS = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
 
@@ -26,6 +26,21 @@ def test_probabilities_in_the_order_of_the_rows(model, backbone, toy_rows):
     assert together.sum(axis=1) == pytest.approx(1)
     alone = [predict(model, backbone.tokenizer, [row])[0] for row in toy_rows]
     assert np.allclose(together, alone, atol=1e-5)
+
+
+def named(negative, least):
+    config = SimpleNamespace(
+        id2label={0: "a", 1: "b", 2: "none"}, negative=negative, least_probability=least
+    )
+    return SimpleNamespace(config=config)
+
+
+def test_a_relation_that_is_not_likely_enough_is_none():
+    rows = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2], [0.2, 0.1, 0.7], [0.6, 0.3, 0.1]])
+    assert labels_of(rows, named("none", 0.0)) == ["a", "b", "none", "a"]
+    assert labels_of(rows, named("none", 0.6)) == ["a", "none", "none", "a"]
+    assert labels_of(rows, named(None, 0.6)) == ["a", "b", "none", "a"]
+    assert labels_of(rows[:0], named("none", 0.6)) == []
 
 
 def test_bf16_is_near(model, backbone, toy_rows):

@@ -30,6 +30,8 @@ class RelationClassifierConfig(PretrainedConfig):
         both_directions: Whether a sentence is also read with head and tail exchanged, and the
             two readings averaged, where the schema knows the inverse relation.
         negative: The label that says "none of the others".
+        least_probability: What a relation must reach to be predicted; a sentence none of whose
+            relations does gets the negative label.
         inverses: By label, the label with head and tail exchanged.
         allowed_types: By label, the head types and the tail types that the schema allows; labels
             that join any types are left out, and so are all if predictions are not to be guided
@@ -49,6 +51,7 @@ class RelationClassifierConfig(PretrainedConfig):
         typed_markers: bool = True,
         both_directions: bool = False,
         negative: str | None = None,
+        least_probability: float = 0.0,
         inverses: dict[str, str] | None = None,
         allowed_types: dict[str, list[list[str]]] | None = None,
         **kwargs: Any,
@@ -62,6 +65,7 @@ class RelationClassifierConfig(PretrainedConfig):
         self.typed_markers = typed_markers
         self.both_directions = both_directions
         self.negative = negative
+        self.least_probability = least_probability
         self.inverses = dict(inverses or {})
         self.allowed_types = dict(allowed_types or {})
         super().__init__(**kwargs)

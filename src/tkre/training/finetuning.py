@@ -120,6 +120,7 @@ def build_classifier(
             typed_markers=params.typed_markers,
             both_directions=params.both_directions,
             negative=schema.negative,
+            least_probability=params.least_probability,
             inverses={name: inverse for name, inverse in inverses.items() if inverse},
             allowed_types={name: kinds for name, kinds in allowed.items() if any(kinds)},
             id2label=dict(enumerate(schema.names)),

@@ -99,6 +99,8 @@ class FinetuningParams(Params):
         both_directions: Whether the classifier reads a sentence both ways when it predicts.
         type_guided: Whether relations that the schema does not allow for the types of the mentions
             are ruled out when it predicts, where an instance has types.
+        least_probability: What a relation must reach to be predicted; where none does the
+            prediction is the negative label. Without one in the schema, nothing.
         alignment: Pull to explanations and definitions; None is off.
         trigger_weight: Weight of supervising the attention of ``spans`` by triggers; 0 is off,
             and there is no attention.
@@ -124,6 +126,7 @@ class FinetuningParams(Params):
     swap: bool = False
     both_directions: bool = False
     type_guided: bool = False
+    least_probability: float = Field(0.0, ge=0, lt=1)
     alignment: AlignmentParams | None = None
     trigger_weight: float = Field(0.0, ge=0)
     probe_start: float | None = Field(None, gt=0)

@@ -48,6 +48,22 @@ def predict(
     return ruled_out_by_types(probabilities, instances, model)
 
 
+def labels_of(probabilities: Probabilities, model: RelationClassifier) -> list[str]:
+    """The label that is predicted for each row of probabilities.
+
+    The likeliest one, or the negative label where none reaches ``least_probability``: a few
+    examples of "none of the others" cannot show all that it covers, so pairs that are like
+    nothing seen are told by doubt rather than by likeness.
+    """
+    labels, negative = model.config.id2label, model.config.negative
+    best = probabilities.argmax(axis=1)
+    sure = probabilities.max(axis=1, initial=0.0) >= model.config.least_probability
+    return [
+        labels[int(n)] if certain or negative is None else negative
+        for n, certain in zip(best, sure, strict=True)
+    ]
+
+
 def both_ways(
     forward: Probabilities, backward: Probabilities, model: RelationClassifier
 ) -> Probabilities:

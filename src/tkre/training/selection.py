@@ -16,7 +16,7 @@ from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.classifier import RelationClassifier
 from tkre.records import Instance
 from tkre.training.averaging import AveragedWeights
-from tkre.training.prediction import predict
+from tkre.training.prediction import labels_of, predict
 
 
 class EpochSelection:
@@ -85,7 +85,7 @@ class EpochSelection:
         probabilities = predict(self._model, self._tokenizer, self._validation, bf16=self._bf16)
         gold = [str(i.relation) for i in self._validation]
         names = self._schema.names
-        guessed = [names[n] for n in probabilities.argmax(axis=1)]
+        guessed = labels_of(probabilities, self._model)
         of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
         return {
             "validation_f1": micro_scores(gold, guessed, self._schema.negative)["micro_f1"],

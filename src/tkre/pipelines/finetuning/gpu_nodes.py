@@ -67,6 +67,7 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``
         for the probability of every relation.
     """
+    from tkre.training.prediction import labels_of
     from tkre.training.prediction import predict as probabilities_of
 
     rows = from_frame(instances)
@@ -75,8 +76,10 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
     frame = pd.DataFrame(probabilities, columns=[f"p.{name}" for name in names])
     frame.insert(0, "id", [row.id for row in rows])
     frame.insert(1, "relation", [row.relation for row in rows])
-    frame.insert(2, "predicted", [names[n] for n in probabilities.argmax(axis=1)])
-    frame.insert(3, "probability", probabilities.max(axis=1, initial=0.0))
+    predicted = labels_of(probabilities, classifier.model)
+    frame.insert(2, "predicted", predicted)
+    own = [names.index(label) for label in predicted]
+    frame.insert(3, "probability", probabilities[range(len(rows)), own])
     return frame
 
 

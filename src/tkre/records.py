@@ -7,7 +7,7 @@ how instances cross a Kedro node; inside a node they are the frozen records of t
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -83,6 +83,16 @@ class Instance:
         """What stands between the mentions; None if they touch or overlap."""
         first, second = sorted((self.head, self.tail))
         return Span(first.end, second.start) if first.end < second.start else None
+
+    def exchanged(self) -> Instance:
+        """The same sentence with head and tail exchanged; the relation is not turned round."""
+        return replace(
+            self,
+            head=self.tail,
+            tail=self.head,
+            head_type=self.tail_type,
+            tail_type=self.head_type,
+        )
 
 
 # Spans become two integer columns each, so that any tool can read a frame.

@@ -73,18 +73,13 @@ class Checkpoint:
 
 def weights_digest(model: PreTrainedModel) -> str:
     """SHA-256 over the names and values of a model's parameters and buffers, in name order."""
+    import torch
+
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(str(tensor.dtype).encode())
         # numpy has no bfloat16; the bytes are what counts.
-        digest.update(
-            tensor.detach().cpu().contiguous().reshape(-1).view(_BYTE()).numpy().tobytes()
-        )
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _BYTE() -> Any:
-    import torch
-
-    return torch.uint8

@@ -24,17 +24,7 @@ def swapped(rows: Sequence[Instance], schema: RelationSchema) -> list[Instance]:
     for row in rows:
         inverse = schema.inverse_of(str(row.relation))
         if inverse is not None:
-            exchanged.append(
-                replace(
-                    row,
-                    id=f"{row.id}/swapped",
-                    head=row.tail,
-                    tail=row.head,
-                    head_type=row.tail_type,
-                    tail_type=row.head_type,
-                    relation=inverse,
-                )
-            )
+            exchanged.append(replace(row.exchanged(), id=f"{row.id}/swapped", relation=inverse))
     return exchanged
 
 

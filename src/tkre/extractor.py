@@ -85,7 +85,7 @@ class RelationExtractor:
             TagError: The tags of a text do not mark one head and one tail.
         """
         instances = [_instance(s, n) for n, s in enumerate(sentences)]
-        rows = predict(self._model, self._tokenizer, instances)
+        rows = predict(self._model, self._tokenizer, instances, description="extraction")
         predictions = []
         for row, label in zip(rows, labels_of(rows, self._model), strict=True):
             probabilities = dict(zip(self.relations, map(float, row), strict=True))

@@ -50,6 +50,18 @@ def test_bf16_is_near(model, backbone, toy_rows):
     assert np.allclose(near, exact, atol=0.02)
 
 
+def test_sentences_that_are_too_long_are_counted(model, backbone, toy_rows, caplog):
+    long = instance("<head>anna</head> lives in " + "old " * 200 + "<tail>oslo</tail>")
+    with caplog.at_level("INFO"):
+        predict(model, backbone.tokenizer, [*toy_rows, long])
+        assert not caplog.messages  # validation, epoch by epoch
+        predict(model, backbone.tokenizer, toy_rows, description="test")
+        assert not caplog.messages
+        predict(model, backbone.tokenizer, [*toy_rows, long], description="test")
+    [told] = caplog.messages
+    assert told.startswith("test: 1 of 21 texts are longer than max_length")
+
+
 def test_nothing_to_predict(model, backbone):
     assert predict(model, backbone.tokenizer, []).shape == (0, 4)
 

@@ -1,10 +1,14 @@
-"""Batches of sentences of like length, in a random order that only a seed decides."""
+"""Batches of sentences of like length, in a random order that only a seed decides.
+
+And, since lengths are known here, how many sentences are too long.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +16,30 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+logger = logging.getLogger(__name__)
+
 # Rows are shuffled, cut into pools of so many batches, and sorted by length within a pool: close
 # to no padding, and still another batch each time.
 POOL = 8
+
+
+class Encoded(Protocol):
+    """A text as tokens that knows whether all of it is there."""
+
+    @property
+    def truncated(self) -> bool:
+        """Whether tokens were cut off."""
+        ...
+
+
+def tell_truncated(encoded: Sequence[Encoded], description: str) -> None:
+    """Says how many texts were too long to be read whole; nothing if none was."""
+    cut = sum(text.truncated for text in encoded)
+    if cut:
+        logger.info(
+            "%s: %d of %d texts are longer than max_length and are read in part",
+            description, cut, len(encoded),
+        )  # fmt: skip
 
 
 class LengthBatches(Sampler[list[int]]):

@@ -18,6 +18,7 @@ from tkre.modeling.marking import EncodedInstance, encode_instances
 from tkre.records import Instance
 from tkre.training.alignment import explanation_alignment
 from tkre.training.averaging import AveragedWeights
+from tkre.training.batching import tell_truncated
 from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
 from tkre.training.prediction import model_batches
@@ -63,6 +64,7 @@ def finetune(
     encoded = encode_instances(
         shown, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
     )
+    tell_truncated(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
     if isinstance(model.head, SpanHead):
         start_span_head(model, encoded, numbers, params.probe_start)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.marking import EncodedInstance, encode_instances
 from tkre.records import Instance
-from tkre.training.batching import pad, sorted_batches
+from tkre.training.batching import pad, sorted_batches, tell_truncated
 
 TOKENS_PER_BATCH = 4096
 Probabilities = npt.NDArray[np.float64]
@@ -26,6 +25,7 @@ def predict(
     instances: Sequence[Instance],
     *,
     bf16: bool = False,
+    description: str | None = None,
 ) -> Probabilities:
     """The probability of every relation for every instance.
 
@@ -34,16 +34,14 @@ def predict(
         tokenizer: Its own.
         instances: Their relations are not looked at.
         bf16: Whether to compute in bf16 where that is enough; faster and less exact.
+        description: Names the rows where it is said how many are too long; None says nothing.
 
     Returns:
         N x R, rows in the order of the instances, columns in that of the labels.
     """
-    probabilities = _read(model, tokenizer, instances, bf16)
+    probabilities = _read(model, tokenizer, instances, bf16, description)
     if model.config.both_directions:
-        exchanged = [
-            replace(i, head=i.tail, tail=i.head, head_type=i.tail_type, tail_type=i.head_type)
-            for i in instances
-        ]
+        exchanged = [instance.exchanged() for instance in instances]
         probabilities = both_ways(probabilities, _read(model, tokenizer, exchanged, bf16), model)
     return ruled_out_by_types(probabilities, instances, model)
 
@@ -108,6 +106,7 @@ def _read(
     tokenizer: PreTrainedTokenizerBase,
     instances: Sequence[Instance],
     bf16: bool,
+    description: str | None = None,
 ) -> Probabilities:
     encoded = encode_instances(
         instances,
@@ -115,6 +114,8 @@ def _read(
         max_length=model.config.max_length,
         typed=model.config.typed_markers,
     )
+    if description:
+        tell_truncated(encoded, description)
     was_training = model.training
     model.eval()
     probabilities = np.zeros((len(instances), model.config.num_labels))

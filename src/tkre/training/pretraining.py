@@ -19,7 +19,7 @@ from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.contrastive import SpanContrast
 from tkre.modeling.lineage import Step
 from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
-from tkre.training.batching import pad
+from tkre.training.batching import pad, tell_truncated
 from tkre.training.embedding import embed
 from tkre.training.params import PretrainingParams, StageParams
 from tkre.training.run import Objective, train
@@ -65,6 +65,7 @@ def pretrain(
     if stage_params.scl_weight:
         contrast = _contrast(start, schema, params)
     encoded = encode_texts(texts, start.tokenizer, params.masking)
+    tell_truncated(encoded, f"{description} {stage}")
     collator = _Collator(start, schema, params, np.random.default_rng(seed))
     losses = train(
         KnowledgeObjective(model, contrast, stage_params),

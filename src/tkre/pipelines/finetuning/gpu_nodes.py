@@ -71,7 +71,9 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
     from tkre.training.prediction import predict as probabilities_of
 
     rows = from_frame(instances)
-    probabilities = probabilities_of(classifier.model, classifier.tokenizer, rows)
+    probabilities = probabilities_of(
+        classifier.model, classifier.tokenizer, rows, description="prediction"
+    )
     names = [classifier.model.config.id2label[n] for n in range(probabilities.shape[1])]
     frame = pd.DataFrame(probabilities, columns=[f"p.{name}" for name in names])
     frame.insert(0, "id", [row.id for row in rows])

@@ -4,6 +4,7 @@ import json
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -42,12 +43,67 @@ def test_every_append_is_on_disk_when_it_returns(tmp_path):
 def test_find_wants_the_same_question(tmp_path):
     store = ResponseStore()
     store.append(Response(REQUEST.id, answer={"old": 1}, digest=REQUEST.digest("m")))
-    store.append(Response(REQUEST.id, error="cut off", digest=REQUEST.digest("m")))
+    store.append(Response(REQUEST.id, reason="truncated", error="x", digest=REQUEST.digest("m")))
     found = store.find(REQUEST, "m")
     assert found is not None and found.answer == {"old": 1}
     assert store.find(REQUEST, "other model") is None
     store.append(Response(REQUEST.id, answer={"new": 1}, digest=REQUEST.digest("m")))
     assert store.find(REQUEST, "m").answer == {"new": 1}  # type: ignore[union-attr]
+
+
+def found(*responses: Response) -> Response | None:
+    store = ResponseStore()
+    for response in responses:
+        store.append(response)
+    return store.find(REQUEST, "m")
+
+
+def test_find_gives_an_answer_failing_that_the_newest_failure_of_the_model():
+    digest = REQUEST.digest("m")
+    good = Response(REQUEST.id, answer={}, digest=digest)
+    cut = Response(REQUEST.id, reason="truncated", digest=digest)
+    text = Response(REQUEST.id, reason="not_json", digest=digest)
+    away = Response(REQUEST.id, reason="unreachable", digest=digest)
+    assert found(cut, good, text, away) == good
+    assert found(cut, text, away) == text
+    assert found(text, cut) == cut
+    assert found(away) is None
+    assert found(Response(REQUEST.id, answer={})) is None  # of whom, to what?
+
+
+def test_two_stores_on_one_file_see_what_the_other_has_appended(tmp_path):
+    path = tmp_path / "responses.jsonl"
+    one, other = ResponseStore(path), ResponseStore(path)
+    one.append(answer(0))
+    assert len(other) == 0
+    other.refresh()
+    assert other.all() == [answer(0)]
+    other.append(answer(1))
+    one.append(answer(2))  # looks before it writes
+    assert one.all() == [answer(0), answer(1), answer(2)]
+    other.refresh()
+    other.refresh()
+    assert other.all() == one.all() == ResponseStore(path).all()
+
+
+def test_broken_lines_in_the_middle_are_passed_over_and_numbered(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    good = [json.dumps(answer(n).to_dict()) for n in range(3)]
+    broken = ["{oops", "[]", '{"response": {}}', '{"request_id": "x", "response": 3}']
+    path.write_text("\n".join([good[0], broken[0], good[1], "", *broken[1:], good[2]]) + "\n")
+    with caplog.at_level(logging.WARNING):
+        store = ResponseStore(path)
+    assert store.all() == [answer(n) for n in range(3)]
+    assert "passed over 4 line(s)" in caplog.text
+    assert re.findall(r"line (\d+) \(", caplog.text) == ["2", "5", "6", "7"]
+
+
+def test_many_broken_lines_are_a_number(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    path.write_text("{oops\n" * 30)
+    with caplog.at_level(logging.WARNING):
+        ResponseStore(path)
+    assert "passed over 30 line(s)" in caplog.text and "and 25 more" in caplog.text
 
 
 def test_a_torn_line_is_passed_over_said_and_does_not_spoil_the_next(tmp_path, caplog):
@@ -62,6 +118,66 @@ def test_a_torn_line_is_passed_over_said_and_does_not_spoil_the_next(tmp_path, c
     store.append(answer(2))
     again = ResponseStore(path)
     assert [len(again.attempts(f"r{n}")) for n in range(3)] == [1, 0, 1]
+
+
+def torn(n: int) -> bytes:
+    return json.dumps(answer(n).to_dict(), ensure_ascii=False).encode()[:31]
+
+
+def test_a_tail_torn_by_another_process_does_not_spoil_the_next_append(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    store = ResponseStore(path)
+    store.append(answer(0))
+    with path.open("ab") as file:
+        file.write(torn(1))
+    with caplog.at_level(logging.WARNING):
+        store.append(answer(2))
+        store.append(answer(3))
+    assert caplog.text.count("passed over 1 line(s)") == 1 and "line 2 (" in caplog.text
+    assert store.all() == [answer(0), answer(2), answer(3)]
+    caplog.clear()
+    with caplog.at_level(logging.WARNING):
+        again = ResponseStore(path)
+    assert again.all() == store.all()
+    assert "passed over 1 line(s)" in caplog.text and "line 2 (" in caplog.text
+
+
+def test_a_torn_tail_is_said_once_and_read_when_it_has_its_end(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    line = json.dumps(answer(0).to_dict(), ensure_ascii=False).encode() + b"\n"
+    path.write_bytes(line[:31])
+    with caplog.at_level(logging.WARNING):
+        store = ResponseStore(path)
+        for _ in range(3):
+            store.refresh()
+    assert caplog.text.count("passed over") == 1
+    with path.open("ab") as file:
+        file.write(line[31:])
+    store.refresh()
+    assert store.all() == [answer(0)]
+
+
+def test_a_last_line_that_lacks_nothing_but_its_end_is_read(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    path.write_text(json.dumps(answer(0).to_dict()), encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        store = ResponseStore(path)
+        store.append(answer(1))
+        store.refresh()
+    assert caplog.text == ""
+    assert store.all() == ResponseStore(path).all() == [answer(0), answer(1)]
+
+
+def test_lines_are_numbered_alike_after_one_that_had_no_end(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    path.write_text(json.dumps(answer(0).to_dict()), encoding="utf-8")
+    store = ResponseStore(path)
+    store.append(answer(1))
+    with path.open("ab") as file:
+        file.write(b"{oops\n")
+    with caplog.at_level(logging.WARNING):
+        store.refresh()
+    assert "line 3 (" in caplog.text
 
 
 def _append_many(path: Path, start: int) -> None:

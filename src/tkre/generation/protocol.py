@@ -5,10 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Protocol
 
+from pydantic import Field
+
 from tkre.params import Params
+
+# Failures for which no answer was given and nothing was paid: the same question is worth asking
+# again in another run. Any other failure is what the model answers to this very question.
+UNANSWERED = frozenset({"unreachable", "timed_out", "rate_limited", "server_error"})
 
 
 class Sampling(Params):
@@ -21,9 +28,9 @@ class Sampling(Params):
         seed: For backends that take one; equal seeds do not promise equal text.
     """
 
-    temperature: float = 0.7
-    top_p: float = 0.95
-    max_tokens: int = 1024
+    temperature: float = Field(0.7, ge=0, le=2)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(1024, gt=0)
     seed: int = 0
 
 
@@ -37,12 +44,15 @@ class Request:
         messages: Chat messages, each with ``role`` and ``content``.
         schema: JSON schema that the answer must satisfy.
         sampling: How the answer is drawn.
+        attempt: How often the same thing has been asked before, in other ways; not part of the
+            digest, which these other ways change.
     """
 
     id: str
     messages: tuple[dict[str, str], ...]
-    schema: dict[str, Any] = field(hash=False)
+    schema: dict[str, Any] = dataclass_field(hash=False)
     sampling: Sampling
+    attempt: int = 0
 
     def digest(self, model: str) -> str:
         """SHA-256 of everything that decides the answer, but for chance.
@@ -59,6 +69,14 @@ class Request:
         canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def seed(self, model: str) -> int:
+        """A 31-bit seed of its own for every request, decided by its id and digest.
+
+        One seed for all would draw the same random numbers for requests that differ little.
+        """
+        named = f"{self.id}\n{self.digest(model)}"
+        return int.from_bytes(hashlib.sha256(named.encode()).digest()[:4]) >> 1
+
 
 @dataclass(frozen=True)
 class Response:
@@ -67,24 +85,38 @@ class Response:
     Attributes:
         request_id: Which question.
         answer: The JSON object that came back; None on failure.
-        error: Why there is no answer; None on success.
-        text: What came back word for word, where it is not a JSON object.
+        reason: Why there is no answer, in one of few words that counts are made by; None on
+            success.
+        error: The same in full.
+        text: What came back word for word, where it is not used.
         digest: Of the request; None in a store that was written without (recordings).
         model: Name of the model; None likewise.
+        source: The backend that asked it, with its version, e.g. ``vllm 0.33.0``.
+        finished: When, in UTC, as ISO 8601.
         prompt_tokens: Length of the question in tokens, if the backend tells.
         completion_tokens: Length of the answer in tokens, likewise.
-        seconds: Time the answer took, likewise.
+        seconds: From asking to the answer, waiting for others included.
+        tries: How often the backend sent it, where it retries by itself.
     """
 
     request_id: str
     answer: dict[str, Any] | None = None
+    reason: str | None = None
     error: str | None = None
     text: str | None = None
     digest: str | None = None
     model: str | None = None
+    source: str | None = None
+    finished: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     seconds: float | None = None
+    tries: int | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the model has spoken, well or badly: asking the same again pays twice."""
+        return self.reason not in UNANSWERED
 
     def to_dict(self) -> dict[str, Any]:
         """A line of a response store: ``response`` holds the answer, empty fields are left out."""
@@ -100,11 +132,16 @@ class Response:
         Raises:
             TypeError: ``request_id`` is missing, or the answer is no JSON object.
         """
-        known = {k: v for k, v in record.items() if k in cls.__dataclass_fields__}
+        fields = cls.__dataclass_fields__.keys() - {"answer"}
+        known = {key: value for key, value in record.items() if key in fields}
         answer = record.get("response")
         if answer is not None and not isinstance(answer, dict):
             raise TypeError(f"response must be a JSON object, not {type(answer).__name__}")
         return cls(**known, answer=answer)
+
+
+class LanguageModelError(RuntimeError):
+    """A language model that cannot be asked at all; the message says why and the way out."""
 
 
 class LanguageModel(Protocol):
@@ -119,11 +156,52 @@ class LanguageModel(Protocol):
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """The response to each request, in any order, as soon as it is there.
 
-        A request that fails gives a response with an ``error``: one bad row never costs the
+        A request that fails gives a response with a ``reason``: one bad row never costs the
         others.
+
+        Raises:
+            LanguageModelError: None can be answered.
         """
+        ...
+
+    def holds(self, request: Request) -> bool:
+        """Whether it has a response without asking anybody."""
         ...
 
     def can_answer(self, request: Request) -> bool:
         """Whether asking makes sense: False for a replay that does not hold the answer."""
+        ...
+
+
+class LiveModel(Protocol):
+    """A language model that runs: it is started at the first question and must be closed.
+
+    ``Remembering`` makes a ``LanguageModel`` of it.
+
+    Attributes:
+        name: Which model it is.
+        source: The backend and its version, once it has answered.
+    """
+
+    name: str
+    source: str
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """As that of a ``LanguageModel``."""
+        ...
+
+    def check(self) -> None:
+        """Refuses, at no cost, settings that are bound to fail.
+
+        Raises:
+            LanguageModelError: A package, file or key is missing.
+        """
+        ...
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int] | None:
+        """Length of each question in tokens, without asking; None if nobody here can tell."""
+        ...
+
+    def close(self) -> None:
+        """Gives back what it holds (processes, memory, connections); harmless when not started."""
         ...

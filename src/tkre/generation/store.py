@@ -1,8 +1,8 @@
 """The response store: every attempt at a request, appended to a JSON Lines file as it arrives.
 
-What was paid for is never lost and never paid twice: a line is written with one system call and
-flushed to disk before the next request is answered, so a run that is killed and started again asks
-for what is missing only. A line torn by the kill is passed over and said.
+What was paid for is never lost and never paid twice: a line is on disk before the next answer is
+taken, so a run that is killed and started again asks for what is missing only. A line torn by the
+kill is passed over and said. Several processes may append to one file.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections import Counter
 from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
 
 from tkre.generation.protocol import Request, Response
 
 logger = logging.getLogger(__name__)
+SHOWN = 5  # broken lines in a message; the rest is a number
 
 
 class ResponseStore:
@@ -29,57 +32,109 @@ class ResponseStore:
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
         self._attempts: dict[str, list[Response]] = {}
-        self._ends_torn = False
-        if path is not None and path.is_file():
-            self._read(path)
+        self._read_to = 0  # bytes of the file that are in memory
+        self._lines = 0
+        self._torn_at = -1  # where a line without its end began that has been spoken of
+        self.refresh()
 
     def __len__(self) -> int:
         return sum(len(attempts) for attempts in self._attempts.values())
+
+    def all(self) -> list[Response]:
+        """All attempts at all requests, those at one request together, oldest first."""
+        return [attempt for attempts in self._attempts.values() for attempt in attempts]
 
     def attempts(self, request_id: str) -> list[Response]:
         """All attempts at a request, oldest first."""
         return list(self._attempts.get(request_id, ()))
 
     def find(self, request: Request, model: str) -> Response | None:
-        """The newest answer to exactly this request; failures do not count."""
+        """What the model has answered to exactly this request, if it has.
+
+        The newest answer; failing that, the newest failure that is the model's own: it has been
+        paid for, and the same question would be paid for again.
+        """
         digest = request.digest(model)
-        answers = (a for a in reversed(self.attempts(request.id)) if a.answer is not None)
-        return next((a for a in answers if a.digest == digest), None)
+        same = [a for a in reversed(self.attempts(request.id)) if a.digest == digest and a.settled]
+        return next((a for a in same if a.answer is not None), same[0] if same else None)
 
     def append(self, response: Response) -> None:
         """Adds an attempt, on disk before this returns."""
-        self._attempts.setdefault(response.request_id, []).append(response)
         if self.path is None:
-            return
-        line = json.dumps(response.to_dict(), ensure_ascii=False) + "\n"
-        if self._ends_torn:
-            line, self._ends_torn = "\n" + line, False
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # One write to a file opened for appending: two processes do not mix their lines.
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, line.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def _read(self, path: Path) -> None:
-        content = path.read_text(encoding="utf-8", errors="replace")
-        self._ends_torn = bool(content) and not content.endswith("\n")
-        broken = Counter[str]()
-        for number, line in enumerate(content.split("\n"), start=1):
-            if not line.strip():
-                continue
-            try:
-                response = Response.from_dict(json.loads(line))
-            except (json.JSONDecodeError, TypeError, AttributeError) as error:
-                broken[f"line {number} ({error})"] += 1
-                continue
             self._attempts.setdefault(response.request_id, []).append(response)
+            return
+        line = json.dumps(response.to_dict(), ensure_ascii=False).encode() + b"\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # The lock is for a process that was killed in a write: whoever appends next must see the
+        # torn end, and nobody may write between looking and appending.
+        with FileLock(f"{self.path}.lock"):
+            self.refresh()
+            with self.path.open("ab+") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size and not _ends_with_newline(file):
+                    line = b"\n" + line
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+                self._read_to = size + len(line)
+        self._lines += line.count(b"\n")
+        self._attempts.setdefault(response.request_id, []).append(response)
+
+    def refresh(self) -> None:
+        """Takes in what other processes have appended."""
+        if self.path is None or not self.path.is_file():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._read_to)
+            content = file.read()
+        whole, torn = content[: content.rfind(b"\n") + 1], content[content.rfind(b"\n") + 1 :]
+        broken = []
+        told = self._torn_at == self._read_to
+        for number, line in enumerate(whole.split(b"\n")[:-1]):
+            self._lines += 1
+            problem = self._take(line)
+            if problem is not None and not (told and number == 0):
+                broken.append(f"line {self._lines} ({problem})")
+        self._read_to += len(whole)
+        # A last line without its end is another process's, not yet written, or torn by a kill. It
+        # is not counted as read: once it has its end, it is looked at again.
+        if torn and self._is_response(torn):
+            self._take(torn)
+            self._read_to += len(torn)
+        elif torn and self._torn_at != self._read_to:
+            self._torn_at = self._read_to
+            broken.append(f"line {self._lines + 1} (it has no end)")
         if broken:
+            more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             logger.warning(
-                "%s: passed over %d line(s) that hold no response, as a killed run leaves them: %s",
-                path,
+                "%s: passed over %d line(s) that hold no response, as a killed run leaves them: "
+                "%s%s",
+                self.path,
                 len(broken),
-                "; ".join(list(broken)[:5]),
+                "; ".join(broken[:SHOWN]),
+                more,
             )
+
+    def _take(self, line: bytes) -> str | None:
+        """Adds the response of a line; what is wrong with the line, if it holds none."""
+        if not line.strip():
+            return None
+        try:
+            response = Response.from_dict(json.loads(line.decode("utf-8", errors="replace")))
+        except (json.JSONDecodeError, TypeError, AttributeError) as error:
+            return str(error)
+        self._attempts.setdefault(response.request_id, []).append(response)
+        return None
+
+    @staticmethod
+    def _is_response(line: bytes) -> bool:
+        try:
+            json.loads(line)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            return False
+        return True
+
+
+def _ends_with_newline(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"

@@ -5,14 +5,17 @@ import json
 import pytest
 
 from tests.conftest import instance
+from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
 from tkre.generation.explanations import (
+    explain,
     explanation_requests,
     keep_explanations,
     verbatim_triggers,
 )
-from tkre.generation.params import ExplanationParams
+from tkre.generation.params import AgainParams, ExplanationParams
 from tkre.generation.protocol import Response, Sampling
 
+AGAIN = AgainParams(attempts=3)
 PARAMS = ExplanationParams(sampling=Sampling(), max_words=30)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),
@@ -27,7 +30,7 @@ def prompt(root):
 
 def keep(schema, **answers):
     responses = {
-        f"explanation/toy/{i}": Response(f"explanation/toy/{i}", answer=a)
+        f"explanation/toy/{i}": [Response(f"explanation/toy/{i}", answer=a)]
         for i, a in answers.items()
     }
     return keep_explanations(SUPPORT, responses, schema, PARAMS)
@@ -84,6 +87,54 @@ def test_no_answer_is_a_reject_too(schema):
     [reject] = tallies["lives_in"].rejects
     assert (reject.reason, tallies["lives_in"].answered) == ("no_answer", 0)
     assert len(explained) == 2
+
+
+def test_a_failed_attempt_is_in_the_ledger_and_the_next_one_is_kept(schema):
+    key = "explanation/toy/a"
+    attempts = [
+        Response(key, reason="truncated", error="cut off at 9 tokens", text='{"expl'),
+        Response(key, answer=good("She lives in Rome, it says.")),
+        Response(key, answer=good()),
+        Response(key, answer=good("Ada and Rome, but too late.")),
+    ]
+    explained, tallies = keep_explanations(SUPPORT[:1], {key: attempts}, schema, PARAMS)
+    assert explained[0].explanation == good()["explanation"]
+    tally = tallies["lives_in"]
+    assert (tally.wanted, tally.asked, tally.answered, tally.kept) == (1, 3, 2, 1)
+    cut, missing = tally.rejects
+    assert (cut.reason, cut.detail, cut.text) == ("truncated", "cut off at 9 tokens", '{"expl')
+    assert missing.reason == "mention_missing" and "She lives" in missing.text
+
+
+def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
+    def forgets_the_head(request):
+        if request.id.endswith("b"):
+            return cut_off(request) if request.attempt < 1 else good("Ada and Bo.")
+        return good() if request.attempt == 2 else good("She lives in Rome, it says.")
+
+    model = Scripted(forgets_the_head)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    assert [i[-1] for i in model.asked] == ["a", "b", "a", "b", "a"]
+    assert model.requests[2].sampling != model.requests[0].sampling
+    explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    assert [i.explanation for i in explained] == [good()["explanation"], "Ada and Bo."]
+    assert (tallies["lives_in"].asked, tallies["none"].asked) == (3, 2)
+    assert [r.reason for r in tallies["none"].rejects] == ["truncated"]
+
+
+def test_a_model_that_never_explains_is_asked_so_often_and_no_more(schema, prompt):
+    model = Scripted(cut_off)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    assert len(model.asked) == len(responses) == 6
+    explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    assert explained == SUPPORT
+    assert [r.reason for r in tallies["lives_in"].rejects] == ["truncated"] * 3
+    model = Scripted(unreachable)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    assert len(model.asked) == 2
+    _, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    [reject] = tallies["lives_in"].rejects
+    assert (reject.reason, reject.detail) == ("unreachable", "connection refused")
 
 
 def test_triggers_must_stand_in_the_sentence():

@@ -6,19 +6,15 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import instance
-from tests.generation.scripted import Scripted
-from tkre.generation.params import SynthesisParams
+from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
+from tkre.generation.backends.replay import MissingResponse, Replay
+from tkre.generation.params import AgainParams, SynthesisParams
 from tkre.generation.protocol import Response, Sampling
-from tkre.generation.replay import MissingResponse, Replay
 from tkre.generation.store import ResponseStore
-from tkre.generation.synthesis import (
-    SynthesisTask,
-    keep_sentences,
-    request_id,
-    synthesis_request,
-    write_sentences,
-)
+from tkre.generation.synthesis import keep_sentences, write_sentences
+from tkre.generation.synthesis_requests import SynthesisTask, request_id, synthesis_request
 
+AGAIN = AgainParams(attempts=3)
 PARAMS = SynthesisParams(sampling=Sampling(), per_request=2, demonstrations=1, extra_rounds=2)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail> with her three old cats.", "lives_in"),
@@ -57,10 +53,6 @@ def answers(request):
     return {"samples": [sample(relation_of(request), f"{request.id[-1]}{n}") for n in range(2)]}
 
 
-def by_id(responses):
-    return {r.request_id: r for r in responses}
-
-
 def test_the_request(task, prompt):
     request = synthesis_request(task, "lives_in", 0, prompt, PARAMS)
     text = request.messages[-1]["content"]
@@ -78,7 +70,7 @@ def test_the_request(task, prompt):
 
 def test_one_round_is_enough_if_all_is_valid(task, prompt):
     model = Scripted(answers)
-    responses = write_sentences(model, task, prompt, PARAMS)
+    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
     assert len(model.asked) == 4 and all(i.endswith("round-0") for i in model.asked)
     kept, tallies = keep_sentences(by_id(responses), task, PARAMS)
     assert [i.relation for i in kept] == [r for r in task.schema.names for _ in range(2)]
@@ -93,7 +85,7 @@ def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
         return answers(request)
 
     model = Scripted(never_knows)
-    responses = write_sentences(model, task, prompt, PARAMS)
+    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
     assert [i for i in model.asked if not i.endswith("round-0")] == [
         request_id("toy", "knows", 13, n) for n in (1, 2)
     ]
@@ -107,12 +99,12 @@ def test_more_is_wanted_than_one_request_gives(task, prompt):
     model = Scripted(answers)
     large = replace(task, wanted=5)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(model, large, prompt, PARAMS)), large, PARAMS
+        by_id(write_sentences(model, large, prompt, PARAMS, AGAIN)), large, PARAMS
     )
     assert len(model.asked) == 4 * 3
     assert (tallies["knows"].kept, tallies["knows"].surplus) == (5, 1)
-    small, _ = keep_sentences(by_id(write_sentences(Scripted(answers), task, prompt, PARAMS)),
-                              task, PARAMS)  # fmt: skip
+    few = write_sentences(Scripted(answers), task, prompt, PARAMS, AGAIN)
+    small, _ = keep_sentences(by_id(few), task, PARAMS)
     assert {i.id for i in small} < {i.id for i in kept}  # nested, like the support
 
 
@@ -126,11 +118,13 @@ def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(ta
         [synthesis_request(task, n, 0, prompt, PARAMS) for n in task.schema.names]
     ):
         store.append(response)
-    responses = write_sentences(Replay(store, "m"), task, prompt, PARAMS)
+    responses = write_sentences(Replay([store], "m", strict=False), task, prompt, PARAMS, AGAIN)
     _, tallies = keep_sentences(by_id(responses), task, PARAMS)
     assert [t.kept for t in tallies.values()] == [1, 1, 1, 1]
     with pytest.raises(MissingResponse, match="round-1"):
-        write_sentences(Replay(store, "m"), replace(task, wanted=3), prompt, PARAMS)
+        write_sentences(
+            Replay([store], "m", strict=False), replace(task, wanted=3), prompt, PARAMS, AGAIN
+        )
 
 
 @pytest.mark.parametrize(
@@ -190,15 +184,67 @@ def test_answers_of_another_shape(task, answer):
 
 
 def test_no_answer_is_in_the_ledger(task):
-    failed = Response(request_id("toy", "knows", 13, 0), error="cut off", text='{"samples": [')
+    failed = Response(
+        request_id("toy", "knows", 13, 0), reason="truncated", error="cut off", text='{"sampl'
+    )
     _, tallies = keep_sentences(by_id([failed]), task, PARAMS)
     [reject] = tallies["knows"].rejects
-    assert (reject.reason, reject.detail, reject.text) == ("no_answer", "cut off", '{"samples": [')
+    assert (reject.reason, reject.detail, reject.text) == ("truncated", "cut off", '{"sampl')
+    old = Response(request_id("toy", "knows", 13, 0), error="cut off")  # as stores used to be
+    _, tallies = keep_sentences(by_id([old]), task, PARAMS)
+    assert tallies["knows"].rejects[0].reason == "no_answer"
+
+
+def test_failed_attempts_are_counted_and_the_next_one_is_kept(task, prompt):
+    def stumbles(request):
+        if relation_of(request) == "knows" and request.attempt < 2:
+            return "no JSON" if request.attempt else cut_off(request)
+        return answers(request)
+
+    model = Scripted(stumbles)
+    responses = by_id(write_sentences(model, task, prompt, PARAMS, AGAIN))
+    assert [r.attempt for r in model.requests] == [0] * 4 + [1, 2]
+    kept, tallies = keep_sentences(responses, task, PARAMS)
+    assert len(kept) == 8 and len({i.id for i in kept}) == 8
+    knows = tallies["knows"]
+    assert (knows.asked, knows.answered, knows.kept) == (6, 2, 2)
+    assert [r.reason for r in knows.rejects] == ["truncated", "not_json"]
+    assert tallies["none"].asked == 2 and tallies["none"].rejects == []
+
+
+def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
+    third = instance("<head>Cy</head> settled down in <tail>Nome</tail> at last.", "lives_in")
+    large = replace(task, support=[*SUPPORT, third])
+    params = PARAMS.model_copy(update={"demonstrations": 2})
+    model = Scripted(lambda r: cut_off(r) if relation_of(r) == "lives_in" else answers(r))
+    write_sentences(model, large, prompt, params, AGAIN)
+    asked = [
+        r.messages[-1]["content"] for r in model.requests if "lives_in/seed-13/round-0" in r.id
+    ]
+    assert [t.find("Ada") < t.find("Bo") for t in asked] == [True, False, True]
+    assert all("Ada" in t and "Bo" in t and "Cy" not in t for t in asked)
+    assert len({tuple(sorted(t.splitlines())) for t in asked}) == 1
+    again = synthesis_request(large, "lives_in", 0, prompt, params, attempt=1)
+    assert again.messages[-1]["content"] == asked[1]
+    bare = synthesis_request(large, "knows", 0, prompt, params, attempt=1)  # nothing to turn
+    assert "(none)" in bare.messages[-1]["content"]
+
+
+@pytest.mark.parametrize(("fails", "attempts"), [(cut_off, 3), (unreachable, 1)])
+def test_a_model_that_never_answers_is_asked_so_often_and_no_more(task, prompt, fails, attempts):
+    model = Scripted(fails)
+    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
+    rounds = 1 + PARAMS.extra_rounds
+    assert len(model.asked) == len(responses) == rounds * 4 * attempts
+    assert len(set(model.asked)) == rounds * 4
+    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    assert [(t.asked, t.kept) for t in tallies.values()] == [(2 * rounds * attempts, 0)] * 4
+    assert len({r.reason for t in tallies.values() for r in t.rejects}) == 1
 
 
 def test_nothing_wanted_is_nothing_asked(task, prompt):
     model = Scripted(answers)
-    assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS) == []
+    assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS, AGAIN) == []
     assert model.asked == []
 
 
@@ -238,9 +284,9 @@ def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, 
     )  # fmt: skip
     params = SynthesisParams(sampling=Sampling())
     prompt = (root / "conf/base/prompts/synthesis.txt").read_text(encoding="utf-8")
-    replay = Replay(ResponseStore(folder / "recordings.jsonl"), "m")
+    replay = Replay([ResponseStore(folder / "recordings.jsonl")], "m", strict=False)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(replay, task, prompt, params)), task, params
+        by_id(write_sentences(replay, task, prompt, params, AGAIN)), task, params
     )
     assert len(kept) + sum(len(t.rejects) for t in tallies.values()) == 19 * 32
     assert len(kept) >= 0.99 * 19 * 32

@@ -7,25 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from tkre.corpora.schema import RelationSchema
+from tkre.generation.asking import ask
 from tkre.generation.ledger import EXPLANATION, Reject, Tally
-from tkre.generation.params import ExplanationParams
+from tkre.generation.params import AgainParams, ExplanationParams
 from tkre.generation.prompts import render
-from tkre.generation.protocol import Request, Response
+from tkre.generation.protocol import LanguageModel, Request, Response
 from tkre.records import Instance
 from tkre.tagged import to_tagged
 
 PROMPT = "explanation.txt"
-
-# No pattern or length bound inside: servers ignore or mishandle them, and every answer is checked
-# again below.
-ANSWER_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "explanation": {"type": "string"},
-        "triggers": {"type": "array", "items": {"type": "string"}, "maxItems": 8},
-    },
-    "required": ["explanation", "triggers"],
-    "additionalProperties": False,
+LETTERS_PER_WORD = 12  # bounds a text in a schema, which cannot count words; generous
+TRIGGERS_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "items": {"type": "string", "maxLength": 100},
+    "maxItems": 8,
 }
 
 _WHY = "why the sentence says that this relation holds from the head to the tail."
@@ -59,16 +54,41 @@ def explanation_requests(
             Request(
                 id=request_id(schema.corpus, instance.id),
                 messages=render(prompt, values, PROMPT),
-                schema=ANSWER_SCHEMA,
+                schema=_answer_schema(params),
                 sampling=params.sampling,
             )
         )
     return requests
 
 
+def explain(
+    model: LanguageModel,
+    support: Sequence[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    params: ExplanationParams,
+    again: AgainParams,
+) -> list[Response]:
+    """Asks why each support instance has its relation, again where the answer is of no use.
+
+    Returns:
+        Every attempt, to be read by ``keep_explanations``.
+    """
+    instances = {request_id(schema.corpus, instance.id): instance for instance in support}
+    return list(
+        ask(
+            model,
+            explanation_requests(support, schema, prompt, params),
+            again,
+            name="explanations",
+            check=lambda key, answer: _problem(instances[key], answer, schema, params),
+        )
+    )
+
+
 def keep_explanations(
     support: Sequence[Instance],
-    responses: Mapping[str, Response],
+    responses: Mapping[str, Sequence[Response]],
     schema: RelationSchema,
     params: ExplanationParams,
 ) -> tuple[list[Instance], dict[str, Tally]]:
@@ -76,7 +96,7 @@ def keep_explanations(
 
     Args:
         support: All support instances.
-        responses: By request id.
+        responses: Attempts by request id, oldest first.
         schema: The relations.
         params: What is rejected.
 
@@ -88,39 +108,57 @@ def keep_explanations(
     explained = []
     for instance in support:
         assert instance.relation is not None
-        tally = tallies[instance.relation]
+        key, tally = request_id(schema.corpus, instance.id), tallies[instance.relation]
         tally.wanted += 1
-        tally.asked += 1
-        response = responses.get(request_id(schema.corpus, instance.id))
-        if response is None or response.answer is None:
-            reason = (response and response.error) or "the request was not answered"
-            problem: tuple[str, str] | None = ("no_answer", reason)
-        else:
-            tally.answered += 1
-            problem = _problem(instance, response.answer, schema, params)
-        if problem is None:
-            assert response is not None and response.answer is not None
-            tally.kept += 1
-            explained.append(_with_explanation(instance, response.answer))
-            continue
-        explained.append(instance)
-        text = str((response and (response.answer or response.text)) or "")
-        tally.rejects.append(
-            Reject(
-                EXPLANATION,
-                instance.relation,
-                request_id(schema.corpus, instance.id),
-                problem[0],
-                problem[1],
-                text,
+        result = instance
+        for response in responses.get(key) or [_unasked(key)]:
+            tally.asked += 1
+            tally.answered += response.answer is not None
+            problem = _failure(response) or _problem(
+                instance, response.answer or {}, schema, params
             )
-        )
+            if problem is None:
+                tally.kept += 1
+                assert response.answer is not None
+                result = _with_explanation(instance, response.answer)
+                break
+            text = str(response.answer or response.text or "")
+            tally.rejects.append(Reject(EXPLANATION, instance.relation, key, *problem, text))
+        explained.append(result)
     return explained, tallies
 
 
 def verbatim_triggers(text: str, triggers: Sequence[Any]) -> tuple[str, ...]:
     """The triggers that do stand in the text, letter by letter; a model may invent others."""
     return tuple(t for t in triggers if isinstance(t, str) and t.strip() and t in text)
+
+
+def _answer_schema(params: ExplanationParams) -> dict[str, Any]:
+    """Bounded everywhere: a model that does not come to an end is cut off, and paid for."""
+    return {
+        "type": "object",
+        "properties": {
+            "explanation": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": params.max_words * LETTERS_PER_WORD,
+            },
+            "triggers": TRIGGERS_SCHEMA,
+        },
+        "required": ["explanation", "triggers"],
+        "additionalProperties": False,
+    }
+
+
+def _unasked(key: str) -> Response:
+    return Response(key, reason="no_answer", error="the request was not answered")
+
+
+def _failure(response: Response) -> tuple[str, str] | None:
+    """Why there is no answer, if there is none: a reason to count by, and what exactly."""
+    if response.answer is not None:
+        return None
+    return response.reason or "no_answer", response.error or "no answer"
 
 
 def _problem(

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
+from tkre.generation.backends.params import LanguageModelParams
 from tkre.generation.protocol import Sampling
 from tkre.params import Params
 
 
-class ReplayParams(Params):
-    """Answers from the corpus's ``recordings.jsonl``; no language model runs.
+class AgainParams(Params):
+    """How a question is asked again whose answer was cut off, malformed or not usable.
 
     Attributes:
-        model: Name of the model that gave the recorded answers.
+        attempts: How often it is asked at most, the first time included.
+        budget_factor: Each attempt may be so many times as long as the one before.
+        temperature_step: By how much the temperature differs from the first attempt's.
     """
 
-    backend: Literal["replay"]
-    model: str
-
-
-# Live backends join here, as a union whose members are told apart by ``backend``.
-LanguageModelParams = ReplayParams
+    attempts: int = Field(3, gt=0)
+    budget_factor: float = Field(2.0, ge=1)
+    temperature_step: float = Field(0.3, ge=0)
 
 
 class ExplanationParams(Params):
@@ -68,10 +66,12 @@ class GenerationParams(Params):
 
     Attributes:
         language_model: Which one.
+        again: How often what was not usable is asked again.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
     """
 
     language_model: LanguageModelParams
+    again: AgainParams
     explanations: ExplanationParams
     synthesis: SynthesisParams

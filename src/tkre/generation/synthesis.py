@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from tkre.corpora.schema import RelationSchema
+from tkre.generation.asking import ask
 from tkre.generation.explanations import verbatim_triggers
 from tkre.generation.ledger import SYNTHESIS, Reject, Tally
 from tkre.generation.near_copies import NearCopies
-from tkre.generation.params import SynthesisParams
-from tkre.generation.prompts import bullets, render
+from tkre.generation.params import AgainParams, SynthesisParams
 from tkre.generation.protocol import LanguageModel, Request, Response
 from tkre.generation.samples import Rejected, entity_types, refuse_copy, tagged_sentence
+from tkre.generation.synthesis_requests import (
+    SynthesisTask,
+    needed_rounds,
+    request_id,
+    synthesis_request,
+)
 from tkre.records import Instance
-from tkre.tagged import to_tagged
-
-PROMPT = "synthesis.txt"
-
-
-@dataclass(frozen=True)
-class SynthesisTask:
-    """What sentences are written for, and what they are checked against.
-
-    Attributes:
-        schema: The relations.
-        seed: Of the cell; part of the request ids, since the demonstrations depend on it.
-        wanted: Sentences needed per relation.
-        support: Support instances: the demonstrations, the first few of each relation.
-        forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
-            near-copy is kept.
-        head_first: Whether the head must precede the tail, as it does all through some corpora.
-    """
-
-    schema: RelationSchema
-    seed: int
-    wanted: int
-    support: Sequence[Instance]
-    forbidden: Mapping[str, Sequence[str]]
-    head_first: bool
-
-
-def request_id(corpus: str, relation: str, seed: int, round_number: int) -> str:
-    """The name of one round's question about one relation."""
-    return f"synthesis/{corpus}/{relation}/seed-{seed}/round-{round_number}"
 
 
 def write_sentences(
-    model: LanguageModel, task: SynthesisTask, prompt: str, params: SynthesisParams
+    model: LanguageModel,
+    task: SynthesisTask,
+    prompt: str,
+    params: SynthesisParams,
+    again: AgainParams,
 ) -> list[Response]:
     """Asks for sentences until every relation has enough, or the rounds are used up.
 
@@ -56,54 +34,42 @@ def write_sentences(
     sentence were kept must be answered; a replay need not hold the extra ones.
 
     Returns:
-        Every response, to be read by ``keep_sentences``.
+        Every attempt, to be read by ``keep_sentences``.
     """
-    needed = -(-task.wanted // params.per_request)
-    responses: dict[str, Response] = {}
+    needed = needed_rounds(task, params)
+    responses: dict[str, list[Response]] = {}
     for number in range(needed + params.extra_rounds):
         short = _short(task, responses, params) if number else task.schema.names
-        requests = [synthesis_request(task, name, number, prompt, params) for name in short]
+        makers = {
+            request_id(task.schema.corpus, name, task.seed, number): partial(
+                synthesis_request, task, name, number, prompt, params
+            )
+            for name in short
+        }
+        requests = [make(attempt=0) for make in makers.values()]
         if number >= needed:
             requests = [request for request in requests if model.can_answer(request)]
         if not requests or not task.wanted:
             break
-        responses |= {r.request_id: r for r in model.generate(requests)}
-    return list(responses.values())
+        for response in ask(
+            model,
+            requests,
+            again,
+            name=f"synthetic sentences, round {number + 1}",
+            rephrase=partial(_reworded, makers),
+        ):
+            responses.setdefault(response.request_id, []).append(response)
+    return [attempt for attempts in responses.values() for attempt in attempts]
 
 
-def synthesis_request(
-    task: SynthesisTask, name: str, number: int, prompt: str, params: SynthesisParams
+def _reworded(
+    makers: Mapping[str, Callable[..., Request]], first: Request, attempt: int
 ) -> Request:
-    """The request for one relation in one round."""
-    relation, schema = task.schema.relations[name], task.schema
-    shown = [to_tagged(i) for i in task.support if i.relation == name][: params.demonstrations]
-    others = ", ".join(r.phrase for r in schema.relations.values() if not r.negative)
-    values = {
-        "relation": relation.phrase,
-        "definition": relation.definition,
-        "head_types": ", ".join(relation.head_types or schema.entity_types) or "any",
-        "tail_types": ", ".join(relation.tail_types or schema.entity_types) or "any",
-        "demonstrations": bullets(shown),
-        "count": str(params.per_request),
-        "task": (
-            f"In each of them two entities occur between which none of these relations holds, "
-            f"though it may look so: {others}."
-            if relation.negative
-            else "Each of them states that the relation holds from its head to its tail."
-        ),
-        "order": "The head comes before the tail." if task.head_first else "Vary their order.",
-        "more": f" This is batch {number + 1}: write none that you wrote before." if number else "",
-    }
-    return Request(
-        id=request_id(schema.corpus, name, task.seed, number),
-        messages=render(prompt, values, PROMPT),
-        schema=_answer_schema(task.schema, params),
-        sampling=params.sampling,
-    )
+    return makers[first.id](attempt=attempt)
 
 
 def keep_sentences(
-    responses: Mapping[str, Response], task: SynthesisTask, params: SynthesisParams
+    responses: Mapping[str, Sequence[Response]], task: SynthesisTask, params: SynthesisParams
 ) -> tuple[list[Instance], dict[str, Tally]]:
     """The synthetic instances that are used, and what became of all the others.
 
@@ -111,7 +77,7 @@ def keep_sentences(
     so that what a small cell uses, a larger one uses too.
 
     Args:
-        responses: By request id.
+        responses: Attempts by request id, oldest first.
         task: What they were written for.
         params: What is rejected.
     """
@@ -125,18 +91,17 @@ def keep_sentences(
     for number in range(_rounds(responses, task)):
         for name, tally in tallies.items():
             key = request_id(task.schema.corpus, name, task.seed, number)
-            if key not in responses:
-                continue
-            tally.asked += params.per_request
-            valid = _instances(responses[key], name, task, params, copies, tally)
-            used = valid[: task.wanted - tally.kept]
-            kept[name] += used
-            tally.kept += len(used)
-            tally.surplus += len(valid) - len(used)
+            for response in responses.get(key, ()):
+                tally.asked += params.per_request
+                valid = _instances(response, name, task, params, copies, tally)
+                used = valid[: task.wanted - tally.kept]
+                kept[name] += used
+                tally.kept += len(used)
+                tally.surplus += len(valid) - len(used)
     return [instance for name in task.schema.names for instance in kept[name]], tallies
 
 
-def _rounds(responses: Mapping[str, Response], task: SynthesisTask) -> int:
+def _rounds(responses: Mapping[str, Sequence[Response]], task: SynthesisTask) -> int:
     """How many rounds were asked, for the relation that took the most."""
     number = 0
     while any(
@@ -148,7 +113,7 @@ def _rounds(responses: Mapping[str, Response], task: SynthesisTask) -> int:
 
 
 def _short(
-    task: SynthesisTask, responses: Mapping[str, Response], params: SynthesisParams
+    task: SynthesisTask, responses: Mapping[str, Sequence[Response]], params: SynthesisParams
 ) -> list[str]:
     _, tallies = keep_sentences(responses, task, params)
     return [name for name, tally in tallies.items() if tally.kept < tally.wanted]
@@ -165,7 +130,8 @@ def _instances(
     """The valid instances of one response; the others go to the tally."""
     samples = response.answer.get("samples") if response.answer is not None else None
     if not isinstance(samples, list):
-        reason = "no_answer" if response.answer is None else "wrong_schema"
+        missing = response.reason or "no_answer"
+        reason = missing if response.answer is None else "wrong_schema"
         detail = response.error or "samples must be a list"
         text = str(response.answer or response.text or "")
         tally.rejects.append(Reject(SYNTHESIS, relation, response.request_id, reason, detail, text))
@@ -205,31 +171,3 @@ def _instances(
             )
         )
     return valid
-
-
-def _answer_schema(schema: RelationSchema, params: SynthesisParams) -> dict[str, Any]:
-    kind = {"type": "string", "enum": list(schema.entity_types) or [""]}
-    sample = {
-        "type": "object",
-        "properties": {
-            "sentence": {"type": "string"},
-            "head_type": kind,
-            "tail_type": kind,
-            "triggers": {"type": "array", "items": {"type": "string"}, "maxItems": 8},
-        },
-        "required": ["sentence", "head_type", "tail_type", "triggers"],
-        "additionalProperties": False,
-    }
-    return {
-        "type": "object",
-        "properties": {
-            "samples": {
-                "type": "array",
-                "items": sample,
-                "minItems": params.per_request,
-                "maxItems": params.per_request,
-            },
-        },
-        "required": ["samples"],
-        "additionalProperties": False,
-    }

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.generation.scripted import Scripted, cut_off, unreachable
+from tests.generation.test_protocol import REQUEST
+from tkre.generation.asking import HOPELESS, ask
+from tkre.generation.backends.replay import Replay
+from tkre.generation.params import AgainParams
+from tkre.generation.protocol import UNANSWERED, Request, Response, Sampling
+from tkre.generation.remembering import Remembering
+from tkre.generation.store import ResponseStore
+
+AGAIN = AgainParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
+SAMPLING = Sampling(temperature=0.7, max_tokens=100, seed=5)
+REQUESTS = [replace(REQUEST, id=i, sampling=SAMPLING) for i in ("a", "b", "c")]
+
+
+def asked(model, requests=REQUESTS, params=AGAIN, **how):
+    return list(ask(model, requests, params, name="test", **how))
+
+
+def test_a_good_answer_is_not_asked_for_again():
+    model = Scripted(lambda r: {"to": r.id})
+    assert [r.answer for r in asked(model)] == [{"to": i} for i in ("a", "b", "c")]
+    assert model.asked == ["a", "b", "c"]
+
+
+def test_what_failed_is_asked_again_in_another_way_and_nothing_else():
+    model = Scripted(lambda r: cut_off(r) if r.id == "b" and r.attempt < 2 else {})
+    responses = asked(model)
+    assert model.asked == ["a", "b", "c", "b", "b"]
+    assert [(r.request_id, r.reason) for r in responses[3:]] == [("b", "truncated"), ("b", None)]
+    first, second, third = (r for r in model.requests if r.id == "b")
+    assert [r.attempt for r in (first, second, third)] == [0, 1, 2]
+    assert first == REQUESTS[1]
+    assert second.sampling == Sampling(temperature=1.0, max_tokens=200, seed=6)
+    assert third.sampling == Sampling(temperature=0.4, max_tokens=400, seed=7)
+    assert len({r.digest("m") for r in (first, second, third)}) == 3
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_attempts_are_bounded_and_all_of_them_are_given(attempts):
+    model = Scripted(lambda r: "no JSON")
+    responses = asked(model, params=AgainParams(attempts=attempts))
+    assert len(model.asked) == len(responses) == 3 * attempts
+    assert {r.reason for r in responses} == {"not_json"}
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_again():
+    model = Scripted(lambda r: {"number": r.attempt})
+
+    def check(key, answer):
+        return "too small" if key == "b" and answer["number"] < 1 else None
+
+    responses = asked(model, check=check)
+    assert [(r.request_id, r.answer["number"]) for r in responses] == [
+        ("a", 0), ("b", 0), ("c", 0), ("b", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", sorted(UNANSWERED | HOPELESS))
+def test_what_no_other_attempt_mends_is_asked_once(reason):
+    model = Scripted(lambda r: Response(r.id, reason=reason, error="x"))
+    responses = asked(model)
+    assert model.asked == ["a", "b", "c"]
+    assert [r.reason for r in responses] == [reason] * 3
+
+
+@pytest.mark.parametrize(("first", "lowest", "highest"), [(0.0, 0.0, 1.2), (1.9, 0.7, 2.0)])
+def test_no_temperature_leaves_its_bounds(first, lowest, highest):
+    model = Scripted(cut_off)
+    start = replace(REQUEST, sampling=Sampling(temperature=first, max_tokens=10))
+    asked(model, [start], AgainParams(attempts=5, temperature_step=0.6))
+    temperatures = [r.sampling.temperature for r in model.requests]
+    assert len(temperatures) == 5
+    assert (min(temperatures), max(temperatures)) == (lowest, highest)
+
+
+def test_a_replay_without_later_attempts_ends_without_an_error():
+    store = ResponseStore()
+    live = Remembering(Scripted(lambda r: cut_off(r) if r.id == "b" else {}), store)
+    asked(live, params=AgainParams(attempts=1))
+    responses = asked(Replay([store], "scripted", strict=True))
+    assert [(r.request_id, r.reason) for r in responses] == [
+        ("a", None), ("b", "truncated"), ("c", None),
+    ]  # fmt: skip
+
+
+def test_a_replay_takes_the_same_way_through_the_attempts():
+    store = ResponseStore()
+    given = asked(Remembering(Scripted(lambda r: {} if r.attempt > 1 else cut_off(r)), store))
+    assert len(given) == 9
+    assert asked(Replay([store], "scripted", strict=True)) == given
+
+
+def test_a_later_attempt_is_put_in_other_words_made_from_the_first():
+    def rephrase(first: Request, attempt: int) -> Request:
+        assert first in REQUESTS
+        message = {"role": "user", "content": f"{first.id} for the {attempt}. time"}
+        return replace(first, messages=(message,))
+
+    model = Scripted(lambda r: cut_off(r) if r.id == "a" else {})
+    asked(model, rephrase=rephrase)
+    again = [r for r in model.requests if r.id == "a"]
+    assert [r.messages[0]["content"] for r in again] == [
+        "hi", "a for the 1. time", "a for the 2. time",
+    ]  # fmt: skip
+    assert [r.sampling.max_tokens for r in again] == [100, 200, 400]
+
+
+def test_what_was_not_answered_is_asked_by_the_next_run_and_then_again():
+    store, reached = ResponseStore(), False
+
+    def answer(request):
+        if not reached:
+            return unreachable(request)
+        return {} if request.attempt else cut_off(request)
+
+    model = Scripted(answer)
+    asked(Remembering(model, store), REQUESTS[:1])
+    reached = True
+    last = asked(Remembering(model, store), REQUESTS[:1])
+    assert [r.reason for r in last] == ["truncated", None]
+    assert [r.attempt for r in model.requests] == [0, 0, 1]
+
+
+def test_nothing_to_ask_is_nothing_asked():
+    model = Scripted(lambda r: {})
+    assert asked(model, []) == [] and model.asked == []

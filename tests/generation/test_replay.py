@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from tests.generation.test_protocol import REQUEST
+from tkre.generation.backends.replay import MissingResponse, Replay
 from tkre.generation.protocol import Response
-from tkre.generation.replay import MissingResponse, Replay
 from tkre.generation.store import ResponseStore
+
+DIGEST = REQUEST.digest("m")
+GOOD = {"text": "yes"}
 
 
 def store(*responses: Response) -> ResponseStore:
@@ -18,40 +21,125 @@ def store(*responses: Response) -> ResponseStore:
     return kept
 
 
+def replay(*stores: ResponseStore, model: str = "m", strict: bool = False) -> Replay:
+    return Replay(stores, model, strict=strict)
+
+
 def test_answers_in_the_order_of_the_requests():
     requests = [replace(REQUEST, id=i) for i in ("b", "a")]
-    replay = Replay(store(*(Response(i, answer={"is": i}) for i in ("a", "b"))), "m")
-    assert [r.answer for r in replay.generate(requests)] == [{"is": "b"}, {"is": "a"}]
+    known = replay(store(*(Response(i, answer={"is": i}) for i in ("a", "b"))))
+    assert [r.answer for r in known.generate(requests)] == [{"is": "b"}, {"is": "a"}]
 
 
 def test_answers_without_a_digest_are_taken_and_said_once(caplog):
     requests = [replace(REQUEST, id=i) for i in ("a", "b")]
-    replay = Replay(store(*(Response(i, answer={}) for i in ("a", "b"))), "m")
+    known = replay(store(*(Response(i, answer=GOOD) for i in ("a", "b"))))
     with caplog.at_level(logging.INFO):
-        list(replay.generate(requests))
+        list(known.generate(requests))
     assert caplog.text.count("2 of 2 responses carry no digest") == 1
 
 
+def test_an_empty_answer_without_a_digest_is_one_too():
+    assert replay(store(Response(REQUEST.id, answer={}))).holds(REQUEST)
+
+
+def test_the_first_store_that_holds_an_answer_gives_it():
+    exact = {"digest": DIGEST, "model": "m"}
+    first = store(Response(REQUEST.id, answer={"of": 1}, **exact))
+    second = store(Response(REQUEST.id, answer={"of": 2}, **exact))
+    assert next(replay(first, second).generate([REQUEST])).answer == {"of": 1}
+    assert next(replay(second, first).generate([REQUEST])).answer == {"of": 2}
+    assert next(replay(store(), second).generate([REQUEST])).answer == {"of": 2}
+
+
+def test_an_answer_to_this_very_question_goes_before_one_of_its_name():
+    named = store(Response(REQUEST.id, answer={"of": "name"}))
+    exact = store(Response(REQUEST.id, answer={"of": "digest"}, digest=DIGEST))
+    for stores in ((named, exact), (exact, named)):
+        assert next(replay(*stores).generate([REQUEST])).answer == {"of": "digest"}
+
+
+def test_answers_without_a_digest_are_another_s_where_this_model_has_its_own():
+    other = replace(REQUEST, id="other")
+    mixed = store(
+        Response(REQUEST.id, answer=GOOD),
+        Response("other", answer=GOOD, digest=other.digest("m"), model="m"),
+    )
+    assert replay(mixed).holds(other)
+    assert not replay(mixed).holds(REQUEST)
+    assert replay(mixed, model="n").holds(REQUEST)  # m's digests say nothing of n
+    plain = store(Response(REQUEST.id, answer={"of": "plain"}))
+    assert next(replay(mixed, plain).generate([REQUEST])).answer == {"of": "plain"}
+
+
+def test_a_strict_replay_trusts_no_answer_without_a_digest():
+    plain = store(Response(REQUEST.id, answer=GOOD))
+    assert replay(plain).can_answer(REQUEST)
+    assert not replay(plain, strict=True).can_answer(REQUEST)
+    with pytest.raises(MissingResponse, match=r"refused by generation\.language_model\.strict"):
+        next(replay(plain, strict=True).generate([REQUEST]))
+    assert replay(store(Response(REQUEST.id, answer=GOOD, digest=DIGEST)), strict=True).holds(
+        REQUEST
+    )
+
+
+def test_a_later_attempt_is_never_answered_by_name():
+    again = replace(REQUEST, attempt=1)
+    assert not replay(store(Response(REQUEST.id, answer=GOOD))).can_answer(again)
+    assert replay(store(Response(REQUEST.id, answer=GOOD, digest=DIGEST))).can_answer(again)
+
+
 def test_a_missing_answer_is_named_before_any_is_given():
-    replay = Replay(store(Response("a", answer={})), "m")
-    answers = replay.generate([replace(REQUEST, id="a"), replace(REQUEST, id="b/c")])
+    answers = replay(store(Response("a", answer=GOOD))).generate(
+        [replace(REQUEST, id="a"), replace(REQUEST, id="b/c")]
+    )
     with pytest.raises(MissingResponse, match=r"(?s)1 response.*not in the store: b/c.*live"):
         next(answers)
 
 
 def test_an_answer_to_another_question_is_refused():
-    old = Response(REQUEST.id, answer={}, digest="of another prompt")
-    replay = Replay(store(old), "m")
-    assert not replay.can_answer(REQUEST)
-    with pytest.raises(MissingResponse, match=f"answers to other prompts.*{REQUEST.id}"):
-        list(replay.generate([REQUEST]))
+    known = replay(store(Response(REQUEST.id, answer=GOOD, digest="of another prompt")))
+    assert not known.can_answer(REQUEST)
+    with pytest.raises(MissingResponse, match=f"not as answers to this very.*{REQUEST.id}"):
+        list(known.generate([REQUEST]))
 
 
-def test_failures_are_no_answers():
-    assert not Replay(store(Response(REQUEST.id, error="cut off")), "m").can_answer(REQUEST)
+def test_the_models_that_are_held_are_named_where_this_one_is_not():
+    held = [Response(str(n), answer=GOOD, digest="d", model="big") for n in range(3)]
+    held.append(Response("x", answer=GOOD, digest="d", model="small"))
+    with pytest.raises(MissingResponse, match=r"language_model\.model: big \(3\), small \(1\)"):
+        list(replay(store(*held[:2]), store(*held[2:])).generate([REQUEST]))
+    with pytest.raises(MissingResponse) as error:
+        list(replay(store(*held), model="small").generate([REQUEST]))
+    assert "big" not in str(error.value)
+
+
+def test_the_model_s_own_failures_to_this_very_question_are_replayed_and_no_others():
+    cut = Response(REQUEST.id, reason="truncated", error="cut off")
+    assert not replay(store(cut)).can_answer(REQUEST)
+    exact = replace(cut, digest=DIGEST)
+    assert list(replay(store(exact), strict=True).generate([REQUEST])) == [exact]
+    away = replace(exact, reason="unreachable")
+    assert not replay(store(away)).can_answer(REQUEST)
+
+
+def test_an_answer_of_any_store_goes_before_a_failure():
+    cut = Response(REQUEST.id, reason="truncated", digest=DIGEST, model="m")
+    good = Response(REQUEST.id, answer=GOOD, digest=DIGEST, model="m")
+    assert next(replay(store(cut), store(good)).generate([REQUEST])).answer == GOOD
+
+
+def test_it_is_said_where_the_responses_come_from(caplog):
+    requests = [replace(REQUEST, id=i) for i in ("a", "b", "c")]
+    told = [("vllm 1", "a"), ("vllm 1", "b"), ("openai host", "c")]
+    known = store(*(Response(i, answer=GOOD, digest=DIGEST, model="m", source=s) for s, i in told))
+    with caplog.at_level(logging.INFO):
+        list(replay(known).generate(requests))
+    assert "the responses come from 2 of m by vllm 1, 1 of m by openai host" in caplog.text
+    assert "digest" not in caplog.text
 
 
 def test_many_missing_ones_are_a_number():
     requests = [replace(REQUEST, id=f"r{n}") for n in range(30)]
     with pytest.raises(MissingResponse, match=r"r9 and 20 more"):
-        list(Replay(store(), "m").generate(requests))
+        list(replay(store()).generate(requests))

@@ -1,0 +1,1 @@
+"""What answers requests: a replay of recorded answers, or a language model that runs."""

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.generation.chat_server import Body, ChatServer, Reply
+from tkre.generation.backends.openai_server import OpenAIServer
+from tkre.generation.backends.params import OpenAIParams
+from tkre.generation.protocol import LanguageModelError, Request, Sampling
+from tkre.generation.remembering import Remembering
+from tkre.generation.store import ResponseStore
+
+KEY = "sk-very-secret"
+SCHEMA = {
+    "type": "object",
+    "properties": {"text": {"type": "string", "maxLength": 50}},
+    "required": ["text"],
+    "additionalProperties": False,
+}
+GOOD = Reply(json.dumps({"text": "yes"}))
+
+
+def requests(n: int) -> list[Request]:
+    return [
+        Request(f"r{i}", ({"role": "user", "content": f"question {i}"},), SCHEMA, Sampling())
+        for i in range(n)
+    ]
+
+
+def number(body: Body) -> int:
+    return int(body["messages"][0]["content"].split()[-1])
+
+
+def model(server: ChatServer, **settings) -> OpenAIServer:
+    settings = {"retries": 2, "timeout": 5.0, "concurrency": 4} | settings
+    params = OpenAIParams(backend="openai", model="m", base_url=server.url, **settings)
+    return OpenAIServer(params, KEY)
+
+
+def ask(server: ChatServer, n: int, **settings):
+    asked = model(server, **settings)
+    try:
+        return {r.request_id: r for r in asked.generate(requests(n))}
+    finally:
+        asked.close()
+
+
+def test_what_is_sent_and_what_comes_back():
+    with ChatServer(lambda body, tries: GOOD) as server:
+        [response] = ask(server, 1, extra_body={"top_k": 5}).values()
+    assert response.answer == {"text": "yes"}
+    assert (response.prompt_tokens, response.completion_tokens, response.tries) == (11, 7, 1)
+    assert response.seconds is not None and response.seconds > 0
+    [body] = server.received
+    assert (body["model"], body["temperature"], body["max_tokens"]) == ("m", 0.7, 1024)
+    assert body["seed"] == requests(1)[0].seed("m") and body["top_k"] == 5
+    form = body["response_format"]
+    assert form["type"] == "json_schema" and form["json_schema"]["schema"] == SCHEMA
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+def test_what_a_server_does_not_take_can_be_left_out():
+    with ChatServer(lambda body, tries: GOOD) as server:
+        ask(server, 1, send_seed=False, send_sampling=False, token_limit="max_completion_tokens")
+    [body] = server.received
+    assert not {"seed", "temperature", "top_p", "max_tokens"} & set(body)
+    assert body["max_completion_tokens"] == 1024
+
+
+def test_no_more_at_once_than_allowed():
+    with ChatServer(lambda body, tries: replace(GOOD, delay=0.05)) as server:
+        assert len(ask(server, 12, concurrency=3)) == 12
+    assert server.most_at_once == 3
+
+
+def test_a_busy_server_is_asked_again_when_it_says(caplog):
+    busy = Reply("slow down", status=429, headers={"Retry-After": "1"})
+    with ChatServer(lambda body, tries: busy if not tries else GOOD) as server:
+        [response] = ask(server, 1).values()
+    assert response.answer and response.tries == 2
+    assert server.times[1] - server.times[0] >= 1.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply("slow down", status=429, headers={"Retry-After": "0.01"}), "rate_limited"),
+        (Reply("broken", status=500), "server_error"),
+        (Reply("away", status=503), "server_error"),
+        (Reply(json.dumps({"text": "yes"}), cut=True), "unreachable"),
+        (Reply("", delay=30), "timed_out"),
+    ],
+)
+def test_tries_are_bounded_and_the_good_rows_are_kept(reply, reason):
+    def answer(body: Body, tries: int) -> Reply:
+        return reply if number(body) == 2 else GOOD
+
+    with ChatServer(answer) as server:
+        responses = ask(server, 5, retries=1, timeout=0.5)
+    assert {i for i, r in responses.items() if r.answer} == {"r0", "r1", "r3", "r4"}
+    assert responses["r2"].reason == reason and not responses["r2"].settled
+    assert sum(number(body) == 2 for body in server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply("Of course! {'text':"), "not_json"),
+        (Reply(json.dumps({"other": 1})), "wrong_schema"),
+        (Reply('{"text": "and so on', finish="length"), "context_full"),
+        (Reply(""), "empty"),
+        (Reply(None), "empty"),
+        (Reply(None, refusal="I would rather not"), "refused"),
+        (Reply("", finish="content_filter"), "refused"),
+    ],
+)
+def test_an_answer_of_no_use_is_the_model_s_own_and_is_kept(reply, reason):
+    with ChatServer(lambda body, tries: reply) as server:
+        [response] = ask(server, 1).values()
+    assert response.reason == reason and response.settled
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("raw", ["<html>oops</html>", '{"choices": []}', "[]", "{", '"a"'])
+def test_a_body_that_is_no_completion_is_the_server_s_fault(raw):
+    with ChatServer(lambda body, tries: Reply(raw=raw)) as server:
+        [response] = ask(server, 1).values()
+    assert response.reason == "server_error"
+
+
+def test_a_server_without_schemas_gets_them_in_the_form_it_takes(caplog):
+    def old(body: Body, tries: int) -> Reply:
+        form = body.get("response_format", {"type": "text"})["type"]
+        return GOOD if form != "json_schema" else Reply(f"no {form} here", status=400)
+
+    with ChatServer(old) as server, caplog.at_level(logging.WARNING):
+        responses = ask(server, 6, concurrency=1)
+    assert all(r.answer for r in responses.values())
+    forms = [body.get("response_format", {}).get("type") for body in server.received]
+    assert forms == ["json_schema", "json_schema", *["json_object"] * 6]
+    assert caplog.text.count("it is sent as json_object") == 1
+
+
+def test_a_server_that_refuses_bounds_gets_the_schema_without():
+    def strict(body: Body, tries: int) -> Reply:
+        return Reply("maxLength", status=400) if "maxLength" in json.dumps(body) else GOOD
+
+    with ChatServer(strict) as server:
+        assert ask(server, 1)["r0"].answer
+    assert server.received[-1]["response_format"]["type"] == "json_schema"
+
+
+def test_one_bad_request_does_not_change_how_the_others_are_asked():
+    def answer(body: Body, tries: int) -> Reply:
+        return Reply("too long", status=400) if number(body) == 0 else GOOD
+
+    with ChatServer(answer) as server:
+        responses = ask(server, 3, concurrency=1)
+    assert responses["r0"].reason == "refused_request" and "too long" in responses["r0"].error
+    assert {body["response_format"]["type"] for body in server.received[-2:]} == {"json_schema"}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(f"Incorrect API key provided: {KEY}", status=401),
+        Reply("not yours", status=403),
+        Reply("no model m", status=404),
+        Reply("pay first", status=429, code="insufficient_quota"),
+    ],
+)
+def test_a_server_that_refuses_all_ends_the_run_at_once(reply):
+    with (
+        ChatServer(lambda body, tries: reply) as server,
+        pytest.raises(LanguageModelError, match="refuses 'm'") as error,
+    ):
+        ask(server, 50, retries=0, concurrency=2)
+    assert len(server.received) <= 4
+    assert KEY not in str(error.value)
+
+
+def test_a_server_that_is_gone_ends_the_run_and_keeps_what_came(tmp_path):
+    gone = Reply("gone", status=500)
+    with ChatServer(lambda body, tries: GOOD if number(body) < 5 else gone) as server:
+        asked = model(server, retries=0, concurrency=1, give_up_after=3)
+        store = ResponseStore(tmp_path / "responses.jsonl")
+        with pytest.raises(LanguageModelError, match=r"3 requests in a row failed.*run again"):
+            list(Remembering(asked, store).generate(requests(50)))
+        asked.close()
+    assert len(server.received) < 12
+    assert sum(a.answer is not None for a in store.all()) == 5
+
+
+def test_a_failed_row_is_asked_again_by_the_next_run_and_no_other(tmp_path):
+    failing = True
+
+    def answer(body: Body, tries: int) -> Reply:
+        return Reply("x", status=500) if failing and number(body) % 3 == 0 else GOOD
+
+    with ChatServer(answer) as server:
+        path = tmp_path / "responses.jsonl"
+        for _ in range(2):
+            asked = model(server, retries=0)
+            last = list(Remembering(asked, ResponseStore(path)).generate(requests(9)))
+            asked.close()
+            failing = False
+    assert all(r.answer for r in last)
+    counts = [sum(number(b) == n for b in server.received) for n in range(9)]
+    assert counts == [2, 1, 1] * 3
+
+
+def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path):
+    code = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from tests.generation.test_openai_server import requests
+        from tkre.generation.backends.openai_server import OpenAIServer
+        from tkre.generation.backends.params import OpenAIParams
+        from tkre.generation.remembering import Remembering
+        from tkre.generation.store import ResponseStore
+        params = OpenAIParams(backend="openai", model="m", base_url=sys.argv[1], concurrency=4)
+        store = ResponseStore(Path(sys.argv[2]))
+        list(Remembering(OpenAIServer(params, None), store).generate(requests(100)))
+        """
+    )
+    with ChatServer(lambda body, tries: replace(GOOD, delay=0.4)) as server:
+        path = tmp_path / "responses.jsonl"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, server.url, str(path)], stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + 30
+        while len(server.received) < 10 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode != 0 and b"KeyboardInterrupt" in said
+    assert len(server.received) < 30
+    stored = {response.request_id for response in ResponseStore(path).all()}
+    assert stored == {f"r{number(body)}" for body in server.received}
+
+
+def test_the_key_is_in_no_log_line(caplog):
+    bad = Reply(f"key {KEY} is tired", status=500)
+    with (
+        caplog.at_level(logging.DEBUG),
+        ChatServer(lambda body, tries: bad if not number(body) else GOOD) as server,
+    ):
+        responses = ask(server, 2, retries=0)
+    assert "***" in str(responses["r0"].error)
+    assert KEY not in caplog.text
+
+
+def test_the_hosted_api_wants_a_key_before_anything_starts():
+    params = OpenAIParams(backend="openai", model="m")
+    with pytest.raises(LanguageModelError, match=r"OPENAI_API_KEY.*conf/local/credentials.yml"):
+        OpenAIServer(params, None).check()
+    OpenAIServer(params, KEY).check()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"https://{KEY}@host/v1", f"https://me:{KEY}@host/v1", f"me:{KEY}@host/v1", "host/v1",
+     "ftp://host/v1", "http:///v1"],
+)  # fmt: skip
+def test_an_address_that_is_none_or_holds_a_key_is_refused_and_not_repeated(url):
+    server = OpenAIServer(OpenAIParams(backend="openai", model="m", base_url=url), None)
+    with pytest.raises(LanguageModelError, match=r"base_url must be.*credentials\.yml") as error:
+        server.check()
+    assert KEY not in str(error.value) and KEY not in server.source
+
+
+def test_an_at_in_the_path_is_no_user():
+    url = "http://host:8000/models/@me/v1"
+    OpenAIServer(OpenAIParams(backend="openai", model="m", base_url=url), None).check()
+
+
+def test_threads_end_with_the_questions():
+    with ChatServer(lambda body, tries: GOOD) as server:
+        ask(server, 5)
+    left = [t.name for t in threading.enumerate() if t.name.startswith("language-model")]
+    assert left == []

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.generation.test_protocol import REQUEST
+from tests.live.tiny_llama import make_llama
+from tkre.generation.backends.chat import (
+    load_tokenizer,
+    refuse_missing,
+    refuse_missing_folder,
+    token_ids,
+)
+from tkre.generation.protocol import LanguageModelError
+
+MESSAGES = (
+    {"role": "system", "content": "You annotate."},
+    {"role": "user", "content": "Explain this sentence."},
+)
+CHAT = replace(REQUEST, messages=MESSAGES)
+# As those of Gemma and of old Mistral models.
+NO_SYSTEM = (
+    "{% for message in messages %}{% if message['role'] == 'system' %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}"
+    "[{{ message['role'] }}]{{ message['content'] }}{% endfor %}"
+    "{% if add_generation_prompt %}[model]{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    texts = [message["content"] for message in MESSAGES] * 3
+    return make_llama(tmp_path_factory.mktemp("tiny") / "llama", texts)
+
+
+@pytest.fixture
+def tokenizer(folder):
+    return load_tokenizer(str(folder), None)
+
+
+def read_back(tokenizer, request) -> str:
+    return tokenizer.decode(token_ids(tokenizer, request))
+
+
+def test_messages_stand_in_the_model_s_template_up_to_its_answer(tokenizer):
+    assert read_back(tokenizer, CHAT) == (
+        "<|system|>\nYou annotate.<|end|>\n<|user|>\nExplain this sentence.<|end|>\n<|assistant|>\n"
+    )
+
+
+def test_what_the_template_writes_is_not_written_twice(tokenizer):
+    from tokenizers.processors import TemplateProcessing
+
+    marks = [("<|end|>", tokenizer.convert_tokens_to_ids("<|end|>"))]
+    before = token_ids(tokenizer, CHAT)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|end|> $A <|end|>", special_tokens=marks
+    )
+    assert tokenizer("x")["input_ids"][0] == marks[0][1]  # it does write them by itself
+    assert token_ids(tokenizer, CHAT) == before
+
+
+def test_a_template_without_system_messages_gets_them_in_the_user_s(tokenizer):
+    tokenizer.chat_template = NO_SYSTEM
+    assert read_back(tokenizer, CHAT) == "[user]You annotate.\n\nExplain this sentence.[model]"
+    plain = replace(CHAT, messages=MESSAGES[1:])
+    assert read_back(tokenizer, plain) == "[user]Explain this sentence.[model]"
+    longer = (*MESSAGES, {"role": "assistant", "content": "Why?"}, MESSAGES[1])
+    assert read_back(tokenizer, replace(CHAT, messages=longer)) == (
+        "[user]You annotate.\n\nExplain this sentence.[assistant]Why?"
+        "[user]Explain this sentence.[model]"
+    )
+
+
+@pytest.mark.parametrize("messages", [MESSAGES, MESSAGES[1:]])
+def test_a_template_that_refuses_all_is_an_error(tokenizer, messages):
+    tokenizer.chat_template = "{{ raise_exception('never') }}"
+    with pytest.raises(Exception, match="never"):
+        token_ids(tokenizer, replace(CHAT, messages=messages))
+
+
+def test_without_a_template_contents_follow_each_other(tokenizer):
+    tokenizer.chat_template = None
+    assert read_back(tokenizer, CHAT) == "You annotate.\n\nExplain this sentence.\n\n"
+
+
+def test_a_model_without_a_tokenizer_is_named(tmp_path):
+    with pytest.raises(LanguageModelError, match=r"'.*nothing' has no tokenizer"):
+        load_tokenizer(str(tmp_path / "nothing"), None)
+
+
+def test_a_missing_package_is_named_with_the_way_out():
+    refuse_missing("json", "x")
+    with pytest.raises(
+        LanguageModelError, match=r"package no_such_thing.*pip install '\.\[vllm\]'"
+    ):
+        refuse_missing("no_such_thing", "vllm")
+
+
+@pytest.mark.parametrize("name", ["gpt2", "org/model", "org/model-1.5"])
+def test_a_name_on_the_hub_is_no_folder(name):
+    refuse_missing_folder(name)
+
+
+@pytest.mark.parametrize("name", ["./model", "../m", "/no/such/model", "~/model", "models/a/b"])
+def test_a_missing_folder_is_named(name):
+    with pytest.raises(LanguageModelError, match=f"'{name}'.*no folder with a config.json"):
+        refuse_missing_folder(name)
+
+
+def test_a_folder_is_there_if_it_has_a_configuration(folder, tmp_path):
+    refuse_missing_folder(str(folder))
+    with pytest.raises(LanguageModelError):
+        refuse_missing_folder(str(tmp_path))

@@ -122,6 +122,16 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_llama(tmp_path_factory: pytest.TempPathFactory, newsroom: Path) -> Path:
+    """A folder with a random Llama whose tokenizer knows the demo corpus."""
+    from tests.live.tiny_llama import make_llama
+
+    lines = (newsroom / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(line)["sentence"] for line in lines]
+    return make_llama(tmp_path_factory.mktemp("tiny_llama"), texts)
+
+
+@pytest.fixture(scope="session")
 def backbone(tiny_backbone: Path):
     from tkre.modeling.backbone import load_backbone
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -55,7 +56,11 @@ def test_telemetry_is_refused_for_all_who_clone(committed):
 
 
 def test_no_credentials(committed):
-    assert not [path for path in committed if "credentials" in path.name]
+    files = [path for path in committed if "credentials" in path.name]
+    assert files == [Path("conf/base/credentials.yml")]
+    [group] = yaml.safe_load((ROOT / files[0]).read_text(encoding="utf-8")).values()
+    # Names of environment variables, never a value.
+    assert all(re.fullmatch(r"\$\{oc\.env:[A-Z_]+,null\}", value) for value in group.values())
     assert [p for p in committed if p.parts[:2] == ("conf", "local")] == [
         Path("conf/local/.gitkeep")
     ]

@@ -183,7 +183,7 @@ def test_a_corpus_of_one_s_own_needs_a_folder_a_schema_and_one_entry(project):
     assert newest(project, "06_models/mine/k8/s13/typ_marker/classifier").is_dir()
     # The whole experiment needs a language model's knowledge, and there is none of this corpus.
     whole = project.kedro("run", "--pipelines", "mine")
-    assert "synthesis/mine/likes" in whole.stdout and whole.returncode != 0
+    assert "explanation/mine/" in whole.stdout and whole.returncode != 0
 
 
 def test_the_notebook_runs_on_what_a_run_left(project, monkeypatch):

@@ -41,7 +41,7 @@ def pipelines(loader):
 
 @pytest.fixture(scope="module")
 def catalog(loader):
-    return DataCatalog.from_config(loader["catalog"])
+    return DataCatalog.from_config(loader["catalog"], credentials=loader["credentials"])
 
 
 def datasets(pipeline):
@@ -136,6 +136,14 @@ def test_both_sides_of_gpu_nodes_are_persisted_or_given(pipelines, catalog):
     for node in pipelines["demo"].only_nodes_with_tags("gpu").nodes:
         for dataset in (n for n in [*node.inputs, *node.outputs] if not n.startswith("params:")):
             assert not isinstance(catalog.get(dataset), MemoryDataset)
+
+
+def test_language_models_are_asked_before_anything_is_trained(pipelines):
+    """So an engine starts once in a run, and has given the GPU back when training begins."""
+    for pipeline in pipelines.values():
+        gpu = [node for node in pipeline.nodes if "gpu" in node.tags]
+        asks = ["language_model" in node.tags for node in gpu]
+        assert asks == sorted(asks, reverse=True), [node.name for node in gpu]
 
 
 def test_the_rest_of_the_training_split_is_read_by_nothing_but_the_draw(pipelines):

@@ -8,9 +8,11 @@ from click import ClickException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from tkre import configuration
+from tkre.generation.protocol import LanguageModelError
+from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS
 from tkre.preflight import preflight
 from tkre.summary import show_results
 
@@ -39,15 +41,33 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
-        replaying = self._book.parameters.generation.language_model.backend == "replay"
         try:
-            preflight(pipeline, catalog, replaying=replaying)
+            preflight(pipeline, catalog, self._book.parameters.generation.language_model)
         except _REFUSALS as error:
             raise Refusal(str(error)) from error
+
+    @hook_impl
+    def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
+        """Closes language models before another node takes the GPU."""
+        if "gpu" in node.tags and LANGUAGE_MODEL not in node.tags:
+            _close_language_models(catalog)
 
     @hook_impl
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Shows the tables of the experiments that have just been reported, and where all lies."""
+        _close_language_models(catalog)
         show_results(pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
+        """Closes language models. What stopped one is for its user, not a defect to be traced."""
+        _close_language_models(catalog)
+        if isinstance(error, LanguageModelError):
+            raise Refusal(str(error)) from error
+
+
+def _close_language_models(catalog: CatalogProtocol) -> None:
+    if LANGUAGE_MODELS in catalog:
+        catalog.release(LANGUAGE_MODELS)

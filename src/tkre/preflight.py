@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,34 +10,65 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from tkre.generation.backends.params import LanguageModelParams, ReplayParams
+from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, plan
+
+logger = logging.getLogger(__name__)
+
 # The nodes with this tag are cheap and pure: they are run once in memory, for what they refuse.
 REHEARSED = "rehearsed"
-LANGUAGE_MODEL = "language_model"
 
 
 class MissingInput(FileNotFoundError):
     """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
 
 
-def preflight(pipeline: Pipeline, catalog: CatalogProtocol, *, replaying: bool) -> None:
+def preflight(pipeline: Pipeline, catalog: CatalogProtocol, params: LanguageModelParams) -> None:
     """Refuses a run that is bound to fail.
 
     Weights are compared with their digests; inputs must exist; corpora are read, K-shot sets
-    drawn, and prompts filled in, by the pipeline's own nodes, with their outputs kept in memory.
+    drawn, and prompts filled in, by the pipeline's own code, with what they make kept in memory.
     When responses are replayed, the nodes that read them are rehearsed too: a missing recording is
-    found before any training.
+    found before any training. A live language model's settings are looked at, and what will be
+    asked of it is said.
 
     Args:
         pipeline: What is about to run.
         catalog: What it reads.
-        replaying: Whether the language model is a replay.
+        params: Which language model.
 
     Raises:
         ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
     """
     _check_inputs(pipeline, catalog)
-    tags = [REHEARSED, LANGUAGE_MODEL] if replaying else [REHEARSED]
-    _rehearse(pipeline.only_nodes_with_tags(*tags), catalog)
+    replaying = isinstance(params, ReplayParams)
+    made = rehearse(
+        pipeline.only_nodes_with_tags(*([REHEARSED, LANGUAGE_MODEL] if replaying else [REHEARSED])),
+        catalog,
+    )
+    if not isinstance(params, ReplayParams) and pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
+        catalog.load(LANGUAGE_MODELS).live(params).check()
+        planned = plan(pipeline, catalog, made, params)
+        logger.info(
+            "%s will be asked %d first questions; of %d, %d have been answered",
+            params.called,
+            len(planned.missing),
+            len(planned.requests),
+            len(planned.requests) - len(planned.missing),
+        )
+
+
+def rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
+    """Runs nodes in memory.
+
+    Returns:
+        What they made, by dataset name; nothing is saved.
+    """
+    made: dict[str, Any] = {}
+    for node in pipeline.nodes:
+        inputs = {name: made[name] if name in made else catalog.load(name) for name in node.inputs}
+        made |= node.run(inputs)
+    return made
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -70,10 +102,3 @@ def _makers(names: list[str]) -> Mapping[str, str]:
                 stage = sorted(node.tags - {"gpu", REHEARSED, LANGUAGE_MODEL})
                 found[name] = f": made by the pipeline {', '.join(stage)}; run that first"
     return found
-
-
-def _rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    made: dict[str, Any] = {}
-    for node in pipeline.nodes:
-        inputs = {name: made[name] if name in made else catalog.load(name) for name in node.inputs}
-        made |= node.run(inputs)

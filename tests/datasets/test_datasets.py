@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import pytest
-from kedro.io import DatasetError, Version
+from kedro.io import DataCatalog, DatasetError, Version
 
+from tests.generation.chat_server import ChatServer, Reply
+from tests.generation.test_pool import connections, connections_end
+from tests.generation.test_protocol import REQUEST
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
 from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.datasets.language_models import LanguageModelsDataset
 from tkre.datasets.name import NameDataset
 from tkre.datasets.response_store import ResponseStoreDataset
+from tkre.generation.backends.params import OpenAIParams
 from tkre.generation.protocol import Response
 from tkre.grid import Cell, Draw
 
@@ -96,3 +101,41 @@ def test_a_backbone_is_checked_before_it_is_loaded(tiny_backbone):
         bad.load()
     with pytest.raises(DatasetError, match="read-only"):
         good.save("anything")
+
+
+def language_models(**credentials) -> LanguageModelsDataset:
+    return LanguageModelsDataset(credentials=credentials, metadata={"kedro-viz": {}})
+
+
+def test_all_nodes_share_the_language_models():
+    dataset = language_models(api_key="k")
+    assert dataset.load() is dataset.load()
+    assert dataset.exists()
+    assert LanguageModelsDataset().load() is not dataset.load()
+    with pytest.raises(DatasetError, match="read, not saved"):
+        dataset.save("anything")
+
+
+def test_their_key_is_shown_nowhere():
+    config = {"type": "tkre.datasets.language_models.LanguageModelsDataset", "credentials": "l"}
+    catalog = DataCatalog.from_config(
+        {"language_models": config}, {"l": {"api_key": "sk-very-secret"}}
+    )
+    dataset = catalog.get("language_models")
+    models = dataset.load()
+    model = models.live(OpenAIParams(backend="openai", model="m"))
+    model.check()  # it has the key
+    for shown in (dataset, models, model, catalog):
+        assert "secret" not in f"{shown!s} {shown!r}"
+    assert "secret" not in str(dataset._describe())
+
+
+def test_releasing_them_closes_what_runs():
+    dataset = language_models(api_key="")
+    dataset.release()
+    with ChatServer(lambda body, tries: Reply("{}")) as server:
+        params = OpenAIParams(backend="openai", model="m", base_url=server.url)
+        assert next(dataset.load().live(params).generate([REQUEST])).answer == {}
+        assert connections() == 1
+        dataset.release()
+        assert connections_end()

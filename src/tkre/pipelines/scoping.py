@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 
 from tkre.grid import Cell, Draw
 
-OF_PROJECT = {"explanation_prompt", "synthesis_prompt"}
+OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "language_models"}
 OF_CORPUS = {
     "folder",
     "schema",

@@ -7,25 +7,38 @@ from typing import Any
 import pandas as pd
 
 from tkre.corpora.params import CorpusParams
-from tkre.generation.backends import build_language_model
+from tkre.corpora.schema import RelationSchema
+from tkre.generation import explanations, synthesis
+from tkre.generation.backends.pool import LanguageModels
 from tkre.generation.params import GenerationParams
 from tkre.generation.store import ResponseStore
-from tkre.generation.synthesis import write_sentences
 from tkre.grid import Draw
-from tkre.pipelines.data_generation.nodes import parse_requests, synthesis_task
-from tkre.progress import track
+from tkre.pipelines.data_generation.nodes import synthesis_task
+from tkre.records import from_frame
 
 
 def explain(
-    requests: list[dict[str, Any]],
+    support: pd.DataFrame,
+    schema: dict[str, Any],
+    prompt: str,
+    language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
     generation: GenerationParams,
 ) -> list[dict[str, Any]]:
-    """Asks the language model why each support instance has its relation."""
-    model = build_language_model(generation.language_model, recordings, responses)
-    parsed = parse_requests(requests)
-    answers = track(model.generate(parsed), "explanations", total=len(parsed))
+    """Asks the language model why each support instance has its relation.
+
+    Returns:
+        Every attempt, those at one request in order.
+    """
+    answers = explanations.explain(
+        language_models.answering(generation.language_model, recordings, responses),
+        from_frame(support),
+        RelationSchema.model_validate(schema),
+        prompt,
+        generation.explanations,
+        generation.again,
+    )
     return [answer.to_dict() for answer in answers]
 
 
@@ -35,6 +48,7 @@ def synthesise(
     test: pd.DataFrame,
     schema: dict[str, Any],
     prompt: str,
+    language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
     corpus: CorpusParams,
@@ -44,8 +58,15 @@ def synthesise(
     """Asks the language model for new sentences, in rounds, until each relation has enough.
 
     The validation and test sentences are only there to refuse copies of them.
+
+    Returns:
+        Every attempt, those at one request in order.
     """
-    model = build_language_model(generation.language_model, recordings, responses)
-    task = synthesis_task(support, validation, test, schema, corpus, draw)
-    answers = write_sentences(model, task, prompt, generation.synthesis)
+    answers = synthesis.write_sentences(
+        language_models.answering(generation.language_model, recordings, responses),
+        synthesis_task(support, validation, test, schema, corpus, draw),
+        prompt,
+        generation.synthesis,
+        generation.again,
+    )
     return [answer.to_dict() for answer in answers]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -13,9 +12,11 @@ from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import read_corpus
 from tkre.corpora.sampling import development_rows, refuse_leakage, sample_shots
 from tkre.corpora.schema import RelationSchema
-from tkre.generation import explanations, ledger, synthesis
+from tkre.generation import explanations, ledger, synthesis, synthesis_requests
+from tkre.generation.backends.pool import LanguageModels
 from tkre.generation.params import GenerationParams
-from tkre.generation.protocol import Request, Response, Sampling
+from tkre.generation.protocol import Request, Response
+from tkre.generation.store import ResponseStore
 from tkre.grid import Draw
 from tkre.records import from_frame, to_frame
 
@@ -66,16 +67,6 @@ def draw_shots(
     )
 
 
-def ask_for_explanations(
-    support: pd.DataFrame, schema: dict[str, Any], prompt: str, generation: GenerationParams
-) -> list[dict[str, Any]]:
-    """Writes one request per support instance: why does it have its relation?"""
-    requests = explanations.explanation_requests(
-        from_frame(support), RelationSchema.model_validate(schema), prompt, generation.explanations
-    )
-    return [asdict(r) | {"sampling": r.sampling.model_dump()} for r in requests]
-
-
 def keep_explanations(
     support: pd.DataFrame,
     responses: list[dict[str, Any]],
@@ -89,7 +80,7 @@ def keep_explanations(
     """
     explained, tallies = explanations.keep_explanations(
         from_frame(support),
-        _by_id(responses),
+        attempts_by_id(responses),
         RelationSchema.model_validate(schema),
         generation.explanations,
     )
@@ -112,7 +103,7 @@ def keep_sentences(
         The synthetic instances; the rejects; the yield by relation.
     """
     task = synthesis_task(support, validation, test, schema, corpus, draw)
-    kept, tallies = synthesis.keep_sentences(_by_id(responses), task, generation.synthesis)
+    kept, tallies = synthesis.keep_sentences(attempts_by_id(responses), task, generation.synthesis)
     return to_frame(kept), *_account(ledger.SYNTHESIS, tallies)
 
 
@@ -150,10 +141,10 @@ def synthesis_task(
     schema: dict[str, Any],
     corpus: CorpusParams,
     draw: Draw,
-) -> synthesis.SynthesisTask:
+) -> synthesis_requests.SynthesisTask:
     """What sentences are wanted for a draw; not a node, both synthesis nodes call it."""
     sources = {"the support set": support, "the validation set": validation, "the test set": test}
-    return synthesis.SynthesisTask(
+    return synthesis_requests.SynthesisTask(
         schema=RelationSchema.model_validate(schema),
         seed=draw.seed,
         wanted=draw.shots * draw.synthetic,
@@ -163,16 +154,49 @@ def synthesis_task(
     )
 
 
-def parse_requests(requests: list[dict[str, Any]]) -> list[Request]:
-    """Requests from a dataset; not a node."""
+def explanation_requests(
+    support: pd.DataFrame,
+    schema: dict[str, Any],
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    generation: GenerationParams,
+) -> list[Request]:
+    """What the node ``explain`` asks first, from the same inputs; not a node."""
+    return explanations.explanation_requests(
+        from_frame(support), RelationSchema.model_validate(schema), prompt, generation.explanations
+    )
+
+
+def sentence_requests(
+    support: pd.DataFrame,
+    validation: pd.DataFrame,
+    test: pd.DataFrame,
+    schema: dict[str, Any],
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    corpus: CorpusParams,
+    generation: GenerationParams,
+    draw: Draw,
+) -> list[Request]:
+    """What the node ``synthesise`` asks at least, from the same inputs; not a node."""
+    task = synthesis_task(support, validation, test, schema, corpus, draw)
     return [
-        Request(r["id"], tuple(r["messages"]), r["schema"], Sampling.model_validate(r["sampling"]))
-        for r in requests
+        synthesis_requests.synthesis_request(task, name, number, prompt, generation.synthesis)
+        for number in range(synthesis_requests.needed_rounds(task, generation.synthesis))
+        for name in task.schema.names
     ]
 
 
-def _by_id(responses: list[dict[str, Any]]) -> dict[str, Response]:
-    return {r["request_id"]: Response.from_dict(r) for r in responses}
+def attempts_by_id(responses: list[dict[str, Any]]) -> dict[str, list[Response]]:
+    """The attempts at each request, oldest first; not a node."""
+    attempts: dict[str, list[Response]] = {}
+    for record in responses:
+        attempts.setdefault(record["request_id"], []).append(Response.from_dict(record))
+    return attempts
 
 
 def _account(kind: str, tallies: dict[str, ledger.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""The graph: raw files -> K-shot sets -> requests -> responses -> knowledge."""
+"""The graph: raw files -> K-shot sets -> responses -> knowledge."""
 
 from __future__ import annotations
 
@@ -41,15 +41,16 @@ SHOTS = Pipeline(
 KNOWLEDGE = Pipeline(
     [
         Node(
-            nodes.ask_for_explanations,
-            ["support", "schema", "explanation_prompt", "params:generation"],
-            "explanation_requests",
-            name="ask_for_explanations",
-            tags="rehearsed",
-        ),
-        Node(
             gpu_nodes.explain,
-            ["explanation_requests", "recordings", "responses", "params:generation"],
+            [
+                "support",
+                "schema",
+                "explanation_prompt",
+                "language_models",
+                "recordings",
+                "responses",
+                "params:generation",
+            ],
             "explanation_responses",
             name="explain",
             tags=["gpu", "language_model"],
@@ -68,6 +69,7 @@ KNOWLEDGE = Pipeline(
                 "test",
                 "schema",
                 "synthesis_prompt",
+                "language_models",
                 "recordings",
                 "responses",
                 "params:corpus",

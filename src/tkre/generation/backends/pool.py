@@ -1,0 +1,77 @@
+"""The live language models of a run: each started once, at the first question, closed together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from tkre.generation.backends.openai_server import OpenAIServer
+from tkre.generation.backends.params import (
+    LanguageModelParams,
+    OpenAIParams,
+    ReplayParams,
+    TransformersParams,
+    VllmParams,
+)
+from tkre.generation.backends.replay import Replay
+from tkre.generation.backends.transformers_local import TransformersModel
+from tkre.generation.backends.vllm_engine import VllmEngine
+from tkre.generation.protocol import LanguageModel, LiveModel
+from tkre.generation.remembering import Remembering
+from tkre.generation.store import ResponseStore
+
+
+class LanguageModels:
+    """Language models by their parameters; a context manager.
+
+    Args:
+        credentials: ``api_key``, for servers that want one.
+    """
+
+    def __init__(self, credentials: Mapping[str, str | None] | None = None) -> None:
+        self._key = (credentials or {}).get("api_key") or None
+        self._live: dict[str, LiveModel] = {}
+
+    def answering(
+        self, params: LanguageModelParams, recordings: ResponseStore, responses: ResponseStore
+    ) -> LanguageModel:
+        """The language model that answers the requests of a corpus.
+
+        Args:
+            params: Which one, and its settings.
+            recordings: The corpus's recorded responses, for ``replay``.
+            responses: Where a live model's responses are kept; ``replay`` reads them too.
+        """
+        if isinstance(params, ReplayParams):
+            return Replay([responses, recordings], params.model, strict=params.strict)
+        return Remembering(self.live(params), responses)
+
+    def live(self, params: VllmParams | OpenAIParams | TransformersParams) -> LiveModel:
+        """The one live model of these parameters. A new backend is a module and a case here."""
+        key = params.model_dump_json()
+        if key not in self._live:
+            match params:
+                case VllmParams():
+                    self._live[key] = VllmEngine(params)
+                case OpenAIParams():
+                    self._live[key] = OpenAIServer(params, self._key)
+                case TransformersParams():
+                    self._live[key] = TransformersModel(params)
+        return self._live[key]
+
+    def close(self) -> None:
+        """Closes all that were started; they start again when asked again."""
+        for model in self._live.values():
+            model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import pytest
 
+from tests.generation.chat_server import ChatServer, Reply
 from tests.project import Project
 
 TRAIN = "data/01_raw/newsroom/train.jsonl"
@@ -116,3 +118,43 @@ def test_a_bad_line_among_the_sentences_to_label(project):
 def test_a_prompt_with_an_unknown_placeholder(project):
     project.edit("conf/base/prompts/explanation.txt", "$definition", "$meaning")
     assert "prompt explanation.txt asks for $meaning" in refused(project)
+
+
+LIVE = "generation.language_model.backend={},generation.language_model.model={}{}"
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        (LIVE.format("openai", "m", ""), "wants a key: set OPENAI_API_KEY"),
+        (LIVE.format("transformers", "./nothing", ""), "no folder with a config.json"),
+        (LIVE.format("transformers", "m", ",generation.language_model.bach_size=2"), "bach_size"),
+        (LIVE.format("openai", "m", ",generation.language_model.base_url=h"), "base_url must be"),
+        (LIVE.format("replay", "somebody", ",generation.language_model.strict=true"),
+         "response(s) of 'somebody' are missing"),
+    ],
+)  # fmt: skip
+def test_a_language_model_that_cannot_be_asked(project, params, message, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert message in refused(project, "--params", params)
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_a_backend_that_is_not_installed(project):
+    message = refused(project, "--params", LIVE.format("vllm", "m", ""))
+    assert "needs the package vllm" in message and "pip install '.[vllm]'" in message
+
+
+def test_a_prompt_with_an_unknown_placeholder_under_a_live_model(project, tiny_llama):
+    project.edit("conf/base/prompts/synthesis.txt", "$definition", "$meaning")
+    params = LIVE.format("transformers", tiny_llama, "")
+    assert "prompt synthesis.txt asks for $meaning" in refused(project, "--params", params)
+
+
+def test_a_server_that_refuses_the_key_ends_the_run_with_its_message(project):
+    refusal = Reply("Incorrect API key", status=401)
+    with ChatServer(lambda body, tries: refusal) as server:
+        params = LIVE.format("openai", "m", f",generation.language_model.base_url={server.url}")
+        result = project.kedro("run", "--pipelines", "data_generation", "--params", params)
+    assert result.returncode == 1 and "Traceback" not in result.stdout
+    assert "refuses 'm'" in result.stdout and "Incorrect API key" in result.stdout

@@ -1,0 +1,142 @@
+"""Runs of data generation with a live model: started, watched, killed, and what they left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tests.project import Project
+
+# What vLLM needs on a machine without a GPU; read by the runs that the tests start.
+os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+STORE = "data/02_intermediate/newsroom/responses.jsonl"
+KNOWLEDGE = (
+    "explained.parquet",
+    "synthetic.parquet",
+    "knowledge.jsonl",
+    "rejects.csv",
+    "yield.csv",
+)
+# Short answers: random weights never come to an end by themselves, only at the bounds.
+SMALL: dict[str, Any] = {
+    "again": {"attempts": 2},
+    "explanations": {"sampling": {"max_tokens": 240}, "max_words": 15},
+    "synthesis": {"sampling": {"max_tokens": 500}, "per_request": 4, "max_words": 10,
+                  "extra_rounds": 1},
+}  # fmt: skip
+# Where nothing keeps random weights to a schema, no length makes an answer of what they write.
+TINY = SMALL | {"explanations": {"sampling": {"max_tokens": 24}, "max_words": 15},
+                "synthesis": SMALL["synthesis"] | {"sampling": {"max_tokens": 24}}}  # fmt: skip
+
+
+def project_with(
+    folder: Path,
+    backbone: Path,
+    language_model: dict[str, Any],
+    answers: dict[str, Any] = SMALL,
+) -> Project:
+    """A project whose language model is the given one, with short answers."""
+    folder.mkdir(exist_ok=True)
+    project = Project(folder, backbone)
+    choose(project, language_model, answers)
+    return project
+
+
+def choose(
+    project: Project, language_model: dict[str, Any], answers: dict[str, Any] = SMALL
+) -> None:
+    """The one entry of the configuration by which a user says which language model answers."""
+    generation = answers | {"language_model": language_model}
+    project.write("conf/smoke/parameters_live.yml", {"generation": generation})
+
+
+def stored(project: Project) -> list[dict[str, Any]]:
+    """The lines of the store; each must be whole."""
+    path = project.folder / STORE
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def whole_lines(project: Project) -> int:
+    path = project.folder / STORE
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def answered_twice(project: Project) -> list[Any]:
+    """Questions for which more than one answer was paid."""
+    settled = {"rate_limited", "unreachable", "timed_out", "server_error"}
+    lines = [line for line in stored(project) if line.get("reason") not in settled]
+    counts = Counter((line["request_id"], line["digest"]) for line in lines)
+    return [question for question, n in counts.items() if n > 1]
+
+
+def knowledge(project: Project) -> dict[str, str]:
+    """What a run made of the answers, in comparable form."""
+    found = {}
+    for name in KNOWLEDGE:
+        path = max((project.folder / f"data/04_feature/newsroom/k8/s13/{name}").glob(f"*/{name}"))
+        if name.endswith(".parquet"):
+            found[name] = pd.read_parquet(path).to_json(orient="records")
+        else:
+            found[name] = path.read_text(encoding="utf-8")
+    return found
+
+
+def start(project: Project) -> subprocess.Popen[str]:
+    """``kedro run --pipelines data_generation``, under way."""
+    environment = os.environ | {
+        "KEDRO_ENV": "smoke", "COLUMNS": "200", "OMP_NUM_THREADS": "1", "TKRE_DATA": "data/01_raw",
+    }  # fmt: skip
+    with (project.folder / "killed.log").open("a") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "kedro", "run", "--pipelines", "data_generation"],
+            cwd=project.folder, env=environment, text=True, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+def kill_at(project: Project, lines: int, patience: float = 120.0) -> int:
+    """Runs until the store has so many lines, and kills with SIGKILL.
+
+    Returns:
+        How many lines the store had when the run was killed.
+    """
+    process = start(project)
+    deadline = time.monotonic() + patience
+    while whole_lines(project) < lines and process.poll() is None:
+        assert time.monotonic() < deadline, (project.folder / "killed.log").read_text()[-2000:]
+        time.sleep(0.002)
+    assert process.poll() is None, "it ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return whole_lines(project)
+
+
+def processes_in(folder: Path) -> list[int]:
+    """Processes that work in a folder: what a run has left behind, if anything."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if (entry / "cwd").resolve() == folder.resolve() and (
+                    entry / "cmdline"
+                ).read_bytes():
+                    found.append(int(entry.name))
+            except (OSError, PermissionError):
+                continue
+    return found
+
+
+def wait_until_gone(folder: Path, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while processes_in(folder):
+        assert time.monotonic() < deadline, f"still running: {processes_in(folder)}"
+        time.sleep(0.1)

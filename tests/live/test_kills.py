@@ -1,0 +1,124 @@
+"""Runs killed with SIGKILL at five moments, with each backend that can be killed here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from importlib.util import find_spec
+
+import pytest
+
+from tests.generation.chat_server import Body, ChatServer, Reply
+from tests.live.runs import (
+    TINY,
+    answered_twice,
+    kill_at,
+    knowledge,
+    project_with,
+    stored,
+    wait_until_gone,
+    whole_lines,
+)
+from tests.project import Project
+
+CONCURRENCY = 3
+
+
+def made_up(body: Body, tries: int) -> Reply:
+    """An answer that depends on the question alone; every seventh is of no use."""
+    asked = json.dumps([body["messages"], body["seed"]])
+    number = int(hashlib.sha256(asked.encode()).hexdigest(), 16)
+    prompt = body["messages"][-1]["content"]
+    if number % 7 == 0:
+        return Reply('{"explanation": "and so', finish="length", delay=0.02)
+    if prompt.rpartition("\n")[2].startswith("Sentence:"):
+        sentence = prompt.rpartition("Sentence: ")[2]
+        head = sentence.partition("<head>")[2].partition("</head>")[0]
+        tail = sentence.partition("<tail>")[2].partition("</tail>")[0]
+        answer: Body = {"explanation": f"{head} and {tail}: {number % 97}.", "triggers": []}
+        return Reply(json.dumps(answer), delay=0.02)
+    kinds = body["response_format"]["json_schema"]["schema"]["properties"]["samples"]["items"]
+    types = kinds["properties"]["head_type"]["enum"]
+    samples = [
+        {"sentence": f"<head>A{n}</head> w{number % 1000 + n} x{number % 991} <tail>B{n}</tail> .",
+         "head_type": types[number % len(types)], "tail_type": types[n % len(types)],
+         "triggers": []}
+        for n in range(4)
+    ]  # fmt: skip
+    return Reply(json.dumps({"samples": samples}), delay=0.02)
+
+
+def unbroken(project: Project) -> dict[str, str]:
+    result = project.kedro("run", "--pipelines", "data_generation")
+    assert result.returncode == 0, result.stdout
+    return knowledge(project)
+
+
+def killed(project: Project, moments: list[int]) -> None:
+    """Five kills, each at a store of so many lines, and a run to the end."""
+    for moment in moments:
+        before = {json.dumps(line, sort_keys=True) for line in stored(project)}
+        assert kill_at(project, moment) >= moment
+        after = {json.dumps(line, sort_keys=True) for line in whole(project)}
+        assert before <= after, "a stored line was lost"
+        wait_until_gone(project.folder)
+    result = project.kedro("run", "--pipelines", "data_generation")
+    assert result.returncode == 0, result.stdout
+    assert answered_twice(project) == []
+
+
+def whole(project: Project) -> list[dict[str, object]]:
+    """The lines that parse: a kill may tear the last one."""
+    found = []
+    path = project.folder / "data/02_intermediate/newsroom/responses.jsonl"
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_server_s_client(tiny_backbone, tmp_path):
+    with ChatServer(made_up) as server:
+        settings = {"backend": "openai", "model": "m", "base_url": server.url,
+                    "concurrency": CONCURRENCY}  # fmt: skip
+        expected = unbroken(project_with(tmp_path / "unbroken", tiny_backbone, settings))
+        asked_unbroken = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+        server.received.clear()
+        project = project_with(tmp_path / "killed", tiny_backbone, settings)
+        killed(project, [1, 20, 60, 90, 110])
+        asked = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+    assert knowledge(project) == expected
+    assert set(asked) == set(asked_unbroken) and set(asked_unbroken.values()) == {1}
+    # Asked twice is only what was under way at a kill.
+    twice = sum(n - 1 for n in asked.values())
+    assert twice <= 5 * CONCURRENCY, twice
+    assert len(stored(project)) == len(asked)
+
+
+@pytest.mark.slow
+def test_a_model_of_transformers(tiny_backbone, tiny_llama, tmp_path):
+    settings = {"backend": "transformers", "model": str(tiny_llama), "name": "tiny",
+                "batch_size": 16, "dtype": "float32", "constrained": "never"}  # fmt: skip
+    expected = unbroken(project_with(tmp_path / "unbroken", tiny_backbone, settings, TINY))
+    project = project_with(tmp_path / "killed", tiny_backbone, settings, TINY)
+    killed(project, [1, 20, 50, 90, 150])
+    assert knowledge(project) == expected
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif(find_spec("vllm") is None, reason="tests/live/make_environment.sh")
+def test_vllm(tiny_backbone, tiny_llama, tmp_path):
+    settings = {"backend": "vllm", "model": str(tiny_llama), "name": "tiny", "max_model_len": 2048,
+                "enforce_eager": True, "dtype": "float32"}  # fmt: skip
+    expected_project = project_with(tmp_path / "unbroken", tiny_backbone, settings)
+    expected = unbroken(expected_project)
+    project = project_with(tmp_path / "killed", tiny_backbone, settings)
+    lines = whole_lines(expected_project)
+    killed(project, [1, lines // 5, lines // 2, 3 * lines // 4, lines - 2])
+    ids = {line["request_id"] for line in stored(project)}
+    assert ids == {line["request_id"] for line in stored(expected_project)}
+    assert knowledge(project) == expected

@@ -7,7 +7,7 @@ import pytest
 from tests.generation.test_protocol import REQUEST
 from tests.live.tiny_llama import make_llama
 from tkre.generation.backends.chat import (
-    load_tokenizer,
+    ChatTokenizer,
     refuse_missing,
     refuse_missing_folder,
     token_ids,
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def tokenizer(folder):
-    return load_tokenizer(str(folder), None)
+    return ChatTokenizer(str(folder), None).tokenizer
 
 
 def read_back(tokenizer, request) -> str:
@@ -87,7 +87,7 @@ def test_without_a_template_contents_follow_each_other(tokenizer):
 
 def test_a_model_without_a_tokenizer_is_named(tmp_path):
     with pytest.raises(LanguageModelError, match=r"'.*nothing' has no tokenizer"):
-        load_tokenizer(str(tmp_path / "nothing"), None)
+        _ = ChatTokenizer(str(tmp_path / "nothing"), None).tokenizer
 
 
 def test_a_missing_package_is_named_with_the_way_out():

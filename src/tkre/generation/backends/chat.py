@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,40 @@ from typing import Any
 from tkre.generation.protocol import LanguageModelError, Request
 
 
-def load_tokenizer(model: str, revision: str | None) -> Any:
-    """The tokenizer of a model.
+class ChatTokenizer:
+    """The tokenizer of a model, loaded when it is first used.
 
-    Raises:
-        LanguageModelError: There is none.
+    Args:
+        model: Name on the Hub, or folder.
+        revision: Commit or branch on the Hub.
     """
-    from transformers import AutoTokenizer
 
-    try:
-        return AutoTokenizer.from_pretrained(model, revision=revision)
-    except (OSError, ValueError) as error:
-        raise LanguageModelError(f"language model {model!r} has no tokenizer: {error}") from error
+    def __init__(self, model: str, revision: str | None) -> None:
+        self._model = model
+        self._revision = revision
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """What transformers makes of it.
+
+        Raises:
+            LanguageModelError: There is none.
+        """
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(self._model, revision=self._revision)
+        except (OSError, ValueError) as error:
+            problem = f"language model {self._model!r} has no tokenizer: {error}"
+            raise LanguageModelError(problem) from error
+
+    def ids(self, request: Request) -> list[int]:
+        """A request's messages as tokens (``token_ids``)."""
+        return token_ids(self.tokenizer, request)
+
+    def lengths(self, requests: Sequence[Request]) -> list[int]:
+        """Length of each request, in tokens."""
+        return [len(self.ids(request)) for request in requests]
 
 
 def token_ids(tokenizer: Any, request: Request) -> list[int]:

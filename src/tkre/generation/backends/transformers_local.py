@@ -11,12 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from tkre.generation.answers import read_answer
-from tkre.generation.backends.chat import (
-    load_tokenizer,
-    refuse_missing,
-    refuse_missing_folder,
-    token_ids,
-)
+from tkre.generation.backends.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
 from tkre.generation.backends.params import TransformersParams
 from tkre.generation.protocol import LanguageModelError, Request, Response
 
@@ -39,7 +34,7 @@ class TransformersModel:
         self.name = params.called
         self.source = "transformers"
         self._params = params
-        self._tokenizer: Any = None
+        self._chat = ChatTokenizer(params.model, params.revision)
         self._model: Any = None
         self._grammars: Any = None
 
@@ -51,9 +46,7 @@ class TransformersModel:
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Length of each question; only the tokenizer is loaded."""
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self._params.model, self._params.revision)
-        return [len(token_ids(self._tokenizer, request)) for request in requests]
+        return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """Batches of requests with equal sampling, the longest first.
@@ -65,7 +58,7 @@ class TransformersModel:
         longest = getattr(self._model.config, "max_position_embeddings", None)
         questions: list[Question] = []
         for request in requests:
-            ids = token_ids(self._tokenizer, request)
+            ids = self._chat.ids(request)
             if longest is not None and len(ids) >= longest:
                 error = f"the question has {len(ids)} tokens, the model takes {longest}"
                 yield Response(
@@ -98,7 +91,6 @@ class TransformersModel:
         import transformers
 
         params = self._params
-        self._tokenizer = load_tokenizer(params.model, params.revision)
         device = params.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -109,8 +101,9 @@ class TransformersModel:
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{params.model!r} cannot be loaded: {error}") from error
         self._model = model.to(device).eval()
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
+        tokenizer = self._chat.tokenizer
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
         self.source = f"transformers {transformers.__version__}"
         self._grammars = self._grammar_compiler()
 
@@ -124,7 +117,7 @@ class TransformersModel:
         import xgrammar
 
         size = self._model.config.get_text_config().vocab_size
-        info = xgrammar.TokenizerInfo.from_huggingface(self._tokenizer, vocab_size=size)
+        info = xgrammar.TokenizerInfo.from_huggingface(self._chat.tokenizer, vocab_size=size)
         return xgrammar.GrammarCompiler(info)
 
     def _batch(self, questions: Sequence[Question]) -> Iterator[Response]:
@@ -159,7 +152,7 @@ class TransformersModel:
         """Text, length in tokens, and whether the model ended by itself, of each answer."""
         import torch
 
-        padded = self._tokenizer.pad(
+        padded = self._chat.tokenizer.pad(
             {"input_ids": [ids for _, ids in questions]}, padding_side="left", return_tensors="pt"
         ).to(self._model.device)
         requests = [request for request, _ in questions]
@@ -173,15 +166,15 @@ class TransformersModel:
                 top_p=None,
                 top_k=None,
                 max_new_tokens=requests[0].sampling.max_tokens,
-                pad_token_id=self._tokenizer.pad_token_id,
+                pad_token_id=self._chat.tokenizer.pad_token_id,
                 logits_processor=[*self._constraints(requests), *self._draws(requests)],
             )
         ends = self._model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends]) | {self._tokenizer.eos_token_id}
+        ends = set(ends if isinstance(ends, list) else [ends]) | {self._chat.tokenizer.eos_token_id}
         answers = []
         for row in written[:, padded["input_ids"].shape[1] :].tolist():
             end = next((n for n, token in enumerate(row) if token in ends), None)
-            text = self._tokenizer.decode(row[:end], skip_special_tokens=True)
+            text = self._chat.tokenizer.decode(row[:end], skip_special_tokens=True)
             answers.append((text, len(row) if end is None else end + 1, end is not None))
         return answers
 

@@ -11,12 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from tkre.generation.answers import read_answer
-from tkre.generation.backends.chat import (
-    load_tokenizer,
-    refuse_missing,
-    refuse_missing_folder,
-    token_ids,
-)
+from tkre.generation.backends.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
 from tkre.generation.backends.guardian import start_guardian
 from tkre.generation.backends.params import VllmParams
 from tkre.generation.protocol import LanguageModelError, Request, Response
@@ -40,7 +35,7 @@ class VllmEngine:
         self.source = "vllm"
         self._params = params
         self._llm: Any = None
-        self._tokenizer: Any = None
+        self._chat = ChatTokenizer(params.model, params.revision)
         self._guardian: subprocess.Popen[bytes] | None = None
 
     def check(self) -> None:
@@ -52,9 +47,7 @@ class VllmEngine:
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Length of each question, by the model's own tokenizer; the engine stays off."""
-        if self._tokenizer is None:
-            self._tokenizer = load_tokenizer(self._params.model, self._params.revision)
-        return [len(token_ids(self._tokenizer, request)) for request in requests]
+        return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """All requests in one batch of the engine; each response as soon as it is finished.
@@ -63,11 +56,11 @@ class VllmEngine:
             LanguageModelError: The engine does not start, or has died.
         """
         llm = self._started()
-        tokenizer, longest = llm.get_tokenizer(), llm.model_config.max_model_len
+        longest = llm.model_config.max_model_len
         started = time.monotonic()
         waiting: dict[str, Request] = {}
         for request in requests:
-            ids = token_ids(tokenizer, request)
+            ids = self._chat.ids(request)
             problem = self._add(llm, request, ids, longest)
             if problem is None:
                 waiting[request.id] = request

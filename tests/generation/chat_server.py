@@ -25,6 +25,7 @@ class Reply:
         cut: Whether the connection is closed in the middle of the body.
         raw: The whole body, word for word, instead of a completion.
         finish: ``finish_reason``.
+        tokens: Length of the completion, as the server tells it.
         code: Of an error.
         refusal: Of the message.
     """
@@ -36,6 +37,7 @@ class Reply:
     cut: bool = False
     raw: str | None = None
     finish: str = "stop"
+    tokens: int = 7
     code: str | None = None
     refusal: str | None = None
 
@@ -45,7 +47,8 @@ def completion(reply: Reply) -> Body:
     return {
         "id": "c", "object": "chat.completion", "created": 0, "model": "m",
         "choices": [{"index": 0, "finish_reason": reply.finish, "message": message}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+        "usage": {"prompt_tokens": 11, "completion_tokens": reply.tokens,
+                  "total_tokens": 11 + reply.tokens},
     }  # fmt: skip
 
 

@@ -117,6 +117,7 @@ def test_tries_are_bounded_and_the_good_rows_are_kept(reply, reason):
     [
         (Reply("Of course! {'text':"), "not_json"),
         (Reply(json.dumps({"other": 1})), "wrong_schema"),
+        (Reply('{"text": "and so on', finish="length", tokens=1024), "truncated"),
         (Reply('{"text": "and so on', finish="length"), "context_full"),
         (Reply(""), "empty"),
         (Reply(None), "empty"),

@@ -31,7 +31,8 @@ def made_up(body: Body, tries: int) -> Reply:
     number = int(hashlib.sha256(asked.encode()).hexdigest(), 16)
     prompt = body["messages"][-1]["content"]
     if number % 7 == 0:
-        return Reply('{"explanation": "and so', finish="length", delay=0.02)
+        cut = '{"explanation": "and so'
+        return Reply(cut, finish="length", tokens=body["max_tokens"], delay=0.02)
     if prompt.rpartition("\n")[2].startswith("Sentence:"):
         sentence = prompt.rpartition("Sentence: ")[2]
         head = sentence.partition("<head>")[2].partition("</head>")[0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -25,47 +26,46 @@ PARENT = textwrap.dedent(
     children = [subprocess.Popen(sleeper), subprocess.Popen([sys.executable, "-c", nested])]
     time.sleep(2)
     print(before.pid, guardian.pid, *(c.pid for c in children), flush=True)
-    if sys.argv[1] == "stay":
-        time.sleep(600)
+    sys.stdin.readline()
     guardian.terminate()
     """
 )
 
 
-def run(
-    how: str,
-) -> tuple[subprocess.Popen[str], psutil.Process, psutil.Process, list[psutil.Process]]:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, how], stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    before, guardian, *children = (psutil.Process(int(p)) for p in parent.stdout.readline().split())
-    parent.stdout.close()
-    return parent, before, guardian, [*children, *children[1].children()]
-
-
-@pytest.mark.slow
-def test_what_a_killed_parent_started_is_ended_and_nothing_else():
-    parent, before, guardian, children = run("stay")
-    assert len(children) == 3 and all(child.is_running() for child in children)
-    try:
-        os.kill(parent.pid, signal.SIGKILL)
-        parent.wait()
-        _, alive = psutil.wait_procs([*children, guardian], timeout=15)
-        assert not alive
-        assert before.is_running(), "what was there before is not the guardian's"
-    finally:
-        before.kill()
-
-
-@pytest.mark.slow
-def test_a_dismissed_guardian_ends_nothing():
-    parent, before, guardian, children = run("leave")
-    try:
-        parent.wait()
-        psutil.wait_procs([guardian], timeout=5)
-        time.sleep(1)
-        assert all(child.is_running() for child in [before, *children])
-    finally:
+@pytest.fixture
+def family():
+    """A parent that has a guardian, a child from before, the guardian, and three children."""
+    with subprocess.Popen([sys.executable, "-c", PARENT], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:  # fmt: skip
+        assert parent.stdout is not None
+        pids = parent.stdout.readline().split()
+        before, guardian, *children = (psutil.Process(int(pid)) for pid in pids)
+        children += children[1].children()
+        assert len(children) == 3 and all(child.is_running() for child in children)
+        yield parent, before, guardian, children
         for process in [before, *children]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@pytest.mark.slow
+def test_what_a_killed_parent_started_is_ended_and_nothing_else(family):
+    parent, before, guardian, children = family
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    _, alive = psutil.wait_procs([*children, guardian], timeout=15)
+    assert not alive
+    assert before.is_running(), "what was there before is not the guardian's"
+
+
+@pytest.mark.slow
+def test_a_dismissed_guardian_ends_nothing(family):
+    parent, before, guardian, children = family
+    # Not communicate(): it waits for the children too, which have inherited the pipes.
+    parent.stdin.write("dismiss it\n")
+    parent.stdin.flush()
+    parent.wait(15)
+    _, alive = psutil.wait_procs([guardian], timeout=15)
+    assert not alive
+    time.sleep(1)
+    assert all(child.is_running() for child in [before, *children])

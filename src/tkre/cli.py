@@ -18,9 +18,8 @@ from tkre import configuration
 from tkre.generation.backends.params import OpenAIParams, ReplayParams
 from tkre.generation.estimate import Estimate, cost
 from tkre.generation.export import export_responses
-from tkre.generation.protocol import LanguageModelError
 from tkre.generation.store import ResponseStore
-from tkre.hooks import Refusal
+from tkre.hooks import REFUSALS, Refusal
 from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, plan
 from tkre.preflight import REHEARSED, rehearse
 
@@ -51,7 +50,7 @@ def plan_command(
     with KedroSession.create(env=env, runtime_params=params, conf_source=conf_source) as session:
         try:
             _print_plan(session.load_context(), names.split(","))
-        except (ValueError, LookupError, OSError, LanguageModelError) as error:
+        except REFUSALS as error:
             raise Refusal(str(error)) from error
 
 
@@ -83,8 +82,8 @@ def _print_plan(context: KedroContext, names: list[str]) -> None:
         raise ValueError(f"{', '.join(names)} asks no language model")
     generation_params = configuration.read_book().parameters.generation
     settings = generation_params.language_model
-    made = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
-    planned = plan(pipeline, context.catalog, made, settings)
+    known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
+    planned = plan(pipeline, context.catalog, known, settings)
     models = context.catalog.load(LANGUAGE_MODELS)
     estimates = planned.estimates(settings, models)
     name = settings.model if isinstance(settings, ReplayParams) else settings.called

@@ -17,7 +17,7 @@ from tkre.preflight import preflight
 from tkre.summary import show_results
 
 # What the project's own checks raise. Anything else is a defect and keeps its traceback.
-_REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
+REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
 
 
 class Refusal(ClickException):
@@ -43,7 +43,7 @@ class ProjectHooks:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
         try:
             preflight(pipeline, catalog, self._book.parameters.generation.language_model)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise Refusal(str(error)) from error
 
     @hook_impl

@@ -53,7 +53,7 @@ class Plan:
 def plan(
     pipeline: Pipeline,
     catalog: CatalogProtocol,
-    made: Mapping[str, Any],
+    known: dict[str, Any],
     params: LanguageModelParams,
 ) -> Plan:
     """What the nodes of a pipeline that ask would ask first.
@@ -61,14 +61,14 @@ def plan(
     Args:
         pipeline: What would run.
         catalog: What it reads.
-        made: What has been made in memory of what it would make, by dataset name.
+        known: What has been made or loaded already, by dataset name (``rehearse``).
         params: Which language model.
     """
     requests: dict[tuple[str, str], Request] = {}
     stores: dict[str, ResponseStore] = {}
     missing: dict[tuple[str, str], Request] = {}
     for node in _asking(pipeline):
-        values = {n: made[n] if n in made else catalog.load(n) for n in node.inputs}
+        values = inputs_of(node, catalog, known)
         mine = {name: value for name, value in values.items() if isinstance(value, ResponseStore)}
         stores |= mine
         language_model = values[LANGUAGE_MODELS].answering(params, *_by_role(mine))
@@ -77,10 +77,18 @@ def plan(
             requests[key] = request
             if not language_model.holds(request):
                 missing[key] = request
-    known = [response for store in stores.values() for response in store.all()]
+    responses = [response for store in stores.values() for response in store.all()]
     called = params.model if isinstance(params, ReplayParams) else params.called
-    known = [response for response in known if response.model == called] or known
-    return Plan(list(requests.values()), list(missing.values()), known)
+    own = [response for response in responses if response.model == called]
+    return Plan(list(requests.values()), list(missing.values()), own or responses)
+
+
+def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> dict[str, Any]:
+    """What a node reads; what has to be loaded for it is put beside what is known."""
+    for name in node.inputs:
+        if name not in known:
+            known[name] = catalog.load(name)
+    return {name: known[name] for name in node.inputs}
 
 
 def _asking(pipeline: Pipeline) -> Iterable[Node]:

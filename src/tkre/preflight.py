@@ -11,7 +11,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from tkre.generation.backends.params import LanguageModelParams, ReplayParams
-from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, plan
+from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, inputs_of, plan
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, params: LanguageMode
     """
     _check_inputs(pipeline, catalog)
     replaying = isinstance(params, ReplayParams)
-    made = rehearse(
+    known = rehearse(
         pipeline.only_nodes_with_tags(*([REHEARSED, LANGUAGE_MODEL] if replaying else [REHEARSED])),
         catalog,
     )
     if not isinstance(params, ReplayParams) and pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
         catalog.load(LANGUAGE_MODELS).live(params).check()
-        planned = plan(pipeline, catalog, made, params)
+        planned = plan(pipeline, catalog, known, params)
         logger.info(
             "%s will be asked %d first questions; of %d, %d have been answered",
             params.called,
@@ -62,13 +62,12 @@ def rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
     """Runs nodes in memory.
 
     Returns:
-        What they made, by dataset name; nothing is saved.
+        What they read and made, by dataset name; nothing is saved.
     """
-    made: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for node in pipeline.nodes:
-        inputs = {name: made[name] if name in made else catalog.load(name) for name in node.inputs}
-        made |= node.run(inputs)
-    return made
+        known |= node.run(inputs_of(node, catalog, known))
+    return known
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:

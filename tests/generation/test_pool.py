@@ -5,6 +5,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 
 from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_protocol import REQUEST
@@ -88,7 +89,7 @@ def test_all_are_closed_together_and_start_again_when_asked_again():
             OpenAIParams(backend="openai", model="m", base_url=server.url)
             for server in (one, other)
         ]
-        with LanguageModels({"api_key": "secret"}) as models:
+        with closing(LanguageModels({"api_key": "secret"})) as models:
             for params in settings:
                 assert next(models.live(params).generate([REQUEST])).answer == {}
             assert connections() == 2
@@ -117,9 +118,10 @@ def test_nothing_heavy_is_imported_before_a_question_is_asked():
     code = textwrap.dedent(
         """
         import sys
+        from contextlib import closing
         from tkre.generation.backends.params import OpenAIParams, TransformersParams, VllmParams
         from tkre.generation.backends.pool import LanguageModels
-        with LanguageModels({"api_key": "k"}) as models:
+        with closing(LanguageModels({"api_key": "k"})) as models:
             models.live(OpenAIParams(backend="openai", model="m")).check()
             models.live(VllmParams(backend="vllm", model="m"))
             models.live(TransformersParams(backend="transformers", model="m")).check()

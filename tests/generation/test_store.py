@@ -222,3 +222,12 @@ def test_a_killed_writer_loses_nothing_it_was_told(tmp_path):
         told = max([told, *(int(line) for line in writer.stdout.read().splitlines())])
     store = ResponseStore(path)
     assert all(store.attempts(f"r{n}") for n in range(told + 1))
+
+
+def test_a_last_line_that_is_json_but_no_response_is_said(tmp_path, caplog):
+    path = tmp_path / "responses.jsonl"
+    path.write_text(json.dumps(answer(0).to_dict()) + "\n[1]", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        store = ResponseStore(path)
+    assert len(store) == 1
+    assert "passed over 1 line" in caplog.text and "line 2" in caplog.text

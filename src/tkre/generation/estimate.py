@@ -12,7 +12,7 @@ from tkre.generation.protocol import Request, Response
 # English text in the tokenizers of today's large language models, about; used where no tokenizer
 # is at hand.
 CHARACTERS_PER_TOKEN = 4
-Counter = Callable[[Sequence[Request]], Sequence[int] | None]
+CountTokens = Callable[[Sequence[Request]], Sequence[int] | None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def estimate(
     requests: Sequence[Request],
     missing: Sequence[Request],
     known: Sequence[Response],
-    count: Counter,
+    count: CountTokens,
 ) -> list[Estimate]:
     """What is to be asked, by kind of question.
 
@@ -81,7 +81,7 @@ def _of_kind(
     requests: Sequence[Request],
     missing: Sequence[Request],
     known: Sequence[Response],
-    count: Counter,
+    count: CountTokens,
 ) -> Estimate:
     lengths = count(missing)
     characters = sum(len(m["content"]) for request in missing for m in request.messages)

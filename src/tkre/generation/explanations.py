@@ -114,9 +114,7 @@ def keep_explanations(
         for response in responses.get(key) or [_unasked(key)]:
             tally.asked += 1
             tally.answered += response.answer is not None
-            problem = _failure(response) or _problem(
-                instance, response.answer or {}, schema, params
-            )
+            problem = response.failure or _problem(instance, response.answer or {}, schema, params)
             if problem is None:
                 tally.kept += 1
                 assert response.answer is not None
@@ -152,13 +150,6 @@ def _answer_schema(params: ExplanationParams) -> dict[str, Any]:
 
 def _unasked(key: str) -> Response:
     return Response(key, reason="no_answer", error="the request was not answered")
-
-
-def _failure(response: Response) -> tuple[str, str] | None:
-    """Why there is no answer, if there is none: a reason to count by, and what exactly."""
-    if response.answer is not None:
-        return None
-    return response.reason or "no_answer", response.error or "no answer"
 
 
 def _problem(

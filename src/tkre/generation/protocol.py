@@ -118,6 +118,13 @@ class Response:
         """Whether the model has spoken, well or badly: asking the same again pays twice."""
         return self.reason not in UNANSWERED
 
+    @property
+    def failure(self) -> tuple[str, str] | None:
+        """Why there is no answer, if there is none: a reason to count by, and what exactly."""
+        if self.answer is not None:
+            return None
+        return self.reason or "no_answer", self.error or "no answer"
+
     def to_dict(self) -> dict[str, Any]:
         """A line of a response store: ``response`` holds the answer, empty fields are left out."""
         record = {key: value for key, value in asdict(self).items() if value is not None}

@@ -98,12 +98,11 @@ class ResponseStore:
         self._read_to += len(whole)
         # A last line without its end is another process's, not yet written, or torn by a kill. It
         # is not counted as read: once it has its end, it is looked at again.
-        if torn and self._is_response(torn):
-            self._take(torn)
+        if torn and (problem := self._take(torn)) is None:
             self._read_to += len(torn)
         elif torn and self._torn_at != self._read_to:
             self._torn_at = self._read_to
-            broken.append(f"line {self._lines + 1} (it has no end)")
+            broken.append(f"line {self._lines + 1} (it has no end; {problem})")
         if broken:
             more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             logger.warning(
@@ -125,14 +124,6 @@ class ResponseStore:
             return str(error)
         self._attempts.setdefault(response.request_id, []).append(response)
         return None
-
-    @staticmethod
-    def _is_response(line: bytes) -> bool:
-        try:
-            json.loads(line)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            return False
-        return True
 
 
 def _ends_with_newline(file: BinaryIO) -> bool:

@@ -130,9 +130,7 @@ def _instances(
     """The valid instances of one response; the others go to the tally."""
     samples = response.answer.get("samples") if response.answer is not None else None
     if not isinstance(samples, list):
-        missing = response.reason or "no_answer"
-        reason = missing if response.answer is None else "wrong_schema"
-        detail = response.error or "samples must be a list"
+        reason, detail = response.failure or ("wrong_schema", "samples must be a list")
         text = str(response.answer or response.text or "")
         tally.rejects.append(Reject(SYNTHESIS, relation, response.request_id, reason, detail, text))
         return []

@@ -89,7 +89,7 @@ class OpenAIParams(LiveParams):
         concurrency: Requests that are under way at once.
         timeout: Seconds for one try.
         retries: Further tries when the server is busy (429), fails (5xx) or is not reached, with
-            growing, random pauses; a ``Retry-After`` of up to a minute is kept to.
+            growing, random pauses; a ``Retry-After`` is kept to as far as the client does.
         give_up_after: So many requests in a row that fail in spite of retries end the run: the
             server is gone. What has been answered is kept.
         response_format: How the schema is sent. ``auto`` begins with ``json_schema`` and takes

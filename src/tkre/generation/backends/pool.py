@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
 from tkre.generation.backends.openai_server import OpenAIServer
 from tkre.generation.backends.params import (
@@ -23,7 +21,7 @@ from tkre.generation.store import ResponseStore
 
 
 class LanguageModels:
-    """Language models by their parameters; a context manager.
+    """Language models by their parameters.
 
     Args:
         credentials: ``api_key``, for servers that want one.
@@ -64,14 +62,3 @@ class LanguageModels:
         """Closes all that were started; they start again when asked again."""
         for model in self._live.values():
             model.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

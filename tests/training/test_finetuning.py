@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
-import torch
+from torch import nn
 
-from tkre.modeling.checkpoint import weights_digest
-from tkre.training.finetuning import build_classifier, finetune, start_span_head
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.lineage import Lineage
+from tkre.training.finetuning import finetune
 from tkre.training.params import FinetuningParams
 from tkre.training.prediction import predict
 from tkre.training.rows import LabelledRow, swapped
@@ -18,6 +22,19 @@ SPANS = FinetuningParams(
     trigger_weight=0.2, probe_start=0.1, average=0.9, presentations=60,
     optimisation=OPTIMISATION,
 )  # fmt: skip
+PROMPT = FinetuningParams(
+    head="prompt", presentations=100, both_directions=True, swap=True, optimisation=OPTIMISATION
+)
+PROTOTYPES = FinetuningParams(
+    head="prototypes", presentations=100, alignment={"weight": 0.1}, optimisation=OPTIMISATION
+)
+TRAINED = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "prototypes": PROTOTYPES}
+
+
+def untrained(head):
+    return FinetuningParams(
+        head=head, presentations=0, min_epochs=0, type_guided=True, optimisation=OPTIMISATION
+    )
 
 
 def run(backbone, rows, schema, params, validation=None, seed=1):
@@ -33,7 +50,7 @@ def accuracy(checkpoint, rows, schema):
     return (guessed == [r.relation for r in rows]).mean()
 
 
-@pytest.mark.parametrize("params", [MARKERS, SPANS], ids=["markers", "spans"])
+@pytest.mark.parametrize("params", TRAINED.values(), ids=TRAINED)
 def test_a_classifier_learns_its_rows(backbone, toy_rows, schema, params):
     classifier, losses = run(backbone, toy_rows, schema, params)
     assert accuracy(classifier, toy_rows, schema) >= 0.9
@@ -43,8 +60,9 @@ def test_a_classifier_learns_its_rows(backbone, toy_rows, schema, params):
     assert step.started_from == backbone.lineage.origin
     assert step.weights == weights_digest(classifier.model)
     assert weights_digest(backbone.model) == backbone.lineage.origin  # not changed
-    parts = {"classification"} | ({"alignment", "triggers"} if params is SPANS else set())
-    assert parts <= set(losses)
+    parts = {"classification": True, "alignment": params.alignment is not None,
+             "triggers": params is SPANS}  # fmt: skip
+    assert {name: name in losses for name in parts} == parts
 
 
 def test_equal_seeds_are_equal_and_the_best_epoch_is_kept(backbone, toy_rows, schema):
@@ -66,6 +84,43 @@ def test_without_validation_rows_the_last_epoch_is_kept(backbone, toy_rows, sche
     assert accuracy(classifier, toy_rows, schema) >= 0.9
 
 
+@pytest.mark.parametrize("head", ["prompt", "prototypes"])
+@pytest.mark.parametrize("rows", [0, 20])
+def test_what_is_not_trained_needs_no_rows(backbone, toy_rows, schema, head, rows, tmp_path):
+    params = untrained(head)
+    classifier, losses = run(backbone, toy_rows[:rows], schema, params, validation=[])
+    assert list(losses.columns) == ["epoch", "step", "loss"] and losses.empty
+    theirs = backbone.model.base_model.state_dict()
+    ours = classifier.model.encoder.base_model.state_dict()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    [step] = classifier.lineage.steps
+    assert step.started_from == backbone.lineage.origin
+    classifier.save(tmp_path)
+    again = Checkpoint.load(tmp_path, RelationClassifier)
+    probabilities = predict(classifier.model, classifier.tokenizer, toy_rows)
+    assert np.array_equal(predict(again.model, again.tokenizer, toy_rows), probabilities)
+    # Guided by the types, a relation of persons is not given to a person and a place.
+    persons = [r.relation == "knows" for r in toy_rows]
+    assert ((probabilities[:, schema.names.index("knows")] > 0) == persons).all()
+
+
+def test_training_without_rows_says_what_to_do(backbone, schema):
+    with pytest.raises(ValueError, match="no rows to train on: give some shots"):
+        run(backbone, [], schema, PROMPT, validation=[])
+
+
+def test_prompts_start_from_what_the_masked_lm_head_knows(backbone, toy_rows, schema):
+    """Pre-training of the masked-LM head is not thrown away: another head, other scores."""
+    other = copy.deepcopy(backbone.model)
+    nn.init.normal_(other.cls.predictions.transform.dense.weight)
+    start = Checkpoint(
+        other, backbone.tokenizer, Lineage(backbone="o", origin=weights_digest(other))
+    )
+    one, two = (run(s, [], schema, untrained("prompt"), [])[0] for s in (backbone, start))
+    first, second = (predict(c.model, c.tokenizer, toy_rows) for c in (one, two))
+    assert np.abs(first - second).max() > 0.01
+
+
 def test_swapped_rows(toy_rows, schema):
     turned = swapped(toy_rows, schema)
     assert len(turned) == len(toy_rows)
@@ -75,18 +130,6 @@ def test_swapped_rows(toy_rows, schema):
     lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
     one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
     assert len(swapped(toy_rows, one_way)) == len(toy_rows) - 5
-
-
-def test_the_probe_already_knows_the_rows_before_any_training(backbone, toy_rows, schema):
-    from tkre.modeling.marking import encode_instances
-
-    torch.manual_seed(0)
-    model = build_classifier(backbone, schema, SPANS)
-    encoded = encode_instances(toy_rows, backbone.tokenizer, max_length=64, typed=True)
-    labels = [schema.names.index(r.relation) for r in toy_rows]
-    start_span_head(model, encoded, labels, 1.0)
-    guessed = predict(model, backbone.tokenizer, toy_rows).argmax(axis=1)
-    assert (guessed == labels).mean() >= 0.9
 
 
 def test_a_relation_without_rows_is_unlikely_not_impossible(backbone, toy_rows, schema):

@@ -1,4 +1,4 @@
-"""The relation classifier: an encoder with one of two heads, as a Hugging Face model.
+"""The relation classifier: an encoder with one of several heads, as a Hugging Face model.
 
 Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
 """
@@ -6,13 +6,32 @@ Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from tkre.modeling.heads import HEADS, Head
+from tkre.modeling.heads import Head, MarkerHead, SpanHead
+from tkre.modeling.marking import Encoded
+from tkre.modeling.prompt_head import PromptHead
+from tkre.modeling.prototypes import TEMPERATURE, PrototypeHead
+from tkre.records import Instance
+
+HEADS: dict[str, type[Head]] = {
+    "markers": MarkerHead,
+    "spans": SpanHead,
+    "prompt": PromptHead,
+    "prototypes": PrototypeHead,
+}
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -20,13 +39,16 @@ class RelationClassifierConfig(PretrainedConfig):
 
     Attributes:
         encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: ``markers`` or ``spans`` (``modeling.heads``).
+        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt`` (``modeling.prompt_head``) or
+            ``prototypes`` (``modeling.prototypes``).
         layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
-            kept. For ``markers``: empty; the last layer is read.
+            kept. For other heads: empty; the last layer is read.
         trigger_attention: For ``spans``: one more vector, pooled by attention.
         head_dropout: Of the head's features.
         max_length: Longest sentence in tokens.
-        typed_markers: Whether markers hold entity types.
+        typed_markers: Whether markers, or prompts, hold entity types.
+        phrases: For ``prompt``: by label, the token ids of the relation's phrase.
+        temperature: For ``prototypes``: what likenesses are divided by.
         both_directions: Whether a sentence is also read with head and tail exchanged, and the
             two readings averaged, where the schema knows the inverse relation.
         negative: The label that says "none of the others".
@@ -49,6 +71,8 @@ class RelationClassifierConfig(PretrainedConfig):
         head_dropout: float = 0.1,
         max_length: int = 128,
         typed_markers: bool = True,
+        phrases: dict[str, list[int]] | None = None,
+        temperature: float = TEMPERATURE,
         both_directions: bool = False,
         negative: str | None = None,
         least_probability: float = 0.0,
@@ -63,6 +87,8 @@ class RelationClassifierConfig(PretrainedConfig):
         self.head_dropout = head_dropout
         self.max_length = max_length
         self.typed_markers = typed_markers
+        self.phrases = dict(phrases or {})
+        self.temperature = temperature
         self.both_directions = both_directions
         self.negative = negative
         self.least_probability = least_probability
@@ -88,47 +114,57 @@ class RelationClassifier(PreTrainedModel):
 
     def __init__(self, config: RelationClassifierConfig) -> None:
         super().__init__(config)
-        self.encoder = _encoder(config.encoder_config())
-        self.head = HEADS[config.head](config)
+        kept = HEADS[config.head]
+        self.encoder = _encoder(config.encoder_config(), masked_lm=kept.masked_lm)
+        self.head = kept(config)
         self.post_init()
+
+    def encode(
+        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
+    ) -> Sequence[Encoded]:
+        """Instances as tokens, in the form that this classifier's head reads.
+
+        Args:
+            instances: In any order.
+            tokenizer: The encoder's.
+        """
+        return self.head.encode(instances, tokenizer)
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
-        spans: Tensor,
         labels: Tensor | None = None,
-        **unused: Any,
+        **inputs: Tensor,
     ) -> SequenceClassifierOutput:
         """Logits over the labels.
 
         Args:
-            input_ids: B x T tokens of marked sentences (``modeling.marking``).
+            input_ids: B x T tokens of what ``encode`` gives.
             attention_mask: B x T.
-            spans: B x ROWS x T flags.
             labels: B label numbers, for a loss.
-            **unused: What a Trainer may add.
+            **inputs: What else ``encode`` gives, by name; of marked sentences ``spans``.
         """
-        features_BF, _ = self.features(input_ids, attention_mask, spans)
+        features_BF, _ = self.features(input_ids, attention_mask, **inputs)
         logits_BR = self.head.classify(features_BF)
         loss = None if labels is None else nn.functional.cross_entropy(logits_BR, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits_BR)
 
     def features(
-        self, input_ids: Tensor, attention_mask: Tensor, spans: Tensor
+        self, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """The features that the head classifies, and its attention scores over the tokens.
 
         Returns:
             B x F features; B x T scores before the softmax, None for a head without attention.
         """
-        output = self.encoder(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
-        )
-        return self.head.features(output.hidden_states, attention_mask, spans)
+        return self.head.read(self.encoder, input_ids, attention_mask, **inputs)
 
     def load_encoder(self, encoder: PreTrainedModel) -> None:
         """Takes the weights of an encoder, as many layers as are kept.
+
+        Args:
+            encoder: With its masked-LM head if the head of this classifier reads it, else bare.
 
         Raises:
             ValueError: It lacks parameters of this one.
@@ -149,8 +185,13 @@ class RelationClassifier(PreTrainedModel):
             nn.init.normal_(module.weight, std=0.02)
 
 
-def _encoder(config: PretrainedConfig) -> PreTrainedModel:
-    """The bare encoder; without a pooler, which nothing here reads, if it can be had without."""
+def _encoder(config: PretrainedConfig, *, masked_lm: bool) -> PreTrainedModel:
+    """The encoder, bare or with its masked-LM head.
+
+    A bare one is without a pooler, which nothing here reads, if it can be had without.
+    """
+    if masked_lm:
+        return AutoModelForMaskedLM.from_config(config)
     accepted = inspect.signature(AutoModel._model_mapping[type(config)].__init__).parameters
     extra = {"add_pooling_layer": False} if "add_pooling_layer" in accepted else {}
     return AutoModel.from_config(config, **extra)

@@ -1,29 +1,100 @@
-"""Two heads over an encoder's hidden states: how a pair of mentions becomes scores of relations.
+"""Heads over an encoder's hidden states: how a pair of mentions becomes scores of relations.
+
+The two that are trained from nothing: from the markers, from the spans. Those that know the
+relations by what the schema says of them are in ``prompt_head`` and ``prototypes``.
 
 Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
 
 from tkre.modeling.contrastive import pool
-from tkre.modeling.marking import BETWEEN, HEAD, HEAD_MARKER, TAIL, TAIL_MARKER
+from tkre.modeling.marking import (
+    BETWEEN,
+    HEAD,
+    HEAD_MARKER,
+    TAIL,
+    TAIL_MARKER,
+    Encoded,
+    encode_instances,
+)
+from tkre.records import Instance
 
 
 class Head(nn.Module):
-    """What turns hidden states into scores of relations.
+    """What turns sentences into scores of relations, with the help of an encoder.
+
+    Args:
+        config: A ``RelationClassifierConfig``.
 
     Attributes:
+        masked_lm: Whether the encoder keeps its masked-LM head.
         size: F, number of features.
         dropout: Applied to the features before they are classified.
     """
 
+    masked_lm: ClassVar[bool] = False
     size: int
     dropout: nn.Dropout
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.max_length: int = config.max_length
+        self.typed: bool = config.typed_markers
+
+    def encode(
+        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
+    ) -> Sequence[Encoded]:
+        """Instances as the tokens that this head reads.
+
+        Args:
+            instances: In any order.
+            tokenizer: The encoder's.
+        """
+        raise NotImplementedError
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """B x F features; B x T attention scores before the softmax, if the head attends.
+
+        Args:
+            encoder: The classifier's; with its masked-LM head if this head has it so.
+            input_ids: B x T.
+            attention_mask: B x T.
+            **inputs: What else ``encode`` gives, by name.
+        """
+        raise NotImplementedError
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        raise NotImplementedError
+
+
+class MarkedHead(Head):
+    """A head that pools the hidden states of marked sentences (``modeling.marking``)."""
+
+    def encode(
+        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
+    ) -> Sequence[Encoded]:
+        """Marked sentences."""
+        return encode_instances(instances, tokenizer, max_length=self.max_length, typed=self.typed)
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """What ``features`` gives of the encoder's hidden states."""
+        output = encoder(
+            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+        )
+        return self.features(output.hidden_states, attention_mask, inputs["spans"])
 
     def features(
         self, states: tuple[Tensor, ...], attention_mask: Tensor, spans: Tensor
@@ -33,16 +104,12 @@ class Head(nn.Module):
         Args:
             states: Hidden states of the embeddings and of every layer, each B x T x H.
             attention_mask: B x T.
-            spans: B x ROWS x T flags (``modeling.marking``).
+            spans: B x ROWS x T flags.
         """
         raise NotImplementedError
 
-    def classify(self, features: Tensor) -> Tensor:
-        """B x R logits."""
-        raise NotImplementedError
 
-
-class MarkerHead(Head):
+class MarkerHead(MarkedHead):
     """The states of the two opening markers, and a perceptron (Zhou and Chen 2022, section 3).
 
     Args:
@@ -50,7 +117,7 @@ class MarkerHead(Head):
     """
 
     def __init__(self, config: Any) -> None:
-        super().__init__()
+        super().__init__(config)
         hidden = config.encoder_config().hidden_size
         self.dropout = nn.Dropout(config.head_dropout)
         self.size = 2 * hidden
@@ -69,7 +136,7 @@ class MarkerHead(Head):
         return self.output(self.dropout(hidden))
 
 
-class SpanHead(Head):
+class SpanHead(MarkedHead):
     """Spans pooled from middle layers, standardised, and a linear layer.
 
     From each of the layers: mean over the head mention, mean over the tail mention, mean and
@@ -84,7 +151,7 @@ class SpanHead(Head):
     scale: Tensor
 
     def __init__(self, config: Any) -> None:
-        super().__init__()
+        super().__init__(config)
         hidden = config.encoder_config().hidden_size
         self.layers = list(config.layers)
         self.attention = nn.Linear(hidden, 1) if config.trigger_attention else None
@@ -132,6 +199,3 @@ class SpanHead(Head):
         self.mean.copy_(raw.mean(dim=0))
         self.scale.copy_(raw.std(dim=0).clamp(min=1e-5))
         return (raw - self.mean) / self.scale
-
-
-HEADS: dict[str, type[Head]] = {"markers": MarkerHead, "spans": SpanHead}

@@ -7,8 +7,9 @@ They need no new token, so any encoder has an embedding for them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,29 @@ ROWS = 6
 _HEAD_SIGNS, _TAIL_SIGNS = ("@", "*"), ("#", "^")
 
 
+class Encoded:
+    """An instance as T tokens: what every head's own form of it has.
+
+    Attributes:
+        input_ids: T token ids.
+        truncated: Whether tokens were cut off.
+    """
+
+    input_ids: npt.NDArray[np.int64]
+    truncated: bool
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What the classifier reads, by the name it has there; the last dimension is padded."""
+        names = [field.name for field in fields(self) if field.name != "truncated"]  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in names}
+
+
 @dataclass(frozen=True)
-class EncodedInstance:
-    """An instance as T tokens.
+class EncodedInstance(Encoded):
+    """A marked sentence as T tokens.
 
     Attributes:
         input_ids: T token ids.
@@ -37,9 +58,6 @@ class EncodedInstance:
     input_ids: npt.NDArray[np.int64]
     spans: npt.NDArray[np.bool_]
     truncated: bool
-
-    def __len__(self) -> int:
-        return len(self.input_ids)
 
 
 def encode_instances(
@@ -58,24 +76,41 @@ def encode_instances(
         typed: Whether the markers hold the entity types, where an instance has them.
     """
     marked = [mark(instance, typed=typed) for instance in instances]
-    if not marked:
-        return []
+    results = []
+    for (_, places), (ids, offsets, special) in zip(
+        marked, tokenised([text for text, _ in marked], tokenizer), strict=True
+    ):
+        spans = np.stack([covered(offsets, row) & ~special for row in places])
+        mentions = np.logical_or.reduce(spans[[HEAD_MARKER, TAIL_MARKER, HEAD, TAIL]], axis=0)
+        keep = window(mentions, special, max_length)
+        results.append(EncodedInstance(ids[keep], spans[:, keep], truncated=len(keep) < len(ids)))
+    return results
+
+
+def tokenised(
+    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
+    """For each text its T token ids, T x 2 character offsets, T flags of special tokens.
+
+    Args:
+        texts: Whole, however long.
+        tokenizer: A fast one.
+    """
+    if not texts:
+        return
     encoded = tokenizer(
-        [text for text, _ in marked],
+        list(texts),
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
         truncation=False,
         verbose=False,
     )
-    results = []
-    for n, (_, places) in enumerate(marked):
-        ids = np.array(encoded["input_ids"][n])
-        offsets = np.array(encoded["offset_mapping"][n]).reshape(-1, 2)
-        special = np.array(encoded["special_tokens_mask"][n], dtype=bool)
-        spans = np.stack([covered(offsets, row) & ~special for row in places])
-        keep = window(spans, special, max_length)
-        results.append(EncodedInstance(ids[keep], spans[:, keep], truncated=len(keep) < len(ids)))
-    return results
+    for n in range(len(texts)):
+        yield (
+            np.array(encoded["input_ids"][n]),
+            np.array(encoded["offset_mapping"][n]).reshape(-1, 2),
+            np.array(encoded["special_tokens_mask"][n], dtype=bool),
+        )
 
 
 def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
@@ -119,18 +154,22 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
 
 
 def window(
-    spans: npt.NDArray[np.bool_], special: npt.NDArray[np.bool_], max_length: int
+    mentions: npt.NDArray[np.bool_], special: npt.NDArray[np.bool_], max_length: int
 ) -> npt.NDArray[np.int64]:
     """The places of the tokens to keep: special ones and those around the mentions.
 
     If the mentions are too far apart for one window, half of it goes to either.
+
+    Args:
+        mentions: T flags.
+        special: T flags.
+        max_length: In tokens, special ones included.
     """
     size = len(special)
     if size <= max_length:
         return np.arange(size)
     room = max_length - int(special.sum())
     real = np.flatnonzero(~special)
-    mentions = np.logical_or.reduce(spans[[HEAD_MARKER, TAIL_MARKER, HEAD, TAIL]], axis=0)
     needed = np.flatnonzero(mentions[real])
     first, last = int(needed[0]), int(needed[-1])
     if last - first < room:

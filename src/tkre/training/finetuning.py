@@ -7,21 +7,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
-from sklearn.linear_model import LogisticRegression
 
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.modeling.heads import SpanHead
 from tkre.modeling.lineage import Step
-from tkre.modeling.marking import EncodedInstance, encode_instances
+from tkre.modeling.prompting import phrase_ids
+from tkre.modeling.prototypes import TEMPERATURE
 from tkre.records import Instance
 from tkre.training.alignment import explanation_alignment
 from tkre.training.averaging import AveragedWeights
 from tkre.training.batching import tell_truncated
+from tkre.training.head_start import start_head
 from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import model_batches
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.run import train, use_bf16
 from tkre.training.selection import EpochSelection
@@ -43,7 +42,7 @@ def finetune(
     Args:
         start: A masked language model, pre-trained further or not; it is not changed.
         rows: Golden and synthetic training rows; explanations of golden ones are used if the
-            parameters say so.
+            parameters say so. There need be none where the parameters ask for no epoch.
         validation: Rows to choose the epoch on (``training.selection``). Without any, the last
             epoch is kept.
         schema: The relations; labels are numbered in its order.
@@ -53,21 +52,23 @@ def finetune(
         description: Shown with the progress.
 
     Returns:
-        The classifier with its tokenizer and lineage; losses by step with the validation scores.
+        The classifier with its tokenizer and lineage; losses by step with the validation scores,
+        empty where nothing is trained.
+
+    Raises:
+        ValueError: There is nothing to train on, and training is asked for.
     """
+    epochs = params.epochs(len(rows), len(schema.names))
     begun = time.perf_counter()
     started_from = weights_digest(start.model)
     torch.manual_seed(seed)
     labels = {name: n for n, name in enumerate(schema.names)}
     model = build_classifier(start, schema, params)
     shown = [*rows, *(swapped(rows, schema) if params.swap else ())]
-    encoded = encode_instances(
-        shown, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
-    )
+    encoded = model.encode(shown, start.tokenizer)
     tell_truncated(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
-    if isinstance(model.head, SpanHead):
-        start_span_head(model, encoded, numbers, params.probe_start)
+    start_head(model, start, schema, encoded, numbers, params.probe_start)
     alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
@@ -75,17 +76,19 @@ def finetune(
     chooser = EpochSelection(
         model, average, start.tokenizer, validation, schema, rule=params.keep_epoch, bf16=bf16
     )
-    losses = train(
-        objective,
-        [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
-        collate_labelled(start.tokenizer.pad_token_id),
-        params.optimisation,
-        epochs=params.epochs(len(rows), len(schema.names)),
-        seed=seed,
-        description=f"{description} finetuning",
-        on_step_end=average.update if average else None,
-        on_epoch_end=chooser.epoch_ended,
-    )
+    losses = pd.DataFrame(columns=["epoch", "step", "loss"])
+    if epochs:
+        losses = train(
+            objective,
+            [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
+            collate_labelled(start.tokenizer.pad_token_id),
+            params.optimisation,
+            epochs=epochs,
+            seed=seed,
+            description=f"{description} finetuning",
+            on_step_end=average.update if average else None,
+            on_epoch_end=chooser.epoch_ended,
+        )
     model.load_state_dict(chooser.kept_weights)
     model.requires_grad_(True)
     step = Step(
@@ -103,13 +106,13 @@ def build_classifier(
     start: Checkpoint, schema: RelationSchema, params: FinetuningParams
 ) -> RelationClassifier:
     """A classifier with the encoder's weights and a new head."""
-    encoder = start.model.base_model
-    config = encoder.config.to_dict()
+    config = start.model.config.to_dict()
     if params.encoder_dropout is not None:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             config[name] = params.encoder_dropout
     inverses = {name: schema.inverse_of(name) for name in schema.names}
     relations = schema.relations.items() if params.type_guided else ()
+    phrases = {n: phrase_ids(r.phrase, start.tokenizer) for n, r in schema.relations.items()}
     allowed = {n: [list(r.head_types), list(r.tail_types)] for n, r in relations}
     model = RelationClassifier(
         RelationClassifierConfig(
@@ -120,6 +123,8 @@ def build_classifier(
             head_dropout=params.head_dropout,
             max_length=params.max_length,
             typed_markers=params.typed_markers,
+            phrases=phrases if params.head == "prompt" else {},
+            temperature=params.temperature or TEMPERATURE,
             both_directions=params.both_directions,
             negative=schema.negative,
             least_probability=params.least_probability,
@@ -129,41 +134,7 @@ def build_classifier(
             label2id={name: n for n, name in enumerate(schema.names)},
         )
     )
-    model.load_encoder(encoder)
+    model.load_encoder(start.model if model.head.masked_lm else start.model.base_model)
     if params.optimisation.freeze_embeddings:
         model.encoder.get_input_embeddings().weight.requires_grad_(False)
     return model
-
-
-@torch.no_grad()
-def start_span_head(
-    model: RelationClassifier,
-    encoded: Sequence[EncodedInstance],
-    labels: Sequence[int],
-    inverse_regularisation: float | None,
-) -> None:
-    """Standardises the features of a span head, and starts its last layer from a linear probe.
-
-    Args:
-        model: With a ``SpanHead``, changed in place.
-        encoded: The training rows.
-        labels: Their label numbers.
-        inverse_regularisation: C of the logistic regression; None leaves the layer random.
-    """
-    head = model.head
-    assert isinstance(head, SpanHead)
-    model.eval()
-    features = torch.empty(len(encoded), head.size)
-    for numbers, batch in model_batches(model, encoded):
-        features[numbers] = model.features(**batch)[0].float().cpu()
-    features = head.standardise(features.to(model.device))
-    if inverse_regularisation is None or len(set(labels)) < 3:
-        return
-    probe = LogisticRegression(C=inverse_regularisation, max_iter=500)
-    probe.fit(features.cpu().numpy(), labels)
-    output = head.output
-    # A label without a row starts as unlikely as the least likely one.
-    output.weight.zero_()
-    output.bias.fill_(float(probe.intercept_.min()))
-    output.weight[probe.classes_] = torch.tensor(probe.coef_, dtype=output.weight.dtype)
-    output.bias[probe.classes_] = torch.tensor(probe.intercept_, dtype=output.bias.dtype)

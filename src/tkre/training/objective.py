@@ -31,10 +31,8 @@ class ClassifierObjective(Objective):
 
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and every part of it."""
-        labels = batch["labels"]
-        features, scores = self.model.features(
-            batch["input_ids"], batch["attention_mask"], batch["spans"]
-        )
+        labels = batch.pop("labels")
+        features, scores = self.model.features(**batch)
         loss = F.cross_entropy(self.model.head.classify(features).float(), labels)
         parts = {"classification": loss.detach()}
         if self.alignment is not None:
@@ -50,7 +48,7 @@ class ClassifierObjective(Objective):
         return loss, parts
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The encoder; the head and the alignment's projection."""
+        """The encoder, with what it keeps of a masked-LM head; head and alignment projection."""
         new = list(self.model.head.parameters())
         if self.alignment is not None:
             new += self.alignment.parameters()

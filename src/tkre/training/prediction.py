@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.marking import EncodedInstance, encode_instances
+from tkre.modeling.marking import Encoded
 from tkre.records import Instance
 from tkre.training.batching import pad, sorted_batches, tell_truncated
 
@@ -108,12 +108,7 @@ def _read(
     bf16: bool,
     description: str | None = None,
 ) -> Probabilities:
-    encoded = encode_instances(
-        instances,
-        tokenizer,
-        max_length=model.config.max_length,
-        typed=model.config.typed_markers,
-    )
+    encoded = model.encode(instances, tokenizer)
     if description:
         tell_truncated(encoded, description)
     was_training = model.training
@@ -129,7 +124,7 @@ def _read(
 
 
 def model_batches(
-    model: RelationClassifier, encoded: Sequence[EncodedInstance]
+    model: RelationClassifier, encoded: Sequence[Encoded]
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Row numbers and tensors of batches of like length, on the model's device."""
     padding = model.encoder.config.pad_token_id or 0
@@ -138,10 +133,10 @@ def model_batches(
         yield numbers, {name: tensor.to(model.device) for name, tensor in batch.items()}
 
 
-def collate(encoded: Sequence[EncodedInstance], padding: int) -> dict[str, Tensor]:
+def collate(encoded: Sequence[Encoded], padding: int) -> dict[str, Tensor]:
     """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels."""
-    return {
-        "input_ids": pad([e.input_ids for e in encoded], padding),
-        "attention_mask": pad([np.ones(len(e), dtype=np.int64) for e in encoded], 0),
-        "spans": pad([e.spans for e in encoded], False),
+    rows = [row.arrays() for row in encoded]
+    return {"attention_mask": pad([np.ones(len(e), dtype=np.int64) for e in encoded], 0)} | {
+        name: pad([row[name] for row in rows], padding if name == "input_ids" else 0)
+        for name in rows[0]
     }

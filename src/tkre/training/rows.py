@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tkre.corpora.schema import RelationSchema
-from tkre.modeling.marking import EncodedInstance
+from tkre.modeling.marking import Encoded
 from tkre.records import Instance
 from tkre.training.prediction import collate
 
@@ -32,7 +32,7 @@ def swapped(rows: Sequence[Instance], schema: RelationSchema) -> list[Instance]:
 class LabelledRow:
     """Tokens and label number of a training row."""
 
-    encoded: EncodedInstance
+    encoded: Encoded
     label: int
 
     def __len__(self) -> int:

@@ -1,0 +1,113 @@
+"""Generative prompt tuning (GenPT, Han et al. 2022), on a masked language model.
+
+Legend of shapes: B sentences, T tokens, H hidden size, S masks, V vocabulary, P tokens of all
+phrases, R relations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerBase
+
+from tkre.modeling.heads import Head
+from tkre.modeling.marking import Encoded
+from tkre.modeling.masked_lm import masked_lm_head
+from tkre.modeling.prompting import encode_prompts, visible
+from tkre.records import Instance
+
+# Architectures that read packed prompts as they read them alone: places are absolute and can be
+# given, attention goes wherever the mask lets it. Their values: whether places are counted from
+# behind the padding token's number (RoBERTa) or from 0 (BERT).
+PACKABLE = {"bert": False, "roberta": True, "camembert": True, "xlm-roberta": True}
+
+
+class PromptHead(Head):
+    """Scores a relation by how well its phrase fits between head and tail.
+
+    The score is the mean log-probability of the phrase's tokens at the masks of the prompt that
+    has as many: a mean, so that long phrases are not the unlikely ones. Two relations whose phrases
+    are equally likely after every sentence would still differ by how common their words are, so
+    each relation has a bias; one scale for all says how much a nat counts. (A scale for each would
+    have to be learned from K examples, and could turn a score into its opposite.)
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+
+    Raises:
+        ValueError: The encoder's architecture cannot read packed prompts, or a label has no phrase.
+    """
+
+    masked_lm: ClassVar[bool] = True
+    slots: Tensor
+    tokens: Tensor
+    relations: Tensor
+    shares: Tensor
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        encoder = config.encoder_config()
+        if encoder.model_type not in PACKABLE:
+            raise ValueError(
+                f"head 'prompt' reads {', '.join(PACKABLE)}, not {encoder.model_type}: its prompts "
+                "are packed into one sequence. Take another backbone, or another head"
+            )
+        self.first_place = encoder.pad_token_id + 1 if PACKABLE[encoder.model_type] else 0
+        phrases = [config.phrases.get(config.id2label[n], []) for n in range(config.num_labels)]
+        if not all(phrases):
+            raise ValueError("head 'prompt' needs a phrase of at least one token for every label")
+        self.lengths = sorted({len(phrase) for phrase in phrases})
+        first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
+        parts = [
+            (first[len(phrase)] + n, token, relation, 1 / len(phrase))
+            for relation, phrase in enumerate(phrases)
+            for n, token in enumerate(phrase)
+        ]
+        for name, values in zip(
+            ("slots", "tokens", "relations", "shares"), zip(*parts, strict=True), strict=True
+        ):
+            self.register_buffer(name, torch.tensor(values))
+        self.size = config.num_labels
+        self.dropout = nn.Dropout(0.0)  # the encoder's own is all there is
+        self.scale = nn.Parameter(torch.ones(1))
+        self.bias = nn.Parameter(torch.zeros(config.num_labels))
+
+    def encode(
+        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
+    ) -> Sequence[Encoded]:
+        """Sentences with a prompt for every length of a phrase."""
+        return encode_prompts(
+            instances, tokenizer, self.lengths, max_length=self.max_length, typed=self.typed
+        )
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x R mean log-probabilities of the relations' phrases.
+
+        Args:
+            encoder: A masked language model.
+            input_ids: B x T (``modeling.prompting``).
+            attention_mask: B x T.
+            **inputs: ``positions`` and ``prompts``, B x T; ``masks``, B x S.
+        """
+        states_BTH = encoder.base_model(
+            input_ids=input_ids,
+            attention_mask=visible(attention_mask, inputs["prompts"], encoder.dtype),
+            position_ids=inputs["positions"] + self.first_place,
+        ).last_hidden_state
+        masks_BSH = inputs["masks"][:, :, None].expand(-1, -1, states_BTH.shape[2])
+        # The vocabulary is large: its logits are computed at the masks alone, in full there, since
+        # a probability needs their sum.
+        logits_BSV = masked_lm_head(encoder)(states_BTH.gather(1, masks_BSH)).float()
+        totals_BS = logits_BSV.logsumexp(dim=-1)
+        logs_BP = logits_BSV[:, self.slots, self.tokens] - totals_BS[:, self.slots]
+        scores_BR = logs_BP.new_zeros(len(logs_BP), self.size)
+        return scores_BR.index_add(1, self.relations, logs_BP * self.shares), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        return self.scale * features + self.bias

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import instance
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.prototypes import definition_text, in_roles
+from tkre.training.embedding import embed
+from tkre.training.finetuning import build_classifier
+from tkre.training.head_start import start_head
+from tkre.training.params import FinetuningParams
+from tkre.training.prediction import collate
+
+PARAMS = FinetuningParams(
+    head="prototypes", presentations=0, min_epochs=0, temperature=0.1,
+    optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3},
+)  # fmt: skip
+
+
+@pytest.fixture
+def model(backbone, schema):
+    model = build_classifier(backbone, schema, PARAMS)
+    start_head(model, backbone, schema, [], [], None)
+    return model.eval()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told", "places"),
+    [
+        ("so <head>anna</head> met <tail>bert</tail> .",
+         "so the head (a person) met the tail .", ["the head (a person)", "the tail"]),
+        ("<tail>a</tail><head>b</head>", "the tailthe head (a person)",
+         ["the tail", "the head (a person)"]),
+        ("<head>a <tail>b</tail></head> c", "a the tail c", ["the tail"]),
+        ("<tail><head>a</head> b</tail>", "the head (a person) b", ["the head (a person)"]),
+    ],
+)  # fmt: skip
+def test_sentences_speak_of_the_head_and_the_tail(sentence, told, places):
+    text, spans = in_roles(instance(sentence, head_type="PERSON"), typed=True)
+    assert text == told
+    assert [span.of(text) for span in spans] == places
+
+
+def test_types_can_be_left_out():
+    row = instance("<head>anna</head> met <tail>bert</tail>", head_type="person")
+    assert in_roles(row, typed=False)[0] == "the head met the tail"
+
+
+def test_logits_are_cosines_of_embeddings(model, backbone, schema, toy_rows):
+    encoder, tokenizer = backbone.model.base_model, backbone.tokenizer
+    batch = collate(model.encode(toy_rows, tokenizer), tokenizer.pad_token_id)
+    sentences = embed(encoder, tokenizer, [in_roles(row, typed=True)[0] for row in toy_rows])
+    meanings = embed(
+        encoder, tokenizer, [definition_text(schema.relations[name]) for name in schema.names]
+    )
+    expected = torch.cosine_similarity(sentences[:, None], meanings[None], dim=-1) / 0.1
+    assert torch.allclose(model(**batch).logits, expected, atol=1e-4)
+
+
+def test_prototypes_are_saved(model, backbone, toy_rows, tmp_path):
+    model.save_pretrained(tmp_path)
+    again = RelationClassifier.from_pretrained(tmp_path).eval()
+    batch = collate(model.encode(toy_rows, backbone.tokenizer), backbone.tokenizer.pad_token_id)
+    assert torch.equal(again(**batch).logits, model(**batch).logits)
+    assert again.head.prototypes.abs().sum() > 0
+
+
+def test_a_long_sentence_is_cut_around_its_mentions(model, backbone):
+    row = instance("town " * 200 + "<head>anna</head> met <tail>bert</tail>" + " city" * 200)
+    [encoded] = model.encode([row], backbone.tokenizer)
+    assert encoded.truncated and len(encoded) == 128
+    tokens = backbone.tokenizer.convert_ids_to_tokens(encoded.input_ids)
+    assert {"head", "tail"} <= set(tokens)

@@ -5,7 +5,7 @@ from copy import deepcopy
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from tkre.book import Book, ConfigurationError
+from tkre.book import Book, ConfigurationError, assembled
 from tkre.grid import parse_cell
 from tkre.settings import CONFIG_LOADER_ARGS
 
@@ -13,20 +13,20 @@ from tkre.settings import CONFIG_LOADER_ARGS
 @pytest.fixture(scope="module")
 def conf(root):
     loader = OmegaConfigLoader(str(root / "conf"), **CONFIG_LOADER_ARGS)
-    return loader["experiments"], loader["parameters"]
+    return loader["parameters"] | {"experiments": loader["experiments"]}
 
 
 def changed(conf, path, value):
-    experiments, parameters = deepcopy(conf)
-    root = experiments if path[0] in experiments else parameters
+    parameters = deepcopy(conf)
+    entry = parameters
     for key in path[:-1]:
-        root = root[key]
-    root[path[-1]] = value
-    return Book(experiments, parameters)
+        entry = entry[key]
+    entry[path[-1]] = value
+    return Book(assembled(parameters, {}))
 
 
 def test_what_is_shipped_is_consistent(conf):
-    book = Book(*conf)
+    book = Book(assembled(conf, {}))
     assert book.parameters.default_experiment == "demo"
     assert [cell.name for cell in book.cells("demo")] == [
         f"newsroom.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")
@@ -35,13 +35,13 @@ def test_what_is_shipped_is_consistent(conf):
 
 
 def test_variants_that_use_no_knowledge_share_their_cell(conf):
-    names = {cell.name for cell in Book(*conf).cells("semeval_x4")}
+    names = {cell.name for cell in Book(assembled(conf, {})).cells("semeval_x4")}
     assert "semeval2010_task8.k8.s13.typ_marker" in names
     assert "semeval2010_task8.k8x4.s13.tkre_plus" in names
 
 
 def test_every_corpus_is_an_experiment(conf):
-    book = Book(*conf)
+    book = Book(assembled(conf, {}))
     assert {cell.draw.corpus for cell in book.cells("scierc")} == {"scierc"}
     mine = changed(conf, ["corpora", "mine"], {"format": "native", "train": "t.jsonl"})
     assert parse_cell("mine.k8.s13.tkre") in mine.cells("mine")
@@ -58,10 +58,12 @@ def test_every_corpus_is_an_experiment(conf):
         (["corpora", "newsroom", "format"], "xml", "corpora.newsroom.format"),
         (["generation", "language_model", "backend"], "oracle", "generation.language_model"),
         (["default_experiment"], "demmo", "'demmo' is not an experiment .did you mean 'demo'"),
-        (["demo", "corpora"], ["newsrom"],
+        (["experiments", "demo", "corpora"], ["newsrom"],
          "experiment demo: there is no corpus 'newsrom' .did you mean 'newsroom'"),
-        (["demo", "variants"], ["tkree"], "there is no variant 'tkree' .did you mean 'tkre'"),
-        (["demo", "seed"], [1], "demo.seed: there is no such entry .did you mean 'seeds'"),
+        (["experiments", "demo", "variants"], ["tkree"],
+         "there is no variant 'tkree' .did you mean 'tkre'"),
+        (["experiments", "demo", "seed"], [1],
+         "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],
 )  # fmt: skip
 def test_wrong_entries_are_named_with_the_way_out(conf, path, value, problem):
@@ -70,7 +72,40 @@ def test_wrong_entries_are_named_with_the_way_out(conf, path, value, problem):
 
 
 def test_all_wrong_entries_are_listed_at_once(conf):
-    experiments, parameters = deepcopy(conf)
+    parameters = deepcopy(conf)
     parameters["one"], parameters["two"] = 1, 2
     with pytest.raises(ConfigurationError, match=r"(?s)2 wrong.*one: there is.*two: there is"):
-        Book(experiments, parameters)
+        Book(assembled(parameters, {}))
+
+
+def test_variants_share_the_encoders_of_stages_they_agree_in(conf):
+    book = Book(assembled(conf, {}))
+    cells = {cell.variant: cell for cell in book.cells("ablation_tkre")}
+    shared = {name: book.encoder(cell) for name, cell in cells.items()}
+    assert shared["tkre_no_pretraining"] is None
+    assert shared["tkre"].stages == (("mslm", cells["tkre"]), ("scl", cells["tkre"]))
+    assert shared["tkre_no_scl"].stages == (("mslm", cells["tkre"]),)
+    assert shared["tkre_bert_masking"].stages[0] == ("mslm", cells["tkre_bert_masking"])
+
+
+def test_an_encoder_of_another_corpus_is_made_there(conf):
+    book = changed(
+        conf, ["variants", "away"], {"like": "tkre", "pretrained_on": {"corpus": "scierc"}}
+    )
+    encoder = book.encoder(parse_cell("newsroom.k8.s13.away"))
+    assert encoder.encoder == "scierc.k8.s13.tkre.scl_encoder"
+    assert encoder.draw == parse_cell("scierc.k8.s13.tkre").draw
+
+
+def test_params_may_narrow_an_experiment(conf):
+    parameters = conf | {"experiments": {"semeval": {"seeds": [21]}}}
+    book = Book(assembled(parameters, conf["experiments"]))
+    assert {cell.draw.seed for cell in book.cells("semeval")} == {21}
+
+
+def test_what_scores_are_drawn_along(conf):
+    book = Book(assembled(conf, {}))
+    assert book.axes("demo") == []
+    assert book.axes("shots") == ["shots"]
+    assert book.axes("noise") == ["noise"]
+    assert book.axes("temperature") == ["parameter"]

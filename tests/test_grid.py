@@ -10,7 +10,10 @@ from tkre.grid import Cell, Draw, Experiment, parse_cell, parse_draw
     ("draw", "name"),
     [(Draw("newsroom", 8, 13), "newsroom.k8.s13"),
      (Draw("semeval2010_task8", 16, 42, 4), "semeval2010_task8.k16x4.s42"),
-     (Draw("a", 0, 1, 0), "a.k0x0.s1")],
+     (Draw("a", 0, 1, 0), "a.k0x0.s1"),
+     (Draw("a", 8, 13, 4, 20), "a.k8x4n20.s13"),
+     (Draw("a", 8, 13, 1, 5, True), "a.k8n5f.s13"),
+     (Draw("a", 8, 13, filtered=True), "a.k8f.s13")],
 )  # fmt: skip
 def test_names_of_draws_and_cells_are_read_back(draw, name):
     assert draw.name == name
@@ -37,3 +40,28 @@ def test_names_that_are_no_cell(name):
 def test_names_that_cannot_be_namespaces_are_refused(field, name):
     with pytest.raises(ValidationError, match="letters, digits and underscores"):
         Experiment.model_validate({"corpora": ["a"], "variants": ["b"], field: [name]})
+
+
+def test_noise_is_planted_before_it_is_filtered():
+    draw = Draw("a", 8, 13, 4, 20, filtered=True)
+    assert draw.parent == Draw("a", 8, 13, 4, 20)
+    assert draw.parent.parent == draw.plain == Draw("a", 8, 13, 4)
+    assert Draw("a", 8, 13, 4, filtered=True).parent == draw.plain
+    assert draw.golden == Draw("a", 8, 13)
+
+
+def test_an_experiment_has_every_combination_of_its_axes():
+    experiment = Experiment.model_validate(
+        {"corpora": ["a"], "seeds": [1, 2], "synthetic": 4, "noise": [0, 10],
+         "filtered": [False, True], "variants": ["v"]}
+    )  # fmt: skip
+    assert [d.name for d in experiment.draws] == [
+        "a.k8x4.s1", "a.k8x4.s2", "a.k8x4f.s1", "a.k8x4f.s2",
+        "a.k8x4n10.s1", "a.k8x4n10.s2", "a.k8x4n10f.s1", "a.k8x4n10f.s2",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("share", [-1, 100])
+def test_noise_is_a_percentage(share):
+    with pytest.raises(ValidationError, match="noise is a percentage"):
+        Experiment.model_validate({"corpora": ["a"], "variants": ["b"], "noise": share})

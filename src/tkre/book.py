@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from tkre.corpora.params import CorpusParams
-from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.params import ReportingParams, Share, TrustParams
 from tkre.generation.params import GenerationParams
-from tkre.grid import Cell, Draw, Experiment
+from tkre.grid import Cell, EncoderChain, Experiment
 from tkre.params import Params
 from tkre.suggest import did_you_mean
-from tkre.variants import Variant
+from tkre.training.params import Stage
+from tkre.variants import Variant, changed, varied, written_out
 
 P = TypeVar("P", bound=Params)
 
@@ -29,10 +30,13 @@ class InferenceParams(Params):
     Attributes:
         classifier: Name of the cell whose newest classifier is used.
         sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
+        wanted_precision: Answers below the threshold for it are withheld: one of
+            ``trust.precisions``; None withholds none.
     """
 
     classifier: str
     sentences: str
+    wanted_precision: Share | None = None
 
 
 class ProjectParameters(Params):
@@ -43,8 +47,10 @@ class ProjectParameters(Params):
         development_seeds: Seeds of the protocol, whose K-shot sets make up the development rows.
         corpora: By name.
         variants: By name.
+        experiments: By name.
         generation: Of knowledge.
         reporting: Of experiments.
+        trust: In probabilities.
         inference: Of new sentences.
     """
 
@@ -52,30 +58,26 @@ class ProjectParameters(Params):
     development_seeds: list[int]
     corpora: dict[str, CorpusParams]
     variants: dict[str, Variant]
+    experiments: dict[str, Experiment]
     generation: GenerationParams
     reporting: ReportingParams
+    trust: TrustParams
     inference: InferenceParams
-
-
-class _Experiments(Params):
-    experiments: dict[str, Experiment] = Field(default_factory=dict)
 
 
 class Book:
     """Experiments and what they are made of.
 
     Args:
-        experiments: Content of ``conf/*/experiments*.yml``.
-        parameters: Content of ``conf/*/parameters*.yml``, with ``--params`` over it.
+        parameters: All of them, as ``assembled`` gives them.
 
     Raises:
         ConfigurationError: Something is misspelt, of the wrong kind, or not there.
     """
 
-    def __init__(self, experiments: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        self.parameters = parse(ProjectParameters, parameters, "parameters")
-        written = parse(_Experiments, {"experiments": experiments}, "experiments").experiments
-        self.experiments = self._with_corpora(written)
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.parameters = parse(ProjectParameters, parameters, "parameters and experiments")
+        self.experiments = self.parameters.experiments
         for name, experiment in self.experiments.items():
             self._check(name, experiment)
         default = self.parameters.default_experiment
@@ -88,39 +90,56 @@ class Book:
     def cells(self, experiment: str) -> dict[Cell, Variant]:
         """The cells of an experiment with their variants, corpora first, variants last.
 
-        A variant that reads no knowledge does the same whatever the number of synthetic sentences,
-        so it shares its cell with the experiments that have another one.
+        A variant that reads no synthetic sentence does the same whatever their number, so it
+        shares its cell with the experiments that have another one.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
-            Cell(
-                Draw(corpus, shots, seed, spec.synthetic if variants[name].uses_knowledge else 1),
-                name,
-            ): variants[name]
-            for corpus in spec.corpora
-            for shots in spec.shots
-            for seed in spec.seeds
+            Cell(draw if variants[name].uses_synthetic else draw.golden, name): variants[name]
+            for draw in spec.draws
             for name in spec.variants
         }
 
-    def _with_corpora(self, written: Mapping[str, Experiment]) -> dict[str, Experiment]:
-        """Every corpus is an experiment too: the default one's grid on that corpus.
+    def encoder(self, cell: Cell) -> EncoderChain | None:
+        """Where the encoder of a cell is made; None if it starts from the backbone as it is.
 
-        So a user's own corpus runs by its name, with no other entry than its own.
+        Variants whose pre-training is the same up to a stage share that stage's encoder: it is
+        trained once, in the cell of the first of them in ``conf/``.
         """
-        pattern = written.get(self.parameters.default_experiment)
-        if pattern is None:
-            return dict(written)
-        of_corpora = {
-            corpus: pattern.model_copy(update={"corpora": (corpus,)})
-            for corpus in self.parameters.corpora
-        }
-        return of_corpora | dict(written)
+        variants = self.parameters.variants
+        own = variants[cell.variant]
+        if own.pretraining is None:
+            return None
+        draw = own.pretrained_on.draw(cell.draw)
+
+        def owner(stage: Stage) -> Cell:
+            recipe = own.pretraining_until(stage)
+            name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
+            return Cell(draw, name)
+
+        return EncoderChain(tuple((stage, owner(stage)) for stage in own.pretraining.stages))
+
+    def axes(self, experiment: str) -> list[str]:
+        """What its scores are drawn along.
+
+        Axes of several values, and ``parameter`` for variants that differ in one number.
+        """
+        spec = self.experiments[experiment]
+        axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
+        variants = {name: self.parameters.variants[name] for name in spec.variants}
+        return [*axes, "parameter"] if varied(variants) else axes
+
+    def _pretrained_on(self, experiment: Experiment) -> list[str]:
+        known = self.parameters.variants
+        variants = [known[name] for name in experiment.variants if name in known]
+        return [v.pretrained_on.corpus for v in variants if v.pretrained_on.corpus]
 
     def _check(self, name: str, experiment: Experiment) -> None:
         for what, used, known in (
             ("corpus", experiment.corpora, self.parameters.corpora),
             ("variant", experiment.variants, self.parameters.variants),
+            ("corpus", self._pretrained_on(experiment), self.parameters.corpora),
+            ("variant", [experiment.baseline] if experiment.baseline else [], experiment.variants),
         ):
             for entry in used:
                 if entry not in known:
@@ -128,6 +147,32 @@ class Book:
                         f"experiment {name}: there is no {what} {entry!r}"
                         + did_you_mean(entry, known)
                     )
+
+
+def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as nodes see them, with the experiments among them.
+
+    Variants that are ``like`` others are written out. Every corpus is an experiment too, the
+    default one's grid on that corpus: so a user's own corpus runs by its name, with no other entry
+    than its own.
+
+    Args:
+        parameters: Content of ``conf/*/parameters*.yml``, with ``--params`` over it; under
+            ``experiments`` it may change some.
+        experiments: Content of ``conf/*/experiments*.yml``.
+
+    Raises:
+        VariantError: A variant is like one that does not exist, or like itself.
+    """
+    whole = dict(parameters)
+    if isinstance(variants := parameters.get("variants"), Mapping):
+        whole["variants"] = written_out(variants)
+    written = changed(experiments, parameters.get("experiments", {}))
+    pattern = written.get(str(parameters.get("default_experiment")))
+    if isinstance(pattern, Mapping):
+        corpora = parameters.get("corpora", {})
+        written = {name: {**pattern, "corpora": [name]} for name in corpora} | written
+    return {**whole, "experiments": written}
 
 
 def parse(model: type[P], raw: Mapping[str, Any], what: str) -> P:
@@ -153,7 +198,7 @@ def _described(problem: dict[str, Any], model: type[Params]) -> str:
     *place, last = (str(part) for part in problem["loc"])
     dotted = ".".join([*place, last])
     if problem["type"] == "extra_forbidden":
-        near = get_close_matches(last, _field_names(model), n=1)
+        near = get_close_matches(last, _field_names(model) - {last}, n=1)
         return f"  {dotted}: there is no such entry" + (
             f" (did you mean {near[0]!r}?)" if near else ""
         )

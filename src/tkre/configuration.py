@@ -9,14 +9,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
-from kedro.config import AbstractConfigLoader
+from kedro.config import AbstractConfigLoader, OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
-from tkre.book import Book
+from tkre.book import Book, assembled
 
 _of_session: AbstractConfigLoader | None = None
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Kedro's loader, whose parameters are assembled (``tkre.book``).
+
+    Here, so that everything that reads parameters, nodes by ``params:`` included, sees the same.
+    """
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """The configuration of a kind, e.g. ``parameters``."""
+        content: dict[str, Any] = super().__getitem__(key)
+        return assembled(content, self["experiments"]) if key == "parameters" else content
 
 
 def remember(loader: AbstractConfigLoader) -> None:
@@ -29,7 +42,7 @@ def read_book() -> Book:
     """The experiment book of the session, or of the project around the working directory."""
     # Not `or`: a loader that has loaded nothing yet is an empty dictionary, and false.
     loader = _fresh_loader() if _of_session is None else _of_session
-    return Book(loader["experiments"], loader["parameters"])
+    return Book(loader["parameters"])
 
 
 def _fresh_loader() -> AbstractConfigLoader:

@@ -4,6 +4,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
+from tkre.configuration import ConfigLoader
 from tkre.hooks import ProjectHooks
 
 # A cell reads what its draw and its corpus made, and an experiment what its cells made: names with
@@ -12,6 +13,7 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain", c
 
 HOOKS = (ProjectHooks(),)
 
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -32,14 +32,17 @@ def test_a_stage_that_started_elsewhere_is_refused():
 
 
 def test_a_cell_takes_its_own_encoder_only():
-    CHAIN.require(origin="w0", stages=["mslm", "scl"], data="texts")
+    stages = {step.stage: step.settings for step in CHAIN.steps}
+    data = {"mslm": "texts", "scl": "texts", "pairs": "of no matter"}
+    CHAIN.require(origin="w0", stages=stages, data=data)
     for wrong, problem in (
         ({"origin": "x"}, "backbone is w0, the cell's is x"),
-        ({"stages": ["mslm"]}, "stages is"),
-        ({"data": "other"}, "knowledge is"),
+        ({"stages": {"mslm": stages["mslm"]}}, "stages is"),
+        ({"stages": stages | {"scl": {"epochs": 9}}}, "settings is"),
+        ({"data": data | {"scl": "other"}}, "knowledge is"),
     ):
         with pytest.raises(LineageError, match=problem):
-            CHAIN.require(**{"origin": "w0", "stages": ["mslm", "scl"], "data": "texts", **wrong})
+            CHAIN.require(**{"origin": "w0", "stages": stages, "data": data, **wrong})
 
 
 def test_the_digest_of_a_frame_survives_its_file(tmp_path):

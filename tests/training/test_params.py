@@ -3,7 +3,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tkre.training.params import FinetuningParams, OptimisationParams, PretrainingParams
+from tkre.training.params import (
+    FinetuningParams,
+    OptimisationParams,
+    PretrainingParams,
+)
+from tkre.training.setfit_params import SetFitParams
 
 OPTIMISATION = {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
 
@@ -20,6 +25,36 @@ def test_parts_that_the_head_does_not_have_are_refused():
         FinetuningParams(optimisation=OPTIMISATION, head="spans")
     with pytest.raises(ValidationError, match="trigger_weight is a part of head 'spans'"):
         FinetuningParams(optimisation=OPTIMISATION, trigger_weight=0.2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head": "prompt", "alignment": {}}, "alignment is a part of head 'markers', 'spans'"),
+        ({"head": "prompt", "head_dropout": 0.2}, "head_dropout is a part of .* not of 'prompt'"),
+        ({"head": "prompt", "layers": (1,)}, "layers is a part of head 'spans', not of 'prompt'"),
+        ({"temperature": 0.1}, "temperature is a part of head 'prototypes', not of 'markers'"),
+        ({"head": "prompt", "min_epochs": 0}, "then presentations are 0 too"),
+        ({"presentations": 0, "min_epochs": 0}, "'markers' starts random"),
+        ({"head": "prompt", "presentations": 0, "min_epochs": 0, "synthetic": True},
+         "synthetic is a part of training"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_together_is_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        FinetuningParams(optimisation=OPTIMISATION, **change)
+
+
+def test_no_training_at_all():
+    params = FinetuningParams(
+        optimisation=OPTIMISATION, head="prototypes", presentations=0, min_epochs=0
+    )
+    assert not params.trained and not params.uses_knowledge
+    assert params.epochs(rows=0, relations=19) == params.epochs(rows=152, relations=19) == 0
+    trained = FinetuningParams(optimisation=OPTIMISATION, presentations=0)
+    assert trained.trained and trained.epochs(rows=10, relations=2) == 4
+    with pytest.raises(ValueError, match="no rows to train on"):
+        trained.epochs(rows=0, relations=2)
 
 
 def test_a_part_that_needs_knowledge_says_so():
@@ -42,4 +77,15 @@ def test_stages_without_epochs_are_left_out():
         mslm={"epochs": 0, "optimisation": OPTIMISATION},
         scl={"epochs": 2, "optimisation": OPTIMISATION},
     )
-    assert params.stages == ["scl"]
+    assert list(params.stages) == ["scl"]
+
+
+@pytest.mark.parametrize(("rows", "relations"), [(19 * 8, 19), (11 * 16, 11), (145, 19)])
+def test_setfit_shows_about_as_many_sentences_as_are_wanted(rows, relations):
+    iterations = SetFitParams(presentations=320).iterations(rows, relations)
+    pairs = 2 * iterations * rows  # SetFit's count: so many alike, and as many not
+    assert 2 * pairs / relations == pytest.approx(320, rel=0.06)
+
+
+def test_setfit_by_itself_takes_all_pairs():
+    assert SetFitParams().iterations(rows=152, relations=19) is None

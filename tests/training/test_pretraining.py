@@ -10,7 +10,7 @@ from tkre.modeling.lineage import LineageError
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import RELATION, encode_texts
 from tkre.training.params import PretrainingParams
-from tkre.training.pretraining import masked_lm_head, other_spans, pretrain
+from tkre.training.pretraining import other_spans, pretrain
 
 OPTIMISATION = {"learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 PARAMS = PretrainingParams(
@@ -103,15 +103,3 @@ def test_other_spans_say_nothing_about_the_relation(texts, backbone):
                 assert np.ptp(places) == len(places) - 1  # contiguous
                 assert len(places) <= max(1, (text.roles == RELATION).sum())
     assert drawn > 0
-
-
-def test_heads_by_the_names_of_architectures(backbone):
-    from transformers import RobertaConfig, RobertaForMaskedLM
-
-    roberta = RobertaForMaskedLM(
-        RobertaConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
-    )
-    assert masked_lm_head(roberta)(torch.randn(3, 16)).shape == (3, 40)
-    assert masked_lm_head(backbone.model)(torch.randn(3, 32)).shape[0] == 3
-    with pytest.raises(ValueError, match="no masked-LM head"):
-        masked_lm_head(backbone.model.base_model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -71,23 +72,31 @@ class Lineage(Params):
             )
         return self.model_copy(update={"steps": (*self.steps, step)})
 
-    def require(self, *, origin: str, stages: list[str], data: str) -> None:
+    def require(
+        self, *, origin: str, stages: Mapping[Any, dict[str, Any]], data: Mapping[str, str]
+    ) -> None:
         """Checks that a checkpoint is the one that a cell needs.
 
         Args:
             origin: Digest of the cell's backbone.
-            stages: The stages of its pre-training.
-            data: Digest of the knowledge of its draw.
+            stages: The stages of its pre-training, with their settings.
+            data: Digest of the knowledge of its draw, by stage.
 
         Raises:
-            LineageError: It comes from another backbone, other stages or other knowledge.
+            LineageError: It comes from another backbone, other stages or other knowledge, or its
+                stages had other settings.
         """
-        found = [step.stage for step in self.steps]
-        expected = {"backbone": origin, "stages": stages, "knowledge": [data] * len(stages)}
+        expected = {
+            "backbone": origin,
+            "stages": list(stages),
+            "knowledge": [data[stage] for stage in stages],
+            "settings": [digest_of(settings) for settings in stages.values()],
+        }
         actual = {
             "backbone": self.origin,
-            "stages": found,
-            "knowledge": [s.data for s in self.steps],
+            "stages": [step.stage for step in self.steps],
+            "knowledge": [step.data for step in self.steps],
+            "settings": [digest_of(step.settings) for step in self.steps],
         }
         for what, wanted in expected.items():
             if actual[what] != wanted:

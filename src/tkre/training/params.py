@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from tkre.modeling.params import ContrastParams, MaskingParams
 from tkre.params import Params
+
+Stage = Literal["mslm", "scl", "pairs"]
+STAGES: tuple[Stage, ...] = ("mslm", "scl", "pairs")
 
 
 class OptimisationParams(Params):
@@ -50,8 +53,33 @@ class StageParams(Params):
     optimisation: OptimisationParams
 
 
+class PairsParams(Params):
+    """The contrast of marked pairs (``training.pair_contrast``). Not in the paper.
+
+    Attributes:
+        epochs: Passes over the labelled sentences.
+        layers: Encoder layers that are pooled; deeper ones stay as they are.
+        swap: Whether every sentence is also shown with head and tail exchanged, under the inverse
+            relation.
+        typed_markers: Whether markers hold entity types, where the corpus has any.
+        max_length: Longest sentence in tokens; of a longer one the window around its mentions.
+        temperature: Of the similarities to explanations and definitions.
+        dropout: Of the features.
+        optimisation: Its optimiser.
+    """
+
+    epochs: int = Field(ge=0)
+    layers: tuple[int, ...]
+    swap: bool = True
+    typed_markers: bool = True
+    max_length: int = Field(128, ge=16)
+    temperature: float = Field(0.1, gt=0)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    optimisation: OptimisationParams
+
+
 class PretrainingParams(Params):
-    """Further pre-training of an encoder on knowledge texts, in two chained stages.
+    """Further pre-training of an encoder on knowledge, in chained stages; None leaves one out.
 
     Attributes:
         sources: Which knowledge texts: ``explanation``, ``synthetic``, ``support``.
@@ -59,18 +87,41 @@ class PretrainingParams(Params):
         contrast: The contrastive loss of the second stage.
         mslm: The first stage.
         scl: The second stage, which starts from the first one's weights.
+        pairs: A third one, not in the paper: pairs as the classifier reads them, against
+            explanations and definitions.
     """
 
     sources: tuple[Literal["explanation", "synthetic", "support"], ...]
     masking: MaskingParams = MaskingParams()
     contrast: ContrastParams = ContrastParams()
-    mslm: StageParams
-    scl: StageParams
+    mslm: StageParams | None = None
+    scl: StageParams | None = None
+    pairs: PairsParams | None = None
+
+    @model_validator(mode="after")
+    def _has_a_stage(self) -> Self:
+        if not self.stages:
+            raise ValueError("no stage has an epoch: leave out pretraining as a whole (null)")
+        return self
 
     @property
-    def stages(self) -> list[str]:
-        """The stages that are run, by name."""
-        return [name for name in ("mslm", "scl") if getattr(self, name).epochs]
+    def stages(self) -> dict[Stage, dict[str, Any]]:
+        """The stages that are run, by name, with what their encoders depend on."""
+        parts = {name: getattr(self, name) for name in STAGES}
+        return {name: self.settings(name) for name in STAGES if parts[name] and parts[name].epochs}
+
+    def settings(self, stage: Stage) -> dict[str, Any]:
+        """What the encoder of a stage depends on, earlier stages included.
+
+        Two recipes with the same settings give the same encoder. The first stage does not contrast,
+        but the spans for it are drawn from the generator that draws the masks.
+        """
+        settings = self.model_dump(mode="json")
+        for later in STAGES[STAGES.index(stage) + 1 :]:
+            del settings[later]
+        if stage == "mslm":
+            settings["contrast"] = {"other_spans": self.contrast.other_spans}
+        return settings
 
 
 class AlignmentParams(Params):
@@ -85,13 +136,30 @@ class AlignmentParams(Params):
     temperature: float = Field(0.1, gt=0)
 
 
+# Parts that only some heads have; what differs from its default elsewhere is refused.
+PARTS_OF_HEADS = {
+    "layers": ("spans",),
+    "trigger_weight": ("spans",),
+    "probe_start": ("spans",),
+    "temperature": ("prototypes",),
+    "alignment": ("markers", "spans", "prototypes"),
+    "head_dropout": ("markers", "spans", "prototypes"),
+}
+# Parts that do nothing where nothing is trained.
+PARTS_OF_TRAINING = ("synthetic", "swap", "alignment", "average")
+
+
 class FinetuningParams(Params):
     """The classifier and its training; every part of a recipe is a parameter that can be off.
 
     Attributes:
-        head: ``markers`` (Zhou and Chen 2022) or ``spans`` (``modeling.heads``).
+        head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
+            (Han et al. 2022, ``modeling.prompt_head``) or ``prototypes``
+            (``modeling.prototypes``). The last two know the relations by what the schema says of
+            them, so they need no training.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
-        typed_markers: Whether markers hold entity types, where the corpus has any.
+        typed_markers: Whether markers (or prompts, or roles) hold entity types, where the corpus
+            has any.
         max_length: Longest sentence in tokens; of a longer one the window around its mentions.
         synthetic: Whether synthetic sentences are trained on beside the golden ones.
         swap: Whether every row is also shown with head and tail exchanged, under the inverse
@@ -101,24 +169,27 @@ class FinetuningParams(Params):
             are ruled out when it predicts, where an instance has types.
         least_probability: What a relation must reach to be predicted; where none does the
             prediction is the negative label. Without one in the schema, nothing.
-        alignment: Pull to explanations and definitions; None is off.
+        alignment: Pull to explanations and definitions; None is off. Not for ``prompt``, whose
+            features are scores.
         trigger_weight: Weight of supervising the attention of ``spans`` by triggers; 0 is off,
             and there is no attention.
         probe_start: Inverse regularisation of the logistic regression on frozen features that
             the last layer of ``spans`` starts from; None starts at random.
+        temperature: For ``prototypes``: what likenesses are divided by; None is the head's own.
         encoder_dropout: Inside the encoder; None leaves what its configuration says.
-        head_dropout: Of the head's features.
+        head_dropout: Of the head's features. Not for ``prompt``.
         average: Decay of the running average of the weights that is validated and saved; None
             takes the weights themselves.
         keep_epoch: Which epoch is kept by its validation scores: the ``best``, or the last one
             within ``one_standard_error`` of the best (``training.selection``).
         presentations: How many sentences of a relation are shown in all, so that epochs follow
             from the number of rows.
-        min_epochs: At least so many.
+        min_epochs: At least so many. With 0 of both nothing is trained: the classifier is what
+            its head knows from the schema.
         optimisation: Its optimiser.
     """
 
-    head: Literal["markers", "spans"] = "markers"
+    head: Literal["markers", "spans", "prompt", "prototypes"] = "markers"
     layers: tuple[int, ...] = ()
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
@@ -130,23 +201,43 @@ class FinetuningParams(Params):
     alignment: AlignmentParams | None = None
     trigger_weight: float = Field(0.0, ge=0)
     probe_start: float | None = Field(None, gt=0)
+    temperature: float | None = Field(None, gt=0)
     encoder_dropout: float | None = Field(None, ge=0, lt=1)
     head_dropout: float = Field(0.1, ge=0, lt=1)
     average: float | None = Field(None, gt=0, lt=1)
     keep_epoch: Literal["best", "one_standard_error"] = "best"
-    presentations: int = Field(160, gt=0)
-    min_epochs: int = Field(4, gt=0)
+    presentations: int = Field(160, ge=0)
+    min_epochs: int = Field(4, ge=0)
     optimisation: OptimisationParams
 
     @model_validator(mode="after")
     def _parts_fit_the_head(self) -> Self:
         if self.head == "spans" and not self.layers:
             raise ValueError("head 'spans' needs layers, e.g. [3, 4]")
-        if self.head == "markers":
-            for part in ("layers", "trigger_weight", "probe_start"):
-                if getattr(self, part):
-                    raise ValueError(f"{part} is a part of head 'spans', not of 'markers'")
+        for part, heads in PARTS_OF_HEADS.items():
+            default = type(self).model_fields[part].default
+            if self.head not in heads and getattr(self, part) != default:
+                theirs = ", ".join(map(repr, heads))
+                raise ValueError(f"{part} is a part of head {theirs}, not of {self.head!r}")
         return self
+
+    @model_validator(mode="after")
+    def _what_is_not_trained_can_do_without(self) -> Self:
+        if self.presentations and not self.min_epochs:
+            raise ValueError("min_epochs 0 means no training at all: then presentations are 0 too")
+        if self.trained:
+            return self
+        if self.head in ("markers", "spans"):
+            raise ValueError(f"head {self.head!r} starts random, so it needs at least one epoch")
+        for part in PARTS_OF_TRAINING:
+            if getattr(self, part):
+                raise ValueError(f"{part} is a part of training, and with 0 epochs there is none")
+        return self
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is any training."""
+        return self.min_epochs > 0
 
     @property
     def uses_knowledge(self) -> bool:
@@ -154,5 +245,16 @@ class FinetuningParams(Params):
         return self.synthetic or self.alignment is not None or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
-        """Passes over so many rows of so many relations."""
+        """Passes over so many rows of so many relations.
+
+        Raises:
+            ValueError: There are no rows, and training is asked for.
+        """
+        if not self.trained:
+            return 0
+        if not rows:
+            raise ValueError(
+                "there are no rows to train on: give some shots or synthetic sentences, or take a "
+                "variant that needs none (head prompt or prototypes, presentations 0, min_epochs 0)"
+            )
         return max(self.min_epochs, round(self.presentations * relations / rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from tkre.knowledge import KnowledgeText
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.contrastive import SpanContrast
 from tkre.modeling.lineage import Step
+from tkre.modeling.masked_lm import masked_lm_head
 from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
 from tkre.training.batching import pad, tell_truncated
 from tkre.training.embedding import embed
@@ -30,7 +31,7 @@ def pretrain(
     texts: Sequence[KnowledgeText],
     schema: RelationSchema,
     params: PretrainingParams,
-    stage: str,
+    stage: Literal["mslm", "scl"],
     *,
     data: str,
     seed: int,
@@ -52,8 +53,8 @@ def pretrain(
         The masked language model after the stage, its lineage one step longer; the losses of
         every step. With 0 epochs both are as they were.
     """
-    stage_params: StageParams = getattr(params, stage)
-    if not stage_params.epochs or not texts:
+    stage_params: StageParams | None = getattr(params, stage)
+    if stage_params is None or not stage_params.epochs or not texts:
         return start, pd.DataFrame(columns=["epoch", "step", "loss"])
     begun = time.perf_counter()
     started_from = weights_digest(start.model)
@@ -82,7 +83,7 @@ def pretrain(
         started_from=started_from,
         weights=weights_digest(model),
         data=data,
-        settings=params.model_dump(mode="json"),
+        settings=params.settings(stage),
         seconds=time.perf_counter() - begun,
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
@@ -125,18 +126,6 @@ class KnowledgeObjective(Objective):
         """The masked language model; anchors and projections."""
         new = [] if self.contrast is None else list(self.contrast.parameters())
         return list(self.model.parameters()), new
-
-
-def masked_lm_head(model: Any) -> nn.Module:
-    """The module that makes logits of hidden states, whatever the architecture calls it.
-
-    Raises:
-        ValueError: There is none by any known name.
-    """
-    for name in ("cls", "lm_head", "predictions", "vocab_projector"):
-        if (head := getattr(model, name, None)) is not None:
-            return head
-    raise ValueError(f"{type(model).__name__} has no masked-LM head that is known here")
 
 
 class _Collator:

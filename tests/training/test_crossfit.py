@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tkre.generation.label_confidence import doubts, label_confidence
+from tkre.generation.params import CrossFitParams
+from tkre.modeling.checkpoint import weights_digest
+from tkre.training.crossfit import judge_golden, judge_synthetic, read_both_ways
+
+# The toy's sentences are made from one pattern each: only copies may count as near-copies here.
+PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
+
+
+@pytest.fixture(scope="module")
+def golden(toy_rows):
+    return toy_rows[:8]
+
+
+@pytest.fixture(scope="module")
+def synthetic(toy_rows):
+    return toy_rows[8:]
+
+
+def test_features_tell_as_much_as_before_they_are_turned(backbone, toy_rows):
+    forward, backward = read_both_ways(backbone, toy_rows, PARAMS)
+    assert forward.shape == backward.shape
+    assert forward.shape[1] <= 2 * len(toy_rows)
+    both = np.concatenate([forward, backward])
+    assert np.allclose(both.mean(axis=0), 0, atol=1e-6)
+    turned_back = read_both_ways(backbone, [row.exchanged() for row in toy_rows], PARAMS)
+    # Only distances count, and they are those of the same readings in another order.
+    assert np.allclose(forward @ backward.T, turned_back[1] @ turned_back[0].T, atol=1e-4)
+    assert weights_digest(backbone.model) == backbone.lineage.origin
+
+
+def test_synthetic_rows_are_known_without_being_seen(backbone, golden, synthetic, schema):
+    probabilities = judge_synthetic(backbone, golden, synthetic, schema, PARAMS, seed=1)
+    assert probabilities.shape == (12, 4)
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    guessed = [schema.names[n] for n in probabilities.argmax(axis=1)]
+    assert np.mean([g == r.relation for g, r in zip(guessed, synthetic, strict=True)]) >= 0.9
+    again = judge_synthetic(backbone, golden, synthetic, schema, PARAMS, seed=1)
+    assert (again == probabilities).all()
+
+
+def test_what_is_said_of_a_row_does_not_depend_on_its_label(backbone, golden, synthetic, schema):
+    one_round = PARAMS.model_copy(update={"rounds": 1, "folds": 12})
+    honest = judge_synthetic(backbone, golden, synthetic, schema, one_round, seed=1)
+    lying = [replace(synthetic[0], relation="none"), *synthetic[1:]]
+    assert synthetic[0].relation != "none"
+    said = judge_synthetic(backbone, golden, lying, schema, one_round, seed=1)
+    # Its fold may be another one, but each row is a fold of its own.
+    assert np.allclose(said[0], honest[0], atol=1e-3)
+    assert not np.allclose(said[1:], honest[1:], atol=1e-3)
+
+
+def test_near_copies_do_not_vouch_for_each_other(backbone, golden, synthetic, schema):
+    """A row and its copy have the same wrong label: neither may have trained on the other."""
+    wrong = replace(synthetic[0], relation="knows", head_type="person", tail_type="person")
+    copy = replace(wrong, id="copy")
+    one_round = PARAMS.model_copy(update={"rounds": 1})
+    rows = [wrong, copy, *synthetic[1:]]
+    own = schema.names.index("knows")
+    apart = judge_synthetic(backbone, golden, rows, schema, one_round, seed=1)
+    assert (apart[:2, own] < 0.3).all()
+    # Nor may a golden copy, which always trains.
+    said = judge_synthetic(
+        backbone, [*golden, copy], rows[:1] + rows[2:], schema, one_round, seed=1
+    )
+    assert said[0, own] < 0.3
+
+
+def test_planted_labels_are_believed_less(backbone, golden, toy_rows, synthetic, schema):
+    wrong = {synthetic[0].id: "none", synthetic[5].id: "knows"}
+    rows = [replace(row, relation=wrong.get(row.id, row.relation)) for row in synthetic]
+    probabilities = judge_synthetic(backbone, golden, rows, schema, PARAMS, seed=1)
+    right = label_confidence(rows, schema, probabilities).right
+    planted = np.array([row.id in wrong for row in rows])
+    assert right[planted].max() < right[~planted].min()
+
+
+def test_a_golden_row_under_the_wrong_direction_is_doubted_most(backbone, toy_rows, schema):
+    n = next(n for n, row in enumerate(toy_rows) if row.relation == "lives_in")
+    rows = [replace(row, relation="home_of") if i == n else row for i, row in enumerate(toy_rows)]
+    for support, synthetic in ((rows, []), (rows[:8], rows[8:])):
+        said = judge_golden(backbone, support, synthetic, schema, PARAMS, seed=1)
+        first = doubts(support, schema, said).iloc[0]
+        assert (first["id"], first["likeliest"]) == (toy_rows[n].id, "lives_in")
+        assert first["reversed"]
+
+
+def test_a_relation_that_no_other_row_shows_cannot_be_judged(backbone, toy_rows, schema):
+    rows = [r for r in toy_rows if r.relation != "knows"]
+    only = next(r for r in toy_rows if r.relation == "knows")
+    said = judge_golden(backbone, [only, *rows], [], schema, PARAMS, seed=1)
+    assert np.isnan(said[0]).all()
+    assert not np.isnan(said[1:]).any()
+
+
+def test_too_little_to_judge_by(backbone, toy_rows, schema):
+    assert np.isnan(judge_golden(backbone, toy_rows[:1], [], schema, PARAMS, seed=1)).all()
+    assert judge_synthetic(backbone, toy_rows, [], schema, PARAMS, seed=1).shape == (0, 4)
+    assert judge_golden(backbone, [], [], schema, PARAMS, seed=1).shape == (0, 4)
+    alone = judge_synthetic(backbone, [], toy_rows, schema, PARAMS, seed=1)
+    assert not np.isnan(alone).any()

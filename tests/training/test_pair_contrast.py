@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tkre.modeling.lineage import LineageError
+from tkre.training.pair_contrast import pretrain_pairs
+from tkre.training.params import PretrainingParams
+
+PARAMS = PretrainingParams.model_validate(
+    {
+        "sources": ["explanation", "support"],
+        "pairs": {
+            "epochs": 6,
+            "layers": [1],
+            "optimisation": {"learning_rate": 1e-3, "head_learning_rate": 1e-2, "batch_size": 8,
+                             "freeze_embeddings": True, "precision": "fp32"},
+        },
+    }
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(backbone, toy_rows, schema):
+    return pretrain_pairs(backbone, toy_rows, schema, PARAMS, data="d", seed=1, description="toy")
+
+
+def changed(backbone, trained):
+    before, after = (m.model.state_dict() for m in (backbone, trained[0]))
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_pairs_come_nearer_to_what_explains_their_relation(trained):
+    losses = trained[1].groupby("epoch")["pairs"].mean()
+    assert losses.iloc[-1] < 0.7 * losses.iloc[0]
+
+
+def test_the_layers_that_are_pooled_learn_and_nothing_else_does(backbone, trained):
+    names = changed(backbone, trained)
+    assert any(".layer.0." in name for name in names)
+    assert not any(".layer.1." in name or "word_embeddings" in name for name in names)
+    assert not any(name.startswith("cls") for name in names)
+
+
+def test_the_stage_is_recorded_and_can_be_required(backbone, trained):
+    lineage = trained[0].lineage
+    [step] = lineage.steps
+    assert (step.stage, step.data, step.started_from) == ("pairs", "d", backbone.lineage.origin)
+    lineage.require(origin=backbone.lineage.origin, stages=PARAMS.stages, data={"pairs": "d"})
+    other = PARAMS.model_copy(update={"sources": ("support",)})
+    with pytest.raises(LineageError, match="settings"):
+        lineage.require(origin=backbone.lineage.origin, stages=other.stages, data={"pairs": "d"})
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(backbone, trained, toy_rows, schema):
+    runs = [
+        pretrain_pairs(backbone, toy_rows, schema, PARAMS, data="d", seed=s, description="toy")[0]
+        for s in (1, 2)
+    ]
+    assert runs[0].lineage.weights == trained[0].lineage.weights != runs[1].lineage.weights
+
+
+def test_explanations_are_anchors(backbone, trained, toy_rows, schema):
+    from dataclasses import replace
+
+    bare = [replace(row, explanation=None) for row in toy_rows]
+    without, _ = pretrain_pairs(backbone, bare, schema, PARAMS, data="d", seed=1, description="toy")
+    assert without.lineage.weights != trained[0].lineage.weights
+
+
+def test_nothing_to_learn_from_is_refused(backbone, toy_rows, schema):
+    with pytest.raises(ValueError, match="no labelled sentence"):
+        pretrain_pairs(backbone, [], schema, PARAMS, data="d", seed=1, description="toy")
+    stage = {"epochs": 1, "optimisation": PARAMS.pairs.optimisation.model_dump()}
+    texts_only = PretrainingParams.model_validate({"sources": ["support"], "mslm": stage})
+    with pytest.raises(ValueError, match="asks for no epoch"):
+        pretrain_pairs(backbone, toy_rows, schema, texts_only, data="", seed=1, description="toy")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tkre.generation.near_copies import NearCopies
+from tkre.generation.near_copies import NearCopies, near_copy_groups
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
 
@@ -33,3 +33,17 @@ def test_short_sentences_are_one_run():
     assert copies("Hello there").find("hello there") == ("the test set", 1.0)
     assert copies("Hello there").find("hello") is None
     assert copies().find("anything at all") is None
+
+
+def test_groups_are_chains_of_near_copies():
+    a = "one two three four five six seven eight"
+    b = a.replace("one two", "nine ten")  # shares the end with a
+    c = "nine ten three four five six eleven twelve"  # shares the beginning with b
+    texts = [a, "something else that nobody shares", c, b, SENTENCE, SENTENCE.upper()]
+    assert near_copy_groups(texts, run=4, limit=0.3) == [0, 1, 0, 0, 4, 4]
+    assert near_copy_groups(texts, run=4, limit=0.9) == [0, 1, 2, 3, 4, 4]
+    assert near_copy_groups([], run=4, limit=0.3) == []
+
+
+def test_a_short_text_within_a_long_one_is_of_its_group():
+    assert near_copy_groups([SENTENCE, "moved to a house"], run=4, limit=0.5) == [0, 0]

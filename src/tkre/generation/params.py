@@ -61,6 +61,51 @@ class SynthesisParams(Params):
     max_overlap: float = Field(0.5, gt=0, le=1)
 
 
+class CrossFitParams(Params):
+    """The classifier that judges rows it was not trained on (``training.crossfit``).
+
+    Attributes:
+        layers: Encoder layers that its features are pooled from.
+        max_length: Longest sentence in tokens.
+        folds: Parts that the judged rows are held out in.
+        inverse_regularisation: C of its logistic regression; small, since its labels may be wrong.
+        golden_weight: How many synthetic rows a golden row counts as.
+        rounds: How often it is fitted; from the second round on, synthetic rows count as much as
+            their labels were believed in the one before.
+        overlap_words: Length of the word runs by which near-copies are found.
+        max_overlap: Rows that share more of their word runs are held out together.
+    """
+
+    layers: tuple[int, ...] = Field((3, 4), min_length=1)
+    max_length: int = Field(128, ge=16)
+    folds: int = Field(5, ge=2)
+    inverse_regularisation: float = Field(0.003, gt=0)
+    golden_weight: float = Field(3.0, gt=0)
+    rounds: int = Field(3, ge=1)
+    overlap_words: int = Field(4, gt=0)
+    max_overlap: float = Field(0.3, gt=0, le=1)
+
+
+class FilterParams(Params):
+    """Which synthetic rows are refused (``generation.filtering``).
+
+    Attributes:
+        backbone: Name of the catalog entry ``backbones.<backbone>`` that judges them.
+        crossfit: The classifier that judges them.
+        least_confidence: Probability that its label is right which a row must reach.
+        overlap_words: Length of the word runs by which near-copies are found.
+        max_overlap: Largest share of a sentence's word runs that may stand in one other sentence.
+        most_alike: Rows of a relation with the same two mentions that are kept.
+    """
+
+    backbone: str
+    crossfit: CrossFitParams = CrossFitParams()
+    least_confidence: float = Field(0.5, ge=0, le=1)
+    overlap_words: int = Field(4, gt=0)
+    max_overlap: float = Field(0.5, gt=0, le=1)
+    most_alike: int = Field(2, gt=0)
+
+
 class GenerationParams(Params):
     """Everything about asking a language model.
 
@@ -69,9 +114,11 @@ class GenerationParams(Params):
         again: How often what was not usable is asked again.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
+        filtering: Whose labels are doubted, and which synthetic sentences a filter refuses.
     """
 
     language_model: LanguageModelParams
     again: AgainParams
     explanations: ExplanationParams
     synthesis: SynthesisParams
+    filtering: FilterParams

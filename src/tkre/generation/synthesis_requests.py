@@ -23,7 +23,8 @@ class SynthesisTask:
 
     Attributes:
         schema: The relations.
-        seed: Of the cell; part of the request ids, since the demonstrations depend on it.
+        seed: Of the cell; part of the request ids, since the demonstrations depend on it. None
+            without demonstrations (zero-shot): then no seed decides anything that is asked.
         wanted: Sentences needed per relation.
         support: Support instances: the demonstrations, the first few of each relation.
         forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
@@ -32,16 +33,17 @@ class SynthesisTask:
     """
 
     schema: RelationSchema
-    seed: int
+    seed: int | None
     wanted: int
     support: Sequence[Instance]
     forbidden: Mapping[str, Sequence[str]]
     head_first: bool
 
 
-def request_id(corpus: str, relation: str, seed: int, round_number: int) -> str:
-    """The name of one round's question about one relation."""
-    return f"synthesis/{corpus}/{relation}/seed-{seed}/round-{round_number}"
+def request_id(corpus: str, relation: str, seed: int | None, round_number: int) -> str:
+    """The name of one round's question about one relation; without a seed, of a zero-shot one."""
+    shown = "zero-shot" if seed is None else f"seed-{seed}"
+    return f"synthesis/{corpus}/{relation}/{shown}/round-{round_number}"
 
 
 def needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:

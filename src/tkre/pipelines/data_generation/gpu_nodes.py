@@ -1,4 +1,8 @@
-"""The nodes that ask a language model. Under ``replay`` they read answers and need no GPU."""
+"""The nodes that ask a language model, and those that judge what it wrote.
+
+Under ``replay`` the former read answers and need no GPU. torch is imported inside the latter, so
+that the graph loads without it.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ import pandas as pd
 
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.schema import RelationSchema
-from tkre.generation import explanations, synthesis
+from tkre.generation import explanations, label_confidence, synthesis
 from tkre.generation.backends.pool import LanguageModels
 from tkre.generation.params import GenerationParams
 from tkre.generation.store import ResponseStore
 from tkre.grid import Draw
+from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.data_generation.nodes import synthesis_task
 from tkre.records import from_frame
 
@@ -64,9 +69,31 @@ def synthesise(
     """
     answers = synthesis.write_sentences(
         language_models.answering(generation.language_model, recordings, responses),
-        synthesis_task(support, validation, test, schema, corpus, draw),
+        synthesis_task(support, validation, test, schema, corpus, generation, draw),
         prompt,
         generation.synthesis,
         generation.again,
     )
     return [answer.to_dict() for answer in answers]
+
+
+def score_synthetic(
+    backbone: Checkpoint,
+    explained: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    schema: dict[str, Any],
+    generation: GenerationParams,
+    draw: Draw,
+) -> pd.DataFrame:
+    """Judges every synthetic row by a classifier that has not seen it.
+
+    Returns:
+        The probability of every relation for every synthetic row.
+    """
+    from tkre.training.crossfit import judge_synthetic
+
+    rows, parsed = from_frame(synthetic), RelationSchema.model_validate(schema)
+    probabilities = judge_synthetic(
+        backbone, from_frame(explained), rows, parsed, generation.filtering.crossfit, seed=draw.seed
+    )
+    return label_confidence.to_frame(rows, parsed, probabilities)

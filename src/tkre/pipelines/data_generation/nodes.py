@@ -102,7 +102,7 @@ def keep_sentences(
     Returns:
         The synthetic instances; the rejects; the yield by relation.
     """
-    task = synthesis_task(support, validation, test, schema, corpus, draw)
+    task = synthesis_task(support, validation, test, schema, corpus, generation, draw)
     kept, tallies = synthesis.keep_sentences(attempts_by_id(responses), task, generation.synthesis)
     return to_frame(kept), *_account(ledger.SYNTHESIS, tallies)
 
@@ -140,14 +140,16 @@ def synthesis_task(
     test: pd.DataFrame,
     schema: dict[str, Any],
     corpus: CorpusParams,
+    generation: GenerationParams,
     draw: Draw,
 ) -> synthesis_requests.SynthesisTask:
     """What sentences are wanted for a draw; not a node, both synthesis nodes call it."""
+    unit = draw.shots or generation.synthesis.per_request
     sources = {"the support set": support, "the validation set": validation, "the test set": test}
     return synthesis_requests.SynthesisTask(
         schema=RelationSchema.model_validate(schema),
-        seed=draw.seed,
-        wanted=draw.shots * draw.synthetic,
+        seed=draw.seed if draw.shots else None,
+        wanted=unit * draw.synthetic,
         support=from_frame(support),
         forbidden={source: frame["text"].tolist() for source, frame in sources.items()},
         head_first=corpus.head_first,
@@ -183,7 +185,7 @@ def sentence_requests(
     draw: Draw,
 ) -> list[Request]:
     """What the node ``synthesise`` asks at least, from the same inputs; not a node."""
-    task = synthesis_task(support, validation, test, schema, corpus, draw)
+    task = synthesis_task(support, validation, test, schema, corpus, generation, draw)
     return [
         synthesis_requests.synthesis_request(task, name, number, prompt, generation.synthesis)
         for number in range(synthesis_requests.needed_rounds(task, generation.synthesis))

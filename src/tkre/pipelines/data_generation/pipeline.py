@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kedro.pipeline import Node, Pipeline
 
 from tkre.grid import Draw
-from tkre.pipelines.data_generation import gpu_nodes, nodes
+from tkre.pipelines.data_generation import filter_nodes, gpu_nodes, nodes
 from tkre.pipelines.scoping import at_corpus, at_draw
 
 STAGE = "data_generation"
@@ -36,6 +36,13 @@ SHOTS = Pipeline(
         )
     ],
     tags=STAGE,
+)
+
+WRITE_KNOWLEDGE = Node(
+    nodes.write_knowledge,
+    ["explained", "synthetic", "schema"],
+    "knowledge",
+    name="write_knowledge",
 )
 
 KNOWLEDGE = Pipeline(
@@ -107,29 +114,91 @@ KNOWLEDGE = Pipeline(
             ["rejects", "yield"],
             name="merge_accounts",
         ),
-        Node(
-            nodes.write_knowledge,
-            ["explained", "synthetic", "schema"],
-            "knowledge",
-            name="write_knowledge",
-        ),
+        WRITE_KNOWLEDGE,
     ],
     tags=STAGE,
 )
 
 
-def create_pipeline(draws: Sequence[Draw], with_knowledge: Sequence[Draw]) -> Pipeline:
+PLANT_NOISE = Pipeline(
+    [
+        Node(
+            filter_nodes.plant_noise,
+            ["unchanged_synthetic", "schema", "draw"],
+            ["synthetic", "planted"],
+            name="plant_noise",
+        ),
+        WRITE_KNOWLEDGE,
+    ],
+    tags=STAGE,
+)
+
+
+def _filter(*, noisy: bool) -> Pipeline:
+    """The filter; what it finds of planted noise is scored."""
+    against = {"verdicts": "filter_verdicts", "draw": "draw"}
+    return Pipeline(
+        [
+            Node(
+                gpu_nodes.score_synthetic,
+                [
+                    "backbone",
+                    "explained",
+                    "unchanged_synthetic",
+                    "schema",
+                    "params:generation",
+                    "draw",
+                ],
+                "synthetic_probabilities",
+                name="score_synthetic",
+                tags="gpu",
+            ),
+            Node(
+                filter_nodes.filter_synthetic,
+                [
+                    "explained",
+                    "unchanged_synthetic",
+                    "synthetic_probabilities",
+                    "schema",
+                    "params:generation",
+                ],
+                ["synthetic", "filter_verdicts", "filter_yield"],
+                name="filter_synthetic",
+            ),
+            Node(
+                filter_nodes.score_filter,
+                against | ({"planted": "planted"} if noisy else {}),
+                "filter_scores",
+                name="score_filter",
+            ),
+            WRITE_KNOWLEDGE,
+        ],
+        tags=STAGE,
+    )
+
+
+def create_pipeline(
+    draws: Sequence[Draw], with_knowledge: Sequence[Draw], backbone: str
+) -> Pipeline:
     """Data generation for draws.
 
     Args:
         draws: All draws; their corpora are read once each.
         with_knowledge: Those of them whose variants use a language model's knowledge.
+        backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences.
     """
     corpora = sorted({draw.corpus for draw in draws})
+    plain = dict.fromkeys(draw.plain for draw in draws)
+    knowing = dict.fromkeys(draw.plain for draw in with_knowledge)
+    noisy = dict.fromkeys(draw.parent for draw in with_knowledge if draw.noise and draw.filtered)
+    noisy |= dict.fromkeys(draw for draw in with_knowledge if draw.noise and not draw.filtered)
+    filtered = dict.fromkeys(draw for draw in with_knowledge if draw.filtered)
     return Pipeline(
         [
             *(at_corpus(SPLITS, corpus) for corpus in corpora),
-            *(at_draw(SHOTS, draw) for draw in draws),
-            *(at_draw(KNOWLEDGE, draw) for draw in with_knowledge),
+            *(at_draw(SHOTS, draw) for draw in plain),
+            *(at_draw(KNOWLEDGE, draw) for draw in knowing),
+            *(at_draw(PLANT_NOISE, draw) for draw in noisy),
+            *(at_draw(_filter(noisy=draw.noise > 0), draw, backbone) for draw in filtered),
         ]
     )

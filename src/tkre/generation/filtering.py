@@ -1,0 +1,113 @@
+"""The filter of synthetic rows: what contradicts the schema, a classifier, or other rows goes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tkre.corpora.schema import RelationSchema
+from tkre.generation.label_confidence import Floats, judgements, label_confidence
+from tkre.generation.near_copies import NearCopies
+from tkre.generation.params import FilterParams
+from tkre.records import Instance
+
+# Reasons, in the order in which they are looked for.
+TYPES, REVERSED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"
+_WORD = re.compile(r"\w+")
+
+
+def filter_synthetic(
+    golden: Sequence[Instance],
+    synthetic: Sequence[Instance],
+    schema: RelationSchema,
+    probabilities_NR: Floats,
+    params: FilterParams,
+) -> tuple[list[Instance], pd.DataFrame]:
+    """Keeps the synthetic rows whose labels can be believed and that add something.
+
+    It is not told how many labels are wrong: ``label_confidence`` estimates that from the rows, so
+    that clean rows pass and noisy ones do not.
+
+    Args:
+        golden: The support rows; synthetic ones must not copy them.
+        synthetic: The rows to be judged.
+        schema: The relations.
+        probabilities_NR: Of every relation for the synthetic rows, by a classifier that did not
+            see the row it judges (``training.crossfit``).
+        params: What is refused.
+
+    Returns:
+        The rows that are kept, in their order; a row for every synthetic row, refused ones with a
+        ``reason``: the columns of ``judgements``, ``confidence`` that the label is right, and
+        ``reason`` (None: kept).
+    """
+    confidence = label_confidence(synthetic, schema, probabilities_NR)
+    verdicts = judgements(synthetic, schema, probabilities_NR)
+    reasons: list[str | None] = [None] * len(synthetic)
+    redundant = _Redundant(golden, params)
+    # Of rows that are alike the one that is believed most stays.
+    for n in np.lexsort((-verdicts["probability"], -confidence.right)).tolist():
+        row = synthetic[n]
+        if not schema.allows(str(row.relation), row.head_type, row.tail_type):
+            reasons[n] = TYPES
+        elif confidence.right[n] < params.least_confidence:
+            reasons[n] = REVERSED if verdicts["reversed"][n] else LABEL
+        else:
+            reasons[n] = redundant.reason(row)
+    verdicts["confidence"] = confidence.right
+    verdicts["reason"] = pd.Series(reasons, dtype=object)
+    kept = [row for row, reason in zip(synthetic, reasons, strict=True) if reason is None]
+    return kept, verdicts
+
+
+def filter_summary(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Counts by relation of what ``filter_synthetic`` kept and refused.
+
+    Returns:
+        ``relation``, ``synthetic``, ``kept``, ``refused``, ``reasons`` (each with its count).
+    """
+    rows = []
+    for relation, group in verdicts.groupby("relation"):
+        reasons = group["reason"].dropna()
+        counts = reasons.value_counts()
+        rows.append(
+            {
+                "relation": relation,
+                "synthetic": len(group),
+                "kept": len(group) - len(reasons),
+                "refused": len(reasons),
+                "reasons": ", ".join(
+                    f"{reason} {counts[reason]}" for reason in sorted(counts.index)
+                ),
+            }
+        )
+    return pd.DataFrame(rows, columns=["relation", "synthetic", "kept", "refused", "reasons"])
+
+
+class _Redundant:
+    """Whether a row only repeats rows that were kept before it."""
+
+    def __init__(self, golden: Sequence[Instance], params: FilterParams) -> None:
+        self._copies = NearCopies(params.overlap_words, params.max_overlap)
+        self._copies.add("the support set", [row.text for row in golden])
+        self._most_alike = params.most_alike
+        self._seen: Counter[tuple[str | None, str, str]] = Counter()
+
+    def reason(self, row: Instance) -> str | None:
+        """Why the row is redundant; None counts it among those that are kept."""
+        if self._copies.find(row.text):
+            return COPY
+        pair = (row.relation, _plain(row.head_text), _plain(row.tail_text))
+        if self._seen[pair] >= self._most_alike:
+            return ALIKE
+        self._seen[pair] += 1
+        self._copies.add("another synthetic sentence", [row.text])
+        return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower()))

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.conftest import instance
+from tkre.generation.filtering import filter_summary, filter_synthetic
+from tkre.generation.params import FilterParams
+
+PARAMS = FilterParams(backbone="tiny")
+
+
+def sure(rows, schema, believed=None):
+    """What a good classifier says: each row has its label, or the one it is believed to have."""
+    probabilities = np.full((len(rows), len(schema.names)), 0.02)
+    for n, row in enumerate(rows):
+        label = (believed or {}).get(row.id, row.relation)
+        probabilities[n, schema.names.index(label)] = 0.94
+    return probabilities
+
+
+@pytest.fixture
+def synthetic():
+    """Rows of one relation that share no words."""
+    return [
+        instance(f"<head>p{n}</head> w{n} x{n} y{n} z{n} <tail>q{n}</tail>", "lives_in", id=f"s{n}")
+        for n in range(40)
+    ]
+
+
+def reasons(verdicts):
+    return dict(verdicts.loc[verdicts["reason"].notna(), ["id", "reason"]].itertuples(index=False))
+
+
+def test_rows_that_nothing_is_said_against_are_kept(synthetic, schema, toy_rows):
+    kept, verdicts = filter_synthetic(toy_rows, synthetic, schema, sure(synthetic, schema), PARAMS)
+    assert kept == synthetic
+    assert reasons(verdicts) == {}
+    assert verdicts["id"].tolist() == [row.id for row in synthetic]
+
+
+def test_labels_that_a_classifier_contradicts(synthetic, schema):
+    believed = {"s1": "home_of", "s2": "knows", "s3": "none", "s4": "home_of"}
+    probabilities = sure(synthetic, schema, believed)
+    kept, verdicts = filter_synthetic([], synthetic, schema, probabilities, PARAMS)
+    assert reasons(verdicts) == {
+        "s1": "direction", "s2": "label", "s3": "label", "s4": "direction"
+    }  # fmt: skip
+    assert [row.id for row in kept] == ["s0", *(f"s{n}" for n in range(5, 40))]
+    refused = verdicts.set_index("id").loc["s2"]
+    assert (refused["likeliest"], refused["probability"]) == ("knows", 0.02)
+    assert refused["likeliest_probability"] == 0.94
+    assert refused["confidence"] < 0.5
+
+
+def test_types_that_the_schema_does_not_allow(synthetic, schema):
+    rows = [replace(synthetic[0], head_type="place", tail_type="place"), *synthetic[1:]]
+    _, verdicts = filter_synthetic([], rows, schema, sure(rows, schema), PARAMS)
+    assert reasons(verdicts) == {"s0": "type"}
+
+
+def test_copies_of_golden_rows_and_of_rows_that_are_believed_more(synthetic, schema):
+    twin = replace(synthetic[5], id="twin")
+    rows = [*synthetic, twin]
+    probabilities = sure(rows, schema)
+    probabilities[5] = (probabilities[5] + 0.25) / 2
+    _, verdicts = filter_synthetic([synthetic[0]], rows, schema, probabilities, PARAMS)
+    assert reasons(verdicts) == {"s0": "near_copy", "s5": "near_copy"}
+
+
+def test_no_more_than_so_many_rows_of_the_same_pair(synthetic, schema):
+    same = [
+        instance(f"<head>Anna</head> a{n} b{n} c{n} d{n} <tail>Oslo</tail>", relation, id=f"a{n}")
+        for n, relation in enumerate(["lives_in", "none", "lives_in", "lives_in"])
+    ]
+    rows = [*synthetic, *same]
+    _, verdicts = filter_synthetic([], rows, schema, sure(rows, schema), PARAMS)
+    assert reasons(verdicts) == {"a3": "alike"}
+    more = FilterParams(backbone="tiny", most_alike=3)
+    assert reasons(filter_synthetic([], rows, schema, sure(rows, schema), more)[1]) == {}
+
+
+def test_everything_is_counted(synthetic, schema):
+    other = instance("<head>m</head> never saw the distant <tail>k</tail>", "none", id="other")
+    rows = [*synthetic, replace(synthetic[3], id="copy"), other]
+    believed = {"s1": "home_of", "s2": "knows"}
+    probabilities = sure(rows, schema, believed)
+    kept, verdicts = filter_synthetic([], rows, schema, probabilities, PARAMS)
+    summary = filter_summary(verdicts).set_index("relation")
+    assert summary["synthetic"].sum() == len(rows)
+    assert summary["kept"].sum() == len(kept)
+    assert summary.loc["lives_in", "reasons"] == "direction 1, label 1, near_copy 1"
+    assert summary.loc["none", "refused"] == 0
+
+
+def test_nothing_to_filter(schema):
+    kept, verdicts = filter_synthetic([], [], schema, np.zeros((0, 4)), PARAMS)
+    assert kept == [] and verdicts.empty
+    assert list(filter_summary(verdicts)) == ["relation", "synthetic", "kept", "refused", "reasons"]

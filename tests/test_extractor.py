@@ -4,10 +4,17 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
+from tests.conftest import instance
 from tests.training.test_finetuning import SPANS, run
+from tkre.evaluation.params import TrustParams
+from tkre.evaluation.predictions import prediction_frame
+from tkre.evaluation.trust import TrustError, fit_trust
 from tkre.extractor import RelationExtractor, newest_version
+from tkre.modeling.checkpoint import weights_digest
+from tkre.modeling.classifier import RelationClassifier
 from tkre.tagged import TagError, to_tagged
 
 
@@ -39,6 +46,42 @@ def test_what_a_sentence_can_be(folder, toy_rows):
     assert extractor([]) == []
     with pytest.raises(TagError, match="<tail> is missing"):
         extractor(["<head>anna</head> lives here"])
+
+
+def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, schema, tmp_path):
+    plain = RelationExtractor.from_pretrained(folder)
+    raw = plain(toy_rows)
+    # As if two of the validation rows had been labelled otherwise: the model is too sure.
+    gold = [row.relation for row in toy_rows]
+    gold[:2] = ["none", "none"]
+    frame = prediction_frame(
+        [row.id for row in toy_rows],
+        gold,
+        [p.relation for p in raw],
+        plain.relations,
+        np.array([list(p.probabilities.values()) for p in raw]),
+    )
+    params = TrustParams(precisions=(0.5, 0.99))
+    digest = weights_digest(RelationClassifier.from_pretrained(newest_version(folder)))
+    trust = fit_trust(frame, schema.negative, params, cell="toy.k5.s0.v", classifier=digest)
+    file = tmp_path / "trust.json"
+    file.write_text(trust.model_dump_json())
+    calibrated = RelationExtractor.from_pretrained(folder, trust=file)(toy_rows)
+    assert [p.relation for p in calibrated] == [p.relation for p in raw]
+    assert all(sum(p.probabilities.values()) == pytest.approx(1) for p in calibrated)
+    assert np.mean([p.probability for p in calibrated]) < np.mean([p.probability for p in raw])
+    careful = RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.5)
+    doubtful = instance("<head>anna</head> and <tail>oslo</tail> .")
+    for p in careful([*toy_rows, doubtful]):
+        least = trust.confidence_for(0.5)
+        assert p.abstained == (p.guess != "none" and p.probability < least) == (p.relation is None)
+    with pytest.raises(TrustError, match=r"precision of 0.99"):
+        RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.99)
+    with pytest.raises(TrustError, match="classifier with the digest"):
+        other = trust.model_copy(update={"classifier": "0" * 64})
+        RelationExtractor.from_pretrained(folder, trust=other)
+    with pytest.raises(ValueError, match="needs the classifier's trust record"):
+        RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 
 def test_the_newest_version_is_taken(folder, tmp_path):

@@ -15,6 +15,9 @@ from typing import Any, Self
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tkre.corpora.unlabelled import unlabelled_instance
+from tkre.evaluation.predictions import answered, prediction_frame
+from tkre.evaluation.trust import Trust, calibrate, share_among
+from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.quiet import quiet_transformers
 from tkre.records import Instance
@@ -26,14 +29,22 @@ class Prediction:
     """What a sentence says about its two mentions.
 
     Attributes:
-        relation: The likeliest label, or the negative one where none is likely enough.
-        probability: Its probability.
+        relation: The likeliest label, or the negative one where none is likely enough; None where
+            the guess is not sure enough for the wanted precision.
+        probability: That of the guess.
         probabilities: Of every label.
+        guess: The label in any case.
     """
 
-    relation: str
+    relation: str | None
     probability: float
     probabilities: dict[str, float]
+    guess: str
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the guess is withheld."""
+        return self.relation is None
 
 
 class RelationExtractor:
@@ -42,28 +53,61 @@ class RelationExtractor:
     Args:
         model: A relation classifier.
         tokenizer: Its own.
+        trust: Its trust record, which calibrates probabilities; None leaves them as they are.
+        wanted_precision: Answers below the record's threshold for it are withheld; None
+            withholds none.
+
+    Raises:
+        TrustError: The record is of another classifier, or has no threshold for that precision.
+        ValueError: A precision is wanted without a record.
     """
 
-    def __init__(self, model: RelationClassifier, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self,
+        model: RelationClassifier,
+        tokenizer: PreTrainedTokenizerBase,
+        trust: Trust | None = None,
+        wanted_precision: float | None = None,
+    ) -> None:
         self._model = model.eval()
         self._tokenizer = tokenizer
+        self._trust = trust
+        self._confidence = 0.0
+        if trust is not None:
+            trust.require(weights_digest(model))
+        if wanted_precision is not None:
+            if trust is None:
+                raise ValueError(
+                    f"wanted_precision={wanted_precision} needs the classifier's trust record: "
+                    'trust="data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"'
+                )
+            self._confidence = trust.confidence_for(wanted_precision)
 
     @classmethod
-    def from_pretrained(cls, path: str | Path) -> Self:
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        *,
+        trust: Trust | str | Path | None = None,
+        wanted_precision: float | None = None,
+    ) -> Self:
         """The extractor in a folder.
 
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
                 the newest is taken.
+            trust: The classifier's trust record, its file, or a folder of its versions.
+            wanted_precision: See the class.
 
         Raises:
-            FileNotFoundError: There is no classifier.
+            FileNotFoundError: There is no classifier, or no trust record.
         """
         folder = newest_version(Path(path))
         with quiet_transformers():
             model = RelationClassifier.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        return cls(model, tokenizer)
+        record = Trust.read(trust) if isinstance(trust, str | Path) else trust
+        return cls(model, tokenizer, record, wanted_precision)
 
     @property
     def relations(self) -> list[str]:
@@ -86,11 +130,25 @@ class RelationExtractor:
         """
         instances = [_instance(s, n) for n, s in enumerate(sentences)]
         rows = predict(self._model, self._tokenizer, instances, description="extraction")
-        predictions = []
-        for row, label in zip(rows, labels_of(rows, self._model), strict=True):
-            probabilities = dict(zip(self.relations, map(float, row), strict=True))
-            predictions.append(Prediction(label, probabilities[label], probabilities))
-        return predictions
+        frame = prediction_frame(
+            [i.id for i in instances],
+            [None] * len(instances),
+            labels_of(rows, self._model),
+            self.relations,
+            rows,
+        )
+        if self._trust is not None:
+            frame = calibrate(frame, self._trust, share_among(frame, self._trust))
+        frame = answered(frame, self._model.config.negative, self._confidence)
+        return [
+            Prediction(
+                None if row["abstained"] else row["predicted"],
+                row["probability"],
+                {relation: row[f"p.{relation}"] for relation in self.relations},
+                row["predicted"],
+            )
+            for row in frame.to_dict("records")
+        ]
 
 
 def newest_version(path: Path) -> Path:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from tkre.evaluation.trust import Trust
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.finetuning.gpu_nodes import predict
-from tkre.records import from_frame
-from tkre.tagged import to_tagged
 
 
-def label(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
+def label(classifier: Checkpoint, trust: dict[str, Any], instances: pd.DataFrame) -> pd.DataFrame:
     """Labels sentences with the classifier.
 
     Returns:
-        The sentences with their tags and ids, the predicted relation with its probability, and
-        the probability of every relation.
+        id, the predicted relation with its probability, and the probability of every relation, as
+        the classifier puts them.
+
+    Raises:
+        TrustError: The trust record is of other weights.
     """
-    predictions = predict(classifier, instances).drop(columns="relation")
-    tagged = [to_tagged(instance) for instance in from_frame(instances)]
-    predictions.insert(1, "sentence", tagged)
-    return predictions
+    Trust.model_validate(trust).require(classifier.lineage.weights)
+    return predict(classifier, instances).drop(columns="relation")

@@ -1,13 +1,56 @@
-"""New sentences from a file (CPU)."""
+"""New sentences from a file, and what is said of them in the end (CPU)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from tkre.book import InferenceParams
 from tkre.corpora.unlabelled import read_unlabelled
-from tkre.records import to_frame
+from tkre.evaluation.predictions import answered
+from tkre.evaluation.trust import Trust, calibrate, share_among
+from tkre.records import from_frame, to_frame
+from tkre.tagged import to_tagged
 
 
 def read_sentences(sentences: str) -> pd.DataFrame:
     """Reads tagged sentences, one JSON object a line; they need no relation and no id."""
     return to_frame(read_unlabelled(sentences, "the file of sentences"))
+
+
+def choose_threshold(trust: dict[str, Any], inference: InferenceParams) -> dict[str, Any]:
+    """Looks up from which confidence on answers have the wanted precision.
+
+    Returns:
+        ``wanted_precision``, and ``confidence``: 0 where nothing is withheld.
+
+    Raises:
+        TrustError: The classifier's validation rows support no such precision.
+    """
+    wanted = inference.wanted_precision
+    record = Trust.model_validate(trust)
+    confidence = 0.0 if wanted is None else record.confidence_for(wanted)
+    return {"wanted_precision": wanted, "confidence": confidence}
+
+
+def answer(
+    raw_predictions: pd.DataFrame,
+    instances: pd.DataFrame,
+    trust: dict[str, Any],
+    threshold: dict[str, Any],
+) -> pd.DataFrame:
+    """Calibrates the predictions and withholds the answers that are not sure enough.
+
+    Returns:
+        A row per sentence: id, the sentence with its tags, ``relation`` (none where
+        ``abstained``), ``predicted`` (the guess in any case) with its calibrated probability, and
+        those of all relations.
+    """
+    record = Trust.model_validate(trust)
+    share = share_among(raw_predictions, record)
+    predictions = answered(
+        calibrate(raw_predictions, record, share), record.negative, threshold["confidence"]
+    )
+    predictions.insert(1, "sentence", [to_tagged(i) for i in from_frame(instances)])
+    return predictions

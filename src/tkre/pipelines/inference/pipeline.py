@@ -1,4 +1,4 @@
-"""The graph: sentences + the newest classifier -> predictions."""
+"""The graph: sentences + the newest classifier and its trust record -> predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,26 @@ INFERENCE = Pipeline(
         Node(
             nodes.read_sentences, "sentences", "instances", name="read_sentences", tags="rehearsed"
         ),
-        Node(gpu_nodes.label, ["classifier", "instances"], "predictions", name="label", tags="gpu"),
+        Node(
+            nodes.choose_threshold,
+            ["trust", "params:inference"],
+            "threshold",
+            name="choose_threshold",
+            tags="rehearsed",
+        ),
+        Node(
+            gpu_nodes.label,
+            ["classifier", "trust", "instances"],
+            "raw_predictions",
+            name="label",
+            tags="gpu",
+        ),
+        Node(
+            nodes.answer,
+            ["raw_predictions", "instances", "trust", "threshold"],
+            "predictions",
+            name="answer",
+        ),
     ],
     tags=STAGE,
 )
@@ -24,6 +43,11 @@ def create_pipeline(cell: Cell) -> Pipeline:
     """Labels the sentences of ``inference.sentences``.
 
     Args:
-        cell: Whose newest classifier is used.
+        cell: Whose newest classifier and trust record are used.
     """
-    return Pipeline(INFERENCE, namespace=STAGE, inputs={"classifier": f"{cell.name}.classifier"})
+    return Pipeline(
+        INFERENCE,
+        namespace=STAGE,
+        inputs={name: f"{cell.name}.{name}" for name in ("classifier", "trust")},
+        parameters={"params:inference"},
+    )

@@ -1,0 +1,121 @@
+"""Answering only where one is sure enough: what it costs, and where to draw the line.
+
+An *answer* is a row that was predicted to have a relation other than the negative one; "no
+relation" asserts nothing that could lack precision.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from tkre.evaluation.calibration import Truths
+from tkre.evaluation.metrics import Floats
+
+
+def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
+    """How often answers are wrong when only the surest are given.
+
+    Args:
+        confidence_N: Of each answer.
+        correct_N: Whether it is right.
+
+    Returns:
+        One row per distinct confidence, the surest first: ``threshold``, ``coverage`` (share of
+        answers at or above it) and ``risk`` (share of those that are wrong), 0 to 1.
+    """
+    order = np.argsort(-confidence_N, kind="stable")
+    sorted_N = confidence_N[order]
+    last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)[: len(sorted_N)]
+    taken_N = np.arange(1, len(sorted_N) + 1)
+    wrong_N = np.cumsum(~correct_N[order])
+    return pd.DataFrame(
+        {
+            "threshold": sorted_N[last_N],
+            "coverage": taken_N[last_N] / max(len(sorted_N), 1),
+            "risk": wrong_N[last_N] / taken_N[last_N],
+        }
+    )
+
+
+def area_under(curve: pd.DataFrame) -> float | None:
+    """AURC: the mean risk over coverages from 0 to 1 (lower is better); None without an answer."""
+    if curve.empty:
+        return None
+    widths = np.diff(curve["coverage"].to_numpy(), prepend=0.0)
+    return float((widths * curve["risk"].to_numpy()).sum())
+
+
+def risks_at(curve: pd.DataFrame, coverages: Floats) -> Floats:
+    """Risks of a curve at wanted coverages: those of the next threshold that covers as much."""
+    places = np.searchsorted(curve["coverage"].to_numpy(), coverages - 1e-9)
+    risks: Floats = curve["risk"].to_numpy()[np.minimum(places, len(curve) - 1)]
+    return risks
+
+
+def threshold_for_precision(
+    confidence_N: Floats,
+    correct_N: Truths,
+    wanted: float,
+    *,
+    assurance: float,
+    weights_N: Floats | None = None,
+) -> float | None:
+    """From which confidence on answers are right as often as wanted.
+
+    A few validation rows look better at a threshold that was chosen on them than other rows will
+    (docs/method.md has figures). So two things are asked of it:
+
+    * the lower end of a one-sided Wilson interval of the precision on these rows, not the
+      precision itself, is at least what is wanted;
+    * it is not below the wanted precision itself: no single answer may be less likely than that.
+      Otherwise sure answers would pay for doubtful ones, which are the first to go wrong where
+      other rows differ from these.
+
+    Args:
+        confidence_N: Calibrated, of each answer.
+        correct_N: Whether it is right.
+        wanted: Precision, 0 to 1.
+        assurance: Of the interval, e.g. 0.8; 0.5 takes the precision as it is.
+        weights_N: What each row counts, where other rows will have other shares of labels.
+
+    Returns:
+        The lowest such threshold; None where these rows support none, which means that nothing
+        can be answered with that precision.
+    """
+    if not len(confidence_N):
+        return None
+    order = np.argsort(-confidence_N, kind="stable")
+    sorted_N = confidence_N[order]
+    weights_N = np.ones(len(order)) if weights_N is None else weights_N[order]
+    total_N = np.cumsum(weights_N)
+    precision_N = np.cumsum(weights_N * correct_N[order]) / total_N
+    # Weighted rows tell as much as this many equal ones (Kish).
+    rows_N = total_N**2 / np.cumsum(weights_N**2)
+    last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)
+    lower_N = _wilson_lower(precision_N, rows_N, assurance)
+    fit_N = last_N & (sorted_N >= wanted) & (lower_N >= wanted - 1e-12)
+    return float(sorted_N[fit_N].min()) if fit_N.any() else None
+
+
+def attained(
+    confidence_N: Floats, correct_N: Truths, threshold: float | None
+) -> tuple[float, float | None]:
+    """Coverage and precision of answers at a threshold, 0 to 1.
+
+    No threshold answers nothing; without an answer there is no precision.
+    """
+    if threshold is None or not len(confidence_N):
+        return 0.0, None
+    given_N = confidence_N >= threshold
+    return float(given_N.mean()), float(correct_N[given_N].mean()) if given_N.any() else None
+
+
+def _wilson_lower(share_N: Floats, rows_N: Floats, assurance: float) -> Floats:
+    z = NormalDist().inv_cdf(assurance)
+    centre = share_N + z**2 / (2 * rows_N)
+    half = z * np.sqrt(share_N * (1 - share_N) / rows_N + z**2 / (4 * rows_N**2))
+    lower: Floats = (centre - half) / (1 + z**2 / rows_N)
+    return lower

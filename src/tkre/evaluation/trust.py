@@ -1,0 +1,282 @@
+"""How far the probabilities of one classifier can be trusted, as a record kept beside it.
+
+What a row is worth: *confidence* is the calibrated probability of the label that was predicted.
+For a negative label out of doubt (``least_probability``: nothing else was likely enough) that is
+the probability of the negative label, often a low one: the model asserts nothing there, so such
+rows are neither counted as answers nor withheld.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+
+from tkre.evaluation import calibration
+from tkre.evaluation.calibration import Numbers, likeliest
+from tkre.evaluation.metrics import Floats
+from tkre.evaluation.params import TrustParams
+from tkre.evaluation.predictions import (
+    answers,
+    gold_of,
+    guesses_of,
+    labels_of,
+    probabilities_of,
+    with_probabilities,
+)
+from tkre.evaluation.prior_shift import estimate_share, with_share
+from tkre.evaluation.selective import attained, threshold_for_precision
+from tkre.params import Params
+
+
+class TrustError(RuntimeError):
+    """A record that cannot be used as is wanted; the message says the way out."""
+
+
+class Threshold(Params):
+    """From which confidence on a classifier's answers have a precision.
+
+    Attributes:
+        precision: That is wanted.
+        confidence: From which on an answer is given; None: the rows support none.
+        validation_coverage: Share of the answers on the validation rows that are given.
+        validation_precision: Of those, the share that is right; None without any.
+    """
+
+    precision: float
+    confidence: float | None
+    validation_coverage: float
+    validation_precision: float | None
+
+
+class Trust(Params):
+    """What the validation rows say about a classifier's probabilities. Shares are 0 to 1.
+
+    Attributes:
+        cell: Which classifier.
+        classifier: Digest of its weights.
+        negative: The label that asserts nothing, if the schema has one.
+        validation_rows: They chose the classifier's epoch too, so figures on them flatter it.
+        validation_negative: Share of the negative label among them; None without one.
+        temperature: Of ``p^(1/T)``.
+        ece_before: Expected calibration error on the validation rows, as the classifier puts it.
+        ece_after: Likewise, with the temperature.
+        nll_before: Negative log-likelihood, in nats.
+        nll_after: Likewise, with the temperature.
+        thresholds: One for each wanted precision.
+        settings: What was asked for; its ``negative_share`` is corrected for wherever the record
+            is used.
+        note: Why something is missing; None if nothing is.
+    """
+
+    cell: str
+    classifier: str
+    negative: str | None
+    validation_rows: int
+    validation_negative: float | None
+    temperature: float
+    ece_before: float | None
+    ece_after: float | None
+    nll_before: float | None
+    nll_after: float | None
+    thresholds: tuple[Threshold, ...]
+    settings: TrustParams
+    note: str | None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The record in a file, or in the newest version in a folder.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        path = Path(path)
+        files = [path] if path.is_file() else sorted(path.glob("*/trust.json"))
+        if not files:
+            raise FileNotFoundError(
+                f"no trust record in {path}: `kedro run --pipelines finetuning` writes them to "
+                "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
+            )
+        return cls.model_validate(json.loads(files[-1].read_text(encoding="utf-8")))
+
+    @property
+    def trained_share(self) -> float | None:
+        """Share of the negative label that the probabilities are calibrated for.
+
+        None where there is no such label, or nothing but it: no other share can be had by weights.
+        """
+        share = self.validation_negative
+        return share if share is not None and 0 < share < 1 else None
+
+    def require(self, weights: str) -> None:
+        """Refuses other weights than those it speaks of.
+
+        Args:
+            weights: Digest of a classifier's weights.
+
+        Raises:
+            TrustError: They differ.
+        """
+        if weights != self.classifier:
+            raise TrustError(
+                f"the trust record of {self.cell} is of a classifier with the digest "
+                f"{self.classifier[:12]}..., this one has {weights[:12]}...: make it again with "
+                f"`kedro run --pipelines <experiment> --from-nodes {self.cell}.predict_validation "
+                f"--to-outputs {self.cell}.trust`, or take its own version"
+            )
+
+    def confidence_for(self, precision: float) -> float:
+        """The confidence from which on answers have a wanted precision.
+
+        Raises:
+            TrustError: None was fitted for it, or the validation rows support none.
+        """
+        fitted = {t.precision: t.confidence for t in self.thresholds}
+        if precision not in fitted:
+            raise TrustError(
+                f"{self.cell} has no threshold for a precision of {precision} (it has "
+                f"{', '.join(map(str, fitted)) or 'none'}): add it to trust.precisions in "
+                "conf/base/parameters_trust.yml and run `kedro run --pipelines <experiment> "
+                f"--nodes {self.cell}.fit_trust`"
+            )
+        confidence = fitted[precision]
+        if confidence is None:
+            reached = [str(p) for p, c in fitted.items() if c is not None]
+            raise TrustError(
+                f"{self.cell}: its {self.validation_rows} validation rows support no threshold for "
+                f"a precision of {precision}"
+                + (f" ({self.note})" if self.note else "")
+                + f": want less (it has {', '.join(reached) or 'none'}), or have more shots; "
+                "wanted_precision null never abstains"
+            )
+        return confidence
+
+
+def fit_trust(
+    predictions: pd.DataFrame,
+    negative: str | None,
+    params: TrustParams,
+    *,
+    cell: str,
+    classifier: str,
+) -> Trust:
+    """Temperature and thresholds from predictions for validation rows.
+
+    Args:
+        predictions: With ``relation`` (gold), ``predicted`` and ``p.<relation>``, N rows.
+        negative: The negative label of the schema.
+        params: Which precisions are wanted, and how surely.
+        cell: Name of the classifier's cell.
+        classifier: Digest of its weights.
+    """
+    raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
+    temperature = calibration.fit_temperature(raw_NR, gold_N)
+    after_NR = calibration.tempered(raw_NR, temperature)
+    is_negative_N = (predictions["relation"] == negative).to_numpy(dtype=bool)
+    trust = Trust(
+        cell=cell,
+        classifier=classifier,
+        negative=negative,
+        validation_rows=len(gold_N),
+        validation_negative=float(is_negative_N.mean()) if negative and len(gold_N) else None,
+        temperature=temperature,
+        ece_before=calibration.expected_calibration_error(*likeliest(raw_NR, gold_N)),
+        ece_after=calibration.expected_calibration_error(*likeliest(after_NR, gold_N)),
+        nll_before=calibration.negative_log_likelihood(raw_NR, gold_N),
+        nll_after=calibration.negative_log_likelihood(after_NR, gold_N),
+        thresholds=(),
+        settings=params,
+        note=_note(raw_NR, gold_N, temperature),
+    )
+    if params.negative_share is not None and trust.trained_share is None and trust.note is None:
+        note = "no validation row is negative: there is no correction for the share of such rows"
+        trust = trust.model_copy(update={"note": note})
+    thresholds = tuple(_threshold(predictions, trust, wanted) for wanted in params.precisions)
+    return trust.model_copy(update={"thresholds": thresholds})
+
+
+def share_among(predictions: pd.DataFrame, trust: Trust) -> float | None:
+    """The share of the negative relation among rows, as the record's settings want it.
+
+    Args:
+        predictions: Of the classifier; gold labels are not looked at.
+        trust: Says whether the share is given, estimated from these rows, or left alone.
+
+    Returns:
+        The share to correct for; None for no correction.
+    """
+    setting = trust.settings.negative_share
+    if setting == "estimated":
+        return estimated_share(predictions, trust)
+    return setting if trust.trained_share else None
+
+
+def estimated_share(predictions: pd.DataFrame, trust: Trust) -> float | None:
+    """The share of the negative relation that EM finds; None where it cannot be corrected for."""
+    if trust.trained_share is None or trust.negative is None:
+        return None
+    tempered_NR = calibration.tempered(probabilities_of(predictions), trust.temperature)
+    negative = labels_of(predictions).index(trust.negative)
+    return estimate_share(tempered_NR, negative, trust.trained_share)
+
+
+def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> pd.DataFrame:
+    """The predictions with calibrated probabilities.
+
+    Args:
+        predictions: With ``predicted`` and ``p.<relation>``; they are not changed.
+        trust: Of the classifier that made them.
+        share: Of the negative relation, to be corrected for (``share_among``); None for none.
+
+    Returns:
+        The same columns. ``predicted`` changes only where the correction for the share makes
+        another relation the likeliest; what was made negative out of doubt, on the classifier's
+        own probabilities, stays so.
+    """
+    raw_NR, guesses_N = probabilities_of(predictions), guesses_of(predictions)
+    calibrated_NR = calibration.tempered(raw_NR, trust.temperature)
+    if share is not None and trust.negative is not None and trust.trained_share is not None:
+        negative = labels_of(predictions).index(trust.negative)
+        calibrated_NR = with_share(calibrated_NR, negative, trust.trained_share, share)
+        doubted_N = guesses_N != raw_NR.argmax(axis=1)
+        guesses_N = np.where(doubted_N, guesses_N, calibrated_NR.argmax(axis=1))
+    return with_probabilities(predictions, calibrated_NR, guesses_N)
+
+
+def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
+    if temperature in (calibration.LEAST, calibration.MOST):
+        return f"the temperature is at its bound of {temperature:g}"
+    return calibration.why_unfitted(raw_NR, gold_N)
+
+
+def _threshold(predictions: pd.DataFrame, trust: Trust, wanted: float) -> Threshold:
+    """Chosen as if the validation rows had the share of the negative relation that is given.
+
+    A share that is to be estimated is not known yet, so the rows count as they are.
+    """
+    given, trained = trust.settings.negative_share, trust.trained_share
+    share = given if isinstance(given, float) and trained is not None else None
+    calibrated = calibrate(predictions, trust, share)
+    confidence_N, correct_N = answers(calibrated, trust.negative)
+    weights_N = np.ones(len(confidence_N))
+    if share is not None and trained is not None:
+        answered = calibrated[(calibrated["predicted"] != trust.negative).to_numpy(dtype=bool)]
+        is_negative_N = (answered["relation"] == trust.negative).to_numpy(dtype=bool)
+        weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
+    threshold = threshold_for_precision(
+        confidence_N,
+        correct_N,
+        wanted,
+        assurance=trust.settings.assurance,
+        weights_N=weights_N,
+    )
+    coverage, precision = attained(confidence_N, correct_N, threshold)
+    return Threshold(
+        precision=wanted,
+        confidence=threshold,
+        validation_coverage=coverage,
+        validation_precision=precision,
+    )

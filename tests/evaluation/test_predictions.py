@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tkre.evaluation.predictions import (
+    answered,
+    answers,
+    gold_of,
+    guesses_of,
+    labels_of,
+    prediction_frame,
+    probabilities_of,
+    with_probabilities,
+)
+
+LABELS = ["a", "b", "none"]
+ROWS = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2]])
+
+
+def test_there_and_back():
+    frame = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS)
+    assert list(frame)[:4] == ["id", "relation", "predicted", "probability"]
+    assert frame["probability"].tolist() == [0.7, 0.2]
+    assert labels_of(frame) == LABELS and np.array_equal(probabilities_of(frame), ROWS)
+    assert gold_of(frame).tolist() == [0, 0] and guesses_of(frame).tolist() == [0, 2]
+    confidence, correct = answers(frame, "none")
+    assert confidence.tolist() == [0.7] and correct.tolist() == [True]
+    assert len(answers(frame, None)[0]) == 2
+
+
+def test_no_rows(tmp_path):
+    frame = prediction_frame([], [], [], LABELS, np.zeros((0, 3)))
+    frame.to_parquet(tmp_path / "none.parquet")
+    read = pd.read_parquet(tmp_path / "none.parquet")
+    assert labels_of(read) == LABELS and probabilities_of(read).shape == (0, 3)
+    assert gold_of(read).shape == guesses_of(read).shape == (0,)
+    assert [len(x) for x in answers(read, "none")] == [0, 0]
+    assert with_probabilities(read, np.zeros((0, 3)), guesses_of(read)).shape == read.shape
+
+
+def test_other_probabilities_leave_the_rows_as_they_were():
+    frame = prediction_frame(["1", "2"], ["a", None], ["a", "b"], LABELS, ROWS)
+    changed = with_probabilities(frame, ROWS[::-1], np.array([1, 2]))
+    assert changed["predicted"].tolist() == ["b", "none"]
+    assert changed["probability"].tolist() == [0.5, 0.1]
+    assert frame["predicted"].tolist() == ["a", "b"]
+    assert changed["relation"].tolist() == ["a", None]
+
+
+def test_gold_labels_must_be_known():
+    frame = prediction_frame(["1", "2"], ["a", None], ["a", "b"], LABELS, ROWS)
+    with pytest.raises(ValueError, match="no probability of: None"):
+        gold_of(frame)
+
+
+def test_answers_that_are_not_sure_enough_are_withheld():
+    frame = prediction_frame(
+        ["1", "2", "3"], [None] * 3, ["a", "b", "none"], ["a", "b", "c", "none"],
+        np.array([[0.9, 0.1, 0, 0], [0.3, 0.4, 0.1, 0.2], [0.3, 0.1, 0.2, 0.4]]),
+    )  # fmt: skip
+    rows = answered(frame, "none", 0.8).to_dict("records")
+    assert [row["relation"] for row in rows] == ["a", None, "none"]
+    assert [row["abstained"] for row in rows] == [False, True, False]
+    assert [row["predicted"] for row in rows] == ["a", "b", "none"]
+    assert list(rows[0])[:5] == ["id", "relation", "abstained", "predicted", "probability"]
+    assert not answered(frame, "none", 0.0)["abstained"].any()
+    assert answered(frame, None, 0.8)["abstained"].tolist() == [False, True, True]

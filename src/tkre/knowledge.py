@@ -25,9 +25,13 @@ from tkre.records import Instance, Span
 
 EXPLANATION, SYNTHETIC, SUPPORT = "explanation", "synthetic", "support"
 _WORD = re.compile(r"\w+")
-# Words of a relation's name or phrase that say nothing by themselves.
+# Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
+# conjunctions, the commonest prepositions, and the prefixes of TACRED's names. Prepositions such as
+# "into" or "inside" and words of comparison are not among them: some relations are stated by them.
 _FUNCTION_WORDS = re.compile(
     r"and|are|been|for|from|had|has|have|its|not|org|per|that|the|their|was|were|which|with"
+    r"|being|but|can|could|did|does|her|him|his|how|may|might|must|nor|our|shall|she|should|them"
+    r"|there|these|they|this|those|what|when|where|who|whom|whose|why|will|would|you|your"
 )
 
 
@@ -106,7 +110,7 @@ def from_explanation(instance: Instance, name: str, relation: Relation) -> Knowl
     tails = _occurrences(text, [instance.tail_text])
     stated = _occurrences(text, instance.triggers)
     if not relation.negative:
-        stated = sorted({*stated, *_words_like(text, f"{name} {relation.phrase}")})
+        stated = sorted({*stated, *words_like(text, f"{name} {relation.phrase}")})
     if not stated:
         stated = _between_nearest(heads, tails)
     return KnowledgeText(
@@ -165,9 +169,9 @@ def _occurrences(text: str, phrases: Iterable[str], marked: Iterable[Span] = ())
     return _joined(spans)
 
 
-def _words_like(text: str, name: str) -> list[Span]:
-    """The words of the text that are forms of the content words of a relation's name and phrase."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", name)
+def words_like(text: str, phrases: str) -> list[Span]:
+    """The words of the text that are forms of content words of phrases, or of a relation's name."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", phrases)
     words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
     content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
     return [
@@ -179,6 +183,8 @@ def _words_like(text: str, name: str) -> list[Span]:
 
 def _same_stem(a: str, b: str) -> bool:
     """Whether two words are forms of one: they differ in at most their last three letters."""
+    if a[:3] != b[:3]:
+        return False
     shared = 0
     for x, y in zip(a, b, strict=False):
         if x != y:

@@ -24,8 +24,9 @@ def predictions(guessed, ids=None):
     return pd.DataFrame({"id": ids or range(len(GOLD)), "relation": GOLD, "predicted": guessed})
 
 
-def metrics(name, frame, metric="micro", seconds=3.0):
-    return score_cell(frame, parse_cell(name), LABELS, "no", metric, seconds)
+def metrics(name, frame, metric="micro", seconds=3.0, **more):
+    more.setdefault("synthetic", parse_cell(name).draw.synthetic)
+    return score_cell(frame, parse_cell(name), LABELS, "no", metric, seconds, **more)
 
 
 def test_a_cell_is_scored_and_can_be_saved():
@@ -44,7 +45,11 @@ def test_a_cell_without_rows_has_no_score():
     m = metrics("toy.k8.s13.tkre", predictions(["a"] * 6).iloc[:0])
     assert m["micro_f1"] is None and m["rows"] == 0
     assert cells_table([m]).shape == (1, len(CELL_COLUMNS))
-    assert summary_table([m], [predictions(["a"] * 6).iloc[:0]], PARAMS)["mean"].isna().all()
+    assert (
+        summary_table([m], [predictions(["a"] * 6).iloc[:0]], "typ_marker", PARAMS)["mean"]
+        .isna()
+        .all()
+    )
 
 
 def experiment(seeds=(13, 21)):
@@ -68,7 +73,7 @@ def test_cells_are_rows_in_the_order_of_the_grid():
 
 
 def test_the_summary_over_seeds():
-    summary = summary_table(*experiment(), PARAMS).set_index(["variant", "metric"])
+    summary = summary_table(*experiment(), "typ_marker", PARAMS).set_index(["variant", "metric"])
     ours, base = summary.loc[("tkre", "micro_f1")], summary.loc[("typ_marker", "micro_f1")]
     assert ours["mean"] == pytest.approx((100 + 800 / 9) / 2)
     assert ours["std"] == pytest.approx((100 - 800 / 9) / 2)  # of the population
@@ -81,17 +86,24 @@ def test_the_summary_over_seeds():
 
 def test_an_experiment_without_the_baseline_has_no_differences():
     ms, ps = experiment()
-    summary = summary_table(ms[1::2], ps[1::2], PARAMS)
+    summary = summary_table(ms[1::2], ps[1::2], "typ_marker", PARAMS)
     assert summary["difference"].isna().all()
 
 
 def test_a_seed_that_the_baseline_lacks_is_named():
     ms, ps = experiment()
     with pytest.raises(IncompleteExperiment, match=r"typ_marker has no cell for seed\(s\) \[21\]"):
-        summary_table([*ms[:2], ms[3]], [*ps[:2], ps[3]], PARAMS)
+        summary_table([*ms[:2], ms[3]], [*ps[:2], ps[3]], "typ_marker", PARAMS)
 
 
 def test_cells_that_scored_other_rows_are_not_compared():
     ms, ps = experiment(seeds=(13,))
     with pytest.raises(IncompleteExperiment, match="tkre and typ_marker scored different rows"):
-        summary_table(ms, [ps[0], predictions(["a"] * 6, ids=list("uvwxyz"))], PARAMS)
+        summary_table(ms, [ps[0], predictions(["a"] * 6, ids=list("uvwxyz"))], "typ_marker", PARAMS)
+
+
+def test_stale_cells_are_named_and_never_averaged():
+    ms, _ = experiment()
+    ms[1]["stale"] = ["finetuning.swap was False, it is True now"]
+    with pytest.raises(IncompleteExperiment, match=r"1 of 4 cells.*\n  toy, .*seed 13, tkre: fine"):
+        cells_table(ms)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
 
 def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
@@ -20,13 +20,13 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
         cells: An experiment's cells; corpora and shots stand side by side.
     """
     figure = go.Figure()
-    cells = cells.assign(place=cells["corpus"] + ", K = " + cells["shots"].astype(str))
+    cells = cells.assign(place=places_of(cells))
     places, variants = list(dict.fromkeys(cells["place"])), list(dict.fromkeys(cells["variant"]))
     for n, variant in enumerate(variants):
         rows = cells[cells["variant"] == variant]
         scores = rows.groupby("place", sort=False)["micro_f1"]
         mean, spread = scores.mean().reindex(places), scores.std(ddof=0).reindex(places)
-        colour = _COLOURS[n % len(_COLOURS)]
+        colour = COLOURS[n % len(COLOURS)]
         figure.add_bar(
             name=escape(variant),
             x=places,
@@ -57,6 +57,19 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
         template="plotly_white",
     )
     return figure
+
+
+def places_of(cells: pd.DataFrame) -> pd.Series:
+    """Where a cell stands, in words; of what does not differ, only corpus and K are said."""
+    places = cells["corpus"] + ", K = " + cells["shots"].astype(str)
+    synthetic = cells["synthetic"].astype(str)
+    if cells.loc[cells["synthetic"] > 0, "synthetic"].nunique() > 1:
+        places += ", " + synthetic + " x K synthetic"
+    if cells["noise"].nunique() > 1:
+        places += ", " + cells["noise"].astype(str) + " % noise"
+    if cells["filtered"].nunique() > 1:
+        places += cells["filtered"].map({True: ", filtered", False: ""})
+    return places
 
 
 def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:

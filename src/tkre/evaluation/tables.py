@@ -21,7 +21,9 @@ from tkre.evaluation.params import ReportingParams
 from tkre.grid import Cell
 
 SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
-CELL_COLUMNS = ["corpus", "shots", "seed", "variant", *SCORES, "seconds", "synthetic", "rows"]
+# What a cell is, besides its seed and its variant.
+PLACE = ["corpus", "shots", "synthetic", "noise", "filtered"]
+CELL_COLUMNS = [*PLACE, "seed", "variant", *SCORES, "seconds", "rows"]
 # Metrics of the summary that a bootstrap can be made for, and how they group the labels.
 _RESAMPLED = ("micro_f1", "official_f1")
 
@@ -37,6 +39,8 @@ def score_cell(
     negative: str | None,
     metric: Metric,
     seconds: float,
+    synthetic: int,
+    stale: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that is reported of one cell.
 
@@ -47,6 +51,8 @@ def score_cell(
         negative: The label without a score.
         metric: The official one of the corpus.
         seconds: Time its training took.
+        synthetic: Synthetic sentences per relation that it used, as a multiple of K.
+        stale: How what made the predictions differs from what would be made now.
 
     Returns:
         The cell's coordinates, scores in per cent (None without a row to score), scores by
@@ -62,10 +68,13 @@ def score_cell(
         "shots": cell.draw.shots,
         "seed": cell.draw.seed,
         "variant": cell.variant,
-        "synthetic": cell.draw.synthetic,
+        "synthetic": synthetic,
+        "noise": cell.draw.noise,
+        "filtered": cell.draw.filtered,
         **scores,
         "seconds": seconds,
         "rows": len(gold),
+        "stale": list(stale),
         "negative": negative,
         "official_metric": metric,
         "by_relation": by_relation(gold, guessed, labels).to_dict("records"),
@@ -77,7 +86,16 @@ def score_cell(
 
 
 def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per cell, in the order of the grid."""
+    """One row per cell, in the order of the grid.
+
+    Raises:
+        IncompleteExperiment: Cells are stale: an average over them would mix two recipes.
+    """
+    stale = [f"  {_named(m)}: {'; '.join(m['stale'])}" for m in metrics if m["stale"]]
+    if stale:
+        raise IncompleteExperiment(
+            f"{len(stale)} of {len(metrics)} cells are stale; run them again:\n" + "\n".join(stale)
+        )
     rows = [{column: m[column] for column in CELL_COLUMNS} for m in metrics]
     return pd.DataFrame(rows, columns=CELL_COLUMNS)
 
@@ -85,14 +103,17 @@ def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def summary_table(
     metrics: Sequence[Mapping[str, Any]],
     predictions: Sequence[pd.DataFrame],
+    baseline: str,
     params: ReportingParams,
 ) -> pd.DataFrame:
-    """One row per corpus, shots, variant and metric.
+    """One row per place of the grid (corpus, shots, ...), variant and metric.
 
     Args:
         metrics: Of every cell.
         predictions: Likewise, in the same order.
-        params: The baseline, and how intervals are made.
+        baseline: The variant that differences are taken to; one that uses no synthetic sentence
+            is compared with whatever their number.
+        params: How intervals are made.
 
     Returns:
         Mean and population standard deviation over the seeds; for F1 scores the difference to
@@ -104,28 +125,37 @@ def summary_table(
     """
     cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
     rows = []
-    for (corpus, shots, variant), group in cells.groupby(
-        ["corpus", "shots", "variant"], sort=False
-    ):
-        same = (cells["corpus"] == corpus) & (cells["shots"] == shots)
-        baseline = cells[same & (cells["variant"] == params.baseline)]
+    for (*place, variant), group in cells.groupby([*PLACE, "variant"], sort=False):
+        compared_with = _baseline_cells(cells, dict(zip(PLACE, place, strict=True)), baseline)
         for metric in SCORES:
             values = group[metric].astype(float)
             row = {
-                "corpus": corpus,
-                "shots": shots,
+                **dict(zip(PLACE, place, strict=True)),
                 "variant": variant,
                 "metric": metric,
                 "mean": values.mean(),
                 "std": values.std(ddof=0),
                 "seeds": len(group),
             }
-            compared = variant != params.baseline and len(baseline) and metric in _RESAMPLED
+            compared = variant != baseline and len(compared_with) and metric in _RESAMPLED
             if compared and group["rows"].all():
-                row |= _difference(group, baseline, predictions, metric, params)
+                row |= _difference(group, compared_with, predictions, metric, params)
             rows.append(row)
-    columns = ["corpus", "shots", "variant", "metric", "mean", "std", "seeds"]
+    columns = [*PLACE, "variant", "metric", "mean", "std", "seeds"]
     return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
+
+
+def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str) -> pd.DataFrame:
+    """The cells of the baseline at a place, or those of it without synthetic sentences."""
+    same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
+    of_baseline = cells[same & (cells["variant"] == baseline)]
+    at_place = of_baseline[(of_baseline[PLACE] == pd.Series(place)).all(axis=1)]
+    return at_place if len(at_place) else of_baseline[of_baseline["synthetic"] == 0]
+
+
+def _named(metrics: Mapping[str, Any]) -> str:
+    place = ", ".join(f"{name} {metrics[name]}" for name in (*PLACE[1:], "seed") if metrics[name])
+    return f"{metrics['corpus']}, {place}, {metrics['variant']}"
 
 
 def _difference(
@@ -139,8 +169,9 @@ def _difference(
     if len(pairs) != len(group):
         missing = sorted(set(group["seed"]) - set(baseline["seed"]))
         raise IncompleteExperiment(
-            f"{params.baseline} has no cell for seed(s) {missing} of {group['corpus'].iloc[0]}, "
-            f"so {group['variant'].iloc[0]} cannot be compared with it: add them to the experiment"
+            f"{baseline['variant'].iloc[0]} has no cell for seed(s) {missing} of "
+            f"{group['corpus'].iloc[0]}, so {group['variant'].iloc[0]} cannot be compared "
+            "with it: add them to the experiment"
         )
     ours, theirs = [], []
     for _, pair in pairs.iterrows():
@@ -148,8 +179,8 @@ def _difference(
         if a["id"].tolist() != b["id"].tolist():
             raise IncompleteExperiment(
                 f"{pair['corpus']}, K = {pair['shots']}, seed {pair['seed']}: {pair['variant']} "
-                f"and {params.baseline} scored different rows, so one of them is older than the "
-                "corpus; run both again"
+                f"and {pair['variant_baseline']} scored different rows, so one of them is older "
+                "than the corpus; run both again"
             )
         kind: Metric = "micro" if metric == "micro_f1" else pair["official_metric"]
         ours.append(_counts(a, pair["negative"], kind))

@@ -1,0 +1,68 @@
+"""F1 along an axis of an experiment: K, synthetic sentences, planted noise, a parameter."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from tkre.evaluation.figures import COLOURS
+
+
+def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
+    """Micro-F1 against a column of the cells: mean and spread over seeds, and a dot per seed.
+
+    A line for every combination of variant, corpus and what else differs. A variant that uses no
+    synthetic sentence is a level line across the others' range where that is the axis.
+
+    Args:
+        cells: An experiment's cells.
+        axis: A numeric column.
+        title: What it is, with its unit.
+    """
+    figure = go.Figure()
+    others = [c for c in ("corpus", "shots", "synthetic", "noise", "filtered") if c != axis]
+    golden = cells["synthetic"] == 0
+    shown = [c for c in others if cells.loc[~golden | (c != "synthetic"), c].nunique() > 1]
+    spread = sorted(cells[axis].unique())
+    for n, (key, rows) in enumerate(cells.groupby(["variant", *shown], sort=False)):
+        variant, *values = key
+        name = ", ".join([str(variant), *(_said(c, v) for c, v in zip(shown, values, strict=True))])
+        scores = rows.groupby(axis)["micro_f1"]
+        mean, deviation = scores.mean(), scores.std(ddof=0)
+        level = len(mean) == 1 and len(spread) > 1
+        colour = COLOURS[n % len(COLOURS)]
+        figure.add_scatter(
+            name=escape(name),
+            x=[spread[0], spread[-1]] if level else mean.index,
+            y=[mean.iloc[0]] * 2 if level else mean,
+            error_y=None if level else {"array": deviation, "color": colour},
+            mode="lines" if level else "lines+markers",
+            line={"color": colour, "dash": "dot" if level else "solid"},
+        )
+        figure.add_scatter(
+            name=f"{escape(name)}, each seed",
+            x=rows[axis],
+            y=rows["micro_f1"],
+            mode="markers",
+            marker={"color": colour, "symbol": "circle-open", "size": 6},
+            customdata=rows["seed"],
+            hovertemplate="seed %{customdata}: %{y:.1f}<extra></extra>",
+            showlegend=False,
+        )
+    figure.update_layout(
+        title=f"Micro-F1 along {escape(title)}",
+        xaxis={"title": escape(title), "tickvals": spread},
+        yaxis={"title": "micro-F1 without the negative relation, %"},
+        template="plotly_white",
+    )
+    return figure
+
+
+def _said(column: str, value: object) -> str:
+    if column == "filtered":
+        return "filtered" if value else "not filtered"
+    return {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}.get(
+        column, "{}"
+    ).format(value)

@@ -1,0 +1,96 @@
+"""The tables of an experiment as text: what a terminal and a page of results both show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tkre.evaluation.tables import PLACE
+
+AXES = {"synthetic": "synthetic, x K", "noise": "noise, %", "filtered": "filtered"}
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table whose cells are text.
+
+    Attributes:
+        title: What it is of.
+        note: How its figures are to be read.
+        columns: Their headings; the first ``labels`` of them are labels, the others figures.
+        labels: How many.
+        rows: As many cells each as there are columns.
+    """
+
+    title: str
+    note: str
+    columns: list[str]
+    labels: int
+    rows: list[list[str]]
+
+
+def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTable]:
+    """One table for each corpus and K, a row for each variant and whatever else varies.
+
+    Args:
+        summary: Of an experiment (``tables.summary_table``).
+        cells: Of the same one.
+    """
+    for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
+        of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
+        seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
+        spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
+        axes = [axis for axis in AXES if _varies(group, axis)]
+        means = group.set_index(["metric", "variant", *PLACE])["mean"]
+        official = not means.loc["official_f1"].equals(means.loc["micro_f1"])
+        columns = ["variant", *(AXES[axis] for axis in axes), "micro-F1", "to baseline, 95 %"]
+        yield TextTable(
+            title=f"{corpus}, K = {shots}",
+            note=f"per cent; {spread if len(seeds) > 1 else f'seed {seeds[0]}'}",
+            columns=[*columns, *(["official F1"] if official else []), "P", "R", "s/cell"],
+            labels=1 + len(axes),
+            rows=list(_rows(group, of_group, axes, official=official)),
+        )
+
+
+def _rows(
+    summary: pd.DataFrame, cells: pd.DataFrame, axes: list[str], *, official: bool
+) -> Iterator[list[str]]:
+    keys = ["variant", *PLACE]
+    seconds = cells.groupby(keys)["seconds"].mean()
+    for key, group in summary.groupby(keys, sort=False):
+        place = dict(zip(keys, key, strict=True))
+        of = group.set_index("metric")
+        yield [
+            str(place["variant"]),
+            *(_said(place[axis]) for axis in axes),
+            _spread(of.loc["micro_f1"]),
+            _difference(of.loc["micro_f1"]),
+            *([_spread(of.loc["official_f1"])] if official else []),
+            f"{of.loc['micro_precision', 'mean']:.1f}",
+            f"{of.loc['micro_recall', 'mean']:.1f}",
+            f"{seconds[key]:.0f}",
+        ]
+
+
+def _varies(group: pd.DataFrame, axis: str) -> bool:
+    """A variant without synthetic sentences has 0 of them: that alone is no other setting."""
+    values = group.loc[group["synthetic"] > 0, axis] if axis == "synthetic" else group[axis]
+    return values.nunique() > 1
+
+
+def _said(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _spread(row: pd.Series) -> str:
+    return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
+
+
+def _difference(row: pd.Series) -> str:
+    if pd.isna(row["difference"]):
+        return ""
+    low, high = row["difference_low"], row["difference_high"]
+    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"

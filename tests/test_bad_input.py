@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from importlib.util import find_spec
 
 import pytest
@@ -106,7 +110,7 @@ def test_a_missing_corpus_file(project):
 
 def test_a_stage_before_its_inputs(project):
     message = refused(project, "--pipelines", "finetuning")
-    assert "newsroom.k8.s13.tkre.encoder: made by the pipeline knowledge_pretraining" in message
+    assert "newsroom.k8.s13.tkre.scl_encoder: made by the pipeline knowledge_pretraining" in message
 
 
 def test_a_bad_line_among_the_sentences_to_label(project):
@@ -143,6 +147,27 @@ def test_a_language_model_that_cannot_be_asked(project, params, message, monkeyp
 def test_a_backend_that_is_not_installed(project):
     message = refused(project, "--params", LIVE.format("vllm", "m", ""))
     assert "needs the package vllm" in message and "pip install '.[vllm]'" in message
+
+
+def test_a_baseline_that_is_not_installed(project):
+    grid = {"corpora": ["newsroom"], "variants": ["setfit"]}
+    project.write("conf/smoke/experiments.yml", {"compared": grid})
+    code = textwrap.dedent(
+        """
+        import sys
+        sys.modules["setfit"] = None  # as if it were not there
+        from kedro.framework.cli.cli import main
+        sys.argv = ["kedro", "run", "--pipelines", "compared"]
+        main()
+        """
+    )
+    environment = os.environ | {"KEDRO_ENV": "smoke", "TKRE_DATA": "data/01_raw"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.folder, env=environment,
+                          text=True, capture_output=True, check=False)  # fmt: skip
+    message = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode != 0 and "Traceback" not in message, message
+    assert "needs the package setfit" in message and "'.[baselines]'" in message
+    assert project.outputs() == set()
 
 
 def test_a_prompt_with_an_unknown_placeholder_under_a_live_model(project, tiny_llama):

@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.project import Project
+from tkre.evaluation.trust import Trust
 
 STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
 VARIANTS = ["typ_marker", "tkre", "tkre_plus"]
@@ -40,8 +41,9 @@ def cells(project: Project) -> pd.DataFrame:
 def test_the_report_has_a_row_per_cell_and_one_per_metric(project):
     table = cells(project)
     assert table["variant"].tolist() == VARIANTS
-    assert list(table)[:9] == ["corpus", "shots", "seed", "variant", "micro_precision",
-                               "micro_recall", "micro_f1", "official_f1", "seconds"]  # fmt: skip
+    assert list(table)[:8] == ["corpus", "shots", "synthetic", "noise", "filtered", "seed",
+                               "variant", "micro_precision"]  # fmt: skip
+    assert table["synthetic"].tolist() == [0, 1, 1]  # the baseline uses no synthetic sentence
     summary = pd.read_csv(newest(project, "08_reporting/demo/summary.csv"))
     assert len(summary) == 3 * 4
     assert {"corpus", "shots", "variant", "metric", "mean", "std"} <= set(summary)
@@ -102,6 +104,20 @@ def test_losses_of_every_step_are_a_table(project):
     assert len(losses) > 2 and losses.notna().all().all()
 
 
+def test_where_the_cells_do_badly_is_a_table_each(project):
+    pairs, figures, implicit = (
+        pd.read_csv(newest(project, f"08_reporting/demo/{name}.csv"))
+        for name in ("diagnosis", "collapse", "implicit")
+    )
+    assert set(pairs["variant"]) == set(VARIANTS)
+    assert pairs["definition_similarity"].between(-1, 1).all()
+    assert figures["variant"].tolist() == VARIANTS
+    assert figures[["nearest_centre_min", "alignment", "uniformity"]].notna().all().all()
+    assert implicit["decided_by"].tolist() == ["flag"] * 3
+    rows = ["explicit_rows", "implicit_rows", "undecided_rows", "negative_rows"]
+    assert implicit[rows].drop_duplicates().to_numpy().tolist() == [[260, 40, 0, 30]]
+
+
 def test_the_yield_accounts_for_everything(project):
     table = pd.read_csv(newest(project, "04_feature/newsroom/k8/s13/yield.csv"))
     assert len(table) == 22
@@ -120,6 +136,66 @@ def test_inference_labels_a_file_with_the_newest_classifier(project):
     assert len(lines) == 6
     assert first["sentence"].startswith("<head>Ingrid Solheim</head>")
     assert first["probability"] == max(v for k, v in first.items() if k.startswith("p."))
+
+
+def test_the_trust_record_is_of_the_classifier_and_reported_on_the_test_rows(project):
+    of_cell = "07_model_output/newsroom/k8/s13/tkre_plus"
+    record = Trust.read(project.folder / "data" / of_cell / "trust.json")
+    lineage = json.loads(newest(project, f"{of_cell}/lineage.json").read_text())
+    assert record.classifier == lineage["steps"][-1]["weights"]
+    assert record.validation_rows == 88 and record.temperature != 1
+    assert record.nll_after <= record.nll_before
+    table = pd.read_csv(newest(project, "08_reporting/demo/trust.csv")).set_index("variant")
+    assert table.index.tolist() == VARIANTS
+    assert table.loc["tkre_plus", "temperature"] == record.temperature
+    assert table.loc["tkre_plus", "nll_after"] < table.loc["tkre_plus", "nll_before"]
+    scores = json.loads(
+        newest(project, "08_reporting/cells/newsroom/k8/s13/tkre_plus/test_trust_scores.json")
+        .read_text()
+    )  # fmt: skip
+    assert scores["rows"] == 330
+    assert "trust_figures.html" in project.printed["reporting"]
+
+
+def test_inference_abstains_below_the_threshold_of_a_wanted_precision(project):
+    sentences = "data/02_intermediate/newsroom/as_written.jsonl"
+    lines = (project.folder / "data/01_raw/newsroom/test.jsonl").read_text().splitlines()[:120]
+    (project.folder / sentences).write_text("\n".join(lines))
+    params = f"inference.sentences={sentences},inference.wanted_precision=0.4"
+    result = project.kedro("run", "--pipelines", "inference", "--params", params)
+    assert result.returncode == 0, result.stdout
+    written = newest(project, "07_model_output/inference/predictions.jsonl").read_text()
+    rows = [json.loads(line) for line in written.splitlines()]
+    record = Trust.read(
+        project.folder / "data/07_model_output/newsroom/k8/s13/tkre_plus/trust.json"
+    )
+    least = record.confidence_for(0.4)
+    assert least >= 0.4
+    for row in rows:
+        withheld = row["probability"] < least and row["predicted"] != "no_relation"
+        assert row["abstained"] == withheld
+        assert row["relation"] == (None if withheld else row["predicted"])
+        assert row["probability"] == row[f"p.{row['predicted']}"]
+    assert {row["abstained"] for row in rows} == {True, False}
+
+
+def test_a_precision_that_the_validation_rows_do_not_support_is_refused_at_once(project):
+    before = project.outputs()
+    params = "inference.wanted_precision=0.95"
+    result = project.kedro("run", "--pipelines", "inference", "--params", params)
+    assert result.returncode == 1 and "Traceback" not in result.stdout
+    assert "support no threshold for a precision of 0.95" in " ".join(result.stdout.split())
+    assert project.outputs() == before
+
+
+def test_inference_without_a_trust_record_says_what_makes_it(project):
+    cell = project.folder / "data/07_model_output/newsroom/k8/s13/tkre"
+    (cell / "trust.json").rename(cell / "elsewhere")
+    params = "inference.classifier=newsroom.k8.s13.tkre"
+    result = project.kedro("run", "--pipelines", "inference", "--params", params)
+    (cell / "elsewhere").rename(cell / "trust.json")
+    assert result.returncode == 1 and "Traceback" not in result.stdout
+    assert "newsroom.k8.s13.tkre.trust: made by the pipeline finetuning" in result.stdout
 
 
 def test_inference_on_a_file_and_a_classifier_of_one_s_own(project):
@@ -196,3 +272,25 @@ def test_the_notebook_runs_on_what_a_run_left(project, monkeypatch):
     client.execute()
     extraction = notebook.cells[-1].outputs[-1]
     assert "probability" in extraction["data"]["text/plain"]
+
+
+def test_setfit_is_scored_like_any_variant(tiny_backbone, tmp_path):
+    pytest.importorskip("setfit", reason="needs the extra `baselines`")
+    project = Project(tmp_path, tiny_backbone)
+    grid = {"corpora": ["newsroom"], "variants": ["typ_marker", "setfit"]}
+    project.write("conf/smoke/experiments.yml", {"compared": grid})
+    result = project.kedro("run", "--pipelines", "compared")
+    assert result.returncode == 0, result.stdout
+    assert "WARNING" not in result.stdout and "Warning" not in result.stdout
+    table = pd.read_csv(newest(project, "08_reporting/compared/cells.csv"))
+    assert table["variant"].tolist() == ["typ_marker", "setfit"]
+    assert (table["seconds"] > 0).all()
+    outputs = "07_model_output/newsroom/k8/s13/setfit/{}_predictions.parquet"
+    for rows, size in (("test", 330), ("validation", 88)):
+        frame = pd.read_parquet(newest(project, outputs.format(rows)))
+        probabilities = frame.filter(like="p.")
+        assert probabilities.shape == (size, 11)
+        assert probabilities.sum(axis=1).to_numpy() == pytest.approx(1)
+        assert frame["predicted"].tolist() == [
+            name.removeprefix("p.") for name in probabilities.idxmax(axis=1)
+        ]

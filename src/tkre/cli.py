@@ -1,4 +1,4 @@
-"""Commands of the project beside Kedro's own: ``kedro generation plan`` and ``export``."""
+"""Commands of the project beside Kedro's own: ``kedro generation`` and ``kedro results``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tkre.generation.store import ResponseStore
 from tkre.hooks import REFUSALS, Refusal
 from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, plan
 from tkre.preflight import REHEARSED, rehearse
+from tkre.results import write_results
 
 ENVIRONMENT = "Environment of the configuration, as of kedro run."
 SOURCE = "Folder or archive of the configuration, as of kedro run."
@@ -72,6 +73,28 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
         raise Refusal(f"{store.path} holds nothing of {model!r}; its models: {held}")
     for line in origin:
         click.echo(line)
+
+
+@cli.group()
+def results() -> None:
+    """The book of results: what experiments found, for the docs."""
+
+
+@results.command("write")
+@click.argument("experiments", nargs=-1, required=True)
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/results")
+)
+def write_command(experiments: tuple[str, ...], env: str | None, folder: Path) -> None:
+    """Writes a page and the tables behind it for every one of EXPERIMENTS that has been run."""
+    with KedroSession.create(env=env) as session:
+        catalog = session.load_context().catalog
+        try:
+            for page in write_results(catalog, experiments, folder):
+                click.echo(page)
+        except REFUSALS as error:
+            raise Refusal(str(error)) from error
 
 
 def _print_plan(context: KedroContext, names: list[str]) -> None:

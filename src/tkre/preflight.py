@@ -26,11 +26,11 @@ class MissingInput(FileNotFoundError):
 def preflight(pipeline: Pipeline, catalog: CatalogProtocol, params: LanguageModelParams) -> None:
     """Refuses a run that is bound to fail.
 
-    Weights are compared with their digests; inputs must exist; corpora are read, K-shot sets
-    drawn, and prompts filled in, by the pipeline's own code, with what they make kept in memory.
-    When responses are replayed, the nodes that read them are rehearsed too: a missing recording is
-    found before any training. A live language model's settings are looked at, and what will be
-    asked of it is said.
+    Weights are compared with their digests; packages and inputs must exist; corpora are read,
+    K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
+    in memory. When responses are replayed, the nodes that read them are rehearsed too: a missing
+    recording is found before any training. A live language model's settings are looked at, and what
+    will be asked of it is said.
 
     Args:
         pipeline: What is about to run.
@@ -73,12 +73,13 @@ def rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     missing = []
     for name in sorted(pipeline.inputs()):
-        if name.startswith("params:"):
+        is_parameter = name.startswith("params:")
+        source = catalog.load(name) if is_parameter else catalog.get(name)
+        if hasattr(source, "check"):
+            source.check()
+        elif is_parameter:
             continue
-        dataset = catalog.get(name)
-        if hasattr(dataset, "check"):
-            dataset.check()
-        elif dataset is None or not (_is_optional(name) or dataset.exists()):
+        elif source is None or not (_is_optional(name) or source.exists()):
             missing.append(name)
     if missing:
         made_by = _makers(missing)

@@ -14,6 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tkre.evaluation.presentation import score_tables
+
 
 def show_results(
     pipeline: Pipeline, catalog: CatalogProtocol, console: Console | None = None
@@ -38,6 +40,8 @@ def show_results(
                 ("draws", f"{experiment}.draws"),
                 ("F1 by variant", f"{experiment}.f1_by_variant_page"),
                 ("confusion", f"{experiment}.confusion_page"),
+                ("trust", f"{experiment}.trust"),
+                ("trust, figures", f"{experiment}.trust_figures_page"),
             ):
                 console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
         elif name == "inference.predictions":
@@ -48,49 +52,17 @@ def _print_tables(
     console: Console, experiment: str, summary: pd.DataFrame, cells: pd.DataFrame
 ) -> None:
     """One table per corpus and K, never narrower than its content: a log file has no columns."""
-    for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
-        of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
-        console.print(Text(f"\n{experiment}: {corpus}, K = {shots}", style="bold"))
-        seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
-        spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
-        console.print(f"per cent; {spread if len(seeds) > 1 else f'seed {seeds[0]}'}")
-        table = _table(group, of_group)
+    for shown in score_tables(summary, cells):
+        console.print(Text(f"\n{experiment}: {shown.title}", style="bold"))
+        console.print(shown.note)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        for n, column in enumerate(shown.columns):
+            table.add_column(column, justify="right" if n else "left", no_wrap=True)
+        for row in shown.rows:
+            table.add_row(*(Text(cell) for cell in row))
         wide = console.options.update(width=1000)
         console.width = max(console.width, Measurement.get(console, wide, table).maximum)
         console.print(table)
-
-
-def _table(summary: pd.DataFrame, cells: pd.DataFrame) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("variant", no_wrap=True)
-    means = summary.set_index(["metric", "variant"])["mean"]
-    has_official = not means["official_f1"].equals(means["micro_f1"])
-    official = ["official F1"] if has_official else []
-    for column in ("micro-F1", "to baseline, 95 %", *official, "P", "R", "s/cell"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for variant, group in summary.groupby("variant", sort=False):
-        of = group.set_index("metric")
-        table.add_row(
-            Text(str(variant)),
-            _spread(of.loc["micro_f1"]),
-            _difference(of.loc["micro_f1"]),
-            *([_spread(of.loc["official_f1"])] if has_official else []),
-            f"{of.loc['micro_precision', 'mean']:.1f}",
-            f"{of.loc['micro_recall', 'mean']:.1f}",
-            f"{cells.loc[cells['variant'] == variant, 'seconds'].mean():.0f}",
-        )
-    return table
-
-
-def _spread(row: pd.Series) -> str:
-    return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
-
-
-def _difference(row: pd.Series) -> str:
-    if pd.isna(row["difference"]):
-        return ""
-    low, high = row["difference_low"], row["difference_high"]
-    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _notes(console: Console, draws: pd.DataFrame) -> None:

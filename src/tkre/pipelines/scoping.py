@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from kedro.pipeline import Pipeline
 
-from tkre.grid import Cell, Draw
+from tkre.grid import Cell, Draw, EncoderChain
 
 OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "language_models"}
 OF_CORPUS = {
@@ -25,18 +25,22 @@ OF_CORPUS = {
     "responses",
 }
 OF_DRAW = {
-    "draw",
     "support",
     "validation",
     "development",
     "shots",
     "explained",
-    "synthetic",
-    "knowledge",
     "rejects",
     "yield",
 }
-PROJECT_PARAMETERS = {"params:generation", "params:development_seeds", "params:reporting"}
+# What noise and filter change.
+OF_CHANGED_DRAW = {"draw", "synthetic", "knowledge"}
+PROJECT_PARAMETERS = {
+    "params:generation",
+    "params:development_seeds",
+    "params:reporting",
+    "params:trust",
+}
 
 
 def at_corpus(template: Pipeline, corpus: str) -> Pipeline:
@@ -44,25 +48,54 @@ def at_corpus(template: Pipeline, corpus: str) -> Pipeline:
     return _placed(template, corpus, {name: corpus for name in OF_CORPUS}, corpus)
 
 
-def at_draw(template: Pipeline, draw: Draw) -> Pipeline:
-    """A template that works on the K-shot sets of a draw."""
-    homes = {name: draw.corpus for name in OF_CORPUS} | {name: draw.name for name in OF_DRAW}
-    return _placed(template, draw.name, homes, draw.corpus)
+def at_draw(template: Pipeline, draw: Draw, backbone: str | None = None) -> Pipeline:
+    """A template that works on the K-shot sets of a draw.
+
+    Args:
+        template: ``unchanged_synthetic`` and ``planted`` are those of the draw it changes.
+        draw: Where it is put.
+        backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
+    """
+    renamed = {
+        "unchanged_synthetic": f"{draw.parent.name}.synthetic",
+        "planted": f"{draw.parent.name}.planted",
+        "backbone": f"backbones.{backbone}",
+    }
+    return _placed(template, draw.name, _homes_of_draw(draw), draw.corpus, renamed=renamed)
 
 
-def at_cell(template: Pipeline, cell: Cell, backbone: str | None = None) -> Pipeline:
+def at_cell(
+    template: Pipeline,
+    cell: Cell,
+    backbone: str | None = None,
+    chain: EncoderChain | None = None,
+    stage: str | None = None,
+) -> Pipeline:
     """A template that trains or scores a variant.
 
     Args:
         template: Names the parameters of its variant ``params:variant.<...>``.
         cell: Where it is put.
-        backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads one.
+        backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
+        chain: The stages of its encoder, for ``encoder`` and what those stages read.
+        stage: Which of them the template is, for ``start``; None if it comes after them.
     """
-    homes = {name: cell.draw.corpus for name in OF_CORPUS} | {
-        name: cell.draw.name for name in OF_DRAW
-    }
     renamed = {"backbone": f"backbones.{backbone}"} if backbone else {}
+    homes = _homes_of_draw(cell.draw)
+    if chain is not None:
+        homes |= chain.homes
+        renamed["encoder"] = chain.encoder
+        renamed["start"] = (stage and chain.start(stage)) or renamed["backbone"]
     return _placed(template, cell.name, homes, cell.draw.corpus, cell.variant, renamed)
+
+
+def _homes_of_draw(draw: Draw) -> dict[str, str]:
+    """Noise and filter change the synthetic sentences; all else is that of the plain draw."""
+    return (
+        {name: draw.corpus for name in OF_CORPUS}
+        | {name: draw.plain.name for name in OF_DRAW}
+        | {name: draw.name for name in OF_CHANGED_DRAW}
+    )
 
 
 def _placed(
@@ -88,11 +121,11 @@ def _placed(
 
 
 def _parameter(name: str, corpus: str, variant: str | None) -> str:
-    """``params:corpus`` and ``params:variant.<group>`` are those of the place."""
+    """``params:corpus``, ``params:variant`` and its groups are those of the place."""
     if name == "params:corpus":
         return f"params:corpora.{corpus}"
-    if name.startswith("params:variant."):
-        return name.replace("params:variant.", f"params:variants.{variant}.")
+    if name == "params:variant" or name.startswith("params:variant."):
+        return name.replace("params:variant", f"params:variants.{variant}", 1)
     if name in PROJECT_PARAMETERS:
         return name
     raise ValueError(f"{name} is at no level: add it to tkre.pipelines.scoping")

@@ -7,11 +7,15 @@ from typing import Any
 import pandas as pd
 
 from tkre.corpora.schema import RelationSchema
-from tkre.grid import Cell
+from tkre.evaluation.predictions import prediction_frame
+from tkre.generation import label_confidence
+from tkre.generation.params import GenerationParams
+from tkre.grid import Cell, Draw
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.lineage import frame_digest
 from tkre.records import from_frame
 from tkre.training.params import FinetuningParams, PretrainingParams
+from tkre.training.setfit_params import SetFitParams
 
 
 def finetune_backbone(
@@ -34,13 +38,14 @@ def finetune_backbone(
 def finetune_encoder(
     encoder: Checkpoint,
     backbone: Checkpoint,
-    pretraining_texts: pd.DataFrame,
     training_rows: pd.DataFrame,
     validation: pd.DataFrame,
     schema: dict[str, Any],
     pretraining: PretrainingParams,
     finetuning: FinetuningParams,
     cell: Cell,
+    pretraining_texts: pd.DataFrame | None = None,
+    pretraining_pairs: pd.DataFrame | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame, dict[str, Any]]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
@@ -52,10 +57,13 @@ def finetune_encoder(
         LineageError: The encoder was not made from this backbone by these stages on this
             knowledge.
     """
+    knowledge = {
+        "mslm": pretraining_texts, "scl": pretraining_texts, "pairs": pretraining_pairs,
+    }  # fmt: skip
     encoder.lineage.require(
         origin=backbone.lineage.origin,
         stages=pretraining.stages,
-        data=frame_digest(pretraining_texts),
+        data={stage: frame_digest(f) for stage, f in knowledge.items() if f is not None},
     )
     return _finetune(encoder, training_rows, validation, schema, finetuning, cell)
 
@@ -75,14 +83,106 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         classifier.model, classifier.tokenizer, rows, description="prediction"
     )
     names = [classifier.model.config.id2label[n] for n in range(probabilities.shape[1])]
-    frame = pd.DataFrame(probabilities, columns=[f"p.{name}" for name in names])
-    frame.insert(0, "id", [row.id for row in rows])
-    frame.insert(1, "relation", [row.relation for row in rows])
-    predicted = labels_of(probabilities, classifier.model)
-    frame.insert(2, "predicted", predicted)
-    own = [names.index(label) for label in predicted]
-    frame.insert(3, "probability", probabilities[range(len(rows)), own])
-    return frame
+    return prediction_frame(
+        [row.id for row in rows],
+        [row.relation for row in rows],
+        labels_of(probabilities, classifier.model),
+        names,
+        probabilities,
+    )
+
+
+def train_setfit(
+    backbone: Checkpoint,
+    training_rows: pd.DataFrame,
+    validation: pd.DataFrame,
+    scored: pd.DataFrame,
+    schema: dict[str, Any],
+    setfit: SetFitParams,
+    cell: Cell,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Trains SetFit, a baseline of others, and labels instances with it.
+
+    Returns:
+        Predictions for the rows to be scored, and for the validation rows; the lineage of the
+        sentence encoder.
+    """
+    from tkre.training.setfit_baseline import predict_setfit
+    from tkre.training.setfit_baseline import train_setfit as train
+
+    relations = RelationSchema.model_validate(schema)
+    model, lineage = train(
+        backbone,
+        from_frame(training_rows),
+        relations,
+        setfit,
+        data=frame_digest(training_rows),
+        seed=cell.draw.seed,
+        description=cell.name,
+    )
+    frames = []
+    for instances in (from_frame(scored), from_frame(validation)):
+        probabilities = predict_setfit(
+            model, backbone, instances, relations, setfit, description=f"{cell.name} prediction"
+        )
+        frames.append(
+            prediction_frame(
+                [row.id for row in instances],
+                [row.relation for row in instances],
+                [relations.names[n] for n in probabilities.argmax(axis=1)],
+                relations.names,
+                probabilities,
+            )
+        )
+    return frames[0], frames[1], lineage.model_dump(mode="json")
+
+
+def measure_centres(
+    classifier: Checkpoint, backbone: Checkpoint, validation: pd.DataFrame, schema: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Measures how alike relations are to the classifier, and how alike their definitions read.
+
+    On the validation rows: few-shot training pulls its own rows apart whatever it has learnt, and
+    rows to be scored are labelled and nothing else. Definitions are embedded by the stock backbone,
+    so that they are as alike for every variant.
+
+    Returns:
+        Similarities of every pair of relations; alignment and uniformity of the features. What
+        the classifier's head has no features for, or no row is there for, is missing.
+    """
+    from tkre.evaluation.geometry import similar_pairs, spread
+    from tkre.training.embedding import embed
+    from tkre.training.features import features_of
+
+    rows = from_frame(validation)
+    labels = [str(row.relation) for row in rows]
+    features = features_of(classifier.model, classifier.tokenizer, rows)
+    parsed = RelationSchema.model_validate(schema)
+    definitions = [parsed.relations[name].definition for name in parsed.names]
+    embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions).double().numpy()
+    return similar_pairs(parsed.names, features, labels, embedded), spread(features, labels)
+
+
+def score_support(
+    backbone: Checkpoint,
+    explained: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    schema: dict[str, Any],
+    generation: GenerationParams,
+    draw: Draw,
+) -> pd.DataFrame:
+    """Judges every support row by a classifier that has not seen it.
+
+    Returns:
+        The probability of every relation for every support row.
+    """
+    from tkre.training.crossfit import judge_golden
+
+    rows, parsed = from_frame(explained), RelationSchema.model_validate(schema)
+    probabilities = judge_golden(
+        backbone, rows, from_frame(synthetic), parsed, generation.filtering.crossfit, seed=draw.seed
+    )
+    return label_confidence.to_frame(rows, parsed, probabilities)
 
 
 def _finetune(

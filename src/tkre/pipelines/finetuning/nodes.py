@@ -1,8 +1,18 @@
-"""Which rows a classifier is trained on (CPU)."""
+"""Which rows a classifier is trained on, and how far its labels and it can be trusted (CPU)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
+
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation import trust
+from tkre.evaluation.params import TrustParams
+from tkre.generation import label_confidence
+from tkre.grid import Cell
+from tkre.modeling.lineage import Lineage
+from tkre.records import from_frame
 
 
 def golden_rows(support: pd.DataFrame) -> pd.DataFrame:
@@ -13,3 +23,39 @@ def golden_rows(support: pd.DataFrame) -> pd.DataFrame:
 def golden_and_synthetic_rows(explained: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
     """Takes the explained support set and the synthetic sentences."""
     return pd.concat([explained, synthetic], ignore_index=True)
+
+
+def fit_trust(
+    validation_predictions: pd.DataFrame,
+    schema: dict[str, Any],
+    lineage: dict[str, Any],
+    params: TrustParams,
+    cell: Cell,
+) -> dict[str, Any]:
+    """Fits a temperature and thresholds on the validation rows.
+
+    Returns:
+        The trust record, which names the classifier's weights: it is of no use to others.
+    """
+    record = trust.fit_trust(
+        validation_predictions,
+        RelationSchema.model_validate(schema).negative,
+        params,
+        cell=cell.name,
+        classifier=Lineage.model_validate(lineage).weights,
+    )
+    return record.model_dump(mode="json")
+
+
+def doubt_support(
+    explained: pd.DataFrame, support_probabilities: pd.DataFrame, schema: dict[str, Any]
+) -> pd.DataFrame:
+    """Ranks the support rows by how much a classifier that has not seen them doubts their labels.
+
+    Returns:
+        A row per support instance, the most doubted first.
+    """
+    parsed = RelationSchema.model_validate(schema)
+    rows = from_frame(explained)
+    probabilities = label_confidence.from_frame(support_probabilities, rows, parsed)
+    return label_confidence.doubts(rows, parsed, probabilities)

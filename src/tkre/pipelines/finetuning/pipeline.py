@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell
+from tkre.grid import Cell, Draw, EncoderChain
 from tkre.pipelines.finetuning import gpu_nodes, nodes
-from tkre.pipelines.scoping import at_cell
+from tkre.pipelines.scoping import at_cell, at_draw
 from tkre.variants import Variant
 
 STAGE = "finetuning"
@@ -30,23 +30,28 @@ FROM_BACKBONE = Node(
     name="finetune",
     tags="gpu",
 )
-FROM_ENCODER = Node(
-    gpu_nodes.finetune_encoder,
-    [
-        "encoder",
-        "backbone",
-        "pretraining_texts",
-        "training_rows",
-        "validation",
-        "schema",
-        "params:variant.pretraining",
-        "params:variant.finetuning",
-        "cell",
-    ],
-    ["classifier", "finetuning_losses", "lineage"],
-    name="finetune",
-    tags="gpu",
-)
+
+
+def _from_encoder(*knowledge: str) -> Node:
+    """Fine-tunes an encoder that was pre-trained on some knowledge, which proves its lineage."""
+    inputs = {
+        "encoder": "encoder",
+        "backbone": "backbone",
+        "training_rows": "training_rows",
+        "validation": "validation",
+        "schema": "schema",
+        "pretraining": "params:variant.pretraining",
+        "finetuning": "params:variant.finetuning",
+        "cell": "cell",
+    }
+    return Node(
+        gpu_nodes.finetune_encoder,
+        inputs | {name: name for name in knowledge},
+        ["classifier", "finetuning_losses", "lineage"],
+        name="finetune",
+        tags="gpu",
+    )
+
 
 PREDICTIONS: dict[Literal["test", "development"], Node] = {
     "test": Node(
@@ -66,27 +71,114 @@ PREDICTIONS: dict[Literal["test", "development"], Node] = {
 }
 
 
+CENTRES = Node(
+    gpu_nodes.measure_centres,
+    ["classifier", "backbone", "validation", "schema"],
+    ["centres", "spread"],
+    name="measure_centres",
+    tags="gpu",
+)
+
+# Whether its probabilities can be trusted is told by rows that it was not trained on.
+PREDICT_VALIDATION = Node(
+    gpu_nodes.predict,
+    ["classifier", "validation"],
+    "validation_predictions",
+    name="predict_validation",
+    tags="gpu",
+)
+FIT_TRUST = Node(
+    nodes.fit_trust,
+    ["validation_predictions", "schema", "lineage", "params:trust", "cell"],
+    "trust",
+    name="fit_trust",
+)
+
+# Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
+SETFIT: dict[Literal["test", "development"], Node] = {
+    rows: Node(
+        gpu_nodes.train_setfit,
+        [
+            "backbone",
+            "training_rows",
+            "validation",
+            rows,
+            "schema",
+            "params:variant.setfit",
+            "cell",
+        ],
+        [f"{rows}_predictions", "validation_predictions", "lineage"],
+        name=f"train_setfit_{rows}",
+        tags="gpu",
+    )
+    for rows in PREDICTIONS
+}
+
+
+# Which golden labels a classifier doubts that has not seen them.
+DOUBTS = Pipeline(
+    [
+        Node(
+            gpu_nodes.score_support,
+            ["backbone", "explained", "synthetic", "schema", "params:generation", "draw"],
+            "support_probabilities",
+            name="score_support",
+            tags="gpu",
+        ),
+        Node(
+            nodes.doubt_support,
+            ["explained", "support_probabilities", "schema"],
+            "doubts",
+            name="doubt_support",
+        ),
+    ],
+    tags=STAGE,
+)
+
+
 def create_pipeline(
-    cells: Mapping[Cell, Variant], score_on: Literal["test", "development"]
+    cells: Mapping[Cell, Variant],
+    encoders: Mapping[Cell, EncoderChain],
+    score_on: Literal["test", "development"],
+    with_knowledge: Iterable[Draw],
+    judge: str,
 ) -> Pipeline:
     """Classifiers of cells and their predictions.
 
     Args:
         cells: With their variants.
+        encoders: How the encoders of those cells are made that have one.
         score_on: Which rows are labelled, once.
+        with_knowledge: The draws whose golden labels are looked at.
+        judge: Name of the catalog entry ``backbones.<judge>`` that looks at them.
     """
+    plain = dict.fromkeys(draw.plain for draw in with_knowledge)
     return Pipeline(
         [
-            at_cell(template(variant, score_on), cell, variant.backbone)
-            for cell, variant in cells.items()
+            *(at_draw(DOUBTS, draw, judge) for draw in plain),
+            *(
+                at_cell(
+                    template(variant, score_on, encoders.get(cell)),
+                    cell,
+                    variant.backbone,
+                    encoders.get(cell),
+                )
+                for cell, variant in cells.items()
+            ),
         ]
     )
 
 
-def template(variant: Variant, score_on: Literal["test", "development"]) -> Pipeline:
+def template(
+    variant: Variant, score_on: Literal["test", "development"], chain: EncoderChain | None
+) -> Pipeline:
     """The nodes that a variant needs: it reads only what its recipe uses."""
+    if variant.finetuning is None:
+        return Pipeline([GOLDEN, SETFIT[score_on], FIT_TRUST], tags=STAGE)
     rows = GOLDEN_EXPLAINED if variant.finetuning.uses_knowledge else GOLDEN
     if variant.finetuning.synthetic:
         rows = GOLDEN_AND_SYNTHETIC
-    start = FROM_BACKBONE if variant.pretraining is None else FROM_ENCODER
-    return Pipeline([rows, start, PREDICTIONS[score_on]], tags=STAGE)
+    start = FROM_BACKBONE if chain is None else _from_encoder(*chain.homes)
+    return Pipeline(
+        [rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_TRUST], tags=STAGE
+    )

@@ -1,8 +1,8 @@
-"""The two chained stages of pre-training. torch is imported inside, so the graph loads without."""
+"""The chained stages of pre-training. torch is imported inside, so that the graph loads without."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -11,41 +11,67 @@ from tkre.corpora.schema import RelationSchema
 from tkre.grid import Cell
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.lineage import frame_digest
+from tkre.records import from_frame
 from tkre.training.params import PretrainingParams
 
 
 def pretrain_mslm(
-    backbone: Checkpoint,
+    start: Checkpoint,
     texts: pd.DataFrame,
     schema: dict[str, Any],
     pretraining: PretrainingParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Stage 1: masked span language modelling, from the backbone's weights.
+    """Masked span language modelling, from the backbone's weights.
 
     Returns:
         The encoder; the losses of every step.
     """
-    return _stage("mslm", backbone, texts, schema, pretraining, cell)
+    return _on_texts("mslm", start, texts, schema, pretraining, cell)
 
 
 def pretrain_scl(
-    mslm_encoder: Checkpoint,
+    start: Checkpoint,
     texts: pd.DataFrame,
     schema: dict[str, Any],
     pretraining: PretrainingParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Stage 2: masked span language modelling and span contrast, from stage 1's weights.
+    """Masked span language modelling and span contrast, from the first stage's weights.
 
     Returns:
         The encoder; the losses of every step.
     """
-    return _stage("scl", mslm_encoder, texts, schema, pretraining, cell)
+    return _on_texts("scl", start, texts, schema, pretraining, cell)
 
 
-def _stage(
-    stage: str,
+def pretrain_pairs(
+    start: Checkpoint,
+    pairs: pd.DataFrame,
+    schema: dict[str, Any],
+    pretraining: PretrainingParams,
+    cell: Cell,
+) -> tuple[Checkpoint, pd.DataFrame]:
+    """The contrast of marked pairs with explanations and definitions.
+
+    Returns:
+        The encoder; the losses of every step.
+    """
+    from tkre.training.pair_contrast import pretrain_pairs as pretrain
+
+    return pretrain(
+        start,
+        from_frame(pairs),
+        RelationSchema.model_validate(schema),
+        pretraining,
+        data=frame_digest(pairs),
+        seed=cell.draw.seed,
+        description=cell.name,
+    )
+
+
+def _on_texts(
+    stage: Literal["mslm", "scl"],
     start: Checkpoint,
     texts: pd.DataFrame,
     schema: dict[str, Any],

@@ -1,12 +1,23 @@
-"""Which knowledge texts an encoder learns from (CPU)."""
+"""Which knowledge an encoder learns from (CPU)."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from tkre.knowledge import EXPLANATION, SUPPORT, SYNTHETIC
 from tkre.training.params import PretrainingParams
 
 
 def select_texts(knowledge: pd.DataFrame, pretraining: PretrainingParams) -> pd.DataFrame:
     """Takes the kinds of knowledge texts that the variant is pre-trained on."""
     return knowledge[knowledge["source"].isin(pretraining.sources)].reset_index(drop=True)
+
+
+def select_pairs(
+    explained: pd.DataFrame, synthetic: pd.DataFrame, pretraining: PretrainingParams
+) -> pd.DataFrame:
+    """Takes the labelled sentences whose pairs are contrasted, with or without explanations."""
+    taken = [explained if SUPPORT in pretraining.sources else explained.iloc[:0]]
+    taken += [synthetic] if SYNTHETIC in pretraining.sources else []
+    rows = pd.concat(taken, ignore_index=True)
+    return rows if EXPLANATION in pretraining.sources else rows.assign(explanation=None)

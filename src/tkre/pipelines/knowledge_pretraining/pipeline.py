@@ -1,51 +1,72 @@
-"""The graph: knowledge texts -> MSLM -> MSLM + SCL."""
+"""The graph: knowledge -> MSLM -> MSLM + SCL -> contrast of pairs, as far as a variant has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell
+from tkre.grid import Cell, EncoderChain, parse_cell
 from tkre.pipelines.knowledge_pretraining import gpu_nodes, nodes
 from tkre.pipelines.scoping import at_cell
+from tkre.training.params import Stage
 from tkre.variants import Variant
 
 STAGE = "knowledge_pretraining"
 
-PRETRAINING = Pipeline(
-    [
-        Node(
-            nodes.select_texts,
-            ["knowledge", "params:variant.pretraining"],
-            "pretraining_texts",
-            name="select_texts",
-        ),
-        Node(
-            gpu_nodes.pretrain_mslm,
-            ["backbone", "pretraining_texts", "schema", "params:variant.pretraining", "cell"],
-            ["mslm_encoder", "mslm_losses"],
-            name="pretrain_mslm",
-            tags="gpu",
-        ),
-        Node(
-            gpu_nodes.pretrain_scl,
-            ["mslm_encoder", "pretraining_texts", "schema", "params:variant.pretraining", "cell"],
-            ["encoder", "scl_losses"],
-            name="pretrain_scl",
-            tags="gpu",
-        ),
-    ],
-    tags=STAGE,
+# What a stage reads beside the weights it starts from, and the node that selects it.
+TEXTS = Node(
+    nodes.select_texts,
+    ["knowledge", "params:variant.pretraining"],
+    "pretraining_texts",
+    name="select_texts",
+)
+PAIRS = Node(
+    nodes.select_pairs,
+    ["explained", "synthetic", "params:variant.pretraining"],
+    "pretraining_pairs",
+    name="select_pairs",
 )
 
 
-def create_pipeline(cells: Mapping[Cell, Variant]) -> Pipeline:
-    """Pre-training for the cells whose variants have any."""
-    return Pipeline(
-        [
-            at_cell(PRETRAINING, cell, variant.backbone)
-            for cell, variant in cells.items()
-            if variant.pretraining is not None
-        ]
+def _training(stage: Stage, make: Callable[..., Any], data: str) -> Pipeline:
+    node = Node(
+        make,
+        ["start", data, "schema", "params:variant.pretraining", "cell"],
+        [f"{stage}_encoder", f"{stage}_losses"],
+        name=f"pretrain_{stage}",
+        tags="gpu",
     )
+    return Pipeline([node], tags=STAGE)
+
+
+STAGES = {
+    "mslm": _training("mslm", gpu_nodes.pretrain_mslm, "pretraining_texts"),
+    "scl": _training("scl", gpu_nodes.pretrain_scl, "pretraining_texts"),
+    "pairs": _training("pairs", gpu_nodes.pretrain_pairs, "pretraining_pairs"),
+}
+SELECTIONS = {
+    "pretraining_texts": Pipeline([TEXTS], tags=STAGE),
+    "pretraining_pairs": Pipeline([PAIRS], tags=STAGE),
+}
+
+
+def create_pipeline(
+    cells: Mapping[Cell, Variant], encoders: Mapping[Cell, EncoderChain]
+) -> Pipeline:
+    """Pre-training for the cells whose variants have any; what they share is trained once.
+
+    Args:
+        cells: With their variants.
+        encoders: How the encoders of those cells are made that have one.
+    """
+    # By name, so that a stage that several cells share is there once.
+    parts: dict[tuple[str, str], Pipeline] = {}
+    for cell, chain in encoders.items():
+        backbone = cells[cell].backbone
+        for stage, home in chain.stages:
+            parts[home.name, stage] = at_cell(STAGES[stage], home, backbone, chain, stage)
+        for data, namespace in chain.homes.items():
+            parts[namespace, data] = at_cell(SELECTIONS[data], parse_cell(namespace), backbone)
+    return Pipeline(list(parts.values()))

@@ -9,29 +9,58 @@ import plotly.graph_objects as go
 
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.schema import RelationSchema
-from tkre.evaluation import draws, figures, tables
+from tkre.evaluation import (
+    curves,
+    diagnosis,
+    draws,
+    explicitness,
+    figures,
+    filter_tables,
+    learning,
+    tables,
+    trust_figures,
+    trust_tables,
+)
 from tkre.evaluation.params import ReportingParams
-from tkre.grid import Cell
-from tkre.modeling.lineage import Lineage
+from tkre.evaluation.trust import Trust
+from tkre.grid import Cell, Experiment
+from tkre.modeling.lineage import Lineage, frame_digest
+from tkre.records import from_frame
+from tkre.variants import Variant, varied
 
 
 def score(
     predictions: pd.DataFrame,
+    rows: pd.DataFrame,
+    training_rows: pd.DataFrame,
     schema: dict[str, Any],
     lineage: dict[str, Any],
     corpus: CorpusParams,
+    variant: Variant,
     cell: Cell,
 ) -> dict[str, Any]:
-    """Scores the predictions of a cell: overall, by relation, and as a confusion matrix."""
+    """Scores the predictions of a cell: overall, by relation, and as a confusion matrix.
+
+    What they were made by and of is compared with what would be made now.
+    """
     parsed = RelationSchema.model_validate(schema)
-    return tables.score_cell(
+    made_by = Lineage.model_validate(lineage)
+    stale = variant.stale(made_by)
+    if made_by.steps and made_by.steps[-1].data != frame_digest(training_rows):
+        stale.append("its training rows have changed since")
+    if predictions["id"].tolist() != rows["id"].tolist():
+        stale.append("the rows to be scored have changed since")
+    metrics = tables.score_cell(
         predictions,
         cell,
         parsed.names,
         parsed.negative,
         corpus.official_metric,
-        Lineage.model_validate(lineage).seconds,
+        made_by.seconds,
+        cell.draw.synthetic if variant.uses_synthetic else 0,
+        stale,
     )
+    return metrics | {"recipe": variant.model_dump(mode="json")}
 
 
 def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
@@ -39,10 +68,11 @@ def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
     return tables.cells_table(metrics)
 
 
-def summarise(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
+def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> pd.DataFrame:
     """Averages over seeds and compares every variant with the baseline."""
     metrics, predictions = (_numbered(inputs, what) for what in ("metrics", "predictions"))
-    return tables.summary_table(metrics, predictions, reporting)
+    baseline = experiment.baseline or reporting.baseline
+    return tables.summary_table(metrics, predictions, baseline, reporting)
 
 
 def describe_draws(**inputs: Any) -> pd.DataFrame:
@@ -58,9 +88,132 @@ def plot_f1(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
     return figure, figure
 
 
+def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame:
+    """Sets what filters find, and the F1 they save, beside what noise costs."""
+    return filter_tables.filter_table(cells, scores)
+
+
+def list_doubts(**inputs: Any) -> pd.DataFrame:
+    """Lists the support rows whose labels are doubted most."""
+    shots, doubts = (_numbered(inputs, what) for what in ("shots", "doubts"))
+    named = (s["draw"] for s in shots)
+    return filter_tables.doubts_table(dict(zip(named, doubts, strict=True)))
+
+
+def plot_along_shots(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
+    """Plots F1 against K, for the catalog and as a page."""
+    figure = curves.f1_along(cells, "shots", "K, labelled sentences per relation")
+    return figure, figure
+
+
+def plot_along_synthetic(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
+    """Plots F1 against the number of synthetic sentences, for the catalog and as a page."""
+    title = "synthetic sentences per relation, as a multiple of K"
+    figure = curves.f1_along(cells, "synthetic", title)
+    return figure, figure
+
+
+def plot_along_noise(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
+    """Plots F1 against the share of planted noise, for the catalog and as a page."""
+    figure = curves.f1_along(cells, "noise", "% of synthetic sentences under a wrong label")
+    return figure, figure
+
+
+def plot_along_parameter(
+    cells: pd.DataFrame, *metrics: dict[str, Any]
+) -> tuple[go.Figure, go.Figure]:
+    """Plots F1 against the one number that the variants differ in."""
+    difference = varied({m["variant"]: Variant.model_validate(m["recipe"]) for m in metrics})
+    assert difference is not None, "the graph has this node only where there is one number"
+    path, values = difference
+    placed = cells.assign(variant="", value=cells["variant"].map(values))
+    figure = curves.f1_along(placed, "value", path)
+    return figure, figure
+
+
+def follow_training(**inputs: Any) -> tuple[pd.DataFrame, go.Figure, go.Figure]:
+    """Follows losses and validation scores from epoch to epoch: a table, a figure, its page."""
+    cells = []
+    for n, metrics in enumerate(_numbered(inputs, "metrics")):
+        losses = {stage: inputs.get(f"{stage}_losses_{n}") for stage in learning.STAGES}
+        cells.append(
+            learning.TrainedCell(
+                metrics,
+                {stage: frame for stage, frame in losses.items() if frame is not None},
+                inputs[f"finetuning_losses_{n}"],
+            )
+        )
+    table = learning.learning_table(cells)
+    figure = learning.learning_curves(table)
+    return table, figure, figure
+
+
 def plot_confusion(*metrics: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
     """Plots the confusion of relations by variant, for the catalog and as a page."""
     figure = figures.confusion_by_variant(metrics)
+    return figure, figure
+
+
+def mark_implicit(
+    rows: pd.DataFrame, schema: dict[str, Any], explained: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Tells which rows to be scored state their relation in words and which imply it.
+
+    Args:
+        rows: Those to be scored.
+        schema: Of the corpus.
+        explained: The support with its triggers; None where no variant needs explanations.
+    """
+    return explicitness.mark_implicit(
+        from_frame(rows),
+        [] if explained is None else from_frame(explained),
+        RelationSchema.model_validate(schema),
+    )
+
+
+def compare_implicit(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
+    """Scores explicit and implicit rows apart, by variant."""
+    return explicitness.implicit_table(
+        _numbered(inputs, "metrics"),
+        _numbered(inputs, "predictions"),
+        _numbered(inputs, "explicitness"),
+        reporting,
+    )
+
+
+def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lists the relations that are taken for one another, and signs of collapse of every cell."""
+    kinds = ("metrics", "predictions", "schema")
+    cells = [
+        diagnosis.DiagnosedCell(
+            metrics,
+            predictions,
+            RelationSchema.model_validate(schema),
+            inputs.get(f"centres_{number}"),
+            inputs.get(f"spread_{number}"),
+        )
+        for number, (metrics, predictions, schema) in enumerate(
+            zip(*(_numbered(inputs, kind) for kind in kinds), strict=True)
+        )
+    ]
+    return diagnosis.confused_pairs(cells, reporting.diagnosis), diagnosis.cell_figures(cells)
+
+
+def evaluate_trust(
+    predictions: pd.DataFrame, trust: dict[str, Any], metrics: dict[str, Any]
+) -> dict[str, Any]:
+    """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
+    return trust_tables.score_trust(predictions, Trust.model_validate(trust), metrics)
+
+
+def collect_trust(*scores: dict[str, Any]) -> pd.DataFrame:
+    """Averages calibration and selective scores over seeds."""
+    return trust_tables.trust_table(scores)
+
+
+def plot_trust(*scores: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
+    """Plots reliability and risk against coverage, for the catalog and as a page."""
+    figure = trust_figures.trust_by_variant(scores)
     return figure, figure
 
 

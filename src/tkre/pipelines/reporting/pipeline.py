@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw
+from tkre.grid import Cell, Draw, EncoderChain
 from tkre.pipelines.reporting import nodes
+from tkre.pipelines.reporting.details import (
+    STAGE,
+    doubt_labels,
+    follow_training,
+    look_closer,
+    measure_trust,
+)
 from tkre.pipelines.scoping import at_cell
 
-STAGE = "reporting"
+# What draws scores along an axis of the grid; along a parameter it needs the recipes too.
+ALONG = {
+    "shots": nodes.plot_along_shots,
+    "synthetic": nodes.plot_along_synthetic,
+    "noise": nodes.plot_along_noise,
+}
+
+
+def _along(axis: str, metrics: list[str]) -> Node:
+    outputs = [f"f1_by_{axis}", f"f1_by_{axis}_page"]
+    if axis == "parameter":
+        inputs = ["cells", *metrics]
+        return Node(nodes.plot_along_parameter, inputs, outputs, name="plot_along_parameter")
+    return Node(ALONG[axis], "cells", outputs, name=f"plot_along_{axis}")
 
 
 def create_pipeline(
@@ -19,6 +39,8 @@ def create_pipeline(
     cells: Sequence[Cell],
     with_knowledge: Iterable[Draw],
     score_on: Literal["test", "development"],
+    axes: Sequence[str],
+    trained: Mapping[Cell, EncoderChain | None],
 ) -> Pipeline:
     """The report of an experiment.
 
@@ -27,39 +49,70 @@ def create_pipeline(
         cells: All of them.
         with_knowledge: The draws that have a yield to report.
         score_on: Which predictions are scored.
+        axes: What its scores are drawn along (``Book.axes``).
+        trained: The cells whose training is ours, with the stages of their encoders.
     """
-    predictions, metrics = f"{score_on}_predictions", f"{score_on}_metrics"
-    scores = Pipeline(
+    scores = Pipeline([_score(score_on)], tags=STAGE)
+    return Pipeline(
         [
-            Node(
-                nodes.score,
-                [predictions, "schema", "lineage", "params:corpus", "cell"],
-                metrics,
-                name=f"score_{score_on}",
-            )
-        ],
-        tags=STAGE,
+            *(at_cell(scores, cell) for cell in cells),
+            _tables(experiment, cells, with_knowledge, score_on, axes),
+            look_closer(experiment, cells, with_knowledge, score_on, trained),
+            follow_training(experiment, trained, score_on),
+            measure_trust(experiment, cells, score_on),
+            doubt_labels(experiment, cells, with_knowledge),
+        ]
     )
+
+
+def _score(score_on: Literal["test", "development"]) -> Node:
+    return Node(
+        nodes.score,
+        [
+            f"{score_on}_predictions",
+            score_on,
+            "training_rows",
+            "schema",
+            "lineage",
+            "params:corpus",
+            "params:variant",
+            "cell",
+        ],
+        f"{score_on}_metrics",
+        name=f"score_{score_on}",
+    )
+
+
+def _tables(
+    experiment: str,
+    cells: Sequence[Cell],
+    with_knowledge: Iterable[Draw],
+    score_on: Literal["test", "development"],
+    axes: Sequence[str],
+) -> Pipeline:
+    """Scores of all cells side by side, and what their draws had to work with."""
+    predictions, metrics = f"{score_on}_predictions", f"{score_on}_metrics"
     # Plain names here, the cells' own ones where the template is placed.
     of_metrics = {f"metrics_{n}": f"{cell.name}.{metrics}" for n, cell in enumerate(cells)}
     of_predictions = {
         f"predictions_{n}": f"{cell.name}.{predictions}" for n, cell in enumerate(cells)
     }
-    draws = list(dict.fromkeys(cell.draw for cell in cells))
+    draws = list(dict.fromkeys(cell.draw.plain for cell in cells))
     corpora = list(dict.fromkeys(draw.corpus for draw in draws))
     of_corpora = {f"reading_{n}": f"{name}.reading_report" for n, name in enumerate(corpora)}
     of_draws = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(draws)}
     of_yields = {
         f"yield_{n}": f"{draw.name}.yield"
         for n, draw in enumerate(draws)
-        if draw in set(with_knowledge)
+        if draw in {knowing.plain for knowing in with_knowledge}
     }
     template = Pipeline(
         [
             Node(nodes.collect_cells, list(of_metrics), "cells", name="collect_cells"),
             Node(
                 nodes.summarise,
-                {n: n for n in [*of_metrics, *of_predictions]} | {"reporting": "params:reporting"},
+                {n: n for n in [*of_metrics, *of_predictions]}
+                | {"reporting": "params:reporting", "experiment": "params:experiment"},
                 "summary",
                 name="summarise",
             ),
@@ -76,13 +129,16 @@ def create_pipeline(
                 ["confusion", "confusion_page"],
                 name="plot_confusion",
             ),
+            *(_along(axis, list(of_metrics)) for axis in axes),
         ],
         tags=STAGE,
     )
-    tables = Pipeline(
+    return Pipeline(
         template,
         namespace=experiment,
         inputs=of_metrics | of_predictions | of_corpora | of_draws | of_yields,
-        parameters={"params:reporting"},
+        parameters={
+            "params:reporting": "params:reporting",
+            "params:experiment": f"params:experiments.{experiment}",
+        },
     )
-    return Pipeline([*(at_cell(scores, cell) for cell in cells), tables])

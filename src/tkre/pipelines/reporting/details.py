@@ -1,0 +1,180 @@
+"""The graph beside the scores: where cells fail, how they learnt, what can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Literal
+
+from kedro.pipeline import Node, Pipeline
+
+from tkre.grid import Cell, Draw, EncoderChain
+from tkre.pipelines.reporting import nodes
+from tkre.pipelines.scoping import at_cell, at_draw
+
+STAGE = "reporting"
+
+MARK_IMPLICIT = {
+    (rows, explained): Pipeline(
+        [
+            Node(
+                nodes.mark_implicit,
+                [rows, "schema", *(["explained"] if explained else [])],
+                f"{rows}_explicitness",
+                name=f"mark_implicit_{rows}",
+            )
+        ],
+        tags=STAGE,
+    )
+    for rows in ("test", "development")
+    for explained in (True, False)
+}
+
+
+def look_closer(
+    experiment: str,
+    cells: Sequence[Cell],
+    with_knowledge: Iterable[Draw],
+    score_on: Literal["test", "development"],
+    measured: Container[Cell],
+) -> Pipeline:
+    """Which rows and which relations the cells of an experiment do badly on.
+
+    Args:
+        experiment: Its name.
+        cells: All of them.
+        with_knowledge: The draws whose support is explained.
+        score_on: Which predictions are scored.
+        measured: The cells that have ``centres``.
+    """
+    # Explanations are of the K-shot sets, which all draws of a corpus, K and seed share: rows are
+    # marked once for all of them.
+    explained = {draw.golden: draw.plain for draw in with_knowledge}
+    homes = {cell.draw.golden: explained.get(cell.draw.golden) for cell in cells}
+    marks = [
+        at_draw(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
+        for golden, knowing in homes.items()
+    ]
+    given: dict[str, str] = {}
+    for n, cell in enumerate(cells):
+        home = homes[cell.draw.golden] or cell.draw.golden
+        given |= {
+            f"metrics_{n}": f"{cell.name}.{score_on}_metrics",
+            f"predictions_{n}": f"{cell.name}.{score_on}_predictions",
+            f"schema_{n}": f"{cell.draw.corpus}.schema",
+            f"explicitness_{n}": f"{home.name}.{score_on}_explicitness",
+        }
+        if cell in measured:
+            given |= {f"{what}_{n}": f"{cell.name}.{what}" for what in ("centres", "spread")}
+
+    def inputs(*kinds: str) -> dict[str, str]:
+        names = [name for name in given if name.rpartition("_")[0] in kinds]
+        return {name: name for name in names} | {"reporting": "params:reporting"}
+
+    template = Pipeline(
+        [
+            Node(
+                nodes.compare_implicit,
+                inputs("metrics", "predictions", "explicitness"),
+                "implicit",
+                name="compare_implicit",
+            ),
+            Node(
+                nodes.diagnose,
+                inputs("metrics", "predictions", "schema", "centres", "spread"),
+                ["diagnosis", "collapse"],
+                name="diagnose",
+            ),
+        ],
+        tags=STAGE,
+    )
+    tables = Pipeline(template, namespace=experiment, inputs=given, parameters={"params:reporting"})
+    return Pipeline([*marks, tables])
+
+
+def follow_training(
+    experiment: str,
+    trained: Mapping[Cell, EncoderChain | None],
+    score_on: Literal["test", "development"],
+) -> Pipeline:
+    """How the training of the cells went."""
+    given: dict[str, str] = {}
+    for n, (cell, chain) in enumerate(trained.items()):
+        given |= {
+            f"metrics_{n}": f"{cell.name}.{score_on}_metrics",
+            f"finetuning_losses_{n}": f"{cell.name}.finetuning_losses",
+        }
+        for stage, home in chain.stages if chain else ():
+            given[f"{stage}_losses_{n}"] = f"{home.name}.{stage}_losses"
+    outputs = ["learning", "learning_curves", "learning_curves_page"]
+    node = Node(
+        nodes.follow_training, {name: name for name in given}, outputs, name="follow_training"
+    )
+    parts = [node] if given else []
+    return Pipeline(Pipeline(parts, tags=STAGE), namespace=experiment, inputs=given)
+
+
+def measure_trust(
+    experiment: str, cells: Sequence[Cell], score_on: Literal["test", "development"]
+) -> Pipeline:
+    """Whether the probabilities of an experiment's classifiers can be trusted.
+
+    Args:
+        experiment: Its name.
+        cells: All of them.
+        score_on: Which predictions are scored.
+    """
+    predictions, metrics, scores = (
+        f"{score_on}_{what}" for what in ("predictions", "metrics", "trust_scores")
+    )
+    of_cell = Pipeline(
+        [
+            Node(
+                nodes.evaluate_trust,
+                [predictions, "trust", metrics],
+                scores,
+                name=f"evaluate_trust_{score_on}",
+            )
+        ],
+        tags=STAGE,
+    )
+    given = {f"scores_{n}": f"{cell.name}.{scores}" for n, cell in enumerate(cells)}
+    template = Pipeline(
+        [
+            Node(nodes.collect_trust, list(given), "trust", name="collect_trust"),
+            Node(
+                nodes.plot_trust,
+                list(given),
+                ["trust_figures", "trust_figures_page"],
+                name="plot_trust",
+            ),
+        ],
+        tags=STAGE,
+    )
+    tables = Pipeline(template, namespace=experiment, inputs=given)
+    return Pipeline([*(at_cell(of_cell, cell) for cell in cells), tables])
+
+
+def doubt_labels(
+    experiment: str, cells: Sequence[Cell], with_knowledge: Iterable[Draw]
+) -> Pipeline:
+    """Which golden labels are doubted, and what the filter of synthetic ones is worth.
+
+    Args:
+        experiment: Its name.
+        cells: All of them.
+        with_knowledge: The draws that have knowledge.
+    """
+    knowing = list(dict.fromkeys(draw.plain for draw in with_knowledge))
+    shots = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(knowing)}
+    doubts = {f"doubts_{n}": f"{draw.name}.doubts" for n, draw in enumerate(knowing)}
+    filtered = dict.fromkeys(cell.draw for cell in cells if cell.draw.filtered)
+    scores = {f"scores_{n}": f"{draw.name}.filter_scores" for n, draw in enumerate(filtered)}
+    listed = Node(
+        nodes.list_doubts, {n: n for n in [*shots, *doubts]}, "doubts", name="list_doubts"
+    )
+    measured = Node(nodes.measure_filter, ["cells", *scores], "filter", name="measure_filter")
+    parts = [*([listed] if knowing else []), *([measured] if filtered else [])]
+    template = Pipeline(parts, tags=STAGE)
+    given = (shots | doubts if knowing else {}) | (scores if filtered else {})
+    cells_table = {"cells": f"{experiment}.cells"} if filtered else {}
+    return Pipeline(template, namespace=experiment, inputs=given | cells_table)

@@ -1,0 +1,105 @@
+"""The book of results: what experiments found, as files that are committed beside the docs."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from kedro.io import CatalogProtocol
+
+from tkre.evaluation.presentation import TextTable, score_tables
+
+# Tables of an experiment that are published, by dataset; those it does not have are left out.
+PUBLISHED = (
+    "summary", "cells", "draws", "trust", "implicit", "diagnosis", "collapse", "filter", "doubts",
+)  # fmt: skip
+
+
+def write_results(catalog: CatalogProtocol, experiments: Iterable[str], folder: Path) -> list[Path]:
+    """Writes a page and the tables behind it for every experiment.
+
+    Args:
+        catalog: Holds what the experiments have reported.
+        experiments: Their names.
+        folder: Where to; ``<experiment>.md`` and ``<experiment>/<table>.csv`` are replaced.
+
+    Returns:
+        The pages.
+
+    Raises:
+        FileNotFoundError: Experiments have not been run; all of them are named.
+    """
+    experiments = list(experiments)
+    missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
+    if missing:
+        raise FileNotFoundError(
+            f"not run yet: {', '.join(missing)} (kedro run --pipelines {','.join(missing)})"
+        )
+    pages = []
+    for name in experiments:
+        tables = {
+            table: catalog.load(f"{name}.{table}")
+            for table in PUBLISHED
+            if _has(catalog, f"{name}.{table}")
+        }
+        target = folder / name
+        target.mkdir(parents=True, exist_ok=True)
+        for old in target.glob("*.csv"):
+            old.unlink()
+        for table, frame in tables.items():
+            frame.to_csv(target / f"{table}.csv", index=False, float_format="%.4g")
+        pages.append(folder / f"{name}.md")
+        run = str(catalog.get(f"{name}.summary").resolve_load_version())
+        pages[-1].write_text(_page(name, run, tables), encoding="utf-8")
+    return pages
+
+
+def machine() -> str:
+    """The machine in words: processor, cores, the versions that numbers depend on."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), model)
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers"))
+    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
+
+
+def _page(name: str, run: str, tables: dict[str, pd.DataFrame]) -> str:
+    cells = tables["cells"]
+    hours = cells["seconds"].sum() / 3600
+    day = datetime.strptime(run[:10], "%Y-%m-%d").replace(tzinfo=UTC).date()
+    lines = [
+        f"# {name}",
+        "",
+        f"`kedro run --pipelines {name}`, {day}, {machine()}.",
+        f"{len(cells)} cells, {hours:.1f} hours of training, shared encoders counted in each.",
+    ]
+    for shown in score_tables(tables["summary"], cells):
+        lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", "", *_markdown(shown)]
+    lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
+    return "\n".join(lines)
+
+
+def _markdown(table: TextTable) -> list[str]:
+    marks = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
+    rows = [[_escaped(cell) for cell in row] for row in table.rows]
+    return [_line(row) for row in (table.columns, marks, *rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", r"\|").replace("<", "&lt;")
+
+
+def _has(catalog: CatalogProtocol, name: str) -> bool:
+    dataset = catalog.get(name)
+    return dataset is not None and bool(dataset.exists())

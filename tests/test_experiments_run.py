@@ -1,0 +1,110 @@
+"""Experiments of the book as they are typed, on the demo corpus, with tiny models."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from tests.project import Project
+from tests.test_pipelines_run import newest
+
+NOISY = {
+    "corpora": ["newsroom"],
+    "noise": [0, 40],
+    "filtered": [False, True],
+    "variants": ["typ_marker", "tkre_plus"],
+    "baseline": "typ_marker",
+}
+ZERO = {"corpora": ["newsroom"], "shots": 0, "synthetic": [1, 2],
+        "variants": ["zero_prototypes", "tkre_plus_zero"]}  # fmt: skip
+SHARED = {"corpora": ["newsroom"], "variants": ["tkre", "tkre_no_scl", "tkre_genpt"],
+          "baseline": "tkre"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project(tiny_backbone, tmp_path_factory) -> Project:
+    """Three experiments, run at once."""
+    project = Project(tmp_path_factory.mktemp("project"), tiny_backbone)
+    project.write("conf/smoke/experiments.yml", {"noisy": NOISY, "zero": ZERO, "shared": SHARED})
+    result = project.kedro("run", "--pipelines", "noisy,zero,shared")
+    assert result.returncode == 0, result.stdout
+    project.printed = result.stdout
+    return project
+
+
+def table(project: Project, name: str) -> pd.DataFrame:
+    return pd.read_csv(newest(project, f"08_reporting/{name}.csv"))
+
+
+def test_every_combination_of_the_axes_is_a_row(project):
+    cells = table(project, "noisy/cells")
+    of_recipe = cells[cells["variant"] == "tkre_plus"]
+    assert sorted(zip(of_recipe["noise"], of_recipe["filtered"], strict=True)) == [
+        (0, False), (0, True), (40, False), (40, True),
+    ]  # fmt: skip
+    assert len(cells[cells["variant"] == "typ_marker"]) == 1
+    summary = table(project, "noisy/summary")
+    compared = summary[(summary["metric"] == "micro_f1") & (summary["variant"] == "tkre_plus")]
+    assert compared["difference"].notna().all()
+
+
+def test_the_filter_is_measured_against_what_was_planted(project):
+    measured = table(project, "noisy/filter").set_index("noise")
+    # No precision: a random model may refuse nothing at all.
+    assert measured.loc[40, ["recall", "lost"]].between(0, 100).all()
+    assert pd.isna(measured.loc[0, "recovered"])
+    planted = pd.read_parquet(project.folder / "data/04_feature/newsroom/k8n40/s13/planted.parquet")
+    assert planted["planted"].notna().sum() == round(0.4 * len(planted))
+
+
+def test_without_a_labelled_row_there_is_knowledge_and_a_classifier(project):
+    support = project.folder / "data/03_primary/newsroom/k0x2/s13/support.parquet"
+    assert pd.read_parquet(support).empty
+    synthetic = newest(project, "04_feature/newsroom/k0x2/s13/synthetic.parquet")
+    assert len(pd.read_parquet(synthetic)) > 100
+    cells = table(project, "zero/cells").set_index(["variant", "synthetic"])
+    assert set(cells.index) == {
+        ("zero_prototypes", 0),
+        ("tkre_plus_zero", 1),
+        ("tkre_plus_zero", 2),
+    }
+    assert cells["micro_f1"].notna().all()
+
+
+def test_what_variants_share_is_trained_once(project):
+    models = project.folder / "data/06_models/newsroom/k8/s13"
+    assert {p.name for p in (models / "tkre").iterdir()} == {
+        "mslm_encoder", "scl_encoder", "classifier",
+    }  # fmt: skip
+    assert {p.name for p in (models / "tkre_no_scl").iterdir()} == {"classifier"}
+    lineages = {
+        name: json.loads(
+            newest(project, f"07_model_output/newsroom/k8/s13/{name}/lineage.json").read_text()
+        )["steps"]
+        for name in SHARED["variants"]
+    }
+    assert lineages["tkre_no_scl"][0]["weights"] == lineages["tkre"][0]["weights"]
+    assert lineages["tkre_genpt"][1]["weights"] == lineages["tkre"][1]["weights"]
+
+
+def test_stale_cells_are_named_when_only_the_report_is_made(project):
+    changed = "variants.tkre_no_scl.finetuning.head_dropout=0.3"
+    result = project.kedro(
+        "run", "--pipelines", "shared", "--tags", "reporting", "--params", changed
+    )
+    assert result.returncode != 0
+    assert "1 of 3 cells are stale" in result.stdout
+    assert "head_dropout was 0.1, it is 0.3 now" in result.stdout
+
+
+def test_the_book_of_results(project):
+    result = project.kedro("results", "write", "noisy", "zero")
+    assert result.returncode == 0, result.stdout
+    page = (project.folder / "docs/results/noisy.md").read_text(encoding="utf-8")
+    assert "`kedro run --pipelines noisy`" in page and "cores" in page
+    assert "| tkre_plus | 40 | yes |" in page
+    assert (project.folder / "docs/results/noisy/filter.csv").is_file()
+    missing = project.kedro("results", "write", "noisy", "semeval")
+    assert missing.returncode != 0 and "not run yet: semeval" in missing.stdout

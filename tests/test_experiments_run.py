@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from tests.project import Project
+from tests.project import RATES, SMOKE_PARAMETERS, Project
 from tests.test_pipelines_run import newest
 
 NOISY = {
@@ -19,16 +19,31 @@ NOISY = {
 }
 ZERO = {"corpora": ["newsroom"], "shots": 0, "synthetic": [1, 2],
         "variants": ["zero_prototypes", "tkre_plus_zero"]}  # fmt: skip
+MORE = {"corpora": ["newsroom"], "variants": ["more_pairs", "more_texts"],
+        "baseline": "more_texts"}  # fmt: skip
 SHARED = {"corpora": ["newsroom"], "variants": ["tkre", "tkre_no_scl", "tkre_genpt"],
           "baseline": "tkre"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def project(tiny_backbone, tmp_path_factory) -> Project:
-    """Three experiments, run at once."""
+    """Four experiments, run at once."""
     project = Project(tmp_path_factory.mktemp("project"), tiny_backbone)
-    project.write("conf/smoke/experiments.yml", {"noisy": NOISY, "zero": ZERO, "shared": SHARED})
-    result = project.kedro("run", "--pipelines", "noisy,zero,shared")
+    project.write(
+        "conf/smoke/experiments.yml", {"noisy": NOISY, "zero": ZERO, "shared": SHARED, "more": MORE}
+    )
+    more = {"pretrained_on": {"synthetic": 2, "zero_shot": 1}}
+    pairs = {
+        "mslm": None,
+        "scl": None,
+        "pairs": {"epochs": 1, "layers": [1, 2], "optimisation": RATES},
+    }
+    variants = {
+        "more_texts": {"like": "tkre_plus", **more},
+        "more_pairs": {"like": "tkre_plus", "pretraining": pairs, **more},
+    }
+    project.write("conf/smoke/parameters.yml", SMOKE_PARAMETERS | {"variants": variants})
+    result = project.kedro("run", "--pipelines", "noisy,zero,shared,more")
     assert result.returncode == 0, result.stdout
     project.printed = result.stdout
     return project
@@ -87,6 +102,19 @@ def test_what_variants_share_is_trained_once(project):
     }
     assert lineages["tkre_no_scl"][0]["weights"] == lineages["tkre"][0]["weights"]
     assert lineages["tkre_genpt"][1]["weights"] == lineages["tkre"][1]["weights"]
+
+
+def test_an_encoder_learns_from_more_than_its_classifier(project):
+    inputs = project.folder / "data/05_model_input/newsroom"
+    rows = pd.read_parquet(inputs / "k8/s13/more_pairs/training_rows.parquet")
+    pairs = pd.read_parquet(inputs / "k8x2/s13/more_pairs/pretraining_pairs.parquet")
+    zero_shot = pairs["id"].str.contains("zero-shot")
+    assert zero_shot.sum() > 80
+    assert len(pairs) - zero_shot.sum() > 1.4 * len(rows)
+    texts = pd.read_json(
+        inputs / "k8x2/s13/more_texts/pretraining_texts.jsonl", lines=True, orient="records"
+    )
+    assert texts["id"].str.contains("zero-shot").sum() > 80
 
 
 def test_stale_cells_are_named_when_only_the_report_is_made(project):

@@ -98,7 +98,12 @@ def test_an_encoder_may_come_from_other_knowledge():
     draw = Draw("a", 8, 13)
     assert variant().pretrained_on.draw(draw) == draw
     assert variant(pretrained_on={"corpus": "b"}).pretrained_on.draw(draw) == Draw("b", 8, 13)
-    assert variant(pretrained_on={"synthetic": 4}).pretrained_on.draw(draw) == Draw("a", 8, 13, 4)
+    more = variant(pretrained_on={"synthetic": 4, "zero_shot": 2})
+    assert more.pretrained_on.draw(draw) == Draw("a", 8, 13, 4)
+    assert more.pretrained_on.zero_shot_draw(draw) == Draw("a", 0, 13, 2)
+    assert variant().pretrained_on.zero_shot_draw(draw) is None
+    # With more texts it is another encoder, though the recipe is the same.
+    assert more.pretraining_until("mslm") != variant().pretraining_until("mslm")
 
 
 SETFIT = {"backbone": "b", "setfit": {"presentations": 320}}

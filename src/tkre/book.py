@@ -117,7 +117,10 @@ class Book:
             name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
             return Cell(draw, name)
 
-        return EncoderChain(tuple((stage, owner(stage)) for stage in own.pretraining.stages))
+        return EncoderChain(
+            tuple((stage, owner(stage)) for stage in own.pretraining.stages),
+            own.pretrained_on.zero_shot_draw(cell.draw),
+        )
 
     def axes(self, experiment: str) -> list[str]:
         """What its scores are drawn along.

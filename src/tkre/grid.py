@@ -97,9 +97,16 @@ class EncoderChain:
 
     Attributes:
         stages: The cell of every stage, by name, in their order.
+        zero_shot: The draw of sentences without an example that it learns from, too.
     """
 
     stages: tuple[tuple[str, Cell], ...]
+    zero_shot: Draw | None = None
+
+    @property
+    def draws(self) -> list[Draw]:
+        """All draws whose knowledge it is pre-trained on."""
+        return [self.draw, *([self.zero_shot] if self.zero_shot else [])]
 
     @property
     def draw(self) -> Draw:

@@ -39,7 +39,7 @@ def stages_of(book: Book, experiment: str) -> dict[str, Pipeline]:
     cells = book.cells(experiment)
     score_on = book.experiments[experiment].score_on
     encoders = {cell: home for cell in cells if (home := book.encoder(cell))}
-    pretrained_on = [home.draw for home in encoders.values()]
+    pretrained_on = [draw for chain in encoders.values() for draw in chain.draws]
     draws = list(dict.fromkeys([*(cell.draw for cell in cells), *pretrained_on]))
     knowing = [cell.draw for cell, variant in cells.items() if variant.uses_knowledge]
     knowing = list(dict.fromkeys([*knowing, *pretrained_on]))

@@ -29,15 +29,22 @@ class PretrainedOn(Params):
         corpus: Another corpus (transfer); None is its own.
         synthetic: Another amount of synthetic sentences than the classifier is trained on, as a
             multiple of K; None is the same.
+        zero_shot: Rounds of sentences that were written without any example, beside them.
     """
 
     corpus: str | None = None
     synthetic: int | None = Field(None, ge=0)
+    zero_shot: int = Field(0, ge=0)
 
     def draw(self, draw: Draw) -> Draw:
         """The draw whose knowledge is meant, for a classifier of the given one."""
         synthetic = draw.synthetic if self.synthetic is None else self.synthetic
         return replace(draw, corpus=self.corpus or draw.corpus, synthetic=synthetic)
+
+    def zero_shot_draw(self, draw: Draw) -> Draw | None:
+        """The draw that those sentences without an example belong to."""
+        corpus = self.corpus or draw.corpus
+        return Draw(corpus, 0, draw.seed, self.zero_shot) if self.zero_shot else None
 
 
 class Variant(Params):
@@ -82,7 +89,7 @@ class Variant(Params):
     def pretraining_until(self, stage: Stage) -> tuple[Any, ...]:
         """What decides the encoder of a stage; equal for variants that can share it."""
         stages = self.pretraining.stages if self.pretraining else {}
-        return self.backbone, stages.get(stage)
+        return self.backbone, self.pretrained_on.zero_shot, stages.get(stage)
 
     def stale(self, lineage: Lineage) -> list[str]:
         """How what a classifier was made by differs from this recipe; empty if it does not."""

@@ -77,7 +77,8 @@ def at_cell(
         template: Names the parameters of its variant ``params:variant.<...>``.
         cell: Where it is put.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
-        chain: The stages of its encoder, for ``encoder`` and what those stages read.
+        chain: The stages of its encoder, for ``encoder`` and what those stages read
+            (``zero_shot_...`` is of its draw without examples).
         stage: Which of them the template is, for ``start``; None if it comes after them.
     """
     renamed = {"backbone": f"backbones.{backbone}"} if backbone else {}
@@ -85,6 +86,9 @@ def at_cell(
     if chain is not None:
         homes |= chain.homes
         renamed["encoder"] = chain.encoder
+        if chain.zero_shot is not None:
+            for name in ("knowledge", "synthetic"):
+                renamed[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
         renamed["start"] = (stage and chain.start(stage)) or renamed["backbone"]
     return _placed(template, cell.name, homes, cell.draw.corpus, cell.variant, renamed)
 

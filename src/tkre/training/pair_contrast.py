@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
@@ -24,7 +25,6 @@ from tkre.modeling.lineage import Step
 from tkre.records import Instance
 from tkre.training.alignment import Alignment, explanation_alignment
 from tkre.training.batching import tell_truncated
-from tkre.training.head_start import start_span_head
 from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.run import Objective, train
@@ -72,7 +72,6 @@ def pretrain_pairs(
     encoded = reader.encode(shown, start.tokenizer)
     tell_truncated(encoded, f"{description} pairs")
     numbers = [labels[str(row.relation)] for row in shown]
-    start_span_head(reader, encoded, numbers, None)
     anchors = AlignmentParams(weight=1.0, temperature=stage.temperature)
     alignment = explanation_alignment(start, rows, schema, reader.head.size, anchors)
     assert alignment is not None
@@ -115,7 +114,9 @@ class PairObjective(Objective):
         """The loss, twice: it has no parts."""
         labels = batch.pop("labels")
         features, _ = self.reader.features(**batch)
-        loss = self.alignment(self.reader.head.dropout(features).float(), labels)
+        # By row: there is no classifier yet that would need every feature on one scale.
+        normal = functional.layer_norm(features.float(), features.shape[1:])
+        loss = self.alignment(self.reader.head.dropout(normal), labels)
         return loss, {"pairs": loss.detach()}
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -8,15 +8,26 @@ from tkre.knowledge import EXPLANATION, SUPPORT, SYNTHETIC
 from tkre.training.params import PretrainingParams
 
 
-def select_texts(knowledge: pd.DataFrame, pretraining: PretrainingParams) -> pd.DataFrame:
+def select_texts(
+    knowledge: pd.DataFrame,
+    pretraining: PretrainingParams,
+    zero_shot: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Takes the kinds of knowledge texts that the variant is pre-trained on."""
+    if zero_shot is not None:
+        knowledge = pd.concat([knowledge, zero_shot], ignore_index=True)
     return knowledge[knowledge["source"].isin(pretraining.sources)].reset_index(drop=True)
 
 
 def select_pairs(
-    explained: pd.DataFrame, synthetic: pd.DataFrame, pretraining: PretrainingParams
+    explained: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    pretraining: PretrainingParams,
+    zero_shot: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Takes the labelled sentences whose pairs are contrasted, with or without explanations."""
+    if zero_shot is not None:
+        synthetic = pd.concat([synthetic, zero_shot], ignore_index=True)
     taken = [explained if SUPPORT in pretraining.sources else explained.iloc[:0]]
     taken += [synthetic] if SYNTHETIC in pretraining.sources else []
     rows = pd.concat(taken, ignore_index=True)

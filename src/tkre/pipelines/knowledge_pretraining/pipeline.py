@@ -15,19 +15,22 @@ from tkre.variants import Variant
 
 STAGE = "knowledge_pretraining"
 
-# What a stage reads beside the weights it starts from, and the node that selects it.
-TEXTS = Node(
-    nodes.select_texts,
-    ["knowledge", "params:variant.pretraining"],
-    "pretraining_texts",
-    name="select_texts",
-)
-PAIRS = Node(
-    nodes.select_pairs,
-    ["explained", "synthetic", "params:variant.pretraining"],
-    "pretraining_pairs",
-    name="select_pairs",
-)
+# What a stage reads beside the weights it starts from: the node that selects it, and what from.
+SELECTIONS = {
+    "pretraining_texts": (nodes.select_texts, ["knowledge"]),
+    "pretraining_pairs": (nodes.select_pairs, ["explained", "synthetic"]),
+}
+ZERO_SHOT = {
+    "pretraining_texts": "zero_shot_knowledge",
+    "pretraining_pairs": "zero_shot_synthetic",
+}
+
+
+def _selection(data: str, chain: EncoderChain) -> Pipeline:
+    select, inputs = SELECTIONS[data]
+    given = [*inputs, "params:variant.pretraining"]
+    given += [ZERO_SHOT[data]] if chain.zero_shot else []
+    return Pipeline([Node(select, given, data, name=select.__name__)], tags=STAGE)
 
 
 def _training(stage: Stage, make: Callable[..., Any], data: str) -> Pipeline:
@@ -45,10 +48,6 @@ STAGES = {
     "mslm": _training("mslm", gpu_nodes.pretrain_mslm, "pretraining_texts"),
     "scl": _training("scl", gpu_nodes.pretrain_scl, "pretraining_texts"),
     "pairs": _training("pairs", gpu_nodes.pretrain_pairs, "pretraining_pairs"),
-}
-SELECTIONS = {
-    "pretraining_texts": Pipeline([TEXTS], tags=STAGE),
-    "pretraining_pairs": Pipeline([PAIRS], tags=STAGE),
 }
 
 
@@ -68,5 +67,7 @@ def create_pipeline(
         for stage, home in chain.stages:
             parts[home.name, stage] = at_cell(STAGES[stage], home, backbone, chain, stage)
         for data, namespace in chain.homes.items():
-            parts[namespace, data] = at_cell(SELECTIONS[data], parse_cell(namespace), backbone)
+            parts[namespace, data] = at_cell(
+                _selection(data, chain), parse_cell(namespace), backbone, chain
+            )
     return Pipeline(list(parts.values()))

@@ -89,7 +89,10 @@ def test_a_missing_recording(project):
     [
         ("variants.tkre.finetuning.presentation=3", "(did you mean 'presentations'?)"),
         ("bogus=1", "bogus: there is no such entry"),
-        ("variants.tkre.finetuning.presentations=-1", "greater than 0 (it is -1)"),
+        (
+            "variants.tkre.finetuning.presentations=-1",
+            "greater than or equal to 0 (it is -1) (and so in",
+        ),
         ("generation.language_model.backend=oracle", "generation.language_model"),
     ],
 )

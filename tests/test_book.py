@@ -109,3 +109,8 @@ def test_what_scores_are_drawn_along(conf):
     assert book.axes("shots") == ["shots"]
     assert book.axes("noise") == ["noise"]
     assert book.axes("temperature") == ["parameter"]
+
+
+def test_a_problem_that_variants_inherit_is_told_once(conf):
+    with pytest.raises(ConfigurationError, match=r"(?s)^1 wrong.*tkre.*in \d+ more variants\)$"):
+        changed(conf, ["variants", "tkre", "finetuning", "head_dropout"], 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
@@ -18,6 +19,7 @@ from tkre.training.params import Stage
 from tkre.variants import Variant, changed, varied, written_out
 
 P = TypeVar("P", bound=Params)
+_OF_VARIANT = re.compile(r"^  variants\.\w+\.")
 
 
 class ConfigurationError(ValueError):
@@ -192,9 +194,20 @@ def parse(model: type[P], raw: Mapping[str, Any], what: str) -> P:
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        problems = [_described(dict(problem), model) for problem in error.errors()]
+        problems = _told_once([_described(dict(problem), model) for problem in error.errors()])
         head = f"{len(problems)} wrong entry(ies) among the {what} of conf/ and --params:"
         raise ConfigurationError("\n".join([head, *problems])) from None
+
+
+def _told_once(problems: list[str]) -> list[str]:
+    """Problems of variants that only inherit them from the one they are ``like`` are counted."""
+    told: dict[str, list[str]] = {}
+    for problem in problems:
+        told.setdefault(_OF_VARIANT.sub("", problem), []).append(problem)
+    return [
+        first + (f" (and so in {len(others)} more variants)" if others else "")
+        for first, *others in told.values()
+    ]
 
 
 def _described(problem: dict[str, Any], model: type[Params]) -> str:

@@ -43,6 +43,14 @@ def test_a_variant_without_synthetic_sentences_is_level():
     assert list(level.x) == [0, 4] and list(level.y) == [30, 30]
 
 
+def test_what_concerns_synthetic_sentences_is_not_said_of_those_that_use_none():
+    figure = f1_along(
+        cells(variant=["base", "v", "v"], synthetic=[0, 1, 1], noise=[0, 0, 20],
+              filtered=[False, True, False]), "noise", "%",
+    )  # fmt: skip
+    assert set(lines(figure)) == {"base", "v, filtered", "v, not filtered"}
+
+
 def test_names_are_escaped():
     [line, _] = f1_along(cells(variant=["<b>", "<b>"], shots=[1, 2]), "shots", "K").data
     assert line.name == "&lt;b&gt;"

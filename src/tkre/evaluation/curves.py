@@ -28,7 +28,10 @@ def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
     spread = sorted(cells[axis].unique())
     for n, (key, rows) in enumerate(cells.groupby(["variant", *shown], sort=False)):
         variant, *values = key
-        name = ", ".join([str(variant), *(_said(c, v) for c, v in zip(shown, values, strict=True))])
+        told = dict(zip(shown, values, strict=True))
+        if (rows["synthetic"] == 0).all() and axis != "synthetic":
+            told = {c: v for c, v in told.items() if c in ("corpus", "shots")}
+        name = ", ".join([str(variant), *(_said(c, v) for c, v in told.items())])
         scores = rows.groupby(axis)["micro_f1"]
         mean, deviation = scores.mean(), scores.std(ddof=0)
         level = len(mean) == 1 and len(spread) > 1

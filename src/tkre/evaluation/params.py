@@ -19,9 +19,7 @@ class DiagnosisParams(Params):
         close_definitions: Similarity of two definitions from which they are too close. Among the
             shipped schemas 0.6 is reached by pairs that differ in a word (the cities, the states
             somebody lived in; agonist, antagonist), and by none of newsroom, SemEval or SciERC.
-        close_centres: Likewise for the centres of two relations' rows. For typ_marker on newsroom
-            (K = 8, seed 13) four pairs lie above 0.75 and all others below 0.41; those four make
-            the six commonest confusions and two thirds of the errors.
+        close_centres: Likewise for the centres of two relations' rows.
     """
 
     pairs: int = Field(20, gt=0)

@@ -13,7 +13,12 @@ from tkre.settings import CONFIG_LOADER_ARGS
 @pytest.fixture(scope="module")
 def conf(root):
     loader = OmegaConfigLoader(str(root / "conf"), **CONFIG_LOADER_ARGS)
-    return loader["parameters"] | {"experiments": loader["experiments"]}
+    parameters = loader["parameters"] | {"experiments": loader["experiments"]}
+    parameters["generation"]["writers"] = {
+        "qwen": {"backend": "vllm", "model": "Qwen/Qwen3-8B"},
+        "again": {"backend": "replay", "model": "claude"},
+    }
+    return parameters
 
 
 def changed(conf, path, value):
@@ -40,6 +45,21 @@ def test_variants_that_use_no_knowledge_share_their_cell(conf):
     assert "semeval2010_task8.k8x4.s13.tkre_plus" in names
 
 
+def test_variants_have_a_cell_for_each_writer_whose_words_they_read(conf):
+    spec = {"corpora": ["newsroom"], "synthetic": 4, "writers": ["default", "qwen"],
+            "variants": ["typ_marker", "tkre_plus_no_synthetic", "tkre_plus"]}  # fmt: skip
+    book = changed(conf, ["experiments", "writers"], spec)
+    assert [cell.name for cell in book.cells("writers")] == [
+        "newsroom.k8.s13.typ_marker",
+        "newsroom.k8.s13.tkre_plus_no_synthetic",
+        "newsroom.k8x4.s13.tkre_plus",
+        "newsroom.k8_qwen.s13.tkre_plus_no_synthetic",
+        "newsroom.k8x4_qwen.s13.tkre_plus",
+    ]
+    encoder = book.encoder(parse_cell("newsroom.k8_qwen.s13.tkre"))
+    assert encoder.encoder == "newsroom.k8_qwen.s13.tkre.scl_encoder"
+
+
 def test_every_corpus_is_an_experiment(conf):
     book = Book(assembled(conf, {}))
     assert {cell.draw.corpus for cell in book.cells("scierc")} == {"scierc"}
@@ -62,6 +82,11 @@ def test_every_corpus_is_an_experiment(conf):
          "experiment demo: there is no corpus 'newsrom' .did you mean 'newsroom'"),
         (["experiments", "demo", "variants"], ["tkree"],
          "there is no variant 'tkree' .did you mean 'tkre'"),
+        (["experiments", "demo", "writers"], ["qwn"],
+         "there is no writer 'qwn' .did you mean 'qwen'"),
+        (["experiments", "demo", "writers"], ["default", "again"],
+         "the writers default and again are both 'claude'"),
+        (["generation", "writers", "qwen", "backend"], "oracle", "generation.writers.qwen"),
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],

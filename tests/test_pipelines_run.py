@@ -41,9 +41,11 @@ def cells(project: Project) -> pd.DataFrame:
 def test_the_report_has_a_row_per_cell_and_one_per_metric(project):
     table = cells(project)
     assert table["variant"].tolist() == VARIANTS
-    assert list(table)[:8] == ["corpus", "shots", "synthetic", "noise", "filtered", "seed",
-                               "variant", "micro_precision"]  # fmt: skip
-    assert table["synthetic"].tolist() == [0, 1, 1]  # the baseline uses no synthetic sentence
+    assert list(table)[:9] == ["corpus", "shots", "synthetic", "noise", "filtered", "writer",
+                               "seed", "variant", "micro_precision"]  # fmt: skip
+    # The baseline uses no synthetic sentence, and nothing else of a language model.
+    assert table["synthetic"].tolist() == [0, 1, 1]
+    assert table["writer"].tolist() == ["none", "default", "default"]
     summary = pd.read_csv(newest(project, "08_reporting/demo/summary.csv"))
     assert len(summary) == 3 * 4
     assert {"corpus", "shots", "variant", "metric", "mean", "std"} <= set(summary)

@@ -13,7 +13,7 @@ from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import ReportingParams, Share, TrustParams
 from tkre.generation.params import GenerationParams
 from tkre.grid import Cell, EncoderChain, Experiment
-from tkre.params import Params
+from tkre.params import DEFAULT_WRITER, Params
 from tkre.suggest import did_you_mean
 from tkre.training.params import Stage
 from tkre.variants import Variant, changed, varied, written_out
@@ -92,12 +92,13 @@ class Book:
     def cells(self, experiment: str) -> dict[Cell, Variant]:
         """The cells of an experiment with their variants, corpora first, variants last.
 
-        A variant that reads no synthetic sentence does the same whatever their number, so it
-        shares its cell with the experiments that have another one.
+        A variant that reads no synthetic sentence does the same whatever their number, and one
+        that reads nothing of a language model whichever that is: it shares its cell with the
+        experiments that have another one.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
-            Cell(draw if variants[name].uses_synthetic else draw.golden, name): variants[name]
+            Cell(variants[name].read_of(draw), name): variants[name]
             for draw in spec.draws
             for name in spec.variants
         }
@@ -140,11 +141,13 @@ class Book:
         return [v.pretrained_on.corpus for v in variants if v.pretrained_on.corpus]
 
     def _check(self, name: str, experiment: Experiment) -> None:
+        writers = (DEFAULT_WRITER, *self.parameters.generation.writers)
         for what, used, known in (
             ("corpus", experiment.corpora, self.parameters.corpora),
             ("variant", experiment.variants, self.parameters.variants),
             ("corpus", self._pretrained_on(experiment), self.parameters.corpora),
             ("variant", [experiment.baseline] if experiment.baseline else [], experiment.variants),
+            ("writer", experiment.writers, writers),
         ):
             for entry in used:
                 if entry not in known:
@@ -152,6 +155,15 @@ class Book:
                         f"experiment {name}: there is no {what} {entry!r}"
                         + did_you_mean(entry, known)
                     )
+        called: dict[str, str] = {}
+        for writer in experiment.writers:
+            model = self.parameters.generation.of_writer(writer).called
+            if (other := called.setdefault(model, writer)) != writer:
+                raise ConfigurationError(
+                    f"experiment {name}: the writers {other} and {writer} are both {model!r}, and "
+                    "a store would take the answers of one for those of the other; give one "
+                    "another name"
+                )
 
 
 def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> dict[str, Any]:

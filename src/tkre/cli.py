@@ -20,7 +20,8 @@ from tkre.generation.estimate import Estimate, cost
 from tkre.generation.export import export_responses
 from tkre.generation.store import ResponseStore
 from tkre.hooks import REFUSALS, Refusal
-from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, plan
+from tkre.params import DEFAULT_WRITER
+from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
 from tkre.preflight import REHEARSED, rehearse
 from tkre.results import write_results
 
@@ -47,7 +48,7 @@ def generation() -> None:
 def plan_command(
     names: str, env: str | None, conf_source: str | None, params: dict[str, Any]
 ) -> None:
-    """Prints what a run would ask of the language model. Asks nothing, writes nothing."""
+    """Prints what a run would ask of its language models. Asks nothing, writes nothing."""
     with KedroSession.create(env=env, runtime_params=params, conf_source=conf_source) as session:
         try:
             _print_plan(session.load_context(), names.split(","))
@@ -104,26 +105,30 @@ def _print_plan(context: KedroContext, names: list[str]) -> None:
     if not pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
         raise ValueError(f"{', '.join(names)} asks no language model")
     generation_params = configuration.read_book().parameters.generation
-    settings = generation_params.language_model
     known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
-    planned = plan(pipeline, context.catalog, known, settings)
     models = context.catalog.load(LANGUAGE_MODELS)
-    estimates = planned.estimates(settings, models)
-    name = settings.model if isinstance(settings, ReplayParams) else settings.called
     console = Console()
-    console.print(_table(estimates, f"{name} by {settings.backend}"))
-    for e in estimates:
-        console.print(f"{e.kind}: length of answers from {e.basis}")
-    if isinstance(settings, ReplayParams) and planned.missing:
-        console.print("A replay asks nobody: what is not stored would end the run.")
-    if isinstance(settings, OpenAIParams) and settings.prices:
-        console.print(f"About ${cost(estimates, settings.prices):,.2f}, at the prices given.")
+    for planned in plan(pipeline, context.catalog, known, generation_params):
+        _print_planned(planned, planned.estimates(models), console)
     console.print(
         f"Answers of no use are asked again up to {generation_params.again.attempts - 1} times, "
         f"and relations that stay short in up to {generation_params.synthesis.extra_rounds} more "
         "rounds: that comes on top.",
         soft_wrap=True,
     )
+
+
+def _print_planned(planned: Plan, estimates: list[Estimate], console: Console) -> None:
+    settings = planned.params
+    title = f"{settings.called} by {settings.backend}"
+    written = "" if planned.writer == DEFAULT_WRITER else f", writer {planned.writer}"
+    console.print(_table(estimates, title + written))
+    for e in estimates:
+        console.print(f"{e.kind}: length of answers from {e.basis}")
+    if isinstance(settings, ReplayParams) and planned.missing:
+        console.print("A replay asks nobody: what is not stored would end the run.")
+    if isinstance(settings, OpenAIParams) and settings.prices:
+        console.print(f"About ${cost(estimates, settings.prices):,.2f}, at the prices given.")
 
 
 def _table(estimates: list[Estimate], title: str) -> Table:

@@ -9,6 +9,7 @@ This is the only place where names of namespaces and datasets are put together o
 ``newsroom.k0x4.s13``              zero-shot: no labelled row, 4 rounds of synthetic sentences
 ``newsroom.k8x4n20.s13``           20 % of the synthetic sentences under a wrong label
 ``newsroom.k8x4n20f.s13``          the same after the filter
+``newsroom.k8_qwen.s13``           knowledge of another language model, the writer ``qwen``
 ``newsroom.k8.s13.tkre``           a *cell*: one variant on a draw
 ``demo``                           an experiment, for its tables
 =================================  ================================================
@@ -23,12 +24,12 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from tkre.params import Params
+from tkre.params import DEFAULT_WRITER, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _DRAW = re.compile(
     r"(?P<corpus>\w+)\.k(?P<shots>\d+)(x(?P<synthetic>\d+))?(n(?P<noise>\d+))?(?P<filtered>f)?"
-    r"\.s(?P<seed>\d+)"
+    r"(_(?P<writer>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
 )
 
 
@@ -44,6 +45,8 @@ class Draw:
             that one request brings.
         noise: Per cent of the synthetic sentences that are put under a wrong label on purpose.
         filtered: Whether the synthetic sentences go through the filter.
+        writer: Which language model explains and writes: an entry of ``generation.writers``, or
+            ``default``, the one of ``generation.language_model``.
     """
 
     corpus: str
@@ -52,6 +55,7 @@ class Draw:
     synthetic: int = 1
     noise: int = 0
     filtered: bool = False
+    writer: str = DEFAULT_WRITER
 
     @property
     def name(self) -> str:
@@ -60,6 +64,7 @@ class Draw:
         kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
         kind += f"n{self.noise}" if self.noise else ""
         kind += "f" if self.filtered else ""
+        kind += "" if self.writer == DEFAULT_WRITER else f"_{self.writer}"
         return f"{self.corpus}.{kind}.s{self.seed}"
 
     @property
@@ -74,7 +79,12 @@ class Draw:
 
     @property
     def golden(self) -> Draw:
-        """The draw that stands for its K-shot sets alone, whatever is synthetic beside them."""
+        """The draw that stands for its K-shot sets alone, whatever is written beside them."""
+        return replace(self.explained, writer=DEFAULT_WRITER)
+
+    @property
+    def explained(self) -> Draw:
+        """The draw that stands for them and their explanations, whatever is synthetic beside."""
         return replace(self.plain, synthetic=1)
 
 
@@ -152,6 +162,7 @@ def parse_draw(name: str) -> Draw:
         synthetic=int(match["synthetic"] or 1),
         noise=int(match["noise"] or 0),
         filtered=match["filtered"] is not None,
+        writer=match["writer"] or DEFAULT_WRITER,
     )
 
 
@@ -174,6 +185,8 @@ class Experiment(Params):
         synthetic: Synthetic sentences per relation, as multiples of K (``Draw.synthetic``).
         noise: Per cent of synthetic sentences under a wrong label, planted to measure its effect.
         filtered: Whether synthetic sentences go through the filter; ``[false, true]`` compares.
+        writers: The language models whose knowledge is used, names of ``generation.writers``;
+            ``default`` is ``generation.language_model``. Several are compared.
         score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
             protocol's other seeds, so that no test row is read.
         baseline: The variant that differences are taken to; None takes ``reporting.baseline``.
@@ -186,13 +199,14 @@ class Experiment(Params):
     synthetic: tuple[int, ...] = (1,)
     noise: tuple[int, ...] = (0,)
     filtered: tuple[bool, ...] = (False,)
+    writers: tuple[str, ...] = (DEFAULT_WRITER,)
     score_on: Literal["test", "development"] = "test"
     baseline: str | None = None
 
-    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", mode="before")
+    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", "writers", mode="before")
     @classmethod
     def _one_value_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, int) else value
+        return (value,) if isinstance(value, int | str) else value
 
     @field_validator("corpora", "variants")
     @classmethod
@@ -214,8 +228,14 @@ class Experiment(Params):
     def draws(self) -> list[Draw]:
         """All its draws; the seed changes first, the corpus last."""
         return [
-            Draw(corpus, shots, seed, synthetic, noise, filtered)
-            for corpus, shots, synthetic, noise, filtered, seed in product(
-                self.corpora, self.shots, self.synthetic, self.noise, self.filtered, self.seeds
+            Draw(corpus, shots, seed, synthetic, noise, filtered, writer)
+            for corpus, shots, synthetic, noise, filtered, writer, seed in product(
+                self.corpora,
+                self.shots,
+                self.synthetic,
+                self.noise,
+                self.filtered,
+                self.writers,
+                self.seeds,
             )
         ]

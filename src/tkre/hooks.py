@@ -42,7 +42,7 @@ class ProjectHooks:
     ) -> None:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
         try:
-            preflight(pipeline, catalog, self._book.parameters.generation.language_model)
+            preflight(pipeline, catalog, self._book.parameters.generation)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
 

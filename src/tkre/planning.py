@@ -1,4 +1,4 @@
-"""What a run would ask of a language model, gathered from its pipeline without asking."""
+"""What a run would ask of language models, gathered from its pipeline without asking."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from kedro.pipeline import Node, Pipeline
 from tkre.generation.backends.params import LanguageModelParams, ReplayParams
 from tkre.generation.backends.pool import LanguageModels
 from tkre.generation.estimate import Estimate, estimate
+from tkre.generation.params import GenerationParams
 from tkre.generation.protocol import Request, Response
 from tkre.generation.store import ResponseStore
+from tkre.grid import Draw
 from tkre.pipelines.data_generation import nodes
 
 LANGUAGE_MODEL = "language_model"  # the tag of nodes that ask
@@ -28,25 +30,27 @@ _PLANNED: dict[str, Callable[..., list[Request]]] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The first attempts of a run.
+    """The first attempts of a run at what it asks one language model.
 
     Attributes:
+        writer: Its name among ``generation.writers``, or ``default``.
+        params: Which one it is.
         requests: All of them, each once.
         missing: Those that no store holds a response to.
         known: Stored responses: this model's, or, if there are none, those of others.
     """
 
+    writer: str
+    params: LanguageModelParams
     requests: list[Request]
     missing: list[Request]
     known: list[Response]
 
-    def estimates(
-        self, params: LanguageModelParams, language_models: LanguageModels
-    ) -> list[Estimate]:
+    def estimates(self, language_models: LanguageModels) -> list[Estimate]:
         """What asking for the missing ones takes."""
-        if isinstance(params, ReplayParams):
+        if isinstance(self.params, ReplayParams):
             return estimate(self.requests, self.missing, self.known, lambda requests: None)
-        count = language_models.live(params).count_tokens
+        count = language_models.live(self.params).count_tokens
         return estimate(self.requests, self.missing, self.known, count)
 
 
@@ -54,20 +58,42 @@ def plan(
     pipeline: Pipeline,
     catalog: CatalogProtocol,
     known: dict[str, Any],
-    params: LanguageModelParams,
-) -> Plan:
-    """What the nodes of a pipeline that ask would ask first.
+    generation: GenerationParams,
+) -> list[Plan]:
+    """What the nodes of a pipeline that ask would ask first, by language model.
 
     Args:
         pipeline: What would run.
         catalog: What it reads.
         known: What has been made or loaded already, by dataset name (``rehearse``).
-        params: Which language model.
+        generation: Which language models there are.
     """
+    asking: dict[str, list[Node]] = {}
+    for node in _asking(pipeline):
+        asking.setdefault(writer_of(node, catalog), []).append(node)
+    return [
+        _plan(writer, generation.of_writer(writer), nodes, catalog, known)
+        for writer, nodes in asking.items()
+    ]
+
+
+def writer_of(node: Node, catalog: CatalogProtocol) -> str:
+    """The language model that a node asks: that of its draw."""
+    draw: Draw = catalog.load(next(name for name in node.inputs if name.endswith(".draw")))
+    return draw.writer
+
+
+def _plan(
+    writer: str,
+    params: LanguageModelParams,
+    asking: Iterable[Node],
+    catalog: CatalogProtocol,
+    known: dict[str, Any],
+) -> Plan:
     requests: dict[tuple[str, str], Request] = {}
     stores: dict[str, ResponseStore] = {}
     missing: dict[tuple[str, str], Request] = {}
-    for node in _asking(pipeline):
+    for node in asking:
         values = inputs_of(node, catalog, known)
         mine = {name: value for name, value in values.items() if isinstance(value, ResponseStore)}
         stores |= mine
@@ -78,9 +104,8 @@ def plan(
             if not language_model.holds(request):
                 missing[key] = request
     responses = [response for store in stores.values() for response in store.all()]
-    called = params.model if isinstance(params, ReplayParams) else params.called
-    own = [response for response in responses if response.model == called]
-    return Plan(list(requests.values()), list(missing.values()), own or responses)
+    own = [response for response in responses if response.model == params.called]
+    return Plan(writer, params, list(requests.values()), list(missing.values()), own or responses)
 
 
 def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> dict[str, Any]:

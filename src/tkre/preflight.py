@@ -8,10 +8,11 @@ from typing import Any
 
 from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
-from tkre.generation.backends.params import LanguageModelParams, ReplayParams
-from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, inputs_of, plan
+from tkre.generation.backends.params import ReplayParams
+from tkre.generation.params import GenerationParams
+from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, inputs_of, plan, writer_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,35 +24,42 @@ class MissingInput(FileNotFoundError):
     """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
 
 
-def preflight(pipeline: Pipeline, catalog: CatalogProtocol, params: LanguageModelParams) -> None:
+def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:
     """Refuses a run that is bound to fail.
 
     Weights are compared with their digests; packages and inputs must exist; corpora are read,
     K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
-    in memory. When responses are replayed, the nodes that read them are rehearsed too: a missing
-    recording is found before any training. A live language model's settings are looked at, and what
-    will be asked of it is said.
+    in memory. Where responses are replayed, the nodes that read them are rehearsed too: a missing
+    recording is found before any training. The settings of live language models are looked at, and
+    what will be asked of them is said.
 
     Args:
         pipeline: What is about to run.
         catalog: What it reads.
-        params: Which language model.
+        generation: Which language models there are.
 
     Raises:
         ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
     """
     _check_inputs(pipeline, catalog)
-    replaying = isinstance(params, ReplayParams)
+
+    def replays(node: Node) -> bool:
+        return LANGUAGE_MODEL in node.tags and isinstance(
+            generation.of_writer(writer_of(node, catalog)), ReplayParams
+        )
+
+    # What asks live is not run for what it refuses; its prompts are filled in by the plan.
+    live = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and not replays(n)])
     known = rehearse(
-        pipeline.only_nodes_with_tags(*([REHEARSED, LANGUAGE_MODEL] if replaying else [REHEARSED])),
+        Pipeline([node for node in pipeline.nodes if REHEARSED in node.tags or replays(node)]),
         catalog,
     )
-    if not isinstance(params, ReplayParams) and pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
-        catalog.load(LANGUAGE_MODELS).live(params).check()
-        planned = plan(pipeline, catalog, known, params)
+    for planned in plan(live, catalog, known, generation):
+        if not isinstance(planned.params, ReplayParams):
+            catalog.load(LANGUAGE_MODELS).live(planned.params).check()
         logger.info(
             "%s will be asked %d first questions; of %d, %d have been answered",
-            params.called,
+            planned.params.called,
             len(planned.missing),
             len(planned.requests),
             len(planned.requests) - len(planned.missing),

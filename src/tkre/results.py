@@ -12,11 +12,12 @@ from pathlib import Path
 import pandas as pd
 from kedro.io import CatalogProtocol
 
-from tkre.evaluation.presentation import TextTable, score_tables
+from tkre.evaluation.presentation import TextTable, score_tables, writer_tables
 
 # Tables of an experiment that are published, by dataset; those it does not have are left out.
 PUBLISHED = (
     "summary", "cells", "draws", "trust", "implicit", "diagnosis", "collapse", "filter", "doubts",
+    "writers",
 )  # fmt: skip
 
 
@@ -82,6 +83,10 @@ def _page(name: str, run: str, tables: dict[str, pd.DataFrame]) -> str:
     ]
     for shown in score_tables(tables["summary"], cells):
         lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", "", *_markdown(shown)]
+    if "writers" in tables:
+        for shown in writer_tables(tables["writers"]):
+            lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", ""]
+            lines += _markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
     return "\n".join(lines)
 

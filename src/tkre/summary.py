@@ -14,7 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tkre.evaluation.presentation import score_tables
+from tkre.evaluation.presentation import TextTable, score_tables, writer_tables
+from tkre.params import DEFAULT_WRITER
 
 
 def show_results(
@@ -34,6 +35,11 @@ def show_results(
             summary, cells = catalog.load(name), catalog.load(f"{experiment}.cells")
             _print_tables(console, experiment, summary, cells)
             _notes(console, catalog.load(f"{experiment}.draws"))
+            compared = f"{experiment}.writers"
+            if compared in pipeline.all_outputs():
+                for shown in writer_tables(catalog.load(compared)):
+                    _print_table(console, experiment, shown)
+                console.print(f"{'writers:':15}", Text(_place(catalog, compared)))
             for label, dataset in (
                 ("summary", name),
                 ("cells", f"{experiment}.cells"),
@@ -53,21 +59,25 @@ def _print_tables(
 ) -> None:
     """One table per corpus and K, never narrower than its content: a log file has no columns."""
     for shown in score_tables(summary, cells):
-        console.print(Text(f"\n{experiment}: {shown.title}", style="bold"))
-        console.print(shown.note)
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-        for n, column in enumerate(shown.columns):
-            table.add_column(column, justify="right" if n else "left", no_wrap=True)
-        for row in shown.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        wide = console.options.update(width=1000)
-        console.width = max(console.width, Measurement.get(console, wide, table).maximum)
-        console.print(table)
+        _print_table(console, experiment, shown)
+
+
+def _print_table(console: Console, experiment: str, shown: TextTable) -> None:
+    console.print(Text(f"\n{experiment}: {shown.title}", style="bold"))
+    console.print(shown.note)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for n, column in enumerate(shown.columns):
+        table.add_column(column, justify="right" if n else "left", no_wrap=True)
+    for row in shown.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    wide = console.options.update(width=1000)
+    console.width = max(console.width, Measurement.get(console, wide, table).maximum)
+    console.print(table)
 
 
 def _notes(console: Console, draws: pd.DataFrame) -> None:
     """Says what was short or left out; nothing if nothing was."""
-    quiet = {"corpus", "shots", "seed", "synthetic", "support", "validation"}
+    quiet = {"corpus", "shots", "seed", "synthetic", "writer", "support", "validation"}
     for row in draws.to_dict("records"):
         notes = [
             f"{column.replace('_', ' ')}: {value}"
@@ -76,6 +86,7 @@ def _notes(console: Console, draws: pd.DataFrame) -> None:
         ]
         if notes:
             name = f"{row['corpus']}, K = {row['shots']}, seed {row['seed']}"
+            name += "" if row["writer"] == DEFAULT_WRITER else f", written by {row['writer']}"
             console.print(Text(f"note: {name}: {'; '.join(notes)}"))
 
 

@@ -86,6 +86,12 @@ class Variant(Params):
         finetuned_on = self.finetuning is not None and self.finetuning.synthetic
         return finetuned_on or "synthetic" in pretrained_on
 
+    def read_of(self, draw: Draw) -> Draw:
+        """The draw that stands for all that it reads of the given one."""
+        if self.uses_synthetic:
+            return draw
+        return draw.explained if self.uses_knowledge else draw.golden
+
     def pretraining_until(self, stage: Stage) -> tuple[Any, ...]:
         """What decides the encoder of a stage; equal for variants that can share it."""
         stages = self.pretraining.stages if self.pretraining else {}

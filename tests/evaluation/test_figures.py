@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.evaluation.test_tables import experiment
+from tests.evaluation.test_tables import experiment, metrics
 from tkre.evaluation.figures import confusion_by_variant, f1_by_variant
 from tkre.evaluation.tables import cells_table
 
@@ -26,11 +26,22 @@ def test_confusion_sums_over_seeds_and_shows_shares_of_rows():
     assert len(figure.layout.updatemenus[0].buttons) == 2
 
 
+def test_confusions_of_different_places_are_not_summed():
+    frame = experiment(seeds=(13,))[1][0]
+    ms = [metrics(f"toy.{k}.s13.v", frame) for k in ("k8", "k8f", "k8_qwen")]
+    menu = confusion_by_variant(ms).layout.updatemenus[0]
+    assert [button.label for button in menu.buttons] == [
+        "v: toy, K = 8, written by default",
+        "v: toy, K = 8, filtered, written by default",
+        "v: toy, K = 8, written by qwen",
+    ]
+
+
 def test_names_from_files_are_escaped():
-    metrics, _ = experiment(seeds=(13,))
-    for m in metrics:
+    ms, _ = experiment(seeds=(13,))
+    for m in ms:
         m["variant"] = "<script>alert(1)</script>"
         m["confusion"]["labels"] = ["<b>a</b>", "b", "no"]
-    heatmap, bars = confusion_by_variant(metrics).data[0], f1_by_variant(cells_table(metrics)).data
+    heatmap, bars = confusion_by_variant(ms).data[0], f1_by_variant(cells_table(ms)).data
     assert heatmap.x[0] == "&lt;b&gt;a&lt;/b&gt;"
     assert bars[0].name.startswith("&lt;script&gt;")

@@ -9,7 +9,7 @@ from tkre.evaluation.filter_tables import COLUMNS, doubts_table, filter_table
 def cells(scores, variant="v"):
     rows = [
         {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "filtered": filtered,
-         "seed": seed, "variant": variant, "micro_f1": f1}
+         "writer": "default", "seed": seed, "variant": variant, "micro_f1": f1}
         for (noise, filtered), f1s in scores.items() for seed, f1 in enumerate(f1s)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -41,6 +41,17 @@ def test_what_noise_costs_and_the_filter_gives_back():
 def test_a_filter_without_its_other_half_has_no_row():
     table = filter_table(cells({(40, True): [70]}), [scores("toy.k8x4n40f.s0", 30, 40, 40)])
     assert table.empty
+
+
+def test_filters_of_different_writers_are_kept_apart():
+    of_both = pd.concat(
+        [cells({(40, False): [60], (40, True): [score]}).assign(writer=writer)
+         for writer, score in (("default", 70), ("qwen", 80))]
+    )  # fmt: skip
+    found = [scores("toy.k8x4n40f.s0", 30, 40, 40), scores("toy.k8x4n40f_qwen.s0", 40, 40, 40)]
+    rows = filter_table(of_both, found).set_index("writer")
+    assert rows["filtered_f1"].to_dict() == {"default": 70, "qwen": 80}
+    assert rows["recall"].to_dict() == {"default": 75, "qwen": 100}
 
 
 def test_the_most_doubted_rows_of_every_draw():

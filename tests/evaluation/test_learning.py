@@ -4,7 +4,8 @@ import pandas as pd
 
 from tkre.evaluation.learning import TrainedCell, learning_curves, learning_table
 
-PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False}
+PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+         "writer": "default"}  # fmt: skip
 
 
 def cell(variant, seed, mslm, scores):

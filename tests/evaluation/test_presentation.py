@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pandas as pd
+
 from tests.evaluation.test_tables import PARAMS, experiment, metrics, predictions
-from tkre.evaluation.presentation import score_tables
+from tkre.evaluation.presentation import score_tables, writer_tables
 from tkre.evaluation.tables import cells_table, summary_table
 
 
@@ -28,6 +30,32 @@ def test_axes_that_vary_have_columns():
     [table] = shown(ms, ps)
     assert table.columns[:3] == ["variant", "noise, %", "filtered"] and table.labels == 3
     assert [row[1:3] for row in table.rows] == [["0", "no"], ["20", "no"], ["20", "yes"]]
+
+
+def test_language_models_have_rows_where_there_are_several():
+    frame = predictions(["a", "a", "b", "b", "no", "a"])
+    golden = metrics("toy.k8.s13.typ_marker", frame, synthetic=0, writer="none")
+    ms = [golden, metrics("toy.k8.s13.v", frame), metrics("toy.k8_qwen.s13.v", frame)]
+    [table] = shown(ms, [frame] * 3)
+    assert table.columns[:2] == ["variant", "language model"]
+    assert [row[:2] for row in table.rows] == [
+        ["typ_marker", "none"], ["v", "default"], ["v", "qwen"],
+    ]  # fmt: skip
+    assert all(row[3] for row in table.rows[1:])  # both are compared with the baseline
+    [table] = shown(ms[:2], [frame] * 2)
+    assert "language model" not in table.columns  # one writer, and none, are no comparison
+
+
+def test_a_table_of_writers_leaves_out_what_is_not_known():
+    row = {"corpus": "toy", "shots": 8, "synthetic": 1, "writer": "qwen", "model": "Qwen3",
+           "seeds": 2, "explanation_validity": 50.0, "synthesis_validity": 0.0,
+           "synthesis_yield": 0.0, "distinct_2": float("nan"), "largest_overlap": float("nan"),
+           "distinct_pairs": float("nan"), "words": float("nan"),
+           "micro_f1.v": 60.0, "micro_f1_std.v": 1.5,
+           "micro_f1.w": float("nan"), "micro_f1_std.w": float("nan")}  # fmt: skip
+    [table] = writer_tables(pd.DataFrame([row]))
+    assert table.columns[0] == "language model" and table.columns[-2:] == ["F1 v", "F1 w"]
+    assert table.rows == [["qwen (Qwen3)", "50.0", "0.0", "0.0", *[""] * 4, "60.0 ± 1.5", ""]]
 
 
 def test_a_baseline_without_synthetic_sentences_is_compared_with_any_number():

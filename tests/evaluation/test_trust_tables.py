@@ -11,7 +11,8 @@ from tkre.evaluation.trust_tables import COVERAGES, score_trust, trust_table
 
 
 def metrics(seed: int = 13, variant: str = "v", **place: object) -> dict[str, object]:
-    grid = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False}
+    grid = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+            "writer": "default"}  # fmt: skip
     return {**grid, "seed": seed, "variant": variant, "micro_f1": 0.0, **place}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from tkre.generation.backends.params import (
@@ -10,6 +11,7 @@ from tkre.generation.backends.params import (
     TransformersParams,
     VllmParams,
 )
+from tkre.generation.params import GenerationParams
 
 KEY = "sk-very-secret"
 
@@ -68,3 +70,31 @@ def test_an_argument_of_the_engine_has_one_place(twice):
 def test_a_model_is_called_by_its_name_or_by_what_is_loaded():
     assert parse(backend="vllm", model="/data/llama").called == "/data/llama"
     assert parse(backend="vllm", model="/data/llama", name="llama").called == "llama"
+
+
+@pytest.fixture(scope="module")
+def shipped(root) -> dict[str, object]:
+    file = root / "conf/base/parameters_data_generation.yml"
+    return yaml.safe_load(file.read_text(encoding="utf-8"))["generation"]
+
+
+def test_writers_are_language_models_by_name(shipped):
+    qwen = {"backend": "vllm", "model": "Qwen/Qwen3-8B"}
+    params = GenerationParams.model_validate(shipped | {"writers": {"qwen": qwen}})
+    assert params.of_writer("default") == params.language_model
+    assert params.of_writer("qwen") == VllmParams(**qwen)
+
+
+@pytest.mark.parametrize(("said", "strict"), [(None, True), (True, True), (False, False)])
+def test_a_writer_that_is_replayed_trusts_what_it_is_told_to(shipped, said, strict):
+    replayed = {"backend": "replay", "model": "m"} | ({} if said is None else {"strict": said})
+    params = GenerationParams.model_validate(shipped | {"writers": {"m": replayed}})
+    assert params.of_writer("m").strict is strict
+    assert not params.of_writer("default").strict
+
+
+@pytest.mark.parametrize("name", ["my_model", "a-b", "a.b", "", "7b", "default", "None", "nan"])
+def test_names_of_writers_can_be_namespaces_and_are_read_back_from_tables(shipped, name):
+    writers = {name: {"backend": "replay", "model": "m"}}
+    with pytest.raises(ValidationError, match="names of writers are made of letters and digits"):
+        GenerationParams.model_validate(shipped | {"writers": writers})

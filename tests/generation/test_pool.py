@@ -101,6 +101,29 @@ def test_all_are_closed_together_and_start_again_when_asked_again():
         assert one.keys == ["Bearer secret"] * 2
 
 
+def test_what_another_model_is_asked_for_is_free():
+    with (
+        ChatServer(lambda body, tries: Reply("{}")) as one,
+        ChatServer(lambda body, tries: Reply("{}")) as other,
+        closing(LanguageModels()) as models,
+    ):
+        params = [
+            OpenAIParams(backend="openai", model="m", base_url=server.url)
+            for server in (one, other, one)
+        ]
+        for asked in params:
+            model = models.answering(asked, ResponseStore(), ResponseStore())
+            assert next(model.generate([REQUEST])).answer == {}
+            deadline = time.monotonic() + 10
+            while connections() > 1 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert connections() == 1
+        # A replay takes nothing, so nothing is closed for it.
+        replay = ReplayParams(backend="replay", model="m")
+        models.answering(replay, ResponseStore(), ResponseStore())
+        assert connections() == 1
+
+
 def test_what_was_never_started_is_closed_as_well():
     models = LanguageModels({"api_key": None})
     models.close()

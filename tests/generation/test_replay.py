@@ -72,11 +72,25 @@ def test_answers_without_a_digest_are_another_s_where_this_model_has_its_own():
     assert next(replay(mixed, plain).generate([REQUEST])).answer == {"of": "plain"}
 
 
+def test_an_answer_without_a_digest_is_that_of_the_model_it_names():
+    of_n = store(Response(REQUEST.id, answer=GOOD, model="n"))
+    assert replay(of_n, model="n").holds(REQUEST)
+    assert not replay(of_n).holds(REQUEST)
+    assert not replay(of_n, model="n", strict=True).holds(REQUEST)
+
+
+def test_answers_that_name_no_model_are_another_s_beside_answers_that_name_this_one():
+    other = replace(REQUEST, id="other")
+    mixed = store(Response(REQUEST.id, answer=GOOD), Response("other", answer=GOOD, model="n"))
+    assert replay(mixed).holds(REQUEST) and not replay(mixed).holds(other)
+    assert replay(mixed, model="n").holds(other) and not replay(mixed, model="n").holds(REQUEST)
+
+
 def test_a_strict_replay_trusts_no_answer_without_a_digest():
     plain = store(Response(REQUEST.id, answer=GOOD))
     assert replay(plain).can_answer(REQUEST)
     assert not replay(plain, strict=True).can_answer(REQUEST)
-    with pytest.raises(MissingResponse, match=r"refused by generation\.language_model\.strict"):
+    with pytest.raises(MissingResponse, match="refused by a strict replay"):
         next(replay(plain, strict=True).generate([REQUEST]))
     assert replay(store(Response(REQUEST.id, answer=GOOD, digest=DIGEST)), strict=True).holds(
         REQUEST
@@ -107,7 +121,7 @@ def test_an_answer_to_another_question_is_refused():
 def test_the_models_that_are_held_are_named_where_this_one_is_not():
     held = [Response(str(n), answer=GOOD, digest="d", model="big") for n in range(3)]
     held.append(Response("x", answer=GOOD, digest="d", model="small"))
-    with pytest.raises(MissingResponse, match=r"language_model\.model: big \(3\), small \(1\)"):
+    with pytest.raises(MissingResponse, match=r"of a replay: big \(3\), small \(1\)"):
         list(replay(store(*held[:2]), store(*held[2:])).generate([REQUEST]))
     with pytest.raises(MissingResponse) as error:
         list(replay(store(*held), model="small").generate([REQUEST]))

@@ -8,6 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tkre.evaluation.figures import COLOURS
+from tkre.evaluation.tables import PLACE, varies
+from tkre.params import NO_WRITER
 
 
 def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
@@ -22,9 +24,7 @@ def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
         title: What it is, with its unit.
     """
     figure = go.Figure()
-    others = [c for c in ("corpus", "shots", "synthetic", "noise", "filtered") if c != axis]
-    golden = cells["synthetic"] == 0
-    shown = [c for c in others if cells.loc[~golden | (c != "synthetic"), c].nunique() > 1]
+    shown = [column for column in PLACE if column != axis and varies(cells, column)]
     spread = sorted(cells[axis].unique())
     for n, (key, rows) in enumerate(cells.groupby(["variant", *shown], sort=False)):
         variant, *values = key
@@ -66,6 +66,8 @@ def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
 def _said(column: str, value: object) -> str:
     if column == "filtered":
         return "filtered" if value else "not filtered"
+    if column == "writer":
+        return "no language model" if value == NO_WRITER else f"written by {value}"
     return {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}.get(
         column, "{}"
     ).format(value)

@@ -49,6 +49,7 @@ def _row(
         "shots": draw.shots,
         "seed": draw.seed,
         "synthetic": draw.synthetic,
+        "writer": draw.writer,
         "support": len(shots["support"]),
         "validation": len(shots["validation"]),
         "short_in_support": _listed(lacking["support"]),

@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from tkre.evaluation.tables import PLACE, varies
+from tkre.params import NO_WRITER
+
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 
 
@@ -62,25 +65,27 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
 def places_of(cells: pd.DataFrame) -> pd.Series:
     """Where a cell stands, in words; of what does not differ, only corpus and K are said."""
     places = cells["corpus"] + ", K = " + cells["shots"].astype(str)
-    synthetic = cells["synthetic"].astype(str)
-    if cells.loc[cells["synthetic"] > 0, "synthetic"].nunique() > 1:
-        places += ", " + synthetic + " x K synthetic"
-    if cells["noise"].nunique() > 1:
+    if varies(cells, "synthetic"):
+        places += ", " + cells["synthetic"].astype(str) + " x K synthetic"
+    if varies(cells, "noise"):
         places += ", " + cells["noise"].astype(str) + " % noise"
-    if cells["filtered"].nunique() > 1:
+    if varies(cells, "filtered"):
         places += cells["filtered"].map({True: ", filtered", False: ""})
+    if varies(cells, "writer"):
+        places += cells["writer"].map(lambda w: "" if w == NO_WRITER else f", written by {w}")
     return places
 
 
 def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Confusion matrices, summed over seeds; a menu chooses corpus, shots and variant.
+    """Confusion matrices, summed over seeds; a menu chooses the place of the grid and the variant.
 
     Rows are gold relations; colours are shares of a row, figures are numbers of sentences.
     """
     sums: dict[str, np.ndarray] = {}
     labels: dict[str, list[str]] = {}
-    for m in metrics:
-        key = escape(f"{m['variant']}: {m['corpus']}, K = {m['shots']}")
+    cells = pd.DataFrame([{name: m[name] for name in PLACE} for m in metrics], columns=PLACE)
+    for m, place in zip(metrics, places_of(cells), strict=True):
+        key = escape(f"{m['variant']}: {place}")
         counts = np.asarray(m["confusion"]["counts"])
         sums[key] = sums.get(key, 0) + counts
         labels[key] = [escape(label) for label in m["confusion"]["labels"]]

@@ -7,11 +7,14 @@ from typing import Any
 
 import pandas as pd
 
+from tkre.evaluation.tables import PLACE
 from tkre.grid import parse_draw
 
 FOUND = ["rejected", "precision", "recall", "lost"]
+# Where a filter works; the noise last, so that the place without it is found.
+WHERE = [*(column for column in PLACE if column not in ("noise", "filtered")), "noise"]
 COLUMNS = [
-    "corpus", "shots", "synthetic", "noise", "variant", *FOUND,
+    *WHERE, "variant", *FOUND,
     "clean_f1", "unfiltered_f1", "filtered_f1", "recovered", "seeds",
 ]  # fmt: skip
 # Doubted rows that are listed for a draw.
@@ -36,9 +39,8 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
     found = pd.DataFrame([_found(s) for s in scores])
     if found.empty:
         return pd.DataFrame(columns=COLUMNS)
-    place = ["corpus", "shots", "synthetic", "noise"]
-    means = found.groupby(place)[FOUND].mean()
-    f1 = cells.groupby([*place, "filtered", "variant"])["micro_f1"].agg(["mean", "size"])
+    means = found.groupby(WHERE)[FOUND].mean()
+    f1 = cells.groupby([*WHERE, "filtered", "variant"])["micro_f1"].agg(["mean", "size"])
     rows = []
     for (*at, filtered, variant), score in f1.iterrows():
         key, clean = (*at, False, variant), (*at[:-1], 0, False, variant)
@@ -48,7 +50,7 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
         noisy, saved = float(f1.loc[key, "mean"]), float(score["mean"])
         costs = without - noisy
         rows.append(
-            dict(zip(place, at, strict=True))
+            dict(zip(WHERE, at, strict=True))
             | {"variant": variant, **means.loc[tuple(at)].to_dict()}
             | {"clean_f1": without, "unfiltered_f1": noisy, "filtered_f1": saved}
             | {"recovered": 100 * (saved - noisy) / costs if costs > 0 else float("nan")}
@@ -63,12 +65,12 @@ def doubts_table(doubts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Args:
         doubts: Rankings by name of their draw, the most doubted first.
     """
-    columns = ["corpus", "shots", "synthetic", "seed", "rank"]
+    columns = ["corpus", "shots", "synthetic", "writer", "seed", "rank"]
     tables = []
     for name, ranking in doubts.items():
         draw = parse_draw(name)
         top = ranking.head(MOST_DOUBTED).reset_index(drop=True)
-        place = [draw.corpus, draw.shots, draw.synthetic, draw.seed]
+        place = [draw.corpus, draw.shots, draw.synthetic, draw.writer, draw.seed]
         for n, (column, value) in enumerate(zip(columns, place, strict=False)):
             top.insert(n, column, value)
         top.insert(len(place), "rank", range(1, len(top) + 1))
@@ -80,10 +82,7 @@ def _found(scores: Mapping[str, Any]) -> dict[str, Any]:
     draw = parse_draw(scores["draw"])
     rejected = 100 * scores["rejected"] / scores["rows"] if scores["rows"] else float("nan")
     return {
-        "corpus": draw.corpus,
-        "shots": draw.shots,
-        "synthetic": draw.synthetic,
-        "noise": draw.noise,
+        **{column: getattr(draw, column) for column in WHERE},
         **{name: scores[name] for name in FOUND[1:]},
         "rejected": rejected,
     }

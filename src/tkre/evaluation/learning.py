@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from tkre.evaluation.figures import COLOURS, places_of
+from tkre.evaluation.tables import PLACE
 
 # What the losses of a stage are called, and which of its columns tells how it went.
 STAGES = {"mslm": "mslm", "scl": "scl", "pairs": "pairs"}
@@ -43,10 +44,7 @@ def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
     """
     rows = []
     for cell in cells:
-        place = {
-            name: cell.metrics[name]
-            for name in ("corpus", "shots", "synthetic", "noise", "filtered", "seed", "variant")
-        }
+        place = {name: cell.metrics[name] for name in (*PLACE, "seed", "variant")}
         for stage, losses in cell.pretraining.items():
             means = losses.groupby("epoch")[STAGES[stage]].mean() if len(losses) else {}
             rows += [place | {"stage": stage, "epoch": e, "value": v} for e, v in means.items()]
@@ -54,8 +52,8 @@ def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
             scores = cell.finetuning.dropna(subset=["validation_f1"])
             pairs = zip(scores["epoch"], scores["validation_f1"], strict=True)
             rows += [place | {"stage": "fine-tuning", "epoch": e, "value": v} for e, v in pairs]
-    columns = ["corpus", "shots", "synthetic", "noise", "filtered", "seed", "variant"]
-    return pd.DataFrame(rows, columns=[*columns, "stage", "epoch", "value"])
+    columns = [*PLACE, "seed", "variant", "stage", "epoch", "value"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def learning_curves(table: pd.DataFrame) -> go.Figure:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.tables import PLACE
+from tkre.evaluation.tables import PLACE, varies
+from tkre.evaluation.writers import F1, F1_STD
 
-AXES = {"synthetic": "synthetic, x K", "noise": "noise, %", "filtered": "filtered"}
+AXES = {
+    "synthetic": "synthetic, x K",
+    "noise": "noise, %",
+    "filtered": "filtered",
+    "writer": "language model",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
         of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
         seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
         spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
-        axes = [axis for axis in AXES if _varies(group, axis)]
+        axes = [axis for axis in AXES if varies(group, axis)]
         means = group.set_index(["metric", "variant", *PLACE])["mean"]
         official = not means.loc["official_f1"].equals(means.loc["micro_f1"])
         columns = ["variant", *(AXES[axis] for axis in axes), "micro-F1", "to baseline, 95 %"]
@@ -53,6 +60,56 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
             labels=1 + len(axes),
             rows=list(_rows(group, of_group, axes, official=official)),
         )
+
+
+def writer_tables(writers: pd.DataFrame) -> Iterator[TextTable]:
+    """Language models side by side: one table for each corpus and K.
+
+    Args:
+        writers: Of an experiment (``writers.writers_table``).
+    """
+    figures = {
+        "explanation_validity": "explanations valid",
+        "synthesis_validity": "sentences valid",
+        "synthesis_yield": "of those wanted",
+        "distinct_2": "distinct-2",
+        "largest_overlap": "overlap",
+        "distinct_pairs": "distinct pairs",
+        "words": "words",
+    }
+    variants = [column for column in writers if column.startswith(F1)]
+    for (corpus, shots), group in writers.groupby(["corpus", "shots"], sort=False):
+        axes = ["synthetic"] if group["synthetic"].nunique() > 1 else []
+        yield TextTable(
+            title=f"language models: {corpus}, K = {shots}",
+            note="per cent, but for words per sentence",
+            columns=[
+                "language model",
+                *(AXES[axis] for axis in axes),
+                *figures.values(),
+                *(f"F1 {column.removeprefix(F1)}" for column in variants),
+            ],
+            labels=1 + len(axes),
+            rows=[
+                [
+                    f"{row['writer']} ({row['model']})",
+                    *(str(row[axis]) for axis in axes),
+                    *(_figure(row[column]) for column in figures),
+                    *(_f1(row, column.removeprefix(F1)) for column in variants),
+                ]
+                for row in group.to_dict("records")
+            ],
+        )
+
+
+def _f1(row: Mapping[Hashable, Any], variant: str) -> str:
+    spread = f" ± {row[F1_STD + variant]:.1f}" if row["seeds"] > 1 else ""
+    mean = _figure(row[F1 + variant])
+    return mean + spread if mean else ""
+
+
+def _figure(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.1f}"
 
 
 def _rows(
@@ -73,12 +130,6 @@ def _rows(
             f"{of.loc['micro_recall', 'mean']:.1f}",
             f"{seconds[key]:.0f}",
         ]
-
-
-def _varies(group: pd.DataFrame, axis: str) -> bool:
-    """A variant without synthetic sentences has 0 of them: that alone is no other setting."""
-    values = group.loc[group["synthetic"] > 0, axis] if axis == "synthetic" else group[axis]
-    return values.nunique() > 1
 
 
 def _said(value: object) -> str:

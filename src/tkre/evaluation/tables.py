@@ -19,10 +19,11 @@ from tkre.evaluation.metrics import (
 )
 from tkre.evaluation.params import ReportingParams
 from tkre.grid import Cell
+from tkre.params import DEFAULT_WRITER, NO_WRITER
 
 SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
-# What a cell is, besides its seed and its variant.
-PLACE = ["corpus", "shots", "synthetic", "noise", "filtered"]
+# What a cell is, besides its seed and its variant: every table that has a place has these columns.
+PLACE = ["corpus", "shots", "synthetic", "noise", "filtered", "writer"]
 CELL_COLUMNS = [*PLACE, "seed", "variant", *SCORES, "seconds", "rows"]
 # Metrics of the summary that a bootstrap can be made for, and how they group the labels.
 _RESAMPLED = ("micro_f1", "official_f1")
@@ -40,6 +41,7 @@ def score_cell(
     metric: Metric,
     seconds: float,
     synthetic: int,
+    writer: str,
     stale: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that is reported of one cell.
@@ -52,6 +54,7 @@ def score_cell(
         metric: The official one of the corpus.
         seconds: Time its training took.
         synthetic: Synthetic sentences per relation that it used, as a multiple of K.
+        writer: The language model whose knowledge it used.
         stale: How what made the predictions differs from what would be made now.
 
     Returns:
@@ -71,6 +74,7 @@ def score_cell(
         "synthetic": synthetic,
         "noise": cell.draw.noise,
         "filtered": cell.draw.filtered,
+        "writer": writer,
         **scores,
         "seconds": seconds,
         "rows": len(gold),
@@ -111,8 +115,9 @@ def summary_table(
     Args:
         metrics: Of every cell.
         predictions: Likewise, in the same order.
-        baseline: The variant that differences are taken to; one that uses no synthetic sentence
-            is compared with whatever their number.
+        baseline: The variant that differences are taken to, at the same place; one that uses no
+            synthetic sentence is compared with whatever their number, and one that uses nothing of
+            a language model with whatever writer.
         params: How intervals are made.
 
     Returns:
@@ -145,16 +150,34 @@ def summary_table(
     return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
 
 
+def varies(cells: pd.DataFrame, axis: str) -> bool:
+    """Whether a part of the place differs between cells, or rows of a summary.
+
+    A variant without synthetic sentences has 0 of them, and one without a language model no writer:
+    that alone is no other setting.
+    """
+    nothing: dict[str, Any] = {"synthetic": 0, "writer": NO_WRITER}
+    values = cells[axis]
+    return bool(
+        values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
+    )
+
+
 def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str) -> pd.DataFrame:
-    """The cells of the baseline at a place, or those of it without synthetic sentences."""
+    """The cells of the baseline at a place, or those of it that read less than there is there."""
     same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
     of_baseline = cells[same & (cells["variant"] == baseline)]
     at_place = of_baseline[(of_baseline[PLACE] == pd.Series(place)).all(axis=1)]
-    return at_place if len(at_place) else of_baseline[of_baseline["synthetic"] == 0]
+    if len(at_place):
+        return at_place
+    writers = [place["writer"], NO_WRITER]
+    return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["writer"].isin(writers)]
 
 
 def _named(metrics: Mapping[str, Any]) -> str:
-    place = ", ".join(f"{name} {metrics[name]}" for name in (*PLACE[1:], "seed") if metrics[name])
+    usual = {0, DEFAULT_WRITER, NO_WRITER}
+    names = [name for name in (*PLACE[1:], "seed") if metrics[name] not in usual]
+    place = ", ".join(f"{name} {metrics[name]}" for name in names)
     return f"{metrics['corpus']}, {place}, {metrics['variant']}"
 
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import re
+from typing import Annotated
 
-from tkre.generation.backends.params import LanguageModelParams
+from pydantic import AfterValidator, Field
+
+from tkre.generation.backends.params import LanguageModelParams, ReplayParams
 from tkre.generation.protocol import Sampling
-from tkre.params import Params
+from tkre.params import DEFAULT_WRITER, NO_WRITER, Params
+
+# What a table means something else by, or what pandas reads as a missing value.
+_RESERVED = {DEFAULT_WRITER, NO_WRITER, "na", "nan", "null"}
+
+
+def _is_writer(name: str) -> str:
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9]*", name) or name.lower() in _RESERVED:
+        raise ValueError(
+            f"{name!r}: names of writers are made of letters and digits, begin with a letter, and "
+            f"are none of {', '.join(sorted(_RESERVED))}"
+        )
+    return name
 
 
 class AgainParams(Params):
@@ -111,6 +126,7 @@ class GenerationParams(Params):
 
     Attributes:
         language_model: Which one.
+        writers: Others, by the names that experiments compare them by.
         again: How often what was not usable is asked again.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
@@ -118,7 +134,20 @@ class GenerationParams(Params):
     """
 
     language_model: LanguageModelParams
+    writers: dict[Annotated[str, AfterValidator(_is_writer)], LanguageModelParams] = Field(
+        default_factory=dict
+    )
     again: AgainParams
     explanations: ExplanationParams
     synthesis: SynthesisParams
     filtering: FilterParams
+
+    def of_writer(self, writer: str) -> LanguageModelParams:
+        """The language model of an entry of ``writers``, or of ``default``."""
+        if writer == DEFAULT_WRITER:
+            return self.language_model
+        params = self.writers[writer]
+        # Recordings without digests are told apart by nothing but what the user says of them.
+        if isinstance(params, ReplayParams) and params.strict is None:
+            return params.model_copy(update={"strict": True})
+        return params

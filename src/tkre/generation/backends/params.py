@@ -14,12 +14,19 @@ class ReplayParams(Params):
 
     Attributes:
         model: Name of the model that gave the recorded answers.
-        strict: Refuse answers that carry no digest of their request.
+        strict: Refuse answers that carry no digest of their request. Null: those of an entry of
+            ``generation.writers`` are refused, since they may be another model's, and those of
+            ``generation.language_model`` are taken.
     """
 
     backend: Literal["replay"]
     model: str
-    strict: bool = False
+    strict: bool | None = None
+
+    @property
+    def called(self) -> str:
+        """Its name in requests' digests and in the store."""
+        return self.model
 
 
 class LiveParams(Params):

@@ -34,7 +34,9 @@ class LanguageModels:
     def answering(
         self, params: LanguageModelParams, recordings: ResponseStore, responses: ResponseStore
     ) -> LanguageModel:
-        """The language model that answers the requests of a corpus.
+        """The language model that answers the requests of a corpus; other live ones are closed.
+
+        Two engines do not fit on one GPU: each is sized to take nearly all of it.
 
         Args:
             params: Which one, and its settings.
@@ -42,8 +44,12 @@ class LanguageModels:
             responses: Where a live model's responses are kept; ``replay`` reads them too.
         """
         if isinstance(params, ReplayParams):
-            return Replay([responses, recordings], params.model, strict=params.strict)
-        return Remembering(self.live(params), responses)
+            return Replay([responses, recordings], params.model, strict=bool(params.strict))
+        live = self.live(params)
+        for other in self._live.values():
+            if other is not live:
+                other.close()
+        return Remembering(live, responses)
 
     def live(self, params: VllmParams | OpenAIParams | TransformersParams) -> LiveModel:
         """The one live model of these parameters. A new backend is a module and a case here."""

@@ -22,8 +22,9 @@ class Replay:
 
     A stored answer whose digest differs from the request's answers another question: a changed
     prompt, model, sampling or schema. Such answers are refused. One without a digest (recordings
-    made elsewhere) is taken on trust, and this is said; but not where the same store also holds
-    answers of this model with their digests, for then those without are another's.
+    made elsewhere) is taken on trust, and this is said, unless it names another model. One that
+    names no model at all is not taken either where the same store holds answers that name this
+    one, for then it is another's.
 
     Args:
         stores: What is replayed; the first that holds an answer gives it.
@@ -35,11 +36,8 @@ class Replay:
         self.name = model
         self._stores = stores
         self._strict = strict
-        # Per store: are answers without a digest this model's?
-        self._trusted = [
-            not strict and not any(a.digest and a.model == model for a in store.all())
-            for store in stores
-        ]
+        # Per store: are answers that name no model this one's?
+        self._nameless = [not any(a.model == model for a in store.all()) for store in stores]
 
     def holds(self, request: Request) -> bool:
         """Whether a store holds a response."""
@@ -79,12 +77,13 @@ class Replay:
             return next((r for r in exact if r.answer is not None), exact[0])
         # What is asked a second time in another way has no answer of a name to be trusted: it
         # would be the answer that was not usable.
-        if request.attempt:
+        if request.attempt or self._strict:
             return None
-        for store, trusted in zip(self._stores, self._trusted, strict=True):
-            unnamed = [a for a in store.attempts(request.id) if a.digest is None]
-            answers = [a for a in unnamed if a.answer is not None]
-            if trusted and answers:
+        for store, nameless in zip(self._stores, self._nameless, strict=True):
+            models = {self.name, None} if nameless else {self.name}
+            unsigned = [a for a in store.attempts(request.id) if a.digest is None]
+            answers = [a for a in unsigned if a.answer is not None and a.model in models]
+            if answers:
                 return answers[-1]
         return None
 
@@ -103,12 +102,13 @@ class Replay:
         models = Counter(str(a.model) for s in self._stores for a in s.all() if a.model)
         if models and self.name not in models:
             held = ", ".join(f"{model} ({n})" for model, n in models.most_common())
-            lines.append(f"  the models in it, for generation.language_model.model: {held}")
+            lines.append(f"  the models in it, for the entry model of a replay: {held}")
         if changed:
             lines.append(
                 "  an answer belongs to its prompt, model, sampling and schema"
                 + (
-                    "; one without a digest is refused by generation.language_model.strict"
+                    "; one without a digest is refused by a strict replay, which those of "
+                    "generation.writers are unless they say strict: false"
                     if self._strict
                     else ""
                 )

@@ -30,14 +30,15 @@ def explain(
     recordings: ResponseStore,
     responses: ResponseStore,
     generation: GenerationParams,
+    draw: Draw,
 ) -> list[dict[str, Any]]:
-    """Asks the language model why each support instance has its relation.
+    """Asks the draw's language model why each support instance has its relation.
 
     Returns:
         Every attempt, those at one request in order.
     """
     answers = explanations.explain(
-        language_models.answering(generation.language_model, recordings, responses),
+        language_models.answering(generation.of_writer(draw.writer), recordings, responses),
         from_frame(support),
         RelationSchema.model_validate(schema),
         prompt,
@@ -60,7 +61,7 @@ def synthesise(
     generation: GenerationParams,
     draw: Draw,
 ) -> list[dict[str, Any]]:
-    """Asks the language model for new sentences, in rounds, until each relation has enough.
+    """Asks the draw's language model for new sentences, in rounds, until each relation has enough.
 
     The validation and test sentences are only there to refuse copies of them.
 
@@ -68,7 +69,7 @@ def synthesise(
         Every attempt, those at one request in order.
     """
     answers = synthesis.write_sentences(
-        language_models.answering(generation.language_model, recordings, responses),
+        language_models.answering(generation.of_writer(draw.writer), recordings, responses),
         synthesis_task(support, validation, test, schema, corpus, generation, draw),
         prompt,
         generation.synthesis,

@@ -164,6 +164,7 @@ def explanation_requests(
     recordings: ResponseStore,
     responses: ResponseStore,
     generation: GenerationParams,
+    draw: Draw,
 ) -> list[Request]:
     """What the node ``explain`` asks first, from the same inputs; not a node."""
     return explanations.explanation_requests(

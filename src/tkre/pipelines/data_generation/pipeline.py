@@ -57,6 +57,7 @@ KNOWLEDGE = Pipeline(
                 "recordings",
                 "responses",
                 "params:generation",
+                "draw",
             ],
             "explanation_responses",
             name="explain",

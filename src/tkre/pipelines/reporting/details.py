@@ -47,8 +47,10 @@ def look_closer(
         measured: The cells that have ``centres``.
     """
     # Explanations are of the K-shot sets, which all draws of a corpus, K and seed share: rows are
-    # marked once for all of them.
-    explained = {draw.golden: draw.plain for draw in with_knowledge}
+    # marked once for all of them, and by one writer, the first, so that cells can be compared.
+    explained: dict[Draw, Draw] = {}
+    for draw in with_knowledge:
+        explained.setdefault(draw.golden, draw.plain)
     homes = {cell.draw.golden: explained.get(cell.draw.golden) for cell in cells}
     marks = [
         at_draw(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
@@ -178,3 +180,31 @@ def doubt_labels(
     given = (shots | doubts if knowing else {}) | (scores if filtered else {})
     cells_table = {"cells": f"{experiment}.cells"} if filtered else {}
     return Pipeline(template, namespace=experiment, inputs=given | cells_table)
+
+
+def compare_writers(experiment: str, with_knowledge: Iterable[Draw]) -> Pipeline:
+    """Which language model wrote how much, how well, and to what use; nothing if there is but one.
+
+    Args:
+        experiment: Its name.
+        with_knowledge: The draws that have knowledge.
+    """
+    written = list(dict.fromkeys(draw.plain for draw in with_knowledge))
+    if len({draw.writer for draw in written}) < 2:
+        return Pipeline([])
+    kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
+    given = {
+        f"{kind}_{n}": f"{draw.name}.{kind}" for n, draw in enumerate(written) for kind in kinds
+    }
+    node = Node(
+        nodes.compare_writers,
+        {name: name for name in given} | {"cells": "cells", "generation": "params:generation"},
+        "writers",
+        name="compare_writers",
+    )
+    return Pipeline(
+        Pipeline([node], tags=STAGE),
+        namespace=experiment,
+        inputs=given | {"cells": f"{experiment}.cells"},
+        parameters={"params:generation"},
+    )

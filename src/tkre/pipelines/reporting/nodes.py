@@ -20,11 +20,15 @@ from tkre.evaluation import (
     tables,
     trust_figures,
     trust_tables,
+    writers,
 )
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.trust import Trust
+from tkre.generation.params import GenerationParams
+from tkre.generation.protocol import Response
 from tkre.grid import Cell, Experiment
 from tkre.modeling.lineage import Lineage, frame_digest
+from tkre.params import DEFAULT_WRITER, NO_WRITER
 from tkre.records import from_frame
 from tkre.variants import Variant, varied
 
@@ -58,6 +62,7 @@ def score(
         corpus.official_metric,
         made_by.seconds,
         cell.draw.synthetic if variant.uses_synthetic else 0,
+        cell.draw.writer if variant.uses_knowledge else NO_WRITER,
         stale,
     )
     return metrics | {"recipe": variant.model_dump(mode="json")}
@@ -98,6 +103,27 @@ def list_doubts(**inputs: Any) -> pd.DataFrame:
     shots, doubts = (_numbered(inputs, what) for what in ("shots", "doubts"))
     named = (s["draw"] for s in shots)
     return filter_tables.doubts_table(dict(zip(named, doubts, strict=True)))
+
+
+def compare_writers(
+    cells: pd.DataFrame, generation: GenerationParams, **inputs: Any
+) -> pd.DataFrame:
+    """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
+    kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
+    written = [
+        writers.Written(
+            yields,
+            rejects,
+            [Response.from_dict(record) for record in [*explained, *synthesised]],
+            from_frame(synthetic),
+        )
+        for yields, rejects, explained, synthesised, synthetic in zip(
+            *(_numbered(inputs, kind) for kind in kinds), strict=True
+        )
+    ]
+    named = {DEFAULT_WRITER, *generation.writers}
+    called = {name: generation.of_writer(name).called for name in named}
+    return writers.writers_table(written, cells, called, generation.synthesis.overlap_words)
 
 
 def plot_along_shots(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:

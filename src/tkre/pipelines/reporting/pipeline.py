@@ -11,6 +11,7 @@ from tkre.grid import Cell, Draw, EncoderChain
 from tkre.pipelines.reporting import nodes
 from tkre.pipelines.reporting.details import (
     STAGE,
+    compare_writers,
     doubt_labels,
     follow_training,
     look_closer,
@@ -61,6 +62,7 @@ def create_pipeline(
             follow_training(experiment, trained, score_on),
             measure_trust(experiment, cells, score_on),
             doubt_labels(experiment, cells, with_knowledge),
+            compare_writers(experiment, with_knowledge),
         ]
     )
 

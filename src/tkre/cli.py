@@ -92,7 +92,7 @@ def write_command(experiments: tuple[str, ...], env: str | None, folder: Path) -
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
-            for page in write_results(catalog, experiments, folder):
+            for page in write_results(catalog, experiments, folder, env):
                 click.echo(page)
         except REFUSALS as error:
             raise Refusal(str(error)) from error

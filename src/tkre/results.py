@@ -21,13 +21,16 @@ PUBLISHED = (
 )  # fmt: skip
 
 
-def write_results(catalog: CatalogProtocol, experiments: Iterable[str], folder: Path) -> list[Path]:
+def write_results(
+    catalog: CatalogProtocol, experiments: Iterable[str], folder: Path, env: str | None = None
+) -> list[Path]:
     """Writes a page and the tables behind it for every experiment.
 
     Args:
         catalog: Holds what the experiments have reported.
         experiments: Their names.
         folder: Where to; ``<experiment>.md`` and ``<experiment>/<table>.csv`` are replaced.
+        env: The environment that they were run in, if not the usual one; the pages say so.
 
     Returns:
         The pages.
@@ -36,10 +39,11 @@ def write_results(catalog: CatalogProtocol, experiments: Iterable[str], folder: 
         FileNotFoundError: Experiments have not been run; all of them are named.
     """
     experiments = list(experiments)
+    command = f"kedro run --env {env}" if env else "kedro run"
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
     if missing:
         raise FileNotFoundError(
-            f"not run yet: {', '.join(missing)} (kedro run --pipelines {','.join(missing)})"
+            f"not run yet: {', '.join(missing)} ({command} --pipelines {','.join(missing)})"
         )
     pages = []
     for name in experiments:
@@ -56,7 +60,9 @@ def write_results(catalog: CatalogProtocol, experiments: Iterable[str], folder: 
             frame.to_csv(target / f"{table}.csv", index=False, float_format="%.4g")
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
-        pages[-1].write_text(_page(name, run, tables), encoding="utf-8")
+        pages[-1].write_text(
+            _page(name, f"{command} --pipelines {name}", run, tables), encoding="utf-8"
+        )
     return pages
 
 
@@ -71,14 +77,14 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
 
 
-def _page(name: str, run: str, tables: dict[str, pd.DataFrame]) -> str:
+def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame]) -> str:
     cells = tables["cells"]
     hours = cells["seconds"].sum() / 3600
     day = datetime.strptime(run[:10], "%Y-%m-%d").replace(tzinfo=UTC).date()
     lines = [
         f"# {name}",
         "",
-        f"`kedro run --pipelines {name}`, {day}, {machine()}.",
+        f"`{command}`, {day}, {machine()}.",
         f"{len(cells)} cells, {hours:.1f} hours of training, shared encoders counted in each.",
     ]
     for shown in score_tables(tables["summary"], cells):

@@ -44,7 +44,9 @@ class PretrainedOn(Params):
     def zero_shot_draw(self, draw: Draw) -> Draw | None:
         """The draw that those sentences without an example belong to."""
         corpus = self.corpus or draw.corpus
-        return Draw(corpus, 0, draw.seed, self.zero_shot) if self.zero_shot else None
+        if not self.zero_shot:
+            return None
+        return Draw(corpus, 0, draw.seed, self.zero_shot, writer=draw.writer)
 
 
 class Variant(Params):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,9 @@ from tkre.corpora.formats.semeval import rows as semeval_rows
 from tkre.corpora.sampling import (
     SamplingError,
     development_rows,
-    refuse_leakage,
     sample_shots,
     shared_sentences,
+    unseen_test,
 )
 from tkre.corpora.schema import RelationSchema
 
@@ -93,16 +95,45 @@ def test_test_instances_in_the_support_are_refused(schema):
     shots = draw(schema)
     copy = instance(f"<head>{shots.support[0].head_text.upper()}</head>  x <tail>t</tail>", id="t1")
     with pytest.raises(SamplingError, match=rf"1 test .*support set.*{shots.support[0].id} = t1"):
-        refuse_leakage(shots, [copy], "toy")
-    with pytest.raises(SamplingError, match="validation set"):
-        refuse_leakage(shots, [shots.validation[3]], "toy")
+        unseen_test(shots, [copy], "toy")
+
+
+def test_or_they_are_set_aside_and_told(schema):
+    shots = draw(schema)
+    test = [replace(shots.support[3], id="t1"), instance("<head>a</head> <tail>b</tail>", id="t2")]
+    unseen, told = unseen_test(shots, test, "toy", "set_aside")
+    assert [i.id for i in unseen] == ["t2"]
+    assert told["set_aside"] == [[shots.support[3].id, "t1"]]
+
+
+def test_test_instances_are_passed_over_for_validation(schema):
+    shots = draw(schema)
+    copies = [replace(shots.validation[1], id="t1"), replace(shots.validation[2], id="t2")]
+    without = sample_shots(ROWS, (), schema, shots=4, seed=13, test=copies)
+    wider = draw(schema, shots=8).support  # the same permutation, further on
+    relation = shots.validation[0].relation
+    order = [r.id for r in wider if r.relation == relation]
+    assert [r.id for r in without.validation if r.relation == relation][:2] == [order[4], order[7]]
+    assert without.passed_over == [(shots.validation[n].id, f"t{n}") for n in (1, 2)]
+    assert without.support == shots.support
+    assert not without.shortfalls["validation"]
+    # A row that is too far on to be wanted is not passed over.
+    assert not draw(schema).passed_over
+
+
+def test_a_dev_row_that_is_a_test_instance_is_missed_and_counted(schema):
+    dev = [instance("<head>d</head> x <tail>t</tail>", "knows", id="dev-1")]
+    shots = sample_shots(ROWS, dev, schema, shots=1, seed=13, test=[replace(dev[0], id="t")])
+    assert shots.passed_over == [("dev-1", "t")]
+    assert shots.shortfalls["validation"]["knows"] == 1
 
 
 def test_one_sentence_with_other_mentions_is_reported(schema):
     shots = draw(schema)
     text = shots.support[0].text
     other = instance(f"{text.split()[0]} <head>{text.split()[1]}</head> <tail>x</tail> t", id="t1")
-    report = refuse_leakage(shots, [other], "toy")
+    unseen, report = unseen_test(shots, [other], "toy")
+    assert unseen == [other]
     assert report["sentences_shared_with_test"]["support"] == [[shots.support[0].id, "t1"]]
 
 

@@ -10,6 +10,7 @@ SHOTS = {
     "draw": "toy.k2.s13", "support": ["1", "2", "3"], "validation": ["4"],
     "shortfalls": {"support": {"knows": 1}, "validation": {}},
     "sentences_shared_with_test": {"support": [["1", "t"]], "validation": []},
+    "passed_over": [["2", "u"], ["3", "v"]], "set_aside": [["4", "w"]],
 }  # fmt: skip
 
 
@@ -23,6 +24,7 @@ def test_what_a_draw_had_to_work_with():
         "",
     )
     assert (row["bad_rows_left_out"], row["shared_with_test"]) == (1, 1)
+    assert (row["passed_over"], row["set_aside"]) == (2, 1)
     assert (row["synthesis_kept"], row["synthesis_short"], row["synthesis_rejected"]) == (
         1, "knows 1", 1,
     )  # fmt: skip

@@ -34,6 +34,8 @@ class CorpusParams(Params):
             ``skip`` leaves such rows out and counts them in the report.
         on_type_mismatch: What to do about a row whose entity types its relation does not allow
             according to the schema: a bad row, or counted and kept as annotated.
+        on_leakage: What to do about a test instance that is in a support set: ``stop``, or
+            ``set_aside``: that draw is not scored on it, and the table of draws counts it.
         head_first: Whether the head precedes the tail in every sentence; synthetic ones then do so
             too.
         official_metric: ``micro`` (without the negative relation, as TACRED's scorer) or
@@ -47,6 +49,7 @@ class CorpusParams(Params):
     labels: LabelFiles | None = None
     on_bad_row: Literal["stop", "skip"] = "stop"
     on_type_mismatch: Literal["bad_row", "keep"] = "bad_row"
+    on_leakage: Literal["stop", "set_aside"] = "stop"
     head_first: bool = False
     official_metric: Literal["micro", "semeval"] = "micro"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,11 +29,14 @@ class Shots:
         support: The K-shot training set, by relation in schema order.
         validation: A K-shot set of other rows, for choosing an epoch or a threshold.
         shortfalls: Rows that relations lack, by set and relation: ``{"support": {...}, ...}``.
+        passed_over: Rows that would be in the validation set were they not test instances too,
+            each with the test instance's id.
     """
 
     support: list[Instance]
     validation: list[Instance]
     shortfalls: dict[str, dict[str, int]]
+    passed_over: list[tuple[str, str]]
 
     def ids(self) -> dict[str, Any]:
         """What the catalog keeps of the draw, to be compared and published."""
@@ -41,6 +44,7 @@ class Shots:
             "support": [i.id for i in self.support],
             "validation": [i.id for i in self.validation],
             "shortfalls": self.shortfalls,
+            "passed_over": [list(pair) for pair in self.passed_over],
         }
 
 
@@ -51,13 +55,17 @@ def sample_shots(
     *,
     shots: int,
     seed: int,
+    test: Sequence[Instance] = (),
 ) -> Shots:
     """The support and validation sets for K shots.
 
     For relation i of the sorted schema, its training rows in file order are permuted by
     ``numpy.random.default_rng([seed, i])``; the first K are the support. Validation rows are the
     next K of that permutation, or, where the corpus has a dev split, the first K of that split's
-    rows permuted by ``default_rng([seed, i, 1])``. A relation with fewer rows gives what it has.
+    rows permuted by ``default_rng([seed, i, 1])``. A row that is a test instance too, as public
+    corpora have some, is passed over for the one after it. (Not so in the support: what a language
+    model was asked about it belongs to these very rows; see ``unseen_test``.) A relation with
+    fewer rows gives what it has.
 
     Args:
         train: The training split, in file order.
@@ -65,6 +73,7 @@ def sample_shots(
         schema: The relations.
         shots: K, rows per relation.
         seed: Of the cell.
+        test: The test split.
 
     Raises:
         SamplingError: A relation has no training row at all.
@@ -72,6 +81,8 @@ def sample_shots(
     support: list[Instance] = []
     validation: list[Instance] = []
     shortfalls: dict[str, dict[str, int]] = {"support": {}, "validation": {}}
+    passed_over: list[tuple[str, str]] = []
+    leaked = dict(shared_sentences([*train, *dev], test)[0])
     for i, relation in enumerate(schema.names):
         rows = _permuted([r for r in train if r.relation == relation], [seed, i])
         if shots and not rows:
@@ -79,16 +90,18 @@ def sample_shots(
                 f"relation {relation!r} of corpus {schema.corpus} has no training row: give it "
                 "some, or take it out of relations.yml"
             )
-        held_out = rows[shots : 2 * shots]
+        others = rows[shots:]
         if dev:
-            of_dev = _permuted([r for r in dev if r.relation == relation], [seed, i, 1])
-            held_out = of_dev[:shots]
+            others = _permuted([r for r in dev if r.relation == relation], [seed, i, 1])
+        held_out = [r for r in others if r.id not in leaked][:shots]
+        reached = others.index(held_out[-1]) if len(held_out) == shots > 0 else len(others)
+        passed_over += [(r.id, leaked[r.id]) for r in others[:reached] if r.id in leaked]
         support += rows[:shots]
         validation += held_out
         for name, chosen in (("support", rows[:shots]), ("validation", held_out)):
             if len(chosen) < shots:
                 shortfalls[name][relation] = shots - len(chosen)
-    return Shots(support, validation, shortfalls)
+    return Shots(support, validation, shortfalls, passed_over)
 
 
 def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
@@ -129,27 +142,45 @@ def shared_sentences(
     return same, differing
 
 
-def refuse_leakage(shots: Shots, test: Sequence[Instance], corpus: str) -> dict[str, Any]:
-    """Checks that no test instance is in the support or validation set.
+def unseen_test(
+    shots: Shots,
+    test: Sequence[Instance],
+    corpus: str,
+    on_leakage: Literal["stop", "set_aside"] = "stop",
+) -> tuple[list[Instance], dict[str, Any]]:
+    """The test instances that a draw may be scored on: none of them is in its support.
+
+    Args:
+        shots: The draw.
+        test: The test split.
+        corpus: Its name, for the error.
+        on_leakage: ``set_aside`` leaves a test instance out that is in the support.
 
     Returns:
-        How many sentences they share with the test split with other mentions marked: that is
-        reported, not refused.
+        The instances; what is told of the draw: the pairs set aside, and which sentences support
+        and validation share with the test split with other mentions marked (kept).
 
     Raises:
-        SamplingError: The same sentence with the same mentions is on both sides.
+        SamplingError: The same sentence with the same mentions is on both sides, and nothing is
+            to be set aside.
     """
-    report: dict[str, Any] = {}
-    for name, rows in (("support", shots.support), ("validation", shots.validation)):
-        same, differing = shared_sentences(rows, test)
-        if same:
-            pairs = ", ".join(f"{a} = {b}" for a, b in same[:10])
-            raise SamplingError(
-                f"corpus {corpus}: {len(same)} test instance(s) are in the {name} set, so a "
-                f"score would mean nothing: {pairs}. Take them out of one of the files."
-            )
-        report[name] = [list(pair) for pair in differing]
-    return {"sentences_shared_with_test": report}
+    same, in_support = shared_sentences(shots.support, test)
+    if same and on_leakage == "stop":
+        pairs = ", ".join(f"{a} = {b}" for a, b in same[:10])
+        raise SamplingError(
+            f"corpus {corpus}: {len(same)} test instance(s) are in the support set, so a "
+            f"score would mean nothing: {pairs}. Take them out of one of the files, or set "
+            f"corpora.{corpus}.on_leakage to set_aside: they are not scored then."
+        )
+    aside = {test_id for _, test_id in same}
+    _, in_validation = shared_sentences(shots.validation, test)
+    report = {"support": in_support, "validation": in_validation}
+    return [i for i in test if i.id not in aside], {
+        "set_aside": [list(pair) for pair in same],
+        "sentences_shared_with_test": {
+            name: [list(pair) for pair in pairs] for name, pairs in report.items()
+        },
+    }
 
 
 def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:

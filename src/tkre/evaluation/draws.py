@@ -57,6 +57,8 @@ def _row(
         "bad_rows_left_out": len(reading["bad_rows"]),
         "types_against_schema": len(reading["type_mismatches"]),
         "shared_with_test": len(shared["support"]) + len(shared["validation"]),
+        "passed_over": len(shots["passed_over"]),
+        "set_aside": len(shots["set_aside"]),
     }
     if yields is not None:
         for kind, group in yields.groupby("kind"):

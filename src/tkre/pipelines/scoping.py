@@ -28,11 +28,14 @@ OF_DRAW = {
     "support",
     "validation",
     "development",
+    "unseen_test",
     "shots",
     "explained",
     "rejects",
     "yield",
 }
+# What a cell is scored on; its predictions and metrics are named by the key.
+SCORED = {"test": "unseen_test", "development": "development"}
 # What noise and filter change.
 OF_CHANGED_DRAW = {"draw", "synthetic", "knowledge"}
 PROJECT_PARAMETERS = {

@@ -10,7 +10,7 @@ from tkre import knowledge
 from tkre.corpora.folder import CorpusFolder
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import read_corpus
-from tkre.corpora.sampling import development_rows, refuse_leakage, sample_shots
+from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
 from tkre.corpora.schema import RelationSchema
 from tkre.generation import explanations, ledger, synthesis, synthesis_requests
 from tkre.generation.backends.pool import LanguageModels
@@ -42,19 +42,22 @@ def draw_shots(
     schema: dict[str, Any],
     draw: Draw,
     development_seeds: list[int],
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    corpus: CorpusParams,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Draws K labelled rows per relation to train on and K others to validate on.
 
     Returns:
         Support; validation; development rows for choosing recipes (no experiment but those that
-        say so reads them); the ids of the sets, with what relations lack.
+        say so reads them); the test rows that are not in the support; the ids of the sets, with
+        what relations lack.
     """
     parsed = RelationSchema.model_validate(schema)
     splits = (from_frame(train), from_frame(dev))
-    shots = sample_shots(*splits, parsed, shots=draw.shots, seed=draw.seed)
-    shared = refuse_leakage(shots, from_frame(test), draw.corpus)
+    tested = from_frame(test)
+    shots = sample_shots(*splits, parsed, shots=draw.shots, seed=draw.seed, test=tested)
+    unseen, shared = unseen_test(shots, tested, draw.corpus, corpus.on_leakage)
     others = [
-        sample_shots(*splits, parsed, shots=draw.shots, seed=seed)
+        sample_shots(*splits, parsed, shots=draw.shots, seed=seed, test=tested)
         for seed in development_seeds
         if seed != draw.seed
     ]
@@ -63,6 +66,7 @@ def draw_shots(
         to_frame(shots.support),
         to_frame(shots.validation),
         to_frame(development),
+        to_frame(unseen),
         {"draw": draw.name} | shots.ids() | shared,
     )
 

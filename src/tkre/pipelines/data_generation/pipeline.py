@@ -29,8 +29,16 @@ SHOTS = Pipeline(
     [
         Node(
             nodes.draw_shots,
-            ["train", "dev", "test", "schema", "draw", "params:development_seeds"],
-            ["support", "validation", "development", "shots"],
+            [
+                "train",
+                "dev",
+                "test",
+                "schema",
+                "draw",
+                "params:development_seeds",
+                "params:corpus",
+            ],
+            ["support", "validation", "development", "unseen_test", "shots"],
             name="draw_shots",
             tags="rehearsed",
         )

@@ -9,7 +9,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.grid import Cell, Draw, EncoderChain
 from tkre.pipelines.finetuning import gpu_nodes, nodes
-from tkre.pipelines.scoping import at_cell, at_draw
+from tkre.pipelines.scoping import SCORED, at_cell, at_draw
 from tkre.variants import Variant
 
 STAGE = "finetuning"
@@ -53,21 +53,15 @@ def _from_encoder(*knowledge: str) -> Node:
     )
 
 
-PREDICTIONS: dict[Literal["test", "development"], Node] = {
-    "test": Node(
+PREDICTIONS = {
+    rows: Node(
         gpu_nodes.predict,
-        ["classifier", "test"],
-        "test_predictions",
-        name="predict_test",
+        ["classifier", scored],
+        f"{rows}_predictions",
+        name=f"predict_{rows}",
         tags="gpu",
-    ),
-    "development": Node(
-        gpu_nodes.predict,
-        ["classifier", "development"],
-        "development_predictions",
-        name="predict_development",
-        tags="gpu",
-    ),
+    )
+    for rows, scored in SCORED.items()
 }
 
 
@@ -95,14 +89,14 @@ FIT_TRUST = Node(
 )
 
 # Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
-SETFIT: dict[Literal["test", "development"], Node] = {
+SETFIT = {
     rows: Node(
         gpu_nodes.train_setfit,
         [
             "backbone",
             "training_rows",
             "validation",
-            rows,
+            scored,
             "schema",
             "params:variant.setfit",
             "cell",
@@ -111,7 +105,7 @@ SETFIT: dict[Literal["test", "development"], Node] = {
         name=f"train_setfit_{rows}",
         tags="gpu",
     )
-    for rows in PREDICTIONS
+    for rows, scored in SCORED.items()
 }
 
 

@@ -17,7 +17,7 @@ from tkre.pipelines.reporting.details import (
     look_closer,
     measure_trust,
 )
-from tkre.pipelines.scoping import at_cell
+from tkre.pipelines.scoping import SCORED, at_cell
 
 # What draws scores along an axis of the grid; along a parameter it needs the recipes too.
 ALONG = {
@@ -72,7 +72,7 @@ def _score(score_on: Literal["test", "development"]) -> Node:
         nodes.score,
         [
             f"{score_on}_predictions",
-            score_on,
+            SCORED[score_on],
             "training_rows",
             "schema",
             "lineage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -137,5 +138,11 @@ def test_the_book_of_results(project):
     assert "`kedro run --pipelines noisy`" in page and "cores" in page
     assert "| tkre_plus | 40 | yes |" in page
     assert (project.folder / "docs/results/noisy/filter.csv").is_file()
+    # One figure for all, in which what the experiments share is counted once.
+    shared = project.kedro("results", "write", "noisy", "noisy")
+    [(cells, hours)] = re.findall(r"^(\d+) cells, ([\d.]+) hours", shared.stdout, re.MULTILINE)
+    assert (int(cells), float(hours)) == (5, pytest.approx(0, abs=0.2))
+    unknown = project.kedro("results", "write", "niosy")
+    assert unknown.returncode != 0 and "no experiment niosy" in unknown.stdout
     missing = project.kedro("results", "write", "noisy", "semeval")
     assert missing.returncode != 0 and "not run yet: semeval" in missing.stdout

@@ -23,7 +23,7 @@ from tkre.hooks import REFUSALS, Refusal
 from tkre.params import DEFAULT_WRITER
 from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
 from tkre.preflight import REHEARSED, rehearse
-from tkre.results import write_results
+from tkre.results import training, write_results
 
 ENVIRONMENT = "Environment of the configuration, as of kedro run."
 SOURCE = "Folder or archive of the configuration, as of kedro run."
@@ -91,9 +91,14 @@ def write_command(experiments: tuple[str, ...], env: str | None, folder: Path) -
     """Writes a page and the tables behind it for every one of EXPERIMENTS that has been run."""
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
+        book = configuration.read_book()
         try:
-            for page in write_results(catalog, experiments, folder, env):
+            if unknown := sorted(set(experiments) - set(book.experiments)):
+                raise ValueError(f"no experiment {', '.join(unknown)} in experiments.yml")
+            cells = {name: list(book.cells(name)) for name in experiments}
+            for page in write_results(catalog, cells, folder, env):
                 click.echo(page)
+            click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
         except REFUSALS as error:
             raise Refusal(str(error)) from error
 

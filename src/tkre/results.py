@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +13,8 @@ import pandas as pd
 from kedro.io import CatalogProtocol
 
 from tkre.evaluation.presentation import TextTable, score_tables, writer_tables
+from tkre.grid import Cell
+from tkre.modeling.lineage import Lineage
 
 # Tables of an experiment that are published, by dataset; those it does not have are left out.
 PUBLISHED = (
@@ -22,13 +24,16 @@ PUBLISHED = (
 
 
 def write_results(
-    catalog: CatalogProtocol, experiments: Iterable[str], folder: Path, env: str | None = None
+    catalog: CatalogProtocol,
+    experiments: Mapping[str, Sequence[Cell]],
+    folder: Path,
+    env: str | None = None,
 ) -> list[Path]:
     """Writes a page and the tables behind it for every experiment.
 
     Args:
         catalog: Holds what the experiments have reported.
-        experiments: Their names.
+        experiments: Their names and cells.
         folder: Where to; ``<experiment>.md`` and ``<experiment>/<table>.csv`` are replaced.
         env: The environment that they were run in, if not the usual one; the pages say so.
 
@@ -38,7 +43,6 @@ def write_results(
     Raises:
         FileNotFoundError: Experiments have not been run; all of them are named.
     """
-    experiments = list(experiments)
     command = f"kedro run --env {env}" if env else "kedro run"
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
     if missing:
@@ -46,7 +50,7 @@ def write_results(
             f"not run yet: {', '.join(missing)} ({command} --pipelines {','.join(missing)})"
         )
     pages = []
-    for name in experiments:
+    for name, cells in experiments.items():
         tables = {
             table: catalog.load(f"{name}.{table}")
             for table in PUBLISHED
@@ -61,9 +65,28 @@ def write_results(
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
         pages[-1].write_text(
-            _page(name, f"{command} --pipelines {name}", run, tables), encoding="utf-8"
+            _page(name, f"{command} --pipelines {name}", run, tables, training(catalog, cells)),
+            encoding="utf-8",
         )
     return pages
+
+
+def training(catalog: CatalogProtocol, cells: Iterable[Cell]) -> str:
+    """How many cells, and how long they were trained, in words.
+
+    An encoder that several cells start from is counted once, as it is trained once.
+    """
+    lineages = {
+        cell: Lineage.model_validate(catalog.load(f"{cell.name}.lineage")) for cell in cells
+    }
+    # The same weights from the same weights: the same step.
+    steps = {
+        (step.started_from, step.weights): step.seconds
+        for lineage in lineages.values()
+        for step in lineage.steps
+    }
+    hours = sum(steps.values()) / 3600
+    return f"{len(lineages)} cells, {hours:.1f} hours of training"
 
 
 def machine() -> str:
@@ -77,17 +100,15 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
 
 
-def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame]) -> str:
-    cells = tables["cells"]
-    hours = cells["seconds"].sum() / 3600
+def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], trained: str) -> str:
     day = datetime.strptime(run[:10], "%Y-%m-%d").replace(tzinfo=UTC).date()
     lines = [
         f"# {name}",
         "",
         f"`{command}`, {day}, {machine()}.",
-        f"{len(cells)} cells, {hours:.1f} hours of training, shared encoders counted in each.",
+        f"{trained}; what several cells share is counted once.",
     ]
-    for shown in score_tables(tables["summary"], cells):
+    for shown in score_tables(tables["summary"], tables["cells"]):
         lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", "", *_markdown(shown)]
     if "writers" in tables:
         for shown in writer_tables(tables["writers"]):

@@ -125,6 +125,20 @@ def test_a_baseline_that_reads_less_is_compared_with_its_own_writer():
     assert pd.isna(summary["golden", "none"])  # which of the two is not said
 
 
+def test_a_variant_that_reads_less_than_the_baseline_is_compared_with_its_only_setting():
+    frame = predictions(["a", "a", "b", "b", "no", "a"])
+    worse = predictions(["a", "no", "b", "b", "no", "a"])
+    cells = [
+        metrics("toy.k8.s13.whole", frame),
+        metrics("toy.k8.s13.no_synthetic", worse, synthetic=0),
+    ]
+    summary = summary_table(cells, [frame, worse], "whole", PARAMS).set_index(["variant", "metric"])
+    assert summary.loc[("no_synthetic", "micro_f1"), "difference"] < 0
+    twice = [*cells, metrics("toy.k8x4.s13.whole", frame)]
+    summary = summary_table(twice, [frame, worse, frame], "whole", PARAMS)
+    assert summary["difference"].isna().all()  # with which of the two is not said
+
+
 def test_the_place_of_a_stale_cell_is_said_as_far_as_it_is_not_the_usual_one():
     ms = [metrics(f"toy.{k}.s13.v", predictions(["a"] * 6)) for k in ("k8", "k8n20_q")]
     for m in ms:

@@ -164,12 +164,20 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
 
 
 def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str) -> pd.DataFrame:
-    """The cells of the baseline at a place, or those of it that read less than there is there."""
+    """The cells of the baseline at a place, or those of it that read less than there is there.
+
+    A variant that reads less than the baseline does (one without synthetic sentences, where those
+    of the baseline have some) is compared with the one setting of the baseline, if there is but
+    one.
+    """
     same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
     of_baseline = cells[same & (cells["variant"] == baseline)]
     at_place = of_baseline[(of_baseline[PLACE] == pd.Series(place)).all(axis=1)]
     if len(at_place):
         return at_place
+    reads_less = place["synthetic"] == 0 or place["writer"] == NO_WRITER
+    if reads_less and len(of_baseline[PLACE].drop_duplicates()) == 1:
+        return of_baseline
     writers = [place["writer"], NO_WRITER]
     return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["writer"].isin(writers)]
 

@@ -20,6 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 KEDRO_SIDE = {
     "datasets", "pipelines", "hooks.py", "settings.py", "pipeline_registry.py", "preflight.py",
     "configuration.py", "summary.py", "results.py", "planning.py", "cli.py", "__main__.py",
+    "runners",
 }  # fmt: skip
 # A room may import those left of it, and its own.
 LAYERS = [
@@ -35,7 +36,7 @@ LAYERS = [
     {"datasets", "configuration", "summary", "results"},
     {"pipelines"},
     {"planning"},
-    {"preflight"},
+    {"preflight", "runners"},
     {"hooks"},
     {"pipeline_registry", "settings", "cli", "__main__"},
 ]

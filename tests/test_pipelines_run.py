@@ -72,6 +72,39 @@ def test_a_normal_run_has_no_warnings_and_leaves_no_stray_files(project):
     assert (project.folder / "data/08_reporting/tkre.log").is_file()
 
 
+def test_a_second_run_does_nothing(project):
+    before = {
+        file: (project.folder / "data" / file).stat().st_mtime_ns for file in project.outputs()
+    }
+    again = project.kedro("run", "--pipelines", ",".join(reversed(STAGES)))
+    assert again.returncode == 0, again.stdout
+    # Raw files are read in every run; what they gave is compared by content.
+    run = re.findall(r"\d+ of (\d+): (\S+)", again.stdout)
+    assert [name for _, name in run] == ["newsroom.read_splits"]
+    assert f"{int(run[0][0]) - 1} of {run[0][0]} nodes were up to date" in again.stdout
+    changed = {
+        file for file, time in before.items()
+        if (project.folder / "data" / file).stat().st_mtime_ns != time
+    }  # fmt: skip
+    assert all(
+        "02_intermediate/newsroom" in file or "newsroom.read_splits" in file for file in changed
+    )
+    assert set(before) == project.outputs()
+    assert "demo: newsroom, K = 8" in again.stdout  # and still says what was found
+
+
+def test_a_changed_parameter_is_followed_as_far_as_it_reaches(project):
+    again = project.kedro(
+        "run", "--pipelines", "finetuning",
+        "--params", "variants.tkre.finetuning.head_dropout=0.3",
+    )  # fmt: skip
+    assert again.returncode == 0, again.stdout
+    names = re.findall(r"\d+ of \d+: (\S+)", again.stdout)
+    assert "newsroom.k8.s13.tkre.finetune" in names
+    assert all(name.startswith("newsroom.k8.s13.tkre.") for name in names)
+    assert "params:variants.tkre.finetuning has changed" in re.sub(r"\s+", " ", again.stdout)
+
+
 def test_every_test_row_has_a_label_and_probabilities(project):
     frame = pd.read_parquet(
         newest(project, "07_model_output/newsroom/k8/s13/tkre_plus/test_predictions.parquet")

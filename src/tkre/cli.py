@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import click
+from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
@@ -24,6 +26,7 @@ from tkre.params import DEFAULT_WRITER
 from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
 from tkre.preflight import REHEARSED, rehearse
 from tkre.results import training, write_results
+from tkre.runners import GridRunner
 
 ENVIRONMENT = "Environment of the configuration, as of kedro run."
 SOURCE = "Folder or archive of the configuration, as of kedro run."
@@ -33,6 +36,18 @@ PARAMETERS = "Parameters for this once, as of kedro run: a.b=1,c=2."
 @click.group(name="tkre")
 def cli() -> None:
     """TKRE."""
+
+
+def _run_command() -> click.Command:
+    """Kedro's own ``run``, with the project's runner where none is named."""
+    command = copy.copy(kedro_run)
+    command.params = [copy.copy(option) for option in kedro_run.params]
+    [runner] = (option for option in command.params if option.name == "runner")
+    runner.default = f"{GridRunner.__module__}.{GridRunner.__name__}"
+    return command
+
+
+cli.add_command(_run_command(), "run")
 
 
 @cli.group()

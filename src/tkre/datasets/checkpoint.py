@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
-from tkre.modeling.weights import verify
+from tkre.modeling.weights import locate, verify
 
 if TYPE_CHECKING:
     from tkre.modeling.checkpoint import Checkpoint
@@ -99,6 +100,10 @@ class BackboneDataset(AbstractDataset[NoReturn, "Checkpoint"]):
         from tkre.modeling.backbone import load_backbone
 
         return load_backbone(self._name, self._source, self._sha256)
+
+    def digest(self, of_path: Callable[[Path], str | None]) -> str:
+        """That of its files; of a published name, the name."""
+        return of_path(Path(locate(self._source))) or self._source
 
     def save(self, data: NoReturn) -> None:
         """Never: a backbone is what its authors published."""

@@ -32,6 +32,10 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
         """The draw or the cell."""
         return self._value
 
+    def digest(self, of_path: object) -> str:
+        """The name: it is all there is to compare."""
+        return self._value.name
+
     def save(self, data: NoReturn) -> None:
         """Never: names are made by ``tkre.grid``."""
         raise DatasetError("a name is not saved")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
         filepath: A JSON Lines file.
         fallback: ``{"filepath": ...}``: the file that is read where there is none at
             ``filepath``.
+        grows: Whether runs append to it: what was answered since makes no result stale.
         metadata: Ignored; for kedro-viz.
     """
 
@@ -28,19 +30,27 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
         *,
         filepath: str,
         fallback: dict[str, str] | None = None,
+        grows: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
+        self._grows = grows
         self._files = [Path(filepath), *([Path(fallback["filepath"])] if fallback else [])]
         self.metadata = metadata
 
     def load(self) -> ResponseStore:
         """The store with all attempts in it."""
-        found = next((file for file in self._files if file.is_file()), self._files[0])
-        return ResponseStore(found)
+        return ResponseStore(self._file())
+
+    def digest(self, of_path: Callable[[Path], str | None]) -> str:
+        """That of its file; empty if there is none, and for a store that runs append to."""
+        return "" if self._grows else of_path(self._file()) or ""
 
     def save(self, data: NoReturn) -> None:
         """Never: the store writes itself."""
         raise DatasetError("a response store is appended to as responses arrive, not saved")
+
+    def _file(self) -> Path:
+        return next((file for file in self._files if file.is_file()), self._files[0])
 
     def _exists(self) -> bool:
         return any(file.is_file() for file in self._files)

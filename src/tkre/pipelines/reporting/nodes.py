@@ -40,16 +40,18 @@ def score(
     schema: dict[str, Any],
     lineage: dict[str, Any],
     corpus: CorpusParams,
-    variant: Variant,
+    variant: dict[str, Any],
     cell: Cell,
 ) -> dict[str, Any]:
     """Scores the predictions of a cell: overall, by relation, and as a confusion matrix.
 
     What they were made by and of is compared with what would be made now.
     """
+    # Not by Kedro: it cannot make a model of a group and of a part of it, in either order.
+    recipe = Variant.model_validate(variant)
     parsed = RelationSchema.model_validate(schema)
     made_by = Lineage.model_validate(lineage)
-    stale = variant.stale(made_by)
+    stale = recipe.stale(made_by)
     if made_by.steps and made_by.steps[-1].data != frame_digest(training_rows):
         stale.append("its training rows have changed since")
     if predictions["id"].tolist() != rows["id"].tolist():
@@ -61,11 +63,11 @@ def score(
         parsed.negative,
         corpus.official_metric,
         made_by.seconds,
-        cell.draw.synthetic if variant.uses_synthetic else 0,
-        cell.draw.writer if variant.uses_knowledge else NO_WRITER,
+        cell.draw.synthetic if recipe.uses_synthetic else 0,
+        cell.draw.writer if recipe.uses_knowledge else NO_WRITER,
         stale,
     )
-    return metrics | {"recipe": variant.model_dump(mode="json")}
+    return metrics | {"recipe": recipe.model_dump(mode="json")}
 
 
 def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:

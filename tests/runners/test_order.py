@@ -3,10 +3,9 @@ from __future__ import annotations
 from itertools import chain
 
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
-from tkre.runners import DepthFirstRunner, depth_first
+from tkre.runners.order import depth_first
 
 
 def step(name: str, reads: list[str], writes: str, *tags: str) -> Node:
@@ -34,12 +33,6 @@ def test_one_cell_is_finished_before_the_next_and_models_are_asked_first():
     assert [n.name for n in depth_first(GRID)] == [
         "ask_a", "ask_b", "a_train", "a_score", "b_train", "b_score", "table",
     ]  # fmt: skip
-
-
-def test_it_runs_in_that_order_with_the_results_of_any_other():
-    catalog = DataCatalog({"raw": MemoryDataset([])})
-    result = DepthFirstRunner().run(GRID, catalog)["table"].load()
-    assert result == ["ask_a", "a_train", "a_score", "ask_b", "b_train", "b_score", "table"]
 
 
 @pytest.mark.parametrize("depth", [2000])

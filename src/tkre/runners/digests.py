@@ -1,0 +1,161 @@
+"""What a node was made of, as digests: the content of its datasets, the code behind it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, CatalogProtocol, DatasetError, MemoryDataset
+from pydantic import BaseModel
+
+PACKAGE = "tkre"
+ROOT = Path(__file__).parents[1]
+# Of these another version may give other numbers from the same code.
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "setfit", "torch", "transformers")
+
+
+class ContentDigests:
+    """Digests of datasets. A file is read again only if its size or its time has changed."""
+
+    def __init__(self) -> None:
+        self._files: dict[tuple[str, int, int], str] = {}
+
+    def of(self, catalog: CatalogProtocol, name: str) -> str | None:
+        """The digest of a dataset's content as it is now.
+
+        A dataset that is no file may say by a method ``digest(of_path)`` what stands for it.
+
+        Returns:
+            None for what has no content to compare: it does not exist, or is no file.
+        """
+        dataset = catalog.get(name)
+        if dataset is not None and name.startswith("params:"):
+            return of_value(dataset.load())
+        if hasattr(dataset, "digest"):
+            return str(dataset.digest(self.of_path))
+        if dataset is None or isinstance(dataset, MemoryDataset):
+            return None
+        path = load_path(dataset)
+        return None if path is None else self.of_path(path)
+
+    def of_path(self, path: Path) -> str | None:
+        """The digest of a file, or of all files of a folder with their names; None for nothing."""
+        if path.is_file():
+            return self._of_file(path)
+        if not path.is_dir():
+            return None
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return of_value({str(file.relative_to(path)): self._of_file(file) for file in files})
+
+    def _of_file(self, path: Path) -> str:
+        status = path.stat()
+        key = (str(path), status.st_size, status.st_mtime_ns)
+        if key not in self._files:
+            with path.open("rb") as content:
+                self._files[key] = hashlib.file_digest(content, "sha256").hexdigest()
+        return self._files[key]
+
+
+def of_value(value: Any) -> str:
+    """The digest of parameters, or of anything made of JSON's types and of models.
+
+    Equal for equal settings: in whatever order, 1 or 1.0, as a model or as what it was made from.
+    """
+    text = json.dumps(_plain(value), sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def load_path(dataset: AbstractDataset[Any, Any]) -> Path | None:
+    """Where a dataset would be read from now, its newest version; None if nowhere."""
+    # Kedro remembers the newest version it has seen; another process may have written since.
+    dataset.release()
+    try:
+        path = dataset._get_load_path() if hasattr(dataset, "_get_load_path") else None
+    except DatasetError:  # no version yet
+        return None
+    return None if path is None else Path(str(path))
+
+
+def of_function(function: Callable[..., Any]) -> str:
+    """The digest of a function's module and of all modules of the project that it can reach.
+
+    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. And
+    of the versions of the libraries that numbers depend on.
+    """
+    return _of_module(function.__module__)
+
+
+@cache
+def _of_module(module: str) -> str:
+    reached: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        tree = _syntax(name)
+        reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
+        waiting += _imported(tree) if tree is not None else ()
+    return of_value([sorted(reached.items()), _versions()])
+
+
+def _syntax(module: str) -> ast.Module | None:
+    """The syntax tree of a module; None for a name that is no module (but something in one).
+
+    By its place among the files: to import it would import torch with it.
+    """
+    place = ROOT.joinpath(*module.split(".")[1:])
+    for file in (place.with_suffix(".py"), place / "__init__.py"):
+        if file.is_file():
+            return ast.parse(file.read_text(encoding="utf-8"))
+    return None
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    """What a module imports of the project, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+            ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
+    return tree
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):  # defaults are code, which has a digest of its own
+        return _plain(value.model_dump(mode="json", exclude_unset=True))
+    if isinstance(value, dict):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if value is None or isinstance(value, str | bool):
+        return value
+    return float(value) if isinstance(value, int | float) else str(value)

@@ -1,0 +1,117 @@
+"""The record of what each node was last made of and gave, and whether that still holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
+from kedro.pipeline import Node
+
+from tkre.runners import digests
+
+# How the reason ends for what has never been made: it explains itself.
+NOT_THERE = "is not there"
+
+
+class Ledger:
+    """Records of nodes, a JSON file each.
+
+    A node is up to date if its code, its parameters and the content of what it reads are those of
+    its record, and what it wrote is there as it wrote it. Content decides, not time: a node above
+    that was run again and gave the same changes nothing below it.
+
+    Args:
+        folder: Where the records lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._content = digests.ContentDigests()
+
+    def reason_to_run(self, node: Node, catalog: CatalogProtocol) -> str | None:
+        """Why a node must be run, in words; None if it is up to date."""
+        return next(self._reasons(node, catalog), None)
+
+    def _reasons(self, node: Node, catalog: CatalogProtocol) -> Iterator[str]:
+        """Whatever speaks against what a node has made; the cheapest to find comes first."""
+        outputs = self._digests(node.outputs, catalog)
+        yield from (f"{_short(n)} {NOT_THERE}" for n in node.outputs if outputs[n] is None)
+        record = self._read(node)
+        if record is None:
+            yield "nothing is known of the run that made it"
+            return
+        inputs = self._digests(node.inputs, catalog)
+        yield from (f"{_short(n)} is read anew every time" for n in inputs if inputs[n] is None)
+        yield from (f"{_short(n)} has changed" for n in _changed(record["inputs"], inputs))
+        if record["code"] != digests.of_function(node.func):
+            yield "its code or a library has changed"
+        yield from (
+            f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
+        )
+
+    def record(self, node: Node, catalog: CatalogProtocol) -> None:
+        """Writes down a node that has just been run: whole or not at all."""
+        record = {
+            "node": node.name,
+            "code": digests.of_function(node.func),
+            "inputs": self._digests(node.inputs, catalog),
+            "outputs": self._digests(node.outputs, catalog),
+        }
+        self._folder.mkdir(parents=True, exist_ok=True)
+        place = self._place(node)
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        unfinished.replace(place)
+
+    def _digests(self, names: list[str], catalog: CatalogProtocol) -> dict[str, str | None]:
+        return {name: self._content.of(catalog, name) for name in names}
+
+    def _place(self, node: Node) -> Path:
+        return self._folder / f"{node.name}.json"
+
+    def _read(self, node: Node) -> dict[str, Any] | None:
+        try:
+            record = json.loads(self._place(node).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) else None
+
+
+class LedgerDataset(AbstractDataset[NoReturn, Ledger]):
+    """The ledger as a catalog entry, so that its place is configuration like any other.
+
+    Args:
+        filepath: Its folder.
+        metadata: Ignored; for kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Ledger:
+        """The ledger; its folder need not exist yet."""
+        return Ledger(self._folder)
+
+    def save(self, data: NoReturn) -> None:
+        """Never: the ledger writes itself, node by node."""
+        raise DatasetError("the ledger writes itself")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}
+
+
+def _changed(then: Mapping[str, str | None], now: Mapping[str, str | None]) -> list[str]:
+    """The names whose digest is another, or that only one of the two has."""
+    return [name for name in dict.fromkeys([*now, *then]) if then.get(name, "") != now.get(name)]
+
+
+def _short(name: str) -> str:
+    return name.rsplit(".", 1)[-1] if not name.startswith("params:") else name

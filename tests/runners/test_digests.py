@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import ast
+
+from kedro.io import DataCatalog, MemoryDataset
+from kedro_datasets.json import JSONDataset
+
+from tkre.datasets.name import NameDataset
+from tkre.pipelines.finetuning import gpu_nodes, nodes
+from tkre.runners import digests
+from tkre.runners.digests import ContentDigests, of_function, of_value
+from tkre.training.params import AlignmentParams
+
+
+def test_parameters_are_compared_by_content():
+    assert of_value({"a": 1, "b": [2]}) == of_value({"b": [2], "a": 1})
+    assert of_value({"a": 1}) != of_value({"a": 2})
+    typed = AlignmentParams(weight=0.5, temperature=0.1)
+    assert of_value(typed) == of_value(typed.model_copy())
+    assert of_value(typed) != of_value(typed.model_copy(update={"weight": 0.4}))
+    # Kedro hands on a group as a model or as it stands in the file, depending on what else runs.
+    assert of_value({"a": typed}) == of_value({"a": {"temperature": 0.1, "weight": 0.5}})
+    whole = AlignmentParams(weight=1, temperature=0.1)
+    assert of_value(whole) == of_value({"weight": 1, "temperature": 0.1})
+    assert of_value(True) != of_value(1)
+
+
+def test_files_are_compared_by_content(tmp_path):
+    content = ContentDigests()
+    file = tmp_path / "a" / "x.json"
+    assert content.of_path(file) is None
+    file.parent.mkdir()
+    file.write_text("1")
+    one, folder = content.of_path(file), content.of_path(file.parent)
+    file.write_text("22")
+    assert content.of_path(file) != one
+    file.write_text("1")
+    assert (content.of_path(file), content.of_path(file.parent)) == (one, folder)
+    file.rename(file.with_name("y.json"))
+    assert content.of_path(tmp_path / "a") != folder
+
+
+def test_datasets_say_what_stands_for_them(tmp_path):
+    catalog = DataCatalog(
+        {
+            "file": JSONDataset(filepath=str(tmp_path / "file.json")),
+            "cell": NameDataset(cell="toy.k8.s13.tkre"),
+            "memory": MemoryDataset([1]),
+            "params:n": MemoryDataset(3),
+        }
+    )
+    content = ContentDigests()
+    assert content.of(catalog, "file") is None
+    catalog["file"].save({"a": 1})
+    assert content.of(catalog, "file")
+    assert content.of(catalog, "cell") == "toy.k8.s13.tkre"
+    assert content.of(catalog, "memory") is None
+    assert content.of(catalog, "params:n") == of_value(3)
+
+
+def test_of_code_the_meaning_counts():
+    def meaning(text: str) -> str:
+        return ast.dump(digests._without_docstrings(ast.parse(text)))
+
+    code = "def f(x):\n    'Says what.'\n    return x + 1\n"
+    assert meaning(code) == meaning("def f(x):  # why\n    '''Says more.'''\n    return (x + 1)\n")
+    assert meaning(code) != meaning("def f(x):\n    return x + 2\n")
+
+
+def test_code_is_followed_to_what_it_reaches(monkeypatch):
+    digests._of_module.cache_clear()
+    training, selecting = of_function(gpu_nodes.predict), of_function(nodes.golden_rows)
+    read = digests._syntax
+
+    def changed(module: str) -> ast.Module | None:  # the loss, three imports away, lazily
+        return ast.parse("CHANGED = 1") if module == "tkre.training.objective" else read(module)
+
+    monkeypatch.setattr(digests, "_syntax", changed)
+    digests._of_module.cache_clear()
+    assert of_function(gpu_nodes.predict) != training
+    assert of_function(nodes.golden_rows) == selecting
+    digests._of_module.cache_clear()

@@ -75,12 +75,18 @@ class Project:
 
     def kedro(self, *arguments: str, env: str = "smoke") -> subprocess.CompletedProcess[str]:
         """``kedro <arguments>``, with what it printed on both streams as one text."""
+        with self.started(*arguments, env=env) as process:
+            printed, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, printed)
+
+    def started(self, *arguments: str, env: str = "smoke") -> subprocess.Popen[str]:
+        """The same, while it runs."""
         environment = os.environ | {
             "KEDRO_ENV": env, "COLUMNS": "200", "OMP_NUM_THREADS": "1", "TKRE_DATA": "data/01_raw",
         }  # fmt: skip
-        return subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "kedro", *arguments],
-            cwd=self.folder, env=environment, text=True, check=False,
+            cwd=self.folder, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 

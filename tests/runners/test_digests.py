@@ -5,6 +5,7 @@ import ast
 from kedro.io import DataCatalog, MemoryDataset
 from kedro_datasets.json import JSONDataset
 
+from tkre.datasets.corpus_folder import CorpusFolderDataset
 from tkre.datasets.name import NameDataset
 from tkre.pipelines.finetuning import gpu_nodes, nodes
 from tkre.runners import digests
@@ -56,6 +57,30 @@ def test_datasets_say_what_stands_for_them(tmp_path):
     assert content.of(catalog, "cell") == "toy.k8.s13.tkre"
     assert content.of(catalog, "memory") is None
     assert content.of(catalog, "params:n") == of_value(3)
+
+
+def test_a_corpus_is_the_files_that_its_parameters_name(tmp_path):
+    for file in ("a/relations.yml", "a/test.json", "b/train.json", "b/fix.json", "a/other.json"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("{}")
+    params = {
+        "format": "tacred", "train": "../b/train.json", "test": "test.json",
+        "labels": {"train": "../b/fix.json", "drop_unlisted": True},
+    }  # fmt: skip
+    catalog = DataCatalog(
+        {
+            "a.folder": CorpusFolderDataset(name="a", filepath=str(tmp_path / "a")),
+            "params:corpora.a": MemoryDataset(params),
+        }
+    )
+    content = ContentDigests()
+    then = content.of(catalog, "a.folder")
+    (tmp_path / "a/other.json").write_text("not read")
+    assert content.of(catalog, "a.folder") == then
+    for file in ("a/relations.yml", "a/test.json", "b/train.json", "b/fix.json"):
+        (tmp_path / file).write_text("other")
+        assert content.of(catalog, "a.folder") != then
+        (tmp_path / file).write_text("{}")
 
 
 def test_of_code_the_meaning_counts():

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
+import threading
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
@@ -94,3 +97,48 @@ def test_without_a_ledger_everything_is_run(catalog):
     del catalog._datasets["ledger"]
     assert again(catalog) == ALL
     assert again(catalog) == ALL
+
+
+def test_what_another_process_works_on_is_left_to_it(catalog, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "tkre")
+    other = LedgerDataset(filepath=str(tmp_path / "ledger")).load()
+    [a_train] = (node for node in GRID.nodes if node.name == "a_train")
+
+    def works_on_a() -> None:
+        with other.claim(a_train) as mine:
+            assert mine
+            claimed.set()
+            finished.wait()
+            catalog["a_model"].save([5])
+            other.record(a_train, catalog)
+
+    claimed, finished = threading.Event(), threading.Event()
+    threading.Timer(1.5, finished.set).start()
+    thread = threading.Thread(target=works_on_a)
+    thread.start()
+    claimed.wait()
+    assert again(catalog) == ["b_train", "b_score", "a_score", "table"]
+    thread.join()
+    assert "waiting for what other processes work on" in caplog.text
+
+
+def test_a_claim_dies_with_its_process(catalog, tmp_path):
+    code = (
+        "import sys, time; from pathlib import Path; from kedro.pipeline import Node\n"
+        "from tkre.runners.ledger import Ledger\n"
+        "node = Node(lambda x: x, 'rows', 'a_model', name='a_train')\n"
+        "with Ledger(Path(sys.argv[1])).claim(node) as mine:\n"
+        "    print(mine, flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "ledger")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert any(line.strip() == "True" for line in process.stdout)
+        [a_train] = (node for node in GRID.nodes if node.name == "a_train")
+        ledger = LedgerDataset(filepath=str(tmp_path / "ledger")).load()
+        with ledger.claim(a_train) as mine:
+            assert not mine
+        process.kill()
+        process.wait()
+        with ledger.claim(a_train) as mine:
+            assert mine

@@ -57,3 +57,9 @@ class CorpusParams(Params):
         """The files of the splits that there are, by split."""
         splits = {"train": self.train, "dev": self.dev, "test": self.test}
         return {split: file for split, file in splits.items() if file is not None}
+
+    def read_files(self) -> list[str]:
+        """All files that reading the corpus reads, label corrections included."""
+        labels = self.labels or LabelFiles(drop_unlisted=False)
+        corrections = (labels.train, labels.dev, labels.test)
+        return [*self.files().values(), *(file for file in corrections if file is not None)]

@@ -14,6 +14,10 @@ from typing import Any
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError, MemoryDataset
 from pydantic import BaseModel
 
+from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
+from tkre.corpora.params import CorpusParams
+from tkre.datasets.corpus_folder import CorpusFolderDataset
+
 PACKAGE = "tkre"
 ROOT = Path(__file__).parents[1]
 # Of these another version may give other numbers from the same code.
@@ -37,6 +41,8 @@ class ContentDigests:
         dataset = catalog.get(name)
         if dataset is not None and name.startswith("params:"):
             return of_value(dataset.load())
+        if isinstance(dataset, CorpusFolderDataset):
+            return self._of_corpus(dataset.load(), catalog)
         if hasattr(dataset, "digest"):
             return str(dataset.digest(self.of_path))
         if dataset is None or isinstance(dataset, MemoryDataset):
@@ -52,6 +58,12 @@ class ContentDigests:
             return None
         files = sorted(file for file in path.rglob("*") if file.is_file())
         return of_value({str(file.relative_to(path)): self._of_file(file) for file in files})
+
+    def _of_corpus(self, folder: CorpusFolder, catalog: CatalogProtocol) -> str:
+        """Of the files that its parameters name: they may be another corpus's."""
+        params = CorpusParams.model_validate(catalog[f"params:corpora.{folder.name}"].load())
+        found = {file: folder.find(file) for file in (RELATIONS_FILE, *params.read_files())}
+        return of_value({file: path and self.of_path(path) for file, path in found.items()})
 
     def _of_file(self, path: Path) -> str:
         status = path.stat()

@@ -1,9 +1,11 @@
-"""The runner of ``kedro run``: one cell after the other, and nothing twice."""
+"""The runner of ``kedro run``: one cell after the other, and nothing twice, by one or many."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
+from collections.abc import Iterator
 from itertools import chain
 
 from kedro.framework.hooks.manager import _NullPluginManager
@@ -16,13 +18,16 @@ from tkre.runners.ledger import NOT_THERE, Ledger
 from tkre.runners.order import depth_first
 
 LEDGER = "ledger"  # the catalog entry
+SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
 logger = logging.getLogger(__name__)
 
 
 class GridRunner(SequentialRunner):
     """Finishes one cell of a grid before it begins the next, and skips what is up to date.
 
-    Without a ``ledger`` in the catalog everything is run.
+    Several processes that run the same command over the same data share the work: a node that one
+    of them works on is left to it, and its result is used. Each may have a GPU of its own
+    (``CUDA_VISIBLE_DEVICES``).
 
     Args:
         is_async: Kedro's.
@@ -40,27 +45,94 @@ class GridRunner(SequentialRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
+        run = _Run(self, pipeline, catalog, hook_manager or _NullPluginManager(), run_id)
         ledger: Ledger | None = catalog[LEDGER].load() if LEDGER in catalog else None
-        hooks = hook_manager or _NullPluginManager()
-        load_counts = Counter(chain.from_iterable(node.inputs for node in pipeline.nodes))
-        order = list(depth_first(pipeline))
-        skipped = 0
-        for number, node in enumerate(order, start=1):
-            reason = self._reason(node, ledger, catalog)
-            if reason is None:
-                skipped += 1
+        while run.waiting:
+            if ledger is None:
+                run.execute(run.waiting[0])
             else:
-                why = "" if reason.endswith(NOT_THERE) else f" ({reason})"
-                logger.info("%d of %d: %s%s", number, len(order), node.name, why)
-                Task(node, catalog, self._is_async, hook_manager=hooks, run_id=run_id).execute()
-                if ledger is not None:
-                    ledger.record(node, catalog)
-            self._release_datasets(node, catalog, load_counts, pipeline)
-        if skipped:
-            logger.info("%d of %d nodes were up to date and have not been run", skipped, len(order))
+                self._next(run, ledger)
+        if run.skipped:
+            logger.info(
+                "%d of %d nodes were up to date and have not been run", run.skipped, run.size
+            )
 
-    def _reason(self, node: Node, ledger: Ledger | None, catalog: CatalogProtocol) -> str | None:
-        if ledger is None:
-            return "nothing is recorded"
-        reason = ledger.reason_to_run(node, catalog)
-        return "wanted again" if reason is None and self._again else reason
+    def _next(self, run: _Run, ledger: Ledger) -> None:
+        """Does the first node that can be done and that nobody else works on."""
+        for node in run.ready():
+            with ledger.claim(node) as mine:
+                if not mine:
+                    continue
+                reason = ledger.reason_to_run(node, run.catalog)
+                if reason is None and not self._again:
+                    run.skip(node)
+                else:
+                    run.execute(node, reason or "wanted again")
+                    ledger.record(node, run.catalog)
+                return
+        run.rest()
+
+
+class _Run:
+    """Where a run stands.
+
+    Attributes:
+        catalog: What nodes read and write.
+        waiting: The nodes that are not done, in the order they are wanted in.
+        skipped: How many were up to date.
+        size: How many nodes there are.
+    """
+
+    def __init__(
+        self,
+        runner: GridRunner,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hooks: PluginManager,
+        run_id: str | None,
+    ) -> None:
+        self.catalog = catalog
+        self.waiting = list(depth_first(pipeline))
+        self.skipped = 0
+        self.size = len(self.waiting)
+        self._runner = runner
+        self._pipeline = pipeline
+        self._parents = pipeline.node_dependencies
+        self._hooks = hooks
+        self._run_id = run_id
+        self._done: set[Node] = set()
+        self._resting = False
+        self._load_counts = Counter(chain.from_iterable(n.inputs for n in self.waiting))
+
+    def ready(self) -> Iterator[Node]:
+        """The nodes whose parents are done; the first one that waits always is among them."""
+        return (node for node in self.waiting if self._parents[node] <= self._done)
+
+    def execute(self, node: Node, reason: str = NOT_THERE) -> None:
+        """Runs a node, and says why if it has been run before."""
+        why = "" if reason.endswith(NOT_THERE) else f" ({reason})"
+        number = self.size - len(self.waiting) + 1
+        logger.info("%d of %d: %s%s", number, self.size, node.name, why)
+        Task(
+            node, self.catalog, self._runner._is_async,
+            hook_manager=self._hooks, run_id=self._run_id,
+        ).execute()  # fmt: skip
+        self._end(node)
+
+    def skip(self, node: Node) -> None:
+        """Leaves a node as it is."""
+        self.skipped += 1
+        self._end(node)
+
+    def rest(self) -> None:
+        """Waits for other processes: all that could be done is being done."""
+        if not self._resting:
+            logger.info("waiting for what other processes work on")
+        self._resting = True
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def _end(self, node: Node) -> None:
+        self._resting = False
+        self.waiting.remove(node)
+        self._done.add(node)
+        self._runner._release_datasets(node, self.catalog, self._load_counts, self._pipeline)

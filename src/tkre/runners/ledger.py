@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,6 +55,22 @@ class Ledger:
             f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
         )
 
+    @contextmanager
+    def claim(self, node: Node) -> Iterator[bool]:
+        """Whether this process may work on a node: no other one does until this ends.
+
+        A claim dies with its process, however that ends.
+        """
+        claims = self._folder / "claims"
+        claims.mkdir(parents=True, exist_ok=True)
+        with (claims / node.name).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def record(self, node: Node, catalog: CatalogProtocol) -> None:
         """Writes down a node that has just been run: whole or not at all."""
         record = {
@@ -61,8 +79,8 @@ class Ledger:
             "inputs": self._digests(node.inputs, catalog),
             "outputs": self._digests(node.outputs, catalog),
         }
-        self._folder.mkdir(parents=True, exist_ok=True)
         place = self._place(node)
+        place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = place.with_name(f".{place.name}.{os.getpid()}")
         unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
         unfinished.replace(place)

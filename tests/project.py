@@ -91,9 +91,11 @@ class Project:
         )  # fmt: skip
 
     def outputs(self) -> set[str]:
-        """All files that runs have written, but for the log."""
+        """All files that runs have written, but for the log and claims on nodes."""
         return {
             str(path.relative_to(self.folder / "data"))
             for path in (self.folder / "data").rglob("*")
-            if path.is_file() and "01_raw" not in path.parts and "tkre.log" not in path.name
+            if path.is_file()
+            and not {"01_raw", "claims"} & set(path.parts)
+            and "tkre.log" not in path.name
         }

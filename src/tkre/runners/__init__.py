@@ -4,5 +4,6 @@
 """
 
 from tkre.runners.grid_runner import GridRunner
+from tkre.runners.ray_runner import RayRunner
 
-__all__ = ["GridRunner"]
+__all__ = ["GridRunner", "RayRunner"]

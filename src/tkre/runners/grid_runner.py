@@ -14,10 +14,9 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, Task
 from pluggy import PluginManager
 
-from tkre.runners.ledger import NOT_THERE, Ledger
+from tkre.runners.ledger import LEDGER, NOT_THERE, Ledger
 from tkre.runners.order import depth_first
 
-LEDGER = "ledger"  # the catalog entry
 SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
 logger = logging.getLogger(__name__)
 

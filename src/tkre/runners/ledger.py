@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -10,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
 from tkre.runners import digests
 
+LEDGER = "ledger"  # the catalog entry
 # How the reason ends for what has never been made: it explains itself.
 NOT_THERE = "is not there"
 
@@ -63,13 +64,16 @@ class Ledger:
         """
         claims = self._folder / "claims"
         claims.mkdir(parents=True, exist_ok=True)
-        with (claims / node.name).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        lock = FileLock(claims / node.name, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def record(self, node: Node, catalog: CatalogProtocol) -> None:
         """Writes down a node that has just been run: whole or not at all."""

@@ -25,11 +25,11 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
          "intermediate_size": 64, "max_position_embeddings": 128, "pad_token_id": 0}  # fmt: skip
 
 
-def classifier(masked_lm, tokenizer):
+def classifier(masked_lm, tokenizer, head="prompt"):
     model = RelationClassifier(
         RelationClassifierConfig(
             encoder=masked_lm.config.to_dict(),
-            head="prompt",
+            head=head,
             phrases={f"r{n}": phrase_ids(phrase, tokenizer) for n, phrase in enumerate(PHRASES)},
             id2label={n: f"r{n}" for n in range(len(PHRASES))},
         )
@@ -139,3 +139,37 @@ def test_what_it_cannot_do_is_refused():
     )
     with pytest.raises(ValueError, match="a phrase of at least one token for every label"):
         RelationClassifier(config)
+
+
+@pytest.fixture
+def answers(masked_lm, backbone):
+    model = classifier(masked_lm, backbone.tokenizer, "answers")
+    model.head.start(masked_lm.get_input_embeddings())
+    return model
+
+
+@torch.no_grad()
+def test_words_of_relations_start_as_the_mean_of_their_phrases(masked_lm, answers, backbone):
+    logits = answers(**batch(answers, backbone)).logits
+    bias = masked_lm.get_output_embeddings().bias
+    for row, encoded in enumerate(answers.encode(ROWS, backbone.tokenizer)):
+        [mask] = encoded.masks
+        assert encoded.input_ids[mask] == backbone.tokenizer.mask_token_id
+        seen = torch.tensor((encoded.prompts[:, None] == 1) | (encoded.prompts[None, :] == 0))
+        scores = torch.zeros(1, 1, *seen.shape).masked_fill(~seen, -1e9)
+        of_words = masked_lm(
+            input_ids=torch.tensor(encoded.input_ids)[None], attention_mask=scores
+        ).logits[0, mask]
+        for relation, phrase in enumerate(PHRASES):
+            ids = phrase_ids(phrase, backbone.tokenizer)
+            expected = (of_words - bias)[ids].mean()
+            assert logits[row, relation].item() == pytest.approx(expected.item(), abs=1e-4)
+
+
+def test_words_of_relations_are_saved_and_trained(answers, backbone, tmp_path):
+    inputs = batch(answers, backbone)
+    answers(**inputs, labels=torch.tensor([0, 3])).loss.backward()
+    assert answers.head.answers.grad.abs().sum() > 0
+    answers.save_pretrained(tmp_path)
+    again = RelationClassifier.from_pretrained(tmp_path).eval()
+    assert torch.equal(again(**inputs).logits, answers(**inputs).logits)

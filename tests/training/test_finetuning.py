@@ -28,7 +28,13 @@ PROMPT = FinetuningParams(
 PROTOTYPES = FinetuningParams(
     head="prototypes", presentations=100, alignment={"weight": 0.1}, optimisation=OPTIMISATION
 )
-TRAINED = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "prototypes": PROTOTYPES}
+ANSWERS = FinetuningParams(
+    head="answers", presentations=100, both_directions=True, swap=True, optimisation=OPTIMISATION
+)
+TRAINED = {
+    "markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWERS,
+    "prototypes": PROTOTYPES,
+}  # fmt: skip
 
 
 def untrained(head):
@@ -84,7 +90,7 @@ def test_without_validation_rows_the_last_epoch_is_kept(backbone, toy_rows, sche
     assert accuracy(classifier, toy_rows, schema) >= 0.9
 
 
-@pytest.mark.parametrize("head", ["prompt", "prototypes"])
+@pytest.mark.parametrize("head", ["prompt", "answers", "prototypes"])
 @pytest.mark.parametrize("rows", [0, 20])
 def test_what_is_not_trained_needs_no_rows(backbone, toy_rows, schema, head, rows, tmp_path):
     params = untrained(head)

@@ -22,7 +22,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.modeling.heads import Head, MarkerHead, SpanHead
 from tkre.modeling.marking import Encoded
-from tkre.modeling.prompt_head import PromptHead
+from tkre.modeling.prompt_head import AnswerHead, PromptHead
 from tkre.modeling.prototypes import TEMPERATURE, PrototypeHead
 from tkre.records import Instance
 
@@ -30,6 +30,7 @@ HEADS: dict[str, type[Head]] = {
     "markers": MarkerHead,
     "spans": SpanHead,
     "prompt": PromptHead,
+    "answers": AnswerHead,
     "prototypes": PrototypeHead,
 }
 
@@ -39,15 +40,15 @@ class RelationClassifierConfig(PretrainedConfig):
 
     Attributes:
         encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt`` (``modeling.prompt_head``) or
-            ``prototypes`` (``modeling.prototypes``).
+        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``answers``
+            (``modeling.prompt_head``) or ``prototypes`` (``modeling.prototypes``).
         layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
             kept. For other heads: empty; the last layer is read.
         trigger_attention: For ``spans``: one more vector, pooled by attention.
         head_dropout: Of the head's features.
         max_length: Longest sentence in tokens.
         typed_markers: Whether markers, or prompts, hold entity types.
-        phrases: For ``prompt``: by label, the token ids of the relation's phrase.
+        phrases: For ``prompt`` and ``answers``: by label, the token ids of the relation's phrase.
         temperature: For ``prototypes``: what likenesses are divided by.
         both_directions: Whether a sentence is also read with head and tail exchanged, and the
             two readings averaged, where the schema knows the inverse relation.

@@ -1,4 +1,4 @@
-"""Generative prompt tuning (GenPT, Han et al. 2022), on a masked language model.
+"""Prompt tuning on a masked language model: by phrases (GenPT, Han et al. 2022), by trained words.
 
 Legend of shapes: B sentences, T tokens, H hidden size, S masks, V vocabulary, P tokens of all
 phrases, R relations.
@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tkre.modeling.heads import Head
 from tkre.modeling.marking import Encoded
-from tkre.modeling.masked_lm import masked_lm_head
+from tkre.modeling.masked_lm import before_vocabulary, masked_lm_head
 from tkre.modeling.prompting import encode_prompts, visible
 from tkre.records import Instance
 
@@ -25,14 +25,8 @@ from tkre.records import Instance
 PACKABLE = {"bert": False, "roberta": True, "camembert": True, "xlm-roberta": True}
 
 
-class PromptHead(Head):
-    """Scores a relation by how well its phrase fits between head and tail.
-
-    The score is the mean log-probability of the phrase's tokens at the masks of the prompt that
-    has as many: a mean, so that long phrases are not the unlikely ones. Two relations whose phrases
-    are equally likely after every sentence would still differ by how common their words are, so
-    each relation has a bias; one scale for all says how much a nat counts. (A scale for each would
-    have to be learned from K examples, and could turn a score into its opposite.)
+class MaskHead(Head):
+    """A head that reads the states at the masks of packed prompts.
 
     Args:
         config: A ``RelationClassifierConfig`` with ``phrases``.
@@ -42,51 +36,38 @@ class PromptHead(Head):
     """
 
     masked_lm: ClassVar[bool] = True
-    slots: Tensor
-    tokens: Tensor
-    relations: Tensor
-    shares: Tensor
+    lengths: Sequence[int]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         encoder = config.encoder_config()
         if encoder.model_type not in PACKABLE:
             raise ValueError(
-                f"head 'prompt' reads {', '.join(PACKABLE)}, not {encoder.model_type}: its prompts "
-                "are packed into one sequence. Take another backbone, or another head"
+                f"head {config.head!r} reads {', '.join(PACKABLE)}, not {encoder.model_type}: its "
+                "prompts are packed into one sequence. Take another backbone, or another head"
             )
         self.first_place = encoder.pad_token_id + 1 if PACKABLE[encoder.model_type] else 0
-        phrases = [config.phrases.get(config.id2label[n], []) for n in range(config.num_labels)]
-        if not all(phrases):
-            raise ValueError("head 'prompt' needs a phrase of at least one token for every label")
-        self.lengths = sorted({len(phrase) for phrase in phrases})
-        first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
-        parts = [
-            (first[len(phrase)] + n, token, relation, 1 / len(phrase))
-            for relation, phrase in enumerate(phrases)
-            for n, token in enumerate(phrase)
+        self.phrases = [
+            config.phrases.get(config.id2label[n], []) for n in range(config.num_labels)
         ]
-        for name, values in zip(
-            ("slots", "tokens", "relations", "shares"), zip(*parts, strict=True), strict=True
-        ):
-            self.register_buffer(name, torch.tensor(values))
-        self.size = config.num_labels
-        self.dropout = nn.Dropout(0.0)  # the encoder's own is all there is
-        self.scale = nn.Parameter(torch.ones(1))
+        if not all(self.phrases):
+            raise ValueError(
+                f"head {config.head!r} needs a phrase of at least one token for every label"
+            )
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
 
     def encode(
         self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
     ) -> Sequence[Encoded]:
-        """Sentences with a prompt for every length of a phrase."""
+        """Sentences with a prompt for every number of masks."""
         return encode_prompts(
             instances, tokenizer, self.lengths, max_length=self.max_length, typed=self.typed
         )
 
-    def read(
+    def at_masks(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
-    ) -> tuple[Tensor, None]:
-        """B x R mean log-probabilities of the relations' phrases.
+    ) -> Tensor:
+        """B x S x H: the last hidden states at the masks.
 
         Args:
             encoder: A masked language model.
@@ -100,9 +81,53 @@ class PromptHead(Head):
             position_ids=inputs["positions"] + self.first_place,
         ).last_hidden_state
         masks_BSH = inputs["masks"][:, :, None].expand(-1, -1, states_BTH.shape[2])
+        at_masks: Tensor = states_BTH.gather(1, masks_BSH)
+        return at_masks
+
+
+class PromptHead(MaskHead):
+    """Scores a relation by how well its phrase fits between head and tail.
+
+    The score is the mean log-probability of the phrase's tokens at the masks of the prompt that
+    has as many: a mean, so that long phrases are not the unlikely ones. Two relations whose phrases
+    are equally likely after every sentence would still differ by how common their words are, so
+    each relation has a bias; one scale for all says how much a nat counts. (A scale for each would
+    have to be learned from K examples, and could turn a score into its opposite.)
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+    """
+
+    slots: Tensor
+    tokens: Tensor
+    relations: Tensor
+    shares: Tensor
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.lengths = sorted({len(phrase) for phrase in self.phrases})
+        first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
+        parts = [
+            (first[len(phrase)] + n, token, relation, 1 / len(phrase))
+            for relation, phrase in enumerate(self.phrases)
+            for n, token in enumerate(phrase)
+        ]
+        for name, values in zip(
+            ("slots", "tokens", "relations", "shares"), zip(*parts, strict=True), strict=True
+        ):
+            self.register_buffer(name, torch.tensor(values))
+        self.size = config.num_labels
+        self.dropout = nn.Dropout(0.0)  # the encoder's own is all there is
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x R mean log-probabilities of the relations' phrases; arguments as of ``at_masks``."""
         # The vocabulary is large: its logits are computed at the masks alone, in full there, since
         # a probability needs their sum.
-        logits_BSV = masked_lm_head(encoder)(states_BTH.gather(1, masks_BSH)).float()
+        states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
+        logits_BSV = masked_lm_head(encoder)(states_BSH).float()
         totals_BS = logits_BSV.logsumexp(dim=-1)
         logs_BP = logits_BSV[:, self.slots, self.tokens] - totals_BS[:, self.slots]
         scores_BR = logs_BP.new_zeros(len(logs_BP), self.size)
@@ -111,3 +136,45 @@ class PromptHead(Head):
     def classify(self, features: Tensor) -> Tensor:
         """B x R logits."""
         return self.scale * features + self.bias
+
+
+class AnswerHead(MaskHead):
+    """One mask between head and tail, and for every relation a word that could stand there.
+
+    In the manner of KnowPrompt (Chen et al. 2022): the words are no words of the vocabulary. Each
+    is a vector that starts as the mean of the embeddings of its phrase's tokens and is trained.
+    (Its other half, trained types of the mentions, is left out: types, where there are any, are
+    told in words.)
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.lengths = [1]
+        self.size = config.encoder_config().hidden_size
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.answers = nn.Parameter(torch.zeros(config.num_labels, self.size))
+
+    @torch.no_grad()
+    def start(self, embeddings: nn.Module) -> None:
+        """Sets the words from the phrases.
+
+        Args:
+            embeddings: The input embeddings of the encoder, which are those of its masked-LM head.
+        """
+        for relation, phrase in enumerate(self.phrases):
+            tokens = torch.tensor(phrase, device=self.answers.device)
+            self.answers[relation] = embeddings(tokens).mean(dim=0)
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x H: what the masked-LM head would compare with words; arguments as of ``at_masks``."""
+        states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
+        return before_vocabulary(encoder, states_BSH[:, 0]), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        return self.dropout(features) @ self.answers.T + self.bias

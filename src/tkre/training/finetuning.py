@@ -123,7 +123,7 @@ def build_classifier(
             head_dropout=params.head_dropout,
             max_length=params.max_length,
             typed_markers=params.typed_markers,
-            phrases=phrases if params.head == "prompt" else {},
+            phrases=phrases if params.head in ("prompt", "answers") else {},
             temperature=params.temperature or TEMPERATURE,
             both_directions=params.both_directions,
             negative=schema.negative,

@@ -12,6 +12,7 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.heads import SpanHead
 from tkre.modeling.marking import Encoded
+from tkre.modeling.prompt_head import AnswerHead
 from tkre.modeling.prototypes import PrototypeHead, definition_text
 from tkre.training.embedding import embed
 from tkre.training.prediction import model_batches
@@ -37,6 +38,8 @@ def start_head(
     """
     if isinstance(model.head, SpanHead):
         start_span_head(model, encoded, labels, inverse_regularisation)
+    if isinstance(model.head, AnswerHead):
+        model.head.start(start.model.get_input_embeddings())
     if isinstance(model.head, PrototypeHead):
         texts = [definition_text(schema.relations[name]) for name in schema.names]
         prototypes = embed(start.model.base_model, start.tokenizer, texts)

@@ -142,8 +142,8 @@ PARTS_OF_HEADS = {
     "trigger_weight": ("spans",),
     "probe_start": ("spans",),
     "temperature": ("prototypes",),
-    "alignment": ("markers", "spans", "prototypes"),
-    "head_dropout": ("markers", "spans", "prototypes"),
+    "alignment": ("markers", "spans", "answers", "prototypes"),
+    "head_dropout": ("markers", "spans", "answers", "prototypes"),
 }
 # Parts that do nothing where nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "swap", "alignment", "average")
@@ -154,9 +154,9 @@ class FinetuningParams(Params):
 
     Attributes:
         head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
-            (Han et al. 2022, ``modeling.prompt_head``) or ``prototypes``
-            (``modeling.prototypes``). The last two know the relations by what the schema says of
-            them, so they need no training.
+            (Han et al. 2022), ``answers`` (after Chen et al. 2022; both ``modeling.prompt_head``)
+            or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what the
+            schema says of them, so they need no training.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         typed_markers: Whether markers (or prompts, or roles) hold entity types, where the corpus
             has any.
@@ -189,7 +189,7 @@ class FinetuningParams(Params):
         optimisation: Its optimiser.
     """
 
-    head: Literal["markers", "spans", "prompt", "prototypes"] = "markers"
+    head: Literal["markers", "spans", "prompt", "answers", "prototypes"] = "markers"
     layers: tuple[int, ...] = ()
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
@@ -255,6 +255,7 @@ class FinetuningParams(Params):
         if not rows:
             raise ValueError(
                 "there are no rows to train on: give some shots or synthetic sentences, or take a "
-                "variant that needs none (head prompt or prototypes, presentations 0, min_epochs 0)"
+                "variant that needs none (head prompt, answers or prototypes; presentations 0, "
+                "min_epochs 0)"
             )
         return max(self.min_epochs, round(self.presentations * relations / rows))

@@ -155,8 +155,8 @@ class FinetuningParams(Params):
     Attributes:
         head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
             (Han et al. 2022), ``answers`` (after Chen et al. 2022; both ``modeling.prompt_head``)
-            or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what the
-            schema says of them, so they need no training.
+            or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what
+            the schema says of them, so they need no training.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         typed_markers: Whether markers (or prompts, or roles) hold entity types, where the corpus
             has any.

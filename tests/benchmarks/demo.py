@@ -1,0 +1,33 @@
+"""What the benchmarks work on: the knowledge of the demo corpus, from its recordings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+ROOT = Path(__file__).resolve().parents[2]
+DRAW = "newsroom.k8.s13"
+
+
+def load(*names: str) -> list[Any]:
+    """Datasets of the catalog; what is missing of the data generation is made first."""
+    bootstrap_project(ROOT)
+    with KedroSession.create(project_path=ROOT) as session:
+        catalog = session.load_context().catalog
+        made = all(catalog.get(name).exists() for name in names if not name.startswith("params:"))
+    if not made:
+        with KedroSession.create(project_path=ROOT) as session:
+            session.run(pipeline_names=["data_generation"])
+    with KedroSession.create(project_path=ROOT) as session:
+        catalog = session.load_context().catalog
+        return [catalog.load(name) for name in names]
+
+
+def tell(line: str) -> None:
+    """Prints a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -7,12 +7,19 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 from kedro.io import CatalogProtocol
 
-from tkre.evaluation.presentation import TextTable, score_tables, writer_tables
+from tkre.evaluation.presentation import (
+    DETAILS,
+    TextTable,
+    detail_tables,
+    score_tables,
+    writer_tables,
+)
 from tkre.grid import Cell
 from tkre.modeling.lineage import Lineage
 
@@ -109,13 +116,19 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
         f"{trained}; what several cells share is counted once.",
     ]
     for shown in score_tables(tables["summary"], tables["cells"]):
-        lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", "", *_markdown(shown)]
-    if "writers" in tables:
-        for shown in writer_tables(tables["writers"]):
-            lines += ["", f"## {shown.title}", "", f"{shown.note.capitalize()}.", ""]
-            lines += _markdown(shown)
+        lines += ["", f"## {shown.title}", "", f"{_sentence(shown.note)}.", "", *_markdown(shown)]
+    details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
+    writers = [writer_tables(tables["writers"])] if "writers" in tables else []
+    for shown in chain.from_iterable([*writers, *details]):
+        lines += ["", f"## {_sentence(shown.title)}", "", f"{_sentence(shown.note)}.", ""]
+        lines += _markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
     return "\n".join(lines)
+
+
+def _sentence(text: str) -> str:
+    """With a capital; ``capitalize`` would make small ones of all others."""
+    return text[:1].upper() + text[1:]
 
 
 def _markdown(table: TextTable) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from tests.evaluation.test_tables import PARAMS, experiment, metrics, predictions
-from tkre.evaluation.presentation import score_tables, writer_tables
+from tkre.evaluation.presentation import detail_tables, score_tables, writer_tables
 from tkre.evaluation.tables import cells_table, summary_table
 
 
@@ -67,3 +67,20 @@ def test_a_baseline_without_synthetic_sentences_is_compared_with_any_number():
     [table] = shown(ms, ps)
     assert "synthetic" not in " ".join(table.columns)
     assert table.rows[1][2] != ""
+
+
+def test_details_show_what_a_reader_wants_of_them():
+    rows = [
+        {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "variant": "v",
+         "precision": precision, "recall": 70.55, "recovered": 60.0, "seeds": 3}
+        for noise, precision in ((0, float("nan")), (40, 88.7))
+    ]  # fmt: skip
+    [table] = detail_tables("filter", pd.DataFrame(rows))
+    assert table.title == "the filter of synthetic sentences: toy, K = 8"
+    assert table.columns == ["variant", "noise, %", "precision", "recall", "recovered"]
+    assert table.rows[1] == ["v", "40", "88.7", "70.5", "60.0"]
+    assert table.rows[0][2] == ""
+    rows = [{"corpus": "toy", "shots": 8, "variant": "v", "explicit_f1": 90.0,
+             "explicit_rows": 775.0}]  # fmt: skip
+    [table] = detail_tables("implicit", pd.DataFrame(rows))
+    assert table.rows == [["v", "90.0", "775"]]

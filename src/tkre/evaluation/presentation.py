@@ -18,6 +18,47 @@ AXES = {
     "writer": "language model",
 }
 
+# What of the tables beside the scores is shown: title, how it is to be read, columns and headings.
+DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
+    "filter": (
+        "the filter of synthetic sentences",
+        "per cent; precision and recall of the planted wrong labels among the refused; recovered: "
+        "the share of the F1 that they cost",
+        {
+            "rejected": "refused",
+            "precision": "precision",
+            "recall": "recall",
+            "lost": "right ones refused",
+            "unfiltered_f1": "F1 without",
+            "filtered_f1": "F1 with",
+            "recovered": "recovered",
+        },
+    ),
+    "implicit": (
+        "explicit and implicit relations",
+        "micro-F1 where a trigger word of the relation stands in the sentence, and where none does",
+        {
+            "explicit_f1": "explicit",
+            "explicit_rows": "rows",
+            "implicit_f1": "implicit",
+            "implicit_rows": "rows",
+            "difference": "difference",
+        },
+    ),
+    "trust": (
+        "trust",
+        "per cent; calibration error before and after temperature scaling; share of the sentences "
+        "answered, and right among them, where a precision of 90 is wanted",
+        {
+            "ece_before": "ECE before",
+            "ece_after": "ECE after",
+            "aurc": "area under risk-coverage",
+            "coverage_at_90": "answered",
+            "precision_at_90": "right",
+        },
+    ),
+}
+
 
 @dataclass(frozen=True)
 class TextTable:
@@ -59,6 +100,33 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
             columns=[*columns, *(["official F1"] if official else []), "P", "R", "s/cell"],
             labels=1 + len(axes),
             rows=list(_rows(group, of_group, axes, official=official)),
+        )
+
+
+def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
+    """A table beside the scores, one for each corpus and K.
+
+    Args:
+        name: One of ``DETAILS``.
+        table: Of an experiment.
+    """
+    title, note, figures = DETAILS[name]
+    shown = {column: heading for column, heading in figures.items() if column in table}
+    for (corpus, shots), group in table.groupby(["corpus", "shots"], sort=False):
+        axes = [axis for axis in AXES if axis in group and varies(group, axis)]
+        yield TextTable(
+            title=f"{title}: {corpus}, K = {shots}",
+            note=note,
+            columns=["variant", *(AXES[axis] for axis in axes), *shown.values()],
+            labels=1 + len(axes),
+            rows=[
+                [
+                    str(row["variant"]),
+                    *(_said(row[axis]) for axis in axes),
+                    *(_figure(row[column], whole=column.endswith("_rows")) for column in shown),
+                ]
+                for row in group.to_dict("records")
+            ],
         )
 
 
@@ -108,8 +176,8 @@ def _f1(row: Mapping[Hashable, Any], variant: str) -> str:
     return mean + spread if mean else ""
 
 
-def _figure(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.1f}"
+def _figure(value: float, *, whole: bool = False) -> str:
+    return "" if pd.isna(value) else f"{value:.0f}" if whole else f"{value:.1f}"
 
 
 def _rows(

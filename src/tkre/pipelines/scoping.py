@@ -8,6 +8,7 @@ wider level gets that level's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from kedro.pipeline import Pipeline
 
@@ -124,7 +125,18 @@ def _placed(
             inputs[name] = name
         elif name in homes:
             inputs[name] = f"{homes[name]}.{name}"
-    return Pipeline(template, namespace=namespace, inputs=inputs, parameters=parameters)
+    return _instance(template, namespace, frozenset(inputs.items()), frozenset(parameters.items()))
+
+
+@cache
+def _instance(
+    template: Pipeline,
+    namespace: str,
+    inputs: frozenset[tuple[str, str]],
+    parameters: frozenset[tuple[str, str]],
+) -> Pipeline:
+    """Experiments share most of their cells, and Kedro takes a millisecond to place a template."""
+    return Pipeline(template, namespace=namespace, inputs=dict(inputs), parameters=dict(parameters))
 
 
 def _parameter(name: str, corpus: str, variant: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from kedro.pipeline import Node, Pipeline
 
@@ -143,6 +144,7 @@ PLANT_NOISE = Pipeline(
 )
 
 
+@cache
 def _filter(*, noisy: bool) -> Pipeline:
     """The filter; what it finds of planted noise is scored."""
     against = {"verdicts": "filter_verdicts", "draw": "draw"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -168,11 +169,23 @@ def template(
 ) -> Pipeline:
     """The nodes that a variant needs: it reads only what its recipe uses."""
     if variant.finetuning is None:
-        return Pipeline([GOLDEN, SETFIT[score_on], FIT_TRUST], tags=STAGE)
+        return _setfit(score_on)
     rows = GOLDEN_EXPLAINED if variant.finetuning.uses_knowledge else GOLDEN
     if variant.finetuning.synthetic:
         rows = GOLDEN_AND_SYNTHETIC
-    start = FROM_BACKBONE if chain is None else _from_encoder(*chain.homes)
+    return _classifier(rows, score_on, None if chain is None else tuple(chain.homes))
+
+
+@cache
+def _setfit(score_on: Literal["test", "development"]) -> Pipeline:
+    return Pipeline([GOLDEN, SETFIT[score_on], FIT_TRUST], tags=STAGE)
+
+
+@cache
+def _classifier(
+    rows: Node, score_on: Literal["test", "development"], knowledge: tuple[str, ...] | None
+) -> Pipeline:
+    start = FROM_BACKBONE if knowledge is None else _from_encoder(*knowledge)
     return Pipeline(
         [rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_TRUST], tags=STAGE
     )

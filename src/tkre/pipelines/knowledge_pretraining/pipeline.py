@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
@@ -26,10 +27,11 @@ ZERO_SHOT = {
 }
 
 
-def _selection(data: str, chain: EncoderChain) -> Pipeline:
+@cache
+def _selection(data: str, *, zero_shot: bool) -> Pipeline:
     select, inputs = SELECTIONS[data]
     given = [*inputs, "params:variant.pretraining"]
-    given += [ZERO_SHOT[data]] if chain.zero_shot else []
+    given += [ZERO_SHOT[data]] if zero_shot else []
     return Pipeline([Node(select, given, data, name=select.__name__)], tags=STAGE)
 
 
@@ -68,6 +70,9 @@ def create_pipeline(
             parts[home.name, stage] = at_cell(STAGES[stage], home, backbone, chain, stage)
         for data, namespace in chain.homes.items():
             parts[namespace, data] = at_cell(
-                _selection(data, chain), parse_cell(namespace), backbone, chain
+                _selection(data, zero_shot=chain.zero_shot is not None),
+                parse_cell(namespace),
+                backbone,
+                chain,
             )
     return Pipeline(list(parts.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -125,21 +126,7 @@ def measure_trust(
         cells: All of them.
         score_on: Which predictions are scored.
     """
-    predictions, metrics, scores = (
-        f"{score_on}_{what}" for what in ("predictions", "metrics", "trust_scores")
-    )
-    of_cell = Pipeline(
-        [
-            Node(
-                nodes.evaluate_trust,
-                [predictions, "trust", metrics],
-                scores,
-                name=f"evaluate_trust_{score_on}",
-            )
-        ],
-        tags=STAGE,
-    )
-    given = {f"scores_{n}": f"{cell.name}.{scores}" for n, cell in enumerate(cells)}
+    given = {f"scores_{n}": f"{cell.name}.{score_on}_trust_scores" for n, cell in enumerate(cells)}
     template = Pipeline(
         [
             Node(nodes.collect_trust, list(given), "trust", name="collect_trust"),
@@ -153,7 +140,18 @@ def measure_trust(
         tags=STAGE,
     )
     tables = Pipeline(template, namespace=experiment, inputs=given)
-    return Pipeline([*(at_cell(of_cell, cell) for cell in cells), tables])
+    return Pipeline([*(at_cell(_trust_scores(score_on), cell) for cell in cells), tables])
+
+
+@cache
+def _trust_scores(score_on: Literal["test", "development"]) -> Pipeline:
+    evaluate = Node(
+        nodes.evaluate_trust,
+        [f"{score_on}_predictions", "trust", f"{score_on}_metrics"],
+        f"{score_on}_trust_scores",
+        name=f"evaluate_trust_{score_on}",
+    )
+    return Pipeline([evaluate], tags=STAGE)
 
 
 def doubt_labels(

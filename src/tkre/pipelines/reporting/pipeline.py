@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -53,10 +54,9 @@ def create_pipeline(
         axes: What its scores are drawn along (``Book.axes``).
         trained: The cells whose training is ours, with the stages of their encoders.
     """
-    scores = Pipeline([_score(score_on)], tags=STAGE)
     return Pipeline(
         [
-            *(at_cell(scores, cell) for cell in cells),
+            *(at_cell(_scores(score_on), cell) for cell in cells),
             _tables(experiment, cells, with_knowledge, score_on, axes),
             look_closer(experiment, cells, with_knowledge, score_on, trained),
             follow_training(experiment, trained, score_on),
@@ -67,8 +67,9 @@ def create_pipeline(
     )
 
 
-def _score(score_on: Literal["test", "development"]) -> Node:
-    return Node(
+@cache
+def _scores(score_on: Literal["test", "development"]) -> Pipeline:
+    score = Node(
         nodes.score,
         [
             f"{score_on}_predictions",
@@ -83,6 +84,7 @@ def _score(score_on: Literal["test", "development"]) -> Node:
         f"{score_on}_metrics",
         name=f"score_{score_on}",
     )
+    return Pipeline([score], tags=STAGE)
 
 
 def _tables(

@@ -36,7 +36,7 @@ def test_what_is_shipped_is_consistent(conf):
     assert [cell.name for cell in book.cells("demo")] == [
         f"newsroom.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")
     ]
-    assert len(book.cells("semeval")) == 9
+    assert len(book.cells("semeval")) == 12
 
 
 def test_variants_that_use_no_knowledge_share_their_cell(conf):

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.project import Project
 from tkre.evaluation.trust import Trust
+from tkre.extractor import RelationExtractor
 
 STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
 VARIANTS = ["typ_marker", "tkre", "tkre_plus"]
@@ -107,6 +108,20 @@ def test_two_processes_share_the_work_and_one_survives_the_other(tiny_backbone, 
     assert not set(of_first[:-1]) & set(of_second)
     assert len(of_second) == len(set(of_second))
     assert cells(project)["variant"].tolist() == VARIANTS
+
+
+def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
+    pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
+    result = project.kedro("classifier", "export", "newsroom.k8.s13.tkre_plus", str(tmp_path))
+    assert result.returncode == 0, result.stdout
+    sentence = "<head>Ada</head> was born in <tail>London</tail>."
+    folder = project.folder / "data/06_models/newsroom/k8/s13/tkre_plus/classifier"
+    [one], [other] = (RelationExtractor.from_pretrained(f)([sentence]) for f in (tmp_path, folder))
+    assert one.probability == pytest.approx(other.probability, abs=1e-4)
+    missing = project.kedro("classifier", "export", "newsroom.k8.s21.tkre", str(tmp_path))
+    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.classifier" in (
+        missing.stdout
+    )
 
 
 def test_a_changed_parameter_is_followed_as_far_as_it_reaches(project):

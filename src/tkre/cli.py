@@ -21,6 +21,7 @@ from tkre.generation.backends.params import OpenAIParams, ReplayParams
 from tkre.generation.estimate import Estimate, cost
 from tkre.generation.export import export_responses
 from tkre.generation.store import ResponseStore
+from tkre.grid import parse_cell
 from tkre.hooks import REFUSALS, Refusal
 from tkre.params import DEFAULT_WRITER
 from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
@@ -89,6 +90,33 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
         raise Refusal(f"{store.path} holds nothing of {model!r}; its models: {held}")
     for line in origin:
         click.echo(line)
+
+
+@cli.group()
+def classifier() -> None:
+    """Trained classifiers, for use elsewhere."""
+
+
+@classifier.command("export")
+@click.argument("cell")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
+    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime."""
+    from tkre.training.onnx_classifier import OnnxError, export_onnx  # noqa: PLC0415
+
+    with KedroSession.create(env=env) as session:
+        dataset = session.load_context().catalog.get(f"{cell}.classifier")
+        try:
+            parse_cell(cell)
+            if dataset is None or not dataset.exists():
+                raise FileNotFoundError(
+                    f"{cell} has no classifier yet: kedro run --to-outputs {cell}.classifier"
+                )
+            export_onnx(dataset.load(), folder)
+        except (*REFUSALS, OnnxError) as error:
+            raise Refusal(str(error)) from error
+    click.echo(folder)
 
 
 @cli.group()

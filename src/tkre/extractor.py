@@ -21,6 +21,7 @@ from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.quiet import quiet_transformers
 from tkre.records import Instance
+from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
 from tkre.training.prediction import labels_of, predict
 
 
@@ -51,7 +52,7 @@ class RelationExtractor:
     """Labels sentences whose two mentions are marked.
 
     Args:
-        model: A relation classifier.
+        model: A relation classifier, or an exported one.
         tokenizer: Its own.
         trust: Its trust record, which calibrates probabilities; None leaves them as they are.
         wanted_precision: Answers below the record's threshold for it are withheld; None
@@ -64,7 +65,7 @@ class RelationExtractor:
 
     def __init__(
         self,
-        model: RelationClassifier,
+        model: RelationClassifier | OnnxClassifier,
         tokenizer: PreTrainedTokenizerBase,
         trust: Trust | None = None,
         wanted_precision: float | None = None,
@@ -74,7 +75,8 @@ class RelationExtractor:
         self._trust = trust
         self._confidence = 0.0
         if trust is not None:
-            trust.require(weights_digest(model))
+            exported = isinstance(model, OnnxClassifier)
+            trust.require(model.weights if exported else weights_digest(model))
         if wanted_precision is not None:
             if trust is None:
                 raise ValueError(
@@ -95,7 +97,7 @@ class RelationExtractor:
 
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
-                the newest is taken.
+                the newest is taken; or one that ``kedro classifier export`` wrote.
             trust: The classifier's trust record, its file, or a folder of its versions.
             wanted_precision: See the class.
 
@@ -103,8 +105,12 @@ class RelationExtractor:
             FileNotFoundError: There is no classifier, or no trust record.
         """
         folder = newest_version(Path(path))
+        model: RelationClassifier | OnnxClassifier
         with quiet_transformers():
-            model = RelationClassifier.from_pretrained(folder)
+            if (folder / MODEL_FILE).is_file():
+                model = OnnxClassifier.load(folder)
+            else:
+                model = RelationClassifier.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
         record = Trust.read(trust) if isinstance(trust, str | Path) else trust
         return cls(model, tokenizer, record, wanted_precision)

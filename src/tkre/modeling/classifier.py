@@ -120,6 +120,11 @@ class RelationClassifier(PreTrainedModel):
         self.head = kept(config)
         self.post_init()
 
+    @property
+    def padding(self) -> int:
+        """The padding token of its encoder."""
+        return self.encoder.config.pad_token_id or 0
+
     def encode(
         self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
     ) -> Sequence[Encoded]:

@@ -130,7 +130,7 @@ class PromptHead(MaskHead):
         logits_BSV = masked_lm_head(encoder)(states_BSH).float()
         totals_BS = logits_BSV.logsumexp(dim=-1)
         logs_BP = logits_BSV[:, self.slots, self.tokens] - totals_BS[:, self.slots]
-        scores_BR = logs_BP.new_zeros(len(logs_BP), self.size)
+        scores_BR = logs_BP.new_zeros(logs_BP.shape[0], self.size)
         return scores_BR.index_add(1, self.relations, logs_BP * self.shares), None
 
     def classify(self, features: Tensor) -> Tensor:

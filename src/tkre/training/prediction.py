@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
+from transformers.modeling_outputs import SequenceClassifierOutput
 
-from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.classifier import RelationClassifierConfig
 from tkre.modeling.marking import Encoded
 from tkre.records import Instance
 from tkre.training.batching import pad, sorted_batches, tell_truncated
@@ -19,8 +21,41 @@ TOKENS_PER_BATCH = 4096
 Probabilities = npt.NDArray[np.float64]
 
 
+class Scorer(Protocol):
+    """What prediction needs of a classifier: trained by torch, or exported.
+
+    Attributes:
+        config: Labels and the rules over their probabilities.
+        device: Where its inputs are wanted.
+        training: Whether it is in training mode.
+    """
+
+    config: RelationClassifierConfig
+    training: bool
+
+    @property
+    def device(self) -> torch.device: ...  # noqa: D102
+
+    @property
+    def padding(self) -> int:
+        """The padding token of its encoder."""
+
+    def encode(
+        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
+    ) -> Sequence[Encoded]:
+        """Instances as tokens, in the form that it reads."""
+
+    def __call__(self, **inputs: Tensor) -> SequenceClassifierOutput: ...  # noqa: D102
+
+    def eval(self) -> Self:
+        """Into evaluation mode."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Into training mode, or out of it."""
+
+
 def predict(
-    model: RelationClassifier,
+    model: Scorer,
     tokenizer: PreTrainedTokenizerBase,
     instances: Sequence[Instance],
     *,
@@ -46,7 +81,7 @@ def predict(
     return ruled_out_by_types(probabilities, instances, model)
 
 
-def labels_of(probabilities: Probabilities, model: RelationClassifier) -> list[str]:
+def labels_of(probabilities: Probabilities, model: Scorer) -> list[str]:
     """The label that is predicted for each row of probabilities.
 
     The likeliest one, or the negative label where none reaches ``least_probability``: a few
@@ -62,9 +97,7 @@ def labels_of(probabilities: Probabilities, model: RelationClassifier) -> list[s
     ]
 
 
-def both_ways(
-    forward: Probabilities, backward: Probabilities, model: RelationClassifier
-) -> Probabilities:
+def both_ways(forward: Probabilities, backward: Probabilities, model: Scorer) -> Probabilities:
     """The mean of two readings of each pair, where the relations have inverses.
 
     Args:
@@ -82,7 +115,7 @@ def both_ways(
 
 
 def ruled_out_by_types(
-    probabilities: Probabilities, instances: Sequence[Instance], model: RelationClassifier
+    probabilities: Probabilities, instances: Sequence[Instance], model: Scorer
 ) -> Probabilities:
     """The probabilities with 0 for relations that do not join the types of an instance.
 
@@ -102,7 +135,7 @@ def ruled_out_by_types(
 
 
 def _read(
-    model: RelationClassifier,
+    model: Scorer,
     tokenizer: PreTrainedTokenizerBase,
     instances: Sequence[Instance],
     bf16: bool,
@@ -124,12 +157,11 @@ def _read(
 
 
 def model_batches(
-    model: RelationClassifier, encoded: Sequence[Encoded]
+    model: Scorer, encoded: Sequence[Encoded]
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Row numbers and tensors of batches of like length, on the model's device."""
-    padding = model.encoder.config.pad_token_id or 0
     for numbers in sorted_batches([len(e) for e in encoded], TOKENS_PER_BATCH):
-        batch = collate([encoded[n] for n in numbers], padding)
+        batch = collate([encoded[n] for n in numbers], model.padding)
         yield numbers, {name: tensor.to(model.device) for name, tensor in batch.items()}
 
 

@@ -32,6 +32,7 @@ LAYERS = [
     {"modeling", "evaluation"},
     {"training"},
     {"variants", "extractor"},
+    {"labelling"},
     {"book"},
     {"datasets", "configuration", "summary", "results"},
     {"pipelines"},

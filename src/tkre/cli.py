@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
@@ -28,6 +29,10 @@ from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
 from tkre.preflight import REHEARSED, rehearse
 from tkre.results import training, write_results
 from tkre.runners import GridRunner
+from tkre.runners.digests import load_path
+
+if TYPE_CHECKING:  # it imports torch
+    from tkre.labelling import Done
 
 ENVIRONMENT = "Environment of the configuration, as of kedro run."
 SOURCE = "Folder or archive of the configuration, as of kedro run."
@@ -92,6 +97,65 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
         click.echo(line)
 
 
+@cli.command("label")
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--cell", default=None, help="Whose classifier; inference.classifier if not given.")
+@click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
+@click.option("--workers", type=int, default=1, help="More than one: on Ray (extra scale).")
+@click.option("--address", default=None, help="Of a Ray cluster; else one is started here.")
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+def label_command(
+    source: Path,
+    target: Path,
+    cell: str | None,
+    wanted_precision: float | None,
+    workers: int,
+    address: str | None,
+    env: str | None,
+) -> None:
+    """Labels the Parquet files in SOURCE into files of the same names in TARGET.
+
+    The same command again goes on with the files that are not done.
+    """
+    from tkre import labelling
+
+    with KedroSession.create(env=env) as session:
+        catalog = session.load_context().catalog
+        try:
+            cell = cell or configuration.read_book().parameters.inference.classifier
+            folder, trust = (
+                load_path(catalog.get(f"{cell}.{part}")) for part in ("classifier", "trust")
+            )
+            if folder is None or trust is None:
+                raise FileNotFoundError(
+                    f"{cell} has no classifier yet: kedro run --to-outputs {cell}.trust"
+                )
+            labeller = labelling.Labeller(str(folder), str(trust), wanted_precision)
+            labeller.extractor()  # refuses a precision that it cannot promise
+            files = labelling.partitions(source, target)
+            done = (
+                labelling.label_here(labeller, files)
+                if workers == 1 and address is None
+                else labelling.label_on_ray(labeller, files, workers, address)
+            )
+            _tell_labelled(done)
+        except REFUSALS as error:
+            raise Refusal(str(error)) from error
+
+
+def _tell_labelled(files: Iterable[Done]) -> None:
+    rows, problems = 0, 0
+    for done in files:
+        took = f"{done.seconds:.1f} s" if done.seconds else "done before"
+        click.echo(
+            f"{done.file}: {done.rows} sentences, {done.withheld} withheld, "
+            f"{done.problems} not read, {took}"
+        )
+        rows, problems = rows + done.rows, problems + done.problems
+    click.echo(f"{rows} sentences, {problems} not read (column problem)")
+
+
 @cli.group()
 def classifier() -> None:
     """Trained classifiers, for use elsewhere."""
@@ -103,7 +167,7 @@ def classifier() -> None:
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime."""
-    from tkre.training.onnx_classifier import OnnxError, export_onnx  # noqa: PLC0415
+    from tkre.training.onnx_classifier import OnnxError, export_onnx
 
     with KedroSession.create(env=env) as session:
         dataset = session.load_context().catalog.get(f"{cell}.classifier")

@@ -1,0 +1,234 @@
+"""Large corpora: Parquet files of sentences labelled file by file, on one process or on Ray Data.
+
+What is held in memory is one batch of rows, however large a file is. A file of labels is written
+beside its place and moved there when it is whole, with a stamp of what it was made from; so a run
+that was stopped goes on with the files that are not done, on as many workers as it then has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tkre.corpora.unlabelled import unlabelled_instance
+from tkre.extractor import RelationExtractor
+from tkre.records import Instance
+from tkre.tagged import TagError
+
+COLUMNS = ("id", "sentence", "head_type", "tail_type")  # of which only the sentence must be there
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("relation", pa.string()),
+        ("probability", pa.float64()),
+        ("guess", pa.string()),
+        ("problem", pa.string()),
+    ]
+)
+STAMP = b"tkre"  # the key in a file's metadata
+
+
+class PartitionError(ValueError):
+    """Files that cannot be labelled; the message names them."""
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """How sentences are labelled.
+
+    Attributes:
+        classifier: Its folder.
+        trust: Its trust record's file; None leaves probabilities as they are.
+        wanted_precision: Answers that are not sure enough for it are withheld; None withholds none.
+        rows: Sentences that are held in memory at a time.
+    """
+
+    classifier: str
+    trust: str | None = None
+    wanted_precision: float | None = None
+    rows: int = 2048
+
+    def extractor(self) -> RelationExtractor:
+        """The classifier, loaded."""
+        return RelationExtractor.from_pretrained(
+            self.classifier, trust=self.trust, wanted_precision=self.wanted_precision
+        )
+
+    def stamp(self, source: Path) -> str:
+        """What the labels of a file depend on, its content included."""
+        made_of = [Path(self.classifier) / "lineage.json", source]
+        made_of += [Path(self.trust)] if self.trust else []
+        parts = [_digest(file) for file in made_of]
+        return json.dumps([*parts, self.wanted_precision])
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a file.
+
+    Attributes:
+        file: Its name.
+        rows: How many sentences.
+        withheld: How many have no answer that is sure enough.
+        problems: How many could not be read; the column ``problem`` says why.
+        seconds: What it took; 0 where it was done already.
+    """
+
+    file: str
+    rows: int
+    withheld: int
+    problems: int
+    seconds: float
+
+
+def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """The files of a folder and where their labels go.
+
+    Raises:
+        PartitionError: There are none, or some have no column of sentences; all are named.
+    """
+    files = sorted(source.rglob("*.parquet"))
+    if not files:
+        raise PartitionError(f"no .parquet file in {source}")
+    bad = [
+        f"  {file}: columns {', '.join(names)}"
+        for file in files
+        if "sentence" not in (names := pq.read_schema(file).names)
+    ]
+    if bad:
+        raise PartitionError(
+            "\n".join([f"{len(bad)} file(s) have no column 'sentence' (tagged text):", *bad[:10]])
+        )
+    return [(file, target / file.relative_to(source)) for file in files]
+
+
+def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
+    """Labels files one after the other in this process.
+
+    Args:
+        labeller: How.
+        files: What ``partitions`` gives.
+    """
+    worker = _Worker(labeller)
+    for source, target in files:
+        yield Done(**worker({"source": str(source), "target": str(target)}))
+
+
+def label_on_ray(
+    labeller: Labeller,
+    files: Sequence[tuple[Path, Path]],
+    workers: int,
+    address: str | None = None,
+) -> Iterator[Done]:
+    """Labels files on Ray Data: each worker loads the classifier once and takes file after file.
+
+    A file whose worker is lost is labelled again by another one.
+
+    Args:
+        labeller: Its files must lie where all workers reach them, as must the partitions.
+        files: What ``partitions`` gives.
+        workers: How many.
+        address: Of a cluster; None starts one on this machine.
+    """
+    import ray
+
+    ray.init(
+        address=address, num_cpus=None if address else workers, include_dashboard=False,
+        ignore_reinit_error=True,
+    )  # fmt: skip
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    items = [{"source": str(source), "target": str(target)} for source, target in files]
+    labelled = ray.data.from_items(items, override_num_blocks=len(items)).map(
+        _Worker,  # type: ignore[arg-type]
+        fn_constructor_args=(labeller,),
+        concurrency=workers,
+        num_cpus=1,
+    )
+    try:
+        for row in labelled.iter_rows():
+            yield Done(**row)
+    finally:
+        ray.shutdown()
+
+
+class _Worker:
+    def __init__(self, labeller: Labeller) -> None:
+        self._labeller = labeller
+        self._extractor: RelationExtractor | None = None
+
+    def __call__(self, item: dict[str, str]) -> dict[str, Any]:
+        source, target = Path(item["source"]), Path(item["target"])
+        stamp = self._labeller.stamp(source).encode()
+        if target.is_file() and (pq.read_schema(target).metadata or {}).get(STAMP) == stamp:
+            return self._told(source, pq.read_table(target), 0.0)
+        begun = time.perf_counter()
+        self._extractor = self._extractor or self._labeller.extractor()
+        unfinished = target.with_name(f".{target.name}.unfinished")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            pq.ParquetFile(source) as file,
+            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer,
+        ):
+            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
+            number = 0
+            for batch in file.iter_batches(self._labeller.rows, columns=columns):
+                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number))
+                number += batch.num_rows
+        unfinished.replace(target)
+        return self._told(source, pq.read_table(target), time.perf_counter() - begun)
+
+    def _told(self, source: Path, labels: pa.Table, seconds: float) -> dict[str, Any]:
+        problems = labels.num_rows - labels["problem"].null_count
+        return {
+            "file": source.name,
+            "rows": labels.num_rows,
+            "withheld": labels["relation"].null_count - problems,
+            "problems": problems,
+            "seconds": seconds,
+        }
+
+
+def label_rows(
+    rows: Sequence[dict[str, Any]], extractor: RelationExtractor, first: int = 0
+) -> pa.Table:
+    """Labels rows; one that is no sentence with one head and one tail gets the reason instead.
+
+    Args:
+        rows: With the columns ``sentence`` and, if they are there, ``id`` and the types.
+        extractor: The classifier.
+        first: Number of the first row in its file, which is the id of rows without one.
+
+    Returns:
+        A row for each, in their order: ``id``, ``relation`` (none where it is withheld),
+        ``probability``, ``guess``, ``problem``.
+    """
+    read: dict[int, Instance] = {}
+    labels: list[dict[str, Any]] = []
+    for n, row in enumerate(rows):
+        labels.append({"id": str(row.get("id") or first + n), "problem": None})
+        try:
+            if not isinstance(row["sentence"], str):
+                raise TagError("there is no sentence")
+            read[n] = unlabelled_instance(row, labels[n]["id"])
+        except TagError as error:
+            labels[n]["problem"] = str(error)
+    for n, prediction in zip(read, extractor(list(read.values())), strict=True):
+        labels[n] |= {
+            "relation": prediction.relation,
+            "probability": prediction.probability,
+            "guess": prediction.guess,
+        }
+    return pa.Table.from_pylist(labels, schema=SCHEMA)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

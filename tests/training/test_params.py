@@ -34,6 +34,7 @@ def test_parts_that_the_head_does_not_have_are_refused():
         ({"head": "prompt", "head_dropout": 0.2}, "head_dropout is a part of .* not of 'prompt'"),
         ({"head": "prompt", "layers": (1,)}, "layers is a part of head 'spans', not of 'prompt'"),
         ({"temperature": 0.1}, "temperature is a part of head 'prototypes', not of 'markers'"),
+        ({"both_directions": True}, "both_directions without swap"),
         ({"head": "prompt", "min_epochs": 0}, "then presentations are 0 too"),
         ({"presentations": 0, "min_epochs": 0}, "'markers' starts random"),
         ({"head": "prompt", "presentations": 0, "min_epochs": 0, "synthetic": True},

@@ -164,7 +164,8 @@ class FinetuningParams(Params):
         synthetic: Whether synthetic sentences are trained on beside the golden ones.
         swap: Whether every row is also shown with head and tail exchanged, under the inverse
             relation; rows whose relation has no inverse in the schema are not.
-        both_directions: Whether the classifier reads a sentence both ways when it predicts.
+        both_directions: Whether the classifier reads a sentence both ways when it predicts. One
+            that is trained must have been shown both ways: with ``swap``.
         type_guided: Whether relations that the schema does not allow for the types of the mentions
             are ruled out when it predicts, where an instance has types.
         least_probability: What a relation must reach to be predicted; where none does the
@@ -219,6 +220,15 @@ class FinetuningParams(Params):
             if self.head not in heads and getattr(self, part) != default:
                 theirs = ", ".join(map(repr, heads))
                 raise ValueError(f"{part} is a part of head {theirs}, not of {self.head!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_read_was_shown(self) -> Self:
+        if self.trained and self.both_directions and not self.swap:
+            raise ValueError(
+                "both_directions without swap: sentences would be read in a way that training has "
+                "never shown. Set swap, or both_directions to false"
+            )
         return self
 
     @model_validator(mode="after")

@@ -123,5 +123,5 @@ def test_the_page_of_results_has_the_comparison(project):
     result = project.kedro("results", "write", "compared")
     assert result.returncode == 0, result.stdout
     page = (project.folder / "docs/results/compared.md").read_text(encoding="utf-8")
-    assert "## language models: newsroom, K = 2" in page and "| tiny (llama) | 0.0 |" in page
+    assert "## Language models: newsroom, K = 2" in page and "| tiny (llama) | 0.0 |" in page
     assert (project.folder / "docs/results/compared/writers.csv").is_file()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tkre.evaluation.bootstrap import paired_difference
-from tkre.evaluation.metrics import counts
+from tkre.evaluation.metrics import Counts, counts
 
 
 def predictions(rng, gold, accuracy):
@@ -47,3 +47,17 @@ def test_only_what_is_paired_can_be_compared():
         interval(runs(0.8), runs(0.7, seeds=2))
     with pytest.raises(ValueError, match="different numbers of rows"):
         interval(runs(0.8), runs(0.7, rows=300))
+
+
+def test_seeds_may_have_rows_of_their_own():
+    ours, theirs = runs(0.9), runs(0.6)
+    same = interval(ours, theirs)
+    names = [f"row-{n}" for n in range(400)]
+    assert interval(ours, theirs, rows=[names] * 3) == same
+    # One seed lacks a row: close to the same, and not refused.
+    lacking = [Counts(c.correct[1:], c.guessed[1:], c.gold[1:]) for c in (ours[0], theirs[0])]
+    rows = [names[1:], names, names]
+    near = interval([lacking[0], *ours[1:]], [lacking[1], *theirs[1:]], rows=rows)
+    assert near == pytest.approx(same, abs=1)
+    with pytest.raises(ValueError, match="different numbers of rows"):
+        interval([lacking[0], *ours[1:]], theirs, rows=rows)

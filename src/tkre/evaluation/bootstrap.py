@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -16,6 +17,7 @@ def paired_difference(
     resamples: int,
     confidence: float,
     seed: int,
+    rows: Sequence[Sequence[Hashable]] | None = None,
 ) -> tuple[float, float]:
     """Interval of the difference of two variants' mean F1 over seeds.
 
@@ -24,11 +26,13 @@ def paired_difference(
     interval; it is reported beside it.
 
     Args:
-        ours: Counts of one variant, one per seed, over the same rows.
-        theirs: Counts of the other, for the same seeds.
+        ours: Counts of one variant, one per seed.
+        theirs: Counts of the other, for the same seeds, over the same rows.
         resamples: How many.
         confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
         seed: Of the resampling.
+        rows: What the rows of each seed are called, where seeds have some of their own (a test row
+            that one seed's support has is not scored there); None if all have the same.
 
     Returns:
         Lower and upper end, in points of F1.
@@ -38,15 +42,22 @@ def paired_difference(
     """
     if len(ours) != len(theirs) or not ours:
         raise ValueError(f"{len(ours)} seeds cannot be paired with {len(theirs)}")
+    rows = rows or [range(len(c.gold)) for c in ours]
     sizes = {len(c.gold) for c in (*ours, *theirs)}
-    if len(sizes) != 1:
+    if [len(own) for own in rows] != [len(c.gold) for c in ours] or (
+        [len(c.gold) for c in ours] != [len(c.gold) for c in theirs]
+    ):
         raise ValueError(f"predictions over different numbers of rows: {sorted(sizes)}")
-    size = sizes.pop()
+    # Rows are drawn from those of all seeds; each seed takes the drawn ones that it has.
+    places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
+    size = len(places)
     generator = np.random.default_rng(seed)
     weights = generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(float)
-    differences = np.mean(
-        [a.f1(weights) - b.f1(weights) for a, b in zip(ours, theirs, strict=True)], axis=0
-    )
+    differences = []
+    for own, a, b in zip(rows, ours, theirs, strict=True):
+        drawn = weights[:, [places[row] for row in own]]
+        differences.append(a.f1(drawn) - b.f1(drawn))
+    means = np.mean(differences, axis=0)
     tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(differences, [tail, 100 - tail])
+    low, high = np.percentile(means, [tail, 100 - tail])
     return float(low), float(high)

@@ -159,12 +159,13 @@ def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
         row |= {f"{name}_std": value for name, value in spread.items()}
     row["difference"] = row["explicit_f1"] - row["implicit_f1"]
     both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
-    if both and all(cell.ids == cells[0].ids for cell in cells):
+    if both:
         row["difference_low"], row["difference_high"] = paired_difference(
             *([cell.counts[kind] for cell in cells] for kind in KINDS),
             resamples=params.resamples,
             confidence=params.confidence,
             seed=params.seed,
+            rows=[cell.ids for cell in cells],
         )
     return row
 

@@ -204,7 +204,7 @@ def _difference(
             f"{group['corpus'].iloc[0]}, so {group['variant'].iloc[0]} cannot be compared "
             "with it: add them to the experiment"
         )
-    ours, theirs = [], []
+    ours, theirs, rows = [], [], []
     for _, pair in pairs.iterrows():
         a, b = predictions[pair["number"]], predictions[pair["number_baseline"]]
         if a["id"].tolist() != b["id"].tolist():
@@ -216,9 +216,11 @@ def _difference(
         kind: Metric = "micro" if metric == "micro_f1" else pair["official_metric"]
         ours.append(_counts(a, pair["negative"], kind))
         theirs.append(_counts(b, pair["negative"], kind))
+        rows.append(a["id"].tolist())
     low, high = paired_difference(
-        ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed
-    )
+        ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed,
+        rows=rows,
+    )  # fmt: skip
     difference = (pairs[metric] - pairs[f"{metric}_baseline"]).astype(float).mean()
     return {"difference": difference, "difference_low": low, "difference_high": high}
 

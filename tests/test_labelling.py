@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pandas as pd
 import pytest
 
@@ -95,6 +97,12 @@ def test_files_that_cannot_be_labelled_are_named_before_anything_is_loaded(sourc
         partitions(source, tmp_path / "out")
     with pytest.raises(PartitionError, match=r"no .parquet file"):
         partitions(tmp_path / "in" / "none", tmp_path / "out")
+
+
+def test_without_ray_it_is_said_what_to_install(classifier, source, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RuntimeError, match=r"pip install 'tkre\[scale\]'"):
+        next(label_on_ray(Labeller(str(classifier)), partitions(source, tmp_path / "o"), 2))
 
 
 def test_two_workers_give_the_same(classifier, source, tmp_path):

@@ -137,9 +137,15 @@ def label_on_ray(
         files: What ``partitions`` gives.
         workers: How many.
         address: Of a cluster; None starts one on this machine.
-    """
-    import ray
 
+    Raises:
+        RuntimeError: Ray is not installed.
+    """
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise RuntimeError("more than one worker needs Ray: pip install 'tkre[scale]'") from None
     ray.init(
         address=address, num_cpus=None if address else workers, include_dashboard=False,
         ignore_reinit_error=True,

@@ -121,6 +121,10 @@ def test_test_instances_are_passed_over_for_validation(schema):
     assert not draw(schema).passed_over
 
 
+def test_without_shots_nothing_is_passed_over(schema):
+    assert sample_shots(ROWS, (), schema, shots=0, seed=13, test=ROWS).passed_over == []
+
+
 def test_a_dev_row_that_is_a_test_instance_is_missed_and_counted(schema):
     dev = [instance("<head>d</head> x <tail>t</tail>", "knows", id="dev-1")]
     shots = sample_shots(ROWS, dev, schema, shots=1, seed=13, test=[replace(dev[0], id="t")])

@@ -82,7 +82,7 @@ def sample_shots(
     validation: list[Instance] = []
     shortfalls: dict[str, dict[str, int]] = {"support": {}, "validation": {}}
     passed_over: list[tuple[str, str]] = []
-    leaked = dict(shared_sentences([*train, *dev], test)[0])
+    tested = _by_text(test)
     for i, relation in enumerate(schema.names):
         rows = _permuted([r for r in train if r.relation == relation], [seed, i])
         if shots and not rows:
@@ -93,9 +93,14 @@ def sample_shots(
         others = rows[shots:]
         if dev:
             others = _permuted([r for r in dev if r.relation == relation], [seed, i, 1])
-        held_out = [r for r in others if r.id not in leaked][:shots]
-        reached = others.index(held_out[-1]) if len(held_out) == shots > 0 else len(others)
-        passed_over += [(r.id, leaked[r.id]) for r in others[:reached] if r.id in leaked]
+        held_out: list[Instance] = []
+        for row in others:
+            if len(held_out) == shots:
+                break
+            if copies := [i.id for i in tested.get(_normal(row.text), []) if _same_pair(row, i)]:
+                passed_over.append((row.id, copies[0]))
+            else:
+                held_out.append(row)
         support += rows[:shots]
         validation += held_out
         for name, chosen in (("support", rows[:shots]), ("validation", held_out)):
@@ -130,15 +135,12 @@ def shared_sentences(
         The pairs that also mark the same mentions, then those that mark others (one sentence
         annotated twice, as public corpora have).
     """
-    by_text: dict[str, list[Instance]] = {}
-    for other in others:
-        by_text.setdefault(_normal(other.text), []).append(other)
+    by_text = _by_text(others)
     same: list[tuple[str, str]] = []
     differing: list[tuple[str, str]] = []
     for row in rows:
         for other in by_text.get(_normal(row.text), []):
-            mentions = {(_normal(i.head_text), _normal(i.tail_text)) for i in (row, other)}
-            (same if len(mentions) == 1 else differing).append((row.id, other.id))
+            (same if _same_pair(row, other) else differing).append((row.id, other.id))
     return same, differing
 
 
@@ -185,6 +187,19 @@ def unseen_test(
 
 def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:
     return [rows[n] for n in np.random.default_rng(entropy).permutation(len(rows))]
+
+
+def _by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
+    found: dict[str, list[Instance]] = {}
+    for row in rows:
+        found.setdefault(_normal(row.text), []).append(row)
+    return found
+
+
+def _same_pair(one: Instance, other: Instance) -> bool:
+    """Whether two instances of one sentence mark the same mentions."""
+    pairs = {(_normal(i.head_text), _normal(i.tail_text)) for i in (one, other)}
+    return len(pairs) == 1
 
 
 def _normal(text: str) -> str:

@@ -76,6 +76,16 @@ def test_a_newer_version_of_another_run_is_not_what_this_one_wrote(ledger, catal
     assert ledger.reason_to_run(NODE, catalog) == "doubled is not what it wrote"
 
 
+def test_what_changes_while_a_node_runs_makes_it_stale(ledger, catalog):
+    def run(reason):
+        assert reason == "wanted again"
+        catalog["rows"].save([1, 3])
+
+    assert ledger.bring_up_to_date(NODE, catalog, run) is None
+    assert ledger.bring_up_to_date(NODE, catalog, run, again=True) == "wanted again"
+    assert ledger.reason_to_run(NODE, catalog) == "rows has changed"
+
+
 def test_inputs_that_cannot_be_compared_are_read_anew(ledger, catalog):
     catalog["rows"] = MemoryDataset([1, 2])
     assert ledger.reason_to_run(NODE, catalog) == "rows is read anew every time"

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 
 from kedro.framework.hooks.manager import _NullPluginManager
@@ -62,12 +63,9 @@ class GridRunner(SequentialRunner):
             with ledger.claim(node) as mine:
                 if not mine:
                     continue
-                reason = ledger.reason_to_run(node, run.catalog)
-                if reason is None and not self._again:
+                execute = partial(run.execute, node)
+                if not ledger.bring_up_to_date(node, run.catalog, execute, again=self._again):
                     run.skip(node)
-                else:
-                    run.execute(node, reason or "wanted again")
-                    ledger.record(node, run.catalog)
                 return
         run.rest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,12 +35,39 @@ class Ledger:
         self._folder = folder
         self._content = digests.ContentDigests()
 
+    def bring_up_to_date(
+        self,
+        node: Node,
+        catalog: CatalogProtocol,
+        run: Callable[[str], object],
+        *,
+        again: bool = False,
+    ) -> str | None:
+        """Runs a node if it must be run, and writes that down.
+
+        Args:
+            node: Which.
+            catalog: What it reads and writes.
+            run: Runs it; is given the reason.
+            again: Run it even if it is up to date.
+
+        Returns:
+            Why it was run; None if it was not.
+        """
+        reason = self.reason_to_run(node, catalog) or ("wanted again" if again else None)
+        if reason is not None:
+            # Before it runs: what it has read, not what has become of that meanwhile.
+            inputs = self._digests(node.inputs, catalog)
+            run(reason)
+            self.record(node, catalog, inputs)
+        return reason
+
     def reason_to_run(self, node: Node, catalog: CatalogProtocol) -> str | None:
         """Why a node must be run, in words; None if it is up to date."""
         return next(self._reasons(node, catalog), None)
 
     def _reasons(self, node: Node, catalog: CatalogProtocol) -> Iterator[str]:
-        """Whatever speaks against what a node has made; the cheapest to find comes first."""
+        """Whatever speaks against what a node has made; what is missing comes first."""
         outputs = self._digests(node.outputs, catalog)
         yield from (f"{_short(n)} {NOT_THERE}" for n in node.outputs if outputs[n] is None)
         record = self._read(node)
@@ -75,12 +102,20 @@ class Ledger:
         finally:
             lock.release()
 
-    def record(self, node: Node, catalog: CatalogProtocol) -> None:
-        """Writes down a node that has just been run: whole or not at all."""
+    def record(
+        self, node: Node, catalog: CatalogProtocol, inputs: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Writes down a node that has just been run: whole or not at all.
+
+        Args:
+            node: Which.
+            catalog: What it has read and written.
+            inputs: Digests of what it read, as of then; None takes those of now.
+        """
         record = {
             "node": node.name,
             "code": digests.of_function(node.func),
-            "inputs": self._digests(node.inputs, catalog),
+            "inputs": inputs or self._digests(node.inputs, catalog),
             "outputs": self._digests(node.outputs, catalog),
         }
         place = self._place(node)

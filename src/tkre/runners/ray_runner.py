@@ -138,15 +138,16 @@ def run_node(node: Node, entries: dict[str, Any], again: bool) -> str | None:
         Why it was run; None if it was up to date.
     """
     catalog = DataCatalog(entries)
-    ledger: Ledger | None = entries[LEDGER].load() if LEDGER in entries else None
-    reason = ledger.reason_to_run(node, catalog) if ledger else NOT_THERE
-    if reason is None and not again:
-        return None
-    try:
-        Task(node, catalog, is_async=False, hook_manager=_NullPluginManager()).execute()
-    finally:
-        if LANGUAGE_MODELS in entries:  # the worker outlives the task
-            catalog.release(LANGUAGE_MODELS)
-    if ledger is not None:
-        ledger.record(node, catalog)
-    return reason or "wanted again"
+
+    def run(reason: str) -> str:
+        try:
+            Task(node, catalog, is_async=False, hook_manager=_NullPluginManager()).execute()
+        finally:
+            if LANGUAGE_MODELS in entries:  # the worker outlives the task
+                catalog.release(LANGUAGE_MODELS)
+        return reason
+
+    if LEDGER not in entries:
+        return run(NOT_THERE)
+    ledger: Ledger = entries[LEDGER].load()
+    return ledger.bring_up_to_date(node, catalog, run, again=again)

@@ -7,7 +7,6 @@ that was stopped goes on with the files that are not done, on as many workers as
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from tkre.corpora.unlabelled import unlabelled_instance
 from tkre.extractor import RelationExtractor
+from tkre.modeling.weights import file_digest
 from tkre.records import Instance
 from tkre.tagged import TagError
 
@@ -66,7 +66,7 @@ class Labeller:
         """What the labels of a file depend on, its content included."""
         made_of = [Path(self.classifier) / "lineage.json", source]
         made_of += [Path(self.trust)] if self.trust else []
-        parts = [_digest(file) for file in made_of]
+        parts = [file_digest(file) for file in made_of]
         return json.dumps([*parts, self.wanted_precision])
 
 
@@ -240,8 +240,3 @@ def label_rows(
             "guess": prediction.guess,
         }
     return pa.Table.from_pylist(labels, schema=SCHEMA)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

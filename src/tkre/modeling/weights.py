@@ -61,10 +61,15 @@ def verify(source: str, sha256: str | None) -> None:
     file = path / "model.safetensors"
     if not file.is_file():
         raise WeightsError(f"{file} is missing, so its digest cannot be checked")
-    with file.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
+    found = file_digest(file)
     if found != sha256.lower():
         raise WeightsError(
             f"{file} has the SHA-256 {found}, not {sha256}: these are other weights, or damaged "
             "ones. Install them again, or correct sha256 in the catalog if they are meant."
         )
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file's content."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.params import CorpusParams
 from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.modeling.weights import file_digest
 
 PACKAGE = "tkre"
 ROOT = Path(__file__).parents[1]
@@ -69,8 +70,7 @@ class ContentDigests:
         status = path.stat()
         key = (str(path), status.st_size, status.st_mtime_ns)
         if key not in self._files:
-            with path.open("rb") as content:
-                self._files[key] = hashlib.file_digest(content, "sha256").hexdigest()
+            self._files[key] = file_digest(path)
         return self._files[key]
 
 

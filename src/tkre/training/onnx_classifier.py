@@ -6,7 +6,6 @@ rules over probabilities stay in Python, the same code for both.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import warnings
@@ -23,6 +22,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
 from tkre.modeling.marking import Encoded
+from tkre.modeling.weights import file_digest
 from tkre.records import Instance, Span
 from tkre.training.prediction import collate
 
@@ -71,7 +71,7 @@ def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
     checkpoint.tokenizer.save_pretrained(folder)
     lineage = json.dumps(checkpoint.lineage.model_dump(mode="json"), indent=2)
     (folder / "lineage.json").write_text(lineage + "\n", encoding="utf-8")
-    record = {"weights": checkpoint.lineage.weights, "sha256": _digest(target), "inputs": names}
+    record = {"weights": checkpoint.lineage.weights, "sha256": file_digest(target), "inputs": names}
     (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -116,7 +116,7 @@ class OnnxClassifier:
         except ModuleNotFoundError:
             raise OnnxError(f"{folder} needs ONNX Runtime: pip install 'tkre[onnx]'") from None
         record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        if (found := _digest(folder / MODEL_FILE)) != record["sha256"]:
+        if (found := file_digest(folder / MODEL_FILE)) != record["sha256"]:
             raise OnnxError(
                 f"{folder / MODEL_FILE} has the SHA-256 {found[:12]}..., its record says "
                 f"{record['sha256'][:12]}...: export it again"
@@ -197,8 +197,3 @@ def _quiet_exporter() -> Iterator[None]:
         yield
     finally:
         exporter.setLevel(level)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

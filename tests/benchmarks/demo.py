@@ -14,14 +14,15 @@ DRAW = "newsroom.k8.s13"
 
 
 def load(*names: str) -> list[Any]:
-    """Datasets of the catalog; what is missing of the data generation is made first."""
+    """Datasets of the catalog; what is missing of the demo is made first."""
     bootstrap_project(ROOT)
     with KedroSession.create(project_path=ROOT) as session:
         catalog = session.load_context().catalog
-        made = all(catalog.get(name).exists() for name in names if not name.startswith("params:"))
-    if not made:
+        stored = (name for name in names if not name.startswith("params:"))
+        missing = [name for name in stored if not catalog.get(name).exists()]
+    if missing:
         with KedroSession.create(project_path=ROOT) as session:
-            session.run(pipeline_names=["data_generation"])
+            session.run(to_outputs=missing)
     with KedroSession.create(project_path=ROOT) as session:
         catalog = session.load_context().catalog
         return [catalog.load(name) for name in names]

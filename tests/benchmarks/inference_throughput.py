@@ -19,11 +19,10 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import torch
-from kedro.framework.session import KedroSession
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.benchmarks.demo import DRAW, ROOT, load, tell
+from tests.benchmarks.demo import DRAW, load, tell
 from tkre.extractor import RelationExtractor
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.marking import mark
@@ -33,17 +32,6 @@ from tkre.training.onnx_classifier import OnnxClassifier, export_onnx
 BATCHES = (1, 8, 64)
 VARIANTS = ("typ_marker", "tkre_plus")
 Labeller = Callable[[Sequence[Instance]], object]
-
-
-def classifiers() -> dict[str, Checkpoint]:
-    """The demo's classifiers, trained if need be."""
-    names = [f"{DRAW}.{variant}.classifier" for variant in VARIANTS]
-    try:
-        return dict(zip(VARIANTS, load(*names), strict=True))
-    except Exception:  # Kedro's own, for a file that is not there
-        with KedroSession.create(project_path=ROOT) as session:
-            session.run(to_outputs=names)
-        return dict(zip(VARIANTS, load(*names), strict=True))
 
 
 def plain_pipeline(backbone: Checkpoint) -> Labeller:
@@ -76,12 +64,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    trained = classifiers()
-    test, backbone = load("newsroom.test", "backbones.minilm")
+    test, backbone, *trained = load(
+        "newsroom.test", "backbones.minilm", *(f"{DRAW}.{name}.classifier" for name in VARIANTS)
+    )
     sentences = list(islice(cycle(from_frame(test)), options.sentences))
     ways: dict[str, Labeller] = {"transformers pipeline": plain_pipeline(backbone)}
     with tempfile.TemporaryDirectory() as folder:
-        for variant, checkpoint in trained.items():
+        for variant, checkpoint in zip(VARIANTS, trained, strict=True):
             export_onnx(checkpoint, Path(folder) / variant)
             exported = OnnxClassifier.load(Path(folder) / variant, threads=options.threads)
             ways[variant] = RelationExtractor(checkpoint.model, checkpoint.tokenizer)

@@ -31,11 +31,12 @@ from tests.benchmarks.demo import DRAW, load, tell
 from tkre.corpora.schema import RelationSchema
 from tkre.knowledge import from_frame
 from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.precision import use_bf16
 from tkre.modeling.span_masking import IGNORED, encode_texts
 from tkre.training.batching import LengthBatches
 from tkre.training.params import PretrainingParams
 from tkre.training.pretraining import KnowledgeObjective, _Collator
-from tkre.training.run import train, use_bf16
+from tkre.training.run import train
 
 PADDED_TO = 128  # of the released code
 SEED = 13

@@ -13,7 +13,6 @@ from tkre.training.finetuning import finetune
 from tkre.training.params import FinetuningParams
 from tkre.training.prediction import predict
 from tkre.training.rows import LabelledRow, swapped
-from tkre.training.run import use_bf16
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 MARKERS = FinetuningParams(optimisation=OPTIMISATION, presentations=100)
@@ -75,8 +74,7 @@ def test_equal_seeds_are_equal_and_the_best_epoch_is_kept(backbone, toy_rows, sc
     first, losses = run(backbone, toy_rows, schema, SPANS)
     again, _ = run(backbone, toy_rows, schema, SPANS)
     assert first.lineage.weights == again.lineage.weights
-    bf16 = use_bf16(SPANS.optimisation.precision)
-    probabilities = predict(first.model, first.tokenizer, toy_rows, bf16=bf16)
+    probabilities = predict(first.model, first.tokenizer, toy_rows)
     gold = [schema.names.index(r.relation) for r in toy_rows]
     loss = -np.log(probabilities[np.arange(len(gold)), gold]).mean()
     scores = losses.dropna(subset="validation_f1")

@@ -44,8 +44,8 @@ def test_a_relation_that_is_not_likely_enough_is_none():
 
 
 def test_bf16_is_near(model, backbone, toy_rows):
-    exact = predict(model, backbone.tokenizer, toy_rows)
-    near = predict(model, backbone.tokenizer, toy_rows, bf16=True)
+    exact = predict(model, backbone.tokenizer, toy_rows, precision="fp32")
+    near = predict(model, backbone.tokenizer, toy_rows, precision="bf16")
     assert not np.array_equal(near, exact)
     assert np.allclose(near, exact, atol=0.02)
 

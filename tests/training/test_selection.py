@@ -21,7 +21,9 @@ def kept_epoch(scores, rule, monkeypatch, averaged=False):
     )  # fmt: skip
     model = nn.Linear(1, 1, bias=False)
     average = AveragedWeights(model, 0.5) if averaged else None
-    chooser = EpochSelection(model, average, None, ROWS, None, rule=rule, bf16=False)
+    chooser = EpochSelection(
+        model, average, None, ROWS, None, rule=rule, epochs=4, validations=4, precision="fp32"
+    )
     for epoch in range(1, len(scores) + 1):
         nn.init.constant_(model.weight, epoch)
         if average:
@@ -49,3 +51,15 @@ def test_which_epoch_is_kept(scores, best, within_error, monkeypatch):
 
 def test_the_average_is_what_is_kept(monkeypatch):
     assert kept_epoch([(80, 1), (70, 1)], "best", monkeypatch, averaged=True) == 1.5
+
+
+def test_few_of_many_epochs_are_validated_and_the_last_one_is(monkeypatch):
+    monkeypatch.setattr(EpochSelection, "_scores", lambda self: {"validation_f1": 50.0})
+    model = nn.Linear(1, 1, bias=False)
+    for epochs, expected in ((9, [3, 6, 9]), (10, [4, 7, 10]), (2, [1, 2])):
+        chooser = EpochSelection(
+            model, None, None, ROWS, None,
+            rule="best", epochs=epochs, validations=3, precision="fp32",
+        )  # fmt: skip
+        scored = [e for e in range(1, epochs + 1) if chooser.epoch_ended(e, model)]
+        assert scored == expected

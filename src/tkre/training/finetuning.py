@@ -22,7 +22,7 @@ from tkre.training.head_start import start_head
 from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import train, use_bf16
+from tkre.training.run import train
 from tkre.training.selection import EpochSelection
 
 
@@ -72,10 +72,10 @@ def finetune(
     alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
-    bf16 = use_bf16(params.optimisation.precision)
     chooser = EpochSelection(
-        model, average, start.tokenizer, validation, schema, rule=params.keep_epoch, bf16=bf16
-    )
+        model, average, start.tokenizer, validation, schema, rule=params.keep_epoch,
+        epochs=epochs, validations=params.validations, precision=params.optimisation.precision,
+    )  # fmt: skip
     losses = pd.DataFrame(columns=["epoch", "step", "loss"])
     if epochs:
         losses = train(

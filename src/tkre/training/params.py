@@ -183,6 +183,7 @@ class FinetuningParams(Params):
             takes the weights themselves.
         keep_epoch: Which epoch is kept by its validation scores: the ``best``, or the last one
             within ``one_standard_error`` of the best (``training.selection``).
+        validations: How many epochs are validated at most, evenly spread, the last one among them.
         presentations: How many sentences of a relation are shown in all, so that epochs follow
             from the number of rows.
         min_epochs: At least so many. With 0 of both nothing is trained: the classifier is what
@@ -207,6 +208,7 @@ class FinetuningParams(Params):
     head_dropout: float = Field(0.1, ge=0, lt=1)
     average: float | None = Field(None, gt=0, lt=1)
     keep_epoch: Literal["best", "one_standard_error"] = "best"
+    validations: int = Field(10, ge=1)
     presentations: int = Field(160, ge=0)
     min_epochs: int = Field(4, ge=0)
     optimisation: OptimisationParams

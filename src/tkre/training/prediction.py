@@ -14,6 +14,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.modeling.classifier import RelationClassifierConfig
 from tkre.modeling.marking import Encoded
+from tkre.modeling.precision import Precision, autocast
 from tkre.records import Instance
 from tkre.training.batching import pad, sorted_batches, tell_truncated
 
@@ -59,7 +60,7 @@ def predict(
     tokenizer: PreTrainedTokenizerBase,
     instances: Sequence[Instance],
     *,
-    bf16: bool = False,
+    precision: Precision = "auto",
     description: str | None = None,
 ) -> Probabilities:
     """The probability of every relation for every instance.
@@ -68,16 +69,18 @@ def predict(
         model: The classifier; it is put into evaluation mode for the pass.
         tokenizer: Its own.
         instances: Their relations are not looked at.
-        bf16: Whether to compute in bf16 where that is enough; faster and less exact.
+        precision: Of the matrix products; ``auto`` is bf16 where the machine has it. An exported
+            model has its own.
         description: Names the rows where it is said how many are too long; None says nothing.
 
     Returns:
         N x R, rows in the order of the instances, columns in that of the labels.
     """
-    probabilities = _read(model, tokenizer, instances, bf16, description)
+    probabilities = _read(model, tokenizer, instances, precision, description)
     if model.config.both_directions:
         exchanged = [instance.exchanged() for instance in instances]
-        probabilities = both_ways(probabilities, _read(model, tokenizer, exchanged, bf16), model)
+        backward = _read(model, tokenizer, exchanged, precision)
+        probabilities = both_ways(probabilities, backward, model)
     return ruled_out_by_types(probabilities, instances, model)
 
 
@@ -138,7 +141,7 @@ def _read(
     model: Scorer,
     tokenizer: PreTrainedTokenizerBase,
     instances: Sequence[Instance],
-    bf16: bool,
+    precision: Precision,
     description: str | None = None,
 ) -> Probabilities:
     encoded = model.encode(instances, tokenizer)
@@ -147,8 +150,7 @@ def _read(
     was_training = model.training
     model.eval()
     probabilities = np.zeros((len(instances), model.config.num_labels))
-    autocast = torch.autocast(model.device.type, torch.bfloat16, enabled=bf16)
-    with torch.inference_mode(), autocast:
+    with torch.inference_mode(), autocast(model.device, precision):
         for numbers, batch in model_batches(model, encoded):
             logits = model(**batch).logits.double()
             probabilities[numbers] = logits.softmax(dim=-1).cpu().numpy()

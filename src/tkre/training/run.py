@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import (
+    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -26,6 +28,7 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
+from tkre.modeling.precision import use_bf16
 from tkre.progress import Progress
 from tkre.training.batching import LengthBatches
 from tkre.training.params import OptimisationParams
@@ -113,7 +116,8 @@ def train(
         trainer.recorder = recorder
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
         objective.train()
-        trainer.train()
+        with _quickest_attention(objective, bf16):
+            trainer.train()
         # Trainer, accelerator and optimiser hold one another: without this their memory stays
         # until some later collection, and adds to that of the next stage.
         trainer.accelerator.free_memory()
@@ -138,18 +142,22 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
     return torch.optim.AdamW(groups, fused=True)
 
 
-def use_bf16(precision: str) -> bool:
-    """Whether a precision means bf16 on this machine.
+@contextmanager
+def _quickest_attention(objective: nn.Module, bf16: bool) -> Iterator[None]:
+    """Attention spelt out while training in bf16 on a CPU: there the fused one is slower.
 
-    ``auto`` does where the hardware multiplies in bf16, GPU or CPU; elsewhere it is emulated, and
-    slower than fp32. Weights, optimiser and losses stay in fp32.
+    Its backward pass is (tests/benchmarks/pretraining_throughput.py shows both).
     """
-    if precision == "auto":
-        if torch.cuda.is_available():
-            return torch.cuda.is_bf16_supported(including_emulation=False)
-        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
-    return precision == "bf16"
+    found = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
+    before = [m.config._attn_implementation for m in found]
+    if bf16 and not torch.cuda.is_available():
+        for model in found:
+            model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        for model, attention in zip(found, before, strict=True):
+            model.set_attn_implementation(attention)
 
 
 class _Trainer(Trainer):

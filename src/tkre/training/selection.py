@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from tkre.corpora.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.precision import Precision
 from tkre.records import Instance
 from tkre.training.averaging import AveragedWeights
 from tkre.training.prediction import labels_of, predict
@@ -34,7 +35,9 @@ class EpochSelection:
         validation: Rows to score on.
         schema: The relations.
         rule: ``best`` or ``one_standard_error``.
-        bf16: Whether to validate in bf16, as the Trainer does when it trains in it.
+        epochs: How many there are.
+        validations: How many of them are scored at most, evenly spread, the last one among them.
+        precision: As it is trained.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class EpochSelection:
         schema: RelationSchema,
         *,
         rule: Literal["best", "one_standard_error"],
-        bf16: bool,
+        epochs: int,
+        validations: int,
+        precision: Precision,
     ) -> None:
         self._model = model
         self._average = average
@@ -54,12 +59,15 @@ class EpochSelection:
         self._validation = list(validation)
         self._schema = schema
         self._tolerant = rule == "one_standard_error"
-        self._bf16 = bf16
+        self._scored = {math.ceil(n * epochs / validations) for n in range(1, validations + 1)}
+        self._precision = precision
         self._best = (-math.inf, -math.inf)
         self.kept_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
 
     def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
-        """The validation scores of the epoch that has just ended."""
+        """The validation scores of the epoch that has just ended, if it is one of those scored."""
+        if epoch not in self._scored:
+            return {}
         trained = None
         if self._average is not None:
             trained = copy.deepcopy(self._model.state_dict())
@@ -82,7 +90,9 @@ class EpochSelection:
     def _scores(self) -> dict[str, float]:
         if not self._validation:
             return {}
-        probabilities = predict(self._model, self._tokenizer, self._validation, bf16=self._bf16)
+        probabilities = predict(
+            self._model, self._tokenizer, self._validation, precision=self._precision
+        )
         gold = [str(i.relation) for i in self._validation]
         names = self._schema.names
         guessed = labels_of(probabilities, self._model)

@@ -32,12 +32,12 @@ from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.lineage import Lineage, Step
 from tkre.modeling.marking import encode_instances, mark
+from tkre.modeling.precision import use_bf16
 from tkre.modeling.quiet import quiet_transformers
 from tkre.progress import Progress
 from tkre.records import Instance
 from tkre.training.batching import tell_truncated
 from tkre.training.prediction import Probabilities
-from tkre.training.run import use_bf16
 from tkre.training.setfit_params import SetFitParams
 
 

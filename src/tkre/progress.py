@@ -24,6 +24,8 @@ from rich.progress import (
 from rich.progress import Progress as RichProgress
 
 _T = TypeVar("_T")
+# Bars of several processes would write over one another: then there are lines, whoever watches.
+several_processes = False
 INTERVAL = 15.0  # seconds between two lines of a log
 
 # Beside a bar on the terminal, lines are for log files only: conf/logging.yml sends this logger
@@ -55,7 +57,9 @@ class Progress:
         self._interval = interval
         self._done = 0
         self._figures: dict[str, float] = {}
-        watched = sys.stderr.isatty() if terminal is None else terminal
+        watched = terminal
+        if watched is None:
+            watched = sys.stderr.isatty() and not several_processes
         self._log = _beside_bar if watched else _logger
         self._bar = _bar() if watched else None
         self._started = self._last_line = 0.0

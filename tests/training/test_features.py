@@ -34,7 +34,7 @@ def test_they_are_what_the_head_classifies_and_the_mode_is_restored(model, backb
     assert model.training
     model.eval()
     logits = model.head.classify(torch.tensor(features, dtype=torch.float32))
-    expected = predict(model, backbone.tokenizer, toy_rows)
+    expected = predict(model, backbone.tokenizer, toy_rows, precision="fp32")
     assert np.allclose(logits.softmax(dim=-1).detach().numpy(), expected, atol=1e-5)
 
 

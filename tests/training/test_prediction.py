@@ -21,10 +21,10 @@ def model(backbone, schema):
 
 
 def test_probabilities_in_the_order_of_the_rows(model, backbone, toy_rows):
-    together = predict(model, backbone.tokenizer, toy_rows)
+    together = predict(model, backbone.tokenizer, toy_rows, precision="fp32")
     assert together.shape == (20, 4)
     assert together.sum(axis=1) == pytest.approx(1)
-    alone = [predict(model, backbone.tokenizer, [row])[0] for row in toy_rows]
+    alone = [predict(model, backbone.tokenizer, [row], precision="fp32")[0] for row in toy_rows]
     assert np.allclose(together, alone, atol=1e-5)
 
 
@@ -118,7 +118,7 @@ def test_a_classifier_that_reads_both_ways_is_consistent(backbone, schema):
     model = build_classifier(backbone, schema, PARAMS.model_copy(update={"both_directions": True}))
     row = instance("<head>anna</head> lives in <tail>oslo</tail>")
     turned = instance("<tail>anna</tail> lives in <head>oslo</head>")
-    p, q = (predict(model, backbone.tokenizer, [r])[0] for r in (row, turned))
+    p, q = (predict(model, backbone.tokenizer, [r], precision="fp32")[0] for r in (row, turned))
     names = schema.names
     for name in names:
         inverse = schema.inverse_of(name)

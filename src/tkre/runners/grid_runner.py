@@ -15,8 +15,10 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner, Task
 from pluggy import PluginManager
 
+from tkre.planning import LANGUAGE_MODEL
 from tkre.runners.ledger import LEDGER, NOT_THERE, Ledger
 from tkre.runners.order import depth_first
+from tkre.runners.workers import can_fork, default_workers, helping
 
 SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
 logger = logging.getLogger(__name__)
@@ -25,18 +27,26 @@ logger = logging.getLogger(__name__)
 class GridRunner(SequentialRunner):
     """Finishes one cell of a grid before it begins the next, and skips what is up to date.
 
-    Several processes that run the same command over the same data share the work: a node that one
-    of them works on is left to it, and its result is used. Each may have a GPU of its own
-    (``CUDA_VISIBLE_DEVICES``).
+    Several processes share the work: a node that one of them works on is left to it, and its
+    result is used. They are made here (``workers``), or are commands that a user has typed side by
+    side over the same data. Language models are asked by the first process alone, so that one
+    engine is started. Hooks of nodes are called in that process only.
 
     Args:
         is_async: Kedro's.
-        again: Run every node, up to date or not.
+        again: Run every node, up to date or not; by one process.
+        workers: How many processes; None for as many as suit the machine
+            (``workers.default_workers``).
     """
 
-    def __init__(self, is_async: bool = False, again: bool = False) -> None:
+    def __init__(
+        self, is_async: bool = False, again: bool = False, workers: int | None = None
+    ) -> None:
         super().__init__(is_async=is_async)
         self._again = again
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers={workers}: at least one process does the work")
+        self._workers = workers
 
     def _run(
         self,
@@ -45,27 +55,43 @@ class GridRunner(SequentialRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
-        run = _Run(self, pipeline, catalog, hook_manager or _NullPluginManager(), run_id)
+        nobody = _NullPluginManager()
+        run = _Run(self, pipeline, catalog, hook_manager or nobody, run_id)
         ledger: Ledger | None = catalog[LEDGER].load() if LEDGER in catalog else None
+        if ledger is None:
+            for node in tuple(run.waiting):
+                run.execute(node)
+            return
+        workers = self._how_many(pipeline)
+        helper = _Run(self, pipeline, catalog, nobody, run_id, asks=False)
+        with helping(partial(self._complete, helper, ledger), workers):
+            self._complete(run, ledger)
+        run.tell_skipped()
+
+    def _how_many(self, pipeline: Pipeline) -> int:
+        if self._again or not can_fork():
+            return 1
+        trained = {node.namespace for node in pipeline.nodes if "gpu" in node.tags}
+        return self._workers or default_workers(len(trained))
+
+    def _complete(self, run: _Run, ledger: Ledger) -> None:
         while run.waiting:
-            if ledger is None:
-                run.execute(run.waiting[0])
-            else:
-                self._next(run, ledger)
-        if run.skipped:
-            logger.info(
-                "%d of %d nodes were up to date and have not been run", run.skipped, run.size
-            )
+            self._next(run, ledger)
 
     def _next(self, run: _Run, ledger: Ledger) -> None:
         """Does the first node that can be done and that nobody else works on."""
         for node in run.ready():
+            if not run.may_run(node):
+                if ledger.reason_to_run(node, run.catalog) is None:
+                    run.skip(node, ledger)
+                    return
+                continue
             with ledger.claim(node) as mine:
                 if not mine:
                     continue
                 execute = partial(run.execute, node)
                 if not ledger.bring_up_to_date(node, run.catalog, execute, again=self._again):
-                    run.skip(node)
+                    run.skip(node, ledger)
                 return
         run.rest()
 
@@ -87,10 +113,14 @@ class _Run:
         catalog: CatalogProtocol,
         hooks: PluginManager,
         run_id: str | None,
+        *,
+        asks: bool = True,
     ) -> None:
         self.catalog = catalog
         self.waiting = list(depth_first(pipeline))
         self.skipped = 0
+        self._by_others = 0
+        self._begun = time.time()
         self.size = len(self.waiting)
         self._runner = runner
         self._pipeline = pipeline
@@ -99,11 +129,16 @@ class _Run:
         self._run_id = run_id
         self._done: set[Node] = set()
         self._resting = False
+        self._asks = asks
         self._load_counts = Counter(chain.from_iterable(n.inputs for n in self.waiting))
 
     def ready(self) -> Iterator[Node]:
         """The nodes whose parents are done; the first one that waits always is among them."""
         return (node for node in self.waiting if self._parents[node] <= self._done)
+
+    def may_run(self, node: Node) -> bool:
+        """Whether a node is for this process at all."""
+        return self._asks or LANGUAGE_MODEL not in node.tags
 
     def execute(self, node: Node, reason: str = NOT_THERE) -> None:
         """Runs a node, and says why if it has been run before."""
@@ -116,10 +151,18 @@ class _Run:
         ).execute()  # fmt: skip
         self._end(node)
 
-    def skip(self, node: Node) -> None:
+    def skip(self, node: Node, ledger: Ledger) -> None:
         """Leaves a node as it is."""
         self.skipped += 1
+        self._by_others += ledger.written_since(node, self._begun)
         self._end(node)
+
+    def tell_skipped(self) -> None:
+        """Says how many nodes this process has not run, and why."""
+        if before := self.skipped - self._by_others:
+            logger.info("%d of %d nodes were up to date and have not been run", before, self.size)
+        if self._by_others:
+            logger.info("%d of %d nodes were run by other processes", self._by_others, self.size)
 
     def rest(self) -> None:
         """Waits for other processes: all that could be done is being done."""

@@ -124,6 +124,11 @@ class Ledger:
         unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
         unfinished.replace(place)
 
+    def written_since(self, node: Node, time: float) -> bool:
+        """Whether the record of a node is younger than a time, in seconds since the epoch."""
+        place = self._place(node)
+        return place.is_file() and place.stat().st_mtime >= time
+
     def _digests(self, names: list[str], catalog: CatalogProtocol) -> dict[str, str | None]:
         return {name: self._content.of(catalog, name) for name in names}
 

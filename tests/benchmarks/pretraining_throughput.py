@@ -1,12 +1,16 @@
-"""Tokens per second of masked span language modelling, beside what else one could run.
+"""Tokens per second of knowledge pre-training, beside what else one could run.
 
 In one run, from the same weights, on the same texts: the released TKRE code's way (written anew:
 every text padded to 128, fp32, logits at every position), `transformers.Trainer` with
-`DataCollatorForLanguageModeling` as it is documented, and ours. The first and the last see the same
+`DataCollatorForLanguageModeling` as it is documented, and ours. The first and ours see the same
 batches with the same masks, so their losses can be compared step by step; the collator of the
-second draws its own. Only tokens that are no padding are counted.
+second draws its own. Only tokens that are no padding are counted. Utilisation is the operations
+that the model needs for them, against the rate at which this machine multiplies large matrices.
 
     python tests/benchmarks/pretraining_throughput.py [--steps 60] [--threads 2]
+    python tests/benchmarks/pretraining_throughput.py --shape roberta-large --batch-size 64
+
+The second is for a GPU.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ import copy
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +32,14 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
+from tests.benchmarks.machine import (
+    device,
+    matmul_rate,
+    peak_memory,
+    share_of_products,
+    synchronise,
+    training_operations,
+)
 from tkre.corpora.schema import RelationSchema
 from tkre.knowledge import from_frame
 from tkre.modeling.checkpoint import Checkpoint
@@ -35,7 +47,7 @@ from tkre.modeling.precision import use_bf16
 from tkre.modeling.span_masking import IGNORED, encode_texts
 from tkre.training.batching import LengthBatches
 from tkre.training.params import PretrainingParams
-from tkre.training.pretraining import KnowledgeObjective, _Collator
+from tkre.training.pretraining import KnowledgeObjective, _Collator, _contrast
 from tkre.training.run import train
 
 PADDED_TO = 128  # of the released code
@@ -44,27 +56,52 @@ SEED = 13
 
 @dataclass
 class Result:
-    """What a way has taken: tokens that are no padding, seconds, the loss of every step."""
+    """What a way has taken.
 
-    tokens: int
-    seconds: float
-    losses: list[float]
+    Attributes:
+        tokens: That are no padding.
+        operations: Floating-point operations that the model needs for them.
+        seconds: Of the steps.
+        losses: Of every step.
+    """
+
+    tokens: int = 0
+    operations: float = 0.0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+    def count(self, batch: dict[str, torch.Tensor], config: Any) -> None:
+        """Takes in what a batch holds."""
+        lengths = batch["attention_mask"].sum(dim=1)
+        predicted = int((batch["labels"] != IGNORED).sum())
+        self.tokens += (tokens := int(lengths.sum()))
+        self.operations += training_operations(config, tokens, int((lengths**2).sum()), predicted)
 
 
 class Setting:
-    """The weights, texts and parameters that all ways share."""
+    """The weights, texts and parameters that all ways share.
 
-    def __init__(self) -> None:
+    Args:
+        shape: ``minilm``, the demo's backbone, or ``roberta-large``: random weights of that shape.
+        batch_size: Texts per step; None for the recipe's.
+    """
+
+    def __init__(self, shape: str, batch_size: int | None) -> None:
         backbone, knowledge, schema, variants = load(
             "backbones.minilm", f"{DRAW}.knowledge", "newsroom.schema", "params:variants"
         )
         self.start: Checkpoint = backbone
+        if shape == "roberta-large":
+            self.start = replace(backbone, model=roberta_large())
         self.schema = RelationSchema.model_validate(schema)
-        self.params = PretrainingParams.model_validate(variants["tkre"]["pretraining"])
-        self.texts = from_frame(knowledge)
-        self.encoded = encode_texts(self.texts, backbone.tokenizer, self.params.masking)
-        self.stage = self.params.mslm
-        assert self.stage is not None
+        recipe = variants["tkre"]["pretraining"]
+        if batch_size:
+            recipe["mslm"]["optimisation"]["batch_size"] = batch_size
+            recipe["scl"]["optimisation"]["batch_size"] = batch_size
+        self.params = PretrainingParams.model_validate(recipe)
+        assert self.params.mslm is not None and self.params.scl is not None
+        self.stage, self.scl = self.params.mslm, self.params.scl
+        self.encoded = encode_texts(from_frame(knowledge), backbone.tokenizer, self.params.masking)
 
     def batches(self, steps: int) -> list[dict[str, torch.Tensor]]:
         """The first batches of our training, masked as it masks them."""
@@ -78,113 +115,158 @@ class Setting:
         return found[:steps]
 
 
+def roberta_large() -> Any:
+    """Random weights in the shape of ``roberta-large``; their speed is that of trained ones."""
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    torch.manual_seed(SEED)
+    return RobertaForMaskedLM(
+        RobertaConfig(
+            vocab_size=50265, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16,
+            intermediate_size=4096, max_position_embeddings=514, pad_token_id=1,
+        )
+    )  # fmt: skip
+
+
 def released(setting: Setting, steps: int) -> Result:
     """Every text padded to 128, fp32, logits at every position, all weights trained."""
-    model = copy.deepcopy(setting.start.model).train()
+    model = copy.deepcopy(setting.start.model).to(device()).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=setting.stage.optimisation.learning_rate)
     torch.manual_seed(SEED)
-    result = Result(0, 0.0, [])
+    result = Result()
     for batch in setting.batches(steps):
         missing = PADDED_TO - batch["input_ids"].shape[1]
         ids = F.pad(batch["input_ids"], (0, missing), value=setting.start.tokenizer.pad_token_id)
         seen = F.pad(batch["attention_mask"], (0, missing), value=0)
         labels = F.pad(batch["labels"], (0, missing), value=IGNORED)
+        synchronise()
         begun = time.perf_counter()
+        ids, seen, labels = (tensor.to(device()) for tensor in (ids, seen, labels))
         loss = model(input_ids=ids, attention_mask=seen, labels=labels).loss
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        result.seconds += time.perf_counter() - begun
-        result.tokens += int(seen.sum())
         result.losses.append(loss.item())
+        result.seconds += time.perf_counter() - begun
+        result.count(batch, model.config)
     return result
 
 
-def plain_trainer(setting: Setting, steps: int) -> Result:
+def plain_trainer(setting: Setting, steps: int, *, bf16: bool) -> Result:
     """`transformers.Trainer` with its collator for masked language models, as documented."""
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
-    tokenizer = setting.start.tokenizer
     rows = [{"input_ids": e.input_ids.tolist()} for e in setting.encoded]
+    model = copy.deepcopy(setting.start.model)
+    collate = _Counting(DataCollatorForLanguageModeling(setting.start.tokenizer), model.config)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, max_steps=steps, seed=SEED, report_to=[], disable_tqdm=True,
             per_device_train_batch_size=setting.stage.optimisation.batch_size,
             learning_rate=setting.stage.optimisation.learning_rate, save_strategy="no",
-            logging_strategy="no", use_cpu=not torch.cuda.is_available(),
+            logging_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=bf16,
+            train_sampling_strategy="group_by_length" if bf16 else "random",
+            dataloader_pin_memory=torch.cuda.is_available(),
         )  # fmt: skip
-        trainer = Trainer(
-            model=copy.deepcopy(setting.start.model), args=arguments, train_dataset=rows,
-            data_collator=_Counting(DataCollatorForLanguageModeling(tokenizer)),
-        )  # fmt: skip
+        trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate)
         begun = time.perf_counter()
         trainer.train()
-        return Result(trainer.data_collator.tokens, time.perf_counter() - begun, [])
+        synchronise()
+        collate.result.seconds = time.perf_counter() - begun
+    return collate.result
 
 
 class _Counting:
-    def __init__(self, collate: Any) -> None:
+    def __init__(self, collate: Any, config: Any) -> None:
         self._collate = collate
-        self.tokens = 0
+        self._config = config
+        self.result = Result()
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> Any:
-        self.tokens += sum(len(row["input_ids"]) for row in rows)
-        return self._collate(rows)
+        batch = self._collate(rows)
+        self.result.count(batch, self._config)
+        return batch
 
 
-def ours(setting: Setting, steps: int, *, frozen: bool) -> Result:
-    """The project's stage, as `kedro run` runs it."""
+def ours(setting: Setting, steps: int, *, frozen: bool, scl: bool = False) -> Result:
+    """The project's stages, as `kedro run` runs them."""
     model = copy.deepcopy(setting.start.model)
     model.get_input_embeddings().weight.requires_grad_(not frozen)
     batches = iter(setting.batches(steps))
-    tokens = 0
+    result = Result()
 
     def collate(_: list[Any]) -> dict[str, torch.Tensor]:
-        nonlocal tokens
         batch = next(batches)
-        tokens += int(batch["attention_mask"].sum())
+        result.count(batch, model.config)
         return batch
 
-    size = setting.stage.optimisation.batch_size
+    stage = setting.scl if scl else setting.stage
+    contrast = _contrast(setting.start, setting.schema, setting.params) if scl else None
+    size = stage.optimisation.batch_size
     rows = [setting.encoded[n % len(setting.encoded)] for n in range(steps * size)]
     begun = time.perf_counter()
     losses = train(
-        KnowledgeObjective(model, None, setting.stage), rows, collate, setting.stage.optimisation,
+        KnowledgeObjective(model, contrast, stage), rows, collate, stage.optimisation,
         epochs=1, seed=SEED, description="benchmark",
     )  # fmt: skip
-    return Result(tokens, time.perf_counter() - begun, losses["loss"].tolist())
+    result.seconds = time.perf_counter() - begun
+    result.losses = losses["loss"].tolist()
+    return result
 
 
 def main() -> None:
     """Measures every way and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shape", choices=["minilm", "roberta-large"], default="minilm")
+    parser.add_argument("--batch-size", type=int, default=None, help="the recipe's if not given")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--slow-steps", type=int, default=20, help="of the released code's way")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    setting = Setting()
-    ways = {
+    setting = Setting(options.shape, options.batch_size)
+    ways: dict[str, tuple[Callable[..., Result], int, dict[str, bool]]] = {
         "released code's way": (released, options.slow_steps, {}),
-        "Trainer, its own collator": (plain_trainer, options.steps, {}),
+        "Trainer, its own collator": (plain_trainer, options.steps, {"bf16": False}),
+        "the same, bf16, by length": (plain_trainer, options.steps, {"bf16": True}),
         "ours": (ours, options.steps, {"frozen": False}),
         "ours, word embeddings frozen": (ours, options.steps, {"frozen": True}),
+        "ours, frozen, MSLM + SCL": (ours, options.steps, {"frozen": True, "scl": True}),
     }
-    precision = "bf16" if use_bf16("auto") else "fp32"
-    tell(f"all-MiniLM-L6-v2, {options.threads} threads, ours in {precision}; batches of "
-         f"{setting.stage.optimisation.batch_size} texts, {len(setting.texts)} texts")  # fmt: skip
-    results, slowest = {}, 0.0
+    if not use_bf16("auto"):
+        del ways["the same, bf16, by length"]
+    rate = matmul_rate(2048, 1024, 4096, torch.bfloat16 if use_bf16("auto") else torch.float32)
+    _tell_setting(setting, options, rate)
+    results: dict[str, Result] = {}
+    slowest = 0.0
     for name, (way, steps, more) in ways.items():
         way(setting, 3, **more)  # what is compiled or allocated once is not measured
         results[name] = result = way(setting, steps, **more)
         speed = result.tokens / result.seconds
         slowest = slowest or speed
         tell(f"{name:<30} {result.tokens:>7,} tokens in {result.seconds:6.1f} s: "
-             f"{speed:>7,.0f} tokens/s, x {speed / slowest:.1f}")  # fmt: skip
-    both = [results[name].losses[: options.slow_steps] for name in ("released code's way", "ours")]
-    difference = np.abs(np.subtract(*both)).mean()
-    tell(f"losses of the same {len(both[0])} masked batches: released {both[0][0]:.2f} to "
-         f"{both[0][-1]:.2f}, ours {both[1][0]:.2f} to {both[1][-1]:.2f}; "
+             f"{speed:>7,.0f} tokens/s, x {speed / slowest:4.1f}, utilisation "
+             f"{result.operations / result.seconds / rate:5.1%}")  # fmt: skip
+    _tell_losses(results["released code's way"], results["ours"])
+    share, others = share_of_products(lambda: ours(setting, 5, frozen=True, scl=True))
+    tell(f"of the time of MSLM + SCL's operators {share:.0%} is matrix products; then "
+         + ", ".join(f"{name} {part:.0%}" for name, part in others))  # fmt: skip
+    tell(f"peak memory {peak_memory():.1f} GiB")
+
+
+def _tell_setting(setting: Setting, options: argparse.Namespace, rate: float) -> None:
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    precision = "bf16" if use_bf16("auto") else "fp32"
+    tell(f"{where}, {options.threads} threads, {options.shape}, ours in {precision}; batches of "
+         f"{setting.stage.optimisation.batch_size} texts of {len(setting.encoded)}; matrices are "
+         f"multiplied at {rate / 1e12:.2f} TFLOP/s")  # fmt: skip
+
+
+def _tell_losses(theirs: Result, own: Result) -> None:
+    count = len(theirs.losses)
+    difference = np.abs(np.subtract(theirs.losses, own.losses[:count])).mean()
+    tell(f"losses of the same {count} masked batches: released {theirs.losses[0]:.2f} to "
+         f"{theirs.losses[-1]:.2f}, ours {own.losses[0]:.2f} to {own.losses[count - 1]:.2f}; "
          f"they differ by {difference:.2f} on average (dropout is drawn anew)")  # fmt: skip
 
 

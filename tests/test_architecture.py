@@ -32,7 +32,7 @@ LAYERS = [
     {"modeling", "evaluation"},
     {"training"},
     {"variants", "extractor"},
-    {"labelling"},
+    {"labelling", "notebook"},
     {"book"},
     {"datasets", "configuration", "summary", "results", "graph"},
     {"pipelines"},

@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 KEDRO_SIDE = {
     "datasets", "pipelines", "hooks.py", "settings.py", "pipeline_registry.py", "preflight.py",
     "configuration.py", "summary.py", "results.py", "planning.py", "cli", "__main__.py",
-    "runners", "graph",
+    "runners", "graph", "tracking",
 }  # fmt: skip
 # A room may import those left of it, and its own.
 LAYERS = [
@@ -38,6 +38,7 @@ LAYERS = [
     {"pipelines"},
     {"planning"},
     {"preflight", "runners"},
+    {"tracking"},
     {"hooks"},
     {"pipeline_registry", "settings", "cli", "__main__"},
 ]

@@ -328,16 +328,48 @@ def test_a_corpus_of_one_s_own_needs_a_folder_a_schema_and_one_entry(project):
     assert "explanation/mine/" in whole.stdout and whole.returncode != 0
 
 
-def test_the_notebook_runs_on_what_a_run_left(project, monkeypatch):
+# What each of them must have shown, in whatever cell.
+NOTEBOOKS = {
+    "knowledge": ["background:#a6cee3", "[MASK]", "wanted", "nearest"],
+    "results": ["<b>newsroom, K = 8</b>", "tkre_plus, seed 13", "ECE before", "&lt;head&gt;"],
+    "label": ["headquartered_in", "wanted_precision", "least_sure"],
+}
+
+
+def test_there_is_no_notebook_that_is_not_run():
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(NOTEBOOKS)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_runs_on_what_a_run_left(project, monkeypatch, name):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
-    notebook = nbformat.read(ROOT / "notebooks/results.ipynb", as_version=4)
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     monkeypatch.setenv("KEDRO_ENV", "smoke")
     monkeypatch.setenv("TKRE_DATA", "data/01_raw")
-    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": project.folder}})
-    client.execute()
-    extraction = notebook.cells[-1].outputs[-1]
-    assert "probability" in extraction["data"]["text/plain"]
+    # As under `kedro jupyter lab`: a kernel works in the folder of its notebook.
+    folder = project.folder / "notebooks"
+    folder.mkdir(exist_ok=True)
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": folder}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    shown = "".join(str(output.get("data", "")) for output in outputs)
+    assert not [text for text in NOTEBOOKS[name] if text not in shown]
+    warned = [o["text"] for o in outputs if o.get("name") == "stderr" and "Warning" in o["text"]]
+    assert not warned
+
+
+def test_all_previews_of_a_finished_run_can_be_shown(project, tmp_path):
+    built = project.kedro(
+        "graph", "build", str(tmp_path / "site"), "--previews", "newsroom,inference"
+    )
+    assert built.returncode == 0, built.stdout
+    assert "could not be previewed" not in built.stdout
+    panels = [json.loads(p.read_text()) for p in (tmp_path / "site/api/nodes").iterdir()]
+    previews = [panel for panel in panels if panel.get("preview")]
+    assert len(previews) > 60
+    assert {panel["preview_type"] for panel in previews} == {
+        "TablePreview", "JSONPreview", "PlotlyPreview",
+    }  # fmt: skip
 
 
 def test_setfit_is_scored_like_any_variant(tiny_backbone, tmp_path):

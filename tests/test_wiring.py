@@ -54,6 +54,13 @@ def test_the_pipelines_by_name(pipelines):
     assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}
 
 
+def test_the_graph_offers_them_in_an_order(pipelines):
+    """The default one and its stages, inference, experiments as they are written, then corpora."""
+    names = list(pipelines)
+    assert names[:7] == ["__default__", *STAGES, "inference", "demo"]
+    assert names.index("demo") < names.index("semeval") < names.index("newsroom")
+
+
 def test_every_dataset_is_in_the_catalog_and_none_is_kept_in_memory_unseen(pipelines, catalog):
     for name, pipeline in pipelines.items():
         for dataset in datasets(pipeline):
@@ -91,12 +98,43 @@ def test_no_typed_parameter_is_a_part_of_another(pipelines):
 def test_files_lie_in_the_folder_of_their_layer(pipelines, catalog, loader, pipeline):
     for dataset in datasets(pipelines[pipeline]):
         config = catalog.config_resolver.resolve_pattern(dataset)
-        layer = config.get("metadata", {}).get("kedro-viz", {}).get("layer")
-        if config["type"].endswith("NameDataset"):
-            continue
-        assert layer in LAYER_FOLDERS, f"{dataset} has no layer"
+        layer = config["metadata"]["kedro-viz"]["layer"]
         if "filepath" in config:
             assert re.match("|".join(LAYER_FOLDERS[layer]), config["filepath"]), dataset
+
+
+def test_every_entry_and_pattern_has_a_layer(loader):
+    entries = {n: entry for n, entry in loader["catalog"].items() if not n.startswith("_")}
+    assert len(entries) > 60
+    for name, entry in entries.items():
+        assert entry["metadata"]["kedro-viz"]["layer"] in LAYER_FOLDERS, name
+
+
+def test_no_node_leads_back_to_an_earlier_layer(pipelines, catalog):
+    """kedro-viz draws layers only if they follow one another."""
+    order = list(LAYER_FOLDERS)
+
+    def place(dataset):
+        return order.index(catalog.get(dataset).metadata["kedro-viz"]["layer"])
+
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            given = [place(n) for n in node.inputs if not n.startswith("params:")]
+            assert max(given, default=0) <= min(place(n) for n in node.outputs), node.name
+
+
+def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
+    """Nor what quotes whole rows; corpora may be under licence."""
+    quoting = {"train", "dev", "test", "support", "validation", "development", "unseen_test",
+               "explained", "knowledge", "training_rows", "pretraining_texts", "pretraining_pairs",
+               "explanation_responses", "synthesis_responses"}  # fmt: skip
+    seen = set()
+    for dataset in datasets(pipelines["semeval"]):
+        leaf = dataset.rsplit(".", 1)[-1]
+        if leaf in quoting:
+            assert catalog.get(dataset).metadata["kedro-viz"]["preview"] is False, dataset
+            seen.add(leaf)
+    assert seen == quoting
 
 
 def test_what_is_dear_or_published_has_versions(pipelines, catalog):

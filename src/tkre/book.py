@@ -188,7 +188,9 @@ def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> 
     pattern = written.get(str(parameters.get("default_experiment")))
     if isinstance(pattern, Mapping):
         corpora = parameters.get("corpora", {})
-        written = {name: {**pattern, "corpora": [name]} for name in corpora} | written
+        # Behind those that were written: this is the order in which the graph offers them.
+        of_corpora = {name: {**pattern, "corpora": [name]} for name in corpora}
+        written |= {name: grid for name, grid in of_corpora.items() if name not in written}
     return {**whole, "experiments": written}
 
 

@@ -12,6 +12,9 @@ from tkre.hooks import ProjectHooks
 warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
 
 HOOKS = (ProjectHooks(),)
+# Installed beside this project it would open its database in every command, and make one run of a
+# whole grid. `kedro results track` makes one of each cell. (With a hyphen it would be ignored.)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -21,5 +24,8 @@ CONFIG_LOADER_ARGS = {
     "merge_strategy": {"parameters": "soft", "experiments": "soft", "globals": "soft"},
     # Kedro allows environment variables in credentials only; the root of the corpora is one too.
     "custom_resolvers": {"oc.env": oc.env},
-    "config_patterns": {"experiments": ["experiments*", "experiments*/**", "**/experiments*"]},
+    "config_patterns": {
+        "experiments": ["experiments*", "experiments*/**", "**/experiments*"],
+        "mlflow": ["mlflow*"],
+    },
 }

@@ -6,6 +6,7 @@ import click
 
 from tkre.cli.classifier import classifier
 from tkre.cli.generation import generation
+from tkre.cli.graph import graph
 from tkre.cli.label import label
 from tkre.cli.results import results
 from tkre.cli.run import run
@@ -16,5 +17,5 @@ def cli() -> None:
     """TKRE."""
 
 
-for command in (run, generation, label, classifier, results):
+for command in (run, generation, label, classifier, results, graph):
     cli.add_command(command)

@@ -3,19 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.session import KedroSession
+from kedro.io import CatalogProtocol
 
 from tkre import configuration
+from tkre.book import Book
 from tkre.cli.options import ENVIRONMENT
 from tkre.hooks import REFUSALS, Refusal
 from tkre.results import training, write_results
+
+if TYPE_CHECKING:
+    from tkre.tracking.mlflow_runs import MlflowRuns
 
 
 @click.group()
 def results() -> None:
     """The book of results: what experiments found, for the docs."""
+
+
+@results.command("track")
+@click.argument("experiments", nargs=-1, required=True)
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+def track_command(experiments: tuple[str, ...], env: str | None) -> None:
+    """Logs the finished cells of EXPERIMENTS to MLflow (extra `tracking`), once each.
+
+    A run for each cell, under one for its experiment; conf/base/mlflow.yml says where.
+    """
+    from tkre.tracking.mlflow_runs import MlflowRuns, MlflowSettings
+
+    with KedroSession.create(env=env) as session:
+        context = session.load_context()
+        book = configuration.read_book()
+        try:
+            _check(experiments, book)
+            found = context.config_loader["mlflow"]
+            runs = MlflowRuns(MlflowSettings.read(found, context.project_path))
+            for name in experiments:
+                _track(runs, context.catalog, book, name)
+        except REFUSALS as error:
+            raise Refusal(str(error)) from error
 
 
 @results.command("write")
@@ -30,11 +59,31 @@ def write_command(experiments: tuple[str, ...], env: str | None, folder: Path) -
         catalog = session.load_context().catalog
         book = configuration.read_book()
         try:
-            if unknown := sorted(set(experiments) - set(book.experiments)):
-                raise ValueError(f"no experiment {', '.join(unknown)} in experiments.yml")
+            _check(experiments, book)
             cells = {name: list(book.cells(name)) for name in experiments}
             for page in write_results(catalog, cells, folder, env):
                 click.echo(page)
             click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
         except REFUSALS as error:
             raise Refusal(str(error)) from error
+
+
+def _check(experiments: tuple[str, ...], book: Book) -> None:
+    if unknown := sorted(set(experiments) - set(book.experiments)):
+        raise ValueError(f"no experiment {', '.join(unknown)} in experiments.yml")
+
+
+def _track(runs: MlflowRuns, catalog: CatalogProtocol, book: Book, name: str) -> None:
+    from tkre.tracking.cells import tracked_cell, tracked_experiment
+
+    grid = book.experiments[name]
+    whole = tracked_experiment(catalog, name, grid.model_dump(mode="json"))
+    if whole is None:
+        raise FileNotFoundError(f"{name} has no report yet: kedro run --pipelines {name}")
+    cells = [tracked_cell(catalog, cell, grid.score_on) for cell in book.cells(name)]
+    finished = [cell for cell in cells if cell is not None]
+    told = list(runs.track(whole, finished))
+    for line in told:
+        click.echo(line)
+    new = len(set(told) - {name})
+    click.echo(f"{name}: {new} of {len(finished)} finished cells logged now, the others before")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
+from kedro_datasets._typing import JSONPreview
 
+from tkre.modeling.facts import model_facts
 from tkre.modeling.weights import locate, verify
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         filepath: The folder; with versions, the folder of versions.
         model: What it holds: a masked language model or a relation classifier.
         version: Kedro's.
-        metadata: Ignored; for kedro-viz.
+        metadata: For kedro-viz.
     """
 
     def __init__(
@@ -57,6 +60,10 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
             shutil.rmtree(path)
         unfinished.rename(path)
 
+    def preview(self) -> JSONPreview:
+        """What kedro-viz shows: architecture, size, labels and lineage, from the files alone."""
+        return JSONPreview(json.dumps(model_facts(Path(self._get_load_path()))))
+
     def _exists(self) -> bool:
         try:
             return _is_model(str(self._get_load_path()))
@@ -75,7 +82,7 @@ class BackboneDataset(AbstractDataset[NoReturn, "Checkpoint"]):
         source: A Hugging Face name, a folder, or ``package:<package>/<folder>``.
         sha256: Digest that its ``model.safetensors`` must have; None where there is no file to
             check yet.
-        metadata: Ignored; for kedro-viz.
+        metadata: For kedro-viz.
     """
 
     def __init__(
@@ -108,6 +115,12 @@ class BackboneDataset(AbstractDataset[NoReturn, "Checkpoint"]):
     def save(self, data: NoReturn) -> None:
         """Never: a backbone is what its authors published."""
         raise DatasetError("a backbone is read-only")
+
+    def preview(self) -> JSONPreview:
+        """What kedro-viz shows: its name and digest, and what its files say if they are here."""
+        folder = Path(locate(self._source))
+        facts = model_facts(folder) if (folder / "config.json").is_file() else {}
+        return JSONPreview(json.dumps({"name": self._name, "sha256": self._sha256} | facts))
 
     def _exists(self) -> bool:
         return True

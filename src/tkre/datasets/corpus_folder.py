@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
 
@@ -18,7 +19,7 @@ class CorpusFolderDataset(AbstractDataset[NoReturn, CorpusFolder]):
         filepath: Its folder.
         fallback: ``{"filepath": ...}``: where a file is looked up that is not there: schemas and
             recordings come with the project, third-party files lie where the user put them.
-        metadata: Ignored; for kedro-viz.
+        metadata: For kedro-viz.
     """
 
     def __init__(
@@ -41,8 +42,28 @@ class CorpusFolderDataset(AbstractDataset[NoReturn, CorpusFolder]):
         """Never: a corpus is what its annotators made."""
         raise DatasetError("a corpus folder is read-only")
 
+    def preview(self) -> TablePreview:
+        """What kedro-viz shows: the relations of the schema, never a sentence of the corpus."""
+        schema = self.load().schema()
+        columns = ["definition", "phrase", "head_types", "tail_types", "inverse", "negative"]
+        rows = [[getattr(schema.relations[name], c) for c in columns] for name in schema.names]
+        return TablePreview(
+            {
+                "index": list(range(len(rows))),
+                "columns": ["relation", *columns],
+                "data": [
+                    [name, *(_in_a_cell(value) for value in row)]
+                    for name, row in zip(schema.names, rows, strict=True)
+                ],
+            }
+        )
+
     def _exists(self) -> bool:
         return self.load().find(RELATIONS_FILE) is not None
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "folders": [str(folder) for folder in self._folders]}
+
+
+def _in_a_cell(value: object) -> object:
+    return ", ".join(value) if isinstance(value, tuple) else value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview
 
 from tkre.grid import Cell, Draw, parse_cell, parse_draw
 
@@ -15,7 +18,7 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
     Args:
         draw: Name of a draw; or
         cell: Name of a cell.
-        metadata: Ignored; for kedro-viz.
+        metadata: For kedro-viz.
     """
 
     def __init__(
@@ -39,6 +42,10 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
     def save(self, data: NoReturn) -> None:
         """Never: names are made by ``tkre.grid``."""
         raise DatasetError("a name is not saved")
+
+    def preview(self) -> JSONPreview:
+        """What kedro-viz shows: what the name says, part by part."""
+        return JSONPreview(json.dumps({"name": self._value.name} | asdict(self._value)))
 
     def _exists(self) -> bool:
         return True

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import TablePreview
 
+from tkre.generation.protocol import Response
 from tkre.generation.store import ResponseStore
+
+PREVIEWED = ("request_id", "model", "reason", "finished", "completion_tokens", "answer")
+TAIL = 1 << 18  # bytes that are read for a preview: a store may be large
+LONGEST = 200  # characters of an answer
 
 
 class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
@@ -22,7 +30,7 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
         fallback: ``{"filepath": ...}``: the file that is read where there is none at
             ``filepath``.
         grows: Whether runs append to it: what was answered since makes no result stale.
-        metadata: Ignored; for kedro-viz.
+        metadata: For kedro-viz.
     """
 
     def __init__(
@@ -49,6 +57,17 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
         """Never: the store writes itself."""
         raise DatasetError("a response store is appended to as responses arrive, not saved")
 
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """What kedro-viz shows: the last attempts, the newest first."""
+        attempts = [*_last_attempts(self._file())][::-1][:nrows] if self._exists() else []
+        return TablePreview(
+            {
+                "index": list(range(len(attempts))),
+                "columns": list(PREVIEWED),
+                "data": [[_in_a_cell(getattr(a, c)) for c in PREVIEWED] for a in attempts],
+            }
+        )
+
     def _file(self) -> Path:
         return next((file for file in self._files if file.is_file()), self._files[0])
 
@@ -57,3 +76,20 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
 
     def _describe(self) -> dict[str, Any]:
         return {"files": [str(file) for file in self._files]}
+
+
+def _last_attempts(file: Path) -> Iterator[Response]:
+    """The attempts at the end of a store; a line that is no response is passed over."""
+    with file.open("rb") as content:
+        content.seek(max(0, content.seek(0, os.SEEK_END) - TAIL))
+        lines = content.read().decode("utf-8", errors="replace").split("\n")
+    for line in lines:
+        try:
+            yield Response.from_dict(json.loads(line))
+        except (ValueError, TypeError, AttributeError):  # the first is cut, the last may be torn
+            continue
+
+
+def _in_a_cell(value: object) -> object:
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+    return f"{text[:LONGEST]}…" if isinstance(text, str) and len(text) > LONGEST else text

@@ -69,7 +69,7 @@ def finetune_encoder(
 
 
 def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
-    """Labels instances.
+    """Labels rows with the classifier, and says how probable every relation is.
 
     Returns:
         id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``

@@ -22,7 +22,7 @@ def pretrain_mslm(
     pretraining: PretrainingParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Masked span language modelling, from the backbone's weights.
+    """Pre-trains on the texts by masked span language modelling, from the backbone's weights.
 
     Returns:
         The encoder; the losses of every step.
@@ -37,7 +37,7 @@ def pretrain_scl(
     pretraining: PretrainingParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Masked span language modelling and span contrast, from the first stage's weights.
+    """Pre-trains on by masked span language modelling and span contrast, from the stage before.
 
     Returns:
         The encoder; the losses of every step.
@@ -52,7 +52,7 @@ def pretrain_pairs(
     pretraining: PretrainingParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """The contrast of marked pairs with explanations and definitions.
+    """Pre-trains by contrasting marked pairs with explanations and definitions.
 
     Returns:
         The encoder; the losses of every step.

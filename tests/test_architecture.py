@@ -25,6 +25,7 @@ KEDRO_SIDE = {
 # A room may import those left of it, and its own.
 LAYERS = [
     {"params", "suggest", "progress"},
+    {"extensions"},
     {"records"},
     {"tagged"},
     {"corpora"},

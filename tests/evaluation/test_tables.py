@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
+from tkre.evaluation import tables
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.tables import (
-    CELL_COLUMNS,
     IncompleteExperiment,
+    cell_columns,
     cells_table,
     score_cell,
     summary_table,
@@ -45,7 +46,7 @@ def test_a_cell_is_scored_and_can_be_saved():
 def test_a_cell_without_rows_has_no_score():
     m = metrics("toy.k8.s13.tkre", predictions(["a"] * 6).iloc[:0])
     assert m["micro_f1"] is None and m["rows"] == 0
-    assert cells_table([m]).shape == (1, len(CELL_COLUMNS))
+    assert cells_table([m]).shape == (1, len(cell_columns()))
     assert (
         summary_table([m], [predictions(["a"] * 6).iloc[:0]], "typ_marker", PARAMS)["mean"]
         .isna()
@@ -147,3 +148,16 @@ def test_the_place_of_a_stale_cell_is_said_as_far_as_it_is_not_the_usual_one():
         cells_table(ms)
     assert "toy, shots 8, synthetic 1, seed 13, v: it is old" in str(error.value)
     assert "noise 20, writer q, seed 13, v" in str(error.value)
+
+
+def test_scores_that_other_packages_add_are_columns_and_rows(monkeypatch):
+    def accuracy(gold, predicted, negative):
+        return 100 * sum(g == p for g, p in zip(gold, predicted, strict=True)) / len(gold)
+
+    monkeypatch.setattr(tables, "MORE_SCORES", {"accuracy": accuracy})
+    frame = predictions(["a", "b", "b", "b", "no", "a"])
+    m = metrics("toy.k8.s13.tkre", frame)
+    assert m["accuracy"] == pytest.approx(400 / 6)
+    assert cells_table([m])["accuracy"].tolist() == [m["accuracy"]]
+    summary = summary_table([m], [frame], "typ_marker", PARAMS).set_index("metric")
+    assert summary["mean"]["accuracy"] == m["accuracy"]

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from tkre.generation.backends.params import (
+    BACKENDS,
     LanguageModelParams,
+    LiveParams,
     OpenAIParams,
     ReplayParams,
     TransformersParams,
@@ -98,3 +102,21 @@ def test_names_of_writers_can_be_namespaces_and_are_read_back_from_tables(shippe
     writers = {name: {"backend": "replay", "model": "m"}}
     with pytest.raises(ValidationError, match="names of writers are made of letters and digits"):
         GenerationParams.model_validate(shipped | {"writers": writers})
+
+
+def test_a_backend_of_another_package_is_written_out_with_its_own_settings(monkeypatch, shipped):
+    class OwnParams(LiveParams):
+        backend: Literal["own"]
+        depth: int = 1
+
+    monkeypatch.setattr(BACKENDS, "_own", {**BACKENDS._own, "own": OwnParams})
+    settings = shipped | {"language_model": {"backend": "own", "model": "m", "depth": 3}}
+    params = GenerationParams.model_validate(settings)
+    assert isinstance(params.language_model, OwnParams)
+    dumped = params.model_dump(mode="json", exclude_unset=True)["language_model"]
+    assert dumped == settings["language_model"]
+    assert GenerationParams.model_validate(params.model_dump()) == params
+    with pytest.raises(ValidationError, match="depth"):
+        GenerationParams.model_validate(
+            shipped | {"language_model": {**settings["language_model"], "depth": "deep"}}
+        )

@@ -5,7 +5,9 @@ import torch
 from transformers import AutoConfig, RobertaConfig, RobertaModel
 
 from tests.conftest import instance
-from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling import params
+from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
+from tkre.modeling.contrastive import CONTRASTS
 from tkre.modeling.marking import encode_instances
 from tkre.training.prediction import collate
 
@@ -96,3 +98,8 @@ def test_a_roberta_encoder(tmp_path):
     model.load_encoder(encoder)
     model.save_pretrained(tmp_path)
     assert RelationClassifier.from_pretrained(tmp_path).config.num_labels == 3
+
+
+def test_parameters_know_the_names_of_all_heads_and_losses():
+    assert tuple(HEADS) == params.HEADS
+    assert tuple(CONTRASTS) == params.CONTRASTS

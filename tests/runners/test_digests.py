@@ -105,3 +105,29 @@ def test_code_is_followed_to_what_it_reaches(monkeypatch):
     assert of_function(gpu_nodes.predict) != training
     assert of_function(nodes.golden_rows) == selecting
     digests._of_module.cache_clear()
+
+
+def test_code_of_other_packages_is_followed_within_them(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for file, text in {
+        "acme/__init__.py": "from . import parts\n",
+        "acme/parts/__init__.py": "from .reader import rows\nimport acme.other\n",
+        "acme/parts/reader.py": "from ..words import WORDS\nimport numpy\n",
+        "acme/words.py": "WORDS = 1\n",
+        "acme/other.py": "from tkre.records import Span\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    waiting, reached = ["acme"], set()
+    while waiting:
+        name = waiting.pop()
+        tree = digests._syntax(name)
+        if tree is not None and name not in reached:
+            reached.add(name)
+            waiting += digests._imported(tree, name)
+    assert {name for name in reached if name.startswith("acme")} == {
+        "acme", "acme.parts", "acme.parts.reader", "acme.words", "acme.other",
+    }  # fmt: skip
+    assert "tkre.records" in reached and "numpy" not in reached
+    (tmp_path / "single.py").write_text("X = 1\n")
+    assert digests._syntax("single") is not None and digests._syntax("single.X") is None

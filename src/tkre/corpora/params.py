@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
+from tkre.extensions import known_name
 from tkre.params import Params
+
+# The names of the project's own. Not the readers: what only needs to know of a corpus's parameters
+# does not change with them.
+FORMATS = ("native", "scibert", "semeval", "tacred")
+
+
+def _is_format(name: str) -> str:
+    return known_name("tkre.corpora.formats", name, FORMATS)
 
 
 class LabelFiles(Params):
@@ -25,7 +36,7 @@ class CorpusParams(Params):
     """Which files make a corpus and how they are read.
 
     Attributes:
-        format: One of ``corpora.formats.FORMATS``.
+        format: One of ``corpora.formats``, or of another package (``tkre.extensions``).
         train: File within the corpus's folder; ``../other/file`` reaches another corpus's.
         dev: None where the corpus has none: validation rows then come from ``train``.
         test: None where there is nothing to score on.
@@ -42,7 +53,7 @@ class CorpusParams(Params):
             ``semeval`` (macro-F1 over relations with their directions joined).
     """
 
-    format: Literal["native", "scibert", "semeval", "tacred"]
+    format: Annotated[str, AfterValidator(_is_format)]
     train: str
     dev: str | None = None
     test: str | None = None

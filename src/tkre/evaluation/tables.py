@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,15 +18,28 @@ from tkre.evaluation.metrics import (
     official_f1,
 )
 from tkre.evaluation.params import ReportingParams
+from tkre.extensions import Parts
 from tkre.grid import Cell
 from tkre.params import DEFAULT_WRITER, NO_WRITER
 
 SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
+# Those of other packages: a number from the gold labels, the predicted ones, the negative label.
+Score = Callable[[Sequence[str], Sequence[str], str | None], float]
+MORE_SCORES: Parts[Score] = Parts(__name__, {})
 # What a cell is, besides its seed and its variant: every table that has a place has these columns.
 PLACE = ["corpus", "shots", "synthetic", "noise", "filtered", "writer"]
-CELL_COLUMNS = [*PLACE, "seed", "variant", *SCORES, "seconds", "rows"]
 # Metrics of the summary that a bootstrap can be made for, and how they group the labels.
 _RESAMPLED = ("micro_f1", "official_f1")
+
+
+def score_names() -> list[str]:
+    """All scores of a cell: the project's own and those that other packages add."""
+    return [*SCORES, *MORE_SCORES]
+
+
+def cell_columns() -> list[str]:
+    """The columns of the table of cells."""
+    return [*PLACE, "seed", "variant", *score_names(), "seconds", "rows"]
 
 
 class IncompleteExperiment(ValueError):
@@ -62,10 +75,12 @@ def score_cell(
         relation, the confusion matrix.
     """
     gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
-    scores: dict[str, float | None] = dict.fromkeys(SCORES)
+    scores: dict[str, float | None] = dict.fromkeys(score_names())
     if gold:
         scores |= micro_scores(gold, guessed, negative)
         scores["official_f1"] = official_f1(gold, guessed, negative, metric)
+        for name in MORE_SCORES:
+            scores[name] = float(MORE_SCORES[name](gold, guessed, negative))
     return {
         "corpus": cell.draw.corpus,
         "shots": cell.draw.shots,
@@ -100,8 +115,8 @@ def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         raise IncompleteExperiment(
             f"{len(stale)} of {len(metrics)} cells are stale; run them again:\n" + "\n".join(stale)
         )
-    rows = [{column: m[column] for column in CELL_COLUMNS} for m in metrics]
-    return pd.DataFrame(rows, columns=CELL_COLUMNS)
+    columns = cell_columns()
+    return pd.DataFrame([{c: m[c] for c in columns} for m in metrics], columns=columns)
 
 
 def summary_table(
@@ -132,7 +147,7 @@ def summary_table(
     rows = []
     for (*place, variant), group in cells.groupby([*PLACE, "variant"], sort=False):
         compared_with = _baseline_cells(cells, dict(zip(PLACE, place, strict=True)), baseline)
-        for metric in SCORES:
+        for metric in score_names():
             values = group[metric].astype(float)
             row = {
                 **dict(zip(PLACE, place, strict=True)),

@@ -20,19 +20,23 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from tkre.extensions import Parts
 from tkre.modeling.heads import Head, MarkerHead, SpanHead
 from tkre.modeling.marking import Encoded
 from tkre.modeling.prompt_head import AnswerHead, PromptHead
 from tkre.modeling.prototypes import TEMPERATURE, PrototypeHead
 from tkre.records import Instance
 
-HEADS: dict[str, type[Head]] = {
-    "markers": MarkerHead,
-    "spans": SpanHead,
-    "prompt": PromptHead,
-    "answers": AnswerHead,
-    "prototypes": PrototypeHead,
-}
+HEADS: Parts[type[Head]] = Parts(
+    __name__,
+    {
+        "markers": MarkerHead,
+        "spans": SpanHead,
+        "prompt": PromptHead,
+        "answers": AnswerHead,
+        "prototypes": PrototypeHead,
+    },
+)
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -41,7 +45,9 @@ class RelationClassifierConfig(PretrainedConfig):
     Attributes:
         encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
         head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``answers``
-            (``modeling.prompt_head``) or ``prototypes`` (``modeling.prototypes``).
+            (``modeling.prompt_head``), ``prototypes`` (``modeling.prototypes``), or one of another
+            package (``tkre.extensions``).
+        options: Settings of another package's head.
         layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
             kept. For other heads: empty; the last layer is read.
         trigger_attention: For ``spans``: one more vector, pooled by attention.
@@ -67,6 +73,7 @@ class RelationClassifierConfig(PretrainedConfig):
         self,
         encoder: dict[str, Any] | None = None,
         head: str = "markers",
+        options: dict[str, Any] | None = None,
         layers: tuple[int, ...] = (),
         trigger_attention: bool = False,
         head_dropout: float = 0.1,
@@ -83,6 +90,7 @@ class RelationClassifierConfig(PretrainedConfig):
     ) -> None:
         self.encoder = encoder
         self.head = head
+        self.options = dict(options or {})
         self.layers = list(layers)
         self.trigger_attention = trigger_attention
         self.head_dropout = head_dropout

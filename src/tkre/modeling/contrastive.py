@@ -1,15 +1,18 @@
 """Span-level contrastive learning (SCL, paper's second stage).
 
 Legend of shapes: B texts, T tokens, H hidden size, D dimension of the contrast, R relations, S
-other spans per text.
+other spans per text, N negatives per text.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tkre.extensions import Parts
 from tkre.modeling.params import ContrastParams
 
 
@@ -74,12 +77,20 @@ class SpanContrast(nn.Module):
             others_BS = torch.einsum("bd,bsd->bs", anchors_BD, triples_BSD)
             others_BS = others_BS / self.params.temperature
             negatives.append(others_BS.masked_fill(~others_BST.any(dim=-1), -torch.inf))
-        positive_B1 = scores_BB.diagonal()[:, None]
-        all_scores = torch.cat([positive_B1, *negatives], dim=1)
-        loss_B = all_scores.logsumexp(dim=1) - positive_B1[:, 0]
+        loss_B = self.losses(scores_BB.diagonal(), torch.cat(negatives, dim=1))
         # Rows without a span are left out, not filled with zeros: a zero vector would be an example
         # of nothing. (sum() keeps the graph where no row is complete.)
         return (loss_B * complete_B).sum() / complete_B.sum().clamp(min=1)
+
+    def losses(self, positive_B: Tensor, negatives_BN: Tensor) -> Tensor:
+        """The loss of each text; a variant of the loss may differ in this alone.
+
+        Args:
+            positive_B: Similarity of the anchor to the text's own triple, over the temperature.
+            negatives_BN: Likewise to N negatives; minus infinity where there is none.
+        """
+        all_B1N = torch.cat([positive_B[:, None], negatives_BN], dim=1)
+        return all_B1N.logsumexp(dim=1) - positive_B
 
     def _triple(self, head: Tensor, tail: Tensor, stated: Tensor) -> Tensor:
         return self._normal(self.project_triple(torch.cat([head, tail, stated], dim=-1)))
@@ -102,3 +113,7 @@ def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
     weights = flags_BST.to(hidden_BTH.dtype)
     weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
     return weights @ hidden_BTH
+
+
+Contrast = Callable[[Tensor, Tensor, ContrastParams], nn.Module]
+CONTRASTS: Parts[Contrast] = Parts(__name__, {"spans": SpanContrast})

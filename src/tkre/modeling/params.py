@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Self
 
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from tkre.extensions import known_name
 from tkre.params import Params
+
+# The names of what the project has itself of parts that other packages may add to
+# (``tkre.extensions``). Not the classes: they need torch, and parameters are read without.
+CONTRASTS = ("spans",)
+HEADS = ("markers", "spans", "prompt", "answers", "prototypes")
+
+
+def _is_contrast(name: str) -> str:
+    return known_name("tkre.modeling.contrastive", name, CONTRASTS)
+
+
+def _is_head(name: str) -> str:
+    return known_name("tkre.modeling.classifier", name, HEADS)
+
+
+ContrastName = Annotated[str, AfterValidator(_is_contrast)]
+HeadName = Annotated[str, AfterValidator(_is_head)]
 
 
 class MaskingParams(Params):
@@ -33,6 +53,8 @@ class ContrastParams(Params):
     """Span-level contrastive learning (``modeling.contrastive``).
 
     Attributes:
+        loss: ``spans``, or one of another package (``tkre.extensions``).
+        options: Settings of another package's loss; the project's own has none.
         temperature: tau of the loss.
         dimension: Of the space in which anchors and spans are compared.
         other_spans: Negatives per text that are other spans of the same sentence.
@@ -40,7 +62,16 @@ class ContrastParams(Params):
             relations that have a direction.
     """
 
+    # Not in records that say nothing by them: encoders from before there was a choice stay good.
+    loss: ContrastName = Field("spans", exclude_if=lambda loss: loss == "spans")
+    options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
     temperature: float = Field(0.1, gt=0)
     dimension: int = Field(128, gt=0)
     other_spans: int = Field(1, ge=0)
     reversed_direction: bool = True
+
+    @model_validator(mode="after")
+    def _options_are_read(self) -> Self:
+        if self.options and self.loss in CONTRASTS:
+            raise ValueError(f"loss {self.loss!r} has no options")
+        return self

@@ -8,19 +8,20 @@ import json
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError, MemoryDataset
 from pydantic import BaseModel
 
+from tkre import extensions
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.params import CorpusParams
 from tkre.datasets.corpus_folder import CorpusFolderDataset
 from tkre.modeling.weights import file_digest
 
 PACKAGE = "tkre"
-ROOT = Path(__file__).parents[1]
 # Of these another version may give other numbers from the same code.
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "setfit", "torch", "transformers")
 
@@ -97,8 +98,9 @@ def load_path(dataset: AbstractDataset[Any, Any]) -> Path | None:
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of a function's module and of all modules of the project that it can reach.
 
-    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. And
-    of the versions of the libraries that numbers depend on.
+    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. What
+    other packages put beside a module that is reached counts as reached. And of the versions of
+    the libraries that numbers depend on.
     """
     return _of_module(function.__module__)
 
@@ -113,7 +115,7 @@ def _of_module(module: str) -> str:
             continue
         tree = _syntax(name)
         reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
-        waiting += _imported(tree) if tree is not None else ()
+        waiting += [*extensions.beside(name), *(_imported(tree, name) if tree is not None else ())]
     return of_value([sorted(reached.items()), _versions()])
 
 
@@ -122,23 +124,42 @@ def _syntax(module: str) -> ast.Module | None:
 
     By its place among the files: to import it would import torch with it.
     """
-    place = ROOT.joinpath(*module.split(".")[1:])
-    for file in (place.with_suffix(".py"), place / "__init__.py"):
-        if file.is_file():
-            return ast.parse(file.read_text(encoding="utf-8"))
+    package, *rest = module.split(".")
+    spec = find_spec(package)  # of what stands at the top: this imports nothing
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        place = Path(folder, *rest)
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if file.is_file():
+                return ast.parse(file.read_text(encoding="utf-8"))
+    if spec and not rest and str(spec.origin).endswith(".py"):  # a package of one file
+        return ast.parse(Path(str(spec.origin)).read_text(encoding="utf-8"))
     return None
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    """What a module imports of the project, inside functions too."""
+def _imported(tree: ast.Module, module: str) -> Iterator[str]:
+    """What a module imports of the project and of its own package, inside functions too."""
+    packages = {PACKAGE, module.split(".", maxsplit=1)[0]}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            sources = _imported_from(node, module)
+            names = [*sources, *(f"{s}.{alias.name}" for s in sources for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.split(".")[0] == PACKAGE)
+        yield from (name for name in names if name.split(".")[0] in packages)
+
+
+def _imported_from(node: ast.ImportFrom, module: str) -> list[str]:
+    """Where names are imported from; a relative import once for a module, once for a package.
+
+    Which of the two the importer is need not be known: names that are no module cost nothing.
+    """
+    if not node.level:
+        return [node.module or ""]
+    parts = module.split(".")
+    ends = (len(parts) - node.level, len(parts) - node.level + 1)
+    return [".".join([*parts[:end], *([node.module] if node.module else [])]) for end in ends]
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

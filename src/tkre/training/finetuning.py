@@ -10,7 +10,7 @@ import torch
 
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
 from tkre.modeling.lineage import Step
 from tkre.modeling.prompting import phrase_ids
 from tkre.modeling.prototypes import TEMPERATURE
@@ -118,12 +118,13 @@ def build_classifier(
         RelationClassifierConfig(
             encoder=config,
             head=params.head,
+            options=params.options,
             layers=params.layers,
             trigger_attention=params.trigger_weight > 0,
             head_dropout=params.head_dropout,
             max_length=params.max_length,
             typed_markers=params.typed_markers,
-            phrases=phrases if params.head in ("prompt", "answers") else {},
+            phrases=phrases if HEADS[params.head].masked_lm else {},
             temperature=params.temperature or TEMPERATURE,
             both_directions=params.both_directions,
             negative=schema.negative,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from tkre.modeling.params import ContrastParams, MaskingParams
+from tkre.modeling.params import HEADS, ContrastParams, HeadName, MaskingParams
 from tkre.params import Params
 
 Stage = Literal["mslm", "scl", "pairs"]
@@ -136,7 +136,8 @@ class AlignmentParams(Params):
     temperature: float = Field(0.1, gt=0)
 
 
-# Parts that only some heads have; what differs from its default elsewhere is refused.
+# Parts that only some of the project's heads have; what differs from its default elsewhere is
+# refused. A head of another package may have any of them.
 PARTS_OF_HEADS = {
     "layers": ("spans",),
     "trigger_weight": ("spans",),
@@ -156,7 +157,9 @@ class FinetuningParams(Params):
         head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
             (Han et al. 2022), ``answers`` (after Chen et al. 2022; both ``modeling.prompt_head``)
             or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what
-            the schema says of them, so they need no training.
+            the schema says of them, so they need no training. Or one of another package
+            (``tkre.extensions``).
+        options: Settings of another package's head; the project's own have none.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         typed_markers: Whether markers (or prompts, or roles) hold entity types, where the corpus
             has any.
@@ -191,7 +194,9 @@ class FinetuningParams(Params):
         optimisation: Its optimiser.
     """
 
-    head: Literal["markers", "spans", "prompt", "answers", "prototypes"] = "markers"
+    head: HeadName = "markers"
+    # Not in records that say nothing by it: classifiers from before it was there stay good.
+    options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
     layers: tuple[int, ...] = ()
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
@@ -217,6 +222,10 @@ class FinetuningParams(Params):
     def _parts_fit_the_head(self) -> Self:
         if self.head == "spans" and not self.layers:
             raise ValueError("head 'spans' needs layers, e.g. [3, 4]")
+        if self.head not in HEADS:
+            return self
+        if self.options:
+            raise ValueError(f"head {self.head!r} has no options")
         for part, heads in PARTS_OF_HEADS.items():
             default = type(self).model_fields[part].default
             if self.head not in heads and getattr(self, part) != default:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tkre.corpora.schema import RelationSchema
 from tkre.knowledge import KnowledgeText
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.contrastive import SpanContrast
+from tkre.modeling.contrastive import CONTRASTS
 from tkre.modeling.lineage import Step
 from tkre.modeling.masked_lm import masked_lm_head
 from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
@@ -97,11 +97,11 @@ class KnowledgeObjective(Objective):
 
     Args:
         model: A Hugging Face masked language model.
-        contrast: The contrastive loss, None to leave it out.
+        contrast: The contrastive loss (``modeling.contrastive``), None to leave it out.
         params: The weights.
     """
 
-    def __init__(self, model: Any, contrast: SpanContrast | None, params: StageParams) -> None:
+    def __init__(self, model: Any, contrast: nn.Module | None, params: StageParams) -> None:
         super().__init__()
         self.model = model
         self.contrast = contrast
@@ -184,8 +184,9 @@ def other_spans(text: EncodedText, count: int, generator: np.random.Generator) -
     return flags
 
 
-def _contrast(start: Checkpoint, schema: RelationSchema, params: PretrainingParams) -> SpanContrast:
+def _contrast(start: Checkpoint, schema: RelationSchema, params: PretrainingParams) -> nn.Module:
     definitions = [schema.relations[name].definition for name in schema.names]
     symmetric = [schema.inverse_of(name) == name for name in schema.names]
     embedded = embed(start.model.base_model, start.tokenizer, definitions)
-    return SpanContrast(embedded, torch.tensor(symmetric), params.contrast)
+    loss = CONTRASTS[params.contrast.loss]
+    return loss(embedded, torch.tensor(symmetric), params.contrast)

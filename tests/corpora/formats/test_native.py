@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tkre.corpora import formats, params
 from tkre.corpora.formats.native import rows
 from tkre.corpora.formats.row import RowError
 
@@ -58,3 +59,7 @@ def test_bad_lines_say_why(line, problem):
 def test_the_demo_corpus_is_read_whole(newsroom):
     for split, count in (("train", 176), ("dev", 88), ("test", 330)):
         assert len(parse((newsroom / f"{split}.jsonl").read_text(encoding="utf-8"))) == count
+
+
+def test_parameters_know_the_names_of_all_formats():
+    assert tuple(formats.FORMATS) == params.FORMATS

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, PlainValidator, SerializeAsAny, field_validator
 
+from tkre.extensions import Parts
 from tkre.params import Params
+
+if TYPE_CHECKING:
+    from tkre.generation.protocol import LiveModel
 
 
 class ReplayParams(Params):
@@ -33,11 +38,13 @@ class LiveParams(Params):
     """What all language models that run have in common.
 
     Attributes:
+        backend: Which one.
         model: Name on the Hub, folder, or what a server calls it.
         name: What the store calls it; the model itself if not given. For a folder, whose place
             is nobody's business who replays.
     """
 
+    backend: str
     model: str = Field(min_length=1)
     name: str | None = None
 
@@ -45,6 +52,16 @@ class LiveParams(Params):
     def called(self) -> str:
         """Its name in requests' digests and in the store."""
         return self.name or self.model
+
+    def live(self, api_key: str | None) -> LiveModel:
+        """The language model of these settings, not started yet; for backends of other packages.
+
+        The project's own are made in ``pool``: what reads parameters does not depend on them.
+
+        Args:
+            api_key: From the credentials, for servers that want one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what answers")
 
 
 class VllmParams(LiveParams):
@@ -142,6 +159,29 @@ class TransformersParams(LiveParams):
     constrained: Literal["auto", "always", "never"] = "auto"
 
 
+BACKENDS: Parts[type[ReplayParams] | type[LiveParams]] = Parts(
+    "tkre.generation.backends.pool",
+    {
+        "replay": ReplayParams,
+        "vllm": VllmParams,
+        "openai": OpenAIParams,
+        "transformers": TransformersParams,
+    },
+)
+
+
+def _of_backend(settings: Any) -> ReplayParams | LiveParams:
+    """Settings as the class that belongs to their ``backend``, which may be another package's."""
+    if isinstance(settings, ReplayParams | LiveParams):
+        return settings
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("backend"), str):
+        raise ValueError(f"a mapping with an entry backend is wanted: {', '.join(BACKENDS)}")
+    return BACKENDS[settings["backend"]].model_validate(settings)
+
+
+# Not a union that pydantic tells apart: those are closed.
 LanguageModelParams = Annotated[
-    ReplayParams | VllmParams | OpenAIParams | TransformersParams, Field(discriminator="backend")
+    ReplayParams | VllmParams | OpenAIParams | TransformersParams | LiveParams,
+    PlainValidator(_of_backend),
+    SerializeAsAny(),
 ]

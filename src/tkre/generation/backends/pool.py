@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tkre.generation.backends.openai_server import OpenAIServer
 from tkre.generation.backends.params import (
     LanguageModelParams,
+    LiveParams,
     OpenAIParams,
     ReplayParams,
     TransformersParams,
@@ -51,8 +52,8 @@ class LanguageModels:
                 other.close()
         return Remembering(live, responses)
 
-    def live(self, params: VllmParams | OpenAIParams | TransformersParams) -> LiveModel:
-        """The one live model of these parameters. A new backend is a module and a case here."""
+    def live(self, params: LiveParams) -> LiveModel:
+        """The one live model of these parameters."""
         key = params.model_dump_json()
         if key not in self._live:
             match params:
@@ -62,6 +63,8 @@ class LanguageModels:
                     self._live[key] = OpenAIServer(params, self._key)
                 case TransformersParams():
                     self._live[key] = TransformersModel(params)
+                case _:
+                    self._live[key] = params.live(self._key)
         return self._live[key]
 
     def close(self) -> None:

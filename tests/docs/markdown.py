@@ -1,0 +1,46 @@
+"""The code blocks of the documentation."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+_BLOCK = re.compile(
+    r'^(?P<indent> *)```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<code>.*?)^ *```$',
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Attributes:
+        page: Its file, under the project's root.
+        language: As it says.
+        title: The file that it is, where it says so.
+        code: What it holds.
+    """
+
+    page: str
+    language: str
+    title: str | None
+    code: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """The blocks of a page, in order."""
+    return [
+        Block(
+            str(page.relative_to(ROOT)),
+            found["language"],
+            found["title"],
+            textwrap.dedent(found["code"]),
+        )
+        for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    ]

@@ -1,0 +1,135 @@
+"""What the documentation names exists: modules and what is in them, parameters, files, YAML."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.docs.configuration import is_parameter, loader
+from tests.docs.markdown import PAGES, Block, blocks
+from tkre.book import Book, ProjectParameters, assembled
+from tkre.corpora.schema import RelationSchema
+from tkre.variants import changed
+
+SOURCE = ROOT / "src"
+GROUPS = "|".join(ProjectParameters.model_fields)
+# An entry of conf/, not a file: `trust.negative_share`, and not `trust.json`.
+ENTRY = re.compile(rf"(?:{GROUPS})(?:\.(?!json|csv|html|yml)[\w<>]+)+")
+PLACES = ("conf/", "src/", "docs/", "tests/", "data/01_raw/", "notebooks/")
+MADE_BY_READERS = ("conf/local/", "data/01_raw/my_")
+YAML = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+
+
+def spans(page: Path) -> list[str]:
+    """The inline code of a page."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [re.sub(r"\s+", " ", code) for code in re.findall(r"`([^`]+)`", text)]
+
+
+def exists(dotted: str) -> bool:
+    """Whether a module of the project is there, and a name in it (or in a class of it)."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        place = SOURCE.joinpath(*parts[:end])
+        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if file.is_file():
+            return _has(ast.parse(file.read_text(encoding="utf-8")).body, parts[end:])
+    return False
+
+
+def _has(body: list[ast.stmt], path: list[str]) -> bool:
+    if not path:
+        return True
+    for node in body:
+        names = [getattr(node, "name", "")]
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+        if isinstance(node, ast.ImportFrom):
+            names += [alias.name for alias in node.names]
+        if path[0] in names:
+            return _has(getattr(node, "body", []), path[1:])
+    return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_classes_and_functions(page):
+    named = {name for code in spans(page) for name in re.findall(r"(?<![\w.])tkre(?:\.\w+)+", code)}
+    named -= {"tkre.log"}  # the file
+    assert not [name for name in named if not exists(name)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_parameters(page):
+    named = {code for code in spans(page) if ENTRY.fullmatch(code)}
+    assert not [name for name in named if not is_parameter(name)]
+
+
+def test_parameters_are_told_from_what_there_is_not():
+    assert is_parameter("corpora.<name>.on_leakage") and is_parameter("generation.again.attempts")
+    assert not is_parameter("corpora.<name>.on_leak") and not is_parameter("generation.agian")
+    assert any(ENTRY.fullmatch(code) for page in PAGES for code in spans(page))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files(page):
+    for code in spans(page):
+        path = code.split(" ")[0]
+        if path.startswith(PLACES) and not path.startswith(MADE_BY_READERS) and "<" not in path:
+            assert (ROOT / path).exists() or list(ROOT.glob(path)), path
+
+
+def overlaid(block: Block) -> Book:
+    """The configuration with what a block puts into it; other blocks of its page stand by."""
+    parameters, experiments = dict(loader()["parameters"]), dict(loader()["experiments"])
+    del parameters["experiments"]
+    for other in YAML:
+        content = yaml.safe_load(other.code)
+        if other.page != block.page or needs_own_parts(content):
+            continue
+        if other is block and "experiments" in str(block.title):
+            experiments |= content
+        elif other is block or "variants" in content or "writers" in content.get("generation", {}):
+            parameters = changed(parameters, content)
+    return Book(assembled(parameters, experiments))
+
+
+@pytest.mark.parametrize("block", YAML, ids=lambda b: f"{b.page}:{b.title}")
+def test_yaml_goes_where_it_says(block):
+    content: dict[str, Any] = yaml.safe_load(block.code)
+    title = block.title or ""
+    if title == "relations.yml":
+        RelationSchema.parse(content, block.page)
+    elif "catalog" in title:
+        for entry in content.values():
+            module, _, name = entry.pop("type").rpartition(".")
+            getattr(importlib.import_module(module), name)(**entry)
+    elif "credentials" in title:
+        known = yaml.safe_load((ROOT / "conf/base/credentials.yml").read_text(encoding="utf-8"))
+        assert content.keys() <= known.keys()
+    elif (title or content.keys() <= ProjectParameters.model_fields.keys()) and not (
+        needs_own_parts(content)
+    ):
+        overlaid(block)
+
+
+def needs_own_parts(content: dict[str, Any]) -> bool:
+    """Whether it names parts of the package in extending.md; test_extending.py runs that."""
+    text = yaml.safe_dump(content)
+    return any(part in text for part in ("my_parts", "format: csv", "head: pair", "command:"))
+
+
+@pytest.mark.parametrize(
+    "block", [b for p in PAGES for b in blocks(p) if b.language == "python" and not b.title],
+    ids=lambda b: b.page,
+)  # fmt: skip
+def test_python_imports_what_there_is(block):
+    for node in ast.walk(ast.parse(block.code)):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tkre"):
+            assert all(exists(f"{node.module}.{alias.name}") for alias in node.names)

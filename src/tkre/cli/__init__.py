@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tkre.cli.classifier import classifier
+from tkre.cli.corpus import corpus
 from tkre.cli.generation import generation
 from tkre.cli.label import label
 from tkre.cli.results import results
@@ -16,5 +17,5 @@ def cli() -> None:
     """TKRE."""
 
 
-for command in (run, generation, label, classifier, results):
+for command in (run, generation, label, corpus, classifier, results):
     cli.add_command(command)

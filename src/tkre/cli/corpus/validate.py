@@ -26,7 +26,7 @@ def validate_command(name: str, shots: int, env: str | None) -> None:
     Ends with 1 if there is an error. Reads only.
     """
     checked: CheckedCorpus = in_project(env, lambda context: checked_corpus(context, name, shots))
-    if checked.rows is not None:
+    if checked.rows is not None and any(checked.rows.splits.values()):
         _print_counts(checked.rows)
     for line in told(checked.findings):
         click.echo(line)

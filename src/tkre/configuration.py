@@ -11,11 +11,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kedro.config import AbstractConfigLoader, OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
-from tkre.book import Book, assembled
+from tkre.book import Book, ConfigurationError, assembled
 
 _of_session: AbstractConfigLoader | None = None
 
@@ -28,8 +29,21 @@ class ConfigLoader(OmegaConfigLoader):
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of a kind, e.g. ``parameters``."""
-        content: dict[str, Any] = super().__getitem__(key)
+        try:
+            content: dict[str, Any] = super().__getitem__(key)
+        except yaml.YAMLError as error:
+            raise ConfigurationError(_not_yaml(error)) from error
         return assembled(content, self["experiments"]) if key == "parameters" else content
+
+
+def _not_yaml(error: yaml.YAMLError) -> str:
+    """Kedro names the file, and counts its lines from 0; what is wrong is in the error before."""
+    cause = error.__cause__
+    mark = cause.problem_mark if isinstance(cause, yaml.MarkedYAMLError) else None
+    if mark is None:
+        return str(error)
+    file = str(error).partition(",")[0].removeprefix("Invalid YAML or JSON file ")
+    return f"{file}, line {mark.line + 1}: not YAML: {cause.problem}"  # type: ignore[union-attr]
 
 
 def remember(loader: AbstractConfigLoader) -> None:

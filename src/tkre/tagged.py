@@ -7,10 +7,13 @@ get wrong. The tags are removed and become character offsets.
 from __future__ import annotations
 
 import re
+from collections.abc import Container
+from difflib import get_close_matches
 
 from tkre.records import Instance, Span
 
 HEAD, TAIL = "head", "tail"
+_LIKE_A_TAG = re.compile(r"[<\[]\s*/?\s*\w+\s*[>\]]")
 
 
 class TagError(ValueError):
@@ -50,7 +53,10 @@ def parse_tagged(
         opening, closing = f"<{tag}>", f"</{tag}>"
         for needed in (opening, closing):
             if needed not in offsets:
-                raise TagError(f"tag {needed} is missing in {sentence!r}")
+                hint = _mistyped(needed, sentence, offsets)
+                raise TagError(f"tag {needed} is missing in {sentence!r}{hint}")
+        if offsets[closing] < offsets[opening]:
+            raise TagError(f"{closing} stands before {opening} in {sentence!r}")
         span = _strip(text, offsets[opening], offsets[closing])
         if span.start >= span.end:
             raise TagError(f"nothing stands between {opening} and {closing} in {sentence!r}")
@@ -82,3 +88,10 @@ def _strip(text: str, start: int, end: int) -> Span:
     mention = text[start:end]
     start += len(mention) - len(mention.lstrip())
     return Span(start, max(start, end - (len(mention) - len(mention.rstrip()))))
+
+
+def _mistyped(needed: str, sentence: str, read: Container[str]) -> str:
+    """What may be meant for a tag that is missing: ``<Tail>``, ``[tail]``, ``<tial>``."""
+    found = {tag.lower(): tag for tag in _LIKE_A_TAG.findall(sentence) if tag not in read}
+    near = get_close_matches(needed, found, n=1)
+    return f" (there is {found[near[0]]!r} instead)" if near else ""

@@ -40,6 +40,7 @@ def test_splits_and_report(schema):
         ),
         (row("2", types=("persn", "place")), "head_type 'persn' .*did you mean 'person'"),
         (row("2", types=("place", "place")), "does not allow lives_in between 'place' and 'place'"),
+        (row("2", types=("place", "person")), "the other way round: are head and tail exchanged"),
         (row("1"), "id '1' is taken by toy/train.jsonl, line 1"),
         (row("2", sentence="<head>Ada</head> in Rome"), "tag <tail> is missing"),
     ],

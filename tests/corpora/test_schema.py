@@ -93,3 +93,11 @@ def test_tacred_schema_has_the_labels_of_the_patch(root, shared):
     for split in ("dev", "test"):
         patch = json.loads((shared / f"tacrev/{split}_patch.json").read_text())
         assert {row["relation"] for row in patch} <= set(raw["relations"])
+
+
+def test_all_that_does_not_fit_is_told_at_once():
+    relations = {"a": relation(inverse="x"), "b": relation(head_types=["y"]), "c": relation()}
+    with pytest.raises(SchemaError) as refused:
+        parse(relations)
+    told = str(refused.value).splitlines()
+    assert len(told) == 3 and "a: its inverse 'x'" in told[1] and "b: type 'y'" in told[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tkre.cli.classifier import classifier
+from tkre.cli.corpus import corpus
 from tkre.cli.generation import generation
 from tkre.cli.graph import graph
 from tkre.cli.label import label
@@ -17,5 +18,5 @@ def cli() -> None:
     """TKRE."""
 
 
-for command in (run, generation, label, classifier, results, graph):
+for command in (run, generation, corpus, label, classifier, results, graph):
     cli.add_command(command)

@@ -44,9 +44,9 @@ class CorpusFolder:
         """
         path = self.find(file)
         if path is None:
-            tried = " nor ".join(str(folder / file) for folder in self._folders)
+            tried = " nor ".join(dict.fromkeys(str(folder / file) for folder in self._folders))
             raise CorpusFileError(
-                f"corpus {self.name}: file {file!r} is missing; there is neither {tried}. Put it "
+                f"corpus {self.name}: file {file!r} is missing; there is no {tried}. Put it "
                 f"there, or set TKRE_DATA to the folder that holds {self.name}/."
             )
         content = path.read_bytes()

@@ -42,10 +42,12 @@ class Corpus:
         splits: Instances by split; a split without a file is empty.
         report: Counts for the report: rows, rows by relation, bad rows, type mismatches, rows
             that the label files left out.
+        places: File and line of every instance, by its id.
     """
 
     splits: dict[str, list[Instance]]
     report: dict[str, Any]
+    places: dict[str, str]
 
 
 def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
@@ -69,7 +71,7 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
         _sort_out(rows, name, split, schema, params, found)
     if found.bad and params.on_bad_row == "stop":
         raise CorpusError(_message(schema.corpus, found.bad))
-    return Corpus(found.splits, found.report(schema.corpus))
+    return Corpus(found.splits, found.report(schema.corpus), found.places)
 
 
 @dataclass
@@ -163,10 +165,12 @@ def _mismatch(instance: Instance, schema: RelationSchema) -> str | None:
     if schema.allows(instance.relation, instance.head_type, instance.tail_type):
         return None
     relation = schema.relations[instance.relation]
+    exchanged = schema.allows(instance.relation, instance.tail_type, instance.head_type)
     return (
         f"relations.yml does not allow {instance.relation} between "
         f"{instance.head_type!r} and {instance.tail_type!r} (head_types "
         f"{list(relation.head_types)}, tail_types {list(relation.tail_types)})"
+        + (", but the other way round: are head and tail exchanged?" if exchanged else "")
     )
 
 

@@ -97,7 +97,7 @@ def sample_shots(
         for row in others:
             if len(held_out) == shots:
                 break
-            if copies := [i.id for i in tested.get(_normal(row.text), []) if _same_pair(row, i)]:
+            if copies := [i.id for i in tested.get(normalised(row.text), []) if _same_pair(row, i)]:
                 passed_over.append((row.id, copies[0]))
             else:
                 held_out.append(row)
@@ -121,9 +121,9 @@ def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
     Returns:
         Each row once, by id; none whose sentence is also in the draw's own sets.
     """
-    own = {_normal(i.text) for i in (*shots.support, *shots.validation)}
+    own = {normalised(i.text) for i in (*shots.support, *shots.validation)}
     rows = {i.id: i for other in others for i in (*other.support, *other.validation)}
-    return [rows[i] for i in sorted(rows) if _normal(rows[i].text) not in own]
+    return [rows[i] for i in sorted(rows) if normalised(rows[i].text) not in own]
 
 
 def shared_sentences(
@@ -139,7 +139,7 @@ def shared_sentences(
     same: list[tuple[str, str]] = []
     differing: list[tuple[str, str]] = []
     for row in rows:
-        for other in by_text.get(_normal(row.text), []):
+        for other in by_text.get(normalised(row.text), []):
             (same if _same_pair(row, other) else differing).append((row.id, other.id))
     return same, differing
 
@@ -192,15 +192,16 @@ def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:
 def _by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
     found: dict[str, list[Instance]] = {}
     for row in rows:
-        found.setdefault(_normal(row.text), []).append(row)
+        found.setdefault(normalised(row.text), []).append(row)
     return found
 
 
 def _same_pair(one: Instance, other: Instance) -> bool:
     """Whether two instances of one sentence mark the same mentions."""
-    pairs = {(_normal(i.head_text), _normal(i.tail_text)) for i in (one, other)}
+    pairs = {(normalised(i.head_text), normalised(i.tail_text)) for i in (one, other)}
     return len(pairs) == 1
 
 
-def _normal(text: str) -> str:
+def normalised(text: str) -> str:
+    """A text as sentences are compared: without case, white space as single blanks."""
     return " ".join(text.lower().split())

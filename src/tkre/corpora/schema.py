@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
@@ -56,27 +56,31 @@ class RelationSchema(Params):
         negatives = [name for name, r in self.relations.items() if r.negative]
         if len(negatives) > 1:
             raise ValueError(f"only one relation may be negative, not {', '.join(negatives)}")
-        for name, relation in self.relations.items():
-            for types in (relation.head_types, relation.tail_types):
-                for unknown in set(types) - set(self.entity_types):
-                    raise ValueError(
-                        f"{name}: type {unknown!r} is not one of the entity_types"
-                        + did_you_mean(unknown, self.entity_types)
-                    )
-            inverse = relation.inverse
-            if inverse is None:
-                continue
-            if inverse not in self.relations:
-                raise ValueError(
-                    f"{name}: its inverse {inverse!r} is not a relation of the schema"
-                    + did_you_mean(inverse, self.relations)
-                )
-            if self.relations[inverse].inverse != name:
-                raise ValueError(
-                    f"{name}: its inverse is {inverse!r}, whose own inverse is "
-                    f"{self.relations[inverse].inverse!r}; each must name the other"
-                )
+        if problems := [p for name in self.relations for p in self._problems(name)]:
+            raise ValueError("\n".join(problems))
         return self
+
+    def _problems(self, name: str) -> Iterator[str]:
+        """What of a relation does not fit the rest of the schema, each with its name before it."""
+        relation = self.relations[name]
+        for unknown in sorted({*relation.head_types, *relation.tail_types} - {*self.entity_types}):
+            yield (
+                f"{name}: type {unknown!r} is not one of the entity_types"
+                + did_you_mean(unknown, self.entity_types)
+            )
+        inverse = relation.inverse
+        if inverse is None:
+            return
+        if inverse not in self.relations:
+            yield (
+                f"{name}: its inverse {inverse!r} is not a relation of the schema"
+                + did_you_mean(inverse, self.relations)
+            )
+        elif self.relations[inverse].inverse != name:
+            yield (
+                f"{name}: its inverse is {inverse!r}, whose own inverse is "
+                f"{self.relations[inverse].inverse!r}; each must name the other"
+            )
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], source: str) -> Self:
@@ -93,7 +97,9 @@ class RelationSchema(Params):
             return cls.model_validate(raw)
         except ValidationError as error:
             problems = "\n".join(
-                f"  {'.'.join(map(str, e['loc'])) or 'schema'}: {e['msg']}" for e in error.errors()
+                f"  {'.'.join(map(str, e['loc'])) or 'schema'}: {line}"
+                for e in error.errors()
+                for line in e["msg"].removeprefix("Value error, ").split("\n")
             )
             raise SchemaError(f"{source} is not a relation schema:\n{problems}") from None
 

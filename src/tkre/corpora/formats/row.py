@@ -33,10 +33,25 @@ def json_object(line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise RowError(f"not JSON ({error.msg} at column {error.colno})") from None
+        said = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+        raise RowError(f"not JSON ({said}{_way_out(error)})") from None
     if not isinstance(record, dict):
         raise RowError(f"a JSON object was expected, not {type(record).__name__}")
     return record
+
+
+def _way_out(error: json.JSONDecodeError) -> str:
+    """What is meant most often by an error that the JSON reader puts in its own words."""
+    found = error.doc[error.pos : error.pos + 1]
+    if error.msg.startswith("Invalid control character"):
+        return r"; inside a text a tab is written \t and a line break \n"
+    if found == "'":
+        return '; keys and texts stand in double quotes, "like this"'
+    if error.msg.startswith("Expecting ',' delimiter"):
+        return r"; a double quote inside a text is written \""
+    if error.msg == "Extra data":
+        return "; one object a line"
+    return ""
 
 
 def string(record: dict[str, Any], key: str) -> str:

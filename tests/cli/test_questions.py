@@ -1,0 +1,51 @@
+"""``kedro corpus questions``: what is asked can be answered by hand, and is then replayed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.project import Project
+
+RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
+
+
+@pytest.fixture
+def project(tiny_backbone, tmp_path) -> Project:
+    return Project(tmp_path, tiny_backbone)
+
+
+def ask(project: Project, *arguments: str) -> str:
+    result = project.kedro("corpus", "questions", "newsroom", "questions.jsonl", *arguments)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_only_what_has_no_answer_is_asked(project):
+    assert "nothing is left to ask" in ask(project)
+    assert not (project.folder / "questions.jsonl").exists()
+    path = project.folder / RECORDINGS
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    taken = {json.loads(line)["request_id"]: line for line in (lines[3], lines[-1], lines[100])}
+    path.write_text("".join(line for line in lines if line not in taken.values()), "utf-8")
+    said = ask(project)
+    questions = [json.loads(line) for line in
+                 (project.folder / "questions.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
+    # A round or a draw that no run with K = 8 needs is not asked for.
+    assert questions and {q["request_id"] for q in questions} <= set(taken)
+    assert f"{len(questions)} questions in questions.jsonl" in said and RECORDINGS in said
+    assert {*questions[0]} == {"request_id", "messages", "schema"}
+    # Answered again, as the message says, nothing is left.
+    with path.open("a", encoding="utf-8") as file:
+        for question in questions:
+            answer = json.loads(taken[question["request_id"]])
+            file.write(json.dumps({"request_id": question["request_id"],
+                                   "response": answer["response"]}) + "\n")  # fmt: skip
+    (project.folder / "questions.jsonl").unlink()
+    assert "nothing is left to ask" in ask(project)
+
+
+def test_a_variant_without_a_language_model_asks_nothing(project):
+    (project.folder / RECORDINGS).unlink()
+    assert "nothing is left to ask" in ask(project, "--variant", "spans_golden")

@@ -105,3 +105,22 @@ def test_code_is_followed_to_what_it_reaches(monkeypatch):
     assert of_function(gpu_nodes.predict) != training
     assert of_function(nodes.golden_rows) == selecting
     digests._of_module.cache_clear()
+
+
+def test_templates_are_part_of_the_code_that_reads_them(monkeypatch, tmp_path):
+    package = tmp_path / "tkre" / "made_up"
+    (package / "templates").mkdir(parents=True)
+    (package / "page.py").write_text("X = 1\n")
+    template = package / "templates" / "page.html.j2"
+    monkeypatch.setattr(digests, "ROOT", tmp_path / "tkre")
+
+    def digest() -> str:
+        digests._of_module.cache_clear()
+        return digests._of_module("tkre.made_up.page")
+
+    without = digest()
+    template.write_text("one")
+    one = digest()
+    template.write_text("another")
+    assert len({without, one, digest()}) == 3
+    digests._of_module.cache_clear()

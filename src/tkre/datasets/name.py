@@ -1,4 +1,4 @@
-"""A dataset whose content is its own name: which draw or cell a node works on."""
+"""A dataset whose content is its own name: which draw, cell or experiment a node works on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from kedro.io import AbstractDataset, DatasetError
 from tkre.grid import Cell, Draw, parse_cell, parse_draw
 
 
-class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
+class NameDataset(AbstractDataset[NoReturn, Draw | Cell | str]):
     """Gives nodes the shots, seed and variant of their namespace, through a factory pattern.
 
     Args:
         draw: Name of a draw; or
-        cell: Name of a cell.
+        cell: Name of a cell; or
+        text: Any other name.
         metadata: Ignored; for kedro-viz.
     """
 
@@ -23,18 +24,23 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
         *,
         draw: str | None = None,
         cell: str | None = None,
+        text: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._value = parse_draw(draw) if draw else parse_cell(cell or "")
+        self._value: Draw | Cell | str
+        if text:
+            self._value = text
+        else:
+            self._value = parse_draw(draw) if draw else parse_cell(cell or "")
         self.metadata = metadata
 
-    def load(self) -> Draw | Cell:
-        """The draw or the cell."""
+    def load(self) -> Draw | Cell | str:
+        """The draw, the cell or the name."""
         return self._value
 
     def digest(self, of_path: object) -> str:
         """The name: it is all there is to compare."""
-        return self._value.name
+        return self._name
 
     def save(self, data: NoReturn) -> None:
         """Never: names are made by ``tkre.grid``."""
@@ -44,4 +50,8 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"name": self._value.name}
+        return {"name": self._name}
+
+    @property
+    def _name(self) -> str:
+        return self._value if isinstance(self._value, str) else self._value.name

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pydantic import BaseModel
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.params import CorpusParams
 from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.environment import versions
 from tkre.modeling.weights import file_digest
 
 PACKAGE = "tkre"
@@ -97,8 +97,9 @@ def load_path(dataset: AbstractDataset[Any, Any]) -> Path | None:
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of a function's module and of all modules of the project that it can reach.
 
-    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. And
-    of the versions of the libraries that numbers depend on.
+    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. Of
+    the templates in the folders of these modules, and of the versions of the libraries that numbers
+    depend on.
     """
     return _of_module(function.__module__)
 
@@ -114,7 +115,13 @@ def _of_module(module: str) -> str:
         tree = _syntax(name)
         reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
         waiting += _imported(tree) if tree is not None else ()
-    return of_value([sorted(reached.items()), _versions()])
+    folders = {_place(name).parent / "templates" for name in reached}
+    templates = {
+        str(file.relative_to(ROOT)): file_digest(file)
+        for folder in folders
+        for file in folder.glob("*")
+    }
+    return of_value([sorted(reached.items()), _versions(), *([templates] if templates else [])])
 
 
 def _syntax(module: str) -> ast.Module | None:
@@ -122,11 +129,16 @@ def _syntax(module: str) -> ast.Module | None:
 
     By its place among the files: to import it would import torch with it.
     """
-    place = ROOT.joinpath(*module.split(".")[1:])
+    place = _place(module)
     for file in (place.with_suffix(".py"), place / "__init__.py"):
         if file.is_file():
             return ast.parse(file.read_text(encoding="utf-8"))
     return None
+
+
+def _place(module: str) -> Path:
+    """Of a module among the files, without its ending."""
+    return ROOT.joinpath(*module.split(".")[1:])
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:
@@ -152,13 +164,7 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    return versions(LIBRARIES)
 
 
 def _plain(value: Any) -> Any:

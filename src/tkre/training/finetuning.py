@@ -22,7 +22,7 @@ from tkre.training.head_start import start_head
 from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import train, use_bf16
+from tkre.training.run import surroundings, train, use_bf16
 from tkre.training.selection import EpochSelection
 
 
@@ -98,6 +98,7 @@ def finetune(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(params.optimisation.precision),
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 

@@ -27,7 +27,7 @@ from tkre.training.alignment import Alignment, explanation_alignment
 from tkre.training.batching import tell_truncated
 from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import Objective, train
+from tkre.training.run import Objective, surroundings, train
 
 
 def pretrain_pairs(
@@ -93,6 +93,7 @@ def pretrain_pairs(
         data=data,
         settings=params.settings("pairs"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(stage.optimisation.precision),
     )
     return Checkpoint(model.eval(), start.tokenizer, start.lineage.then(step)), losses
 

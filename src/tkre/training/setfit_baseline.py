@@ -37,7 +37,7 @@ from tkre.progress import Progress
 from tkre.records import Instance
 from tkre.training.batching import tell_truncated
 from tkre.training.prediction import Probabilities
-from tkre.training.run import use_bf16
+from tkre.training.run import surroundings, use_bf16
 from tkre.training.setfit_params import SetFitParams
 
 
@@ -101,6 +101,7 @@ def train_setfit(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(params.precision),
     )
     return model, start.lineage.then(step)
 

@@ -22,8 +22,9 @@ from tkre.training.head_start import start_head
 from tkre.training.objective import ClassifierObjective
 from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import surroundings, train, use_bf16
+from tkre.training.run import train, use_bf16
 from tkre.training.selection import EpochSelection
+from tkre.training.surroundings import surroundings
 
 
 def finetune(

@@ -27,7 +27,8 @@ from tkre.training.alignment import Alignment, explanation_alignment
 from tkre.training.batching import tell_truncated
 from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import Objective, surroundings, train
+from tkre.training.run import Objective, train
+from tkre.training.surroundings import surroundings
 
 
 def pretrain_pairs(

@@ -23,7 +23,8 @@ from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_te
 from tkre.training.batching import pad, tell_truncated
 from tkre.training.embedding import embed
 from tkre.training.params import PretrainingParams, StageParams
-from tkre.training.run import Objective, surroundings, train
+from tkre.training.run import Objective, train
+from tkre.training.surroundings import surroundings
 
 
 def pretrain(

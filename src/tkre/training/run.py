@@ -26,7 +26,6 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from tkre.environment import Environment, environment
 from tkre.progress import Progress
 from tkre.training.batching import LengthBatches
 from tkre.training.params import OptimisationParams
@@ -151,21 +150,6 @@ def use_bf16(precision: str) -> bool:
         able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return precision == "bf16"
-
-
-def surroundings(precision: str) -> Environment:
-    """Where something has just been trained.
-
-    Args:
-        precision: As its parameters name it.
-    """
-    device = "cpu"
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    elif torch.backends.mps.is_available():
-        device = "mps"
-    used = "bf16" if use_bf16(precision) else "fp32"
-    return environment(device, torch.get_num_threads(), used)
 
 
 class _Trainer(Trainer):

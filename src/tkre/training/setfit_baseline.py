@@ -37,8 +37,9 @@ from tkre.progress import Progress
 from tkre.records import Instance
 from tkre.training.batching import tell_truncated
 from tkre.training.prediction import Probabilities
-from tkre.training.run import surroundings, use_bf16
+from tkre.training.run import use_bf16
 from tkre.training.setfit_params import SetFitParams
+from tkre.training.surroundings import surroundings
 
 
 def train_setfit(

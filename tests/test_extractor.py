@@ -67,6 +67,11 @@ def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, sch
     file = tmp_path / "trust.json"
     file.write_text(trust.model_dump_json())
     calibrated = RelationExtractor.from_pretrained(folder, trust=file)(toy_rows)
+    beside = newest_version(folder) / "trust.json"
+    beside.write_text(trust.model_dump_json())
+    assert RelationExtractor.from_pretrained(folder)(toy_rows) == calibrated
+    assert RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
+    beside.unlink()
     assert [p.relation for p in calibrated] == [p.relation for p in raw]
     assert all(sum(p.probabilities.values()) == pytest.approx(1) for p in calibrated)
     assert np.mean([p.probability for p in calibrated]) < np.mean([p.probability for p in raw])

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import html
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from huggingface_hub import ModelCard
 
 from tests.conftest import ROOT
 from tests.project import Project
@@ -62,6 +68,7 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(project):
     for file in re.findall(r"data/08_reporting\S+", end):
         assert (project.folder / file).is_file()
     assert "summary.csv" in end and "f1_by_variant.html" in end
+    assert end.rstrip().splitlines()[-1].endswith("report.html")
 
 
 def test_a_normal_run_has_no_warnings_and_leaves_no_stray_files(project):
@@ -122,6 +129,59 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
     assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.classifier" in (
         missing.stdout
     )
+
+
+def test_the_page_is_one_file_that_says_what_was_found(project):
+    page = newest(project, "08_reporting/demo/report.html").read_text(encoding="utf-8")
+    assert 30_000 < len(page) < 400_000
+    for variant, score in cells(project)[["variant", "micro_f1"]].to_numpy():
+        assert variant in page and f"{score:.1f}" in page
+    digest = hashlib.sha256((ROOT / "data/01_raw/newsroom/train.jsonl").read_bytes()).hexdigest()
+    assert digest in page  # of the corpus
+    assert "newsroom.k8.s13: 88 to train on, 88 to validate" in page
+    assert (
+        "99 answers through replay; all recorded without the digest" in page
+        and "not recorded" not in page
+    )
+    environment = json.loads(newest(project, "08_reporting/demo/environment.json").read_text())
+    [trained] = environment["trained"]
+    assert (trained["threads"], trained["device"] is not None) == (1, True)
+    errors = pd.read_csv(
+        newest(project, "08_reporting/cells/newsroom/k8/s13/tkre_plus/test_errors.csv")
+    )
+    assert errors["probability"].is_monotonic_decreasing
+    assert html.escape(errors["id"].iloc[0]) in page
+
+
+def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(project, tmp_path):
+    folder = tmp_path / "mine"
+    command = ("classifier", "publish", "newsroom.k8.s13.tkre_plus", str(folder))
+    result = project.kedro(*command)
+    assert result.returncode == 0, result.stdout
+    assert {"README.md", "config.json", "model.safetensors", "trust.json"} <= {
+        file.name for file in folder.iterdir()
+    }
+    card = ModelCard.load(folder / "README.md")
+    [f1] = [r for r in card.data.eval_results if r.metric_name.startswith("micro-F1")]
+    of_cell = cells(project).set_index("variant").loc["tkre_plus"]
+    assert f1.metric_value == pytest.approx(of_cell["micro_f1"], abs=0.01)
+    [code] = re.findall(r"```python\n(.*?)```", card.text, re.DOTALL)
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+    used = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert used.returncode == 0, used.stderr
+    relation, probability = used.stdout.split()
+    # Calibrated by the record that lies beside the weights.
+    record = Trust.read(folder / "trust.json")
+    plain = RelationExtractor.from_pretrained(folder)
+    assert plain._trust == record and record.temperature != 1
+    assert relation in plain.relations and 0 < float(probability) <= 1
+    again = project.kedro(*command)
+    assert again.returncode == 1 and "is not empty" in again.stdout
+    missing = project.kedro("classifier", "publish", "newsroom.k8.s21.tkre", str(tmp_path / "x"))
+    assert missing.returncode == 1 and "has no classifier yet" in missing.stdout
 
 
 def test_a_changed_parameter_is_followed_as_far_as_it_reaches(project):

@@ -140,7 +140,7 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
 def test_what_is_dear_or_published_has_versions(pipelines, catalog):
     dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
             "predictions", "metrics", "summary", "cells", "confusion", "f1_by_variant",
-            "trust", "trust_scores", "trust_figures")  # fmt: skip
+            "trust", "trust_scores", "trust_figures", "environment", "errors", "card")  # fmt: skip
     checked = set()
     for dataset in datasets(pipelines["semeval"]):
         leaf = dataset.rsplit(".", 1)[-1]
@@ -148,6 +148,7 @@ def test_what_is_dear_or_published_has_versions(pipelines, catalog):
             assert catalog.config_resolver.resolve_pattern(dataset).get("versioned"), dataset
             checked.add(leaf)
     assert len(checked) >= len(dear)
+    assert catalog.config_resolver.resolve_pattern("semeval.report")["versioned"]
 
 
 def test_no_two_datasets_share_a_file(pipelines, catalog):
@@ -208,7 +209,18 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
         return {n.func.__name__ for n in nodes if any(i.endswith(of) for i in n.inputs)}
 
     assert readers(".test") == {"draw_shots", "synthesise", "keep_sentences", "mark_implicit"}
-    assert readers(".unseen_test") == {"predict", "score"}
+    assert readers(".unseen_test") == {"predict", "score", "list_errors"}
+
+
+def test_classifiers_that_are_saved_have_a_card_and_all_cells_are_on_the_page(pipelines):
+    nodes = {node.name: node for node in pipelines["baselines"].nodes}
+    cards = {n for n, node in nodes.items() if node.func.__name__ == "write_card"}
+    assert "semeval2010_task8.k8.s13.tkre.write_card_test" in cards
+    assert not [name for name in cards if ".setfit." in name]
+    read = nodes["baselines.write_report"].inputs
+    assert sum(name.endswith(".test_metrics") for name in read) == 24
+    assert {"baselines.summary", "baselines.diagnosis", "baselines.trust"} <= set(read)
+    assert "baselines.writers" not in read
 
 
 def test_namespaces_narrow(pipelines):

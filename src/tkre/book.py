@@ -14,6 +14,7 @@ from tkre.evaluation.params import ReportingParams, Share, TrustParams
 from tkre.generation.params import GenerationParams
 from tkre.grid import Cell, EncoderChain, Experiment
 from tkre.params import DEFAULT_WRITER, Params
+from tkre.report.params import PublishingParams
 from tkre.suggest import did_you_mean
 from tkre.training.params import Stage
 from tkre.variants import Variant, changed, varied, written_out
@@ -53,6 +54,7 @@ class ProjectParameters(Params):
         generation: Of knowledge.
         reporting: Of experiments.
         trust: In probabilities.
+        publishing: What readers are shown.
         inference: Of new sentences.
     """
 
@@ -64,6 +66,7 @@ class ProjectParameters(Params):
     generation: GenerationParams
     reporting: ReportingParams
     trust: TrustParams
+    publishing: PublishingParams
     inference: InferenceParams
 
 

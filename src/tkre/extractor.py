@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tkre.corpora.unlabelled import unlabelled_instance
 from tkre.evaluation.predictions import answered, prediction_frame
-from tkre.evaluation.trust import Trust, calibrate, share_among
+from tkre.evaluation.trust import TRUST_FILE, Trust, calibrate, share_among
 from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.quiet import quiet_transformers
@@ -98,7 +98,8 @@ class RelationExtractor:
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
                 the newest is taken; or one that ``kedro classifier export`` wrote.
-            trust: The classifier's trust record, its file, or a folder of its versions.
+            trust: The classifier's trust record, its file, or a folder of its versions; None takes
+                the one beside the weights, where ``kedro classifier publish`` has put one.
             wanted_precision: See the class.
 
         Raises:
@@ -112,6 +113,8 @@ class RelationExtractor:
             else:
                 model = RelationClassifier.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
+        if trust is None and (folder / TRUST_FILE).is_file():
+            trust = folder / TRUST_FILE
         record = Trust.read(trust) if isinstance(trust, str | Path) else trust
         return cls(model, tokenizer, record, wanted_precision)
 

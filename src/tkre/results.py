@@ -6,13 +6,13 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 from kedro.io import CatalogProtocol
 
+from tkre.environment import processor, versions
 from tkre.evaluation.presentation import (
     DETAILS,
     TextTable,
@@ -21,7 +21,8 @@ from tkre.evaluation.presentation import (
     writer_tables,
 )
 from tkre.grid import Cell
-from tkre.modeling.lineage import Lineage
+from tkre.modeling.lineage import Lineage, seconds_of
+from tkre.report.wording import sentence
 
 # Tables of an experiment that are published, by dataset; those it does not have are left out.
 PUBLISHED = (
@@ -86,25 +87,14 @@ def training(catalog: CatalogProtocol, cells: Iterable[Cell]) -> str:
     lineages = {
         cell: Lineage.model_validate(catalog.load(f"{cell.name}.lineage")) for cell in cells
     }
-    # The same weights from the same weights: the same step.
-    steps = {
-        (step.started_from, step.weights): step.seconds
-        for lineage in lineages.values()
-        for step in lineage.steps
-    }
-    hours = sum(steps.values()) / 3600
+    hours = seconds_of(lineages.values()) / 3600
     return f"{len(lineages)} cells, {hours:.1f} hours of training"
 
 
 def machine() -> str:
     """The machine in words: processor, cores, the versions that numbers depend on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), model)
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers"))
-    return f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
+    libraries = ", ".join(f"{name} {v}" for name, v in versions(("torch", "transformers")).items())
+    return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
 
 
 def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], trained: str) -> str:
@@ -116,19 +106,14 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
         f"{trained}; what several cells share is counted once.",
     ]
     for shown in score_tables(tables["summary"], tables["cells"]):
-        lines += ["", f"## {shown.title}", "", f"{_sentence(shown.note)}.", "", *_markdown(shown)]
+        lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *_markdown(shown)]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
     writers = [writer_tables(tables["writers"])] if "writers" in tables else []
     for shown in chain.from_iterable([*writers, *details]):
-        lines += ["", f"## {_sentence(shown.title)}", "", f"{_sentence(shown.note)}.", ""]
+        lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += _markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
     return "\n".join(lines)
-
-
-def _sentence(text: str) -> str:
-    """With a capital; ``capitalize`` would make small ones of all others."""
-    return text[:1].upper() + text[1:]
 
 
 def _markdown(table: TextTable) -> list[str]:

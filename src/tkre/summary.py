@@ -48,8 +48,10 @@ def show_results(
                 ("confusion", f"{experiment}.confusion_page"),
                 ("trust", f"{experiment}.trust"),
                 ("trust, figures", f"{experiment}.trust_figures_page"),
+                ("report", f"{experiment}.report"),
             ):
-                console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
+                if catalog.exists(dataset):  # not if only a part of the graph was run
+                    console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
         elif name == "inference.predictions":
             console.print("predictions:   ", Text(_place(catalog, name)))
 

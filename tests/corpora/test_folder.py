@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from tkre.corpora.folder import CorpusFileError, CorpusFolder
@@ -40,3 +42,12 @@ def test_a_schema_that_is_none(folder, tmp_path, text):
     (tmp_path / "given/relations.yml").write_text(text)
     with pytest.raises(ValueError, match=r"given/relations\.yml"):
         folder.schema()
+
+
+def test_digests_are_those_of_the_files_as_they_are(folder, tmp_path):
+    (tmp_path / "given/relations.yml").write_bytes(b"a: 1\r\n")
+    (tmp_path / "shipped/train.jsonl").write_bytes(b"")
+    assert folder.digests(["train.jsonl", "missing.jsonl"]) == {
+        "relations.yml": hashlib.sha256(b"a: 1\r\n").hexdigest(),
+        "train.jsonl": hashlib.sha256(b"").hexdigest(),
+    }

@@ -47,6 +47,8 @@ def test_names():
     assert NameDataset(draw="a.k8x4.s13").load() == Draw("a", 8, 13, 4)
     assert NameDataset(cell="a.k8.s13.tkre").load() == Cell(Draw("a", 8, 13), "tkre")
     assert NameDataset(draw="a.k8.s13").exists()
+    name = NameDataset(text="demo")
+    assert name.load() == name.digest(None) == "demo"
 
 
 def versioned(path, save):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tkre.evaluation import bootstrap
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import Counts, counts
 
@@ -61,3 +62,19 @@ def test_seeds_may_have_rows_of_their_own():
     assert near == pytest.approx(same, abs=1)
     with pytest.raises(ValueError, match="different numbers of rows"):
         interval([lacking[0], *ours[1:]], theirs, rows=rows)
+
+
+def test_the_interval_of_a_score_holds_it_and_is_narrower_with_more_rows():
+    def ends(rows: int) -> tuple[float, float, float]:
+        [scored] = runs(0.8, seeds=1, rows=rows)
+        found = bootstrap.interval(scored, resamples=500, confidence=0.95, seed=1)
+        return (*found, float(scored.f1()[0]))
+
+    (low, high, few), (lower, higher, many) = ends(100), ends(2000)
+    assert low < few < high and lower < many < higher
+    assert higher - lower < (high - low) / 2
+
+
+def test_without_a_row_a_score_has_no_interval():
+    nothing = counts([], [], "no", "micro")
+    assert bootstrap.interval(nothing, resamples=10, confidence=0.95, seed=1) is None

@@ -3,7 +3,15 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tkre.modeling.lineage import Lineage, LineageError, Step, digest_of, frame_digest
+from tkre.environment import environment
+from tkre.modeling.lineage import (
+    Lineage,
+    LineageError,
+    Step,
+    digest_of,
+    frame_digest,
+    seconds_of,
+)
 
 
 def step(stage, start, end, data="texts"):
@@ -52,3 +60,24 @@ def test_the_digest_of_a_frame_survives_its_file(tmp_path):
     assert frame_digest(frame) == frame_digest(again)
     assert frame_digest(frame) != frame_digest(frame.assign(text="other"))
     assert digest_of({"a": 1, "b": 2}) == digest_of({"b": 2, "a": 1})
+
+
+def test_where_a_step_was_made_is_recorded_and_compared_with_nothing():
+    there = CHAIN.steps[-1].model_copy(update={"environment": environment("cpu", 1, "fp32")})
+    chain = CHAIN.model_copy(update={"steps": (*CHAIN.steps[:-1], there)})
+    assert Lineage.model_validate_json(chain.model_dump_json()) == chain
+    stages = {"mslm": {"a": 1}, "scl": {"a": 1}}
+    chain.require(origin="w0", stages=stages, data=dict.fromkeys(stages, "texts"))
+
+
+def test_records_from_before_environments_still_load():
+    old = CHAIN.model_dump(mode="json")
+    for made in old["steps"]:
+        del made["environment"]
+    assert Lineage.model_validate(old) == CHAIN
+
+
+def test_steps_that_lineages_share_count_once():
+    other = CHAIN.then(step("finetuning", "w2", "w3"))
+    assert seconds_of([CHAIN, other, CHAIN]) == 6
+    assert seconds_of([]) == 0

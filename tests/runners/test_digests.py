@@ -131,3 +131,22 @@ def test_code_of_other_packages_is_followed_within_them(tmp_path, monkeypatch):
     assert "tkre.records" in reached and "numpy" not in reached
     (tmp_path / "single.py").write_text("X = 1\n")
     assert digests._syntax("single") is not None and digests._syntax("single.X") is None
+
+
+def test_templates_are_part_of_the_code_that_reads_them(monkeypatch, tmp_path):
+    package = tmp_path / "tkre" / "made_up"
+    (package / "templates").mkdir(parents=True)
+    (package / "page.py").write_text("X = 1\n")
+    template = package / "templates" / "page.html.j2"
+    monkeypatch.setattr(digests, "ROOT", tmp_path / "tkre")
+
+    def digest() -> str:
+        digests._of_module.cache_clear()
+        return digests._of_module("tkre.made_up.page")
+
+    without = digest()
+    template.write_text("one")
+    one = digest()
+    template.write_text("another")
+    assert len({without, one, digest()}) == 3
+    digests._of_module.cache_clear()

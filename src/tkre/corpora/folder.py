@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,15 @@ class CorpusFolder:
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             raise CorpusFileError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
+
+    def digests(self, files: Iterable[str]) -> dict[str, str]:
+        """SHA-256 of files that are there and of ``relations.yml``, as ``sha256sum`` gives them."""
+        found = {file: self.find(file) for file in (RELATIONS_FILE, *files)}
+        return {
+            file: hashlib.sha256(path.read_bytes()).hexdigest()
+            for file, path in found.items()
+            if path
+        }
 
     def schema(self) -> RelationSchema:
         """The relations of the corpus.

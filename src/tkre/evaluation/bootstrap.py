@@ -1,4 +1,4 @@
-"""Is one variant better than another? Paired bootstrap over test rows, averaged over seeds."""
+"""Is one variant better than another, and how sure is a score? Bootstrap over test rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import chain
 
 import numpy as np
 
-from tkre.evaluation.metrics import Counts
+from tkre.evaluation.metrics import Counts, Floats
 
 
 def paired_difference(
@@ -50,14 +50,39 @@ def paired_difference(
         raise ValueError(f"predictions over different numbers of rows: {sorted(sizes)}")
     # Rows are drawn from those of all seeds; each seed takes the drawn ones that it has.
     places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
-    size = len(places)
-    generator = np.random.default_rng(seed)
-    weights = generator.multinomial(size, np.full(size, 1 / size), size=resamples).astype(float)
+    weights = _weights(len(places), resamples, seed)
     differences = []
     for own, a, b in zip(rows, ours, theirs, strict=True):
         drawn = weights[:, [places[row] for row in own]]
         differences.append(a.f1(drawn) - b.f1(drawn))
-    means = np.mean(differences, axis=0)
+    return _middle(np.mean(differences, axis=0), confidence)
+
+
+def interval(
+    scored: Counts, *, resamples: int, confidence: float, seed: int
+) -> tuple[float, float] | None:
+    """Interval of one classifier's F1 over test rows; None without a row.
+
+    Args:
+        scored: Its counts.
+        resamples: How many.
+        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
+        seed: Of the resampling.
+    """
+    size = len(scored.gold)
+    return _middle(scored.f1(_weights(size, resamples, seed)), confidence) if size else None
+
+
+def _weights(rows: int, resamples: int, seed: int) -> Floats:
+    """How often each row is drawn in each resample."""
+    generator = np.random.default_rng(seed)
+    drawn: Floats = generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(
+        float
+    )
+    return drawn
+
+
+def _middle(values: Floats, confidence: float) -> tuple[float, float]:
     tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
+    low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)

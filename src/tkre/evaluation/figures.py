@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from tkre.evaluation.metrics import Floats
 from tkre.evaluation.tables import PLACE, varies
 from tkre.params import NO_WRITER
 
@@ -64,7 +67,12 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
 
 def places_of(cells: pd.DataFrame) -> pd.Series:
     """Where a cell stands, in words; of what does not differ, only corpus and K are said."""
-    places = cells["corpus"] + ", K = " + cells["shots"].astype(str)
+    return cells["corpus"] + ", K = " + cells["shots"].astype(str) + beside_shots(cells)
+
+
+def beside_shots(cells: pd.DataFrame) -> pd.Series:
+    """What of the place of cells differs beside corpus and K: words that begin with a comma."""
+    places = pd.Series("", index=cells.index, dtype=object)
     if varies(cells, "synthetic"):
         places += ", " + cells["synthetic"].astype(str) + " x K synthetic"
     if varies(cells, "noise"):
@@ -76,32 +84,53 @@ def places_of(cells: pd.DataFrame) -> pd.Series:
     return places
 
 
+@dataclass(frozen=True)
+class Confusion:
+    """How often the relation of a row was taken for that of a column.
+
+    Attributes:
+        labels: Of rows and columns.
+        counts: Numbers of sentences, R x R, summed over seeds.
+    """
+
+    labels: list[str]
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def shares(self) -> Floats:
+        """Per cent of each row; 0 where a relation has no sentence."""
+        totals = self.counts.sum(axis=1, keepdims=True)
+        nothing = np.zeros(self.counts.shape)
+        return np.divide(100.0 * self.counts, totals, out=nothing, where=totals > 0)
+
+
+def confusions(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Confusion]:
+    """The confusion matrices of all settings, by the words for variant and place."""
+    sums: dict[str, Confusion] = {}
+    cells = pd.DataFrame([{name: m[name] for name in PLACE} for m in metrics], columns=PLACE)
+    for m, place in zip(metrics, places_of(cells), strict=True):
+        key, counts = f"{m['variant']}: {place}", np.asarray(m["confusion"]["counts"])
+        before = sums[key].counts if key in sums else np.zeros_like(counts)
+        sums[key] = Confusion(m["confusion"]["labels"], before + counts)
+    return sums
+
+
 def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Confusion matrices, summed over seeds; a menu chooses the place of the grid and the variant.
 
     Rows are gold relations; colours are shares of a row, figures are numbers of sentences.
     """
-    sums: dict[str, np.ndarray] = {}
-    labels: dict[str, list[str]] = {}
-    cells = pd.DataFrame([{name: m[name] for name in PLACE} for m in metrics], columns=PLACE)
-    for m, place in zip(metrics, places_of(cells), strict=True):
-        key = escape(f"{m['variant']}: {place}")
-        counts = np.asarray(m["confusion"]["counts"])
-        sums[key] = sums.get(key, 0) + counts
-        labels[key] = [escape(label) for label in m["confusion"]["labels"]]
+    sums = {escape(key): confusion for key, confusion in confusions(metrics).items()}
+    labels = {key: [escape(label) for label in c.labels] for key, c in sums.items()}
     figure, keys = go.Figure(), list(sums)
     shown = len(keys) - 1  # the last variant of an experiment is the one it is about
     for n, key in enumerate(keys):
-        totals = sums[key].sum(axis=1, keepdims=True)
-        shares = np.divide(
-            100.0 * sums[key], totals, out=np.zeros(sums[key].shape), where=totals > 0
-        )
         figure.add_heatmap(
-            z=shares,
+            z=sums[key].shares,
             x=labels[key],
             y=labels[key],
-            customdata=sums[key],
-            text=[[str(count) if count else "" for count in row] for row in sums[key]],
+            customdata=sums[key].counts,
+            text=[[str(count) if count else "" for count in row] for row in sums[key].counts],
             texttemplate="%{text}",
             zmin=0,
             zmax=100,

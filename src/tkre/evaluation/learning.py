@@ -16,6 +16,7 @@ from tkre.evaluation.tables import PLACE
 
 # What the losses of a stage are called, and which of its columns tells how it went.
 STAGES = {"mslm": "mslm", "scl": "scl", "pairs": "pairs"}
+FINETUNING = "fine-tuning"  # what that stage is called in the table
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
         if "validation_f1" in cell.finetuning:
             scores = cell.finetuning.dropna(subset=["validation_f1"])
             pairs = zip(scores["epoch"], scores["validation_f1"], strict=True)
-            rows += [place | {"stage": "fine-tuning", "epoch": e, "value": v} for e, v in pairs]
+            rows += [place | {"stage": FINETUNING, "epoch": e, "value": v} for e, v in pairs]
     columns = [*PLACE, "seed", "variant", "stage", "epoch", "value"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -62,10 +63,10 @@ def learning_curves(table: pd.DataFrame) -> go.Figure:
     Args:
         table: As ``learning_table`` gives it.
     """
-    order = [*STAGES, "fine-tuning"]
+    order = [*STAGES, FINETUNING]
     stages = [stage for stage in order if (table["stage"] == stage).any()]
     titles = [
-        "validation micro-F1, %" if stage == "fine-tuning" else f"{stage} loss" for stage in stages
+        "validation micro-F1, %" if stage == FINETUNING else f"{stage} loss" for stage in stages
     ]
     figure = make_subplots(rows=1, cols=max(1, len(stages)), subplot_titles=titles or None)
     table = table.assign(name=table["variant"] + "; " + places_of(table))

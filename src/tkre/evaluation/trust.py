@@ -31,6 +31,8 @@ from tkre.evaluation.prior_shift import estimate_share, with_share
 from tkre.evaluation.selective import attained, threshold_for_precision
 from tkre.params import Params
 
+TRUST_FILE = "trust.json"  # in a folder, versioned or not
+
 
 class TrustError(RuntimeError):
     """A record that cannot be used as is wanted; the message says the way out."""
@@ -94,7 +96,7 @@ class Trust(Params):
             FileNotFoundError: There is none.
         """
         path = Path(path)
-        files = [path] if path.is_file() else sorted(path.glob("*/trust.json"))
+        files = [path] if path.is_file() else sorted(path.glob(f"*/{TRUST_FILE}"))
         if not files:
             raise FileNotFoundError(
                 f"no trust record in {path}: `kedro run --pipelines finetuning` writes them to "

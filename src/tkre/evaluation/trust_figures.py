@@ -62,7 +62,7 @@ def trust_by_variant(scores: Sequence[Mapping[str, Any]]) -> go.Figure:
 def _traces(variant: str, of_seeds: Sequence[Mapping[str, Any]], colour: str) -> list[go.Scatter]:
     traces = []
     for when in ("before", "after"):
-        bins = _pooled([s[f"reliability_{when}"] for s in of_seeds])
+        bins = pooled_bins([s[f"reliability_{when}"] for s in of_seeds])
         traces.append(
             go.Scatter(
                 name=variant,
@@ -84,14 +84,14 @@ def _traces(variant: str, of_seeds: Sequence[Mapping[str, Any]], colour: str) ->
                 ),
             )
         )
-    risks = [s["risks"] for s in of_seeds if s["risks"]]
+    risks = mean_risks(of_seeds)
     traces.append(
         go.Scatter(
             name=variant,
             legendgroup=variant,
             showlegend=False,
             x=100 * COVERAGES if risks else [],
-            y=np.mean(risks, axis=0) if risks else [],
+            y=risks,
             mode="lines",
             line={"color": colour, "width": 2},
             hovertemplate="of %{x:.0f} % given, %{y:.1f} % wrong<extra></extra>",
@@ -100,7 +100,14 @@ def _traces(variant: str, of_seeds: Sequence[Mapping[str, Any]], colour: str) ->
     return traces
 
 
-def _pooled(of_seeds: Sequence[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
+def mean_risks(of_seeds: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Per cent wrong at each of ``COVERAGES``, mean over seeds; empty where nothing is answered."""
+    risks = [s["risks"] for s in of_seeds if s["risks"]]
+    means: list[float] = np.mean(risks, axis=0).tolist() if risks else []
+    return means
+
+
+def pooled_bins(of_seeds: Sequence[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
     """Bins of several seeds as one, those with sentences."""
     bins = pd.concat([pd.DataFrame(b) for b in of_seeds])
     weighed = bins[["confidence", "accuracy"]].mul(bins["rows"], axis=0)

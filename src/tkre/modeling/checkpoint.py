@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tkre.modeling.lineage import Lineage, LineageError
+from tkre.modeling.lineage import LINEAGE_FILE, Lineage, LineageError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-LINEAGE_FILE = "lineage.json"
 
 
 @dataclass(frozen=True)

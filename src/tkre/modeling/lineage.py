@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
+from tkre.environment import Environment
 from tkre.params import Params
+
+LINEAGE_FILE = "lineage.json"  # in the folder of a checkpoint
 
 
 class LineageError(RuntimeError):
@@ -26,6 +29,7 @@ class Step(Params):
         data: Digest of the rows it was trained on.
         settings: Its parameters.
         seconds: Wall time of the training.
+        environment: Where and when; nothing is compared by it. None in older records.
     """
 
     stage: str
@@ -34,6 +38,7 @@ class Step(Params):
     data: str
     settings: dict[str, Any]
     seconds: float
+    environment: Environment | None = None
 
 
 class Lineage(Params):
@@ -104,6 +109,19 @@ class Lineage(Params):
                     f"this encoder is not the cell's: its {what} is {_short(actual[what])}, the "
                     f"cell's is {_short(wanted)}. Run the pipeline knowledge_pretraining again."
                 )
+
+
+def seconds_of(lineages: Iterable[Lineage]) -> float:
+    """Wall time of all their steps; one that several share is counted once, as it is trained once.
+
+    The same weights from the same weights are the same step.
+    """
+    steps = {
+        (step.started_from, step.weights): step.seconds
+        for lineage in lineages
+        for step in lineage.steps
+    }
+    return sum(steps.values())
 
 
 def frame_digest(frame: pd.DataFrame) -> str:

@@ -14,7 +14,13 @@ from kedro.pipeline import Pipeline
 
 from tkre.grid import Cell, Draw, EncoderChain
 
-OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "language_models"}
+OF_PROJECT = {
+    "explanation_prompt",
+    "synthesis_prompt",
+    "language_models",
+    "scored_on_test",
+    "scored_on_development",
+}
 OF_CORPUS = {
     "folder",
     "schema",
@@ -44,6 +50,7 @@ PROJECT_PARAMETERS = {
     "params:development_seeds",
     "params:reporting",
     "params:trust",
+    "params:publishing",
 }
 
 

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,11 @@ from tkre import extensions
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.params import CorpusParams
 from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.environment import versions
 from tkre.modeling.weights import file_digest
 
 PACKAGE = "tkre"
+ROOT = Path(__file__).parents[1]
 # Of these another version may give other numbers from the same code.
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "setfit", "torch", "transformers")
 
@@ -99,8 +100,8 @@ def of_function(function: Callable[..., Any]) -> str:
     """The digest of a function's module and of all modules of the project that it can reach.
 
     Of the syntax tree without docstrings: neither comments nor formatting make a result stale. What
-    other packages put beside a module that is reached counts as reached. And of the versions of
-    the libraries that numbers depend on.
+    other packages put beside a module that is reached counts as reached. Of the templates in the
+    folders of the project's modules, and of the versions of the libraries that numbers depend on.
     """
     return _of_module(function.__module__)
 
@@ -116,7 +117,13 @@ def _of_module(module: str) -> str:
         tree = _syntax(name)
         reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
         waiting += [*extensions.beside(name), *(_imported(tree, name) if tree is not None else ())]
-    return of_value([sorted(reached.items()), _versions()])
+    own = [name.split(".")[1:] for name in reached if name.split(".")[0] == PACKAGE]
+    templates = {
+        str(file.relative_to(ROOT)): file_digest(file)
+        for folder in {ROOT.joinpath(*parts).parent / "templates" for parts in own}
+        for file in folder.glob("*")
+    }
+    return of_value([sorted(reached.items()), _versions(), *([templates] if templates else [])])
 
 
 def _syntax(module: str) -> ast.Module | None:
@@ -173,13 +180,7 @@ def _without_docstrings(tree: ast.Module) -> ast.Module:
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    return versions(LIBRARIES)
 
 
 def _plain(value: Any) -> Any:

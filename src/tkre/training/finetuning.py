@@ -24,6 +24,7 @@ from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.run import train
 from tkre.training.selection import EpochSelection
+from tkre.training.surroundings import surroundings
 
 
 def finetune(
@@ -98,6 +99,7 @@ def finetune(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(params.optimisation.precision),
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 

@@ -28,6 +28,7 @@ from tkre.training.batching import tell_truncated
 from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.run import Objective, train
+from tkre.training.surroundings import surroundings
 
 
 def pretrain_pairs(
@@ -93,6 +94,7 @@ def pretrain_pairs(
         data=data,
         settings=params.settings("pairs"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(stage.optimisation.precision),
     )
     return Checkpoint(model.eval(), start.tokenizer, start.lineage.then(step)), losses
 

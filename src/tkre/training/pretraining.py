@@ -24,6 +24,7 @@ from tkre.training.batching import pad, tell_truncated
 from tkre.training.embedding import embed
 from tkre.training.params import PretrainingParams, StageParams
 from tkre.training.run import Objective, train
+from tkre.training.surroundings import surroundings
 
 
 def pretrain(
@@ -85,6 +86,7 @@ def pretrain(
         data=data,
         settings=params.settings(stage),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(stage_params.optimisation.precision),
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 

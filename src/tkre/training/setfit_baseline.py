@@ -39,6 +39,7 @@ from tkre.records import Instance
 from tkre.training.batching import tell_truncated
 from tkre.training.prediction import Probabilities
 from tkre.training.setfit_params import SetFitParams
+from tkre.training.surroundings import surroundings
 
 
 def train_setfit(
@@ -101,6 +102,7 @@ def train_setfit(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
+        environment=surroundings(params.precision),
     )
     return model, start.lineage.then(step)
 

@@ -27,12 +27,14 @@ def read_splits(
     """Reads the splits of a corpus and checks every row against its relation schema.
 
     Returns:
-        The schema; the train, dev and test instances; a report of counts and bad rows.
+        The schema; the train, dev and test instances; a report of counts, bad
+        rows and digests of the files.
     """
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
     splits = (to_frame(read.splits[split]) for split in ("train", "dev", "test"))
-    return (schema.model_dump(mode="json"), *splits, read.report)
+    report = read.report | {"files": folder.digests(corpus.read_files())}
+    return (schema.model_dump(mode="json"), *splits, report)
 
 
 def draw_shots(

@@ -1,4 +1,4 @@
-"""The graph: predictions of all cells -> scores -> tables and figures of the experiment."""
+"""The graph: predictions of all cells -> scores -> tables, figures and page of the experiment."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tkre.pipelines.reporting.details import (
     look_closer,
     measure_trust,
 )
+from tkre.pipelines.reporting.publishing import publish
 from tkre.pipelines.scoping import SCORED, at_cell
 
 # What draws scores along an axis of the grid; along a parameter it needs the recipes too.
@@ -54,15 +55,20 @@ def create_pipeline(
         axes: What its scores are drawn along (``Book.axes``).
         trained: The cells whose training is ours, with the stages of their encoders.
     """
+    found = [
+        _tables(experiment, cells, with_knowledge, score_on, axes),
+        look_closer(experiment, cells, with_knowledge, score_on, trained),
+        follow_training(experiment, trained, score_on),
+        measure_trust(experiment, cells, score_on),
+        doubt_labels(experiment, cells, with_knowledge),
+        compare_writers(experiment, with_knowledge),
+    ]
+    tables = {name for part in found for name in part.all_outputs()}
     return Pipeline(
         [
             *(at_cell(_scores(score_on), cell) for cell in cells),
-            _tables(experiment, cells, with_knowledge, score_on, axes),
-            look_closer(experiment, cells, with_knowledge, score_on, trained),
-            follow_training(experiment, trained, score_on),
-            measure_trust(experiment, cells, score_on),
-            doubt_labels(experiment, cells, with_knowledge),
-            compare_writers(experiment, with_knowledge),
+            *found,
+            *publish(experiment, cells, with_knowledge, score_on, trained, tables),
         ]
     )
 

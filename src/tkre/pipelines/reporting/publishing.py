@@ -1,0 +1,133 @@
+"""The graph of what readers are shown: errors and cards of cells, the page of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from functools import cache
+from typing import Literal
+
+from kedro.pipeline import Node, Pipeline
+
+from tkre.grid import Cell, Draw
+from tkre.pipelines.reporting import publishing_nodes as nodes
+from tkre.pipelines.reporting.details import STAGE
+from tkre.pipelines.scoping import SCORED, at_cell
+
+_OF_PROJECT = ("explanation_prompt", "synthesis_prompt")
+_OF_KNOWLEDGE = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
+                 "synthesis_responses")  # fmt: skip
+_PARAMETERS = ("reporting", "publishing", "generation")
+
+
+def publish(
+    experiment: str,
+    cells: Sequence[Cell],
+    with_knowledge: Iterable[Draw],
+    score_on: Literal["test", "development"],
+    trained: Container[Cell],
+    tables: Container[str],
+) -> list[Pipeline]:
+    """Errors and cards of all cells, and the page of their experiment.
+
+    Args:
+        experiment: Its name.
+        cells: All of them.
+        with_knowledge: The draws that have knowledge.
+        score_on: Which predictions are scored.
+        trained: The cells whose classifiers are ours, and saved: they have a card.
+        tables: The datasets that are made of the experiment.
+    """
+    return [
+        *(at_cell(_of_cell(score_on, saved=cell in trained), cell) for cell in cells),
+        _page(experiment, cells, with_knowledge, score_on, tables),
+    ]
+
+
+@cache
+def _of_cell(score_on: Literal["test", "development"], *, saved: bool) -> Pipeline:
+    """The errors of a cell, and the card of its classifier where that is saved."""
+    predictions = f"{score_on}_predictions"
+    errors = Node(
+        nodes.list_errors,
+        [predictions, SCORED[score_on], "trust"],
+        f"{score_on}_errors",
+        name=f"list_errors_{score_on}",
+    )
+    card = Node(
+        nodes.write_card,
+        [
+            f"{score_on}_metrics",
+            predictions,
+            f"{score_on}_trust_scores",
+            "trust",
+            "lineage",
+            "schema",
+            "shots",
+            "training_rows",
+            "params:generation",
+            "params:reporting",
+            "params:publishing",
+            "cell",
+            f"scored_on_{score_on}",
+        ],
+        f"{score_on}_model_card",
+        name=f"write_card_{score_on}",
+    )
+    return Pipeline([errors, card] if saved else [errors], tags=STAGE)
+
+
+def _page(
+    experiment: str,
+    cells: Sequence[Cell],
+    with_knowledge: Iterable[Draw],
+    score_on: Literal["test", "development"],
+    tables: Container[str],
+) -> Pipeline:
+    knowing = list(dict.fromkeys(draw.plain for draw in with_knowledge))
+    draws = list(dict.fromkeys([*(cell.draw.plain for cell in cells), *knowing]))
+    of_cells = {
+        f"{what}_{n}": f"{cell.name}.{dataset}"
+        for n, cell in enumerate(cells)
+        for what, dataset in (
+            ("metrics", f"{score_on}_metrics"),
+            ("scores", f"{score_on}_trust_scores"),
+            ("errors", f"{score_on}_errors"),
+            ("lineage", "lineage"),
+        )
+    }
+    of_draws = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(draws)} | {
+        f"{what}_{n}": f"{draw.name}.{what}"
+        for n, draw in enumerate(draws)
+        if draw in knowing
+        for what in _OF_KNOWLEDGE
+    }
+    of_corpora = {
+        f"{what}_{n}": f"{corpus}.{dataset}"
+        for n, corpus in enumerate(dict.fromkeys(draw.corpus for draw in draws))
+        for what, dataset in (("schema", "schema"), ("reading", "reading_report"))
+    }
+    of_experiment = {table: f"{experiment}.{table}" for table in nodes.TABLES}
+    made = {table: name for table, name in of_experiment.items() if name in tables}
+    lineages = [name for name in of_cells if name.startswith("lineage_")]
+    given = of_cells | of_draws | of_corpora | made | {name: name for name in _OF_PROJECT}
+    given["name"] = f"{experiment}.name"
+    parameters = {name: f"params:{name}" for name in _PARAMETERS} | {"spec": "params:experiment"}
+    template = Pipeline(
+        [
+            Node(nodes.describe_environment, lineages, "environment", name="describe_environment"),
+            Node(
+                nodes.write_report,
+                {name: name for name in given} | parameters | {"environment": "environment"},
+                "report",
+                name="write_report",
+            ),
+        ],
+        tags=STAGE,
+    )
+    return Pipeline(
+        template,
+        namespace=experiment,
+        inputs=given,
+        parameters={f"params:{name}": f"params:{name}" for name in _PARAMETERS}
+        | {"params:experiment": f"params:experiments.{experiment}"},
+    )

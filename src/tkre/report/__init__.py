@@ -1,0 +1,1 @@
+"""What a reader outside sees of a run: the page of an experiment, the card of a classifier."""

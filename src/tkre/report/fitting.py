@@ -1,0 +1,66 @@
+"""How training went: losses of pre-training and validation scores of fine-tuning."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from tkre.evaluation.figures import beside_shots
+from tkre.evaluation.learning import FINETUNING, STAGES
+from tkre.report.blocks import Block, Chart, Panel, Prose, Section
+from tkre.report.content import ReportContent
+from tkre.report.lines import Axis, Series, legend, line_panel
+from tkre.report.tabulation import table_of
+
+_TITLES = {
+    "mslm": "loss of masked span language modelling",
+    "scl": "the same loss beside span contrast",
+    "pairs": "loss of the contrast of pairs",
+    FINETUNING: "validation micro-F1, %",
+}
+
+
+def fitting(content: ReportContent) -> Section:
+    """Learning curves, a chart for each corpus and K."""
+    table = content.tables.get("learning")
+    blocks: list[Block] = []
+    if table is not None and len(table):
+        table = table.assign(setting=table["variant"] + beside_shots(table))
+        for (corpus, shots), rows in table.groupby(["corpus", "shots"], sort=False):
+            blocks.append(_curves(f"{corpus}, K = {shots}", rows))
+    return Section(
+        "training", "How training went", blocks or [Prose(["No losses of training are known."])]
+    )
+
+
+def _curves(name: str, rows: pd.DataFrame) -> Chart:
+    means = rows.groupby(["setting", "stage", "epoch"], sort=False)["value"].mean()
+    means = means.reset_index().sort_values(["setting", "stage", "epoch"], kind="stable")
+    settings = list(dict.fromkeys(rows["setting"]))
+    panels = []
+    for stage in (*STAGES, FINETUNING):
+        if not (rows["stage"] == stage).any():
+            continue
+        series = [_series(means, setting, stage) for setting in settings]
+        title = _TITLES[stage]
+        drawn = line_panel(series, f"{title}, {name}", Axis("epoch", whole=True), Axis(title))
+        panels.append(Panel(title[0].upper() + title[1:], drawn))
+    named = [Series(setting, [], []) for setting in settings]
+    table = table_of(
+        means,
+        f"Training: {name}",
+        "mean over seeds of an epoch's loss, or per cent",
+        {"setting": "variant", "stage": "stage", "epoch": "epoch"},
+        {"value": "value"},
+        decimals=2,
+    )
+    note = (
+        "Means over seeds. Losses of variants that hide different shares of the words cannot be "
+        "compared with one another; how fast they fall can. The epoch that is kept is chosen by "
+        "the validation score."
+    )
+    return Chart(f"Learning curves, {name}", note, panels, table, legend(named))
+
+
+def _series(means: pd.DataFrame, setting: str, stage: str) -> Series:
+    rows = means[(means["setting"] == setting) & (means["stage"] == stage)]
+    return Series(setting, rows["epoch"].tolist(), rows["value"].tolist())

@@ -1,0 +1,137 @@
+"""How well the variants do: the main table, dots with their intervals, scores along the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from tkre.evaluation.curves import lines_along
+from tkre.evaluation.presentation import score_tables
+from tkre.report.blocks import Block, Chart, Panel, Prose, Section, Table
+from tkre.report.content import ReportContent
+from tkre.report.dots import DotRow, dot_panel
+from tkre.report.lines import Axis, Series, legend, line_panel
+from tkre.report.tabulation import missing, table_of
+from tkre.variants import varied
+
+_F1 = "micro-F1, %"
+_AXES = {
+    "shots": "K, labelled sentences per relation",
+    "synthetic": "synthetic sentences per relation, x K",
+    "noise": "% of synthetic sentences under a wrong label",
+}
+
+
+def scores(content: ReportContent) -> Section:
+    """Tables and charts of F1."""
+    blocks: list[Block] = [
+        Prose(
+            [
+                "Micro-F1 is taken over all relations but the negative one. The interval says how "
+                f"far the difference to {content.baseline} would move on other sentences of the "
+                "same kind: both variants are scored on the same resampled sentences "
+                f"({content.reporting.resamples:,} times). It does not hold the spread over seeds, "
+                "which stands beside each mean."
+            ]
+        )
+    ]
+    tables = score_tables(content.tables["summary"], content.tables["cells"])
+    for table, (name, group) in zip(tables, content.groups(), strict=True):
+        blocks.append(Table(table))
+        if group["micro_f1"].notna().any():
+            blocks.append(_dots(content, name, group))
+    blocks += _along(content)
+    return Section("scores", "Scores", blocks)
+
+
+def _dots(content: ReportContent, name: str, group: pd.DataFrame) -> Chart:
+    rows = [_scored(content, n, s, of) for n, (s, of) in enumerate(_settings(group))]
+    shown = [
+        DotRow(
+            row["setting"], row["mean"], row["mean"] - row["std"], row["mean"] + row["std"],
+            [(e.micro_f1, f"seed {e.seed}: {e.micro_f1:.1f}") for e in row["cells"].itertuples()],
+            row["series"],
+        )
+        for row in rows
+    ]  # fmt: skip
+    baseline = next((r["mean"] for r in rows if r["variant"] == content.baseline), None)
+    panels = [
+        Panel(_F1, dot_panel(shown, f"Micro-F1, {name}", _F1, reference=baseline)),
+    ]
+    if not all(missing(row["difference"]) for row in rows):
+        differences = [_compared(content, row) for row in rows]
+        axis = f"points of micro-F1 against {content.baseline}"
+        title = f"Difference to {content.baseline}"
+        panels.append(
+            Panel(title.split(",", maxsplit=1)[0], dot_panel(differences, title, axis, reference=0))
+        )
+    table = table_of(
+        rows,
+        f"Micro-F1 by variant: {name}",
+        "per cent; points for differences, with the ends of their interval",
+        {"setting": "variant"},
+        {"mean": "mean", "std": "standard deviation", "seeds": "seeds", "difference": "difference",
+         "difference_low": "from", "difference_high": "to"},
+    )  # fmt: skip
+    note = (
+        "Large dots are means over seeds, small ones are seeds, whiskers are one standard "
+        "deviation; the dashed line is the baseline. Whiskers of differences are "
+        f"{100 * content.reporting.confidence:g} % intervals."
+    )
+    return Chart(f"Micro-F1 by variant, {name}", note, panels, table)
+
+
+def _settings(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for setting, cells in group.groupby("setting", sort=False):
+        yield str(setting), cells
+
+
+def _scored(
+    content: ReportContent, number: int, setting: str, cells: pd.DataFrame
+) -> dict[str, Any]:
+    """A row of the summary with the cells that it is of."""
+    return content.summary_of(cells) | {"setting": setting, "cells": cells, "series": number}
+
+
+def _compared(content: ReportContent, row: dict[str, Any]) -> DotRow:
+    if missing(row["difference"]):
+        baseline = row["variant"] == content.baseline
+        return DotRow(f"{row['setting']}: {'the baseline' if baseline else 'not compared'}", None)
+    ends = row["difference_low"], row["difference_high"]
+    return DotRow(row["setting"], row["difference"], *ends, series=row["series"])
+
+
+def _along(content: ReportContent) -> Iterator[Chart]:
+    cells = content.tables["cells"]
+    for axis, title in _AXES.items():
+        if len(getattr(content.spec, axis)) > 1:
+            yield _curve(cells, axis, title)
+    if difference := varied(content.variants):
+        path, values = difference
+        placed = cells.assign(variant="", value=cells["variant"].map(values))
+        yield _curve(placed, "value", path)
+
+
+def _curve(cells: pd.DataFrame, axis: str, title: str) -> Chart:
+    lines = lines_along(cells, axis)
+    series = [
+        Series(line.name or _F1, line.x, line.mean, [] if line.level else line.std,
+               level=line.level)
+        for line in lines
+    ]  # fmt: skip
+    drawn = line_panel(
+        series, f"Micro-F1 along {title}", Axis(title, sorted(cells[axis].unique())), Axis(_F1)
+    )
+    rows = [
+        {"name": line.name, "at": f"{x:g}", "mean": mean, "std": std}
+        for line in lines
+        for x, mean, std in zip(line.x, line.mean, line.std, strict=True)
+    ]
+    table = table_of(
+        rows, f"Micro-F1 along {title}", "per cent; mean and standard deviation over seeds",
+        {"name": "variant", "at": title}, {"mean": "mean", "std": "standard deviation"},
+    )  # fmt: skip
+    note = "Whiskers are one standard deviation over seeds; a dotted level has no value of its own."
+    return Chart(f"Micro-F1 along {title}", note, [Panel(_F1, drawn)], table, legend(series))

@@ -1,0 +1,48 @@
+"""A classifier with all that belongs to it in one folder: what is put on the Hub, or handed on."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tkre.evaluation.trust import TRUST_FILE, Trust
+from tkre.modeling.lineage import LINEAGE_FILE, Lineage
+
+CARD_FILE = "README.md"
+
+
+class PublishingError(RuntimeError):
+    """Parts that do not belong together, or a place that is taken; the message says the way out."""
+
+
+def assemble(classifier: Path, trust: Path, card: str, folder: Path) -> list[str]:
+    """Puts a classifier, its trust record and its card into a folder.
+
+    Args:
+        classifier: The folder of a version of it.
+        trust: The file of its trust record.
+        card: Its text.
+        folder: Where to; made if it is not there.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        PublishingError: The folder holds something, or record or card are of other weights.
+    """
+    weights = Lineage.model_validate_json(
+        (classifier / LINEAGE_FILE).read_text(encoding="utf-8")
+    ).weights
+    record = Trust.read(trust)
+    record.require(weights)
+    if weights not in card:
+        raise PublishingError(
+            f"the card of {record.cell} is of other weights than {weights[:12]}..., the newest "
+            "ones: kedro run --pipelines <experiment> --tags reporting writes it again"
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
+    shutil.copytree(classifier, folder, dirs_exist_ok=True)
+    shutil.copyfile(trust, folder / TRUST_FILE)
+    (folder / CARD_FILE).write_text(card, encoding="utf-8")
+    return sorted(file.name for file in folder.iterdir())

@@ -1,0 +1,200 @@
+"""What a language model wrote: how much of it is used, examples, what was refused and doubted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import pandas as pd
+from markupsafe import Markup, escape
+
+from tkre.evaluation.presentation import detail_tables, writer_tables
+from tkre.generation.ledger import EXPLANATION, SYNTHESIS
+from tkre.records import Instance
+from tkre.report.bars import BarRow, bar_legend, bar_panel
+from tkre.report.blocks import (
+    Block,
+    Chart,
+    Folded,
+    Panel,
+    Part,
+    Prose,
+    Quote,
+    Quotes,
+    Section,
+    Table,
+)
+from tkre.report.content import Knowledge, ReportContent
+from tkre.report.mentions import marked
+from tkre.report.tabulation import table_of, titled, varying
+from tkre.report.wording import counted, writer_in_words
+
+_KINDS = {EXPLANATION: "explanations", SYNTHESIS: "synthetic sentences"}
+_FATES = (("used", "kept"), ("valid, not needed", "surplus"), ("refused", "rejected"),
+          ("short", "short"))  # fmt: skip
+_LONGEST = 300  # letters of a refused text that are quoted
+
+
+def writing(content: ReportContent) -> Section:
+    """Yield, examples and refusals of the knowledge, corpus by corpus."""
+    title = "What the language model wrote"
+    if not content.knowing:
+        return Section(
+            "knowledge", title, [Prose(["No variant here uses what a language model writes."])]
+        )
+    blocks: list[Block] = []
+    for corpus, known in _by_corpus(content).items():
+        blocks += [_yields(corpus, known), _refusals(corpus, known)]
+        blocks += _examples(content, corpus, known)
+    if (table := content.tables.get("writers")) is not None:
+        blocks += [titled(shown) for shown in writer_tables(table)]
+    if (table := content.tables.get("filter")) is not None and len(table):
+        blocks += [titled(shown) for shown in detail_tables("filter", table)]
+    blocks += _doubts(content)
+    return Section("knowledge", title, blocks)
+
+
+def _by_corpus(content: ReportContent) -> dict[str, list[Knowledge]]:
+    """The knowledge of all draws of a corpus and a language model."""
+    found: dict[str, list[Knowledge]] = {}
+    several = len({known.draw.writer for known in content.knowing}) > 1
+    for reported in content.knowing:
+        draw, knowledge = reported.draw, reported.knowledge
+        name = draw.corpus
+        if several:
+            name += f", written by {writer_in_words(draw.writer, content.called.get(draw.writer))}"
+        if knowledge is not None:
+            found.setdefault(name, []).append(knowledge)
+    return found
+
+
+def _yields(corpus: str, known: Sequence[Knowledge]) -> Chart:
+    counts = ["wanted", "asked", "answered", *(column for _, column in _FATES)]
+    table = pd.concat([k.yields for k in known])
+    sums = table.groupby(["kind", "relation"], sort=False)[counts].sum().reset_index()
+    panels = []
+    for kind, plural in _KINDS.items():
+        of_kind = sums[sums["kind"] == kind]
+        if of_kind["answered"].sum() == 0:
+            continue
+        rows = [
+            BarRow(row["relation"], [float(row[column]) for _, column in _FATES])
+            for row in of_kind.to_dict("records")
+        ]
+        drawn = bar_panel(rows, _FATES, f"Yield of {plural}, {corpus}", plural)
+        panels.append(Panel(plural[0].upper() + plural[1:], drawn))
+    draws = counted(len(known), "draw")
+    shown = table_of(
+        sums.assign(kind=sums["kind"].map(_KINDS)),
+        f"Yield by relation: {corpus}",
+        f"numbers, summed over {draws}",
+        {"kind": "kind", "relation": "relation"},
+        {column: column for column in counts},
+    )
+    note = f"What became of what came back, by relation, summed over {draws}."
+    return Chart(f"Yield by relation, {corpus}", note, panels, shown, bar_legend(_FATES))
+
+
+def _refusals(corpus: str, known: Sequence[Knowledge]) -> Block:
+    rejects = pd.concat([k.rejects for k in known])
+    if rejects.empty:
+        return Prose([f"{corpus}: nothing that came back was refused."])
+    counts = rejects.groupby(["kind", "reason"]).size().rename("count").reset_index()
+    counts = counts.assign(kind=counts["kind"].map(_KINDS).fillna(counts["kind"]))
+    return Table(
+        table_of(
+            counts.sort_values("count", ascending=False, kind="stable"),
+            f"Refused, and why: {corpus}",
+            "everything that comes back is checked, whatever the language model promises",
+            {"kind": "kind", "reason": "reason"},
+            {"count": "number"},
+        )
+    )
+
+
+def _examples(content: ReportContent, corpus: str, known: Sequence[Knowledge]) -> Iterator[Block]:
+    most = content.page.examples
+    if not most:
+        yield Prose([f"{corpus}: no sentence is quoted here (publishing.page.examples is 0)."])
+        return
+    first = known[0]
+    explained = [row for row in first.explained if row.explanation]
+    rejects = pd.concat([k.rejects for k in known])
+    quotes = [
+        Quotes(
+            "Labelled sentences, explained",
+            "Trigger words that the explanation quotes are underlined.",
+            [_quoted(row, row.explanation or "") for row in spread(explained, most)],
+        ),
+        Quotes(
+            "Synthetic sentences",
+            "Written under the schema, with the mentions that the language model marked.",
+            [_quoted(row) for row in spread(first.synthetic, most)],
+        ),
+        Quotes("Refused", "One of each reason first.", _rejected(rejects, most)),
+    ]
+    if some := [q for q in quotes if q.quotes]:
+        yield Part(f"Examples, {corpus}", some)
+
+
+def spread(rows: Sequence[Instance], most: int) -> list[Instance]:
+    """So many rows, evenly over all of them: they are sorted by relation."""
+    taken = min(most, len(rows))
+    return [rows[(2 * n + 1) * len(rows) // (2 * taken)] for n in range(taken)]
+
+
+def _quoted(row: Instance, body: str = "") -> Quote:
+    return Quote(marked(row), [("relation", str(row.relation)), ("sentence", row.id)], body)
+
+
+def _rejected(rejects: pd.DataFrame, most: int) -> list[Quote]:
+    turn = rejects.groupby("reason").cumcount()
+    taken = rejects.assign(turn=turn).sort_values("turn", kind="stable").head(most)
+    return [
+        Quote(
+            Markup("<q>{}</q>").format(_cut(str(row["text"]))) if row["text"] else escape(""),
+            [("reason", str(row["reason"])), ("relation", str(row["relation"]))],
+            str(row["detail"]),
+        )
+        for row in taken.fillna("").to_dict("records")
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _doubts(content: ReportContent) -> Iterator[Block]:
+    table = content.tables.get("doubts")
+    if table is None or table.empty:
+        return
+    where = varying(table, ("corpus", "shots", "synthetic", "writer", "seed"))
+    texts = {
+        row.id: row.text
+        for row in chain.from_iterable(
+            k.knowledge.explained for k in content.knowing if k.knowledge
+        )
+    }
+    shown = table.assign(sentence=table["id"].map(texts)) if content.page.examples else table
+    columns = {"id": "id", "relation": "labelled", "likeliest": "rather", "sentence": "sentence"}
+    yield Folded(
+        "Labels that are doubted most",
+        [
+            Prose(
+                [
+                    "Judged by a classifier that has not seen the sentence. With few sentences a "
+                    "relation, one wrong label weighs much: read these first."
+                ]
+            ),
+            Table(
+                table_of(
+                    shown,
+                    "Labels that are doubted most",
+                    "probabilities of the label and of the likeliest other relation",
+                    {name: {"shots": "K"}.get(name, name) for name in where} | columns,
+                    {"probability": "label", "likeliest_probability": "other", "doubt": "doubt"},
+                    decimals=2,
+                )
+            ),
+        ],
+    )

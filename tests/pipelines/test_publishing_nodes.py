@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.pipelines.test_filter_nodes import PARAMS as GENERATION
+from tests.report.contents import ENVIRONMENT, content, rows, schema
+from tests.report.contents import predictions as predicted
+from tests.report.html_page import Page
+from tkre.evaluation.params import ReportingParams, TrustParams
+from tkre.evaluation.trust import fit_trust
+from tkre.grid import parse_cell
+from tkre.pipelines.reporting import publishing_nodes as nodes
+from tkre.records import to_frame
+from tkre.report.params import PublishingParams
+
+FOUND = content(seeds=tuple(range(1, 7)))  # so that there are numbers of two digits
+
+
+def inputs() -> dict[str, object]:
+    """What the graph gives the page's node."""
+    given: dict[str, object] = dict(FOUND.tables)
+    for n, cell in enumerate(FOUND.cells):
+        given |= {
+            f"metrics_{n}": cell.metrics,
+            f"scores_{n}": cell.trust,
+            f"errors_{n}": cell.errors,
+            f"lineage_{n}": cell.lineage.model_dump(mode="json"),
+        }
+    for n, reported in enumerate(FOUND.draws):
+        known = reported.knowledge
+        given |= {
+            f"shots_{n}": reported.shots,
+            f"yield_{n}": known.yields,
+            f"rejects_{n}": known.rejects,
+            f"explained_{n}": to_frame(known.explained),
+            f"synthetic_{n}": to_frame(known.synthetic),
+            f"explanation_responses_{n}": known.responses,
+            f"synthesis_responses_{n}": [],
+        }
+    corpus = FOUND.corpora[0]
+    return given | {"schema_0": corpus.schema.model_dump(mode="json"), "reading_0": corpus.reading}
+
+
+def page(given: dict[str, object]) -> Page:
+    return Page(
+        nodes.write_report(
+            spec=FOUND.spec,
+            reporting=FOUND.reporting,
+            publishing=PublishingParams(),
+            generation=GENERATION,
+            environment={"reported": ENVIRONMENT.model_dump(mode="json"), "trained": []},
+            explanation_prompt="Explain.",
+            synthesis_prompt="Write.",
+            name="trial",
+            **given,
+        )
+    )
+
+
+def test_the_page_is_made_of_what_the_graph_gives():
+    shown = page(inputs())
+    assert shown.all("h1")[0].text == "trial"
+    for reported in FOUND.draws:
+        assert f"{reported.draw.name}: 24 to train on" in shown.text
+    # Cells stand beside their own seeds, whatever the order of their names.
+    steps = next(table for table in shown.all("table") if "Stages of training" in table.text)
+    seeds = [e.text for e in steps.inside if e.tag == "td"][2::12]
+    assert seeds == [str(cell.metrics["seed"]) for cell in FOUND.cells]
+
+
+def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
+    gone = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
+            "synthesis_responses")  # fmt: skip
+    tables = {"implicit", "diagnosis", "doubts"}
+    given = {
+        name: value
+        for name, value in inputs().items()
+        if name.rpartition("_")[0] not in gone and name not in tables
+    }
+    assert "No variant here uses" in page(given).text
+
+
+def test_places_of_training_are_told_once():
+    lineages = [cell.lineage.model_dump(mode="json") for cell in FOUND.cells]
+    found = nodes.describe_environment(*lineages)
+    assert [place["revision"] for place in found["trained"]] == ["0123456789abcdef"]
+    assert found["reported"]["device"] is None
+    old = [line | {"steps": [s | {"environment": None} for s in line["steps"]]}
+           for line in lineages]  # fmt: skip
+    assert nodes.describe_environment(*old)["trained"] == []
+
+
+@pytest.fixture
+def of_cell():
+    parsed = schema()
+    given = rows(parsed)
+    frame = predicted(parsed, given, 1, 0.3)
+    trust = fit_trust(frame, "none", TrustParams(), cell="toy.k8.s1.tkre", classifier="w")
+    return parsed, given, frame, trust.model_dump(mode="json")
+
+
+def test_errors_are_listed_with_their_sentences(of_cell):
+    _, given, frame, trust = of_cell
+    table = nodes.list_errors(frame, to_frame(given), trust)
+    assert len(table) == (frame["relation"] != frame["predicted"]).sum() > 0
+    assert set(table["text"]) <= {row.text for row in given}
+
+
+def test_a_card_counts_golden_and_synthetic_sentences(of_cell):
+    parsed, given, frame, trust = of_cell
+    cell, draw = FOUND.cells[1], FOUND.draws[0]
+    card = nodes.write_card(
+        cell.metrics, frame, cell.trust, trust, cell.lineage.model_dump(mode="json"),
+        parsed.model_dump(mode="json"), draw.shots, to_frame([*given, *given[:4]]), GENERATION,
+        ReportingParams(resamples=20), PublishingParams(), parse_cell("toy.k8.s1.tkre"), "test",
+    )  # fmt: skip
+    assert "**Synthetic sentences**: 4, written by claude" in card
+    assert "holds 95 % of 20 bootstrap samples" in card

@@ -1,0 +1,229 @@
+"""All that an experiment may have found, made up: small, whole, hostile where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tests.conftest import instance
+from tkre.corpora.schema import RelationSchema
+from tkre.environment import Environment
+from tkre.evaluation.diagnosis import DiagnosedCell, cell_figures, confused_pairs
+from tkre.evaluation.errors import errors_table
+from tkre.evaluation.explicitness import implicit_table, mark_implicit
+from tkre.evaluation.learning import TrainedCell, learning_table
+from tkre.evaluation.params import ReportingParams, TrustParams
+from tkre.evaluation.predictions import prediction_frame
+from tkre.evaluation.tables import cells_table, score_cell, summary_table
+from tkre.evaluation.trust import fit_trust
+from tkre.evaluation.trust_tables import score_trust, trust_table
+from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
+from tkre.grid import Cell, Draw, Experiment
+from tkre.modeling.lineage import Lineage, Step
+from tkre.records import Instance
+from tkre.report.content import (
+    Knowledge,
+    ReportContent,
+    ReportedCell,
+    ReportedCorpus,
+    ReportedDraw,
+)
+from tkre.report.params import PageParams
+from tkre.training.params import FinetuningParams, OptimisationParams
+from tkre.variants import Variant
+
+HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
+OPTIMISATION = OptimisationParams(learning_rate=1e-4, head_learning_rate=1e-4)
+RECIPES = {
+    "typ_marker": Variant(
+        backbone="minilm", finetuning=FinetuningParams(optimisation=OPTIMISATION)
+    ),
+    "tkre": Variant(
+        backbone="minilm",
+        finetuning=FinetuningParams(optimisation=OPTIMISATION, synthetic=True, swap=True),
+    ),
+}
+ENVIRONMENT = Environment(
+    finished="2026-11-25T03:04:05+00:00", revision="0123456789abcdef", modified=True,
+    python="3.11.7", platform="Linux 6, x86_64", processor="A processor", cores=2,
+    libraries={"torch": "2.13.0"}, device="cpu", threads=1, precision="fp32",
+)  # fmt: skip
+REPORTING = ReportingParams(resamples=50)
+
+
+def schema(corpus: str = "toy", hostile: str = "") -> RelationSchema:
+    """Two relations and a negative one; the names are what they are called in."""
+    return RelationSchema.parse(
+        {
+            "corpus": corpus,
+            "relations": {
+                f"likes{hostile}": {"definition": f"Head likes tail.{hostile}", "phrase": "likes"},
+                "owns": {"definition": "Head owns tail.", "phrase": "owns"},
+                "none": {"definition": "Neither.", "phrase": "has no tie to", "negative": True},
+            },
+        },
+        "toy/relations.yml",
+    )
+
+
+def rows(parsed: RelationSchema, hostile: str = "", number: int = 24) -> list[Instance]:
+    """Sentences of all relations."""
+    return [
+        instance(
+            f"<head>Anna{n}</head> {parsed.relations[name].phrase} <tail>Bert</tail> {hostile} .",
+            name, id=f"row-{n}{hostile}", triggers=("likes",), implicit=n % 4 == 0,
+            explanation=f"Anna{n} says so. {hostile}",
+        )
+        for n, name in ((n, parsed.names[n % 3]) for n in range(number))
+    ]  # fmt: skip
+
+
+def predictions(parsed: RelationSchema, given: Sequence[Instance], seed: int, wrong: float):
+    """What a classifier says of them, a share of it wrong."""
+    generator = np.random.default_rng(seed)
+    gold = [parsed.names.index(str(row.relation)) for row in given]
+    off = generator.random(len(gold)) < wrong
+    guess = [(g + 1) % 3 if o else g for g, o in zip(gold, off, strict=True)]
+    sure = generator.uniform(0.5, 0.95, len(gold))
+    spread = np.tile(((1 - sure) / 2)[:, None], (1, 3))
+    spread[np.arange(len(gold)), guess] = sure
+    return prediction_frame(
+        [row.id for row in given], [row.relation for row in given],
+        [parsed.names[g] for g in guess], parsed.names, spread,
+    )  # fmt: skip
+
+
+def content(
+    *,
+    corpora: Sequence[str] = ("toy",),
+    shots: Sequence[int] = (8,),
+    seeds: Sequence[int] = (13, 21),
+    hostile: str = "",
+    scored: int = 24,
+    knowledge: bool = True,
+    bare: bool = False,
+    page: PageParams | None = None,
+) -> ReportContent:
+    """An experiment with two variants.
+
+    Args:
+        corpora: Its corpora.
+        shots: Values of K.
+        seeds: Of its draws.
+        hostile: Put wherever text of others is.
+        scored: Sentences that are scored.
+        knowledge: Whether a language model wrote something.
+        bare: Whether nothing is there that a page can do without.
+        page: How much is quoted.
+    """
+    draws = [Draw(corpus, k, seed) for corpus in corpora for k in shots for seed in seeds]
+    schemas = {corpus: schema(corpus, hostile) for corpus in corpora}
+    made = [
+        _cell(draw, variant, schemas[draw.corpus], hostile, scored)
+        for draw in draws
+        for variant in RECIPES
+    ]
+    cells, frames = [cell for cell, *_ in made], [frame for _, frame, _ in made]
+    ms = [cell.metrics for cell in cells]
+    tables = {
+        "cells": cells_table(ms),
+        "summary": summary_table(ms, frames, "typ_marker", REPORTING),
+    }
+    if bare:
+        cells = [ReportedCell(cell.metrics, cell.lineage) for cell in cells]
+    else:
+        tables |= _more_tables(cells, frames, [own for *_, own in made], schemas)
+    return ReportContent(
+        experiment="trial",
+        spec=Experiment(corpora=tuple(corpora), shots=tuple(shots), seeds=tuple(seeds),
+                        variants=tuple(RECIPES)),
+        reporting=REPORTING,
+        page=page or PageParams(),
+        cells=cells,
+        draws=[_draw(d, schemas[d.corpus], hostile, knowledge=knowledge) for d in draws],
+        corpora=[_corpus(parsed, bare=bare) for parsed in schemas.values()],
+        tables=tables,
+        environment=ENVIRONMENT,
+        prompts={"explanation_prompt": "Explain."},
+        called={"default": f"a model{hostile}"},
+        backend={"default": "replay"},
+    )  # fmt: skip
+
+
+def _cell(draw: Draw, variant: str, parsed: RelationSchema, hostile: str, scored: int):
+    given = rows(parsed, hostile, scored)
+    own = 0.4 if variant == "typ_marker" else 0.15
+    frame = predictions(parsed, given, draw.seed, own)
+    metrics = score_cell(
+        frame, Cell(draw, variant), parsed.names, "none", "micro", 100.0,
+        0 if variant == "typ_marker" else 1, "none" if variant == "typ_marker" else "default",
+    ) | {"recipe": RECIPES[variant].model_dump(mode="json")}  # fmt: skip
+    validation = predictions(parsed, rows(parsed, hostile, 3 * draw.shots), draw.seed + 1, own)
+    weights = f"{variant}-{draw.seed}-{'f' * 40}"
+    trust = fit_trust(
+        validation, "none", TrustParams(), cell=Cell(draw, variant).name, classifier=weights
+    )
+    step = Step(
+        stage="finetuning", started_from="a" * 64, weights=weights, data="d" * 64, settings={},
+        seconds=100.0, environment=ENVIRONMENT,
+    )  # fmt: skip
+    cell = ReportedCell(
+        metrics,
+        Lineage(backbone="tiny", origin="a" * 64).then(step),
+        score_trust(frame, trust, metrics),
+        errors_table(given, frame, trust),
+    )
+    return cell, frame, given
+
+
+def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
+    ms = [cell.metrics for cell in cells]
+    of_cells = [schemas[m["corpus"]] for m in ms]
+    diagnosed = [
+        DiagnosedCell(m, frame, parsed)
+        for m, frame, parsed in zip(ms, frames, of_cells, strict=True)
+    ]
+    marks = [mark_implicit(own, [], parsed) for own, parsed in zip(given, of_cells, strict=True)]
+    losses = pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": [3.0, 2.0, 1.5]})
+    tuned = pd.DataFrame({"epoch": [1, 2], "step": [1, 2], "validation_f1": [40.0, 60.0]})
+    return {
+        "diagnosis": confused_pairs(diagnosed, REPORTING.diagnosis),
+        "collapse": cell_figures(diagnosed),
+        "implicit": implicit_table(ms, frames, marks, REPORTING),
+        "learning": learning_table([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
+        "trust": trust_table([cell.trust for cell in cells if cell.trust]),
+        "doubts": pd.DataFrame(
+            [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "writer": "default",
+              "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",
+              "relation": of_cells[0].names[0], "probability": 0.1, "likeliest": "owns",
+              "likeliest_probability": 0.8, "doubt": 0.9}]
+        ),
+    }  # fmt: skip
+
+
+def _draw(draw: Draw, parsed: RelationSchema, hostile: str, *, knowledge: bool) -> ReportedDraw:
+    support = rows(parsed, hostile, 3 * draw.shots)
+    shots = {"draw": draw.name, "support": [row.id for row in support], "validation": []}
+    if not knowledge:
+        return ReportedDraw(shots)
+    name = parsed.names[0]
+    refused = Reject("synthesis", name, "r", "near_copy", f"a copy {hostile}", f"<head>{hostile}")
+    tallies = {name: Tally(8, 9, 9, 7, 1, [refused]), "owns": Tally(8, 8, 8, 8)}
+    yields = pd.concat([yield_frame(kind, tallies) for kind in ("explanation", "synthesis")])
+    response = {"request_id": f"explanation/{hostile}", "digest": "d", "source": f"it{hostile}",
+                "finished": "2026-11-24T01:02:03+00:00", "completion_tokens": 12}  # fmt: skip
+    return ReportedDraw(
+        shots,
+        Knowledge(
+            yields.assign(draw=draw.name), rejects_frame([refused]), support,
+            rows(parsed, hostile, 6), [response, {"request_id": "synthesis/other"}],
+        ),
+    )  # fmt: skip
+
+
+def _corpus(parsed: RelationSchema, *, bare: bool) -> ReportedCorpus:
+    reading = {"corpus": parsed.corpus, "rows": {"train": 90, "dev": 0, "test": 24}, "bad_rows": []}
+    files = {} if bare else {"files": {"train.jsonl": "e" * 64}}
+    return ReportedCorpus(parsed, reading | files)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from huggingface_hub import ModelCard
+
+from tests.report.contents import HOSTILE, content, predictions, rows
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation.params import TrustParams
+from tkre.evaluation.trust import fit_trust
+from tkre.grid import parse_cell
+from tkre.report.card import CardContent, metadata, model_card
+from tkre.report.params import CardParams
+
+
+def card_content(hostile: str = "", **changes: object) -> CardContent:
+    found = content(seeds=(13,), hostile=hostile)
+    cell, parsed = found.cells[-1], found.corpora[0].schema
+    trust = fit_trust(
+        predictions(parsed, rows(parsed, hostile, 90), 7, 0.1), "none",
+        TrustParams(precisions=(0.5, 0.999)), cell="toy.k8.s13.tkre",
+        classifier=cell.lineage.weights,
+    )  # fmt: skip
+    made = CardContent(
+        cell=parse_cell("toy.k8.s13.tkre"), metrics=cell.metrics, interval=(70.0, 90.0),
+        trust=trust, measured=cell.trust, lineage=cell.lineage, schema=parsed,
+        shots=found.draws[0].shots, training_rows=40, rows="test", called=found.called,
+        reporting=found.reporting,
+        card=CardParams(base_models={"tiny": "someone/tiny"}, datasets={"toy": "someone/toy"}),
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def test_the_hub_s_own_library_reads_its_metadata():
+    given = card_content()
+    data = ModelCard(model_card(given)).data
+    assert (data.base_model, data.datasets, data.language) == (
+        "someone/tiny", ["someone/toy"], ["en"],
+    )  # fmt: skip
+    assert (data.library_name, data.license) == ("tkre", None)
+    assert "relation-extraction" in data.tags
+    assert data.model_name == "toy.k8.s13.tkre"
+    by_name = {r.metric_name: r for r in data.eval_results}
+    f1 = by_name["micro-F1 without the negative relation, %"]
+    assert f1.metric_value == round(given.metrics["micro_f1"], 2)
+    assert (f1.dataset_name, f1.dataset_split, f1.metric_type) == ("toy", "test", "f1")
+
+
+def test_a_licence_is_there_if_one_was_given():
+    assert "license" not in metadata(card_content())
+    given = card_content(card=CardParams(license="mit"))
+    assert "license: mit" in metadata(given)
+    assert "base_model: tiny" in metadata(given)  # its own name, where the Hub's is not known
+
+
+def test_without_a_score_there_is_a_card_without_results():
+    nothing = dict.fromkeys(("micro_f1", "micro_precision", "micro_recall", "official_f1"))
+    found = card_content()
+    card = model_card(card_content(metrics=dict(found.metrics) | nothing | {"rows": 0},
+                                   interval=None))  # fmt: skip
+    assert "model-index" not in card and "On 0 test sentences" in card
+
+
+def test_what_it_says():
+    card = model_card(card_content())
+    for said in (
+        "trained from 8 labelled sentences per relation",
+        "24 of toy (K = 8, seed 13)",
+        "16, written by a model",
+        "| micro-F1 |", "| 70.0 to 90.0 |",
+        "| likes | Head likes tail. |",
+        "It finds no mentions",
+        f"**Weights**: `{card_content().lineage.weights}`",
+        "0123456789abcdef, with changes of its own",
+        "torch 2.13.0",
+    ):  # fmt: skip
+        assert said in card, said
+    assert "Anna" not in card  # no sentence of a corpus
+
+
+def test_a_phrase_cannot_end_the_code():
+    parsed = card_content().schema
+    likes = parsed.relations["likes"].model_copy(update={"phrase": "likes ```\n<b>"})
+    relations = {**parsed.relations, "likes": likes}
+    card = model_card(card_content(schema=parsed.model_copy(update={"relations": relations})))
+    [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    assert "found.relation" in code and compile(code, "card", "exec")
+
+
+def test_the_precision_that_is_promised_has_a_threshold():
+    card = model_card(card_content())
+    assert 'from_pretrained(".", wanted_precision=0.5)' in card
+    assert re.search(r"\| 0\.999 \| none \| 0\.0 \|", card)
+    no_threshold = card_content().trust.model_copy(update={"thresholds": ()})
+    card = model_card(card_content(trust=no_threshold))
+    assert "There is no threshold for a wanted precision" in card
+    assert "wanted_precision=" not in card
+
+
+def test_scores_that_recipes_were_chosen_by_are_said_to_flatter():
+    card = model_card(card_content(rows="development"))
+    assert "on which recipes are chosen" in card and "split: validation" in card
+
+
+def test_definitions_are_text():
+    card = model_card(card_content(hostile=HOSTILE + " | x [a](b) `c` *d*"))
+    body = card.split("---\n", 2)[2]
+    assert "<script>" not in body.replace(r"\<script>", "")
+    tables = [line for line in body.splitlines() if line.startswith("| likes")]
+    assert tables and all(r"\| x \[a\](b) \`c\` \*d\*" in line for line in tables)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_the_example_is_valid_python_and_quotes_no_corpus(typed):
+    relation = {"definition": "d", "phrase": 'was "born" in', "head_types": ["person"]}
+    raw = {"corpus": "toy", "entity_types": ["person"],
+           "relations": {"a": relation if typed else relation | {"head_types": []},
+                         "none": {"definition": "n", "phrase": "n", "negative": True}}}  # fmt: skip
+    card = model_card(card_content(schema=RelationSchema.parse(raw, "t")))
+    [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    compile(code, "card", "exec")
+    assert ('"head_type": "person"' in code) == typed

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tkre.report.wording import (
+    counted,
+    day,
+    duration,
+    listed,
+    minute,
+    recipe_in_words,
+    sentence,
+    writer_in_words,
+)
+from tkre.variants import Variant, written_out
+
+WRITTEN = yaml.safe_load((ROOT / "conf/base/parameters_variants.yml").read_text(encoding="utf-8"))
+VARIANTS = {n: Variant.model_validate(v) for n, v in written_out(WRITTEN["variants"]).items()}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_that_comes_with_the_project_is_said_in_sentences(name):
+    said = recipe_in_words(VARIANTS[name])
+    assert said and all(words[0].isupper() and words.endswith(".") for words in said)
+    assert not [words for words in said if "None" in words or "{" in words]
+
+
+def test_the_best_recipe_in_words():
+    said = " ".join(recipe_in_words(VARIANTS["tkre_plus"]))
+    for part in (
+        "pre-trained further on explanations, synthetic sentences and the labelled sentences",
+        "masked span language modelling (4 epochs), then the same with span contrast (4 epochs)",
+        "15 % of the words of a relation",
+        "(layers 3 and 4)",
+        "each relation shown 160 times",
+        "Sentences are read both ways.",
+        "no relation reaches a probability of 0.6",
+    ):
+        assert part in said
+
+
+def test_what_a_variant_has_not_is_not_said():
+    said = " ".join(recipe_in_words(VARIANTS["typ_marker"]))
+    assert "as it was published" in said and "synthetic" not in said
+    assert "read both ways" not in said
+    assert "Is not trained" in " ".join(recipe_in_words(VARIANTS["zero_prototypes"]))
+    assert "4 rounds of sentences" in " ".join(recipe_in_words(VARIANTS["tkre_plus_pairs"]))
+    assert "another corpus, semeval2010_task8" in " ".join(
+        recipe_in_words(VARIANTS["tkre_plus_from_semeval"])
+    )
+    assert "SetFit" in recipe_in_words(VARIANTS["setfit"])[0]
+
+
+def test_numbers_dates_and_durations():
+    assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "", "a", "a and b", "a, b and c",
+    ]  # fmt: skip
+    assert [counted(n, "seed") for n in (1, 2, 1000)] == ["1 seed", "2 seeds", "1,000 seeds"]
+    assert day("2026-03-05T23:59:00+00:00") == "5 March 2026"
+    assert minute("2026-03-05T03:09:00+00:00") == "5 March 2026, 03:09 UTC"
+    assert [duration(s) for s in (9.6, 600, 9000)] == ["10 s", "10 min", "2.5 h"]
+    assert sentence("mSLM") == "MSLM" and sentence("") == ""
+
+
+def test_a_language_model_by_name_and_entry():
+    assert writer_in_words("default", "claude") == "claude"
+    assert writer_in_words("qwen", "Qwen/Qwen3") == "Qwen/Qwen3 (qwen)"
+    assert writer_in_words("gone", None) == "gone"

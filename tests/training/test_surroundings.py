@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tkre.training.run import use_bf16
+from tkre.training.surroundings import surroundings
+
+
+@pytest.mark.parametrize(("wanted", "used"), [("fp32", "fp32"), ("bf16", "bf16")])
+def test_threads_and_precision_are_those_that_are_used(wanted, used):
+    found = surroundings(wanted)
+    assert (found.precision, found.threads) == (used, torch.get_num_threads())
+    assert found.libraries["torch"] == torch.__version__
+
+
+def test_auto_is_what_the_machine_does():
+    assert surroundings("auto").precision == ("bf16" if use_bf16("auto") else "fp32")
+
+
+def test_a_gpu_is_called_by_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    assert surroundings("fp32").device == "A GPU"

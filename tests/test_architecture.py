@@ -32,7 +32,7 @@ LAYERS = [
     {"modeling", "evaluation"},
     {"training"},
     {"variants", "extractor"},
-    {"labelling"},
+    {"labelling", "integrations", "service"},
     {"book"},
     {"datasets", "configuration", "summary", "results"},
     {"pipelines"},
@@ -138,7 +138,8 @@ def test_tests_mirror_the_source():
         "gpu_nodes": "pipelines_run", "summary": "pipelines_run", "__main__": "pipelines_run",
         "results": "experiments_run", "details": "wiring",
         "planning": "cli", "options": "cli", "label": "cli", "generation": "cli",
-        "interruption": "openai_server",
+        "interruption": "openai_server", "startup": "extractor", "classifier_config": "classifier",
+        "head_kinds": "classifier",
         "synthesis_requests": "synthesis", "vllm_engine": "vllm", "language_models": "datasets",
         "corpus_folder": "datasets", "response_store": "datasets", "name": "datasets",
     }  # fmt: skip

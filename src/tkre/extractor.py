@@ -3,26 +3,35 @@
 extractor = RelationExtractor.from_pretrained("path/to/classifier")
 sentence = "<head>Ada</head> was born in <tail>London</tail>."
 print(extractor([sentence])[0].relation)
+
+Importing this module loads neither torch nor transformers; loading a classifier does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+import yaml
 
-from tkre.corpora.unlabelled import unlabelled_instance
+from tkre.corpora.schema import RelationSchema
+from tkre.corpora.unlabelled import Sentence, read_sentences
 from tkre.evaluation.predictions import answered, prediction_frame
 from tkre.evaluation.trust import Trust, calibrate, share_among
-from tkre.modeling.checkpoint import weights_digest
-from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.quiet import quiet_transformers
 from tkre.records import Instance
-from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
-from tkre.training.prediction import labels_of, predict
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from tkre.modeling.classifier import RelationClassifier
+    from tkre.training.onnx_classifier import OnnxClassifier
+
+TRUST_FILE, SCHEMA_FILE = "trust.json", "relations.yml"  # beside the weights, where there are any
+ROWS = 1024  # that a stream reads at a time
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,11 @@ class RelationExtractor:
         trust: Its trust record, which calibrates probabilities; None leaves them as they are.
         wanted_precision: Answers below the record's threshold for it are withheld; None
             withholds none.
+        schema: What its labels mean, where that is known.
+
+    Attributes:
+        trust: See above.
+        schema: See above.
 
     Raises:
         TrustError: The record is of another classifier, or has no threshold for that precision.
@@ -69,14 +83,15 @@ class RelationExtractor:
         tokenizer: PreTrainedTokenizerBase,
         trust: Trust | None = None,
         wanted_precision: float | None = None,
+        schema: RelationSchema | None = None,
     ) -> None:
         self._model = model.eval()
         self._tokenizer = tokenizer
-        self._trust = trust
         self._confidence = 0.0
+        self.trust = trust
+        self.schema = schema
         if trust is not None:
-            exported = isinstance(model, OnnxClassifier)
-            trust.require(model.weights if exported else weights_digest(model))
+            trust.require(self.digest)
         if wanted_precision is not None:
             if trust is None:
                 raise ValueError(
@@ -90,30 +105,30 @@ class RelationExtractor:
         cls,
         path: str | Path,
         *,
-        trust: Trust | str | Path | None = None,
+        trust: Trust | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
+        threads: int | None = None,
     ) -> Self:
         """The extractor in a folder.
 
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
-                the newest is taken; or one that ``kedro classifier export`` wrote.
-            trust: The classifier's trust record, its file, or a folder of its versions.
+                the newest is taken; or one that ``kedro classifier export`` wrote. A
+                ``relations.yml`` in it says what the labels mean.
+            trust: The classifier's trust record, its file, or a folder of its versions. None takes
+                a ``trust.json`` that lies beside the weights, if one does; False takes none.
             wanted_precision: See the class.
+            threads: Of ONNX Runtime, for an exported classifier; None is its own choice. torch's
+                are set for the whole process: ``torch.set_num_threads``.
 
         Raises:
             FileNotFoundError: There is no classifier, or no trust record.
         """
         folder = newest_version(Path(path))
-        model: RelationClassifier | OnnxClassifier
-        with quiet_transformers():
-            if (folder / MODEL_FILE).is_file():
-                model = OnnxClassifier.load(folder)
-            else:
-                model = RelationClassifier.from_pretrained(folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-        record = Trust.read(trust) if isinstance(trust, str | Path) else trust
-        return cls(model, tokenizer, record, wanted_precision)
+        model, tokenizer = _loaded(folder, threads)
+        return cls(
+            model, tokenizer, trust_beside(folder, trust), wanted_precision, schema_beside(folder)
+        )
 
     @property
     def relations(self) -> list[str]:
@@ -121,31 +136,94 @@ class RelationExtractor:
         labels = self._model.config.id2label
         return [labels[n] for n in range(len(labels))]
 
-    def __call__(self, sentences: Sequence[str | Mapping[str, Any] | Instance]) -> list[Prediction]:
+    @property
+    def negative(self) -> str | None:
+        """The label that says "none of the others", if there is one."""
+        return self._model.config.negative
+
+    @cached_property
+    def entity_types(self) -> frozenset[str] | None:
+        """The types that a mention may have; None where nothing says which there are.
+
+        Those of its schema. A classifier of an older version does not hold them all: then those
+        that its relations name.
+        """
+        if self.schema is not None:
+            return frozenset(self.schema.entity_types)
+        config = self._model.config
+        if config.entity_types is not None:
+            return frozenset(config.entity_types)
+        named = {kind for sides in config.allowed_types.values() for side in sides for kind in side}
+        return frozenset(named) or None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights; of an exported classifier, of those it was exported from."""
+        from tkre.modeling.checkpoint import weights_digest
+        from tkre.training.onnx_classifier import OnnxClassifier
+
+        model = self._model
+        return model.weights if isinstance(model, OnnxClassifier) else weights_digest(model)
+
+    @property
+    def backend(self) -> str:
+        """What computes: ``torch`` or ``onnxruntime``."""
+        from tkre.training.onnx_classifier import OnnxClassifier
+
+        return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
+
+    def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
         """Labels a batch.
 
         Args:
-            sentences: Tagged texts; or mappings with ``sentence`` and, if known, ``head_type``
-                and ``tail_type``; or instances.
+            sentences: Tagged texts; or mappings with ``sentence`` (tagged), or ``text`` and the
+                spans ``head`` and ``tail`` (``[start, end]``, half-open, in characters), and
+                ``head_type`` and ``tail_type``, if known; or instances.
 
         Returns:
             A prediction for each, in order.
 
         Raises:
-            TagError: The tags of a text do not mark one head and one tail.
+            SentenceError: Some cannot be labelled: no head and tail, or a type that the classifier
+                does not know. All are listed, by their places.
+            TypeError: One sentence was given instead of a batch.
         """
-        instances = [_instance(s, n) for n, s in enumerate(sentences)]
-        rows = predict(self._model, self._tokenizer, instances, description="extraction")
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError(
+                f"one sentence ({type(sentences).__name__}) was given where a list of sentences "
+                "is expected: extractor([sentence])[0]"
+            )
+        return self._labelled(read_sentences(sentences, self.entity_types))
+
+    def stream(self, sentences: Iterable[Sentence], rows: int = ROWS) -> Iterator[Prediction]:
+        """Labels any number of sentences, ``rows`` of them in memory at a time.
+
+        Args:
+            sentences: As in a batch. The first bad one stops the stream, with its place in it.
+            rows: A batch. A trust record whose ``negative_share`` is ``estimated`` estimates it
+                from each.
+        """
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError("a stream is of sentences, not one sentence: extractor([sentence])[0]")
+        waiting, first = iter(sentences), 0
+        while batch := list(islice(waiting, rows)):
+            yield from self._labelled(read_sentences(batch, self.entity_types, first))
+            first += len(batch)
+
+    def _labelled(self, instances: list[Instance]) -> list[Prediction]:
+        from tkre.training.prediction import labels_of, predict
+
+        probabilities = predict(self._model, self._tokenizer, instances, description="extraction")
         frame = prediction_frame(
             [i.id for i in instances],
             [None] * len(instances),
-            labels_of(rows, self._model),
+            labels_of(probabilities, self._model),
             self.relations,
-            rows,
+            probabilities,
         )
-        if self._trust is not None:
-            frame = calibrate(frame, self._trust, share_among(frame, self._trust))
-        frame = answered(frame, self._model.config.negative, self._confidence)
+        if self.trust is not None:
+            frame = calibrate(frame, self.trust, share_among(frame, self.trust))
+        frame = answered(frame, self.negative, self._confidence)
         return [
             Prediction(
                 None if row["abstained"] else row["predicted"],
@@ -174,8 +252,40 @@ def newest_version(path: Path) -> Path:
     return versions[-1]
 
 
-def _instance(sentence: str | Mapping[str, Any] | Instance, number: int) -> Instance:
-    if isinstance(sentence, Instance):
-        return sentence
-    record = {"sentence": sentence} if isinstance(sentence, str) else dict(sentence)
-    return unlabelled_instance(record, str(number))
+def _loaded(
+    folder: Path, threads: int | None
+) -> tuple[RelationClassifier | OnnxClassifier, PreTrainedTokenizerBase]:
+    """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
+    from tkre.modeling.quiet import quiet_transformers
+    from tkre.modeling.startup import load_tokenizer, spare_sklearn
+    from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
+
+    model: RelationClassifier | OnnxClassifier
+    with quiet_transformers():
+        if (folder / MODEL_FILE).is_file():
+            model = OnnxClassifier.load(folder, threads)
+        else:
+            spare_sklearn()
+            from tkre.modeling.classifier import RelationClassifier
+
+            model = RelationClassifier.from_pretrained(folder)
+        return model, load_tokenizer(folder)
+
+
+def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
+    """The record that is meant: a given one, that beside the weights if None, none if False."""
+    if trust is None:
+        beside = folder / TRUST_FILE
+        return Trust.read(beside) if beside.is_file() else None
+    if trust is False:
+        return None
+    return trust if isinstance(trust, Trust) else Trust.read(trust)
+
+
+def schema_beside(folder: Path) -> RelationSchema | None:
+    """The relation schema that lies beside the weights, if one does."""
+    file = folder / SCHEMA_FILE
+    if not file.is_file():
+        return None
+    raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return RelationSchema.parse(raw, str(file))

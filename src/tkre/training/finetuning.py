@@ -130,6 +130,7 @@ def build_classifier(
             least_probability=params.least_probability,
             inverses={name: inverse for name, inverse in inverses.items() if inverse},
             allowed_types={name: kinds for name, kinds in allowed.items() if any(kinds)},
+            entity_types=schema.entity_types,
             id2label=dict(enumerate(schema.names)),
             label2id={name: n for n, name in enumerate(schema.names)},
         )

@@ -1,0 +1,15 @@
+"""Which heads a classifier can have, by the name that its configuration gives them."""
+
+from __future__ import annotations
+
+from tkre.modeling.heads import Head, MarkerHead, SpanHead
+from tkre.modeling.prompt_head import AnswerHead, PromptHead
+from tkre.modeling.prototypes import PrototypeHead
+
+HEADS: dict[str, type[Head]] = {
+    "markers": MarkerHead,
+    "spans": SpanHead,
+    "prompt": PromptHead,
+    "answers": AnswerHead,
+    "prototypes": PrototypeHead,
+}

@@ -16,21 +16,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-import yaml
-
 from tkre.corpora.schema import RelationSchema
 from tkre.corpora.unlabelled import Sentence, read_sentences
 from tkre.evaluation.predictions import answered, prediction_frame
 from tkre.evaluation.trust import Trust, calibrate, share_among
+from tkre.loading import load_model, newest_version, schema_beside, trust_beside
 from tkre.records import Instance
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from tkre.modeling.classifier import RelationClassifier
+    from tkre.modeling.classifier_config import RelationClassifierConfig
     from tkre.training.onnx_classifier import OnnxClassifier
 
-TRUST_FILE, SCHEMA_FILE = "trust.json", "relations.yml"  # beside the weights, where there are any
 ROWS = 1024  # that a stream reads at a time
 
 
@@ -70,6 +69,7 @@ class RelationExtractor:
 
     Attributes:
         trust: See above.
+        wanted_precision: See above.
         schema: See above.
 
     Raises:
@@ -89,6 +89,7 @@ class RelationExtractor:
         self._tokenizer = tokenizer
         self._confidence = 0.0
         self.trust = trust
+        self.wanted_precision = wanted_precision
         self.schema = schema
         if trust is not None:
             trust.require(self.digest)
@@ -107,17 +108,19 @@ class RelationExtractor:
         *,
         trust: Trust | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
+        schema: RelationSchema | str | Path | None = None,
         threads: int | None = None,
     ) -> Self:
         """The extractor in a folder.
 
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
-                the newest is taken; or one that ``kedro classifier export`` wrote. A
-                ``relations.yml`` in it says what the labels mean.
+                the newest is taken; or one that ``kedro classifier export`` wrote.
             trust: The classifier's trust record, its file, or a folder of its versions. None takes
                 a ``trust.json`` that lies beside the weights, if one does; False takes none.
             wanted_precision: See the class.
+            schema: What the labels mean, or its file. None takes a ``relations.yml`` that lies
+                beside the weights, if one does.
             threads: Of ONNX Runtime, for an exported classifier; None is its own choice. torch's
                 are set for the whole process: ``torch.set_num_threads``.
 
@@ -125,21 +128,30 @@ class RelationExtractor:
             FileNotFoundError: There is no classifier, or no trust record.
         """
         folder = newest_version(Path(path))
-        model, tokenizer = _loaded(folder, threads)
+        model, tokenizer = load_model(folder, threads)
         return cls(
-            model, tokenizer, trust_beside(folder, trust), wanted_precision, schema_beside(folder)
+            model,
+            tokenizer,
+            trust_beside(folder, trust),
+            wanted_precision,
+            schema_beside(folder, schema),
         )
+
+    @property
+    def config(self) -> RelationClassifierConfig:
+        """The classifier's: labels, inverses, which types they join."""
+        return self._model.config
 
     @property
     def relations(self) -> list[str]:
         """The labels, in the order of their numbers."""
-        labels = self._model.config.id2label
+        labels = self.config.id2label
         return [labels[n] for n in range(len(labels))]
 
     @property
     def negative(self) -> str | None:
         """The label that says "none of the others", if there is one."""
-        return self._model.config.negative
+        return self.config.negative
 
     @cached_property
     def entity_types(self) -> frozenset[str] | None:
@@ -150,7 +162,7 @@ class RelationExtractor:
         """
         if self.schema is not None:
             return frozenset(self.schema.entity_types)
-        config = self._model.config
+        config = self.config
         if config.entity_types is not None:
             return frozenset(config.entity_types)
         named = {kind for sides in config.allowed_types.values() for side in sides for kind in side}
@@ -171,6 +183,11 @@ class RelationExtractor:
         from tkre.training.onnx_classifier import OnnxClassifier
 
         return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Whether what is said of a sentence is the same in any batch."""
+        return self.trust is None or self.trust.settings.negative_share != "estimated"
 
     def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
         """Labels a batch.
@@ -233,59 +250,3 @@ class RelationExtractor:
             )
             for row in frame.to_dict("records")
         ]
-
-
-def newest_version(path: Path) -> Path:
-    """The folder itself if it holds a model, else the newest version in it.
-
-    Raises:
-        FileNotFoundError: Neither holds one.
-    """
-    if (path / "config.json").is_file():
-        return path
-    versions = sorted(p.parent for p in path.glob("*/*/config.json"))
-    if not versions:
-        raise FileNotFoundError(
-            f"no classifier in {path}: neither config.json nor a version of one; `kedro run` "
-            "writes classifiers to data/06_models/<corpus>/<shots>/<seed>/<variant>/classifier"
-        )
-    return versions[-1]
-
-
-def _loaded(
-    folder: Path, threads: int | None
-) -> tuple[RelationClassifier | OnnxClassifier, PreTrainedTokenizerBase]:
-    """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
-    from tkre.modeling.quiet import quiet_transformers
-    from tkre.modeling.startup import load_tokenizer, spare_sklearn
-    from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
-
-    model: RelationClassifier | OnnxClassifier
-    with quiet_transformers():
-        if (folder / MODEL_FILE).is_file():
-            model = OnnxClassifier.load(folder, threads)
-        else:
-            spare_sklearn()
-            from tkre.modeling.classifier import RelationClassifier
-
-            model = RelationClassifier.from_pretrained(folder)
-        return model, load_tokenizer(folder)
-
-
-def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
-    """The record that is meant: a given one, that beside the weights if None, none if False."""
-    if trust is None:
-        beside = folder / TRUST_FILE
-        return Trust.read(beside) if beside.is_file() else None
-    if trust is False:
-        return None
-    return trust if isinstance(trust, Trust) else Trust.read(trust)
-
-
-def schema_beside(folder: Path) -> RelationSchema | None:
-    """The relation schema that lies beside the weights, if one does."""
-    file = folder / SCHEMA_FILE
-    if not file.is_file():
-        return None
-    raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    return RelationSchema.parse(raw, str(file))

@@ -8,6 +8,7 @@ import click
 from kedro.framework.session import KedroSession
 
 from tkre.cli.options import ENVIRONMENT
+from tkre.cli.serve import serve_classifier_command
 from tkre.grid import parse_cell
 from tkre.hooks import REFUSALS, Refusal
 
@@ -15,6 +16,9 @@ from tkre.hooks import REFUSALS, Refusal
 @click.group()
 def classifier() -> None:
     """Trained classifiers, for use elsewhere."""
+
+
+classifier.add_command(serve_classifier_command)
 
 
 @classifier.command("export")

@@ -23,7 +23,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import minibatch, raise_error
 
-from tkre.extractor import TRUST_FILE, Prediction, RelationExtractor, newest_version
+from tkre.extractor import Prediction, RelationExtractor
+from tkre.loading import TRUST_FILE, newest_version
 from tkre.records import Instance
 from tkre.records import Span as Characters
 from tkre.suggest import did_you_mean

@@ -21,7 +21,8 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from tkre.corpora.unlabelled import Sentence
 from tkre.evaluation.trust import Trust
-from tkre.extractor import Prediction, RelationExtractor, schema_beside, trust_beside
+from tkre.extractor import Prediction, RelationExtractor
+from tkre.loading import schema_beside, trust_beside
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.classifier_config import RelationClassifierConfig
 
@@ -68,7 +69,7 @@ class RelationClassificationPipeline(Pipeline):
             self.tokenizer,
             trust_beside(folder, trust),
             wanted_precision,
-            schema_beside(folder),
+            schema_beside(folder, None),
         )
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:

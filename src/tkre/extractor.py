@@ -16,10 +16,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+import numpy as np
+
 from tkre.corpora.schema import RelationSchema
 from tkre.corpora.unlabelled import Sentence, read_sentences
-from tkre.evaluation.predictions import answered, prediction_frame
-from tkre.evaluation.trust import Trust, calibrate, share_among
+from tkre.evaluation.predictions import withheld
+from tkre.evaluation.trust import Trust, calibrated_rows, share_of
 from tkre.loading import load_model, newest_version, schema_beside, trust_beside
 from tkre.records import Instance
 
@@ -230,23 +232,19 @@ class RelationExtractor:
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:
         from tkre.training.prediction import labels_of, predict
 
-        probabilities = predict(self._model, self._tokenizer, instances, description="extraction")
-        frame = prediction_frame(
-            [i.id for i in instances],
-            [None] * len(instances),
-            labels_of(probabilities, self._model),
-            self.relations,
-            probabilities,
-        )
+        labels, numbers = self.relations, self.config.label2id
+        rows_NR = predict(self._model, self._tokenizer, instances, description="extraction")
+        guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
         if self.trust is not None:
-            frame = calibrate(frame, self.trust, share_among(frame, self.trust))
-        frame = answered(frame, self.negative, self._confidence)
+            share = share_of(rows_NR, labels, self.trust)
+            rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
         return [
-            Prediction(
-                None if row["abstained"] else row["predicted"],
-                row["probability"],
-                {relation: row[f"p.{relation}"] for relation in self.relations},
-                row["predicted"],
-            )
-            for row in frame.to_dict("records")
+            self._prediction(labels, row, guess)
+            for row, guess in zip(rows_NR.tolist(), guesses_N.tolist(), strict=True)
         ]
+
+    def _prediction(self, labels: list[str], row: list[float], number: int) -> Prediction:
+        guess, probability = labels[number], row[number]
+        unsure = withheld(probability, guess != self.negative, self._confidence)
+        named = dict(zip(labels, row, strict=True))
+        return Prediction(None if unsure else guess, probability, named, guess)

@@ -161,5 +161,35 @@ def toy_rows() -> list[Instance]:
     return rows
 
 
+@pytest.fixture(scope="session")
+def trust_of(schema: RelationSchema):
+    """Makes the trust record of a toy classifier's folder, by rows some of which it has wrong."""
+
+    def made(folder: Path, rows: list[Instance]):
+        import numpy as np
+
+        from tkre.evaluation.params import TrustParams
+        from tkre.evaluation.predictions import prediction_frame
+        from tkre.evaluation.trust import fit_trust
+        from tkre.extractor import RelationExtractor
+
+        plain = RelationExtractor.from_pretrained(folder, trust=False)
+        raw = plain(rows)
+        gold = ["none", "none", *(row.relation for row in rows[2:])]
+        frame = prediction_frame(
+            [row.id for row in rows],
+            gold,
+            [p.relation for p in raw],
+            plain.relations,
+            np.array([list(p.probabilities.values()) for p in raw]),
+        )
+        params = TrustParams(precisions=(0.5, 0.99))
+        return fit_trust(
+            frame, schema.negative, params, cell="toy.k5.s0.v", classifier=plain.digest
+        )
+
+    return made
+
+
 def json_lines(records: list[dict[str, object]]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)

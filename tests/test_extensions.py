@@ -56,7 +56,7 @@ def test_parameters_take_the_names_that_packages_add(install):
         CorpusParams(format="csv", train="train.csv")
     install(
         "acme",
-        f"[{GROUP}]\ncsv = acme:rows\n[tkre.modeling.classifier]\npair = acme:Pair\n"
+        f"[{GROUP}]\ncsv = acme:rows\n[tkre.modeling.head_kinds]\npair = acme:Pair\n"
         "[tkre.modeling.contrastive]\nmargin = acme:Margin",
         "raise AssertionError('imported')",
     )

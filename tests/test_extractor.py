@@ -1,21 +1,21 @@
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.conftest import instance
 from tests.training.test_finetuning import SPANS, run
-from tkre.evaluation.params import TrustParams
-from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.trust import TrustError, fit_trust
+from tkre.corpora.unlabelled import SentenceError
+from tkre.evaluation.trust import TrustError
 from tkre.extractor import RelationExtractor, newest_version
-from tkre.modeling.checkpoint import weights_digest
-from tkre.modeling.classifier import RelationClassifier
-from tkre.tagged import TagError, to_tagged
+from tkre.tagged import to_tagged
 
 
 @pytest.fixture(scope="module")
@@ -43,27 +43,58 @@ def test_what_a_sentence_can_be(folder, toy_rows):
     record = {"sentence": to_tagged(row), "head_type": "person", "tail_type": "place"}
     by_record, by_instance = extractor([record, row])
     assert by_record == by_instance
+    spans = {"text": row.text, "head": [0, 4], "tail": (22, 26)}
+    assert row.head_text == "anna" and spans["text"][22:26] == row.tail_text
+    by_spans, by_tags = extractor([spans | {"head_type": "person", "tail_type": "place"}, record])
+    assert by_spans == by_tags == by_instance
     assert extractor([]) == []
-    with pytest.raises(TagError, match="<tail> is missing"):
-        extractor(["<head>anna</head> lives here"])
+    assert extractor(iter([record]))[0].relation == by_tags.relation
 
 
-def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, schema, tmp_path):
-    plain = RelationExtractor.from_pretrained(folder)
-    raw = plain(toy_rows)
-    # As if two of the validation rows had been labelled otherwise: the model is too sure.
-    gold = [row.relation for row in toy_rows]
-    gold[:2] = ["none", "none"]
-    frame = prediction_frame(
-        [row.id for row in toy_rows],
-        gold,
-        [p.relation for p in raw],
-        plain.relations,
-        np.array([list(p.probabilities.values()) for p in raw]),
+@pytest.mark.parametrize(
+    "one", ["a", b"a", {"sentence": "a"}, instance("<head>a</head> <tail>b</tail>")]
+)
+def test_one_sentence_is_no_batch(folder, one):
+    extractor = RelationExtractor.from_pretrained(folder)
+    for call in (extractor, lambda given: next(extractor.stream(given))):
+        with pytest.raises(TypeError, match=r"extractor\(\[sentence\]\)\[0\]"):
+            call(one)
+
+
+def test_all_bad_sentences_are_named_with_their_places(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    bad = {"sentence": to_tagged(toy_rows[0]), "head_type": "persn"}
+    batch = [toy_rows[0], "<head>anna</head> lives here", toy_rows[1], bad]
+    with pytest.raises(SentenceError, match="sentence 1: tag <tail> is missing") as raised:
+        extractor(batch)
+    assert list(raised.value.problems) == [1, 3]
+    assert raised.value.problems[3] == (
+        "head_type 'persn' is not a type that this classifier knows (did you mean 'person'?); "
+        "it knows person, place"
     )
-    params = TrustParams(precisions=(0.5, 0.99))
-    digest = weights_digest(RelationClassifier.from_pretrained(newest_version(folder)))
-    trust = fit_trust(frame, schema.negative, params, cell="toy.k5.s0.v", classifier=digest)
+
+
+def test_a_stream_reads_as_much_as_it_has_room_for(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield toy_rows[len(taken) % len(toy_rows)]
+
+    first = next(extractor.stream(endless(), rows=4))
+    assert len(taken) == 4 and first.relation == toy_rows[1].relation
+    streamed, batch = list(extractor.stream(toy_rows, rows=3)), extractor(toy_rows)
+    assert [p.relation for p in streamed] == [p.relation for p in batch]
+    assert [p.probability for p in streamed] == pytest.approx([p.probability for p in batch])
+    with pytest.raises(SentenceError, match="sentence 5: "):
+        list(extractor.stream([*toy_rows[:5], "no tags"], rows=2))
+
+
+def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, trust_of, tmp_path):
+    raw = RelationExtractor.from_pretrained(folder)(toy_rows)
+    trust = trust_of(folder, toy_rows)
     file = tmp_path / "trust.json"
     file.write_text(trust.model_dump_json())
     calibrated = RelationExtractor.from_pretrained(folder, trust=file)(toy_rows)
@@ -110,3 +141,43 @@ def test_it_needs_no_kedro(folder):
         [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "lives_in"
+
+
+def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, trust_of, tmp_path):
+    shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
+    trust = trust_of(tmp_path, toy_rows)
+    (tmp_path / "trust.json").write_text(trust.model_dump_json())
+    raw = schema.model_dump() | {"entity_types": ["person", "place", "date"]}
+    (tmp_path / "relations.yml").write_text(yaml.safe_dump(json.loads(json.dumps(raw))))
+    beside = RelationExtractor.from_pretrained(tmp_path, wanted_precision=0.5)
+    without = RelationExtractor.from_pretrained(tmp_path, trust=False)
+    assert beside.trust == trust and without.trust is None
+    assert beside(toy_rows[:1])[0].probability < without(toy_rows[:1])[0].probability
+    assert beside.schema.relations == schema.relations
+    assert beside.entity_types == {"person", "place", "date"}
+    assert without([{"sentence": to_tagged(toy_rows[0]), "head_type": "date"}])
+
+
+def test_types_of_a_classifier_that_does_not_hold_them_all(folder):
+    """As those of older versions: what its relations name is all that is known."""
+    extractor = RelationExtractor.from_pretrained(folder)
+    assert extractor.entity_types == {"person", "place"}
+    config = extractor._model.config
+    config.entity_types, config.allowed_types = None, {"lives_in": [["person"], []]}
+    del extractor.entity_types
+    assert extractor.entity_types == {"person"}
+    config.allowed_types = {}
+    del extractor.entity_types
+    assert extractor.entity_types is None
+    config.entity_types = []
+    del extractor.entity_types
+    with pytest.raises(SentenceError, match="knows no types, leave it out"):
+        extractor([{"sentence": "<head>a</head> <tail>b</tail>", "tail_type": "x"}])
+
+
+def test_importing_it_loads_no_library_of_models():
+    code = (
+        "import sys; from tkre.extractor import RelationExtractor; "
+        "assert not {'torch', 'transformers', 'sklearn', 'kedro'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

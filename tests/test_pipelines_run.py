@@ -17,6 +17,7 @@ from huggingface_hub import ModelCard
 
 from tests.conftest import ROOT
 from tests.project import Project
+from tests.service.process import Service
 from tkre.evaluation.trust import Trust
 from tkre.extractor import RelationExtractor
 
@@ -182,6 +183,25 @@ def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(proje
     assert again.returncode == 1 and "is not empty" in again.stdout
     missing = project.kedro("classifier", "publish", "newsroom.k8.s21.tkre", str(tmp_path / "x"))
     assert missing.returncode == 1 and "has no classifier yet" in missing.stdout
+
+
+def test_a_classifier_is_served_by_the_name_of_its_cell(project):
+    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("fastapi_offline", reason="needs the extra `serve`")
+    cell = "newsroom.k8.s13.tkre_plus"
+    with Service(project.started("classifier", "serve", cell, "--port", "0")) as service:
+        told = httpx.get(f"{service.url}/relations").json()
+        assert all(relation["definition"] for relation in told["relations"])
+        assert told["entity_types"] == ["date", "organization", "person", "place", "work"]
+        health = httpx.get(f"{service.url}/health").json()
+        assert health["calibrated"] and health["wanted_precision"] is None
+        sentence = "<head>Ada</head> was born in <tail>London</tail>."
+        answer = httpx.post(f"{service.url}/predict", json={"sentences": [sentence]}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        assert service.stop() == 0
+    missing = project.kedro("classifier", "serve", "newsroom.k8.s21.tkre")
+    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
+    assert "Traceback" not in missing.stdout
 
 
 def test_a_changed_parameter_is_followed_as_far_as_it_reaches(project):

@@ -3,26 +3,36 @@
 extractor = RelationExtractor.from_pretrained("path/to/classifier")
 sentence = "<head>Ada</head> was born in <tail>London</tail>."
 print(extractor([sentence])[0].relation)
+
+Importing this module loads neither torch nor transformers; loading a classifier does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+import numpy as np
 
-from tkre.corpora.unlabelled import unlabelled_instance
-from tkre.evaluation.predictions import answered, prediction_frame
-from tkre.evaluation.trust import TRUST_FILE, Trust, calibrate, share_among
-from tkre.modeling.checkpoint import weights_digest
-from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.quiet import quiet_transformers
+from tkre.corpora.schema import RelationSchema
+from tkre.corpora.unlabelled import Sentence, read_sentences
+from tkre.evaluation.predictions import withheld
+from tkre.evaluation.trust import Trust, calibrated_rows, share_of
+from tkre.loading import load_model, newest_version, schema_beside, trust_beside
 from tkre.records import Instance
-from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
-from tkre.training.prediction import labels_of, predict
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from tkre.modeling.classifier import RelationClassifier
+    from tkre.modeling.classifier_config import RelationClassifierConfig
+    from tkre.training.onnx_classifier import OnnxClassifier
+
+ROWS = 1024  # that a stream reads at a time
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,12 @@ class RelationExtractor:
         trust: Its trust record, which calibrates probabilities; None leaves them as they are.
         wanted_precision: Answers below the record's threshold for it are withheld; None
             withholds none.
+        schema: What its labels mean, where that is known.
+
+    Attributes:
+        trust: See above.
+        wanted_precision: See above.
+        schema: See above.
 
     Raises:
         TrustError: The record is of another classifier, or has no threshold for that precision.
@@ -69,14 +85,16 @@ class RelationExtractor:
         tokenizer: PreTrainedTokenizerBase,
         trust: Trust | None = None,
         wanted_precision: float | None = None,
+        schema: RelationSchema | None = None,
     ) -> None:
         self._model = model.eval()
         self._tokenizer = tokenizer
-        self._trust = trust
         self._confidence = 0.0
+        self.trust = trust
+        self.wanted_precision = wanted_precision
+        self.schema = schema
         if trust is not None:
-            exported = isinstance(model, OnnxClassifier)
-            trust.require(model.weights if exported else weights_digest(model))
+            trust.require(self.digest)
         if wanted_precision is not None:
             if trust is None:
                 raise ValueError(
@@ -90,95 +108,143 @@ class RelationExtractor:
         cls,
         path: str | Path,
         *,
-        trust: Trust | str | Path | None = None,
+        trust: Trust | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
+        schema: RelationSchema | str | Path | None = None,
+        threads: int | None = None,
     ) -> Self:
         """The extractor in a folder.
 
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
                 the newest is taken; or one that ``kedro classifier export`` wrote.
-            trust: The classifier's trust record, its file, or a folder of its versions; None takes
-                the one beside the weights, where ``kedro classifier publish`` has put one.
+            trust: The classifier's trust record, its file, or a folder of its versions. None takes
+                a ``trust.json`` that lies beside the weights, if one does; False takes none.
             wanted_precision: See the class.
+            schema: What the labels mean, or its file. None takes a ``relations.yml`` that lies
+                beside the weights, if one does.
+            threads: Of ONNX Runtime, for an exported classifier; None is its own choice. torch's
+                are set for the whole process: ``torch.set_num_threads``.
 
         Raises:
             FileNotFoundError: There is no classifier, or no trust record.
         """
         folder = newest_version(Path(path))
-        model: RelationClassifier | OnnxClassifier
-        with quiet_transformers():
-            if (folder / MODEL_FILE).is_file():
-                model = OnnxClassifier.load(folder)
-            else:
-                model = RelationClassifier.from_pretrained(folder)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
-        if trust is None and (folder / TRUST_FILE).is_file():
-            trust = folder / TRUST_FILE
-        record = Trust.read(trust) if isinstance(trust, str | Path) else trust
-        return cls(model, tokenizer, record, wanted_precision)
+        model, tokenizer = load_model(folder, threads)
+        return cls(
+            model,
+            tokenizer,
+            trust_beside(folder, trust),
+            wanted_precision,
+            schema_beside(folder, schema),
+        )
+
+    @property
+    def config(self) -> RelationClassifierConfig:
+        """The classifier's: labels, inverses, which types they join."""
+        return self._model.config
 
     @property
     def relations(self) -> list[str]:
         """The labels, in the order of their numbers."""
-        labels = self._model.config.id2label
+        labels = self.config.id2label
         return [labels[n] for n in range(len(labels))]
 
-    def __call__(self, sentences: Sequence[str | Mapping[str, Any] | Instance]) -> list[Prediction]:
+    @property
+    def negative(self) -> str | None:
+        """The label that says "none of the others", if there is one."""
+        return self.config.negative
+
+    @cached_property
+    def entity_types(self) -> frozenset[str] | None:
+        """The types that a mention may have; None where nothing says which there are.
+
+        Those of its schema. A classifier of an older version does not hold them all: then those
+        that its relations name.
+        """
+        if self.schema is not None:
+            return frozenset(self.schema.entity_types)
+        config = self.config
+        if config.entity_types is not None:
+            return frozenset(config.entity_types)
+        named = {kind for sides in config.allowed_types.values() for side in sides for kind in side}
+        return frozenset(named) or None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights; of an exported classifier, of those it was exported from."""
+        from tkre.modeling.checkpoint import weights_digest
+        from tkre.training.onnx_classifier import OnnxClassifier
+
+        model = self._model
+        return model.weights if isinstance(model, OnnxClassifier) else weights_digest(model)
+
+    @property
+    def backend(self) -> str:
+        """What computes: ``torch`` or ``onnxruntime``."""
+        from tkre.training.onnx_classifier import OnnxClassifier
+
+        return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Whether what is said of a sentence is the same in any batch."""
+        return self.trust is None or self.trust.settings.negative_share != "estimated"
+
+    def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
         """Labels a batch.
 
         Args:
-            sentences: Tagged texts; or mappings with ``sentence`` and, if known, ``head_type``
-                and ``tail_type``; or instances.
+            sentences: Tagged texts; or mappings with ``sentence`` (tagged), or ``text`` and the
+                spans ``head`` and ``tail`` (``[start, end]``, half-open, in characters), and
+                ``head_type`` and ``tail_type``, if known; or instances.
 
         Returns:
             A prediction for each, in order.
 
         Raises:
-            TagError: The tags of a text do not mark one head and one tail.
+            SentenceError: Some cannot be labelled: no head and tail, or a type that the classifier
+                does not know. All are listed, by their places.
+            TypeError: One sentence was given instead of a batch.
         """
-        instances = [_instance(s, n) for n, s in enumerate(sentences)]
-        rows = predict(self._model, self._tokenizer, instances, description="extraction")
-        frame = prediction_frame(
-            [i.id for i in instances],
-            [None] * len(instances),
-            labels_of(rows, self._model),
-            self.relations,
-            rows,
-        )
-        if self._trust is not None:
-            frame = calibrate(frame, self._trust, share_among(frame, self._trust))
-        frame = answered(frame, self._model.config.negative, self._confidence)
-        return [
-            Prediction(
-                None if row["abstained"] else row["predicted"],
-                row["probability"],
-                {relation: row[f"p.{relation}"] for relation in self.relations},
-                row["predicted"],
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError(
+                f"one sentence ({type(sentences).__name__}) was given where a list of sentences "
+                "is expected: extractor([sentence])[0]"
             )
-            for row in frame.to_dict("records")
+        return self._labelled(read_sentences(sentences, self.entity_types))
+
+    def stream(self, sentences: Iterable[Sentence], rows: int = ROWS) -> Iterator[Prediction]:
+        """Labels any number of sentences, ``rows`` of them in memory at a time.
+
+        Args:
+            sentences: As in a batch. The first bad one stops the stream, with its place in it.
+            rows: A batch. A trust record whose ``negative_share`` is ``estimated`` estimates it
+                from each.
+        """
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError("a stream is of sentences, not one sentence: extractor([sentence])[0]")
+        waiting, first = iter(sentences), 0
+        while batch := list(islice(waiting, rows)):
+            yield from self._labelled(read_sentences(batch, self.entity_types, first))
+            first += len(batch)
+
+    def _labelled(self, instances: list[Instance]) -> list[Prediction]:
+        from tkre.training.prediction import labels_of, predict
+
+        labels, numbers = self.relations, self.config.label2id
+        rows_NR = predict(self._model, self._tokenizer, instances, description="extraction")
+        guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
+        if self.trust is not None:
+            share = share_of(rows_NR, labels, self.trust)
+            rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
+        return [
+            self._prediction(labels, row, guess)
+            for row, guess in zip(rows_NR.tolist(), guesses_N.tolist(), strict=True)
         ]
 
-
-def newest_version(path: Path) -> Path:
-    """The folder itself if it holds a model, else the newest version in it.
-
-    Raises:
-        FileNotFoundError: Neither holds one.
-    """
-    if (path / "config.json").is_file():
-        return path
-    versions = sorted(p.parent for p in path.glob("*/*/config.json"))
-    if not versions:
-        raise FileNotFoundError(
-            f"no classifier in {path}: neither config.json nor a version of one; `kedro run` "
-            "writes classifiers to data/06_models/<corpus>/<shots>/<seed>/<variant>/classifier"
-        )
-    return versions[-1]
-
-
-def _instance(sentence: str | Mapping[str, Any] | Instance, number: int) -> Instance:
-    if isinstance(sentence, Instance):
-        return sentence
-    record = {"sentence": sentence} if isinstance(sentence, str) else dict(sentence)
-    return unlabelled_instance(record, str(number))
+    def _prediction(self, labels: list[str], row: list[float], number: int) -> Prediction:
+        guess, probability = labels[number], row[number]
+        unsure = withheld(probability, guess != self.negative, self._confidence)
+        named = dict(zip(labels, row, strict=True))
+        return Prediction(None if unsure else guess, probability, named, guess)

@@ -17,11 +17,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tkre.corpora.unlabelled import unlabelled_instance
+from tkre.corpora.unlabelled import sort_out
 from tkre.extractor import RelationExtractor
 from tkre.modeling.weights import file_digest
-from tkre.records import Instance
-from tkre.tagged import TagError
 
 COLUMNS = ("id", "sentence", "head_type", "tail_type")  # of which only the sentence must be there
 SCHEMA = pa.schema(
@@ -59,7 +57,7 @@ class Labeller:
     def extractor(self) -> RelationExtractor:
         """The classifier, loaded."""
         return RelationExtractor.from_pretrained(
-            self.classifier, trust=self.trust, wanted_precision=self.wanted_precision
+            self.classifier, trust=self.trust or False, wanted_precision=self.wanted_precision
         )
 
     def stamp(self, source: Path) -> str:
@@ -223,16 +221,11 @@ def label_rows(
         A row for each, in their order: ``id``, ``relation`` (none where it is withheld),
         ``probability``, ``guess``, ``problem``.
     """
-    read: dict[int, Instance] = {}
-    labels: list[dict[str, Any]] = []
-    for n, row in enumerate(rows):
-        labels.append({"id": str(row.get("id") or first + n), "problem": None})
-        try:
-            if not isinstance(row["sentence"], str):
-                raise TagError("there is no sentence")
-            read[n] = unlabelled_instance(row, labels[n]["id"])
-        except TagError as error:
-            labels[n]["problem"] = str(error)
+    read, problems = sort_out(rows, extractor.entity_types)
+    labels: list[dict[str, Any]] = [
+        {"id": str(row.get("id") or first + n), "problem": problems.get(n)}
+        for n, row in enumerate(rows)
+    ]
     for n, prediction in zip(read, extractor(list(read.values())), strict=True):
         labels[n] |= {
             "relation": prediction.relation,

@@ -9,6 +9,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
 from tkre.cli.options import ENVIRONMENT
+from tkre.cli.serve import serve_classifier_command
 from tkre.grid import parse_cell
 from tkre.hooks import REFUSALS, Refusal
 from tkre.runners.digests import load_path
@@ -20,6 +21,9 @@ CARDS = ("test_model_card", "development_model_card")
 @click.group()
 def classifier() -> None:
     """Trained classifiers, for use elsewhere."""
+
+
+classifier.add_command(serve_classifier_command)
 
 
 @classifier.command("export")

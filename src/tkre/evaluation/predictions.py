@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,9 +108,20 @@ def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) 
         The rows with ``relation``, None where the guess is not sure enough (``abstained``), in
         front of the guess.
     """
-    unsure = (calibrated["probability"] < confidence) & (calibrated["predicted"] != negative)
+    unsure = withheld(calibrated["probability"], calibrated["predicted"] != negative, confidence)
     relation = calibrated["predicted"].astype(object).where(~unsure, None)
     rest = calibrated.drop(columns=["id", "relation"], errors="ignore")
     return pd.concat(
         [calibrated["id"], relation.rename("relation"), unsure.rename("abstained"), rest], axis=1
     )
+
+
+def withheld(probability: Any, asserts: Any, confidence: float) -> Any:
+    """Whether guesses are not given as answers, of numbers, arrays or columns.
+
+    Args:
+        probability: Of the guesses, calibrated.
+        asserts: Whether they assert a relation: the negative one asserts nothing.
+        confidence: From which on an answer is given.
+    """
+    return (probability < confidence) & asserts

@@ -9,6 +9,7 @@ rows are neither counted as answers nor withheld.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -210,19 +211,12 @@ def share_among(predictions: pd.DataFrame, trust: Trust) -> float | None:
     Returns:
         The share to correct for; None for no correction.
     """
-    setting = trust.settings.negative_share
-    if setting == "estimated":
-        return estimated_share(predictions, trust)
-    return setting if trust.trained_share else None
+    return share_of(probabilities_of(predictions), labels_of(predictions), trust)
 
 
 def estimated_share(predictions: pd.DataFrame, trust: Trust) -> float | None:
     """The share of the negative relation that EM finds; None where it cannot be corrected for."""
-    if trust.trained_share is None or trust.negative is None:
-        return None
-    tempered_NR = calibration.tempered(probabilities_of(predictions), trust.temperature)
-    negative = labels_of(predictions).index(trust.negative)
-    return estimate_share(tempered_NR, negative, trust.trained_share)
+    return _estimated(probabilities_of(predictions), labels_of(predictions), trust)
 
 
 def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> pd.DataFrame:
@@ -239,13 +233,53 @@ def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> p
         own probabilities, stays so.
     """
     raw_NR, guesses_N = probabilities_of(predictions), guesses_of(predictions)
+    calibrated = calibrated_rows(raw_NR, guesses_N, labels_of(predictions), trust, share)
+    return with_probabilities(predictions, *calibrated)
+
+
+def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
+    """As ``share_among``, of probabilities without a frame around them.
+
+    Args:
+        raw_NR: As the classifier puts them.
+        labels: Of the columns.
+        trust: See ``share_among``.
+    """
+    setting = trust.settings.negative_share
+    if setting == "estimated":
+        return _estimated(raw_NR, labels, trust)
+    return setting if trust.trained_share else None
+
+
+def calibrated_rows(
+    raw_NR: Floats, guesses_N: Numbers, labels: Sequence[str], trust: Trust, share: float | None
+) -> tuple[Floats, Numbers]:
+    """As ``calibrate``, of probabilities and columns of guesses without a frame around them.
+
+    Args:
+        raw_NR: As the classifier puts them.
+        guesses_N: Columns of the labels that are predicted.
+        labels: Of the columns.
+        trust: See ``calibrate``.
+        share: See ``calibrate``.
+
+    Returns:
+        Calibrated probabilities, and the guesses with them.
+    """
     calibrated_NR = calibration.tempered(raw_NR, trust.temperature)
     if share is not None and trust.negative is not None and trust.trained_share is not None:
-        negative = labels_of(predictions).index(trust.negative)
+        negative = labels.index(trust.negative)
         calibrated_NR = with_share(calibrated_NR, negative, trust.trained_share, share)
         doubted_N = guesses_N != raw_NR.argmax(axis=1)
         guesses_N = np.where(doubted_N, guesses_N, calibrated_NR.argmax(axis=1))
-    return with_probabilities(predictions, calibrated_NR, guesses_N)
+    return calibrated_NR, guesses_N
+
+
+def _estimated(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
+    if trust.trained_share is None or trust.negative is None:
+        return None
+    tempered_NR = calibration.tempered(raw_NR, trust.temperature)
+    return estimate_share(tempered_NR, labels.index(trust.negative), trust.trained_share)
 
 
 def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any
 
 from torch import Tensor, nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
     PretrainedConfig,
@@ -20,98 +18,11 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from tkre.extensions import Parts
-from tkre.modeling.heads import Head, MarkerHead, SpanHead
+from tkre.modeling.classifier_config import RelationClassifierConfig
+from tkre.modeling.head_kinds import HEADS
+from tkre.modeling.heads import Head
 from tkre.modeling.marking import Encoded
-from tkre.modeling.prompt_head import AnswerHead, PromptHead
-from tkre.modeling.prototypes import TEMPERATURE, PrototypeHead
 from tkre.records import Instance
-
-HEADS: Parts[type[Head]] = Parts(
-    __name__,
-    {
-        "markers": MarkerHead,
-        "spans": SpanHead,
-        "prompt": PromptHead,
-        "answers": AnswerHead,
-        "prototypes": PrototypeHead,
-    },
-)
-
-
-class RelationClassifierConfig(PretrainedConfig):
-    """Configuration of ``RelationClassifier``; label names are ``id2label``, as everywhere.
-
-    Attributes:
-        encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``answers``
-            (``modeling.prompt_head``), ``prototypes`` (``modeling.prototypes``), or one of another
-            package (``tkre.extensions``).
-        options: Settings of another package's head.
-        layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
-            kept. For other heads: empty; the last layer is read.
-        trigger_attention: For ``spans``: one more vector, pooled by attention.
-        head_dropout: Of the head's features.
-        max_length: Longest sentence in tokens.
-        typed_markers: Whether markers, or prompts, hold entity types.
-        phrases: For ``prompt`` and ``answers``: by label, the token ids of the relation's phrase.
-        temperature: For ``prototypes``: what likenesses are divided by.
-        both_directions: Whether a sentence is also read with head and tail exchanged, and the
-            two readings averaged, where the schema knows the inverse relation.
-        negative: The label that says "none of the others".
-        least_probability: What a relation must reach to be predicted; a sentence none of whose
-            relations does gets the negative label.
-        inverses: By label, the label with head and tail exchanged.
-        allowed_types: By label, the head types and the tail types that the schema allows; labels
-            that join any types are left out, and so are all if predictions are not to be guided
-            by types.
-    """
-
-    model_type = "tkre-relation-classifier"
-
-    def __init__(
-        self,
-        encoder: dict[str, Any] | None = None,
-        head: str = "markers",
-        options: dict[str, Any] | None = None,
-        layers: tuple[int, ...] = (),
-        trigger_attention: bool = False,
-        head_dropout: float = 0.1,
-        max_length: int = 128,
-        typed_markers: bool = True,
-        phrases: dict[str, list[int]] | None = None,
-        temperature: float = TEMPERATURE,
-        both_directions: bool = False,
-        negative: str | None = None,
-        least_probability: float = 0.0,
-        inverses: dict[str, str] | None = None,
-        allowed_types: dict[str, list[list[str]]] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self.encoder = encoder
-        self.head = head
-        self.options = dict(options or {})
-        self.layers = list(layers)
-        self.trigger_attention = trigger_attention
-        self.head_dropout = head_dropout
-        self.max_length = max_length
-        self.typed_markers = typed_markers
-        self.phrases = dict(phrases or {})
-        self.temperature = temperature
-        self.both_directions = both_directions
-        self.negative = negative
-        self.least_probability = least_probability
-        self.inverses = dict(inverses or {})
-        self.allowed_types = dict(allowed_types or {})
-        super().__init__(**kwargs)
-
-    def encoder_config(self) -> PretrainedConfig:
-        """The encoder's configuration, its depth cut to the layers that are read."""
-        fields: dict[str, Any] = dict(self.encoder or {})
-        config = AutoConfig.for_model(fields.pop("model_type"), **fields)
-        if self.layers:
-            config.num_hidden_layers = max(self.layers)
-        return config
 
 
 class RelationClassifier(PreTrainedModel):
@@ -209,6 +120,3 @@ def _encoder(config: PretrainedConfig, *, masked_lm: bool) -> PreTrainedModel:
     accepted = inspect.signature(AutoModel._model_mapping[type(config)].__init__).parameters
     extra = {"add_pooling_layer": False} if "add_pooling_layer" in accepted else {}
     return AutoModel.from_config(config, **extra)
-
-
-AutoConfig.register(RelationClassifierConfig.model_type, RelationClassifierConfig)

@@ -118,7 +118,7 @@ class MarkerHead(MarkedHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        hidden = config.encoder_config().hidden_size
+        hidden = config.encoder_sizes().hidden_size
         self.dropout = nn.Dropout(config.head_dropout)
         self.size = 2 * hidden
         self.dense = nn.Linear(self.size, hidden)
@@ -152,7 +152,7 @@ class SpanHead(MarkedHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        hidden = config.encoder_config().hidden_size
+        hidden = config.encoder_sizes().hidden_size
         self.layers = list(config.layers)
         self.attention = nn.Linear(hidden, 1) if config.trigger_attention else None
         self.size = hidden * (4 * len(self.layers) + bool(config.trigger_attention))

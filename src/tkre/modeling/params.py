@@ -20,7 +20,7 @@ def _is_contrast(name: str) -> str:
 
 
 def _is_head(name: str) -> str:
-    return known_name("tkre.modeling.classifier", name, HEADS)
+    return known_name("tkre.modeling.head_kinds", name, HEADS)
 
 
 ContrastName = Annotated[str, AfterValidator(_is_contrast)]

@@ -40,7 +40,7 @@ class MaskHead(Head):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        encoder = config.encoder_config()
+        encoder = config.encoder_sizes()
         if encoder.model_type not in PACKABLE:
             raise ValueError(
                 f"head {config.head!r} reads {', '.join(PACKABLE)}, not {encoder.model_type}: its "
@@ -153,7 +153,7 @@ class AnswerHead(MaskHead):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.lengths = [1]
-        self.size = config.encoder_config().hidden_size
+        self.size = config.encoder_sizes().hidden_size
         self.dropout = nn.Dropout(config.head_dropout)
         self.answers = nn.Parameter(torch.zeros(config.num_labels, self.size))
 

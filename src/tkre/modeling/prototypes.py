@@ -53,7 +53,7 @@ class PrototypeHead(Head):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.size = config.encoder_config().hidden_size
+        self.size = config.encoder_sizes().hidden_size
         self.temperature = config.temperature
         self.dropout = nn.Dropout(config.head_dropout)
         # The embeddings of ``definition_text``: set when the classifier is built, and trained where

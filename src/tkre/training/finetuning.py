@@ -10,7 +10,8 @@ import torch
 
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.lineage import Step
 from tkre.modeling.prompting import phrase_ids
 from tkre.modeling.prototypes import TEMPERATURE
@@ -133,6 +134,7 @@ def build_classifier(
             least_probability=params.least_probability,
             inverses={name: inverse for name, inverse in inverses.items() if inverse},
             allowed_types={name: kinds for name, kinds in allowed.items() if any(kinds)},
+            entity_types=schema.entity_types,
             id2label=dict(enumerate(schema.names)),
             label2id={name: n for n, name in enumerate(schema.names)},
         )

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +20,15 @@ from transformers import PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier_config import RelationClassifierConfig
+from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.marking import Encoded
 from tkre.modeling.weights import file_digest
 from tkre.records import Instance, Span
 from tkre.training.prediction import collate
+
+if TYPE_CHECKING:  # it loads the models of transformers, which an exported classifier needs not
+    from tkre.modeling.classifier import RelationClassifier
 
 MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"
@@ -50,8 +54,7 @@ def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
     Raises:
         OnnxError: The packages of the extra ``onnx`` are missing.
     """
-    model = checkpoint.model
-    assert isinstance(model, RelationClassifier)
+    model: RelationClassifier = checkpoint.model
     names, examples = _examples(model, checkpoint.tokenizer)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / MODEL_FILE
@@ -132,7 +135,7 @@ class OnnxClassifier:
     @property
     def padding(self) -> int:
         """The padding token of its encoder."""
-        return self.config.encoder_config().pad_token_id or 0
+        return self.config.encoder_sizes().pad_token_id or 0
 
     def encode(
         self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase

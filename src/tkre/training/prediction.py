@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from tkre.modeling.classifier import RelationClassifierConfig
+from tkre.modeling.classifier_config import RelationClassifierConfig
 from tkre.modeling.marking import Encoded
 from tkre.modeling.precision import Precision, autocast
 from tkre.records import Instance

@@ -1,0 +1,62 @@
+"""``kedro classifier serve``: a trained classifier as an HTTP service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from kedro.framework.session import KedroSession
+
+from tkre.cli.options import ENVIRONMENT
+from tkre.corpora.schema import RelationSchema
+from tkre.grid import parse_cell
+from tkre.hooks import REFUSALS, Refusal
+from tkre.runners.digests import load_path
+
+
+@click.command("serve")
+@click.argument("cell")
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: all interfaces.")
+@click.option("--port", default=8000, show_default=True, help="0: a free one.")
+@click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
+@click.option("--threads", type=click.IntRange(min=1), default=None, help="Of torch.")
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+def serve_classifier_command(
+    cell: str,
+    host: str,
+    port: int,
+    wanted_precision: float | None,
+    threads: int | None,
+    env: str | None,
+) -> None:
+    """Serves the newest classifier of CELL (newsroom.k8.s13.tkre_plus) until it is stopped.
+
+    POST /predict, GET /relations, /health, and /docs for a browser (extra serve).
+    """
+    try:
+        from tkre.service import server
+        from tkre.service.params import ServiceParams
+    except ModuleNotFoundError as error:
+        raise Refusal(f"{error}: pip install 'tkre[serve]'") from None
+    try:
+        folder, trust, schema = _found(cell, env)
+        extractor = server.loaded(folder, trust, wanted_precision, schema, threads)
+        server.serve(extractor, ServiceParams(), host, port)
+    except REFUSALS as error:
+        raise Refusal(str(error)) from error
+
+
+def _found(cell: str, env: str | None) -> tuple[Path, Path, RelationSchema]:
+    """The folder of a cell's classifier, its trust record, and the schema of its corpus."""
+    corpus = parse_cell(cell).draw.corpus
+    with KedroSession.create(env=env) as session:
+        catalog = session.load_context().catalog
+        folder, trust = (
+            load_path(catalog.get(f"{cell}.{part}")) for part in ("classifier", "trust")
+        )
+        if folder is None or trust is None:
+            raise FileNotFoundError(
+                f"{cell} has no classifier yet: kedro run --to-outputs {cell}.trust"
+            )
+        schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
+    return folder, trust, schema

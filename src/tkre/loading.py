@@ -1,0 +1,78 @@
+"""The folder of a classifier: its newest version, what is in it, what lies beside the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation.trust import TRUST_FILE, Trust
+
+if TYPE_CHECKING:  # they load torch
+    from transformers import PreTrainedTokenizerBase
+
+    from tkre.modeling.classifier import RelationClassifier
+    from tkre.training.onnx_classifier import OnnxClassifier
+
+SCHEMA_FILE = "relations.yml"
+
+
+def newest_version(path: Path) -> Path:
+    """The folder itself if it holds a model, else the newest version in it.
+
+    Raises:
+        FileNotFoundError: Neither holds one.
+    """
+    if (path / "config.json").is_file():
+        return path
+    versions = sorted(p.parent for p in path.glob("*/*/config.json"))
+    if not versions:
+        raise FileNotFoundError(
+            f"no classifier in {path}: neither config.json nor a version of one; `kedro run` "
+            "writes classifiers to data/06_models/<corpus>/<shots>/<seed>/<variant>/classifier"
+        )
+    return versions[-1]
+
+
+def load_model(
+    folder: Path, threads: int | None
+) -> tuple[RelationClassifier | OnnxClassifier, PreTrainedTokenizerBase]:
+    """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
+    from tkre.modeling.quiet import quiet_transformers
+    from tkre.modeling.startup import load_tokenizer, spare_sklearn
+    from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
+
+    model: RelationClassifier | OnnxClassifier
+    with quiet_transformers():
+        if (folder / MODEL_FILE).is_file():
+            model = OnnxClassifier.load(folder, threads)
+        else:
+            spare_sklearn()
+            from tkre.modeling.classifier import RelationClassifier
+
+            model = RelationClassifier.from_pretrained(folder)
+        return model, load_tokenizer(folder)
+
+
+def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
+    """The record that is meant: a given one, that beside the weights if None, none if False."""
+    if trust is None:
+        beside = folder / TRUST_FILE
+        return Trust.read(beside) if beside.is_file() else None
+    if trust is False:
+        return None
+    return trust if isinstance(trust, Trust) else Trust.read(trust)
+
+
+def schema_beside(
+    folder: Path, schema: RelationSchema | str | Path | None
+) -> RelationSchema | None:
+    """The schema that is meant: a given one, or that beside the weights, if there is one."""
+    if isinstance(schema, RelationSchema):
+        return schema
+    file = folder / SCHEMA_FILE if schema is None else Path(schema)
+    if schema is None and not file.is_file():
+        return None
+    return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))

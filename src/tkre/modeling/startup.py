@@ -1,0 +1,43 @@
+"""Loading transformers without what nothing here needs of it: half a second of every start."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ASSISTED_GENERATION = "transformers.generation.candidate_generator"
+
+
+def spare_sklearn() -> None:
+    """Imports the one module of transformers that imports scikit-learn, without it.
+
+    Every model pulls in assisted generation, and that scikit-learn, which pulls in ``joblib`` and
+    ``scipy.stats``, for a threshold that a draft model can adapt. The module is told that there is
+    no scikit-learn, which it provides for; whoever has loaded it before keeps it as it is, and
+    nobody else is told.
+    """
+    if ASSISTED_GENERATION in sys.modules or "sklearn" in sys.modules:
+        return
+    import transformers.utils
+
+    told = transformers.utils.is_sklearn_available
+    transformers.utils.is_sklearn_available = lambda: False
+    try:
+        import transformers.generation.candidate_generator
+    finally:
+        transformers.utils.is_sklearn_available = told
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The fast tokenizer that was saved with a checkpoint.
+
+    Its file says all that it does, so it needs no class of its architecture's, which
+    ``AutoTokenizer`` would look for among all models.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(folder)

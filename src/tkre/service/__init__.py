@@ -1,0 +1,1 @@
+"""The classifier as an HTTP service (extra ``serve``); Kedro is not needed."""

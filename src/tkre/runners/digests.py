@@ -132,7 +132,8 @@ def _syntax(module: str) -> ast.Module | None:
     By its place among the files: to import it would import torch with it.
     """
     package, *rest = module.split(".")
-    spec = find_spec(package)  # of what stands at the top: this imports nothing
+    # Of what stands at the top: this imports nothing. A notebook's own functions have no module.
+    spec = None if package == "__main__" else find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         place = Path(folder, *rest)
         for file in (place.with_suffix(".py"), place / "__init__.py"):

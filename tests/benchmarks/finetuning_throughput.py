@@ -1,0 +1,107 @@
+"""Sentences per second of fine-tuning, beside SetFit's, and how the cost grows with the data.
+
+In one run, from the same backbone, on the demo's golden and synthetic rows, with batches of 16: the
+marker head, the recipe `tkre_plus`, and SetFit through its own package with as many presentations.
+Then 1, 2, 4 and 8 times the rows for one epoch. What is done once (tokens, the start of the head,
+embeddings of explanations) is part of the time, as it is for a user.
+
+    python tests/benchmarks/finetuning_throughput.py [--threads 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks.demo import DRAW, load, tell
+from tests.benchmarks.machine import peak_memory
+from tkre.corpora.schema import RelationSchema
+from tkre.records import Instance, from_frame
+from tkre.training.finetuning import finetune
+from tkre.training.params import FinetuningParams
+from tkre.training.setfit_baseline import train_setfit
+from tkre.training.setfit_params import SetFitParams
+
+PRESENTATIONS = 32  # of each relation
+SIZES = (1, 2, 4, 8)
+SEED = 13
+
+
+class Setting:
+    """What all ways share."""
+
+    def __init__(self) -> None:
+        self.backbone, explained, synthetic, schema, self.variants = load(
+            "backbones.minilm", f"{DRAW}.explained", f"{DRAW}.synthetic", "newsroom.schema",
+            "params:variants",
+        )  # fmt: skip
+        self.rows = from_frame(pd.concat([explained, synthetic], ignore_index=True))
+        self.schema = RelationSchema.model_validate(schema)
+
+    def several(self, times: int) -> list[Instance]:
+        """The rows so many times, with ids of their own."""
+        return [replace(row, id=f"{row.id}-{n}") for n in range(times) for row in self.rows]
+
+    def finetuned(self, variant: str, rows: Sequence[Instance], **parts: Any) -> tuple[int, float]:
+        """Sentences shown, and seconds."""
+        recipe = self.variants[variant]["finetuning"] | {"synthetic": True} | parts
+        params = FinetuningParams.model_validate(recipe)
+        begun = time.perf_counter()
+        _, losses = finetune(
+            self.backbone, rows, [], self.schema, params,
+            data="benchmark", seed=SEED, description="benchmark",
+        )  # fmt: skip
+        return len(losses) * params.optimisation.batch_size, time.perf_counter() - begun
+
+    def setfit(self, rows: Sequence[Instance]) -> tuple[int, float]:
+        """Sentences shown (two for each pair), and seconds."""
+        recipe = self.variants["setfit"]["setfit"] | {"presentations": PRESENTATIONS}
+        params = SetFitParams.model_validate(recipe)
+        begun = time.perf_counter()
+        train_setfit(
+            self.backbone, rows, self.schema, params,
+            data="benchmark", seed=SEED, description="benchmark",
+        )  # fmt: skip
+        pairs = 2 * params.iterations(len(rows), len(self.schema.names)) * len(rows)
+        return 2 * pairs, time.perf_counter() - begun
+
+
+def main() -> None:
+    """Measures and prints both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    setting = Setting()
+    tell(f"{options.threads} threads, {len(setting.rows)} rows of newsroom, batches of 16")
+    once = {"presentations": PRESENTATIONS, "min_epochs": 1}
+    for name, (shown, seconds) in {
+        "SetFit": setting.setfit(setting.rows),
+        "typ_marker": setting.finetuned("typ_marker", setting.rows, **once),
+        "tkre_plus": setting.finetuned("tkre_plus", setting.rows, **once),
+    }.items():
+        tell(
+            f"{name:<12} {shown:>6} sentences in {seconds:6.1f} s: {shown / seconds:6.1f} a second"
+        )
+    tell("one epoch of tkre_plus over more rows:")
+    first = 0.0
+    for times in SIZES:
+        rows = setting.several(times)
+        _, seconds = setting.finetuned("tkre_plus", rows, presentations=1, min_epochs=1)
+        first = first or seconds
+        tell(f"{times} x: {len(rows):>5} rows, {seconds:6.1f} s, x {seconds / first:.1f}")
+    tell(f"peak memory {peak_memory():.1f} GiB")
+
+
+if __name__ == "__main__":
+    main()

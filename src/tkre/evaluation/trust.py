@@ -232,15 +232,14 @@ def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> p
         another relation the likeliest; what was made negative out of doubt, on the classifier's
         own probabilities, stays so.
     """
-    raw_NR, guesses_N = probabilities_of(predictions), guesses_of(predictions)
-    calibrated = calibrated_rows(raw_NR, guesses_N, labels_of(predictions), trust, share)
-    return with_probabilities(predictions, *calibrated)
+    raw_NR, labels = probabilities_of(predictions), labels_of(predictions)
+    rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, trust, share)
+    return with_probabilities(predictions, *rows)
 
 
 def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
     """As ``share_among``, of probabilities whose columns are the labels, without a frame."""
-    setting = trust.settings.negative_share
-    if setting == "estimated":
+    if (setting := trust.settings.negative_share) == "estimated":
         return _estimated(raw_NR, labels, trust)
     return setting if trust.trained_share else None
 

@@ -15,7 +15,10 @@ from tests.training.test_finetuning import SPANS, run
 from tkre.corpora.unlabelled import SentenceError
 from tkre.evaluation.trust import TrustError
 from tkre.extractor import RelationExtractor, newest_version
+from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.classifier import RelationClassifier
 from tkre.tagged import to_tagged
+from tkre.training.onnx_classifier import export_onnx
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +184,23 @@ def test_importing_it_loads_no_library_of_models():
         "assert not {'torch', 'transformers', 'sklearn', 'kedro'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder, tmp_path):
+    """Seconds of every start: scikit-learn, and for an exported classifier transformers' models."""
+    pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
+    checkpoint = Checkpoint.load(newest_version(folder), RelationClassifier)
+    export_onnx(checkpoint, tmp_path)
+    code = textwrap.dedent(
+        """
+        import sys
+        from tkre.extractor import RelationExtractor
+        extractor = RelationExtractor.from_pretrained(sys.argv[1])
+        extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])
+        found = {"sklearn", *sys.argv[2:]} & set(sys.modules)
+        assert not found, found
+        """
+    )
+    models = ["transformers.modeling_utils", "torch._dynamo"]
+    for path, heavy in ((newest_version(folder), []), (tmp_path, models)):
+        subprocess.run([sys.executable, "-c", code, str(path), *heavy], check=True)

@@ -78,13 +78,14 @@ def test_the_log_has_a_line_a_request_and_nothing_that_users_wrote(service):
 
 def test_what_is_under_way_is_answered_before_it_stops(folder, toy_rows):
     many = {"sentences": [to_tagged(row) for row in toy_rows] * 12}
-    with Service.start(folder) as service, ThreadPoolExecutor(2) as threads:
-        asked = [
-            threads.submit(httpx.post, f"{service.url}/predict", json=many, timeout=60)
-            for _ in range(2)
-        ]
-        # One is being read, the other one waits for it.
-        while not httpx.get(f"{service.url}/health").json()["waiting"]:
+    with (
+        Service.start(folder) as service,
+        ThreadPoolExecutor(8) as threads,
+        httpx.Client(base_url=service.url, timeout=60) as client,
+    ):
+        asked = [threads.submit(client.post, "/predict", json=many) for _ in range(8)]
+        # Some wait while one is being read.
+        while not client.get("/health").json()["waiting"]:
             assert not all(answer.done() for answer in asked)
         assert service.stop(signal.SIGTERM) == 0
         for answer in asked:

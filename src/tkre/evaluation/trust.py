@@ -232,21 +232,14 @@ def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> p
         another relation the likeliest; what was made negative out of doubt, on the classifier's
         own probabilities, stays so.
     """
-    raw_NR, guesses_N = probabilities_of(predictions), guesses_of(predictions)
-    calibrated = calibrated_rows(raw_NR, guesses_N, labels_of(predictions), trust, share)
-    return with_probabilities(predictions, *calibrated)
+    raw_NR, labels = probabilities_of(predictions), labels_of(predictions)
+    rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, trust, share)
+    return with_probabilities(predictions, *rows)
 
 
 def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
-    """As ``share_among``, of probabilities without a frame around them.
-
-    Args:
-        raw_NR: As the classifier puts them.
-        labels: Of the columns.
-        trust: See ``share_among``.
-    """
-    setting = trust.settings.negative_share
-    if setting == "estimated":
+    """As ``share_among``, of probabilities whose columns are the labels, without a frame."""
+    if (setting := trust.settings.negative_share) == "estimated":
         return _estimated(raw_NR, labels, trust)
     return setting if trust.trained_share else None
 
@@ -254,18 +247,7 @@ def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | Non
 def calibrated_rows(
     raw_NR: Floats, guesses_N: Numbers, labels: Sequence[str], trust: Trust, share: float | None
 ) -> tuple[Floats, Numbers]:
-    """As ``calibrate``, of probabilities and columns of guesses without a frame around them.
-
-    Args:
-        raw_NR: As the classifier puts them.
-        guesses_N: Columns of the labels that are predicted.
-        labels: Of the columns.
-        trust: See ``calibrate``.
-        share: See ``calibrate``.
-
-    Returns:
-        Calibrated probabilities, and the guesses with them.
-    """
+    """As ``calibrate``, without a frame: probabilities, and the columns of the guesses."""
     calibrated_NR = calibration.tempered(raw_NR, trust.temperature)
     if share is not None and trust.negative is not None and trust.trained_share is not None:
         negative = labels.index(trust.negative)

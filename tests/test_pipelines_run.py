@@ -177,7 +177,7 @@ def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(proje
     # Calibrated by the record that lies beside the weights.
     record = Trust.read(folder / "trust.json")
     plain = RelationExtractor.from_pretrained(folder)
-    assert plain._trust == record and record.temperature != 1
+    assert plain.trust == record and record.temperature != 1
     assert relation in plain.relations and 0 < float(probability) <= 1
     again = project.kedro(*command)
     assert again.returncode == 1 and "is not empty" in again.stdout

@@ -233,7 +233,10 @@ class RelationExtractor:
         from tkre.training.prediction import labels_of, predict
 
         labels, numbers = self.relations, self.config.label2id
-        rows_NR = predict(self._model, self._tokenizer, instances, description="extraction")
+        # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
+        rows_NR = predict(
+            self._model, self._tokenizer, instances, precision="fp32", description="extraction"
+        )
         guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
         if self.trust is not None:
             share = share_of(rows_NR, labels, self.trust)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from tkre.modeling.precision import use_bf16
 from tkre.training.params import OptimisationParams
 from tkre.training.run import Objective, optimiser, train
 
@@ -118,11 +117,3 @@ def test_a_stage_computes_in_the_precision_that_is_named(precision, dtype):
     assert objective.slope.dtype == torch.float32
     assert objective.slope.item() == pytest.approx(2, abs=0.2)
     assert objective.in_products == {dtype}
-
-
-def test_automatic_precision_is_bf16_where_the_hardware_has_it(monkeypatch):
-    assert use_bf16("bf16") and not use_bf16("fp32")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for able, expected in (({"avx512_bf16": True}, True), ({"avx2": True}, False), ({}, False)):
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
-        assert use_bf16("auto") is expected

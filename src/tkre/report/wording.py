@@ -81,7 +81,9 @@ def _chain(params: PretrainingParams) -> str:
 def _classifier(params: FinetuningParams) -> Iterator[str]:
     typed = "typed " if params.typed_markers else ""
     layers = listed([str(layer) for layer in params.layers])
-    yield f"Decides by {_HEADS[params.head].format(typed=typed, layers=layers)}."
+    # Another package's head (tkre.extensions) has no words here but its name.
+    way = _HEADS.get(params.head, f"the head {params.head} of another package")
+    yield f"Decides by {way.format(typed=typed, layers=layers)}."
     if not params.trained:
         yield "Is not trained: it knows the relations by their words alone."
         return

@@ -13,8 +13,6 @@ import unicodedata
 from dataclasses import replace
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from tkre.generation.protocol import Request, Response
 
 # Reasoning models put them before the answer; those that have no end have no answer behind them.
@@ -92,6 +90,9 @@ def _parse(text: str, request: Request) -> dict[str, Any]:
 
 
 def _object_at(text: str, start: int, request: Request) -> Any:
+    # Where its formats are installed too (by Jupyter), it takes a second to import.
+    from jsonschema import Draft202012Validator
+
     # Not strict: models write line breaks and tabs into strings as they are.
     decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
     try:

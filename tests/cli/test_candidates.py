@@ -6,7 +6,6 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
-import spacy
 
 from tests.conftest import ROOT
 from tests.project import Project
@@ -46,6 +45,7 @@ def test_from_a_list_of_names_for_inference_and_for_labelling(project):
 
 
 def test_from_a_spacy_pipeline_with_the_types_of_a_corpus(project):
+    spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").add_patterns(
         [{"label": "PER", "pattern": "Orla Finnegan"}, {"label": "PER", "pattern": "Jasper Thorne"},

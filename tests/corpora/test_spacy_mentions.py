@@ -3,9 +3,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-import spacy
 
 from tkre.corpora.spacy_mentions import SpacyError, SpacyMentions
+
+spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
 
 TEXTS = ["Ada met Bert in Oslo.", "Nothing.", "Acme is in Oslo."]
 

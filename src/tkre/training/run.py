@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pandas as pd
@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import (
-    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -31,6 +30,7 @@ from transformers.trainer_callback import PrinterCallback
 from tkre.modeling.precision import use_bf16
 from tkre.progress import Progress
 from tkre.training.batching import LengthBatches
+from tkre.training.on_cpu import quick_on_cpu
 from tkre.training.params import OptimisationParams
 
 # Called after every epoch with its number, counted from 1, and the model; what it returns is
@@ -116,7 +116,8 @@ def train(
         trainer.recorder = recorder
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
         objective.train()
-        with _quickest_attention(objective, bf16):
+        on_cpu = trainer.args.device.type == "cpu"
+        with quick_on_cpu(objective, bf16=bf16) if on_cpu else nullcontext():
             trainer.train()
         # Trainer, accelerator and optimiser hold one another: without this their memory stays
         # until some later collection, and adds to that of the next stage.
@@ -140,24 +141,6 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
                 groups.append({"params": members, "lr": rate, "weight_decay": decay})
     # Fused: of a small model on a CPU the update is a good part of the step.
     return torch.optim.AdamW(groups, fused=True)
-
-
-@contextmanager
-def _quickest_attention(objective: nn.Module, bf16: bool) -> Iterator[None]:
-    """Attention spelt out while training in bf16 on a CPU: there the fused one is slower.
-
-    Its backward pass is (tests/benchmarks/pretraining_throughput.py shows both).
-    """
-    found = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
-    before = [m.config._attn_implementation for m in found]
-    if bf16 and not torch.cuda.is_available():
-        for model in found:
-            model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        for model, attention in zip(found, before, strict=True):
-            model.set_attn_implementation(attention)
 
 
 class _Trainer(Trainer):

@@ -1,0 +1,156 @@
+"""What makes training on a CPU quicker: attention, dropout, and memory that is kept.
+
+None of it changes what is computed, but for the draws of dropout. Each part is measured by
+tests/benchmarks/pretraining_throughput.py, beside the same run without it.
+
+Legend of shapes: B sentences, H heads, T tokens, D size of a head.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface, PreTrainedModel
+from transformers.masking_utils import AttentionMaskInterface, eager_mask
+
+SPELT_OUT = "tkre_spelt_out"
+LEVELS = 2**16  # of the draws of dropout
+# From malloc.h: parameters of mallopt.
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+KEPT_BYTES, GROWTH_BYTES = 2**31 - 1, 2**26
+
+
+@contextmanager
+def quick_on_cpu(objective: nn.Module, *, bf16: bool) -> Iterator[None]:
+    """Trains the models of an objective the way that is quickest on a CPU; afterwards all is back.
+
+    Args:
+        objective: Its dropout, and the attention of its Hugging Face models, are exchanged.
+        bf16: Whether it is trained in bf16: in fp32 the fused attention is quicker.
+    """
+    keep_memory()
+    models = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
+    before = [m.config._attn_implementation for m in models]
+    dropouts = _exchange_dropout(objective)
+    for model in models if bf16 else ():
+        model.set_attn_implementation(SPELT_OUT)
+    try:
+        yield
+    finally:
+        for parent, name, dropout in dropouts:
+            setattr(parent, name, dropout)
+        for model, attention in zip(models, before, strict=True):
+            model.set_attn_implementation(attention)
+
+
+def drop(values: Tensor, p: float) -> Tensor:
+    """Dropout with masks of 16 random bits for each value, drawn eight bytes at a time.
+
+    torch draws a double for each value, on one thread: a tenth of a step of pre-training.
+
+    Args:
+        values: Floating point, of any shape.
+        p: The share of values that become 0, rounded to 1/65536; those that stay are scaled so
+            that the mean stays exactly.
+
+    Raises:
+        ValueError: ``p`` is not from 0 to 1.
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"a share that is dropped is from 0 to 1, not {p}")
+    dropped = round(p * LEVELS)
+    if dropped in (0, LEVELS):
+        return values if not dropped else values * 0.0
+    words = torch.empty(-(-values.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+    draws = words.view(torch.int16)[: values.numel()].view(values.shape)
+    kept = draws >= dropped - LEVELS // 2
+    return values * kept.to(values.dtype).mul_(LEVELS / (LEVELS - dropped))
+
+
+class QuickDropout(nn.Dropout):
+    """``nn.Dropout`` with the masks of ``drop``."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: D102
+        return drop(input, self.p) if self.training else input
+
+
+def attention(
+    module: nn.Module,
+    query_BHTD: Tensor,
+    key_BHTD: Tensor,
+    value_BHTD: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, Tensor]:
+    """Attention spelt out, in the precision of its inputs; for ``transformers``' registry.
+
+    On a CPU the backward pass of the fused attention is slower in bf16 than this.
+
+    Args:
+        module: The layer; in training mode there is dropout.
+        query_BHTD: Queries.
+        key_BHTD: Keys.
+        value_BHTD: Values.
+        attention_mask: B x 1 x T x T, added to the scores; None for none.
+        scaling: Of the scores; None is ``1 / sqrt(D)``.
+        dropout: Of the attention's weights.
+
+    Returns:
+        B x T x H x D; the weights, B x H x T x T.
+    """
+    scale = query_BHTD.size(-1) ** -0.5 if scaling is None else scaling
+    scores_BHTT = (query_BHTD * scale) @ key_BHTD.transpose(2, 3)
+    # Autocast would have the softmax in fp32, between two casts; it adds up in fp32 in any case.
+    with torch.autocast(query_BHTD.device.type, enabled=False):
+        if attention_mask is not None:
+            scores_BHTT = scores_BHTT + attention_mask.to(scores_BHTT.dtype)
+        weights_BHTT = scores_BHTT.softmax(dim=-1)
+        if module.training and dropout:
+            weights_BHTT = drop(weights_BHTT, dropout)
+        read_BHTD = weights_BHTT @ value_BHTD
+    return read_BHTD.transpose(1, 2).contiguous(), weights_BHTT
+
+
+@cache
+def keep_memory() -> bool:
+    """Has the process keep the memory that it frees, from now on. It is for Linux's glibc.
+
+    Else every large tensor is new memory from the system, which is cleared page by page: of a
+    step of pre-training, whose gradients of the word embeddings are tens of megabytes each, a
+    tenth. ``torch`` frees and allocates the same sizes in every step, so what is kept is used.
+
+    Returns:
+        Whether the allocator could be told.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_TOP_PAD, GROWTH_BYTES))
+    return all([libc.mallopt(name, value) == 1 for name, value in settings])
+
+
+def _exchange_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Dropout]]:
+    """Puts quick dropout in the place of the plain one: parents, names and what was there."""
+    found = [
+        (parent, name, child)
+        for parent in objective.modules()
+        for name, child in parent.named_children()
+        if type(child) is nn.Dropout
+    ]
+    for parent, name, child in found:
+        quick = QuickDropout(child.p)
+        setattr(parent, name, quick.train(child.training))
+    return found
+
+
+AttentionInterface.register(SPELT_OUT, attention)
+AttentionMaskInterface.register(SPELT_OUT, eager_mask)

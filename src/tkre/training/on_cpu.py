@@ -1,7 +1,7 @@
 """What makes training on a CPU quicker: attention, dropout, and memory that is kept.
 
-None of it changes what is computed, but for the draws of dropout. Each part is measured by
-tests/benchmarks/pretraining_throughput.py, beside the same run without it.
+None of it changes what is computed, but for the draws of dropout.
+tests/benchmarks/pretraining_throughput.py has the same training without it beside it.
 
 Legend of shapes: B sentences, H heads, T tokens, D size of a head.
 """

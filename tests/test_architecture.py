@@ -138,7 +138,7 @@ def test_tests_mirror_the_source():
         "selection": "finetuning", "alignment": "objective", "unlabelled": "extractor",
         "quiet": "pipelines_run", "hooks": "bad_input", "preflight": "bad_input",
         "configuration": "wiring", "pipeline_registry": "wiring", "settings": "wiring",
-        "scoping": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",
+        "stages": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",
         "gpu_nodes": "pipelines_run", "summary": "pipelines_run", "__main__": "pipelines_run",
         "results": "experiments_run", "details": "wiring",
         "planning": "cli", "options": "cli", "project": "new", "label": "cli", "generation": "cli",
@@ -161,8 +161,9 @@ def test_tests_mirror_the_source():
 
 @pytest.mark.parametrize(
     "statement",
-    ["import tkre.pipeline_registry as r; from pathlib import Path; r.register_pipelines()",
-     "import tkre.settings", "import tkre.datasets.checkpoint", "import tkre.cli",
+    ["import tkre.pipeline_registry as r; [p.nodes for p in r.register_pipelines().values()]",
+     "import tkre.settings", "import tkre.datasets.checkpoint",
+     "from tkre.cli import cli; [cli.get_command(None, name) for name in cli.list_commands(None)]",
      "import tkre.report.page as p; p.templates()", "import huggingface_hub.repocard",
      "import tkre.generation.backends.pool"],
 )  # fmt: skip
@@ -174,6 +175,27 @@ def test_the_graph_loads_without_torch(statement):
         f"found = {heavy!r} & set(sys.modules); assert not found, found"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)
+
+
+def test_kedro_lists_pipelines_without_what_only_nodes_need():
+    """Every command of Kedro starts as this one does."""
+    code = textwrap.dedent(
+        """
+        import sys
+        from kedro.framework.cli.cli import main
+        sys.argv = ["kedro", "registry", "list"]
+        try:
+            main()
+        except SystemExit as done:
+            assert not done.code, done.code
+        heavy = {"torch", "transformers", "sklearn", "numpy", "pandas", "pyarrow", "plotly"}
+        found = (heavy | {"tkre.pipelines.stages", "tkre.runners"}) & set(sys.modules)
+        assert not found, found
+        """
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True,
+                          capture_output=True, text=True)  # fmt: skip
+    assert "- __default__" in done.stdout and "- demo" in done.stdout
 
 
 def test_replaying_needs_no_model_library(tiny_backbone, tmp_path):

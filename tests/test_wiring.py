@@ -12,10 +12,10 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from tests.conftest import ROOT
 from tkre import configuration
-from tkre.pipeline_registry import register_pipelines
+from tkre.pipeline_registry import STAGES, register_pipelines
+from tkre.pipelines.stages import stages_of
 from tkre.settings import CONFIG_LOADER_ARGS
 
-STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
 LAYER_FOLDERS = {
     "raw": ("data/01_raw", "conf/base/prompts"), "intermediate": ("data/02_intermediate",),
     "primary": ("data/03_primary",), "feature": ("data/04_feature",),
@@ -50,6 +50,7 @@ def datasets(pipeline):
 
 def test_the_pipelines_by_name(pipelines):
     assert {"__default__", *STAGES, "inference", "demo", "semeval", "semeval_x4"} <= set(pipelines)
+    assert tuple(stages_of(configuration.read_book(), "demo")) == STAGES
     names = {node.name for node in pipelines["__default__"].nodes}
     assert names == {node.name for node in pipelines["demo"].nodes}
     assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}

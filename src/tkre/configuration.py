@@ -19,6 +19,7 @@ from kedro.utils import find_kedro_project
 from tkre.book import Book, ConfigurationError, assembled
 
 _of_session: AbstractConfigLoader | None = None
+_book: Book | None = None  # of that loader
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -48,15 +49,21 @@ def _not_yaml(error: yaml.YAMLError) -> str:
 
 def remember(loader: AbstractConfigLoader) -> None:
     """Takes the loader of the session that has just begun."""
-    global _of_session  # noqa: PLW0603  (Kedro gives register_pipelines no argument)
-    _of_session = loader
+    global _of_session, _book  # Kedro gives register_pipelines no argument
+    _of_session, _book = loader, None
 
 
 def read_book() -> Book:
-    """The experiment book of the session, or of the project around the working directory."""
-    # Not `or`: a loader that has loaded nothing yet is an empty dictionary, and false.
-    loader = _fresh_loader() if _of_session is None else _of_session
-    return Book(loader["parameters"])
+    """The experiment book of the session, or of the project around the working directory.
+
+    A session's is read once: what it runs is what it has checked.
+    """
+    global _book  # noqa: PLW0603
+    if _of_session is None:
+        return Book(_fresh_loader()["parameters"])
+    if _book is None:
+        _book = Book(_of_session["parameters"])
+    return _book
 
 
 def _fresh_loader() -> AbstractConfigLoader:

@@ -1,4 +1,7 @@
-"""What happens around a run: parameters and inputs are checked before, results are told after."""
+"""What happens around a run: parameters and inputs are checked before, results are told after.
+
+Kedro reads this module in every command; what only a run needs is imported where it is used.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,6 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre import configuration
 from tkre.generation.protocol import LanguageModelError
-from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS
-from tkre.preflight import preflight
-from tkre.summary import show_results
 
 # What the project's own checks raise. Anything else is a defect and keeps its traceback.
 REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
@@ -41,6 +41,8 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
+        from tkre.preflight import preflight
+
         try:
             preflight(pipeline, catalog, self._book.parameters.generation)
         except REFUSALS as error:
@@ -49,6 +51,8 @@ class ProjectHooks:
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
         """Closes language models before another node takes the GPU."""
+        from tkre.planning import LANGUAGE_MODEL
+
         if "gpu" in node.tags and LANGUAGE_MODEL not in node.tags:
             _close_language_models(catalog)
 
@@ -57,6 +61,8 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Shows the tables of the experiments that have just been reported, and where all lies."""
+        from tkre.summary import show_results
+
         _close_language_models(catalog)
         show_results(pipeline, catalog)
 
@@ -69,5 +75,7 @@ class ProjectHooks:
 
 
 def _close_language_models(catalog: CatalogProtocol) -> None:
+    from tkre.planning import LANGUAGE_MODELS
+
     if LANGUAGE_MODELS in catalog:
         catalog.release(LANGUAGE_MODELS)

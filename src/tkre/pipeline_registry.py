@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from kedro.pipeline import Pipeline
 
 from tkre.book import Book
 from tkre.configuration import read_book
-from tkre.grid import parse_cell
-from tkre.pipelines import (
-    data_generation,
-    finetuning,
-    inference,
-    knowledge_pretraining,
-    reporting,
-)
+from tkre.grid import Cell, parse_cell
+from tkre.pipelines.deferred import DeferredPipeline
+
+STAGES = ("data_generation", "knowledge_pretraining", "finetuning", "reporting")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -22,34 +20,45 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``kedro run`` runs the default experiment; ``--pipelines semeval`` another one, from raw files
     to its report; ``--pipelines finetuning`` one stage of the default one. Tags (the stages,
     ``gpu``) and namespaces (``newsroom.k8``) narrow any of them.
+
+    What is wrong in ``conf/`` is refused here. The graphs are made when they are used: there are
+    some dozen experiments, and Kedro registers them all in every command.
     """
     book = read_book()
-    experiments = {name: stages_of(book, name) for name in book.experiments}
-    default = experiments[book.parameters.default_experiment]
+    graphs = _Graphs(book, parse_cell(book.parameters.inference.classifier))
+    default = book.parameters.default_experiment
     return {
-        "__default__": Pipeline(list(default.values())),
-        **default,
-        "inference": inference.create_pipeline(parse_cell(book.parameters.inference.classifier)),
-        **{name: Pipeline(list(stages.values())) for name, stages in experiments.items()},
+        "__default__": graphs.experiment(default),
+        **{stage: graphs.stage(default, stage) for stage in STAGES},
+        "inference": graphs.inference(),
+        **{name: graphs.experiment(name) for name in book.experiments},
     }
 
 
-def stages_of(book: Book, experiment: str) -> dict[str, Pipeline]:
-    """The pipelines of an experiment, by stage."""
-    cells = book.cells(experiment)
-    score_on = book.experiments[experiment].score_on
-    encoders = {cell: home for cell in cells if (home := book.encoder(cell))}
-    pretrained_on = [draw for chain in encoders.values() for draw in chain.draws]
-    draws = list(dict.fromkeys([*(cell.draw for cell in cells), *pretrained_on]))
-    knowing = [cell.draw for cell, variant in cells.items() if variant.uses_knowledge]
-    knowing = list(dict.fromkeys([*knowing, *pretrained_on]))
-    judge = book.parameters.generation.filtering.backbone
-    trained = {cell: encoders.get(cell) for cell, variant in cells.items() if variant.finetuning}
-    return {
-        "data_generation": data_generation.create_pipeline(draws, knowing, judge),
-        "knowledge_pretraining": knowledge_pretraining.create_pipeline(cells, encoders),
-        "finetuning": finetuning.create_pipeline(cells, encoders, score_on, knowing, judge),
-        "reporting": reporting.create_pipeline(
-            experiment, list(cells), knowing, score_on, book.axes(experiment), trained
-        ),
-    }
+class _Graphs:
+    """Makes graphs when they are used; nodes, and what they are made of, are imported then."""
+
+    def __init__(self, book: Book, classifier: Cell) -> None:
+        self._classifier = classifier
+
+        @cache
+        def stages(experiment: str) -> dict[str, Pipeline]:
+            from tkre.pipelines.stages import stages_of
+
+            return stages_of(book, experiment)
+
+        self._stages = stages
+
+    def experiment(self, name: str) -> Pipeline:
+        return DeferredPipeline(lambda: self._stages(name).values())
+
+    def stage(self, experiment: str, stage: str) -> Pipeline:
+        return DeferredPipeline(lambda: [self._stages(experiment)[stage]])
+
+    def inference(self) -> Pipeline:
+        def parts() -> list[Pipeline]:
+            from tkre.pipelines.inference import create_pipeline
+
+            return [create_pipeline(self._classifier)]
+
+        return DeferredPipeline(parts)

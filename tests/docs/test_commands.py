@@ -96,7 +96,9 @@ def check_values(values: dict[str, str]) -> None:
 
 def test_every_command_of_the_project_is_documented():
     named = {tuple(line.split()[1:]) for _, line in commands()}
-    for name, command in cli.commands.items():
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
         inner = command.commands if isinstance(command, click.Group) else [""]
         for wanted in [(name, part) if part else (name,) for part in inner]:
             assert any(words[: len(wanted)] == wanted for words in named), wanted

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import click
+from kedro.framework.cli.utils import LazyGroup
 
-from tkre.cli.classifier import classifier
-from tkre.cli.corpus import corpus
-from tkre.cli.generation import generation
-from tkre.cli.graph import graph
-from tkre.cli.label import label
-from tkre.cli.results import results
-from tkre.cli.run import run
+# Imported when it is used: every command of Kedro reads this module.
+COMMANDS = {
+    "run": "tkre.cli.run.run",
+    "generation": "tkre.cli.generation.generation",
+    "corpus": "tkre.cli.corpus.corpus",
+    "label": "tkre.cli.label.label",
+    "classifier": "tkre.cli.classifier.classifier",
+    "results": "tkre.cli.results.results",
+    "graph": "tkre.cli.graph.graph",
+}
 
 
-@click.group(name="tkre")
+@click.group(name="tkre", cls=LazyGroup, lazy_subcommands=COMMANDS)
 def cli() -> None:
     """TKRE."""
-
-
-for command in (run, generation, corpus, label, classifier, results, graph):
-    cli.add_command(command)

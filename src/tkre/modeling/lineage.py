@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from tkre.environment import Environment
 from tkre.params import Params
+
+if TYPE_CHECKING:  # it is a third of a second, and every command reads this module
+    import pandas as pd
 
 LINEAGE_FILE = "lineage.json"  # in the folder of a checkpoint
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import chain as joined
 
 from kedro.pipeline import Node, Pipeline
 
@@ -205,11 +206,11 @@ def create_pipeline(
     noisy |= dict.fromkeys(draw for draw in with_knowledge if draw.noise and not draw.filtered)
     filtered = dict.fromkeys(draw for draw in with_knowledge if draw.filtered)
     return Pipeline(
-        [
+        joined(
             *(at_corpus(SPLITS, corpus) for corpus in corpora),
             *(at_draw(SHOTS, draw) for draw in plain),
             *(at_draw(KNOWLEDGE, draw) for draw in knowing),
             *(at_draw(PLANT_NOISE, draw) for draw in noisy),
             *(at_draw(_filter(noisy=draw.noise > 0), draw, backbone) for draw in filtered),
-        ]
+        )
     )

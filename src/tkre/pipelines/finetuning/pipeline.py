@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import chain as joined
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -149,7 +150,7 @@ def create_pipeline(
     """
     plain = dict.fromkeys(draw.plain for draw in with_knowledge)
     return Pipeline(
-        [
+        joined(
             *(at_draw(DOUBTS, draw, judge) for draw in plain),
             *(
                 at_cell(
@@ -160,7 +161,7 @@ def create_pipeline(
                 )
                 for cell, variant in cells.items()
             ),
-        ]
+        )
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import chain as joined
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
@@ -63,7 +64,7 @@ def create_pipeline(
         encoders: How the encoders of those cells are made that have one.
     """
     # By name, so that a stage that several cells share is there once.
-    parts: dict[tuple[str, str], Pipeline] = {}
+    parts: dict[tuple[str, str], tuple[Node, ...]] = {}
     for cell, chain in encoders.items():
         backbone = cells[cell].backbone
         for stage, home in chain.stages:
@@ -75,4 +76,4 @@ def create_pipeline(
                 backbone,
                 chain,
             )
-    return Pipeline(list(parts.values()))
+    return Pipeline(joined(*parts.values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain as joined
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -91,7 +92,7 @@ def look_closer(
         tags=STAGE,
     )
     tables = Pipeline(template, namespace=experiment, inputs=given, parameters={"params:reporting"})
-    return Pipeline([*marks, tables])
+    return Pipeline([*joined(*marks), tables])
 
 
 def follow_training(
@@ -140,7 +141,8 @@ def measure_trust(
         tags=STAGE,
     )
     tables = Pipeline(template, namespace=experiment, inputs=given)
-    return Pipeline([*(at_cell(_trust_scores(score_on), cell) for cell in cells), tables])
+    scores = joined(*(at_cell(_trust_scores(score_on), cell) for cell in cells))
+    return Pipeline([*scores, tables])
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from itertools import chain as joined
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -66,7 +67,7 @@ def create_pipeline(
     tables = {name for part in found for name in part.all_outputs()}
     return Pipeline(
         [
-            *(at_cell(_scores(score_on), cell) for cell in cells),
+            *joined(*(at_cell(_scores(score_on), cell) for cell in cells)),
             *found,
             *publish(experiment, cells, with_knowledge, score_on, trained, tables),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from functools import cache
+from itertools import chain as joined
 from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
@@ -26,7 +27,7 @@ def publish(
     score_on: Literal["test", "development"],
     trained: Container[Cell],
     tables: Container[str],
-) -> list[Pipeline]:
+) -> list[Node | Pipeline]:
     """Errors and cards of all cells, and the page of their experiment.
 
     Args:
@@ -38,7 +39,7 @@ def publish(
         tables: The datasets that are made of the experiment.
     """
     return [
-        *(at_cell(_of_cell(score_on, saved=cell in trained), cell) for cell in cells),
+        *joined(*(at_cell(_of_cell(score_on, saved=cell in trained), cell) for cell in cells)),
         _page(experiment, cells, with_knowledge, score_on, tables),
     ]
 

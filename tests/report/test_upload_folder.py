@@ -6,6 +6,7 @@ import pytest
 
 from tests.evaluation.test_trust import fit, predictions
 from tests.modeling.test_lineage import CHAIN
+from tests.paths import machine_paths
 from tkre.corpora.schema import Relation
 from tkre.evaluation.trust import Trust, TrustError
 from tkre.loading import schema_beside, trust_beside
@@ -46,6 +47,16 @@ def test_relations_are_read_back_as_they_were(parts, tmp_path, newsroom_schema):
     assemble(*parts[:2], schema, parts[3], tmp_path / "new")
     found = schema_beside(tmp_path / "new", None)
     assert found == schema and list(found.relations) == list(relations)
+
+
+def test_a_classifier_of_an_older_version_does_not_tell_where_it_was_trained(parts, tmp_path):
+    """Its configuration holds the folder of its encoder."""
+    config = {"encoder": {"_name_or_path": str(tmp_path), "hidden_size": 8}, "head": "spans"}
+    (parts[0] / "config.json").write_text(json.dumps(config))
+    assemble(*parts, tmp_path / "new")
+    assert machine_paths(tmp_path / "new") == []
+    found = json.loads((tmp_path / "new/config.json").read_text())
+    assert found == {"encoder": {"hidden_size": 8}, "head": "spans"}
 
 
 def test_a_folder_that_holds_something_is_left_alone(parts, tmp_path):

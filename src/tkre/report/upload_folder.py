@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def assemble(
     if folder.exists() and any(folder.iterdir()):
         raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
+    _forget_where_it_was_trained(folder / "config.json")
     put_beside(folder, trust, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
+
+
+def _forget_where_it_was_trained(config: Path) -> None:
+    """Older versions saved the folder of the encoder: a path of the publisher's machine."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    if content.get("encoder", {}).pop("_name_or_path", None) is not None:
+        config.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )

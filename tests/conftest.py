@@ -162,6 +162,17 @@ def toy_rows() -> list[Instance]:
 
 
 @pytest.fixture(scope="session")
+def classifier_folder(backbone, toy_rows, schema, tmp_path_factory) -> Path:
+    """A classifier that knows the toy rows, as a run saves it; who changes it changes a copy."""
+    from tests.training.test_finetuning import SPANS, run
+
+    classifier, _ = run(backbone, toy_rows, schema, SPANS)
+    folder = tmp_path_factory.mktemp("classifier")
+    classifier.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trust_of(schema: RelationSchema):
     """Makes the trust record of a toy classifier's folder, by rows some of which it has wrong."""
 

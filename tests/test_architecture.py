@@ -150,7 +150,7 @@ def test_tests_mirror_the_source():
         "bars": "drawings", "dots": "drawings", "lines": "drawings", "matrix": "drawings",
         "blocks": "page", "content": "sections", "overview": "sections", "scores": "sections",
         "fitting": "sections", "failures": "sections", "confidence": "sections",
-        "writing": "sections", "origins": "sections", "glossary": "sections",
+        "writing": "sections", "quoting": "sections", "origins": "sections", "glossary": "sections",
         "publishing": "wiring", "classifier": "pipelines_run",
         "corpus_folder": "datasets", "response_store": "datasets", "name": "datasets",
     }  # fmt: skip

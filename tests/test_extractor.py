@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from tests.conftest import instance
-from tests.training.test_finetuning import SPANS, run
 from tkre.corpora.unlabelled import SentenceError
 from tkre.evaluation.trust import TrustError
 from tkre.extractor import RelationExtractor, newest_version
@@ -22,11 +21,11 @@ from tkre.training.onnx_classifier import export_onnx
 
 
 @pytest.fixture(scope="module")
-def folder(backbone, toy_rows, schema, tmp_path_factory):
-    classifier, _ = run(backbone, toy_rows, schema, SPANS)
+def folder(classifier_folder, tmp_path_factory):
+    """Of versions."""
     path = tmp_path_factory.mktemp("classifier")
     for version in ("2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"):
-        classifier.save(path / version / "classifier")
+        shutil.copytree(classifier_folder, path / version / "classifier")
     return path
 
 

@@ -7,20 +7,11 @@ import sys
 import pandas as pd
 import pytest
 
-from tests.training.test_finetuning import SPANS, run
 from tkre.extractor import RelationExtractor
 from tkre.labelling import Labeller, PartitionError, label_here, label_on_ray, partitions
 from tkre.tagged import to_tagged
 
 BROKEN = "<head>anna</head> lives here"
-
-
-@pytest.fixture(scope="module")
-def classifier(backbone, toy_rows, schema, tmp_path_factory):
-    checkpoint, _ = run(backbone, toy_rows, schema, SPANS)
-    folder = tmp_path_factory.mktemp("classifier")
-    checkpoint.save(folder)
-    return folder
 
 
 @pytest.fixture
@@ -45,13 +36,13 @@ def labels(target, file):
     return pd.read_parquet(target / file)
 
 
-def test_every_row_has_a_label_or_a_reason(classifier, source, toy_rows, tmp_path):
+def test_every_row_has_a_label_or_a_reason(classifier_folder, source, toy_rows, tmp_path):
     target = tmp_path / "out"
-    done = list(label_here(Labeller(str(classifier), rows=3), partitions(source, target)))
+    done = list(label_here(Labeller(str(classifier_folder), rows=3), partitions(source, target)))
     assert [(d.file, d.rows, d.problems) for d in done] == [
         ("a.parquet", 7, 0), ("b.parquet", len(toy_rows) - 7, 0), ("c.parquet", 3, 2),
     ]  # fmt: skip
-    expected = RelationExtractor.from_pretrained(classifier)(toy_rows)
+    expected = RelationExtractor.from_pretrained(classifier_folder)(toy_rows)
     a, b, c = (labels(target, f) for f in ("a.parquet", "b.parquet", "more/c.parquet"))
     assert [*a["relation"], *b["relation"]] == [p.relation for p in expected]
     assert [*a["probability"], *b["probability"]] == pytest.approx(
@@ -63,7 +54,7 @@ def test_every_row_has_a_label_or_a_reason(classifier, source, toy_rows, tmp_pat
     assert c["relation"].isna().tolist() == [True, True, False]
 
 
-def test_memory_holds_one_batch(classifier, source, tmp_path, monkeypatch):
+def test_memory_holds_one_batch(classifier_folder, source, tmp_path, monkeypatch):
     sizes = []
     label = RelationExtractor.__call__
 
@@ -72,21 +63,21 @@ def test_memory_holds_one_batch(classifier, source, tmp_path, monkeypatch):
         return label(extractor, sentences)
 
     monkeypatch.setattr(RelationExtractor, "__call__", counted)
-    list(label_here(Labeller(str(classifier), rows=3), partitions(source, tmp_path / "out")))
+    list(label_here(Labeller(str(classifier_folder), rows=3), partitions(source, tmp_path / "out")))
     assert max(sizes) == 3
 
 
-def test_what_is_done_is_not_done_again(classifier, source, tmp_path):
+def test_what_is_done_is_not_done_again(classifier_folder, source, tmp_path):
     target = tmp_path / "out"
     files = partitions(source, target)
-    stopped = label_here(Labeller(str(classifier)), files)
+    stopped = label_here(Labeller(str(classifier_folder)), files)
     next(stopped)
     (target / ".b.parquet.unfinished").write_bytes(b"half")  # as a kill leaves it
-    again = list(label_here(Labeller(str(classifier)), files))
+    again = list(label_here(Labeller(str(classifier_folder)), files))
     assert [d.seconds > 0 for d in again] == [False, True, True]
     assert not list(target.rglob("*.unfinished"))
     pd.DataFrame({"sentence": ["<head>a</head> <tail>b</tail>"]}).to_parquet(source / "a.parquet")
-    third = list(label_here(Labeller(str(classifier)), files))
+    third = list(label_here(Labeller(str(classifier_folder)), files))
     assert [(d.rows, d.seconds > 0) for d in third[:2]] == [(1, True), (len(labels(
         target, "b.parquet")), False)]  # fmt: skip
 
@@ -99,17 +90,17 @@ def test_files_that_cannot_be_labelled_are_named_before_anything_is_loaded(sourc
         partitions(tmp_path / "in" / "none", tmp_path / "out")
 
 
-def test_without_ray_it_is_said_what_to_install(classifier, source, tmp_path, monkeypatch):
+def test_without_ray_it_is_said_what_to_install(classifier_folder, source, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RuntimeError, match=r"pip install 'tkre\[scale\]'"):
-        next(label_on_ray(Labeller(str(classifier)), partitions(source, tmp_path / "o"), 2))
+        next(label_on_ray(Labeller(str(classifier_folder)), partitions(source, tmp_path / "o"), 2))
 
 
-def test_two_workers_give_the_same(classifier, source, tmp_path):
+def test_two_workers_give_the_same(classifier_folder, source, tmp_path):
     pytest.importorskip("ray", reason="needs the extra `scale`")
     here, there = tmp_path / "here", tmp_path / "there"
-    one = list(label_here(Labeller(str(classifier)), partitions(source, here)))
-    two = list(label_on_ray(Labeller(str(classifier)), partitions(source, there), workers=2))
+    one = list(label_here(Labeller(str(classifier_folder)), partitions(source, here)))
+    two = list(label_on_ray(Labeller(str(classifier_folder)), partitions(source, there), workers=2))
     assert sorted((d.file, d.rows) for d in one) == sorted((d.file, d.rows) for d in two)
     for file in ("a.parquet", "b.parquet", "more/c.parquet"):
         pd.testing.assert_frame_equal(labels(here, file), labels(there, file), atol=1e-5)

@@ -125,11 +125,14 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
     sentence = "<head>Ada</head> was born in <tail>London</tail>."
     folder = project.folder / "data/06_models/newsroom/k8/s13/tkre_plus/classifier"
     [one], [other] = (RelationExtractor.from_pretrained(f)([sentence]) for f in (tmp_path, folder))
-    assert one.probability == pytest.approx(other.probability, abs=1e-4)
+    # Calibrated by the record beside the one; the other's lies elsewhere.
+    assert one.probability != other.probability
+    exported = RelationExtractor.from_pretrained(tmp_path)
+    assert exported.schema.relations["born_in"].definition
+    [plain] = RelationExtractor.from_pretrained(tmp_path, trust=False)([sentence])
+    assert plain.probability == pytest.approx(other.probability, abs=1e-4)
     missing = project.kedro("classifier", "export", "newsroom.k8.s21.tkre", str(tmp_path))
-    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.classifier" in (
-        missing.stdout
-    )
+    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
 
 
 def test_the_page_is_one_file_that_says_what_was_found(project):
@@ -159,7 +162,7 @@ def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(proje
     command = ("classifier", "publish", "newsroom.k8.s13.tkre_plus", str(folder))
     result = project.kedro(*command)
     assert result.returncode == 0, result.stdout
-    assert {"README.md", "config.json", "model.safetensors", "trust.json"} <= {
+    assert {"README.md", "config.json", "model.safetensors", "relations.yml", "trust.json"} <= {
         file.name for file in folder.iterdir()
     }
     card = ModelCard.load(folder / "README.md")
@@ -183,6 +186,19 @@ def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(proje
     assert again.returncode == 1 and "is not empty" in again.stdout
     missing = project.kedro("classifier", "publish", "newsroom.k8.s21.tkre", str(tmp_path / "x"))
     assert missing.returncode == 1 and "has no classifier yet" in missing.stdout
+
+
+def test_a_published_classifier_is_served_with_what_its_labels_mean(project, tmp_path):
+    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("fastapi_offline", reason="needs the extra `serve`")
+    folder = tmp_path / "mine"
+    assert not project.kedro(
+        "classifier", "publish", "newsroom.k8.s13.tkre_plus", str(folder)
+    ).returncode
+    with Service.start(folder) as service:
+        told = httpx.get(f"{service.url}/relations").json()
+        assert all(relation["definition"] for relation in told["relations"])
+        assert httpx.get(f"{service.url}/health").json()["calibrated"]
 
 
 def test_a_classifier_is_served_by_the_name_of_its_cell(project):

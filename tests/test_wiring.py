@@ -8,6 +8,7 @@ import re
 import pytest
 from kedro.framework.project import configure_project
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 
 from tests.conftest import ROOT
@@ -54,6 +55,15 @@ def test_the_pipelines_by_name(pipelines):
     names = {node.name for node in pipelines["__default__"].nodes}
     assert names == {node.name for node in pipelines["demo"].nodes}
     assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}
+
+
+def test_any_experiments_run_in_one_command(pipelines):
+    """Kedro refuses two nodes of one name, or of one output, that are not equal."""
+    together = sum(pipelines.values(), Pipeline([]))
+    assert {node.name for node in together.nodes} == {
+        node.name for pipeline in pipelines.values() for node in pipeline.nodes
+    }
+    assert {"chemprot", "chemprot_golden"} <= set(pipelines)  # of one draw, one with explanations
 
 
 def test_the_graph_offers_them_in_an_order(pipelines):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import yaml
 
+from tkre.corpora.folder import RELATIONS_FILE
 from tkre.corpora.schema import RelationSchema
 from tkre.evaluation.trust import TRUST_FILE, Trust
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:  # they load torch
     from tkre.modeling.classifier import RelationClassifier
     from tkre.training.onnx_classifier import OnnxClassifier
 
-SCHEMA_FILE = "relations.yml"
+SCHEMA_FILE = RELATIONS_FILE  # as in the folder of its corpus
 
 
 def newest_version(path: Path) -> Path:
@@ -76,3 +78,17 @@ def schema_beside(
     if schema is None and not file.is_file():
         return None
     return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+
+
+def put_beside(folder: Path, trust: Path, schema: RelationSchema) -> None:
+    """Puts beside the weights what ``trust_beside`` and ``schema_beside`` look for.
+
+    Args:
+        folder: Of the classifier.
+        trust: The file of its trust record.
+        schema: Of its labels.
+    """
+    shutil.copyfile(trust, folder / TRUST_FILE)
+    content = schema.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")

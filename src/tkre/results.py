@@ -106,17 +106,18 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
         f"{trained}; what several cells share is counted once.",
     ]
     for shown in score_tables(tables["summary"], tables["cells"]):
-        lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *_markdown(shown)]
+        lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown)]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
     writers = [writer_tables(tables["writers"])] if "writers" in tables else []
     for shown in chain.from_iterable([*writers, *details]):
         lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
-        lines += _markdown(shown)
+        lines += markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
     return "\n".join(lines)
 
 
-def _markdown(table: TextTable) -> list[str]:
+def markdown(table: TextTable) -> list[str]:
+    """A table as lines of Markdown."""
     marks = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
     rows = [[_escaped(cell) for cell in row] for row in table.rows]
     return [_line(row) for row in (table.columns, marks, *rows)]

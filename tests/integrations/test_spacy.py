@@ -8,7 +8,6 @@ from importlib import import_module
 import pytest
 
 from tests.conftest import ROOT
-from tests.training.test_finetuning import SPANS, run
 from tkre.extractor import RelationExtractor
 
 spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
@@ -20,15 +19,7 @@ from tkre.integrations.spacy import Relation, make_relations  # noqa: E402
 TYPES = {"PERSON": "person", "GPE": "place"}
 
 
-@pytest.fixture(scope="module")
-def folder(backbone, toy_rows, schema, tmp_path_factory):
-    classifier, _ = run(backbone, toy_rows, schema, SPANS)
-    path = tmp_path_factory.mktemp("classifier")
-    classifier.save(path)
-    return path
-
-
-def made(folder, sentences=True, **config):
+def made(classifier_folder, sentences=True, **config):
     nlp = spacy.blank("en")
     if sentences:
         nlp.add_pipe("sentencizer")
@@ -37,7 +28,9 @@ def made(folder, sentences=True, **config):
     ruler.add_patterns(
         [{"label": label, "pattern": word} for label, words in patterns.items() for word in words]
     )
-    nlp.add_pipe("tkre_relations", config={"classifier": str(folder), "types": TYPES, **config})
+    nlp.add_pipe(
+        "tkre_relations", config={"classifier": str(classifier_folder), "types": TYPES, **config}
+    )
     return nlp
 
 
@@ -46,17 +39,17 @@ def told(doc):
 
 
 @pytest.fixture(scope="module")
-def nlp(folder):
-    return made(folder)
+def nlp(classifier_folder):
+    return made(classifier_folder)
 
 
-def test_it_relates_the_entities_of_a_sentence(nlp, folder):
+def test_it_relates_the_entities_of_a_sentence(nlp, classifier_folder):
     doc = nlp("anna lives in the old oslo for years . bert never saw rome .")
     assert told(doc) == [("anna", "lives_in", "oslo"), ("oslo", "home_of", "anna")]
     first = doc._.relations[0]
     assert isinstance(first, Relation)
     assert (first.head.label_, first.head.start, first.tail.label_) == ("PERSON", 0, "GPE")
-    [expected] = RelationExtractor.from_pretrained(folder)(
+    [expected] = RelationExtractor.from_pretrained(classifier_folder)(
         [{"text": "anna lives in the old oslo for years .", "head": [0, 4], "tail": [22, 26],
           "head_type": "person", "tail_type": "place"}]
     )  # fmt: skip
@@ -78,29 +71,29 @@ def test_batches_give_what_single_documents_give(nlp):
     assert told(piped[2]) == []
 
 
-def test_negative_pairs_are_kept_if_that_is_wanted(folder):
-    doc = made(folder, keep_negative=True)("anna never saw oslo .")
+def test_negative_pairs_are_kept_if_that_is_wanted(classifier_folder):
+    doc = made(classifier_folder, keep_negative=True)("anna never saw oslo .")
     assert ("anna", "none", "oslo") in told(doc) and len(told(doc)) == 2
 
 
-def test_labels_without_a_type_take_part_only_if_they_are_named(folder):
-    with_dates = made(folder, types={**TYPES, "DATE": None}, keep_negative=True)
+def test_labels_without_a_type_take_part_only_if_they_are_named(classifier_folder):
+    with_dates = made(classifier_folder, types={**TYPES, "DATE": None}, keep_negative=True)
     doc = with_dates("anna lives in the old oslo for years .")
     assert {word for r in doc._.relations for word in (r.head.text, r.tail.text)} == {
         "anna", "oslo", "years",
     }  # fmt: skip
-    assert len(made(folder, types=None, keep_negative=True)(doc.text)._.relations) == 6
+    assert len(made(classifier_folder, types=None, keep_negative=True)(doc.text)._.relations) == 6
 
 
-def test_a_type_that_the_classifier_does_not_know(folder):
+def test_a_type_that_the_classifier_does_not_know(classifier_folder):
     with pytest.raises(ValueError, match=r"types.PERSON is 'persn'.*did you mean 'person'"):
-        made(folder, types={"PERSON": "persn"})
+        made(classifier_folder, types={"PERSON": "persn"})
     with pytest.raises(ValueError, match="trust is a file"):
-        made(folder, trust=True)
+        made(classifier_folder, trust=True)
 
 
-def test_without_sentences_all_is_paired_and_that_is_said_once(folder, caplog):
-    nlp = made(folder, sentences=False, keep_negative=True)
+def test_without_sentences_all_is_paired_and_that_is_said_once(classifier_folder, caplog):
+    nlp = made(classifier_folder, sentences=False, keep_negative=True)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             doc = nlp("anna is here . rome is old .")
@@ -115,10 +108,10 @@ def test_relations_travel_with_a_document(nlp):
     assert told(again) == told(doc) and again._.relations[0].head.label_ == "PERSON"
 
 
-def test_a_saved_pipeline_brings_its_classifier(folder, toy_rows, trust_of, tmp_path):
+def test_a_saved_pipeline_brings_its_classifier(classifier_folder, toy_rows, trust_of, tmp_path):
     own = tmp_path / "classifier"
-    shutil.copytree(folder, own)
-    (tmp_path / "record.json").write_text(trust_of(folder, toy_rows).model_dump_json())
+    shutil.copytree(classifier_folder, own)
+    (tmp_path / "record.json").write_text(trust_of(classifier_folder, toy_rows).model_dump_json())
     nlp = made(own, trust=str(tmp_path / "record.json"), wanted_precision=0.5)
     before = nlp("anna lives in the old oslo .")
     nlp.to_disk(tmp_path / "saved")
@@ -138,8 +131,8 @@ def test_a_classifier_that_is_missing_is_said_when_it_is_needed(tmp_path):
         nlp("anna lives in oslo .")
 
 
-def test_an_error_handler_decides_about_bad_documents(folder, monkeypatch):
-    nlp = made(folder)
+def test_an_error_handler_decides_about_bad_documents(classifier_folder, monkeypatch):
+    nlp = made(classifier_folder)
     seen = []
     nlp.set_error_handler(lambda name, component, docs, error: seen.append((name, len(docs))))
     monkeypatch.setattr(

@@ -9,7 +9,6 @@ import pytest
 from transformers import AutoModel, AutoModelForSequenceClassification, pipeline
 
 import tkre.integrations.transformers as integration
-from tests.training.test_finetuning import SPANS, run
 from tkre.corpora.unlabelled import SentenceError
 from tkre.extractor import RelationExtractor
 from tkre.modeling.classifier import RelationClassifier
@@ -19,20 +18,12 @@ SENTENCE = "<head>anna</head> lives in the old <tail>oslo</tail> ."
 
 
 @pytest.fixture(scope="module")
-def folder(backbone, toy_rows, schema, tmp_path_factory):
-    classifier, _ = run(backbone, toy_rows, schema, SPANS)
-    path = tmp_path_factory.mktemp("classifier")
-    classifier.save(path)
-    return path
+def classify(classifier_folder):
+    return pipeline("relation-classification", model=str(classifier_folder), device="cpu")
 
 
-@pytest.fixture(scope="module")
-def classify(folder):
-    return pipeline("relation-classification", model=str(folder), device="cpu")
-
-
-def test_it_says_what_the_extractor_says(classify, folder, toy_rows):
-    expected = RelationExtractor.from_pretrained(folder)(toy_rows)
+def test_it_says_what_the_extractor_says(classify, classifier_folder, toy_rows):
+    expected = RelationExtractor.from_pretrained(classifier_folder)(toy_rows)
     tagged = [to_tagged(row) for row in toy_rows]
     records = [
         {"text": row.text, "head": [row.head.start, row.head.end],
@@ -84,11 +75,13 @@ def test_a_bad_sentence_is_named_by_its_place(classify):
         classify([SENTENCE, "no tags"])
 
 
-def test_it_abstains_with_the_record_beside_the_weights(folder, toy_rows, trust_of, tmp_path):
+def test_it_abstains_with_the_record_beside_the_weights(
+    classifier_folder, toy_rows, trust_of, tmp_path
+):
     import shutil
 
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    trust = trust_of(folder, toy_rows)
+    shutil.copytree(classifier_folder, tmp_path, dirs_exist_ok=True)
+    trust = trust_of(classifier_folder, toy_rows)
     (tmp_path / "trust.json").write_text(trust.model_dump_json())
     least = trust.confidence_for(0.5)
     careful = pipeline(
@@ -103,7 +96,7 @@ def test_it_abstains_with_the_record_beside_the_weights(folder, toy_rows, trust_
     assert plain(SENTENCE)["score"] > careful(SENTENCE)["score"]
 
 
-def test_models_load_without_code_from_the_folder(classify, folder, tmp_path):
+def test_models_load_without_code_from_the_folder(classify, classifier_folder, tmp_path):
     classify.save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.py"))
     assert "custom_pipelines" not in (tmp_path / "config.json").read_text()
@@ -113,7 +106,7 @@ def test_models_load_without_code_from_the_folder(classify, folder, tmp_path):
     assert again(SENTENCE) == classify(SENTENCE)
 
 
-def test_importing_the_module_is_what_registers_it(folder):
+def test_importing_the_module_is_what_registers_it(classifier_folder):
     code = textwrap.dedent(
         """
         import sys
@@ -131,7 +124,7 @@ def test_importing_the_module_is_what_registers_it(folder):
         """
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(folder), SENTENCE], check=False, text=True,
+        [sys.executable, "-c", code, str(classifier_folder), SENTENCE], check=False, text=True,
         capture_output=True, env=os.environ,
     )  # fmt: skip
     assert done.stdout.strip() == "lives_in", done.stderr[-2000:]

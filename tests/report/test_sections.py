@@ -20,8 +20,9 @@ from tkre.report.glossary import glossary
 from tkre.report.origins import origins
 from tkre.report.overview import in_short, what_was_run
 from tkre.report.params import PageParams
+from tkre.report.quoting import spread
 from tkre.report.scores import scores
-from tkre.report.writing import spread, writing
+from tkre.report.writing import writing
 
 FOUND = content()
 

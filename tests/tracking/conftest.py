@@ -24,10 +24,13 @@ METRICS = {
     "recipe": {"backbone": "minilm", "setfit": None,
                "finetuning": {"layers": [1, 2], "optimisation": {"learning_rate": 1e-4}}},
 }  # fmt: skip
+PLACE = {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": 0, "filtered": False,
+         "writer": "default", "variant": "tkre"}  # fmt: skip
 SUMMARY = pd.DataFrame([
-    {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": 0, "filtered": False,
-     "writer": "default", "variant": "tkre", "metric": "micro_f1", "mean": 44.4, "std": 0.0,
-     "difference": None},
+    {**PLACE, "metric": metric, "mean": mean, "std": 0.0, "seeds": 1,
+     "difference": None, "difference_low": None, "difference_high": None}
+    for metric, mean in (("micro_f1", 44.4), ("micro_precision", 50.0), ("micro_recall", 40.0),
+                         ("official_f1", 44.4))
 ])  # fmt: skip
 
 
@@ -60,5 +63,5 @@ def catalog(tmp_path) -> DataCatalog:
                            "validation_f1": [None, 10.0, 20.0]})  # fmt: skip
     catalog.save(f"{CELL.name}.finetuning_losses", losses)
     catalog.save("demo.summary", SUMMARY)
-    catalog.save("demo.cells", pd.DataFrame({"seed": [13]}))
+    catalog.save("demo.cells", pd.DataFrame([{**PLACE, "seed": 13, "seconds": 5.0}]))
     return catalog

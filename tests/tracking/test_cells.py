@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 from kedro.io import DataCatalog
 
-from tests.tracking.conftest import METRICS, VERSION
+from tests.tracking.conftest import LINEAGE, METRICS, SUMMARY, VERSION
+from tkre.environment import environment
 from tkre.grid import parse_cell
 from tkre.tracking.cells import flat, tracked_cell, tracked_experiment
 
@@ -55,14 +57,38 @@ def test_another_result_has_another_digest_and_the_same_one_the_same(catalog, ce
     assert again.tags.get("stale") == change.get("stale", [None])[0]
 
 
-def test_an_experiment_is_told_by_its_grid_its_means_and_its_tables(catalog):
-    told = tracked_experiment(catalog, "demo", {"corpora": ["toy"], "shots": [8, 16]})
+def test_an_experiment_is_told_by_its_grid_its_means_and_its_tables(catalog, cell):
+    told = tracked_experiment(catalog, "demo", {"corpora": ["toy"], "shots": [8, 16]}, [cell])
     assert told.params == {"corpora": "toy", "shots": "8, 16"}
-    [metric] = told.metrics
-    assert metric.startswith("micro_f1/toy/tkre/k8/synthetic-4") and told.metrics[metric] == 44.4
+    assert told.metrics["micro_f1/tkre"] == 44.4 and len(told.metrics) == 4
+    assert (told.seconds, told.command) == (5.0, "kedro run --pipelines demo")
     assert set(told.copies) == {"summary", "cells"}
     assert told.copies["summary"].endswith("summary.csv")
-    assert tracked_experiment(catalog, "other", {}) is None
+    assert tracked_experiment(catalog, "other", {}, []) is None
+
+
+def test_means_are_named_by_what_differs(catalog, cell):
+    """So that a server draws the variants side by side, and names stay short."""
+    more = SUMMARY.assign(shots=16, mean=55.55559)
+    catalog.save("two.summary", pd.concat([SUMMARY, more]))
+    cells = catalog.load("demo.cells")
+    catalog.save("two.cells", pd.concat([cells, cells.assign(shots=16)]))
+    told = tracked_experiment(catalog, "two", {}, [])
+    assert told.metrics["micro_f1/shots-8/tkre"] == 44.4
+    assert told.metrics["micro_f1/shots-16/tkre"] == 55.5556
+
+
+def test_the_revision_is_told_where_all_were_trained_with_one(catalog, cell):
+    assert tracked_cell(catalog, cell, "test").revision is None
+    place = environment().model_copy(update={"revision": "abc"})
+    steps = [step.model_copy(update={"environment": place}) for step in LINEAGE.steps]
+    lineage = LINEAGE.model_copy(update={"steps": tuple(steps)})
+    later = DataCatalog.from_config(
+        catalog.config_resolver.config | catalog.config_resolver._dataset_patterns,
+        save_version=VERSION.replace("2026-01", "2026-02"),
+    )
+    later.save(f"{cell.name}.lineage", lineage.model_dump(mode="json"))
+    assert tracked_cell(later, cell, "test").revision == "abc"
 
 
 def test_parameters_are_written_by_dotted_names():

@@ -17,10 +17,16 @@ from tests.conftest import ROOT
 from tests.project import Project
 from tkre.tracking.cells import tracked_cell, tracked_experiment
 from tkre.tracking.mlflow_runs import (
+    COMMIT,
     DIGEST,
+    KIND_OF_EXPERIMENT,
     LONGEST,
+    NAME,
+    NOTE,
     OLD,
     PARENT,
+    SOURCE,
+    TRAINING,
     MlflowRuns,
     MlflowSettings,
     TrackingError,
@@ -44,7 +50,8 @@ def settings(tmp_path) -> MlflowSettings:
 
 @pytest.fixture
 def told(catalog, cell):
-    return tracked_experiment(catalog, "demo", {"shots": [8]}), tracked_cell(catalog, cell, "test")
+    whole = tracked_experiment(catalog, "demo", {"shots": [8]}, [cell])
+    return whole, tracked_cell(catalog, cell, "test")
 
 
 def runs_of(settings):
@@ -77,11 +84,14 @@ def test_a_cell_is_a_run_under_that_of_its_experiment(settings, told):
     experiment, cell = told
     assert list(MlflowRuns(settings).track(experiment, [cell])) == ["demo", cell.name]
     client, runs = runs_of(settings)
-    by_name = {run.info.run_name: run for run in runs}
+    by_name = {run.data.tags[NAME]: run for run in runs}
+    assert {run.info.run_name for run in runs} == {"demo", "tkre toy.k8x4.s13"}
     run, parent = by_name[cell.name], by_name["demo"]
     assert run.data.tags[PARENT] == parent.info.run_id and PARENT not in parent.data.tags
     assert run.data.params["finetuning.layers"] == "1, 2" and run.data.tags["seed"] == "13"
     assert run.data.metrics["f1/born_in"] == 80
+    assert "micro-F1 44.4" in run.data.tags[NOTE] and "| tkre |" in parent.data.tags[NOTE]
+    assert parent.data.tags[SOURCE] == "kedro run --pipelines demo" and COMMIT not in run.data.tags
     history = client.get_metric_history(run.info.run_id, "finetuning/loss")
     assert [(m.step, m.value) for m in history] == [(1, 3.0), (2, 2.0), (3, 1.5)]
     assert (run.info.status, run.info.end_time - run.info.start_time) == ("FINISHED", 5000)
@@ -89,6 +99,24 @@ def test_a_cell_is_a_run_under_that_of_its_experiment(settings, told):
     assert {f.path for f in client.list_artifacts(parent.info.run_id)} == {
         Path(path).name for path in experiment.copies.values()
     }
+
+
+@needs_mlflow
+def test_runs_are_shown_as_training_unless_their_owner_says_otherwise(settings, told):
+    from mlflow import MlflowClient
+
+    MlflowRuns(settings)
+    client = MlflowClient(tracking_uri=settings.uri)
+
+    def kind():
+        return client.get_experiment_by_name("mine").tags[KIND_OF_EXPERIMENT]
+
+    assert kind() == TRAINING
+    client.set_experiment_tag(
+        client.get_experiment_by_name("mine").experiment_id, KIND_OF_EXPERIMENT, "mine"
+    )
+    MlflowRuns(settings)
+    assert kind() == "mine"
 
 
 @needs_mlflow
@@ -118,7 +146,7 @@ def test_a_new_report_takes_over_the_cells_that_are_the_same(settings, told):
     assert list(MlflowRuns(settings).track(report, [cell])) == ["demo"]
     _, runs = runs_of(settings)
     [parent] = [run for run in runs if run.data.tags[DIGEST] == "new"]
-    [run] = [run for run in runs if run.info.run_name == cell.name]
+    [run] = [run for run in runs if run.data.tags[NAME] == cell.name]
     assert run.data.tags[PARENT] == parent.info.run_id
 
 
@@ -142,7 +170,7 @@ def test_long_and_many_parameters_are_taken(settings, told):
     experiment, cell = told
     many = {f"p{n}": "x" * 9000 for n in range(230)}
     list(MlflowRuns(settings).track(experiment, [replace(cell, params=many)]))
-    [run] = [run for run in runs_of(settings)[1] if run.info.run_name == cell.name]
+    [run] = [run for run in runs_of(settings)[1] if run.data.tags[NAME] == cell.name]
     assert len(run.data.params) == 230 and len(run.data.params["p0"]) == LONGEST
 
 

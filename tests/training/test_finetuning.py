@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from torch import nn
 
+from tests.paths import machine_paths
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.lineage import Lineage
@@ -53,6 +54,17 @@ def accuracy(checkpoint, rows, schema):
     probabilities = predict(checkpoint.model, checkpoint.tokenizer, rows)
     guessed = np.array([schema.names[n] for n in probabilities.argmax(1)])
     return (guessed == [r.relation for r in rows]).mean()
+
+
+@pytest.mark.parametrize("head", ["prompt", "prototypes"])
+def test_what_is_saved_names_no_place_of_the_machine_it_was_trained_on(
+    backbone, toy_rows, schema, head, tmp_path
+):
+    assert str(backbone.model.name_or_path).startswith("/")
+    checkpoint, _ = run(backbone, toy_rows, schema, untrained(head))
+    checkpoint.save(tmp_path / "new")
+    Checkpoint.load(tmp_path / "new", RelationClassifier).save(tmp_path / "again")
+    assert machine_paths(tmp_path) == []
 
 
 @pytest.mark.parametrize("params", TRAINED.values(), ids=TRAINED)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
+from tests.paths import machine_paths
 from tests.training.test_finetuning import ANSWERS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
 from tkre.evaluation.params import TrustParams
 from tkre.evaluation.predictions import prediction_frame
@@ -74,6 +75,11 @@ def test_exporting_says_nothing(trained, tmp_path, caplog, capsys):
     export_onnx(trained, tmp_path)
     assert not caplog.records
     assert capsys.readouterr().out == ""
+
+
+def test_it_names_no_place_of_the_machine_it_was_exported_on(exported):
+    """The exporter writes down where in the source each operator came from."""
+    assert machine_paths(exported) == []
 
 
 def test_another_file_is_refused(exported, tmp_path):

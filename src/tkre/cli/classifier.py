@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogProtocol
 
 from tkre.cli.options import ENVIRONMENT
 from tkre.cli.serve import serve_classifier_command
-from tkre.grid import parse_cell
+from tkre.cli.trained import find_trained, newest
+from tkre.evaluation.trust import Trust
 from tkre.hooks import REFUSALS, Refusal
-from tkre.runners.digests import load_path
 
 # Cards by the rows that their scores are of; those of the test split come first.
 CARDS = ("test_model_card", "development_model_card")
@@ -31,19 +30,22 @@ classifier.add_command(serve_classifier_command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
-    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime."""
-    from tkre.training.onnx_classifier import OnnxError, export_onnx
+    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
+
+    Its trust record and its relations are put beside it.
+    """
+    from tkre.loading import put_beside
+    from tkre.training.onnx_classifier import export_onnx
 
     with KedroSession.create(env=env) as session:
-        dataset = session.load_context().catalog.get(f"{cell}.classifier")
+        catalog = session.load_context().catalog
         try:
-            parse_cell(cell)
-            if dataset is None or not dataset.exists():
-                raise FileNotFoundError(
-                    f"{cell} has no classifier yet: kedro run --to-outputs {cell}.classifier"
-                )
-            export_onnx(dataset.load(), folder)
-        except (*REFUSALS, OnnxError) as error:
+            found = find_trained(catalog, cell)
+            checkpoint = catalog.load(f"{cell}.classifier")
+            Trust.read(found.trust).require(checkpoint.lineage.weights)
+            export_onnx(checkpoint, folder)
+            put_beside(folder, found.trust, found.schema)
+        except REFUSALS as error:
             raise Refusal(str(error)) from error
     click.echo(folder)
 
@@ -53,35 +55,26 @@ def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def publish_classifier_command(cell: str, folder: Path, env: str | None) -> None:
-    """Puts the classifier of CELL, its trust record and its card into FOLDER, for the Hub."""
+    """Puts the classifier of CELL and its card into FOLDER, for the Hub.
+
+    Its trust record and its relations are put beside it.
+    """
     from tkre.report.upload_folder import assemble
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
-            parse_cell(cell)
-            weights, trust, *cards = (
-                _newest(catalog, f"{cell}.{part}") for part in ("classifier", "trust", *CARDS)
-            )
-            if weights is None or trust is None:
-                raise FileNotFoundError(
-                    f"{cell} has no classifier yet: kedro run --to-outputs {cell}.trust"
-                )
-            written = [card for card in cards if card is not None]
-            if not written:
+            found = find_trained(catalog, cell)
+            written = (newest(catalog, f"{cell}.{name}") for name in CARDS)
+            card = next((path for path in written if path is not None), None)
+            if card is None:
                 raise FileNotFoundError(
                     f"{cell} has no card yet, an experiment writes it: "
                     f"kedro run --to-outputs {cell}.{CARDS[0]}"
                 )
-            card = written[0].read_text(encoding="utf-8")
-            files = assemble(weights, trust, card, folder)
+            text = card.read_text(encoding="utf-8")
+            files = assemble(found.classifier, found.trust, found.schema, text, folder)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
     for file in files:
         click.echo(folder / file)
-
-
-def _newest(catalog: CatalogProtocol, name: str) -> Path | None:
-    """Where the newest version of a dataset lies; None if there is none."""
-    dataset = catalog.get(name)
-    return load_path(dataset) if dataset is not None and dataset.exists() else None

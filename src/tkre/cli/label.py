@@ -11,8 +11,8 @@ from kedro.framework.session import KedroSession
 
 from tkre import configuration
 from tkre.cli.options import ENVIRONMENT
+from tkre.cli.trained import find_trained
 from tkre.hooks import REFUSALS, Refusal
-from tkre.runners.digests import load_path
 
 if TYPE_CHECKING:  # it imports torch
     from tkre.labelling import Done
@@ -45,14 +45,8 @@ def label(
         catalog = session.load_context().catalog
         try:
             cell = cell or configuration.read_book().parameters.inference.classifier
-            folder, trust = (
-                load_path(catalog.get(f"{cell}.{part}")) for part in ("classifier", "trust")
-            )
-            if folder is None or trust is None:
-                raise FileNotFoundError(
-                    f"{cell} has no classifier yet: kedro run --to-outputs {cell}.trust"
-                )
-            labeller = labelling.Labeller(str(folder), str(trust), wanted_precision)
+            found = find_trained(catalog, cell)
+            labeller = labelling.Labeller(str(found.classifier), str(found.trust), wanted_precision)
             labeller.extractor()  # refuses a precision that it cannot promise
             files = labelling.partitions(source, target)
             done = (

@@ -77,10 +77,11 @@ def _track(runs: MlflowRuns, catalog: CatalogProtocol, book: Book, name: str) ->
     from tkre.tracking.cells import tracked_cell, tracked_experiment
 
     grid = book.experiments[name]
-    whole = tracked_experiment(catalog, name, grid.model_dump(mode="json"))
+    placed = book.cells(name)
+    whole = tracked_experiment(catalog, name, grid.model_dump(mode="json"), placed)
     if whole is None:
         raise FileNotFoundError(f"{name} has no report yet: kedro run --pipelines {name}")
-    cells = [tracked_cell(catalog, cell, grid.score_on) for cell in book.cells(name)]
+    cells = [tracked_cell(catalog, cell, grid.score_on) for cell in placed]
     finished = [cell for cell in cells if cell is not None]
     told = list(runs.track(whole, finished))
     for line in told:

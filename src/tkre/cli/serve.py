@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from kedro.framework.session import KedroSession
 
 from tkre.cli.options import ENVIRONMENT
-from tkre.corpora.schema import RelationSchema
-from tkre.grid import parse_cell
+from tkre.cli.trained import find_trained
 from tkre.hooks import REFUSALS, Refusal
-from tkre.runners.digests import load_path
 
 
 @click.command("serve")
@@ -39,24 +35,11 @@ def serve_classifier_command(
     except ModuleNotFoundError as error:
         raise Refusal(f"{error}: pip install 'tkre[serve]'") from None
     try:
-        folder, trust, schema = _found(cell, env)
-        extractor = server.loaded(folder, trust, wanted_precision, schema, threads)
+        with KedroSession.create(env=env) as session:
+            found = find_trained(session.load_context().catalog, cell)
+        extractor = server.loaded(
+            found.classifier, found.trust, wanted_precision, found.schema, threads
+        )
         server.serve(extractor, ServiceParams(), host, port)
     except REFUSALS as error:
         raise Refusal(str(error)) from error
-
-
-def _found(cell: str, env: str | None) -> tuple[Path, Path, RelationSchema]:
-    """The folder of a cell's classifier, its trust record, and the schema of its corpus."""
-    corpus = parse_cell(cell).draw.corpus
-    with KedroSession.create(env=env) as session:
-        catalog = session.load_context().catalog
-        folder, trust = (
-            load_path(catalog.get(f"{cell}.{part}")) for part in ("classifier", "trust")
-        )
-        if folder is None or trust is None:
-            raise FileNotFoundError(
-                f"{cell} has no classifier yet: kedro run --to-outputs {cell}.trust"
-            )
-        schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
-    return folder, trust, schema

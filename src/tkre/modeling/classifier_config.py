@@ -63,7 +63,8 @@ class RelationClassifierConfig(PretrainedConfig):
         entity_types: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.encoder = encoder
+        # Not where it was loaded from: that is a path of one machine, and the lineage has its name.
+        self.encoder = encoder and {k: v for k, v in encoder.items() if k != "_name_or_path"}
         self.head = head
         self.options = dict(options or {})
         self.layers = list(layers)

@@ -8,25 +8,12 @@ import pandas as pd
 
 from tkre.evaluation.figures import beside_shots, confusions, places_of
 from tkre.evaluation.presentation import detail_tables
-from tkre.records import Instance, Span
-from tkre.report.blocks import (
-    Block,
-    Chart,
-    Folded,
-    Panel,
-    Part,
-    Prose,
-    Quote,
-    Quotes,
-    Section,
-    Table,
-)
+from tkre.report.blocks import Block, Chart, Folded, Panel, Part, Prose, Section, Table
 from tkre.report.content import ReportContent, ReportedCell, best_setting
 from tkre.report.dots import DotRow, dot_panel
 from tkre.report.matrix import matrix_panel
-from tkre.report.mentions import marked
+from tkre.report.quoting import worst_errors
 from tkre.report.tabulation import table_of, titled, varying
-from tkre.report.wording import counted
 
 _PAIRS = 10  # confused pairs of a setting that are listed
 
@@ -46,7 +33,7 @@ def failures(content: ReportContent) -> Section:
     if (implicit := content.tables.get("implicit")) is not None:
         blocks += [titled(table) for table in detail_tables("implicit", implicit)]
     blocks += _collapse(content)
-    blocks.append(_errors(content))
+    blocks.append(worst_errors(content))
     return Section("failures", "Where it fails", blocks)
 
 
@@ -162,40 +149,3 @@ def _collapse(content: ReportContent) -> Iterator[Block]:
         decimals=2,
     )  # fmt: skip
     yield Folded("Signs of collapse", [Table(shown)])
-
-
-def _errors(content: ReportContent) -> Block:
-    title = "Worst errors"
-    if not content.page.errors:
-        return Part(title, [Prose(["No sentence is quoted here (publishing.page.errors is 0)."])])
-    folds = []
-    for setting, cells in content.placed.groupby("setting", sort=False):
-        known = [c.errors for c in content.cells_of(cells) if c.errors is not None]
-        if not known:
-            continue
-        errors = pd.concat(known).sort_values("probability", ascending=False, kind="stable")
-        distinct = errors.drop_duplicates(["id", "predicted"])
-        quotes = [_quoted(row) for row in distinct.head(content.page.errors).to_dict("records")]
-        note = (
-            f"The {len(quotes)} most confident of {counted(len(errors), 'error')}; probabilities "
-            "are calibrated. Some may be errors of the corpus."
-        )
-        if quotes:
-            folds.append((str(setting), Quotes("", note, quotes)))
-    if not folds:
-        return Part(title, [Prose(["No error is known."])])
-    shown = [Folded(name, [q], open=n == len(folds) - 1) for n, (name, q) in enumerate(folds)]
-    return Part(title, shown)
-
-
-def _quoted(row: dict[str, object]) -> Quote:
-    offsets = [int(str(row[name])) for name in ("head_start", "head_end", "tail_start", "tail_end")]
-    instance = Instance(str(row["id"]), str(row["text"]), Span(*offsets[:2]), Span(*offsets[2:]))
-    return Quote(
-        marked(instance),
-        [
-            ("gold", f"{row['relation']} ({float(str(row['gold_probability'])):.2f})"),
-            ("predicted", f"{row['predicted']} ({float(str(row['probability'])):.2f})"),
-            ("sentence", str(row["id"])),
-        ],
-    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
-from tkre.evaluation.trust import TRUST_FILE, Trust
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation.trust import Trust
+from tkre.loading import put_beside
 from tkre.modeling.lineage import LINEAGE_FILE, Lineage
 
 CARD_FILE = "README.md"
@@ -15,12 +18,15 @@ class PublishingError(RuntimeError):
     """Parts that do not belong together, or a place that is taken; the message says the way out."""
 
 
-def assemble(classifier: Path, trust: Path, card: str, folder: Path) -> list[str]:
-    """Puts a classifier, its trust record and its card into a folder.
+def assemble(
+    classifier: Path, trust: Path, schema: RelationSchema, card: str, folder: Path
+) -> list[str]:
+    """Puts a classifier, its trust record, its relations and its card into a folder.
 
     Args:
         classifier: The folder of a version of it.
         trust: The file of its trust record.
+        schema: Of its labels.
         card: Its text.
         folder: Where to; made if it is not there.
 
@@ -43,6 +49,16 @@ def assemble(classifier: Path, trust: Path, card: str, folder: Path) -> list[str
     if folder.exists() and any(folder.iterdir()):
         raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
-    shutil.copyfile(trust, folder / TRUST_FILE)
+    _forget_where_it_was_trained(folder / "config.json")
+    put_beside(folder, trust, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
+
+
+def _forget_where_it_was_trained(config: Path) -> None:
+    """Older versions saved the folder of the encoder: a path of the publisher's machine."""
+    content = json.loads(config.read_text(encoding="utf-8"))
+    if content.get("encoder", {}).pop("_name_or_path", None) is not None:
+        config.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )

@@ -36,7 +36,8 @@ def recipe_in_words(variant: Variant) -> list[str]:
     if variant.setfit is not None:
         return [
             f"The sentence encoder {variant.backbone} as it was published, fine-tuned by SetFit on "
-            "pairs of labelled sentences; a logistic regression on top."
+            "pairs of labelled sentences; a logistic regression on top.",
+            "It is scored and not saved: it has no card, and cannot be published or served.",
         ]
     assert variant.finetuning is not None
     return [

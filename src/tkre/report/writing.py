@@ -6,33 +6,19 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import pandas as pd
-from markupsafe import Markup, escape
 
 from tkre.evaluation.presentation import detail_tables, writer_tables
 from tkre.generation.ledger import EXPLANATION, SYNTHESIS
-from tkre.records import Instance
 from tkre.report.bars import BarRow, bar_legend, bar_panel
-from tkre.report.blocks import (
-    Block,
-    Chart,
-    Folded,
-    Panel,
-    Part,
-    Prose,
-    Quote,
-    Quotes,
-    Section,
-    Table,
-)
+from tkre.report.blocks import Block, Chart, Folded, Panel, Prose, Section, Table
 from tkre.report.content import Knowledge, ReportContent
-from tkre.report.mentions import marked
+from tkre.report.quoting import examples
 from tkre.report.tabulation import table_of, titled, varying
 from tkre.report.wording import counted, writer_in_words
 
 _KINDS = {EXPLANATION: "explanations", SYNTHESIS: "synthetic sentences"}
 _FATES = (("used", "kept"), ("valid, not needed", "surplus"), ("refused", "rejected"),
           ("short", "short"))  # fmt: skip
-_LONGEST = 300  # letters of a refused text that are quoted
 
 
 def writing(content: ReportContent) -> Section:
@@ -45,7 +31,7 @@ def writing(content: ReportContent) -> Section:
     blocks: list[Block] = []
     for corpus, known in _by_corpus(content).items():
         blocks += [_yields(corpus, known), _refusals(corpus, known)]
-        blocks += _examples(content, corpus, known)
+        blocks += examples(content, corpus, known)
     if (table := content.tables.get("writers")) is not None:
         blocks += [titled(shown) for shown in writer_tables(table)]
     if (table := content.tables.get("filter")) is not None and len(table):
@@ -110,58 +96,6 @@ def _refusals(corpus: str, known: Sequence[Knowledge]) -> Block:
             {"count": "number"},
         )
     )
-
-
-def _examples(content: ReportContent, corpus: str, known: Sequence[Knowledge]) -> Iterator[Block]:
-    most = content.page.examples
-    if not most:
-        yield Prose([f"{corpus}: no sentence is quoted here (publishing.page.examples is 0)."])
-        return
-    first = known[0]
-    explained = [row for row in first.explained if row.explanation]
-    rejects = pd.concat([k.rejects for k in known])
-    quotes = [
-        Quotes(
-            "Labelled sentences, explained",
-            "Trigger words that the explanation quotes are underlined.",
-            [_quoted(row, row.explanation or "") for row in spread(explained, most)],
-        ),
-        Quotes(
-            "Synthetic sentences",
-            "Written under the schema, with the mentions that the language model marked.",
-            [_quoted(row) for row in spread(first.synthetic, most)],
-        ),
-        Quotes("Refused", "One of each reason first.", _rejected(rejects, most)),
-    ]
-    if some := [q for q in quotes if q.quotes]:
-        yield Part(f"Examples, {corpus}", some)
-
-
-def spread(rows: Sequence[Instance], most: int) -> list[Instance]:
-    """So many rows, evenly over all of them: they are sorted by relation."""
-    taken = min(most, len(rows))
-    return [rows[(2 * n + 1) * len(rows) // (2 * taken)] for n in range(taken)]
-
-
-def _quoted(row: Instance, body: str = "") -> Quote:
-    return Quote(marked(row), [("relation", str(row.relation)), ("sentence", row.id)], body)
-
-
-def _rejected(rejects: pd.DataFrame, most: int) -> list[Quote]:
-    turn = rejects.groupby("reason").cumcount()
-    taken = rejects.assign(turn=turn).sort_values("turn", kind="stable").head(most)
-    return [
-        Quote(
-            Markup("<q>{}</q>").format(_cut(str(row["text"]))) if row["text"] else escape(""),
-            [("reason", str(row["reason"])), ("relation", str(row["relation"]))],
-            str(row["detail"]),
-        )
-        for row in taken.fillna("").to_dict("records")
-    ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _doubts(content: ReportContent) -> Iterator[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite
@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 from kedro.io import CatalogProtocol
 
-from tkre.evaluation.tables import SCORES
+from tkre.evaluation.tables import PLACE, SCORES, varies
 from tkre.grid import Cell
 from tkre.modeling.facts import lineage_facts
-from tkre.modeling.lineage import Lineage, digest_of
+from tkre.modeling.lineage import Lineage, digest_of, seconds_of
 from tkre.runners.digests import load_path
+from tkre.tracking.notes import note_of_cell, note_of_experiment
 
 TRUST = ("temperature", "ece_before", "ece_after", "nll_before", "nll_after", "aurc")
 STAGES = ("mslm", "scl", "pairs", "finetuning")
@@ -29,10 +30,14 @@ class Tracked:
 
     Attributes:
         name: Of the cell or the experiment.
+        title: The same with what differs first: columns of names are narrow.
         digest: Of all that is told of it: equal digests are not told twice.
         started: When the command began that scored it.
         seconds: What its training took.
         tags: What it is.
+        note: Markdown, for its reader.
+        command: What made it.
+        revision: Of the repository that it was made with, where that is known.
         params: What it was made by, by dotted names.
         metrics: What came out.
         curves: Likewise, step by step.
@@ -41,10 +46,14 @@ class Tracked:
     """
 
     name: str
+    title: str
     digest: str
     started: datetime
     seconds: float
     tags: dict[str, str]
+    note: str = ""
+    command: str = ""
+    revision: str | None = None
     params: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     curves: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
@@ -67,15 +76,21 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
     lineage = Lineage.model_validate(catalog.load(f"{cell.name}.lineage"))
     trust = _loaded(catalog, f"{cell.name}.{score_on}_trust_scores") or {}
     told = {"metrics": metrics, "lineage": lineage.model_dump(mode="json"), "trust": trust}
-    figures = {name: metrics[name] for name in (*SCORES, "seconds", "rows")}
+    # F1 first: servers keep the order.
+    scores = sorted(SCORES, key=lambda name: not name.endswith("f1"))
+    figures = {name: metrics[name] for name in (*scores, "seconds", "rows")}
     figures |= {f"f1/{r['relation']}": r["f1"] for r in metrics["by_relation"]}
     figures |= {f"trust/{name}": trust[name] for name in TRUST if name in trust}
     return Tracked(
         name=cell.name,
+        title=f"{cell.variant} {cell.draw.name}",
         digest=digest_of(told),
         started=_started(catalog, scored),
         seconds=lineage.seconds,
         tags=_tags(cell) | _origin(catalog, cell, lineage, metrics["stale"]),
+        note=note_of_cell(cell, metrics, score_on),
+        command=f"kedro run --to-outputs {scored}",
+        revision=_revision([lineage]),
         params=flat(metrics["recipe"]),
         metrics=_finite(figures),
         curves=_curves(catalog, cell),
@@ -84,7 +99,7 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
 
 
 def tracked_experiment(
-    catalog: CatalogProtocol, name: str, grid: Mapping[str, Any]
+    catalog: CatalogProtocol, name: str, grid: Mapping[str, Any], cells: Iterable[Cell]
 ) -> Tracked | None:
     """What is told of an experiment; None if it has not been reported.
 
@@ -92,24 +107,34 @@ def tracked_experiment(
         catalog: Holds its report.
         name: Its name.
         grid: Its entry of ``experiments.yml``.
+        cells: All of them.
     """
     summary: pd.DataFrame | None = _loaded(catalog, f"{name}.summary")
     if summary is None:
         return None
-    figures = {
-        "/".join(str(row[part]) for part in ("metric", "corpus", "variant")) + _place(row): row
-        for row in summary.to_dict("records")
-    }
+    told = [axis for axis in PLACE if varies(summary, axis)]
+    ordered = summary.sort_values("metric", key=lambda names: ~names.str.endswith("f1"),
+                                  kind="stable")  # fmt: skip
+    figures = {_metric(row, told): row for row in ordered.to_dict("records")}
     means = {key: row["mean"] for key, row in figures.items()}
     gains = {f"difference/{key}": row["difference"] for key, row in figures.items()}
     places = {what: load_path(catalog.get(f"{name}.{what}")) for what in (*TABLES, *PAGES)
               if _exists(catalog, f"{name}.{what}")}  # fmt: skip
+    lineages = [
+        Lineage.model_validate(found)
+        for cell in cells
+        if (found := _loaded(catalog, f"{cell.name}.lineage")) is not None
+    ]
     return Tracked(
         name=name,
+        title=name,
         digest=digest_of(summary.to_json(orient="records")),
         started=_started(catalog, f"{name}.summary"),
-        seconds=0,
+        seconds=seconds_of(lineages),
         tags={"experiment": name},
+        note=note_of_experiment(summary, catalog.load(f"{name}.cells")),
+        command=f"kedro run --pipelines {name}",
+        revision=_revision(lineages),
         params=flat(grid),
         metrics=_finite(means | gains),
         copies={what: str(path) for what, path in places.items() if path is not None},
@@ -152,7 +177,7 @@ def _origin(
         tags["stale"] = "; ".join(stale)
     classifier = f"{cell.name}.classifier"
     if _exists(catalog, classifier):
-        tags["classifier"] = f"{classifier}, version {_version(catalog, classifier)}"
+        tags["classifier"] = f"version {_version(catalog, classifier)}"
     return tags
 
 
@@ -168,15 +193,28 @@ def _curves(catalog: CatalogProtocol, cell: Cell) -> dict[str, list[tuple[int, f
     return {name: points for name, points in curves.items() if points}
 
 
-def _place(row: Mapping[Any, Any]) -> str:
-    return f"/k{row['shots']}" + "".join(
-        f"/{axis}-{row[axis]}" for axis in ("synthetic", "noise", "filtered", "writer")
-    )
+def _metric(row: Mapping[Any, Any], axes: Sequence[str]) -> str:
+    """The name of a mean: servers draw those beside one another that differ in the last part."""
+    return "/".join([row["metric"], *(f"{axis}-{row[axis]}" for axis in axes), row["variant"]])
+
+
+def _revision(lineages: Iterable[Lineage]) -> str | None:
+    """Of the code that the last stages were trained with; None if that is not one and the same."""
+    places = [lineage.steps[-1].environment for lineage in lineages if lineage.steps]
+    revisions = {None if place is None else place.revision for place in places}
+    return revisions.pop() if len(revisions) == 1 else None
 
 
 def _finite(figures: Mapping[str, Any]) -> dict[str, float]:
-    """A figure that could not be had is None or not a number, which servers refuse."""
-    return {n: float(x) for n, x in figures.items() if x is not None and isfinite(float(x))}
+    """A figure that could not be had is None or not a number, which servers refuse.
+
+    Of the others four decimals: servers show all there are.
+    """
+    return {
+        name: round(float(x), 4)
+        for name, x in figures.items()
+        if x is not None and isfinite(float(x))
+    }
 
 
 def _exists(catalog: CatalogProtocol, name: str) -> bool:

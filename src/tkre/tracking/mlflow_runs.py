@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 CELL, EXPERIMENT = "cell", "experiment"
 # How tags of the project's own are named; MLflow shows tags of a run as columns.
 KIND, NAME, DIGEST, OF, OLD = "tkre.kind", "tkre.name", "tkre.digest", "tkre.of", "tkre.superseded"
-PARENT = "mlflow.parentRunId"
+# MLflow's own, which its pages read.
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+SOURCE, COMMIT = "mlflow.source.name", "mlflow.source.git.commit"
+# Else runs are shown among the evaluations of prompts.
+KIND_OF_EXPERIMENT, TRAINING = "mlflow.experimentKind", "custom_model_development"
 LONGEST = 5000  # characters of a parameter or a tag; MLflow refuses 6,000
 SQLITE = "sqlite:///"
 
@@ -78,11 +82,13 @@ class MlflowRuns:
             raise TrackingError("MLflow is not installed: pip install -e '.[tracking]'") from None
         self._client: MlflowClient = MlflowClient(tracking_uri=settings.uri)
         found = self._client.get_experiment_by_name(settings.experiment)
-        self._experiment = (
+        self._experiment: str = (
             found.experiment_id
             if found
             else self._client.create_experiment(settings.experiment, settings.artifacts)
         )
+        if found is None or KIND_OF_EXPERIMENT not in found.tags:
+            self._client.set_experiment_tag(self._experiment, KIND_OF_EXPERIMENT, TRAINING)
 
     def track(self, experiment: Tracked, cells: Iterable[Tracked]) -> Iterator[str]:
         """Tells of an experiment and its cells what has not been told.
@@ -116,12 +122,13 @@ class MlflowRuns:
     def _add(self, tracked: Tracked, kind: str, tags: dict[str, str]) -> str:
         """Makes a run, its digest last: a run that was cut off is not taken for a whole one."""
         start = _milliseconds(tracked.started)
-        named = {KIND: kind, NAME: tracked.name} | tags
+        named = {KIND: kind, NAME: tracked.name, NOTE: tracked.note, SOURCE: tracked.command}
+        named |= tags | ({COMMIT: tracked.revision} if tracked.revision else {})
         run = self._client.create_run(
             self._experiment,
             start_time=start,
-            run_name=tracked.name,
-            tags=named | {tag: value[:LONGEST] for tag, value in tracked.tags.items()},
+            run_name=tracked.title,
+            tags={tag: value[:LONGEST] for tag, value in (named | tracked.tags).items()},
         )
         self._log(run.info.run_id, tracked, start)
         for name, content in tracked.files.items():

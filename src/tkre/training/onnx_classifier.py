@@ -69,6 +69,8 @@ def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
         except ModuleNotFoundError as error:
             raise OnnxError(f"{error}: pip install 'tkre[onnx]'") from None
         assert program is not None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # the stack it was traced from: paths of this machine
         program.save(str(target))
     model.config.save_pretrained(folder)
     checkpoint.tokenizer.save_pretrained(folder)

@@ -15,18 +15,23 @@ from tkre.pipelines.scoping import at_cell, at_draw
 
 STAGE = "reporting"
 
-MARK_IMPLICIT = {
-    (rows, explained): Pipeline(
-        [
-            Node(
-                nodes.mark_implicit,
-                [rows, "schema", *(["explained"] if explained else [])],
-                f"{rows}_explicitness",
-                name=f"mark_implicit_{rows}",
-            )
-        ],
-        tags=STAGE,
+
+def _marks(rows: str, *, explained: bool) -> Node:
+    """Which rows are implicit, by the corpus's own flags and, where there are any, explanations.
+
+    Named apart: experiments with and without explanations of one draw may run together.
+    """
+    by = "" if explained else "_flagged"
+    return Node(
+        nodes.mark_implicit,
+        [rows, "schema", *(["explained"] if explained else [])],
+        f"{rows}{by}_explicitness",
+        name=f"mark_implicit_{rows}{by}",
     )
+
+
+MARK_IMPLICIT = {
+    (rows, explained): Pipeline([_marks(rows, explained=explained)], tags=STAGE)
     for rows in ("test", "development")
     for explained in (True, False)
 }
@@ -54,18 +59,19 @@ def look_closer(
     for draw in with_knowledge:
         explained.setdefault(draw.golden, draw.plain)
     homes = {cell.draw.golden: explained.get(cell.draw.golden) for cell in cells}
-    marks = [
-        at_draw(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
+    marks = {
+        golden: at_draw(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
         for golden, knowing in homes.items()
-    ]
+    }
     given: dict[str, str] = {}
     for n, cell in enumerate(cells):
-        home = homes[cell.draw.golden] or cell.draw.golden
+        [mark] = marks[cell.draw.golden]
+        [marked] = mark.outputs
         given |= {
             f"metrics_{n}": f"{cell.name}.{score_on}_metrics",
             f"predictions_{n}": f"{cell.name}.{score_on}_predictions",
             f"schema_{n}": f"{cell.draw.corpus}.schema",
-            f"explicitness_{n}": f"{home.name}.{score_on}_explicitness",
+            f"explicitness_{n}": marked,
         }
         if cell in measured:
             given |= {f"{what}_{n}": f"{cell.name}.{what}" for what in ("centres", "spread")}
@@ -92,7 +98,7 @@ def look_closer(
         tags=STAGE,
     )
     tables = Pipeline(template, namespace=experiment, inputs=given, parameters={"params:reporting"})
-    return Pipeline([*joined(*marks), tables])
+    return Pipeline([*joined(*marks.values()), tables])
 
 
 def follow_training(

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from kedro.io import DataCatalog
+
+from tkre.cli.trained import find_trained
+from tkre.configuration import ConfigLoader, remember
+from tkre.settings import CONFIG_LOADER_ARGS
+
+CELL = "newsroom.k8.s13.tkre"
+
+
+@pytest.fixture
+def catalog(root, tmp_path, monkeypatch):
+    """The project's own, whose files lie elsewhere."""
+    loader = ConfigLoader(str(root / "conf"), env="base", **CONFIG_LOADER_ARGS)
+    remember(loader)
+    monkeypatch.chdir(tmp_path)
+    return DataCatalog.from_config(loader["catalog"], credentials=loader["credentials"])
+
+
+@pytest.fixture
+def trained(tmp_path, schema):
+    """What runs leave of a cell: its classifier, its trust record, the schema."""
+
+    def write(file: str, content: object):
+        path = tmp_path / "data" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return path
+
+    for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
+        model = f"06_models/newsroom/k8/s13/tkre/classifier/{version}/classifier/config.json"
+        config = write(model, {"id2label": dict(enumerate(schema.names))})
+        trust = write(f"07_model_output/newsroom/k8/s13/tkre/trust.json/{version}/trust.json", {})
+    write("02_intermediate/newsroom/schema.json", schema.model_dump(mode="json"))
+    return config.parent, trust
+
+
+def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
+    found = find_trained(catalog, CELL)
+    assert (found.classifier.resolve(), found.trust.resolve()) == trained
+    assert found.schema == schema
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("tkre", "'tkre' is not the name of a cell|'' is not the name of a draw"),
+        ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
+        ("newsroom.k8.s13.setfit", "SetFit trains is scored and not saved"),
+        ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),
+    ],
+)
+def test_what_is_not_there_is_refused_with_the_way_out(catalog, trained, cell, reason):
+    with pytest.raises((ValueError, FileNotFoundError), match=reason):
+        find_trained(catalog, cell)
+
+
+def test_a_classifier_without_its_trust_record_is_not_yet_made(catalog, trained):
+    for version in trained[1].parents[1].iterdir():
+        (version / "trust.json").unlink()
+        version.rmdir()
+    with pytest.raises(FileNotFoundError, match=f"--to-outputs {CELL}.trust"):
+        find_trained(catalog, CELL)
+
+
+def test_a_schema_of_other_relations_is_refused(catalog, trained, schema):
+    (trained[0] / "config.json").write_text('{"id2label": {"0": "lives_in", "1": "works_for"}}')
+    with pytest.raises(ValueError, match=r"other relations .*works_for.*--to-outputs"):
+        find_trained(catalog, CELL)

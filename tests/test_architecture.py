@@ -136,6 +136,7 @@ def test_tests_mirror_the_source():
     elsewhere = {
         "setfit_params": "params", "row": "native", "samples": "synthesis", "rows": "finetuning",
         "selection": "finetuning", "alignment": "objective", "unlabelled": "extractor",
+        "trust_fitting": "trust",
         "quiet": "pipelines_run", "hooks": "bad_input", "preflight": "bad_input",
         "configuration": "wiring", "pipeline_registry": "wiring", "settings": "wiring",
         "scoping": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",

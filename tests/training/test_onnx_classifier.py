@@ -10,7 +10,8 @@ from tests.conftest import instance
 from tests.training.test_finetuning import ANSWERS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
 from tkre.evaluation.params import TrustParams
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.trust import TrustError, fit_trust
+from tkre.evaluation.trust import TrustError
+from tkre.evaluation.trust_fitting import fit_trust
 from tkre.extractor import RelationExtractor
 from tkre.modeling.checkpoint import weights_digest
 from tkre.training.onnx_classifier import OnnxClassifier, OnnxError, export_onnx

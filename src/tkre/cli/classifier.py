@@ -31,8 +31,12 @@ classifier.add_command(serve_classifier_command)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
-    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime."""
-    from tkre.training.onnx_classifier import OnnxError, export_onnx
+    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
+
+    What reads it (RelationExtractor, python -m tkre.service) starts in a second, without torch.
+    """
+    from tkre.training.onnx_classifier import OnnxError
+    from tkre.training.onnx_export import export_onnx
 
     with KedroSession.create(env=env) as session:
         dataset = session.load_context().catalog.get(f"{cell}.classifier")

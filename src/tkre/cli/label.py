@@ -14,7 +14,7 @@ from tkre.cli.options import ENVIRONMENT
 from tkre.hooks import REFUSALS, Refusal
 from tkre.runners.digests import load_path
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # it imports pyarrow
     from tkre.labelling import Done
 
 

@@ -30,7 +30,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from tkre.modeling.precision import use_bf16
 from tkre.progress import Progress
-from tkre.training.batching import LengthBatches
+from tkre.training.length_batches import LengthBatches
 from tkre.training.params import OptimisationParams
 
 # Called after every epoch with its number, counted from 1, and the model; what it returns is

@@ -45,10 +45,11 @@ def folder(request, tiny_backbone, byte_level):
     return {"words": tiny_backbone, "bytes": byte_level, "real": real}[request.param]
 
 
-@pytest.fixture
-def both(folder, tmp_path):
+@pytest.fixture(params=[False, True], ids=["whole", "split"])
+def both(request, folder, tmp_path):
     """What transformers makes of a saved tokenizer, and what we do."""
     theirs = load_tokenizer(folder)
+    theirs.split_special_tokens = request.param  # whether "[SEP]" in a text is that token
     theirs(["cut"], truncation=True, max_length=8, padding=True)  # is saved with such settings
     theirs.save_pretrained(tmp_path)
     return load_tokenizer(tmp_path), FileTokenizer.load(tmp_path)

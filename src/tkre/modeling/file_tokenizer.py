@@ -39,6 +39,7 @@ class FileTokenizer:
         """The tokenizer that was saved in a folder."""
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
         backend = Backend.from_file(str(folder / TOKENIZER_FILE))
+        backend.encode_special_tokens = bool(settings.get("split_special_tokens"))
         mask, separator = (_text(settings.get(f"{name}_token")) for name in ("mask", "sep"))
         return cls(backend, mask, separator)
 

@@ -181,7 +181,7 @@ def trust_of(schema: RelationSchema):
 
         from tkre.evaluation.params import TrustParams
         from tkre.evaluation.predictions import prediction_frame
-        from tkre.evaluation.trust import fit_trust
+        from tkre.evaluation.trust_fitting import fit_trust
         from tkre.extractor import RelationExtractor
 
         plain = RelationExtractor.from_pretrained(folder, trust=False)

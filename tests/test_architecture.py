@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,13 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.project import Project
+from tkre.extractor import RelationExtractor
+from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.params import HEADS
+from tkre.tagged import to_tagged
+from tkre.training.finetuning import build_classifier
+from tkre.training.onnx_export import export_onnx
+from tkre.training.params import FinetuningParams
 
 PACKAGE = ROOT / "src" / "tkre"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -137,6 +145,7 @@ def test_tests_mirror_the_source():
         "setfit_params": "params", "row": "native", "samples": "synthesis", "rows": "finetuning",
         "selection": "finetuning", "alignment": "objective", "unlabelled": "extractor",
         "quiet": "pipelines_run", "hooks": "bad_input", "preflight": "bad_input",
+        "trust_fitting": "trust",
         "configuration": "wiring", "pipeline_registry": "wiring", "settings": "wiring",
         "stages": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",
         "gpu_nodes": "pipelines_run", "summary": "pipelines_run", "__main__": "pipelines_run",
@@ -216,3 +225,37 @@ def test_replaying_needs_no_model_library(tiny_backbone, tmp_path):
                           text=True, capture_output=True, check=False)  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert any("knowledge.jsonl" in file for file in project.outputs())
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_an_exported_classifier_needs_no_model_library(backbone, schema, toy_rows, tmp_path, head):
+    """Loading, labelling and the service's application, with all that is slow to import gone."""
+    pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
+    params = FinetuningParams(
+        head=head, layers=(1,) if head == "spans" else (), type_guided=True, swap=True,
+        both_directions=True, optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3},
+    )  # fmt: skip
+    model = build_classifier(backbone, schema, params).eval()
+    export_onnx(Checkpoint(model, backbone.tokenizer, backbone.lineage), tmp_path)
+    sentences = [to_tagged(row) for row in toy_rows[:3]]
+    code = textwrap.dedent(
+        """
+        import json, sys
+        for heavy in ("torch", "transformers", "pandas", "kedro", "sklearn", "scipy", "pyarrow"):
+            sys.modules[heavy] = None  # importing it raises ImportError
+        from tkre.extractor import RelationExtractor
+        predictions = RelationExtractor.from_pretrained(sys.argv[1])(json.loads(sys.argv[2]))
+        print(json.dumps([p.probabilities for p in predictions]))
+        from tkre.service.app import create_app
+        from tkre.service.params import ServiceParams
+        from tkre.service.server import loaded
+        from pathlib import Path
+        create_app(loaded(Path(sys.argv[1]), threads=1), ServiceParams())
+        """
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path), json.dumps(sentences)]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected = RelationExtractor(model, backbone.tokenizer)(sentences)
+    for one, other in zip(json.loads(done.stdout), expected, strict=True):
+        assert one == pytest.approx(other.probabilities, abs=1e-4)

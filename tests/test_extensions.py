@@ -49,6 +49,8 @@ def test_a_part_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(inst
     assert parts.known("csv") == "csv"
     assert "acme" not in sys.modules
     assert parts["csv"] == "reader" and parts["native"] == "ours"
+    assert parts.get("csv") == "reader" and parts.get("native") == "ours"
+    assert parts.get("xml") is None
 
 
 def test_parameters_take_the_names_that_packages_add(install):

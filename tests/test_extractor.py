@@ -14,10 +14,7 @@ from tests.conftest import instance
 from tkre.corpora.unlabelled import SentenceError
 from tkre.evaluation.trust import TrustError
 from tkre.extractor import RelationExtractor, newest_version
-from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import RelationClassifier
 from tkre.tagged import to_tagged
-from tkre.training.onnx_classifier import export_onnx
 
 
 @pytest.fixture(scope="module")
@@ -180,26 +177,21 @@ def test_types_of_a_classifier_that_does_not_hold_them_all(folder):
 def test_importing_it_loads_no_library_of_models():
     code = (
         "import sys; from tkre.extractor import RelationExtractor; "
-        "assert not {'torch', 'transformers', 'sklearn', 'kedro'} & set(sys.modules)"
+        "assert not {'torch', 'transformers', 'sklearn', 'kedro', 'pandas'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder, tmp_path):
-    """Seconds of every start: scikit-learn, and for an exported classifier transformers' models."""
-    pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
-    checkpoint = Checkpoint.load(newest_version(folder), RelationClassifier)
-    export_onnx(checkpoint, tmp_path)
+def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder):
+    """Seconds of every start; what an exported classifier needs is in test_architecture."""
     code = textwrap.dedent(
         """
         import sys
         from tkre.extractor import RelationExtractor
         extractor = RelationExtractor.from_pretrained(sys.argv[1])
         extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])
-        found = {"sklearn", *sys.argv[2:]} & set(sys.modules)
+        found = {"sklearn", "pandas", "kedro"} & set(sys.modules)
         assert not found, found
         """
     )
-    models = ["transformers.modeling_utils", "torch._dynamo"]
-    for path, heavy in ((newest_version(folder), []), (tmp_path, models)):
-        subprocess.run([sys.executable, "-c", code, str(path), *heavy], check=True)
+    subprocess.run([sys.executable, "-c", code, str(newest_version(folder))], check=True)

@@ -45,6 +45,11 @@ class Parts(Generic[T]):
         part: T = _loaded(added(self._group, self._own)[self.known(name)])
         return part
 
+    def get(self, name: str) -> T | None:
+        """The part of a name; None where none has it."""
+        known = name in self._own or name in added(self._group, self._own)
+        return self[name] if known else None
+
     def __iter__(self) -> Iterator[str]:
         return iter([*self._own, *added(self._group, self._own)])
 

@@ -4,7 +4,8 @@ extractor = RelationExtractor.from_pretrained("path/to/classifier")
 sentence = "<head>Ada</head> was born in <tail>London</tail>."
 print(extractor([sentence])[0].relation)
 
-Importing this module loads neither torch nor transformers; loading a classifier does.
+Importing this module loads neither torch nor transformers; loading a classifier does, unless it
+was exported for ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from tkre.corpora.unlabelled import Sentence, read_sentences
 from tkre.evaluation.predictions import withheld
 from tkre.evaluation.trust import Trust, calibrated_rows, share_of
 from tkre.loading import load_model, newest_version, schema_beside, trust_beside
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.tokens import Tokenizer
 from tkre.records import Instance
+from tkre.training.onnx_classifier import OnnxClassifier
+from tkre.training.scoring import Probabilities, labels_of, score
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
+if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
-    from tkre.modeling.classifier_config import RelationClassifierConfig
-    from tkre.training.onnx_classifier import OnnxClassifier
 
 ROWS = 1024  # that a stream reads at a time
 
@@ -82,12 +83,12 @@ class RelationExtractor:
     def __init__(
         self,
         model: RelationClassifier | OnnxClassifier,
-        tokenizer: PreTrainedTokenizerBase,
+        tokenizer: Tokenizer,
         trust: Trust | None = None,
         wanted_precision: float | None = None,
         schema: RelationSchema | None = None,
     ) -> None:
-        self._model = model.eval()
+        self._model = model if isinstance(model, OnnxClassifier) else model.eval()
         self._tokenizer = tokenizer
         self._confidence = 0.0
         self.trust = trust
@@ -140,7 +141,7 @@ class RelationExtractor:
         )
 
     @property
-    def config(self) -> RelationClassifierConfig:
+    def config(self) -> ClassifierSettings:
         """The classifier's: labels, inverses, which types they join."""
         return self._model.config
 
@@ -173,17 +174,15 @@ class RelationExtractor:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the weights; of an exported classifier, of those it was exported from."""
+        if isinstance(self._model, OnnxClassifier):
+            return self._model.weights
         from tkre.modeling.checkpoint import weights_digest
-        from tkre.training.onnx_classifier import OnnxClassifier
 
-        model = self._model
-        return model.weights if isinstance(model, OnnxClassifier) else weights_digest(model)
+        return weights_digest(self._model)
 
     @property
     def backend(self) -> str:
         """What computes: ``torch`` or ``onnxruntime``."""
-        from tkre.training.onnx_classifier import OnnxClassifier
-
         return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
 
     @property
@@ -230,13 +229,8 @@ class RelationExtractor:
             first += len(batch)
 
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:
-        from tkre.training.prediction import labels_of, predict
-
         labels, numbers = self.relations, self.config.label2id
-        # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
-        rows_NR = predict(
-            self._model, self._tokenizer, instances, precision="fp32", description="extraction"
-        )
+        rows_NR = self._probabilities(instances)
         guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
         if self.trust is not None:
             share = share_of(rows_NR, labels, self.trust)
@@ -245,6 +239,16 @@ class RelationExtractor:
             self._prediction(labels, row, guess)
             for row, guess in zip(rows_NR.tolist(), guesses_N.tolist(), strict=True)
         ]
+
+    def _probabilities(self, instances: list[Instance]) -> Probabilities:
+        if isinstance(self._model, OnnxClassifier):
+            return score(self._model, self._tokenizer, instances, "extraction")
+        from tkre.training.prediction import predict
+
+        # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
+        return predict(
+            self._model, self._tokenizer, instances, precision="fp32", description="extraction"
+        )
 
     def _prediction(self, labels: list[str], row: list[float], number: int) -> Prediction:
         guess, probability = labels[number], row[number]

@@ -6,17 +6,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import yaml
-
 from tkre.corpora.folder import RELATIONS_FILE
 from tkre.corpora.schema import RelationSchema
 from tkre.evaluation.trust import TRUST_FILE, Trust
+from tkre.modeling.tokens import Tokenizer
+from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
 
-if TYPE_CHECKING:  # they load torch
-    from transformers import PreTrainedTokenizerBase
-
+if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
-    from tkre.training.onnx_classifier import OnnxClassifier
 
 SCHEMA_FILE = RELATIONS_FILE  # as in the folder of its corpus
 
@@ -40,22 +37,19 @@ def newest_version(path: Path) -> Path:
 
 def load_model(
     folder: Path, threads: int | None
-) -> tuple[RelationClassifier | OnnxClassifier, PreTrainedTokenizerBase]:
+) -> tuple[RelationClassifier | OnnxClassifier, Tokenizer]:
     """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
+    if (folder / MODEL_FILE).is_file():
+        exported = OnnxClassifier.load(folder, threads)
+        return exported, exported.load_tokenizer(folder)
     from tkre.modeling.quiet import quiet_transformers
     from tkre.modeling.startup import load_tokenizer, spare_sklearn
-    from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
 
-    model: RelationClassifier | OnnxClassifier
     with quiet_transformers():
-        if (folder / MODEL_FILE).is_file():
-            model = OnnxClassifier.load(folder, threads)
-        else:
-            spare_sklearn()
-            from tkre.modeling.classifier import RelationClassifier
+        spare_sklearn()
+        from tkre.modeling.classifier import RelationClassifier
 
-            model = RelationClassifier.from_pretrained(folder)
-        return model, load_tokenizer(folder)
+        return RelationClassifier.from_pretrained(folder), load_tokenizer(folder)
 
 
 def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
@@ -77,6 +71,8 @@ def schema_beside(
     file = folder / SCHEMA_FILE if schema is None else Path(schema)
     if schema is None and not file.is_file():
         return None
+    import yaml
+
     return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
 
 
@@ -88,6 +84,8 @@ def put_beside(folder: Path, trust: Path, schema: RelationSchema) -> None:
         trust: The file of its trust record.
         schema: Of its labels.
     """
+    import yaml
+
     shutil.copyfile(trust, folder / TRUST_FILE)
     content = schema.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

@@ -1,16 +1,18 @@
 """What everything speaks of: spans, instances, and their rows in a data frame.
 
 A span is a pair of character offsets, half-open, into the plain text of one sentence. Frames are
-how instances cross a Kedro node; inside a node they are the frozen records of this module.
+how instances cross a Kedro node; inside a node they are the frozen records of this module. Only
+frames need pandas: a classifier that labels sentences starts without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,6 +111,8 @@ COLUMNS = [
 
 def to_frame(instances: Iterable[Instance]) -> pd.DataFrame:
     """Instances as a frame of the columns ``COLUMNS``, one row each, in order."""
+    import pandas as pd
+
     rows = [
         {
             "id": i.id,
@@ -153,4 +157,6 @@ def from_frame(frame: pd.DataFrame) -> list[Instance]:
 
 def _optional(value: Any) -> Any:
     """A missing cell comes back from a file as None or NaN; both mean None."""
+    import pandas as pd
+
     return None if pd.api.types.is_scalar(value) and pd.isna(value) else value

@@ -27,7 +27,8 @@ from tkre.extractor import RelationExtractor
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.marking import mark
 from tkre.records import Instance, from_frame
-from tkre.training.onnx_classifier import OnnxClassifier, export_onnx
+from tkre.training.onnx_classifier import OnnxClassifier
+from tkre.training.onnx_export import export_onnx
 
 BATCHES = (1, 8, 64)
 VARIANTS = ("typ_marker", "tkre_plus")
@@ -74,7 +75,8 @@ def main() -> None:
             export_onnx(checkpoint, Path(folder) / variant)
             exported = OnnxClassifier.load(Path(folder) / variant, threads=options.threads)
             ways[variant] = RelationExtractor(checkpoint.model, checkpoint.tokenizer)
-            ways[f"{variant}, ONNX Runtime"] = RelationExtractor(exported, checkpoint.tokenizer)
+            tokenizer = exported.load_tokenizer(Path(folder) / variant)
+            ways[f"{variant}, ONNX Runtime"] = RelationExtractor(exported, tokenizer)
         tell(f"{options.sentences} sentences of newsroom, {options.threads} threads, fp32")
         tell(f"{'sentences per second, batches of':<34}" + "".join(f"{n:>8}" for n in BATCHES))
         for name, label in ways.items():

@@ -47,7 +47,7 @@ from tkre.knowledge import from_frame
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.precision import use_bf16
 from tkre.modeling.span_masking import IGNORED, encode_texts
-from tkre.training.batching import LengthBatches
+from tkre.training.length_batches import LengthBatches
 from tkre.training.params import PretrainingParams
 from tkre.training.pretraining import KnowledgeObjective, _Collator, _contrast
 from tkre.training.run import train

@@ -36,7 +36,7 @@ from tests.service.process import Service
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.records import from_frame
 from tkre.tagged import to_tagged
-from tkre.training.onnx_classifier import export_onnx
+from tkre.training.onnx_export import export_onnx
 
 CLIENTS = (1, 8, 32)
 SIZES = (1, 32)

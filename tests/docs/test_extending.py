@@ -27,6 +27,9 @@ from tkre.generation.backends.pool import LanguageModels
 from tkre.generation.params import GenerationParams
 from tkre.generation.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.store import ResponseStore
+from tkre.modeling.encodings import ENCODINGS
+from tkre.modeling.head_kinds import HEADS
+from tkre.modeling.heads import MarkedHead
 from tkre.modeling.params import ContrastParams
 
 BLOCKS = blocks(ROOT / "docs/extending.md")
@@ -167,6 +170,12 @@ def test_a_program_that_is_not_there_is_found_out_at_once(language_model):
     params = language_model("", command=["no-such-program"]).language_model
     with pytest.raises(LanguageModelError, match="there is no program 'no-such-program'"):
         LanguageModels().live(params).check()
+
+
+def test_the_head_s_sentences_are_encoded_without_it(my_parts):
+    assert ENCODINGS["pair"] is ENCODINGS["markers"]
+    assert issubclass(HEADS["pair"], MarkedHead)
+    assert "encode" not in vars(HEADS["pair"])
 
 
 def test_the_score_leaves_out_the_negative_relation(my_parts):

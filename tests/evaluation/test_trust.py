@@ -14,9 +14,9 @@ from tkre.evaluation.trust import (
     TrustError,
     calibrate,
     estimated_share,
-    fit_trust,
     share_among,
 )
+from tkre.evaluation.trust_fitting import fit_trust
 
 LABELS = ["a", "b", "c", "none"]
 

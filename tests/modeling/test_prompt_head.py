@@ -12,6 +12,7 @@ from transformers import (
 
 from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.prompt_head import visible
 from tkre.modeling.prompting import phrase_ids
 from tkre.training.prediction import collate
 
@@ -173,3 +174,19 @@ def test_words_of_relations_are_saved_and_trained(answers, backbone, tmp_path):
     answers.save_pretrained(tmp_path)
     again = RelationClassifier.from_pretrained(tmp_path).eval()
     assert torch.equal(again(**inputs).logits, answers(**inputs).logits)
+
+
+def test_who_sees_whom():
+    prompts = torch.tensor([[0, 0, 1, 2, 2, 0]])
+    attention = torch.tensor([[1, 1, 1, 1, 1, 0]])  # the last one is padding
+    seen = visible(attention, prompts, torch.float32)
+    assert seen.shape == (1, 1, 6, 6)
+    expected = [
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0, 0],
+        [1, 1, 1, 0, 0, 0],
+        [1, 1, 0, 1, 1, 0],
+        [1, 1, 0, 1, 1, 0],
+    ]
+    assert (seen[0, 0, :5] == 0).int().tolist() == expected
+    assert seen.min() == torch.finfo(torch.float32).min

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from tests.conftest import instance
-from tkre.modeling.prompting import MENTION_TOKENS, encode_prompts, phrase_ids, visible
+from tkre.modeling.prompting import MENTION_TOKENS, encode_prompts, phrase_ids
 
 ROW = instance(
     "<tail>oslo</tail> is where <head>anna</head> lives", head_type="person", tail_type="OLD_PLACE"
@@ -52,22 +51,6 @@ def test_long_sentences_and_long_mentions_are_cut_and_say_so(backbone):
 
 def test_phrases_are_tokens_inside_a_text(backbone):
     assert words(backbone, phrase_ids("lives in", backbone.tokenizer)) == "lives in"
-
-
-def test_who_sees_whom():
-    prompts = torch.tensor([[0, 0, 1, 2, 2, 0]])
-    attention = torch.tensor([[1, 1, 1, 1, 1, 0]])  # the last one is padding
-    seen = visible(attention, prompts, torch.float32)
-    assert seen.shape == (1, 1, 6, 6)
-    expected = [
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 1, 0, 1, 1, 0],
-        [1, 1, 0, 1, 1, 0],
-    ]
-    assert (seen[0, 0, :5] == 0).int().tolist() == expected
-    assert seen.min() == torch.finfo(torch.float32).min
 
 
 def test_nothing_to_encode(backbone):

@@ -7,7 +7,7 @@ from tests.report.contents import ENVIRONMENT, content, rows, schema
 from tests.report.contents import predictions as predicted
 from tests.report.html_page import Page
 from tkre.evaluation.params import ReportingParams, TrustParams
-from tkre.evaluation.trust import fit_trust
+from tkre.evaluation.trust_fitting import fit_trust
 from tkre.grid import parse_cell
 from tkre.pipelines.reporting import publishing_nodes as nodes
 from tkre.records import to_frame

@@ -17,7 +17,7 @@ from tkre.evaluation.learning import TrainedCell, learning_table
 from tkre.evaluation.params import ReportingParams, TrustParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.tables import cells_table, score_cell, summary_table
-from tkre.evaluation.trust import fit_trust
+from tkre.evaluation.trust_fitting import fit_trust
 from tkre.evaluation.trust_tables import score_trust, trust_table
 from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
 from tkre.grid import Cell, Draw, Experiment

@@ -106,7 +106,7 @@ def test_an_exported_classifier_is_served_too(folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
     from tkre.modeling.checkpoint import Checkpoint
     from tkre.modeling.classifier import RelationClassifier
-    from tkre.training.onnx_classifier import export_onnx
+    from tkre.training.onnx_export import export_onnx
 
     export_onnx(Checkpoint.load(folder, RelationClassifier), tmp_path)
     with Service.start(tmp_path, "--trust", str(folder / "trust.json")) as service:

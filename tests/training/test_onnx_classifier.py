@@ -1,25 +1,26 @@
 from __future__ import annotations
 
 import json
-import logging
+import shutil
+import sys
 
-import numpy as np
 import pytest
+from transformers import PreTrainedTokenizerFast
 
-from tests.conftest import instance
-from tests.paths import machine_paths
-from tests.training.test_finetuning import ANSWERS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
+from tests.training.test_finetuning import SPANS, run
 from tkre.evaluation.params import TrustParams
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.trust import TrustError, fit_trust
+from tkre.evaluation.trust import TrustError
+from tkre.evaluation.trust_fitting import fit_trust
 from tkre.extractor import RelationExtractor
 from tkre.modeling.checkpoint import weights_digest
-from tkre.training.onnx_classifier import OnnxClassifier, OnnxError, export_onnx
+from tkre.modeling.encodings import ENCODINGS
+from tkre.modeling.file_tokenizer import FileTokenizer
+from tkre.training.onnx_classifier import OnnxClassifier, OnnxError
+from tkre.training.onnx_export import export_onnx
 from tkre.training.prediction import predict
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
-HEADS = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWERS,
-         "prototypes": PROTOTYPES}  # fmt: skip
 
 
 def short(params):
@@ -36,17 +37,6 @@ def exported(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("onnx")
     export_onnx(trained, folder)
     return folder
-
-
-@pytest.mark.parametrize("params", HEADS.values(), ids=HEADS)
-def test_an_exported_classifier_gives_the_same(backbone, toy_rows, schema, params, tmp_path):
-    checkpoint, _ = run(backbone, toy_rows, schema, short(params))
-    export_onnx(checkpoint, tmp_path)
-    model = OnnxClassifier.load(tmp_path, threads=1)
-    long = instance("<head>anna</head> " + "was seen in the city " * 6 + "of <tail>oslo</tail> .")
-    for rows in ([*toy_rows, long], toy_rows[:1], []):
-        expected = predict(checkpoint.model, checkpoint.tokenizer, rows, precision="fp32")
-        assert np.allclose(predict(model, checkpoint.tokenizer, rows), expected, atol=1e-4)
 
 
 def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_rows, schema):
@@ -70,18 +60,6 @@ def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_row
         RelationExtractor.from_pretrained(exported, trust=other)
 
 
-def test_exporting_says_nothing(trained, tmp_path, caplog, capsys):
-    caplog.set_level(logging.WARNING)
-    export_onnx(trained, tmp_path)
-    assert not caplog.records
-    assert capsys.readouterr().out == ""
-
-
-def test_it_names_no_place_of_the_machine_it_was_exported_on(exported):
-    """The exporter writes down where in the source each operator came from."""
-    assert machine_paths(exported) == []
-
-
 def test_another_file_is_refused(exported, tmp_path):
     for file in exported.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
@@ -91,8 +69,26 @@ def test_another_file_is_refused(exported, tmp_path):
         OnnxClassifier.load(tmp_path)
 
 
-def test_it_only_predicts(exported):
-    model = OnnxClassifier.load(exported)
-    assert model.eval() is model and model.train(False) is model
-    with pytest.raises(OnnxError, match="cannot be trained"):
-        model.train()
+@pytest.mark.parametrize("why", ["the head of another package", "an encoder of few words"])
+def test_what_cannot_be_read_without_torch_is_read_by_the_head(
+    exported, toy_rows, tmp_path, monkeypatch, why
+):
+    """As every exported classifier was before ``modeling.encodings``."""
+    expected = RelationExtractor.from_pretrained(exported)(toy_rows)
+    assert isinstance(OnnxClassifier.load(exported).load_tokenizer(exported), FileTokenizer)
+    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
+    if why == "the head of another package":
+        monkeypatch.delitem(ENCODINGS._own, "spans")
+    else:
+        config = json.loads((tmp_path / "config.json").read_text())
+        del config["encoder"]["pad_token_id"]  # BERT's default is meant
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    extractor = RelationExtractor.from_pretrained(tmp_path)
+    assert isinstance(extractor._tokenizer, PreTrainedTokenizerFast)
+    assert extractor(toy_rows) == expected
+
+
+def test_without_onnx_runtime_it_says_what_to_install(exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(OnnxError, match=r"pip install 'tkre\[onnx\]'"):
+        OnnxClassifier.load(exported)

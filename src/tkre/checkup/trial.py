@@ -89,7 +89,8 @@ def try_finetuning(
         params: The variant's recipe.
     """
     from tkre.training.finetuning import finetune
-    from tkre.training.prediction import labels_of, predict
+    from tkre.training.prediction import predict
+    from tkre.training.scoring import labels_of
 
     begun = time.perf_counter()
     recipe = by_heart(params)

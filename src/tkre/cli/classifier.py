@@ -32,10 +32,11 @@ classifier.add_command(serve_classifier_command)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
 
-    Its trust record and its relations are put beside it.
+    Its trust record and its relations are put beside it. What reads it (RelationExtractor,
+    python -m tkre.service) starts in a second, without torch.
     """
     from tkre.loading import put_beside
-    from tkre.training.onnx_classifier import export_onnx
+    from tkre.training.onnx_export import export_onnx
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog

@@ -14,7 +14,7 @@ from tkre.cli.options import ENVIRONMENT
 from tkre.cli.trained import find_trained
 from tkre.hooks import REFUSALS, Refusal
 
-if TYPE_CHECKING:  # it imports torch
+if TYPE_CHECKING:  # it imports pyarrow
     from tkre.labelling import Done
 
 

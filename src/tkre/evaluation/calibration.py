@@ -8,11 +8,15 @@ the rule that draws a decision from them.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from tkre.evaluation.metrics import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Numbers = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
@@ -103,6 +107,8 @@ def reliability(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
         One row per bin: its ends, the number of rows, their mean confidence and the share that
         is right (0 where there are no rows).
     """
+    import pandas as pd
+
     of_row_N = np.clip(np.ceil(confidence_N * BINS).astype(int) - 1, 0, BINS - 1)
     rows = np.bincount(of_row_N, minlength=BINS)
     per = np.maximum(rows, 1)

@@ -17,11 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Metric = Literal["micro", "semeval"]
 _DIRECTION = re.compile(r"\(e[12],e[12]\)$")
@@ -76,6 +78,7 @@ def counts(
     """
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels, but {len(predicted)} predictions")
+
     golds, guesses = np.asarray(gold, dtype=object), np.asarray(predicted, dtype=object)
     join = (lambda label: "") if metric == "micro" else undirected
     groups = sorted({join(label) for label in {*gold, *predicted} if label != negative})
@@ -138,6 +141,8 @@ def by_relation(
     gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]
 ) -> pd.DataFrame:
     """Precision, recall and F1 of every label (the negative one too), with its counts."""
+    import pandas as pd
+
     golds, guesses = np.asarray(gold, dtype=object), np.asarray(predicted, dtype=object)
     rows = []
     for label in labels:
@@ -158,5 +163,7 @@ def by_relation(
 
 def confusion(gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> pd.DataFrame:
     """Rows by gold label (index) and predicted label (columns)."""
+    import pandas as pd
+
     table = pd.crosstab(pd.Series(gold, dtype=object), pd.Series(predicted, dtype=object))
     return table.reindex(index=labels, columns=labels, fill_value=0)

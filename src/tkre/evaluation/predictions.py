@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from tkre.evaluation.calibration import Numbers, Truths
 from tkre.evaluation.metrics import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PROBABILITY = "p."
 
@@ -34,6 +36,8 @@ def prediction_frame(
         ``id``, ``relation`` (gold), ``predicted``, ``probability`` (of what is predicted), and a
         column ``p.<relation>`` for the probability of every relation.
     """
+    import pandas as pd
+
     own = [labels.index(label) for label in predicted]
     frame = pd.DataFrame(probabilities_NR, columns=[f"{_PROBABILITY}{name}" for name in labels])
     frame.insert(0, "id", list(ids))
@@ -108,6 +112,8 @@ def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) 
         The rows with ``relation``, None where the guess is not sure enough (``abstained``), in
         front of the guess.
     """
+    import pandas as pd
+
     unsure = withheld(calibrated["probability"], calibrated["predicted"] != negative, confidence)
     relation = calibrated["predicted"].astype(object).where(~unsure, None)
     rest = calibrated.drop(columns=["id", "relation"], errors="ignore")

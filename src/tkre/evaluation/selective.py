@@ -7,12 +7,15 @@ relation" asserts nothing that could lack precision.
 from __future__ import annotations
 
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from tkre.evaluation.calibration import Truths
 from tkre.evaluation.metrics import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
@@ -26,6 +29,8 @@ def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
         One row per distinct confidence, the surest first: ``threshold``, ``coverage`` (share of
         answers at or above it) and ``risk`` (share of those that are wrong), 0 to 1.
     """
+    import pandas as pd
+
     order = np.argsort(-confidence_N, kind="stable")
     sorted_N = confidence_N[order]
     last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)[: len(sorted_N)]

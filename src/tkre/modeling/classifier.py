@@ -14,14 +14,13 @@ from transformers import (
     AutoModelForMaskedLM,
     PretrainedConfig,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.modeling.classifier_config import RelationClassifierConfig
 from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.heads import Head
-from tkre.modeling.marking import Encoded
+from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.records import Instance
 
 
@@ -44,9 +43,7 @@ class RelationClassifier(PreTrainedModel):
         """The padding token of its encoder."""
         return self.encoder.config.pad_token_id or 0
 
-    def encode(
-        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
-    ) -> Sequence[Encoded]:
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as tokens, in the form that this classifier's head reads.
 
         Args:

@@ -8,7 +8,10 @@ from typing import Any
 
 from transformers import AutoConfig, PretrainedConfig
 
-from tkre.modeling.prototypes import TEMPERATURE
+from tkre.modeling.classifier_settings import ClassifierSettings
+
+# Cosines of a sentence with two definitions differ by some hundredths.
+TEMPERATURE = 0.05
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -46,18 +49,18 @@ class RelationClassifierConfig(PretrainedConfig):
     def __init__(
         self,
         encoder: dict[str, Any] | None = None,
-        head: str = "markers",
+        head: str = ClassifierSettings.head,
         options: dict[str, Any] | None = None,
         layers: tuple[int, ...] = (),
         trigger_attention: bool = False,
         head_dropout: float = 0.1,
-        max_length: int = 128,
-        typed_markers: bool = True,
+        max_length: int = ClassifierSettings.max_length,
+        typed_markers: bool = ClassifierSettings.typed_markers,
         phrases: dict[str, list[int]] | None = None,
         temperature: float = TEMPERATURE,
-        both_directions: bool = False,
+        both_directions: bool = ClassifierSettings.both_directions,
         negative: str | None = None,
-        least_probability: float = 0.0,
+        least_probability: float = ClassifierSettings.least_probability,
         inverses: dict[str, str] | None = None,
         allowed_types: dict[str, list[list[str]]] | None = None,
         entity_types: Sequence[str] | None = None,

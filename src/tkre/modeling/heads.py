@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from tkre.modeling.contrastive import pool
 from tkre.modeling.marking import (
@@ -22,9 +21,9 @@ from tkre.modeling.marking import (
     HEAD_MARKER,
     TAIL,
     TAIL_MARKER,
-    Encoded,
     encode_instances,
 )
+from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.records import Instance
 
 
@@ -49,9 +48,7 @@ class Head(nn.Module):
         self.max_length: int = config.max_length
         self.typed: bool = config.typed_markers
 
-    def encode(
-        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
-    ) -> Sequence[Encoded]:
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as the tokens that this head reads.
 
         Args:
@@ -81,9 +78,7 @@ class Head(nn.Module):
 class MarkedHead(Head):
     """A head that pools the hidden states of marked sentences (``modeling.marking``)."""
 
-    def encode(
-        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
-    ) -> Sequence[Encoded]:
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Marked sentences."""
         return encode_instances(instances, tokenizer, max_length=self.max_length, typed=self.typed)
 

@@ -7,41 +7,19 @@ They need no new token, so any encoder has an embedding for them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerBase
 
-from tkre.modeling.span_masking import covered
+from tkre.modeling.tokens import Encoded, Tokenizer, covered, tokenised, window
 from tkre.records import Instance, Span
 
 # Rows of ``EncodedInstance.spans``.
 HEAD_MARKER, TAIL_MARKER, HEAD, TAIL, BETWEEN, TRIGGERS = range(6)
 ROWS = 6
 _HEAD_SIGNS, _TAIL_SIGNS = ("@", "*"), ("#", "^")
-
-
-class Encoded:
-    """An instance as T tokens: what every head's own form of it has.
-
-    Attributes:
-        input_ids: T token ids.
-        truncated: Whether tokens were cut off.
-    """
-
-    input_ids: npt.NDArray[np.int64]
-    truncated: bool
-
-    def __len__(self) -> int:
-        return len(self.input_ids)
-
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """What the classifier reads, by the name it has there; the last dimension is padded."""
-        names = [field.name for field in fields(self) if field.name != "truncated"]  # type: ignore[arg-type]
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -62,7 +40,7 @@ class EncodedInstance(Encoded):
 
 def encode_instances(
     instances: Sequence[Instance],
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Tokenizer,
     *,
     max_length: int,
     typed: bool,
@@ -85,32 +63,6 @@ def encode_instances(
         keep = window(mentions, special, max_length)
         results.append(EncodedInstance(ids[keep], spans[:, keep], truncated=len(keep) < len(ids)))
     return results
-
-
-def tokenised(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-    """For each text its T token ids, T x 2 character offsets, T flags of special tokens.
-
-    Args:
-        texts: Whole, however long.
-        tokenizer: A fast one.
-    """
-    if not texts:
-        return
-    encoded = tokenizer(
-        list(texts),
-        return_offsets_mapping=True,
-        return_special_tokens_mask=True,
-        truncation=False,
-        verbose=False,
-    )
-    for n in range(len(texts)):
-        yield (
-            np.array(encoded["input_ids"][n]),
-            np.array(encoded["offset_mapping"][n]).reshape(-1, 2),
-            np.array(encoded["special_tokens_mask"][n], dtype=bool),
-        )
 
 
 def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
@@ -151,36 +103,6 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
         triggers,
     ]
     return text, rows
-
-
-def window(
-    mentions: npt.NDArray[np.bool_], special: npt.NDArray[np.bool_], max_length: int
-) -> npt.NDArray[np.int64]:
-    """The places of the tokens to keep: special ones and those around the mentions.
-
-    If the mentions are too far apart for one window, half of it goes to either.
-
-    Args:
-        mentions: T flags.
-        special: T flags.
-        max_length: In tokens, special ones included.
-    """
-    size = len(special)
-    if size <= max_length:
-        return np.arange(size)
-    room = max_length - int(special.sum())
-    real = np.flatnonzero(~special)
-    needed = np.flatnonzero(mentions[real])
-    first, last = int(needed[0]), int(needed[-1])
-    if last - first < room:
-        start = min(max(0, (first + last + 1 - room) // 2), len(real) - room)
-        kept = np.arange(start, start + room)
-    else:
-        half = room // 2
-        kept = np.concatenate(
-            [np.arange(first, first + room - half), np.arange(last + 1 - half, last + 1)]
-        )
-    return np.sort(np.concatenate([real[kept], np.flatnonzero(special)]))
 
 
 def _found(instance: Instance) -> list[tuple[int, int]]:

@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from tkre.modeling.heads import Head
-from tkre.modeling.marking import Encoded
 from tkre.modeling.masked_lm import before_vocabulary, masked_lm_head
-from tkre.modeling.prompting import encode_prompts, visible
+from tkre.modeling.prompting import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
+from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.records import Instance
 
 # Architectures that read packed prompts as they read them alone: places are absolute and can be
@@ -47,18 +46,14 @@ class MaskHead(Head):
                 "prompts are packed into one sequence. Take another backbone, or another head"
             )
         self.first_place = encoder.pad_token_id + 1 if PACKABLE[encoder.model_type] else 0
-        self.phrases = [
-            config.phrases.get(config.id2label[n], []) for n in range(config.num_labels)
-        ]
+        self.phrases = phrases_of(config)
         if not all(self.phrases):
             raise ValueError(
                 f"head {config.head!r} needs a phrase of at least one token for every label"
             )
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
 
-    def encode(
-        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
-    ) -> Sequence[Encoded]:
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Sentences with a prompt for every number of masks."""
         return encode_prompts(
             instances, tokenizer, self.lengths, max_length=self.max_length, typed=self.typed
@@ -105,7 +100,7 @@ class PromptHead(MaskHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.lengths = sorted({len(phrase) for phrase in self.phrases})
+        self.lengths = phrase_lengths(self.phrases)
         first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
         parts = [
             (first[len(phrase)] + n, token, relation, 1 / len(phrase))
@@ -152,7 +147,7 @@ class AnswerHead(MaskHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.lengths = [1]
+        self.lengths = ONE_MASK
         self.size = config.encoder_sizes().hidden_size
         self.dropout = nn.Dropout(config.head_dropout)
         self.answers = nn.Parameter(torch.zeros(config.num_labels, self.size))
@@ -178,3 +173,21 @@ class AnswerHead(MaskHead):
     def classify(self, features: Tensor) -> Tensor:
         """B x R logits."""
         return self.dropout(features) @ self.answers.T + self.bias
+
+
+def visible(attention_mask: Tensor, prompts: Tensor, dtype: torch.dtype) -> Tensor:
+    """What each token attends to, as what is added to the attention scores: 0 or the lowest value.
+
+    Args:
+        attention_mask: B x T, 0 at padding.
+        prompts: B x T numbers of the prompts, 0 for the sentence.
+        dtype: Of the scores.
+
+    Returns:
+        B x 1 x T x T: rows attend to columns.
+    """
+    sentence_B1T = (prompts == 0)[:, None, :]
+    same_BTT = prompts[:, :, None] == prompts[:, None, :]
+    allowed_BTT = (sentence_B1T | same_BTT) & attention_mask.bool()[:, None, :]
+    scores = torch.zeros(allowed_BTT.shape, dtype=dtype, device=prompts.device)
+    return scores.masked_fill(~allowed_BTT, torch.finfo(dtype).min)[:, None]

@@ -14,27 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
-from tkre.modeling.marking import (
-    HEAD,
-    HEAD_MARKER,
-    TAIL,
-    TAIL_MARKER,
-    Encoded,
-    mark,
-    tokenised,
-    window,
-)
-from tkre.modeling.span_masking import covered
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.marking import HEAD, HEAD_MARKER, TAIL, TAIL_MARKER, mark
+from tkre.modeling.tokens import Encoded, Ints, Tokenizer, covered, tokenised, window
 from tkre.records import Instance
 
 # Tokens of a mention with its type, at most, in a prompt; of a longer one the first are kept.
 MENTION_TOKENS = 24
-Ints = npt.NDArray[np.int64]
+# The lengths of phrases where a relation is one trained word.
+ONE_MASK: Sequence[int] = (1,)
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class EncodedPrompts(Encoded):
 
 def encode_prompts(
     instances: Sequence[Instance],
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Tokenizer,
     lengths: Sequence[int],
     *,
     max_length: int,
@@ -96,28 +85,20 @@ def encode_prompts(
     return results
 
 
-def phrase_ids(phrase: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def phrases_of(config: ClassifierSettings) -> list[Sequence[int]]:
+    """The tokens of every label's phrase, in the order of the labels; none where it has none."""
+    return [config.phrases.get(config.id2label[n], []) for n in range(config.num_labels)]
+
+
+def phrase_lengths(phrases: Sequence[Sequence[int]]) -> list[int]:
+    """How many tokens phrases have: a prompt is needed for each number."""
+    return sorted({len(phrase) for phrase in phrases})
+
+
+def phrase_ids(phrase: str, tokenizer: Tokenizer) -> list[int]:
     """Tokens of words that stand inside a text: byte-level tokenizers tell them by the space."""
     ids: list[int] = tokenizer(f" {phrase}", add_special_tokens=False)["input_ids"]
     return ids
-
-
-def visible(attention_mask: Tensor, prompts: Tensor, dtype: torch.dtype) -> Tensor:
-    """What each token attends to, as what is added to the attention scores: 0 or the lowest value.
-
-    Args:
-        attention_mask: B x T, 0 at padding.
-        prompts: B x T numbers of the prompts, 0 for the sentence.
-        dtype: Of the scores.
-
-    Returns:
-        B x 1 x T x T: rows attend to columns.
-    """
-    sentence_B1T = (prompts == 0)[:, None, :]
-    same_BTT = prompts[:, :, None] == prompts[:, None, :]
-    allowed_BTT = (sentence_B1T | same_BTT) & attention_mask.bool()[:, None, :]
-    scores = torch.zeros(allowed_BTT.shape, dtype=dtype, device=prompts.device)
-    return scores.masked_fill(~allowed_BTT, torch.finfo(dtype).min)[:, None]
 
 
 def _side(mention: str, kind: str | None) -> str:
@@ -128,7 +109,7 @@ def _packed(
     sentence: Ints,
     head: list[int],
     tail: list[int],
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: Tokenizer,
     lengths: Sequence[int],
     *,
     truncated: bool,

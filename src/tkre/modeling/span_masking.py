@@ -18,11 +18,10 @@ from transformers import PreTrainedTokenizerBase
 
 from tkre.knowledge import KnowledgeText
 from tkre.modeling.params import MaskingParams
-from tkre.records import Span
+from tkre.modeling.tokens import Ints, covered
 
 IGNORED = -100  # label of a position that no loss is taken at
 OTHER, ENTITY, RELATION = 0, 1, 2
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -129,19 +128,6 @@ def _encode(
     # likeliest token.
     np.maximum.at(probabilities, units[~special], rates[roles[~special]])
     return EncodedText(input_ids, units, probabilities, roles, head, tail, text.relation, truncated)
-
-
-def covered(offsets: Ints, spans: Sequence[Span]) -> npt.NDArray[np.bool_]:
-    """Which tokens share a character with one of the spans.
-
-    Args:
-        offsets: T x 2 character offsets; empty ones (special tokens) are never covered.
-        spans: In the same text.
-    """
-    flags = np.zeros(len(offsets), dtype=bool)
-    for span in spans:
-        flags |= (offsets[:, 0] < span.end) & (offsets[:, 1] > span.start)
-    return flags & (offsets[:, 1] > offsets[:, 0])
 
 
 def mask(

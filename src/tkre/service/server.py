@@ -52,14 +52,6 @@ def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: 
     uvicorn.Server(config).run(sockets=[listening])
 
 
-def set_threads(threads: int | None) -> None:
-    """How many threads torch computes with; None is its own choice."""
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
-
-
 def loaded(
     folder: Path,
     trust: Path | None = None,
@@ -81,7 +73,10 @@ def loaded(
     extractor = RelationExtractor.from_pretrained(
         folder, trust=trust, wanted_precision=wanted_precision, schema=schema, threads=threads
     )
-    set_threads(threads)
+    if threads is not None and extractor.backend == "torch":
+        import torch  # an exported classifier starts without it, in a fraction of the time
+
+        torch.set_num_threads(threads)
     extractor(["<head>Ada</head> was born in <tail>London</tail>."])
     return extractor
 

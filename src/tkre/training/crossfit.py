@@ -24,7 +24,7 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.records import Instance
 from tkre.training.features import features_of
-from tkre.training.prediction import Probabilities
+from tkre.training.scoring import Probabilities
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]

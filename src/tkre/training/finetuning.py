@@ -11,10 +11,10 @@ import torch
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier_config import TEMPERATURE
 from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.lineage import Step
 from tkre.modeling.prompting import phrase_ids
-from tkre.modeling.prototypes import TEMPERATURE
 from tkre.records import Instance
 from tkre.training.alignment import explanation_alignment
 from tkre.training.averaging import AveragedWeights

@@ -11,9 +11,9 @@ from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.heads import SpanHead
-from tkre.modeling.marking import Encoded
 from tkre.modeling.prompt_head import AnswerHead
 from tkre.modeling.prototypes import PrototypeHead, definition_text
+from tkre.modeling.tokens import Encoded
 from tkre.training.embedding import embed
 from tkre.training.prediction import model_batches
 

@@ -1,83 +1,49 @@
-"""A classifier for ONNX Runtime: one file, the same answers (extra ``onnx``).
+"""A classifier that was exported for ONNX Runtime (``onnx_export``), ready to predict.
 
-The file holds what ``RelationClassifier.forward`` computes. Tokenizing, reading both ways and the
-rules over probabilities stay in Python, the same code for both.
+Neither torch nor transformers is imported, which is most of the time of a start; only a head of
+another package that has no entry in ``modeling.encodings`` needs them, for its way to encode.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
-from transformers.modeling_outputs import SequenceClassifierOutput
+import numpy as np
 
-from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier_config import RelationClassifierConfig
-from tkre.modeling.head_kinds import HEADS
-from tkre.modeling.marking import Encoded
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.encodings import ENCODINGS
+from tkre.modeling.file_tokenizer import FileTokenizer
+from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.modeling.weights import file_digest
-from tkre.records import Instance, Span
-from tkre.training.prediction import collate
-
-if TYPE_CHECKING:  # it loads the models of transformers, which an exported classifier needs not
-    from tkre.modeling.classifier import RelationClassifier
+from tkre.records import Instance
+from tkre.training.scoring import Batch, Probabilities
 
 MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"
-# Two sentences of other lengths: what both share is a size of the model, all else may vary.
-EXAMPLES = (
-    Instance(id="a", text="Ada left for Oslo .", head=Span(0, 3), tail=Span(13, 17)),
-    Instance(id="b", text="It was in old Rome that Bea lived then .", head=Span(24, 27),
-             tail=Span(14, 18)),
-)  # fmt: skip
 
 
 class OnnxError(RuntimeError):
     """An exported classifier that is missing a part, or is not the one its record speaks of."""
 
 
-def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
-    """Writes a classifier for ONNX Runtime, with its configuration, tokenizer and lineage.
+@dataclass(frozen=True)
+class Reading:
+    """How an exported classifier reads sentences.
 
-    Args:
-        checkpoint: A ``RelationClassifier``.
-        folder: Made if need be; its files of these names are replaced.
-
-    Raises:
-        OnnxError: The packages of the extra ``onnx`` are missing.
+    Attributes:
+        encode: Instances as tokens, by a tokenizer.
+        padding: The padding token of its encoder.
+        load_tokenizer: The tokenizer in a folder, of the kind that ``encode`` wants.
     """
-    model: RelationClassifier = checkpoint.model
-    names, examples = _examples(model, checkpoint.tokenizer)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / MODEL_FILE
-    with warnings.catch_warnings(), _quiet_exporter():
-        warnings.simplefilter("ignore")
-        try:
-            program = torch.onnx.export(
-                _Forward(model, names).eval(), tuple(examples), dynamo=True, verbose=False,
-                input_names=names, output_names=["logits"],
-                dynamic_shapes=[tuple(_varying(names, examples))],
-            )  # fmt: skip
-        except ModuleNotFoundError as error:
-            raise OnnxError(f"{error}: pip install 'tkre[onnx]'") from None
-        assert program is not None
-        for node in program.model.graph.all_nodes():
-            node.metadata_props.clear()  # the stack it was traced from: paths of this machine
-        program.save(str(target))
-    model.config.save_pretrained(folder)
-    checkpoint.tokenizer.save_pretrained(folder)
-    lineage = json.dumps(checkpoint.lineage.model_dump(mode="json"), indent=2)
-    (folder / "lineage.json").write_text(lineage + "\n", encoding="utf-8")
-    record = {"weights": checkpoint.lineage.weights, "sha256": file_digest(target), "inputs": names}
-    (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+    encode: Callable[[Sequence[Instance], Tokenizer], Sequence[Encoded]]
+    padding: int
+    load_tokenizer: Callable[[Path], Tokenizer]
 
 
 class OnnxClassifier:
@@ -87,23 +53,22 @@ class OnnxClassifier:
         session: Of ONNX Runtime.
         config: The classifier's.
         weights: Digest of the weights that it was exported from.
+        reading: How it reads sentences.
 
     Attributes:
         config: The classifier's.
         weights: See above.
-        device: Where its inputs are wanted.
-        training: Never.
+        padding: The padding token of its encoder.
     """
 
-    device = torch.device("cpu")
-    training = False
-
-    def __init__(self, session: Any, config: RelationClassifierConfig, weights: str) -> None:
+    def __init__(
+        self, session: Any, config: ClassifierSettings, weights: str, reading: Reading
+    ) -> None:
         self.config = config
         self.weights = weights
+        self.padding = reading.padding
         self._session = session
-        with torch.device("meta"):  # for how it encodes: it has no weights of its own
-            self._head = HEADS[config.head](config)
+        self._reading = reading
 
     @classmethod
     def load(cls, folder: Path, threads: int | None = None) -> OnnxClassifier:
@@ -131,74 +96,57 @@ class OnnxClassifier:
         session = onnxruntime.InferenceSession(
             str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"]
         )
-        config = RelationClassifierConfig.from_pretrained(folder)
-        return cls(session, config, record["weights"])
+        config = ClassifierSettings.read(folder)
+        return cls(session, config, record["weights"], reading_of(config, folder))
 
-    @property
-    def padding(self) -> int:
-        """The padding token of its encoder."""
-        return self.config.encoder_sizes().pad_token_id or 0
+    def load_tokenizer(self, folder: Path) -> Tokenizer:
+        """The tokenizer that was exported with it.
 
-    def encode(
-        self, instances: Sequence[Instance], tokenizer: PreTrainedTokenizerBase
-    ) -> Sequence[Encoded]:
+        Args:
+            folder: Of both.
+        """
+        return self._reading.load_tokenizer(folder)
+
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """As ``RelationClassifier.encode``."""
-        return self._head.encode(instances, tokenizer)
+        return self._reading.encode(instances, tokenizer)
 
-    def __call__(self, **inputs: Tensor) -> SequenceClassifierOutput:
-        """Logits over the labels, of what ``encode`` gives as tensors."""
-        arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
-        [logits] = self._session.run(["logits"], arrays)
-        return SequenceClassifierOutput(logits=torch.from_numpy(logits))
-
-    def eval(self) -> OnnxClassifier:
-        """Itself."""
-        return self
-
-    def train(self, mode: bool = True) -> OnnxClassifier:
-        """Itself, if nothing is to be trained."""
-        if mode:
-            raise OnnxError("an exported classifier cannot be trained")
-        return self
+    def probabilities(self, batch: Batch) -> Probabilities:
+        """B x R, of what ``encode`` gives as B padded rows."""
+        [logits_BR] = self._session.run(["logits"], batch)
+        logits_BR = logits_BR.astype(np.float64)
+        powers_BR = np.exp(logits_BR - logits_BR.max(axis=1, keepdims=True))
+        probabilities_BR: Probabilities = powers_BR / powers_BR.sum(axis=1, keepdims=True)
+        return probabilities_BR
 
 
-class _Forward(nn.Module):
-    """A classifier's forward pass by position: the exporter keeps that order."""
+def reading_of(config: ClassifierSettings, folder: Path) -> Reading:
+    """How the classifier in a folder reads: without torch, where its head and encoder allow it.
 
-    def __init__(self, model: RelationClassifier, names: list[str]) -> None:
-        super().__init__()
-        self.model = model
-        self.names = names
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        logits: Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
-        return logits
-
-
-def _examples(
-    model: RelationClassifier, tokenizer: PreTrainedTokenizerBase
-) -> tuple[list[str], list[Tensor]]:
-    batch = collate(model.encode(EXAMPLES, tokenizer), model.padding)
-    return list(batch), list(batch.values())
+    Args:
+        config: Its settings.
+        folder: Where the rest of them is.
+    """
+    encoding = ENCODINGS.get(config.head)
+    if encoding is None or "pad_token_id" not in config.encoder:
+        return _by_its_head(folder)
+    return Reading(
+        encode=partial(encoding, config),
+        padding=config.encoder["pad_token_id"] or 0,
+        load_tokenizer=FileTokenizer.load,
+    )
 
 
-def _varying(names: list[str], examples: list[Tensor]) -> list[dict[int, Any]]:
-    """Which sizes of the inputs differ from batch to batch: rows, and tokens."""
-    tokens = examples[names.index("input_ids")].shape[1]
-    rows, length = torch.export.Dim("B", min=1), torch.export.Dim("T", min=2)
-    return [
-        {0: rows} | {n: length for n, size in enumerate(example.shape) if n and size == tokens}
-        for example in examples
-    ]
+def _by_its_head(folder: Path) -> Reading:
+    """By a head without weights: its kind is known to another package, and only with torch."""
+    import torch
 
+    from tkre.modeling.classifier_config import RelationClassifierConfig
+    from tkre.modeling.head_kinds import HEADS
+    from tkre.modeling.quiet import quiet_transformers
+    from tkre.modeling.startup import load_tokenizer
 
-@contextmanager
-def _quiet_exporter() -> Iterator[None]:
-    """The exporter logs which operators of torchvision it does not find."""
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
-    exporter.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        exporter.setLevel(level)
+    with quiet_transformers(), torch.device("meta"):
+        config = RelationClassifierConfig.from_pretrained(folder)
+        head = HEADS[config.head](config)
+    return Reading(head.encode, config.encoder_sizes().pad_token_id or 0, load_tokenizer)

@@ -20,8 +20,9 @@ from tkre.modeling.contrastive import CONTRASTS
 from tkre.modeling.lineage import Step
 from tkre.modeling.masked_lm import masked_lm_head
 from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
-from tkre.training.batching import pad, tell_truncated
+from tkre.training.batching import tell_truncated
 from tkre.training.embedding import embed
+from tkre.training.length_batches import pad
 from tkre.training.params import PretrainingParams, StageParams
 from tkre.training.run import Objective, train
 from tkre.training.surroundings import surroundings

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tkre.corpora.schema import RelationSchema
-from tkre.modeling.marking import Encoded
+from tkre.modeling.tokens import Encoded
 from tkre.records import Instance
 from tkre.training.prediction import collate
 

@@ -29,7 +29,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from tkre.modeling.precision import use_bf16
 from tkre.progress import Progress
-from tkre.training.batching import LengthBatches
+from tkre.training.length_batches import LengthBatches
 from tkre.training.on_cpu import quick_on_cpu
 from tkre.training.params import OptimisationParams
 

@@ -17,7 +17,8 @@ from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.precision import Precision
 from tkre.records import Instance
 from tkre.training.averaging import AveragedWeights
-from tkre.training.prediction import labels_of, predict
+from tkre.training.prediction import predict
+from tkre.training.scoring import labels_of
 
 
 class EpochSelection:

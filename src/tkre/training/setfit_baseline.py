@@ -37,7 +37,7 @@ from tkre.modeling.quiet import quiet_transformers
 from tkre.progress import Progress
 from tkre.records import Instance
 from tkre.training.batching import tell_truncated
-from tkre.training.prediction import Probabilities
+from tkre.training.scoring import Probabilities
 from tkre.training.setfit_params import SetFitParams
 from tkre.training.surroundings import surroundings
 

@@ -75,8 +75,8 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``
         for the probability of every relation.
     """
-    from tkre.training.prediction import labels_of
     from tkre.training.prediction import predict as probabilities_of
+    from tkre.training.scoring import labels_of
 
     rows = from_frame(instances)
     probabilities = probabilities_of(

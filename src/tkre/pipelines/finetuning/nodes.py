@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tkre.corpora.schema import RelationSchema
-from tkre.evaluation import trust
+from tkre.evaluation import trust_fitting
 from tkre.evaluation.params import TrustParams
 from tkre.generation import label_confidence
 from tkre.grid import Cell
@@ -37,7 +37,7 @@ def fit_trust(
     Returns:
         The trust record, which names the classifier's weights: it is of no use to others.
     """
-    record = trust.fit_trust(
+    record = trust_fitting.fit_trust(
         validation_predictions,
         RelationSchema.model_validate(schema).negative,
         params,

@@ -1,0 +1,74 @@
+"""How each kind of head has its sentences encoded, by the kind's name and without torch.
+
+The heads themselves call the same functions. An exported classifier has no head, and needs torch
+only where its head's kind is not here: another package may add its own (``tkre.extensions``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tkre.extensions import Parts
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.marking import encode_instances
+from tkre.modeling.prompting import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
+from tkre.modeling.roles import encode_roles
+from tkre.modeling.tokens import Encoded, Tokenizer
+from tkre.records import Instance
+
+Encoding = Callable[[ClassifierSettings, Sequence[Instance], Tokenizer], Sequence[Encoded]]
+
+
+def marked(
+    config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
+) -> Sequence[Encoded]:
+    """Marked sentences (``modeling.marking``), which every ``MarkedHead`` reads."""
+    return encode_instances(
+        instances, tokenizer, max_length=config.max_length, typed=config.typed_markers
+    )
+
+
+def with_phrases(
+    config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
+) -> Sequence[Encoded]:
+    """Sentences with a prompt for every number of tokens that a phrase has."""
+    return _with_prompts(config, instances, tokenizer, phrase_lengths(phrases_of(config)))
+
+
+def with_one_mask(
+    config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
+) -> Sequence[Encoded]:
+    """Sentences with a prompt of one mask."""
+    return _with_prompts(config, instances, tokenizer, ONE_MASK)
+
+
+def in_roles(
+    config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
+) -> Sequence[Encoded]:
+    """Sentences that speak of the head and the tail (``modeling.roles``)."""
+    return encode_roles(
+        instances, tokenizer, max_length=config.max_length, typed=config.typed_markers
+    )
+
+
+def _with_prompts(
+    config: ClassifierSettings,
+    instances: Sequence[Instance],
+    tokenizer: Tokenizer,
+    lengths: Sequence[int],
+) -> Sequence[Encoded]:
+    return encode_prompts(
+        instances, tokenizer, lengths, max_length=config.max_length, typed=config.typed_markers
+    )
+
+
+ENCODINGS: Parts[Encoding] = Parts(
+    __name__,
+    {
+        "markers": marked,
+        "spans": marked,
+        "prompt": with_phrases,
+        "answers": with_one_mask,
+        "prototypes": in_roles,
+    },
+)

@@ -1,0 +1,109 @@
+"""Writing a classifier for ONNX Runtime: one file, the same answers (extra ``onnx``).
+
+The file holds what ``RelationClassifier.forward`` computes. Tokenizing, reading both ways and the
+rules over probabilities stay in Python, the same code for both. ``onnx_classifier`` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.tokens import Tokenizer
+from tkre.modeling.weights import file_digest
+from tkre.records import Instance, Span
+from tkre.training.onnx_classifier import MODEL_FILE, RECORD_FILE, OnnxError
+from tkre.training.prediction import collate
+
+# Two sentences of other lengths: what both share is a size of the model, all else may vary.
+EXAMPLES = (
+    Instance(id="a", text="Ada left for Oslo .", head=Span(0, 3), tail=Span(13, 17)),
+    Instance(id="b", text="It was in old Rome that Bea lived then .", head=Span(24, 27),
+             tail=Span(14, 18)),
+)  # fmt: skip
+
+
+def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
+    """Writes a classifier for ONNX Runtime, with its configuration, tokenizer and lineage.
+
+    Args:
+        checkpoint: A ``RelationClassifier``.
+        folder: Made if need be; its files of these names are replaced.
+
+    Raises:
+        OnnxError: The packages of the extra ``onnx`` are missing.
+    """
+    model: RelationClassifier = checkpoint.model
+    names, examples = _examples(model, checkpoint.tokenizer)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / MODEL_FILE
+    with warnings.catch_warnings(), _quiet_exporter():
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(
+                _Forward(model, names).eval(), tuple(examples), dynamo=True, verbose=False,
+                input_names=names, output_names=["logits"],
+                dynamic_shapes=[tuple(_varying(names, examples))],
+            )  # fmt: skip
+        except ModuleNotFoundError as error:
+            raise OnnxError(f"{error}: pip install 'tkre[onnx]'") from None
+        assert program is not None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # the stack it was traced from: paths of this machine
+        program.save(str(target))
+    model.config.save_pretrained(folder)
+    checkpoint.tokenizer.save_pretrained(folder)
+    lineage = json.dumps(checkpoint.lineage.model_dump(mode="json"), indent=2)
+    (folder / "lineage.json").write_text(lineage + "\n", encoding="utf-8")
+    record = {"weights": checkpoint.lineage.weights, "sha256": file_digest(target), "inputs": names}
+    (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+class _Forward(nn.Module):
+    """A classifier's forward pass by position: the exporter keeps that order."""
+
+    def __init__(self, model: RelationClassifier, names: list[str]) -> None:
+        super().__init__()
+        self.model = model
+        self.names = names
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        logits: Tensor = self.model(**dict(zip(self.names, inputs, strict=True))).logits
+        return logits
+
+
+def _examples(model: RelationClassifier, tokenizer: Tokenizer) -> tuple[list[str], list[Tensor]]:
+    batch = collate(model.encode(EXAMPLES, tokenizer), model.padding)
+    return list(batch), list(batch.values())
+
+
+def _varying(names: list[str], examples: list[Tensor]) -> list[dict[int, Any]]:
+    """Which sizes of the inputs differ from batch to batch: rows, and tokens."""
+    tokens = examples[names.index("input_ids")].shape[1]
+    rows, length = torch.export.Dim("B", min=1), torch.export.Dim("T", min=2)
+    return [
+        {0: rows} | {n: length for n, size in enumerate(example.shape) if n and size == tokens}
+        for example in examples
+    ]
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter logs which operators of torchvision it does not find."""
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        exporter.setLevel(level)

@@ -1,0 +1,159 @@
+"""Probabilities of relations for instances, whatever computes them: torch, or ONNX Runtime.
+
+Batches of like length, reading both ways, and the rules over probabilities. Nothing here needs
+torch, which an exported classifier does without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.tokens import Encoded, Tokenizer
+from tkre.records import Instance
+from tkre.training.batching import padded, sorted_batches, tell_truncated
+
+TOKENS_PER_BATCH = 4096
+Probabilities = npt.NDArray[np.float64]
+Batch = dict[str, npt.NDArray[Any]]
+
+
+class Answering(Protocol):
+    """What the rules need of a classifier.
+
+    Attributes:
+        config: Labels and the rules over their probabilities.
+    """
+
+    config: ClassifierSettings
+
+
+class Scorer(Answering, Protocol):
+    """What scoring needs of a classifier, ready to predict."""
+
+    @property
+    def padding(self) -> int:
+        """The padding token of its encoder."""
+
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
+        """Instances as tokens, in the form that it reads."""
+
+    def probabilities(self, batch: Batch) -> Probabilities:
+        """B x R, of what ``encode`` gives as B padded rows."""
+
+
+def score(
+    model: Scorer,
+    tokenizer: Tokenizer,
+    instances: Sequence[Instance],
+    description: str | None = None,
+) -> Probabilities:
+    """The probability of every relation for every instance.
+
+    Args:
+        model: The classifier.
+        tokenizer: Its own.
+        instances: Their relations are not looked at.
+        description: Names the rows where it is said how many are too long; None says nothing.
+
+    Returns:
+        N x R, rows in the order of the instances, columns in that of the labels.
+    """
+    probabilities = _read(model, tokenizer, instances, description)
+    if model.config.both_directions:
+        exchanged = [instance.exchanged() for instance in instances]
+        backward = _read(model, tokenizer, exchanged)
+        probabilities = both_ways(probabilities, backward, model)
+    return ruled_out_by_types(probabilities, instances, model)
+
+
+def labels_of(probabilities: Probabilities, model: Answering) -> list[str]:
+    """The label that is predicted for each row of probabilities.
+
+    The likeliest one, or the negative label where none reaches ``least_probability``: a few
+    examples of "none of the others" cannot show all that it covers, so pairs that are like
+    nothing seen are told by doubt rather than by likeness.
+    """
+    labels, negative = model.config.id2label, model.config.negative
+    best = probabilities.argmax(axis=1)
+    sure = probabilities.max(axis=1, initial=0.0) >= model.config.least_probability
+    return [
+        labels[int(n)] if certain or negative is None else negative
+        for n, certain in zip(best, sure, strict=True)
+    ]
+
+
+def both_ways(forward: Probabilities, backward: Probabilities, model: Answering) -> Probabilities:
+    """The mean of two readings of each pair, where the relations have inverses.
+
+    Args:
+        forward: N x R probabilities of the pair as it is.
+        backward: Those of the pair with head and tail exchanged.
+        model: Knows the inverses. A relation without one keeps its forward probability; rows are
+            normalised at the end.
+    """
+    numbers, inverses = model.config.label2id, model.config.inverses
+    mixed = forward.copy()
+    for name, inverse in inverses.items():
+        own, other = numbers[name], numbers[inverse]
+        mixed[:, own] = (forward[:, own] + backward[:, other]) / 2
+    return mixed / mixed.sum(axis=1, keepdims=True)
+
+
+def ruled_out_by_types(
+    probabilities: Probabilities, instances: Sequence[Instance], model: Answering
+) -> Probabilities:
+    """The probabilities with 0 for relations that do not join the types of an instance.
+
+    A row all of whose relations would be ruled out is left as it is; so is one without types.
+    """
+    possible = np.ones_like(probabilities)
+    for name, allowed in model.config.allowed_types.items():
+        column = model.config.label2id[name]
+        for row, instance in enumerate(instances):
+            kinds = (instance.head_type, instance.tail_type)
+            for kind, kinds_allowed in zip(kinds, allowed, strict=True):
+                if kind is not None and kinds_allowed and kind not in kinds_allowed:
+                    possible[row, column] = 0.0
+    guided = probabilities * possible
+    left = guided.sum(axis=1, keepdims=True)
+    return np.where(left > 0, guided / np.where(left > 0, left, 1.0), probabilities)
+
+
+def batches(encoded: Sequence[Encoded], padding: int) -> Iterator[tuple[list[int], Batch]]:
+    """Row numbers and arrays of batches of like length.
+
+    Args:
+        encoded: Instances as tokens.
+        padding: The padding token.
+    """
+    for numbers in sorted_batches([len(e) for e in encoded], TOKENS_PER_BATCH):
+        yield numbers, gathered([encoded[n] for n in numbers], padding)
+
+
+def gathered(encoded: Sequence[Encoded], padding: int) -> Batch:
+    """Encoded instances as what a classifier reads, by the name it has there."""
+    rows = [row.arrays() for row in encoded]
+    return {"attention_mask": padded([np.ones(len(e), dtype=np.int64) for e in encoded], 0)} | {
+        name: padded([row[name] for row in rows], padding if name == "input_ids" else 0)
+        for name in rows[0]
+    }
+
+
+def _read(
+    model: Scorer,
+    tokenizer: Tokenizer,
+    instances: Sequence[Instance],
+    description: str | None = None,
+) -> Probabilities:
+    encoded = model.encode(instances, tokenizer)
+    if description:
+        tell_truncated(encoded, description)
+    probabilities = np.zeros((len(instances), model.config.num_labels))
+    for numbers, batch in batches(encoded, model.padding):
+        probabilities[numbers] = model.probabilities(batch)
+    return probabilities

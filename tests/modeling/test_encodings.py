@@ -1,0 +1,52 @@
+"""Encoding without torch: the same as the heads', to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.conftest import instance
+from tests.modeling.test_classifier import config
+from tkre.modeling import params
+from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.encodings import ENCODINGS
+from tkre.modeling.file_tokenizer import FileTokenizer
+from tkre.modeling.head_kinds import HEADS
+from tkre.modeling.prompting import phrase_ids
+
+ROWS = [
+    instance("<head>anna</head> lives in old <tail>oslo</tail> .", triggers=("lives",)),
+    instance("<tail>rome</tail><head>bert</head>", head_type="person", tail_type="OLD_PLACE"),
+    instance("<head>anna of <tail>rome</tail></head> met nobody", tail_type="place"),
+    instance("town " * 40 + "<head>anna</head> met <tail>oslo</tail>" + " city" * 40),
+    instance("<head>anna</head> " + "old " * 60 + "<tail>oslo</tail>"),
+    instance(f"<head>{'old ' * 40}town</head> is <tail>oslo</tail>"),
+]
+
+
+@pytest.mark.parametrize("typed", [True, False], ids=["typed", "untyped"])
+@pytest.mark.parametrize("kind", params.HEADS)
+def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
+    tokenizer = backbone.tokenizer
+    phrases = {"a": "lives in", "b": "home", "c": "is the home of"}
+    made = config(
+        backbone, kind, max_length=48, typed_markers=typed,
+        phrases={label: phrase_ids(text, tokenizer) for label, text in phrases.items()},
+    )  # fmt: skip
+    made.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    settings = ClassifierSettings.read(tmp_path)
+    theirs = HEADS[kind](made).encode(ROWS, tokenizer)
+    ours = ENCODINGS[kind](settings, ROWS, FileTokenizer.load(tmp_path))
+    assert [row.truncated for row in theirs] == [row.truncated for row in ours]
+    assert theirs[3].truncated and theirs[4].truncated and not theirs[0].truncated
+    for one, other in zip(theirs, ours, strict=True):
+        assert type(one) is type(other)
+        assert one.arrays().keys() == other.arrays().keys()
+        for name, array in one.arrays().items():
+            assert np.array_equal(array, other.arrays()[name]), name
+            assert array.dtype == other.arrays()[name].dtype, name
+
+
+def test_every_head_of_the_project_has_one():
+    assert tuple(ENCODINGS) == params.HEADS

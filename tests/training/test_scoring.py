@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tests.conftest import instance
+from tkre.modeling.marking import EncodedInstance
+from tkre.training.scoring import both_ways, gathered, labels_of, ruled_out_by_types
+
+
+def named(negative, least):
+    config = SimpleNamespace(
+        id2label={0: "a", 1: "b", 2: "none"}, negative=negative, least_probability=least
+    )
+    return SimpleNamespace(config=config)
+
+
+def test_a_relation_that_is_not_likely_enough_is_none():
+    rows = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2], [0.2, 0.1, 0.7], [0.6, 0.3, 0.1]])
+    assert labels_of(rows, named("none", 0.0)) == ["a", "b", "none", "a"]
+    assert labels_of(rows, named("none", 0.6)) == ["a", "none", "none", "a"]
+    assert labels_of(rows, named(None, 0.6)) == ["a", "b", "none", "a"]
+    assert labels_of(rows[:0], named("none", 0.6)) == []
+
+
+def test_relations_that_do_not_join_the_types_are_ruled_out():
+    allowed = {"a": [["person"], ["place"]], "b": [["place"], []]}
+    model = SimpleNamespace(
+        config=SimpleNamespace(label2id={"a": 0, "b": 1, "c": 2}, allowed_types=allowed)
+    )
+    sentence = "<head>x</head> <tail>y</tail>"
+    rows = [
+        instance(sentence, head_type="person", tail_type="place"),
+        instance(sentence, head_type="place", tail_type="place"),
+        instance(sentence, head_type="date", tail_type="date"),
+        instance(sentence),
+    ]
+    given = np.tile([0.5, 0.3, 0.2], (4, 1))
+    guided = ruled_out_by_types(given, rows, model)
+    assert guided[0] == pytest.approx([5 / 7, 0, 2 / 7])
+    assert guided[1] == pytest.approx([0, 0.6, 0.4])
+    assert guided[2] == pytest.approx([0, 0, 1])
+    assert guided[3] == pytest.approx(given[3])
+    certain = np.array([[1.0, 0.0, 0.0]])  # nothing would be left
+    assert ruled_out_by_types(certain, rows[2:3], model)[0] == pytest.approx(certain[0])
+
+
+def test_two_readings_are_averaged_over_inverse_relations():
+    model = SimpleNamespace(
+        config=SimpleNamespace(
+            label2id={"a": 0, "b": 1, "s": 2, "x": 3}, inverses={"a": "b", "b": "a", "s": "s"}
+        )
+    )
+    forward = np.array([[0.4, 0.3, 0.2, 0.1]])
+    backward = np.array([[0.1, 0.6, 0.2, 0.1]])
+    mixed = both_ways(forward, backward, model)
+    expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
+    assert mixed[0] == pytest.approx(expected / expected.sum())
+
+
+def test_rows_are_gathered_into_padded_arrays():
+    rows = [
+        EncodedInstance(np.arange(n) + 5, np.ones((6, n), dtype=bool), truncated=False)
+        for n in (2, 3)
+    ]
+    batch = gathered(rows, padding=1)
+    assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert batch["input_ids"].tolist() == [[5, 6, 1], [5, 6, 7]]
+    assert batch["spans"].shape == (2, 6, 3) and not batch["spans"][0, :, 2].any()
+    assert {name: array.dtype.kind for name, array in batch.items()} == {
+        "attention_mask": "i", "input_ids": "i", "spans": "b",
+    }  # fmt: skip

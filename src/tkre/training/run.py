@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pandas as pd
@@ -85,7 +85,11 @@ def train(
     batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
     steps = epochs * len(batches)
     bf16 = use_bf16(params.precision)
-    with tempfile.TemporaryDirectory() as unused, Progress(description, steps) as progress:
+    with (
+        tempfile.TemporaryDirectory() as unused,
+        Progress(description, steps) as progress,
+        _quick_collection(),
+    ):
         recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
         arguments = TrainingArguments(
             output_dir=unused,
@@ -141,6 +145,20 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
                 groups.append({"params": members, "lr": rate, "weight_decay": decay})
     # Fused: of a small model on a CPU the update is a good part of the step.
     return torch.optim.AdamW(groups, fused=True)
+
+
+@contextmanager
+def _quick_collection() -> Iterator[None]:
+    """Has the garbage collector leave alone what was there before: libraries, for the most part.
+
+    The end of a stage and accelerate both collect, which takes a second where all that is imported
+    is looked through each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Trainer(Trainer):

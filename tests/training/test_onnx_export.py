@@ -39,6 +39,8 @@ def test_exporting_says_nothing_and_names_no_place_of_the_machine(
 ):
     trained, _ = run(backbone, toy_rows, schema, short(SPANS))
     caplog.set_level(logging.WARNING)
+    caplog.clear()
+    capsys.readouterr()
     export_onnx(trained, tmp_path)
     assert not caplog.records
     assert capsys.readouterr().out == ""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 
 from tkre.corpora.schema import RelationSchema
 from tkre.generation.label_confidence import label_confidence
@@ -24,6 +23,7 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.records import Instance
 from tkre.training.features import features_of
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.scoring import Probabilities
 
 Floats = npt.NDArray[np.float64]
@@ -211,7 +211,7 @@ def _judge(
     judged = np.full((int(out.sum()), len(views.inverses)), np.nan)
     if len(set(labels.tolist())) < 2:
         return judged
-    classifier = LogisticRegression(C=params.inverse_regularisation, max_iter=1000)
+    classifier = LinearProbe(C=params.inverse_regularisation, max_iter=1000)
     classifier.fit(
         np.concatenate([views.forward[training], views.backward[both]]),
         labels,

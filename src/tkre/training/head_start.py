@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from sklearn.linear_model import LogisticRegression
 
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
@@ -15,6 +14,7 @@ from tkre.modeling.prompt_head import AnswerHead
 from tkre.modeling.prototypes import PrototypeHead, definition_text
 from tkre.modeling.tokens import Encoded
 from tkre.training.embedding import embed
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.prediction import model_batches
 
 
@@ -71,7 +71,7 @@ def start_span_head(
     features = head.standardise(features.to(model.device))
     if inverse_regularisation is None or len(set(labels)) < 3:
         return
-    probe = LogisticRegression(C=inverse_regularisation, max_iter=500)
+    probe = LinearProbe(C=inverse_regularisation, max_iter=500)
     probe.fit(features.cpu().numpy(), labels)
     output = head.output
     # A label without a row starts as unlikely as the least likely one.

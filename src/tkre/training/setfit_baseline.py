@@ -24,7 +24,6 @@ from datasets import disable_progress_bars
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from setfit import SetFitModel, Trainer, TrainingArguments
-from sklearn.linear_model import LogisticRegression
 from transformers import TrainerCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -37,6 +36,7 @@ from tkre.modeling.quiet import quiet_transformers
 from tkre.progress import Progress
 from tkre.records import Instance
 from tkre.training.batching import tell_truncated
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.scoring import Probabilities
 from tkre.training.setfit_params import SetFitParams
 from tkre.training.surroundings import surroundings
@@ -69,7 +69,7 @@ def train_setfit(
     """
     begun = time.perf_counter()
     _silence()
-    model = SetFitModel(sentence_encoder(start, params.max_length), LogisticRegression())
+    model = SetFitModel(sentence_encoder(start, params.max_length), LinearProbe())
     sentences = texts(start, rows, params, f"{description} finetuning")
     labels = [str(row.relation) for row in rows]
     iterations = params.iterations(len(rows), len(schema.names))

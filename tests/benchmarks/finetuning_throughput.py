@@ -54,8 +54,8 @@ class Setting:
 
     def finetuned(self, variant: str, rows: Sequence[Instance], **parts: Any) -> tuple[int, float]:
         """Sentences shown, and seconds."""
-        recipe = self.variants[variant]["finetuning"] | {"synthetic": True} | parts
-        params = FinetuningParams.model_validate(recipe)
+        given = FinetuningParams.model_validate(self.variants[variant]["finetuning"])
+        params = FinetuningParams.model_validate(given.model_dump() | {"synthetic": True} | parts)
         begun = time.perf_counter()
         _, losses = finetune(
             self.backbone, rows, [], self.schema, params,
@@ -65,7 +65,8 @@ class Setting:
 
     def setfit(self, rows: Sequence[Instance]) -> tuple[int, float]:
         """Sentences shown (two for each pair), and seconds."""
-        recipe = self.variants["setfit"]["setfit"] | {"presentations": PRESENTATIONS}
+        given = SetFitParams.model_validate(self.variants["setfit"]["setfit"])
+        recipe = given.model_dump() | {"presentations": PRESENTATIONS}
         params = SetFitParams.model_validate(recipe)
         begun = time.perf_counter()
         train_setfit(

@@ -97,7 +97,8 @@ class Setting:
         if shape == "roberta-large":
             self.start = replace(backbone, model=roberta_large())
         self.schema = RelationSchema.model_validate(schema)
-        recipe = variants["tkre"]["pretraining"]
+        given = PretrainingParams.model_validate(variants["tkre"]["pretraining"])
+        recipe = given.model_dump()
         if batch_size:
             recipe["mslm"]["optimisation"]["batch_size"] = batch_size
             recipe["scl"]["optimisation"]["batch_size"] = batch_size

@@ -146,3 +146,11 @@ def test_the_book_of_results(project):
     assert unknown.returncode != 0 and "no experiment niosy" in unknown.stdout
     missing = project.kedro("results", "write", "noisy", "semeval")
     assert missing.returncode != 0 and "not run yet: semeval" in missing.stdout
+    # A grid of which only a part was run, as `--params` may have it.
+    lineage = next((project.folder / "data/07_model_output").glob("**/lineage.json"))
+    cell = ".".join(lineage.relative_to(project.folder / "data/07_model_output").parts[:4])
+    aside = lineage.rename(lineage.with_name("aside"))
+    part = project.kedro("results", "write", "noisy", "zero", "shared")
+    aside.rename(lineage)
+    assert part.returncode != 0 and "Traceback" not in part.stdout
+    assert f"not trained yet: {cell} (kedro run --pipelines" in " ".join(part.stdout.split())

@@ -49,13 +49,26 @@ def write_results(
         The pages.
 
     Raises:
-        FileNotFoundError: Experiments have not been run; all of them are named.
+        FileNotFoundError: Experiments have not been run, or not all of their cells; these are
+            named.
     """
     command = f"kedro run --env {env}" if env else "kedro run"
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
     if missing:
         raise FileNotFoundError(
             f"not run yet: {', '.join(missing)} ({command} --pipelines {','.join(missing)})"
+        )
+    lacking = [
+        (name, cell.name)
+        for name, cells in experiments.items()
+        for cell in cells
+        if not _has(catalog, f"{cell.name}.lineage")
+    ]
+    if lacking:
+        raise FileNotFoundError(
+            f"not trained yet: {', '.join(cell for _, cell in lacking)} ({command} --pipelines "
+            f"{','.join(dict.fromkeys(name for name, _ in lacking))}; a run of part of a grid is "
+            "published once experiments.yml says which part)"
         )
     pages = []
     for name, cells in experiments.items():

@@ -78,7 +78,6 @@ def counts(
     """
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels, but {len(predicted)} predictions")
-
     golds, guesses = np.asarray(gold, dtype=object), np.asarray(predicted, dtype=object)
     join = (lambda label: "") if metric == "micro" else undirected
     groups = sorted({join(label) for label in {*gold, *predicted} if label != negative})

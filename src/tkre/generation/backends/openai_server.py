@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -71,6 +72,9 @@ class OpenAIServer:
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """Some requests at a time; each response as it comes.
 
+        The next request goes out when the caller has dealt with a response, that is, stored it. So
+        a run that is killed loses the answers to ``concurrency`` requests at most.
+
         When it has to stop (no key, a server that is gone, Ctrl-C), nothing new is sent, and what
         is under way is waited for: it is being paid for.
 
@@ -81,11 +85,13 @@ class OpenAIServer:
         stop = threading.Event()
         problem: Exception | None = None
         failed_in_row = 0
+        concurrency = self._params.concurrency
         with (
             interruptible(stop, self._say) as interrupted,
-            ThreadPoolExecutor(self._params.concurrency, "language-model") as executor,
+            ThreadPoolExecutor(concurrency, "language-model") as executor,
         ):
-            pending = {executor.submit(self._unless, stop, request) for request in requests}
+            waiting = iter(requests)
+            pending = {executor.submit(self._ask, r) for r in islice(waiting, concurrency)}
             try:
                 while pending:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -103,6 +109,9 @@ class OpenAIServer:
                             problem = self._gone(failed_in_row, response)
                             stop.set()
                             self._say("the server is gone")
+                        if not stop.is_set():
+                            following = islice(waiting, 1)
+                            pending |= {executor.submit(self._ask, r) for r in following}
             finally:
                 stop.set()
                 if pending:  # nobody takes the answers any more
@@ -142,9 +151,6 @@ class OpenAIServer:
             f"{self._params.retries} retries each, the last one with {last.error}. What has been "
             "answered is stored: run again when the server is back."
         )
-
-    def _unless(self, stop: threading.Event, request: Request) -> Response | None:
-        return None if stop.is_set() else self._ask(request)
 
     def _ask(self, request: Request) -> Response:
         """One request, in the form that the server takes; never raises for one bad row."""
@@ -233,7 +239,7 @@ def _status_reason(status: int, code: str) -> str | None:
 
 
 def _outcome(
-    future: Future[Response | None],
+    future: Future[Response],
 ) -> tuple[Response | None, LanguageModelError | None]:
     try:
         return future.result(), None

@@ -48,8 +48,10 @@ def load_model(
     with quiet_transformers():
         spare_sklearn()
         from tkre.modeling.classifier import RelationClassifier
+        from tkre.modeling.device import device
 
-        return RelationClassifier.from_pretrained(folder), load_tokenizer(folder)
+        model = RelationClassifier.from_pretrained(folder).to(device())
+        return model, load_tokenizer(folder)
 
 
 def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:

@@ -88,6 +88,7 @@ def try_finetuning(
         schema: The relations.
         params: The variant's recipe.
     """
+    from tkre.modeling.device import on_device
     from tkre.training.finetuning import finetune
     from tkre.training.prediction import predict
     from tkre.training.scoring import labels_of
@@ -100,7 +101,8 @@ def try_finetuning(
     seconds = time.perf_counter() - begun
     model: RelationClassifier = trained.model
     begun = time.perf_counter()
-    labels = labels_of(predict(model, trained.tokenizer, rows), model)
+    with on_device(model):
+        labels = labels_of(predict(model, trained.tokenizer, rows), model)
     labelling = (time.perf_counter() - begun) / len(rows)
     encoded = model.encode(corpus, trained.tokenizer)
     return Trial(

@@ -21,6 +21,7 @@ from tkre.generation.near_copies import near_copy_groups
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.device import device
 from tkre.records import Instance
 from tkre.training.features import features_of
 from tkre.training.linear_probe import LinearProbe
@@ -164,7 +165,7 @@ def read_both_ways(
     )
     model = RelationClassifier(config)
     model.load_encoder(encoder)
-    model.to(start.model.device)
+    model.to(device())
     readings = [*rows, *(row.exchanged() for row in rows)]
     features = features_of(model, start.tokenizer, readings)
     assert features is not None  # there are rows, and a head of spans has features

@@ -12,6 +12,7 @@ from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.classifier_config import TEMPERATURE
+from tkre.modeling.device import device, on_device
 from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.lineage import Step
 from tkre.modeling.prompting import phrase_ids
@@ -65,13 +66,14 @@ def finetune(
     started_from = weights_digest(start.model)
     torch.manual_seed(seed)
     labels = {name: n for n, name in enumerate(schema.names)}
-    model = build_classifier(start, schema, params)
+    model = build_classifier(start, schema, params).to(device())
     shown = [*rows, *(swapped(rows, schema) if params.swap else ())]
     encoded = model.encode(shown, start.tokenizer)
     tell_truncated(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
-    start_head(model, start, schema, encoded, numbers, params.probe_start)
-    alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
+    with on_device(start.model):
+        start_head(model, start, schema, encoded, numbers, params.probe_start)
+        alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
     chooser = EpochSelection(

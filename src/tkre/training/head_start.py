@@ -77,5 +77,5 @@ def start_span_head(
     # A label without a row starts as unlikely as the least likely one.
     output.weight.zero_()
     output.bias.fill_(float(probe.intercept_.min()))
-    output.weight[probe.classes_] = torch.tensor(probe.coef_, dtype=output.weight.dtype)
-    output.bias[probe.classes_] = torch.tensor(probe.intercept_, dtype=output.bias.dtype)
+    output.weight[probe.classes_] = torch.from_numpy(probe.coef_).to(output.weight)
+    output.bias[probe.classes_] = torch.from_numpy(probe.intercept_).to(output.bias)

@@ -21,7 +21,7 @@ from tkre.modeling.file_tokenizer import FileTokenizer
 from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.modeling.weights import file_digest
 from tkre.records import Instance
-from tkre.training.scoring import Batch, Probabilities
+from tkre.training.scoring import TOKENS_PER_BATCH, Batch, Probabilities
 
 MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"
@@ -59,7 +59,10 @@ class OnnxClassifier:
         config: The classifier's.
         weights: See above.
         padding: The padding token of its encoder.
+        tokens_per_batch: How many it reads at once.
     """
+
+    tokens_per_batch = TOKENS_PER_BATCH
 
     def __init__(
         self, session: Any, config: ClassifierSettings, weights: str, reading: Reading

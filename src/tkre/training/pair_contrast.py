@@ -21,6 +21,7 @@ from torch.nn import functional
 from tkre.corpora.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.device import on_device
 from tkre.modeling.lineage import Step
 from tkre.records import Instance
 from tkre.training.alignment import Alignment, explanation_alignment
@@ -74,7 +75,8 @@ def pretrain_pairs(
     tell_truncated(encoded, f"{description} pairs")
     numbers = [labels[str(row.relation)] for row in shown]
     anchors = AlignmentParams(weight=1.0, temperature=stage.temperature)
-    alignment = explanation_alignment(start, rows, schema, reader.head.size, anchors)
+    with on_device(start.model):
+        alignment = explanation_alignment(start, rows, schema, reader.head.size, anchors)
     assert alignment is not None
     losses = train(
         PairObjective(reader, alignment),

@@ -13,7 +13,16 @@ from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.precision import Precision, autocast
 from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.records import Instance
-from tkre.training.scoring import Batch, Probabilities, batches, gathered, score
+from tkre.training.scoring import (
+    TOKENS_PER_BATCH,
+    Batch,
+    Probabilities,
+    batches,
+    gathered,
+    score,
+)
+
+GPU_TOKENS_PER_BATCH = 32768
 
 
 def predict(
@@ -48,8 +57,13 @@ def model_batches(
     model: RelationClassifier, encoded: Sequence[Encoded]
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Row numbers and tensors of batches of like length, on the model's device."""
-    for numbers, batch in batches(encoded, model.padding):
+    for numbers, batch in batches(encoded, model.padding, tokens_per_batch(model.device)):
         yield numbers, _tensors(batch, model.device)
+
+
+def tokens_per_batch(device: torch.device) -> int:
+    """How many tokens a device reads at once; a GPU is not filled by what fills a core."""
+    return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
 
 
 def collate(encoded: Sequence[Encoded], padding: int) -> dict[str, Tensor]:
@@ -64,6 +78,7 @@ class _OnTorch:
         self._model = model
         self.config = model.config
         self.padding = model.padding
+        self.tokens_per_batch = tokens_per_batch(model.device)
         self.encode = model.encode
 
     def probabilities(self, batch: Batch) -> Probabilities:

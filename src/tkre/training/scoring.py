@@ -17,7 +17,7 @@ from tkre.modeling.tokens import Encoded, Tokenizer
 from tkre.records import Instance
 from tkre.training.batching import padded, sorted_batches, tell_truncated
 
-TOKENS_PER_BATCH = 4096
+TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
 Probabilities = npt.NDArray[np.float64]
 Batch = dict[str, npt.NDArray[Any]]
 
@@ -38,6 +38,10 @@ class Scorer(Answering, Protocol):
     @property
     def padding(self) -> int:
         """The padding token of its encoder."""
+
+    @property
+    def tokens_per_batch(self) -> int:
+        """How many tokens, padding included, are read at once."""
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as tokens, in the form that it reads."""
@@ -124,14 +128,17 @@ def ruled_out_by_types(
     return np.where(left > 0, guided / np.where(left > 0, left, 1.0), probabilities)
 
 
-def batches(encoded: Sequence[Encoded], padding: int) -> Iterator[tuple[list[int], Batch]]:
+def batches(
+    encoded: Sequence[Encoded], padding: int, tokens: int
+) -> Iterator[tuple[list[int], Batch]]:
     """Row numbers and arrays of batches of like length.
 
     Args:
         encoded: Instances as tokens.
         padding: The padding token.
+        tokens: Of a batch, at most.
     """
-    for numbers in sorted_batches([len(e) for e in encoded], TOKENS_PER_BATCH):
+    for numbers in sorted_batches([len(e) for e in encoded], tokens):
         yield numbers, gathered([encoded[n] for n in numbers], padding)
 
 
@@ -154,6 +161,6 @@ def _read(
     if description:
         tell_truncated(encoded, description)
     probabilities = np.zeros((len(instances), model.config.num_labels))
-    for numbers, batch in batches(encoded, model.padding):
+    for numbers, batch in batches(encoded, model.padding, model.tokens_per_batch):
         probabilities[numbers] = model.probabilities(batch)
     return probabilities

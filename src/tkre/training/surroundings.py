@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 
 from tkre.environment import Environment, environment
+from tkre.modeling.device import device
 from tkre.modeling.precision import use_bf16
 
 
@@ -16,10 +17,6 @@ def surroundings(precision: Literal["auto", "fp32", "bf16"]) -> Environment:
     Args:
         precision: As the parameters of the training name it.
     """
-    device = "cpu"
-    if torch.cuda.is_available():
-        device = torch.cuda.get_device_name()
-    elif torch.backends.mps.is_available():
-        device = "mps"
+    name = torch.cuda.get_device_name() if device().type == "cuda" else "cpu"
     used = "bf16" if use_bf16(precision) else "fp32"
-    return environment(device, torch.get_num_threads(), used)
+    return environment(name, torch.get_num_threads(), used)

@@ -75,13 +75,15 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``
         for the probability of every relation.
     """
+    from tkre.modeling.device import on_device
     from tkre.training.prediction import predict as probabilities_of
     from tkre.training.scoring import labels_of
 
     rows = from_frame(instances)
-    probabilities = probabilities_of(
-        classifier.model, classifier.tokenizer, rows, description="prediction"
-    )
+    with on_device(classifier.model):
+        probabilities = probabilities_of(
+            classifier.model, classifier.tokenizer, rows, description="prediction"
+        )
     names = [classifier.model.config.id2label[n] for n in range(probabilities.shape[1])]
     return prediction_frame(
         [row.id for row in rows],
@@ -151,16 +153,20 @@ def measure_centres(
         the classifier's head has no features for, or no row is there for, is missing.
     """
     from tkre.evaluation.geometry import similar_pairs, spread
+    from tkre.modeling.device import on_device
     from tkre.training.embedding import embed
     from tkre.training.features import features_of
 
     rows = from_frame(validation)
     labels = [str(row.relation) for row in rows]
-    features = features_of(classifier.model, classifier.tokenizer, rows)
+    with on_device(classifier.model):
+        features = features_of(classifier.model, classifier.tokenizer, rows)
     parsed = RelationSchema.model_validate(schema)
     definitions = [parsed.relations[name].definition for name in parsed.names]
-    embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions).double().numpy()
-    return similar_pairs(parsed.names, features, labels, embedded), spread(features, labels)
+    with on_device(backbone.model):
+        embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions)
+    pairs = similar_pairs(parsed.names, features, labels, embedded.double().numpy())
+    return pairs, spread(features, labels)
 
 
 def score_support(

@@ -11,6 +11,7 @@ from tkre.modeling.span_masking import (
     IGNORED,
     OTHER,
     RELATION,
+    Words,
     covered,
     encode_texts,
     mask,
@@ -71,7 +72,7 @@ def test_long_relation_spans_are_hidden_word_by_word(tokenizer):
 def test_rates_of_the_roles(tokenizer):
     text, rng = encode(ROW, tokenizer), np.random.default_rng(0)
     hidden = np.mean(
-        [mask(text, rng, tokenizer, PARAMS)[1] != IGNORED for _ in range(4000)], axis=0
+        [mask(text, rng, Words.of(tokenizer), PARAMS)[1] != IGNORED for _ in range(4000)], axis=0
     )
     for role, rate in ((RELATION, 0.8), (ENTITY, 0.5), (OTHER, 0.2)):
         of_role = hidden[(text.roles == role) & (text.units >= 0)]
@@ -84,7 +85,7 @@ def test_units_are_hidden_as_one_and_get_one_fate(tokenizer):
     real = text.units >= 0
     fates = {"mask": 0, "random": 0, "same": 0}
     for _ in range(1500):
-        inputs, labels = mask(text, rng, tokenizer, PARAMS)
+        inputs, labels = mask(text, rng, Words.of(tokenizer), PARAMS)
         chosen = labels != IGNORED
         assert (labels[chosen] == text.input_ids[chosen]).all()
         assert (inputs[~chosen] == text.input_ids[~chosen]).all()
@@ -106,7 +107,10 @@ def test_units_are_hidden_as_one_and_get_one_fate(tokenizer):
 def test_something_is_always_hidden(tokenizer):
     params = MaskingParams(relation=0, entity=0, other=0)
     text, rng = encode(ROW, tokenizer, params), np.random.default_rng(0)
-    hidden = [set(text.units[mask(text, rng, tokenizer, params)[1] != IGNORED]) for _ in range(50)]
+    hidden = [
+        set(text.units[mask(text, rng, Words.of(tokenizer), params)[1] != IGNORED])
+        for _ in range(50)
+    ]
     assert all(len(units) == 1 and -1 not in units for units in hidden)
     assert len({tuple(u) for u in hidden}) > 3
 
@@ -114,7 +118,8 @@ def test_something_is_always_hidden(tokenizer):
 def test_masks_depend_on_the_generator_only(tokenizer):
     text = encode(ROW, tokenizer)
     a, b, c = (
-        mask(text, np.random.default_rng(s), tokenizer, PARAMS)[0].tolist() for s in (1, 1, 2)
+        mask(text, np.random.default_rng(s), Words.of(tokenizer), PARAMS)[0].tolist()
+        for s in (1, 1, 2)
     )
     assert a == b != c
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,24 @@ from tkre.modeling.tokens import Ints, covered
 
 IGNORED = -100  # label of a position that no loss is taken at
 OTHER, ENTITY, RELATION = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Words:
+    """What masking needs of a tokenizer; asking it for every text would take longer than masking.
+
+    Attributes:
+        mask: Number of the mask token.
+        count: Tokens that there are.
+    """
+
+    mask: int
+    count: int
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> Words:
+        """The words of a tokenizer."""
+        return cls(tokenizer.mask_token_id, len(tokenizer))
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,31 @@ class EncodedText:
 
     def __len__(self) -> int:
         return len(self.input_ids)
+
+    # What follows does not change from one masking to the next, of which an epoch has one.
+    @cached_property
+    def real(self) -> npt.NDArray[np.bool_]:
+        """T flags: not a special token."""
+        return self.units >= 0
+
+    @cached_property
+    def spans(self) -> npt.NDArray[np.bool_]:
+        """3 x T flags: head, tail, and what states the relation."""
+        return np.stack([self.head, self.tail, self.roles == RELATION])
+
+    @cached_property
+    def other_spans(self) -> tuple[Ints, Ints]:
+        """First tokens of the spans that say nothing about the relation, and where each ends.
+
+        They are runs of tokens of role "other", as long as what states the relation, or up to where
+        the run is over.
+        """
+        free = (self.roles == OTHER) & self.real
+        length = max(1, int((self.roles == RELATION).sum()))
+        starts = np.flatnonzero(free)
+        taken = np.flatnonzero(~np.append(free, False))
+        over = taken[np.searchsorted(taken, starts)]
+        return starts, np.minimum(starts + length, over)
 
 
 def encode_texts(
@@ -133,7 +177,7 @@ def _encode(
 def mask(
     text: EncodedText,
     generator: np.random.Generator,
-    tokenizer: PreTrainedTokenizerBase,
+    words: Words,
     params: MaskingParams,
 ) -> tuple[Ints, Ints]:
     """One masking of a text: what the encoder reads, and what it has to predict.
@@ -142,20 +186,27 @@ def mask(
     but by units). If chance hides nothing, one unit is hidden all the same, so every text teaches
     something.
 
+    Args:
+        text: What is masked.
+        generator: Of what is hidden, and how.
+        words: Of its tokenizer.
+        params: Shares of hidden units.
+
     Returns:
         T input ids; T labels, ``IGNORED`` where nothing is hidden.
     """
     hidden = generator.random(len(text.probabilities)) < text.probabilities
-    if not hidden.any() and len(hidden):
+    if not len(hidden):
+        return text.input_ids, np.full(len(text), IGNORED)
+    if not hidden.any():
         hidden[generator.integers(len(hidden))] = True
     kind = generator.random(len(hidden))
-    real = text.units >= 0
-    chosen = np.zeros(len(text), dtype=bool)
-    chosen[real] = hidden[text.units[real]]
-    fate = np.ones(len(text))
-    fate[real] = kind[text.units[real]]
-    inputs = text.input_ids.copy()
-    inputs[chosen & (fate < params.to_mask)] = tokenizer.mask_token_id
-    random = chosen & (fate >= params.to_mask) & (fate < params.to_mask + params.to_random)
-    inputs[random] = generator.integers(len(tokenizer), size=int(random.sum()))
+    # A special token's unit, -1, is another's here; it is sorted out by ``real``.
+    chosen = hidden[text.units] & text.real
+    fate = kind[text.units]
+    masked = fate < params.to_mask
+    inputs = np.where(chosen & masked, words.mask, text.input_ids)
+    random = chosen & ~masked & (fate < params.to_mask + params.to_random)
+    if count := np.count_nonzero(random):
+        inputs[random] = generator.integers(words.count, size=count)
     return inputs, np.where(chosen, text.input_ids, IGNORED)

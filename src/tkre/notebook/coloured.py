@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tkre.knowledge import KnowledgeText
 from tkre.modeling.params import MaskingParams
-from tkre.modeling.span_masking import ENTITY, RELATION, encode_texts, mask
+from tkre.modeling.span_masking import ENTITY, RELATION, Words, encode_texts, mask
 from tkre.notebook.markup import Html
 from tkre.records import Instance, Span
 
@@ -71,7 +71,7 @@ def masked(
     spaced = [_token(token, kind) for token, kind in zip(tokens, kinds, strict=True)]
     parts = [_legend("head", "tail", "relation", "hidden"), _line("tokens", " ".join(spaced))]
     for seed in seeds:
-        inputs, labels = mask(encoded, np.random.default_rng(seed), tokenizer, params)
+        inputs, labels = mask(encoded, np.random.default_rng(seed), Words.of(tokenizer), params)
         seen = tokenizer.convert_ids_to_tokens(inputs.tolist())
         shown = [
             _token(token, "hidden" if label >= 0 else "")

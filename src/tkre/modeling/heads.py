@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from tkre.modeling.attention_masks import mask_for
 from tkre.modeling.contrastive import pool
 from tkre.modeling.marking import (
     BETWEEN,
@@ -87,7 +88,9 @@ class MarkedHead(Head):
     ) -> tuple[Tensor, Tensor | None]:
         """What ``features`` gives of the encoder's hidden states."""
         output = encoder(
-            input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
+            input_ids=input_ids,
+            attention_mask=mask_for(encoder, attention_mask),
+            output_hidden_states=True,
         )
         return self.features(output.hidden_states, attention_mask, inputs["spans"])
 

@@ -25,6 +25,8 @@ class OptimisationParams(Params):
         max_grad_norm: Gradients are clipped to this norm.
         freeze_embeddings: Whether the word embeddings stay as they are.
         precision: Of the matrix products; ``auto`` is bf16 where the GPU or CPU has it, else fp32.
+        compile_layers: Whether the encoder's layers are compiled by torch. That takes a while
+            first, which long training on a GPU wins back (docs/scaling.md).
     """
 
     learning_rate: float = Field(gt=0)
@@ -35,6 +37,7 @@ class OptimisationParams(Params):
     max_grad_norm: float = Field(1.0, gt=0)
     freeze_embeddings: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile_layers: bool = False
 
 
 class StageParams(Params):

@@ -15,11 +15,13 @@ from torch.nn import functional as F
 
 from tkre.corpora.schema import RelationSchema
 from tkre.knowledge import KnowledgeText
+from tkre.modeling.attention_masks import mask_for
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.contrastive import CONTRASTS
+from tkre.modeling.device import on_device
 from tkre.modeling.lineage import Step
 from tkre.modeling.masked_lm import masked_lm_head
-from tkre.modeling.span_masking import IGNORED, RELATION, EncodedText, encode_texts, mask
+from tkre.modeling.span_masking import IGNORED, EncodedText, Words, encode_texts, mask
 from tkre.training.batching import tell_truncated
 from tkre.training.embedding import embed
 from tkre.training.length_batches import pad
@@ -66,7 +68,8 @@ def pretrain(
         model.get_input_embeddings().weight.requires_grad_(False)
     contrast = None
     if stage_params.scl_weight:
-        contrast = _contrast(start, schema, params)
+        with on_device(start.model):
+            contrast = _contrast(start, schema, params)
     encoded = encode_texts(texts, start.tokenizer, params.masking)
     tell_truncated(encoded, f"{description} {stage}")
     collator = _Collator(start, schema, params, np.random.default_rng(seed))
@@ -113,11 +116,12 @@ class KnowledgeObjective(Objective):
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and both losses."""
         hidden_BTH = self.model.base_model(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
+            input_ids=batch["input_ids"],
+            attention_mask=mask_for(self.model, batch["attention_mask"]),
         ).last_hidden_state
-        hidden = batch["labels"] != IGNORED
-        logits = masked_lm_head(self.model)(hidden_BTH[hidden])
-        mslm = F.cross_entropy(logits.float(), batch["labels"][hidden])
+        masked_MH = hidden_BTH.flatten(0, 1).index_select(0, batch["positions"])
+        logits = masked_lm_head(self.model)(masked_MH)
+        mslm = F.cross_entropy(logits.float(), batch["answers"])
         loss, parts = self.weights[0] * mslm, {"mslm": mslm.detach()}
         if self.contrast is not None:
             scl = self.contrast(hidden_BTH, batch["spans"], batch["others"], batch["relations"])
@@ -132,7 +136,10 @@ class KnowledgeObjective(Objective):
 
 
 class _Collator:
-    """A batch of knowledge texts, masked anew each time it is drawn."""
+    """A batch of B knowledge texts of T tokens, masked anew each time it is drawn.
+
+    M tokens are hidden: ``positions`` are their places in B * T, ``answers`` what they were.
+    """
 
     def __init__(
         self,
@@ -141,21 +148,25 @@ class _Collator:
         params: PretrainingParams,
         generator: np.random.Generator,
     ) -> None:
-        self._tokenizer = start.tokenizer
+        self._words = Words.of(start.tokenizer)
+        self._padding = start.tokenizer.pad_token_id
         self._params = params
         self._numbers = {name: n for n, name in enumerate(schema.names)}
         self._generator = generator
 
     def __call__(self, texts: list[EncodedText]) -> dict[str, Tensor]:
-        masked = [mask(t, self._generator, self._tokenizer, self._params.masking) for t in texts]
-        triples = [np.stack([t.head, t.tail, t.roles == RELATION]) for t in texts]
+        masked = [mask(t, self._generator, self._words, self._params.masking) for t in texts]
         count = self._params.contrast.other_spans
         others = [other_spans(t, count, self._generator) for t in texts]
+        # Where something is hidden is known here: a GPU would have to be waited for to count it.
+        labels = pad([labels for _, labels in masked], IGNORED).flatten()
+        positions = (labels != IGNORED).nonzero().squeeze(1)
         return {
-            "input_ids": pad([ids for ids, _ in masked], self._tokenizer.pad_token_id),
+            "input_ids": pad([ids for ids, _ in masked], self._padding),
             "attention_mask": pad([np.ones(len(t), dtype=np.int64) for t in texts], 0),
-            "labels": pad([labels for _, labels in masked], IGNORED),
-            "spans": pad(triples, False),
+            "positions": positions,
+            "answers": labels[positions],
+            "spans": pad([t.spans for t in texts], False),
             "others": pad(others, False),
             "relations": torch.tensor([self._numbers[t.relation] for t in texts]),
         }
@@ -173,17 +184,12 @@ def other_spans(text: EncodedText, count: int, generator: np.random.Generator) -
         ``count`` x T flags; a row is empty where the text has no such token.
     """
     flags = np.zeros((count, len(text)), dtype=bool)
-    free = (text.roles == 0) & (text.units >= 0)
-    length = max(1, int((text.roles == RELATION).sum()))
+    starts, stops = text.other_spans
     for row in flags:
-        starts = np.flatnonzero(free)
         if not len(starts):
             break
-        start = int(generator.choice(starts))
-        stop = start
-        while stop < len(text) and stop - start < length and free[stop]:
-            stop += 1
-        row[start:stop] = True
+        chosen = generator.integers(len(starts))
+        row[starts[chosen] : stops[chosen]] = True
     return flags
 
 

@@ -27,8 +27,10 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
+from tkre.modeling.device import device
 from tkre.modeling.precision import use_bf16
 from tkre.progress import Progress
+from tkre.training.compiled_layers import compiled_layers
 from tkre.training.length_batches import LengthBatches
 from tkre.training.on_cpu import quick_on_cpu
 from tkre.training.params import OptimisationParams
@@ -85,6 +87,7 @@ def train(
     batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
     steps = epochs * len(batches)
     bf16 = use_bf16(params.precision)
+    on_gpu = device().type == "cuda"
     with (
         tempfile.TemporaryDirectory() as unused,
         Progress(description, steps) as progress,
@@ -103,8 +106,9 @@ def train(
             lr_scheduler_type="linear",
             warmup_steps=round(params.warmup * steps),
             bf16=bf16,
-            use_cpu=bf16 and not torch.cuda.is_available(),  # it has to be told; else it refuses
-            dataloader_pin_memory=torch.cuda.is_available(),
+            use_cpu=not on_gpu,  # it has to be told
+            # It would look at every loss, which waits for a GPU; the table of losses shows it.
+            logging_nan_inf_filter=False,
             remove_unused_columns=False,
         )
         # Several GPUs would be used by splitting each small batch: slower, and not the same run.
@@ -116,12 +120,19 @@ def train(
             optimizers=(optimiser(objective, params), None),
         )
         # A sequence is all that DataLoader needs of a Dataset.
-        trainer.batches = DataLoader(rows, batch_sampler=batches, collate_fn=collate)  # type: ignore[arg-type]
+        trainer.batches = DataLoader(
+            rows,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            collate_fn=collate,
+            pin_memory=on_gpu,
+        )
         trainer.recorder = recorder
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
         objective.train()
-        on_cpu = trainer.args.device.type == "cpu"
-        with quick_on_cpu(objective, bf16=bf16) if on_cpu else nullcontext():
+        with (
+            nullcontext() if on_gpu else quick_on_cpu(objective, bf16=bf16),
+            compiled_layers(objective) if params.compile_layers else nullcontext(),
+        ):
             trainer.train()
         # Trainer, accelerator and optimiser hold one another: without this their memory stays
         # until some later collection, and adds to that of the next stage.
@@ -167,6 +178,10 @@ class _Trainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         return self.batches
+
+    def _prepare_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        # The batch is in pinned memory: the copy runs beside the step before.
+        return {n: t.to(self.args.device, non_blocking=True) for n, t in inputs.items()}
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any

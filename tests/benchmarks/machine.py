@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import time
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -22,6 +26,13 @@ def synchronise() -> None:
     """Waits for the device, so that a clock can be read."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
+
+
+def free() -> None:
+    """Gives back the GPU memory that nothing uses."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def matmul_rate(rows: int, inner: int, columns: int, dtype: torch.dtype) -> float:
@@ -41,7 +52,9 @@ def matmul_rate(rows: int, inner: int, columns: int, dtype: torch.dtype) -> floa
     return best
 
 
-def training_operations(config: Any, tokens: int, squared: int, predicted: int) -> float:
+def training_operations(
+    config: Any, tokens: int, squared: int, predicted: int, *, frozen: bool = False
+) -> float:
     """Floating-point operations of forward and backward passes of a masked language model.
 
     Two for each weight and token in the forward pass, twice as many in the backward pass. Word
@@ -52,12 +65,13 @@ def training_operations(config: Any, tokens: int, squared: int, predicted: int) 
         tokens: That are no padding.
         squared: The sum over texts of their lengths' squares, for attention.
         predicted: Tokens at which logits are wanted.
+        frozen: Whether the word embeddings, which make the logits, have no gradient.
     """
     hidden, layers, wide = config.hidden_size, config.num_hidden_layers, config.intermediate_size
     per_token = layers * (4 * hidden * hidden + 2 * hidden * wide)
     attention = layers * 2 * hidden * squared
-    head = predicted * hidden * (hidden + config.vocab_size)
-    return 6.0 * (per_token * tokens + attention + head)
+    vocabulary = (4.0 if frozen else 6.0) * predicted * hidden * config.vocab_size
+    return 6.0 * (per_token * tokens + attention + predicted * hidden**2) + vocabulary
 
 
 def share_of_products(run: Callable[[], object]) -> tuple[float, list[tuple[str, float]]]:
@@ -73,14 +87,38 @@ def share_of_products(run: Callable[[], object]) -> tuple[float, list[tuple[str,
     with torch.profiler.profile(activities=activities) as profile:
         run()
         synchronise()
+    # On a GPU, operators with the time of the kernels that they launch; not the kernels besides.
     own = {
         event.key: float(event.self_device_time_total if on_gpu else event.self_cpu_time_total)
         for event in profile.key_averages()
+        if event.device_type == torch.autograd.DeviceType.CPU
     }
     total = sum(own.values()) or 1.0
     products = sum(time for name, time in own.items() if _is_product(name))
     others = sorted(((t / total, n) for n, t in own.items() if not _is_product(n)), reverse=True)
     return products / total, [(name, share) for share, name in others[:6]]
+
+
+def waits(run: Callable[[], object]) -> list[str]:
+    """Where the process waits for the GPU, as file and line, once for each time.
+
+    Args:
+        run: What is looked at.
+    """
+    found: list[str] = []
+
+    def note(message: object, category: type, filename: str, line: int, *_: object) -> None:
+        if "synchroniz" in str(message):
+            found.append(f"{Path(filename).name}:{line}")
+
+    with warnings.catch_warnings(), mock.patch("warnings.showwarning", note):
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            run()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    return found
 
 
 def peak_memory() -> float:

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -34,102 +34,26 @@ from transformers import get_linear_schedule_with_warmup
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.benchmarks.demo import DRAW, load, tell
+from tests.benchmarks.demo import tell
 from tests.benchmarks.machine import (
     device,
+    free,
     matmul_rate,
     peak_memory,
     share_of_products,
     synchronise,
-    training_operations,
+    waits,
 )
-from tkre.corpora.schema import RelationSchema
-from tkre.knowledge import from_frame
-from tkre.modeling.checkpoint import Checkpoint
+from tests.benchmarks.pretraining_setting import SEED, Batch, Result, Setting
+from tests.benchmarks.shapes import SHAPES
 from tkre.modeling.precision import use_bf16
-from tkre.modeling.span_masking import IGNORED, encode_texts
-from tkre.training.length_batches import LengthBatches
-from tkre.training.params import PretrainingParams
-from tkre.training.pretraining import KnowledgeObjective, _Collator, _contrast
+from tkre.modeling.span_masking import IGNORED
+from tkre.training.pretraining import KnowledgeObjective, _contrast
 from tkre.training.run import train
 
 PADDED_TO = 128  # of the released code
-SEED = 13
-
-
-@dataclass
-class Result:
-    """What a way has taken.
-
-    Attributes:
-        tokens: That are no padding.
-        operations: Floating-point operations that the model needs for them.
-        seconds: Of the steps.
-        losses: Of every step.
-    """
-
-    tokens: int = 0
-    operations: float = 0.0
-    seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)
-
-    def count(self, batch: dict[str, torch.Tensor], config: Any) -> None:
-        """Takes in what a batch holds."""
-        lengths = batch["attention_mask"].sum(dim=1)
-        predicted = int((batch["labels"] != IGNORED).sum())
-        self.tokens += (tokens := int(lengths.sum()))
-        self.operations += training_operations(config, tokens, int((lengths**2).sum()), predicted)
-
-
-class Setting:
-    """The weights, texts and parameters that all ways share.
-
-    Args:
-        shape: ``minilm``, the demo's backbone, or ``roberta-large``: random weights of that shape.
-        batch_size: Texts per step; None for the recipe's.
-    """
-
-    def __init__(self, shape: str, batch_size: int | None) -> None:
-        backbone, knowledge, schema, variants = load(
-            "backbones.minilm", f"{DRAW}.knowledge", "newsroom.schema", "params:variants"
-        )
-        self.start: Checkpoint = backbone
-        if shape == "roberta-large":
-            self.start = replace(backbone, model=roberta_large())
-        self.schema = RelationSchema.model_validate(schema)
-        given = PretrainingParams.model_validate(variants["tkre"]["pretraining"])
-        recipe = given.model_dump()
-        if batch_size:
-            recipe["mslm"]["optimisation"]["batch_size"] = batch_size
-            recipe["scl"]["optimisation"]["batch_size"] = batch_size
-        self.params = PretrainingParams.model_validate(recipe)
-        assert self.params.mslm is not None and self.params.scl is not None
-        self.stage, self.scl = self.params.mslm, self.params.scl
-        self.encoded = encode_texts(from_frame(knowledge), backbone.tokenizer, self.params.masking)
-
-    def batches(self, steps: int) -> list[dict[str, torch.Tensor]]:
-        """The first batches of our training, masked as it masks them."""
-        collate = _Collator(self.start, self.schema, self.params, np.random.default_rng(SEED))
-        sampler = LengthBatches(
-            [len(e) for e in self.encoded], self.stage.optimisation.batch_size, SEED
-        )
-        found: list[dict[str, torch.Tensor]] = []
-        while len(found) < steps:
-            found += [collate([self.encoded[n] for n in rows]) for rows in sampler]
-        return found[:steps]
-
-
-def roberta_large() -> Any:
-    """Random weights in the shape of ``roberta-large``; their speed is that of trained ones."""
-    from transformers import RobertaConfig, RobertaForMaskedLM
-
-    torch.manual_seed(SEED)
-    return RobertaForMaskedLM(
-        RobertaConfig(
-            vocab_size=50265, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16,
-            intermediate_size=4096, max_position_embeddings=514, pad_token_id=1,
-        )
-    )  # fmt: skip
+RELEASED_ROWS, TRAINER_ROWS = 64, 256  # that are in memory at once, at most
+PROFILED = 20  # steps
 
 
 def released(setting: Setting, steps: int) -> Result:
@@ -149,19 +73,27 @@ def released(setting: Setting, steps: int) -> Result:
         missing = PADDED_TO - batch["input_ids"].shape[1]
         ids = F.pad(batch["input_ids"], (0, missing), value=setting.start.tokenizer.pad_token_id)
         seen = F.pad(batch["attention_mask"], (0, missing), value=0)
-        labels = F.pad(batch["labels"], (0, missing), value=IGNORED)
+        labels = torch.full_like(batch["input_ids"], IGNORED)
+        labels.view(-1)[batch["positions"]] = batch["answers"]
+        labels = F.pad(labels, (0, missing), value=IGNORED)
         synchronise()
         begun = time.perf_counter()
         ids, seen, labels = (tensor.to(device()) for tensor in (ids, seen, labels))
-        loss = model(input_ids=ids, attention_mask=seen, labels=labels).loss
-        loss.backward()
+        total = 0.0
+        # A large batch is added up from parts: the logits of all its positions fit no memory.
+        for part in torch.arange(len(ids)).split(RELEASED_ROWS):
+            share = (labels[part] != IGNORED).sum() / (labels != IGNORED).sum()
+            out = model(input_ids=ids[part], attention_mask=seen[part], labels=labels[part])
+            loss = out.loss * share
+            loss.backward()
+            total += loss.item()
         torch.nn.utils.clip_grad_norm_(model.parameters(), params.max_grad_norm)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
-        result.losses.append(loss.item())
+        result.losses.append(total)
         result.seconds += time.perf_counter() - begun
-        result.count(batch, model.config)
+        result.count(batch, model.config, len(batch["answers"]))
     return result
 
 
@@ -169,13 +101,15 @@ def plain_trainer(setting: Setting, steps: int, *, bf16: bool) -> Result:
     """`transformers.Trainer` with its collator for masked language models, as documented."""
     from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
 
+    size = setting.stage.optimisation.batch_size
     rows = [{"input_ids": e.input_ids.tolist()} for e in setting.encoded]
     model = copy.deepcopy(setting.start.model)
     collate = _Counting(DataCollatorForLanguageModeling(setting.start.tokenizer), model.config)
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, max_steps=steps, seed=SEED, report_to=[], disable_tqdm=True,
-            per_device_train_batch_size=setting.stage.optimisation.batch_size,
+            per_device_train_batch_size=min(size, TRAINER_ROWS),
+            gradient_accumulation_steps=max(1, size // TRAINER_ROWS),
             learning_rate=setting.stage.optimisation.learning_rate, save_strategy="no",
             logging_strategy="no", use_cpu=not torch.cuda.is_available(), bf16=bf16,
             train_sampling_strategy="group_by_length" if bf16 else "random",
@@ -197,54 +131,56 @@ class _Counting:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> Any:
         batch = self._collate(rows)
-        self.result.count(batch, self._config)
+        self.result.count(batch, self._config, int((batch["labels"] != IGNORED).sum()))
         return batch
 
 
 def ours(
-    setting: Setting, steps: int, *, frozen: bool, scl: bool = False, plain: bool = False
-) -> Result:
+    setting: Setting, steps: int, *, frozen: bool, scl: bool = False, plain: bool = False,
+    compiled: bool = False,
+) -> Result:  # fmt: skip
     """The project's stages, as `kedro run` runs them; plain: without what is quicker on a CPU."""
     model = copy.deepcopy(setting.start.model)
     model.get_input_embeddings().weight.requires_grad_(not frozen)
-    batches = iter(setting.batches(steps))
+    batches = setting.batches(steps)  # masked as they are wanted: that is part of a step
     result = Result()
 
-    def collate(_: list[Any]) -> dict[str, torch.Tensor]:
+    def collate(_: list[Any]) -> Batch:
         batch = next(batches)
-        result.count(batch, model.config)
+        result.count(batch, model.config, len(batch["answers"]), frozen=frozen)
         return batch
 
     stage = setting.scl if scl else setting.stage
     contrast = _contrast(setting.start, setting.schema, setting.params) if scl else None
-    size = stage.optimisation.batch_size
+    params = stage.optimisation.model_copy(update={"compile_layers": compiled})
+    size = params.batch_size
     rows = [setting.encoded[n % len(setting.encoded)] for n in range(steps * size)]
     as_it_is = mock.patch("tkre.training.run.quick_on_cpu", lambda *_, **__: nullcontext())
     begun = time.perf_counter()
     with as_it_is if plain else nullcontext():
         losses = train(
-            KnowledgeObjective(model, contrast, stage), rows, collate, stage.optimisation,
+            KnowledgeObjective(model, contrast, stage), rows, collate, params,
             epochs=1, seed=SEED, description="benchmark",
         )  # fmt: skip
     result.seconds = time.perf_counter() - begun
-    result.losses = losses["loss"].tolist()
+    result.losses = losses["loss"].tolist()  # they are read at the end: nothing is under way
     return result
 
 
 def main() -> None:
     """Measures every way and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shape", choices=["minilm", "roberta-large"], default="minilm")
+    parser.add_argument("--shape", choices=SHAPES, default="minilm")
     parser.add_argument("--batch-size", type=int, default=None, help="the recipe's if not given")
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--slow-steps", type=int, default=20, help="of the released code's way")
+    parser.add_argument("--slow-steps", type=int, default=20, help="of both ways in fp32")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     setting = Setting(options.shape, options.batch_size)
     ways: dict[str, tuple[Callable[..., Result], int, dict[str, bool]]] = {
         "released code's way": (released, options.slow_steps, {}),
-        "Trainer, its own collator": (plain_trainer, options.steps, {"bf16": False}),
+        "Trainer, its own collator": (plain_trainer, options.slow_steps, {"bf16": False}),
         "the same, bf16, by length": (plain_trainer, options.steps, {"bf16": True}),
         # Before those that have the allocator keep memory, which lasts.
         "ours, without training.on_cpu": (ours, options.steps, {"frozen": True, "plain": True}),
@@ -252,26 +188,43 @@ def main() -> None:
         "ours, word embeddings frozen": (ours, options.steps, {"frozen": True}),
         "ours, frozen, MSLM + SCL": (ours, options.steps, {"frozen": True, "scl": True}),
     }
+    on_gpu = device().type == "cuda"
+    if on_gpu:
+        del ways["ours, without training.on_cpu"]
+        more = {"frozen": True, "compiled": True}
+        ways["ours, frozen, layers compiled"] = (ours, options.steps, more)
+        ways["the same, MSLM + SCL"] = (ours, options.steps, more | {"scl": True})
     if not use_bf16("auto"):
         del ways["the same, bf16, by length"]
-    rate = matmul_rate(2048, 1024, 4096, torch.bfloat16 if use_bf16("auto") else torch.float32)
+    rate = matmul_rate(
+        *((8192, 8192, 8192) if on_gpu else (2048, 1024, 4096)),
+        torch.bfloat16 if use_bf16("auto") else torch.float32,
+    )
     _tell_setting(setting, options, rate)
     results: dict[str, Result] = {}
     slowest = 0.0
     for name, (way, steps, more) in ways.items():
-        way(setting, 3, **more)  # what is compiled or allocated once is not measured
+        way(setting, min(3, steps), **more)  # what is done once is not measured
         results[name] = result = way(setting, steps, **more)
+        free()
         speed = result.tokens / result.seconds
         slowest = slowest or speed
-        tell(f"{name:<30} {result.tokens:>7,} tokens in {result.seconds:6.1f} s: "
-             f"{speed:>7,.0f} tokens/s, x {speed / slowest:4.1f}, utilisation "
+        tell(f"{name:<30} {result.tokens:>9,} tokens in {result.seconds:6.1f} s: "
+             f"{speed:>9,.0f} tokens/s, x {speed / slowest:4.1f}, utilisation "
              f"{result.operations / result.seconds / rate:5.1%}")  # fmt: skip
     # As many steps as the released way has had: on the same schedule.
     same = ours(setting, options.slow_steps, frozen=False)
     _tell_losses(results["released code's way"], same)
-    share, others = share_of_products(lambda: ours(setting, 5, frozen=True, scl=True))
-    tell(f"of the time of MSLM + SCL's operators {share:.0%} is matrix products; then "
-         + ", ".join(f"{name} {part:.0%}" for name, part in others))  # fmt: skip
+    for name, compiled in (("", False), (", layers compiled", True))[: 1 + on_gpu]:
+        share, others = share_of_products(
+            partial(ours, setting, PROFILED, frozen=True, scl=True, compiled=compiled)
+        )
+        tell(f"of the time of MSLM + SCL's operators{name} {share:.0%} is matrix products; then "
+             + ", ".join(f"{name} {part:.0%}" for name, part in others))  # fmt: skip
+    if on_gpu:
+        found = waits(partial(ours, setting, PROFILED, frozen=True, scl=True))
+        tell(f"{len(found)} waits for the GPU in {PROFILED} steps, start and end of the stage "
+             f"among them: {', '.join(sorted(set(found)))}")  # fmt: skip
     tell(f"peak memory {peak_memory():.1f} GiB")
 
 

@@ -53,7 +53,7 @@ from tkre.training.run import train
 
 PADDED_TO = 128  # of the released code
 RELEASED_ROWS, TRAINER_ROWS = 64, 256  # that are in memory at once, at most
-PROFILED = 20  # steps
+PROFILED = 5  # steps
 
 
 def released(setting: Setting, steps: int) -> Result:
@@ -173,14 +173,15 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="minilm")
     parser.add_argument("--batch-size", type=int, default=None, help="the recipe's if not given")
     parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--slow-steps", type=int, default=20, help="of both ways in fp32")
+    parser.add_argument("--slow-steps", type=int, default=20, help="of the released way")
+    parser.add_argument("--no-trainer", action="store_true", help="leave the Trainer out")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     setting = Setting(options.shape, options.batch_size)
     ways: dict[str, tuple[Callable[..., Result], int, dict[str, bool]]] = {
         "released code's way": (released, options.slow_steps, {}),
-        "Trainer, its own collator": (plain_trainer, options.slow_steps, {"bf16": False}),
+        "Trainer, its own collator": (plain_trainer, options.steps, {"bf16": False}),
         "the same, bf16, by length": (plain_trainer, options.steps, {"bf16": True}),
         # Before those that have the allocator keep memory, which lasts.
         "ours, without training.on_cpu": (ours, options.steps, {"frozen": True, "plain": True}),
@@ -194,8 +195,10 @@ def main() -> None:
         more = {"frozen": True, "compiled": True}
         ways["ours, frozen, layers compiled"] = (ours, options.steps, more)
         ways["the same, MSLM + SCL"] = (ours, options.steps, more | {"scl": True})
-    if not use_bf16("auto"):
+    if options.no_trainer or not use_bf16("auto"):
         del ways["the same, bf16, by length"]
+    if options.no_trainer:
+        del ways["Trainer, its own collator"]
     rate = matmul_rate(
         *((8192, 8192, 8192) if on_gpu else (2048, 1024, 4096)),
         torch.bfloat16 if use_bf16("auto") else torch.float32,
@@ -204,7 +207,7 @@ def main() -> None:
     results: dict[str, Result] = {}
     slowest = 0.0
     for name, (way, steps, more) in ways.items():
-        way(setting, min(3, steps), **more)  # what is done once is not measured
+        way(setting, 1 if steps == options.slow_steps else 3, **more)  # what is done once
         results[name] = result = way(setting, steps, **more)
         free()
         speed = result.tokens / result.seconds

@@ -5,4 +5,4 @@ large="--shape roberta-large"
 python3 pretraining_throughput.py $large --batch-size 1024 --steps 30 --slow-steps 2 --no-trainer
 python3 pretraining_throughput.py $large --steps 60 --slow-steps 5 --no-trainer
 python3 finetuning_throughput.py $large
-python3 inference_throughput.py $large --sentences 4096
+python3 inference_throughput.py $large --sentences 1024

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.lineage import Lineage
 
 SHAPES = ("minilm", "roberta-large")
 SEED = 13
@@ -20,7 +20,12 @@ def in_shape(backbone: Checkpoint, shape: str) -> Checkpoint:
         backbone: The demo's.
         shape: One of ``SHAPES``.
     """
-    return backbone if shape == "minilm" else replace(backbone, model=roberta_large())
+    if shape == "minilm":
+        return backbone
+    model = roberta_large()
+    return Checkpoint(
+        model, backbone.tokenizer, Lineage(backbone=shape, origin=weights_digest(model))
+    )
 
 
 def roberta_large() -> Any:

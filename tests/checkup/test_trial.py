@@ -7,7 +7,7 @@ import pytest
 from tkre.checkup.trial import a_few, by_heart, try_finetuning, try_pretraining
 from tkre.training.params import FinetuningParams, PretrainingParams
 
-RATES = {"learning_rate": 2e-3, "head_learning_rate": 5e-3, "batch_size": 8}
+RATES = {"learning_rate": 4e-3, "head_learning_rate": 5e-3, "batch_size": 8}
 MARKERS = FinetuningParams.model_validate({"presentations": 200, "optimisation": RATES})
 
 

@@ -83,6 +83,17 @@ def test_no_more_at_once_than_allowed():
     assert server.most_at_once == 3
 
 
+def test_nothing_more_is_asked_while_answers_wait_to_be_stored():
+    """A kill loses what is under way or not stored: as many as are asked at once, and no more."""
+    with ChatServer(lambda body, tries: GOOD) as server:
+        asked = model(server, concurrency=3)
+        for stored, _ in enumerate(asked.generate(requests(9))):
+            time.sleep(0.05)  # the store is slow, the server is not
+            assert len(server.received) <= stored + 3
+        asked.close()
+    assert len(server.received) == 9
+
+
 def test_a_busy_server_is_asked_again_when_it_says(caplog):
     busy = Reply("slow down", status=429, headers={"Retry-After": "1"})
     with ChatServer(lambda body, tries: busy if not tries else GOOD) as server:

@@ -7,7 +7,9 @@ from kedro_datasets.json import JSONDataset
 
 from tkre.datasets.corpus_folder import CorpusFolderDataset
 from tkre.datasets.name import NameDataset
+from tkre.environment import versions
 from tkre.pipelines.finetuning import gpu_nodes, nodes
+from tkre.pipelines.finetuning.others import gpu_nodes as others
 from tkre.runners import digests
 from tkre.runners.digests import ContentDigests, of_function, of_value
 from tkre.training.params import AlignmentParams
@@ -104,6 +106,22 @@ def test_code_is_followed_to_what_it_reaches(monkeypatch):
     digests._of_module.cache_clear()
     assert of_function(gpu_nodes.predict) != training
     assert of_function(nodes.golden_rows) == selecting
+    digests._of_module.cache_clear()
+
+
+def test_an_extra_counts_where_it_is_imported(monkeypatch):
+    def found():
+        digests._of_module.cache_clear()
+        return [of_function(f) for f in (gpu_nodes.predict, others.train_setfit)]
+
+    before = found()
+    without = {"setfit"} & set(versions(["setfit"]))
+    assert without, "the dev extra has SetFit"
+    monkeypatch.setattr(
+        digests, "versions", lambda names: versions(n for n in names if n not in without)
+    )
+    ours, theirs = found()
+    assert ours == before[0] and theirs != before[1]
     digests._of_module.cache_clear()
 
 

@@ -23,8 +23,10 @@ from tkre.modeling.weights import file_digest
 
 PACKAGE = "tkre"
 ROOT = Path(__file__).parents[1]
-# Of these another version may give other numbers from the same code.
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "setfit", "torch", "transformers")
+# Of these another version may give other numbers from the same code; of an extra, where the code
+# imports it: an environment without the extra is no other one for the rest.
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "torch", "transformers")
+EXTRAS = ("setfit",)
 
 
 class ContentDigests:
@@ -109,6 +111,7 @@ def of_function(function: Callable[..., Any]) -> str:
 @cache
 def _of_module(module: str) -> str:
     reached: dict[str, str] = {}
+    extras: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
@@ -116,14 +119,21 @@ def _of_module(module: str) -> str:
             continue
         tree = _syntax(name)
         reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
-        waiting += [*extensions.beside(name), *(_imported(tree, name) if tree is not None else ())]
+        waiting += extensions.beside(name)
+        for imported in _imported(tree, name) if tree is not None else ():
+            package = imported.split(".", maxsplit=1)[0]
+            if package in EXTRAS:
+                extras.add(package)
+            else:
+                waiting.append(imported)
     own = [name.split(".")[1:] for name in reached if name.split(".")[0] == PACKAGE]
     templates = {
         str(file.relative_to(ROOT)): file_digest(file)
         for folder in {ROOT.joinpath(*parts).parent / "templates" for parts in own}
         for file in folder.glob("*")
     }
-    return of_value([sorted(reached.items()), _versions(), *([templates] if templates else [])])
+    used = _versions() | versions(sorted(extras))
+    return of_value([sorted(reached.items()), used, *([templates] if templates else [])])
 
 
 def _syntax(module: str) -> ast.Module | None:
@@ -145,8 +155,8 @@ def _syntax(module: str) -> ast.Module | None:
 
 
 def _imported(tree: ast.Module, module: str) -> Iterator[str]:
-    """What a module imports of the project and of its own package, inside functions too."""
-    packages = {PACKAGE, module.split(".", maxsplit=1)[0]}
+    """What a module imports of the project, of its own package and of extras, in functions too."""
+    packages = {PACKAGE, module.split(".", maxsplit=1)[0], *EXTRAS}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

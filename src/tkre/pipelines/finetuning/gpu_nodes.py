@@ -15,7 +15,6 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.lineage import frame_digest
 from tkre.records import from_frame
 from tkre.training.params import FinetuningParams, PretrainingParams
-from tkre.training.setfit_params import SetFitParams
 
 
 def finetune_backbone(
@@ -92,51 +91,6 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         names,
         probabilities,
     )
-
-
-def train_setfit(
-    backbone: Checkpoint,
-    training_rows: pd.DataFrame,
-    validation: pd.DataFrame,
-    scored: pd.DataFrame,
-    schema: dict[str, Any],
-    setfit: SetFitParams,
-    cell: Cell,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Trains SetFit, a baseline of others, and labels instances with it.
-
-    Returns:
-        Predictions for the rows to be scored, and for the validation rows; the lineage of the
-        sentence encoder.
-    """
-    from tkre.training.setfit_baseline import predict_setfit
-    from tkre.training.setfit_baseline import train_setfit as train
-
-    relations = RelationSchema.model_validate(schema)
-    model, lineage = train(
-        backbone,
-        from_frame(training_rows),
-        relations,
-        setfit,
-        data=frame_digest(training_rows),
-        seed=cell.draw.seed,
-        description=cell.name,
-    )
-    frames = []
-    for instances in (from_frame(scored), from_frame(validation)):
-        probabilities = predict_setfit(
-            model, backbone, instances, relations, setfit, description=f"{cell.name} prediction"
-        )
-        frames.append(
-            prediction_frame(
-                [row.id for row in instances],
-                [row.relation for row in instances],
-                [relations.names[n] for n in probabilities.argmax(axis=1)],
-                relations.names,
-                probabilities,
-            )
-        )
-    return frames[0], frames[1], lineage.model_dump(mode="json")
 
 
 def measure_centres(

@@ -11,6 +11,7 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.grid import Cell, Draw, EncoderChain
 from tkre.pipelines.finetuning import gpu_nodes, nodes
+from tkre.pipelines.finetuning.others import gpu_nodes as others
 from tkre.pipelines.scoping import SCORED, at_cell, at_draw
 from tkre.variants import Variant
 
@@ -93,7 +94,7 @@ FIT_TRUST = Node(
 # Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
 SETFIT = {
     rows: Node(
-        gpu_nodes.train_setfit,
+        others.train_setfit,
         [
             "backbone",
             "training_rows",

@@ -1,0 +1,1 @@
+"""Baselines that other packages train."""

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tkre.extractor import RelationExtractor
-from tkre.labelling import Labeller, PartitionError, label_here, label_on_ray, partitions
+from tkre.labelling import Labeller, PartitionError, gpu_share, label_here, label_on_ray, partitions
 from tkre.tagged import to_tagged
 
 BROKEN = "<head>anna</head> lives here"
@@ -94,6 +94,14 @@ def test_without_ray_it_is_said_what_to_install(classifier_folder, source, tmp_p
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RuntimeError, match=r"pip install 'tkre\[scale\]'"):
         next(label_on_ray(Labeller(str(classifier_folder)), partitions(source, tmp_path / "o"), 2))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "share"), [(0, 4, 0), (1, 1, 1), (1, 3, 0.333), (8, 4, 1), (2, 4, 0.5)]
+)
+def test_workers_share_the_gpus_of_a_cluster(gpus, workers, share):
+    assert gpu_share(gpus, workers) == share
+    assert gpu_share(gpus, workers) * workers <= max(gpus, workers * (gpus > 0))
 
 
 def test_two_workers_give_the_same(classifier_folder, source, tmp_path):

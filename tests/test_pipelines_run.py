@@ -131,6 +131,18 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
     assert exported.schema.relations["born_in"].definition
     [plain] = RelationExtractor.from_pretrained(tmp_path, trust=False)([sentence])
     assert plain.probability == pytest.approx(other.probability, abs=1e-4)
+    rows = [{"sentence": sentence}, {"sentence": "no mention"}]
+    source, target = tmp_path / "to_label", tmp_path / "labels"
+    source.mkdir()
+    pd.DataFrame(rows).to_parquet(source / "a.parquet")
+    cell, labels = ("--cell", "newsroom.k8.s13.tkre_plus"), []
+    for n, which in enumerate([cell, ("--classifier", str(tmp_path))]):
+        done = project.kedro("label", str(source), str(target / str(n)), *which)
+        assert "2 sentences, 1 not read" in done.stdout, done.stdout
+        labels.append(pd.read_parquet(target / str(n) / "a.parquet"))
+    pd.testing.assert_frame_equal(*labels, atol=1e-4)
+    both = project.kedro("label", str(source), str(target), *cell, "--classifier", str(tmp_path))
+    assert both.returncode != 0 and "give one" in both.stdout
     missing = project.kedro("classifier", "export", "newsroom.k8.s21.tkre", str(tmp_path))
     assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
 

@@ -8,6 +8,7 @@ that was stopped goes on with the files that are not done, on as many workers as
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,8 @@ def label_on_ray(
 ) -> Iterator[Done]:
     """Labels files on Ray Data: each worker loads the classifier once and takes file after file.
 
-    A file whose worker is lost is labelled again by another one.
+    A file whose worker is lost is labelled again by another one. Where the cluster has GPUs, the
+    workers compute there.
 
     Args:
         labeller: Its files must lie where all workers reach them, as must the partitions.
@@ -148,6 +150,7 @@ def label_on_ray(
         address=address, num_cpus=None if address else workers, include_dashboard=False,
         ignore_reinit_error=True,
     )  # fmt: skip
+    gpus = gpu_share(ray.cluster_resources().get("GPU", 0), workers)
     ray.data.DataContext.get_current().enable_progress_bars = False
     items = [{"source": str(source), "target": str(target)} for source, target in files]
     labelled = ray.data.from_items(items, override_num_blocks=len(items)).map(
@@ -155,12 +158,18 @@ def label_on_ray(
         fn_constructor_args=(labeller,),
         concurrency=workers,
         num_cpus=1,
+        num_gpus=gpus or None,  # Ray hides the GPUs from what does not ask for one
     )
     try:
         for row in labelled.iter_rows():
             yield Done(**row)
     finally:
         ray.shutdown()
+
+
+def gpu_share(gpus: float, workers: int) -> float:
+    """The part of a GPU that each of some workers has; several share one where there are fewer."""
+    return min(1.0, math.floor(1000 * gpus / workers) / 1000)
 
 
 class _Worker:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # it imports pyarrow
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--cell", default=None, help="Whose classifier; inference.classifier if not given.")
+@click.option(
+    "--classifier", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+    help="Its folder instead: exported, published, or of a run.",
+)  # fmt: skip
 @click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
 @click.option("--workers", type=int, default=1, help="More than one: on Ray (extra scale).")
 @click.option("--address", default=None, help="Of a Ray cluster; else one is started here.")
@@ -30,6 +34,7 @@ def label(
     source: Path,
     target: Path,
     cell: str | None,
+    classifier: Path | None,
     wanted_precision: float | None,
     workers: int,
     address: str | None,
@@ -40,13 +45,23 @@ def label(
     The same command again goes on with the files that are not done.
     """
     from tkre import labelling
+    from tkre.evaluation.trust import TRUST_FILE
+    from tkre.loading import newest_version
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
-            cell = cell or configuration.read_book().parameters.inference.classifier
-            found = find_trained(catalog, cell)
-            labeller = labelling.Labeller(str(found.classifier), str(found.trust), wanted_precision)
+            if classifier is None:
+                name = cell or configuration.read_book().parameters.inference.classifier
+                found = find_trained(catalog, name)
+                folder, trust = found.classifier, found.trust
+            elif cell is not None:
+                raise ValueError("--cell and --classifier name two classifiers: give one")
+            else:
+                folder = newest_version(classifier)
+                trust = folder / TRUST_FILE
+            record = str(trust) if trust.is_file() else None
+            labeller = labelling.Labeller(str(folder), record, wanted_precision)
             labeller.extractor()  # refuses a precision that it cannot promise
             files = labelling.partitions(source, target)
             done = (

@@ -25,8 +25,7 @@ class OptimisationParams(Params):
         max_grad_norm: Gradients are clipped to this norm.
         freeze_embeddings: Whether the word embeddings stay as they are.
         precision: Of the matrix products; ``auto`` is bf16 where the GPU or CPU has it, else fp32.
-        compile_layers: Whether the encoder's layers are compiled by torch. That takes a while
-            first, which long training on a GPU wins back (docs/scaling.md).
+        compile_layers: Whether torch compiles the encoder's layers, at a stage's first batch.
     """
 
     learning_rate: float = Field(gt=0)

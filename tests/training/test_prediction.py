@@ -71,3 +71,15 @@ def test_a_classifier_that_reads_both_ways_is_consistent(backbone, schema):
     for name in names:
         inverse = schema.inverse_of(name)
         assert p[names.index(name)] == pytest.approx(q[names.index(inverse)], abs=1e-6)
+
+
+def test_without_inverses_nothing_is_read_twice(model, backbone, toy_rows, monkeypatch):
+    monkeypatch.setattr(model.config, "both_directions", True)
+    monkeypatch.setattr(model.config, "inverses", {})
+    read = []
+    monkeypatch.setattr(
+        model, "encode", lambda rows, tokenizer: read.append(rows) or encoded(rows, tokenizer)
+    )
+    encoded = type(model).encode.__get__(model)
+    predict(model, backbone.tokenizer, toy_rows)
+    assert read == [toy_rows]

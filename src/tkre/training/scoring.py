@@ -68,7 +68,7 @@ def score(
         N x R, rows in the order of the instances, columns in that of the labels.
     """
     probabilities = _read(model, tokenizer, instances, description)
-    if model.config.both_directions:
+    if model.config.both_directions and model.config.inverses:
         exchanged = [instance.exchanged() for instance in instances]
         backward = _read(model, tokenizer, exchanged)
         probabilities = both_ways(probabilities, backward, model)

@@ -28,8 +28,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
-from tests.benchmarks.machine import peak_memory
-from tests.benchmarks.shapes import SHAPES, in_shape
+from tests.benchmarks.machine import peak_memory, where
+from tests.benchmarks.shapes import SEED, SHAPES, in_shape
 from tkre.corpora.schema import RelationSchema
 from tkre.records import Instance, from_frame
 from tkre.training.finetuning import finetune
@@ -38,7 +38,6 @@ from tkre.training.setfit_params import SetFitParams
 
 PRESENTATIONS = 32  # of each relation
 SIZES = (1, 2, 4, 8)
-SEED = 13
 
 
 class Setting:
@@ -92,8 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     setting = Setting(options.shape)
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    tell(f"{where}, {options.threads} threads, {options.shape}, {len(setting.rows)} rows of "
+    tell(f"{where()}, {options.threads} threads, {options.shape}, {len(setting.rows)} rows of "
          "newsroom, batches of 16")  # fmt: skip
     once = {"presentations": PRESENTATIONS, "min_epochs": 1}
     ways: dict[str, Callable[[], tuple[int, float]]] = {

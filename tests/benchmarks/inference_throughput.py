@@ -28,6 +28,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
+from tests.benchmarks.machine import where
 from tests.benchmarks.shapes import SHAPES, in_shape
 from tkre.corpora.schema import RelationSchema
 from tkre.extractor import RelationExtractor
@@ -109,13 +110,12 @@ def main() -> None:
     test, backbone = load("newsroom.test", "backbones.minilm")
     backbone = in_shape(backbone, options.shape)
     sentences = list(islice(cycle(from_frame(test)), options.sentences))
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     with tempfile.TemporaryDirectory() as folder:
         if options.shape == "minilm":
             ways = demo_ways(backbone, Path(folder), options.threads)
         else:
             ways = untrained_ways(backbone)
-        tell(f"{where}, {options.threads} threads, {options.shape}, sentences of newsroom, fp32 "
+        tell(f"{where()}, {options.threads} threads, {options.shape}, sentences of newsroom, fp32 "
              "where nothing else is said")  # fmt: skip
         sizes = [*BATCHES, options.sentences]
         tell(f"{'sentences per second, batches of':<34}" + "".join(f"{n:>8}" for n in sizes))

@@ -13,13 +13,15 @@ from unittest import mock
 
 import torch
 
+from tkre.modeling.device import device
+
 # Operators whose time is that of matrix products; what else a step does is overhead beside them.
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "scaled_dot_product", "mkldnn")
 
 
-def device() -> torch.device:
-    """Where training would run."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def where() -> str:
+    """The device in words."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
 
 
 def synchronise() -> None:

@@ -36,16 +36,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import tell
 from tests.benchmarks.machine import (
-    device,
     free,
     matmul_rate,
     peak_memory,
     share_of_products,
     synchronise,
     waits,
+    where,
 )
-from tests.benchmarks.pretraining_setting import SEED, Batch, Result, Setting
-from tests.benchmarks.shapes import SHAPES
+from tests.benchmarks.pretraining_setting import Batch, Result, Setting
+from tests.benchmarks.shapes import SEED, SHAPES
+from tkre.modeling.device import device
 from tkre.modeling.precision import use_bf16
 from tkre.modeling.span_masking import IGNORED
 from tkre.training.pretraining import KnowledgeObjective, _contrast
@@ -243,9 +244,8 @@ def _tell_profile(name: str, run: Callable[[], object]) -> None:
 
 
 def _tell_setting(setting: Setting, options: argparse.Namespace, rate: float) -> None:
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     precision = "bf16" if use_bf16("auto") else "fp32"
-    tell(f"{where}, {options.threads} threads, {options.shape}, ours in {precision}; batches of "
+    tell(f"{where()}, {options.threads} threads, {options.shape}, ours in {precision}; batches of "
          f"{setting.stage.optimisation.batch_size} texts of {len(setting.encoded)}; matrices are "
          f"multiplied at {rate / 1e12:.2f} TFLOP/s")  # fmt: skip
 

@@ -51,17 +51,18 @@ def label(
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
+            trust: str | None
             if classifier is None:
                 name = cell or configuration.read_book().parameters.inference.classifier
                 found = find_trained(catalog, name)
-                folder, trust = found.classifier, found.trust
+                folder, trust = found.classifier, str(found.trust)
             elif cell is not None:
                 raise ValueError("--cell and --classifier name two classifiers: give one")
             else:
                 folder = newest_version(classifier)
-                trust = folder / TRUST_FILE
-            record = str(trust) if trust.is_file() else None
-            labeller = labelling.Labeller(str(folder), record, wanted_precision)
+                beside = folder / TRUST_FILE
+                trust = str(beside) if beside.is_file() else None
+            labeller = labelling.Labeller(str(folder), trust, wanted_precision)
             labeller.extractor()  # refuses a precision that it cannot promise
             files = labelling.partitions(source, target)
             done = (

@@ -109,9 +109,9 @@ class OpenAIServer:
                             problem = self._gone(failed_in_row, response)
                             stop.set()
                             self._say("the server is gone")
-                        if not stop.is_set():
-                            following = islice(waiting, 1)
-                            pending |= {executor.submit(self._ask, r) for r in following}
+                        following = None if stop.is_set() else next(waiting, None)
+                        if following is not None:
+                            pending.add(executor.submit(self._ask, following))
             finally:
                 stop.set()
                 if pending:  # nobody takes the answers any more

@@ -129,7 +129,9 @@ def test_in_process(tiny_backbone, tiny_llama, tmp_path):
     project = project_with(tmp_path / "project", tiny_backbone, settings)
     draw = "newsroom.k8.s13"
     wanted = f"{draw}.knowledge,{draw}.rejects,{draw}.typ_marker.classifier"
-    said = run(project, "--pipelines", "__default__", "--to-outputs", wanted)
+    # One process, as on a GPU: without one, another would train beside the engine.
+    one = ("--runner-params", "workers=1")
+    said = run(project, "--pipelines", "__default__", "--to-outputs", wanted, *one)
     assert said.count("starting") == 1, "the engine starts once"
     closed, trained = said.index("engine closed"), said.index(f"{draw}.typ_marker finetuning")
     assert closed < trained, "the GPU is given back before training"

@@ -49,15 +49,18 @@ GRID = """
 
     def step(name, reads, tags=()):
         def run(*given):
+            begun = time.monotonic()
             time.sleep(0.3)
             if name in broken:
                 raise RuntimeError(f"{name} is broken")
-            return {"process": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS")}
+            return {"process": os.getpid(), "threads": os.environ.get("OMP_NUM_THREADS"),
+                    "begun": begun, "ended": time.monotonic()}
         return Node(run, reads, name, name=f"make_{name}", tags=["gpu", *tags])
 
-    names = ["asked", *"abcdef"]
+    names = ["asked", "golden", *"abcdef"]
     pipeline = Pipeline([
         step("asked", "rows", [LANGUAGE_MODEL]),
+        step("golden", "rows"),
         *(step(name, "asked") for name in "abcdef"),
     ])
     files = {n: JSONDataset(filepath=str(folder / f"{n}.json")) for n in ["rows", *names]}
@@ -70,9 +73,9 @@ GRID = """
 """
 
 
-def run(folder, *broken) -> subprocess.CompletedProcess[str]:
+def run(folder, *broken, gpus="") -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    environment["COLUMNS"] = "200"
+    environment |= {"COLUMNS": "200", "CUDA_VISIBLE_DEVICES": gpus}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(GRID), str(folder), *broken],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120,
@@ -97,8 +100,14 @@ def test_two_processes_share_the_nodes_and_one_asks(tmp_path):
     assert found["threads"] is None
     assert "nodes were run by other processes" in first.stdout
     again = run(tmp_path)
-    assert "7 of 7 nodes were up to date" in again.stdout
+    assert "8 of 8 nodes were up to date" in again.stdout
     assert printed(again)["made"] == found["made"]
+
+
+def test_on_gpus_nobody_trains_while_an_engine_may_have_them(tmp_path):
+    made = printed(run(tmp_path, gpus="0"))["made"]
+    assert made["golden"]["begun"] >= made["asked"]["ended"]
+    assert len({node["process"] for node in made.values()}) == 2
 
 
 def test_what_breaks_anywhere_ends_the_run_aloud(tmp_path):

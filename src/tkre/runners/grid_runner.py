@@ -18,7 +18,7 @@ from pluggy import PluginManager
 from tkre.planning import LANGUAGE_MODEL
 from tkre.runners.ledger import LEDGER, NOT_THERE, Ledger
 from tkre.runners.order import depth_first
-from tkre.runners.workers import can_fork, default_workers, helping
+from tkre.runners.workers import can_fork, default_workers, helping, visible_gpus
 
 SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
 logger = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ class GridRunner(SequentialRunner):
     Several processes share the work: a node that one of them works on is left to it, and its
     result is used. They are made here (``workers``), or are commands that a user has typed side by
     side over the same data. Language models are asked by the first process alone, so that one
-    engine is started. Hooks of nodes are called in that process only.
+    engine is started; where there are GPUs, none of the processes trains before that engine has
+    given them back. Hooks of nodes are called in the first process only.
 
     Args:
         is_async: Kedro's.
@@ -118,6 +119,10 @@ class _Run:
     ) -> None:
         self.catalog = catalog
         self.waiting = list(depth_first(pipeline))
+        # The order begins with what asks language models and all that is needed to ask.
+        asking = [n for n, node in enumerate(self.waiting) if LANGUAGE_MODEL in node.tags]
+        self._to_answers = set(self.waiting[: max(asking, default=-1) + 1])
+        self._has_gpus = len(visible_gpus()) > 0
         self.skipped = 0
         self._by_others = 0
         self._begun = time.time()
@@ -133,8 +138,17 @@ class _Run:
         self._load_counts = Counter(chain.from_iterable(n.inputs for n in self.waiting))
 
     def ready(self) -> Iterator[Node]:
-        """The nodes whose parents are done; the first one that waits always is among them."""
-        return (node for node in self.waiting if self._parents[node] <= self._done)
+        """The nodes whose parents are done; the first one that waits always is among them.
+
+        On a machine with GPUs none that wants one, while a language model may still have it.
+        """
+        engine_may_run = self._has_gpus and not self._to_answers <= self._done
+        return (
+            node
+            for node in self.waiting
+            if self._parents[node] <= self._done
+            and not (engine_may_run and "gpu" in node.tags and node not in self._to_answers)
+        )
 
     def may_run(self, node: Node) -> bool:
         """Whether a node is for this process at all."""

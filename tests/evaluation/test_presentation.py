@@ -84,3 +84,12 @@ def test_details_show_what_a_reader_wants_of_them():
              "explicit_rows": 775.0}]  # fmt: skip
     [table] = detail_tables("implicit", pd.DataFrame(rows))
     assert table.rows == [["v", "90.0", "775"]]
+
+
+def test_rows_that_nothing_decides_are_counted():
+    row = {"corpus": "toy", "shots": 8, "variant": "v", "explicit_f1": float("nan"),
+           "explicit_rows": 0, "implicit_f1": float("nan"), "implicit_rows": 0,
+           "undecided_rows": 3469, "difference": float("nan")}  # fmt: skip
+    [table] = detail_tables("implicit", pd.DataFrame([row]))
+    assert table.rows == [["v", "", "0", "", "0", "3469", ""]]
+    assert table.columns[5] == "undecided" and "undecided" in table.note

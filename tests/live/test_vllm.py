@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from tests.live.runs import (
+    PATIENCE,
     STORE,
     answered_twice,
     choose,
@@ -60,7 +61,7 @@ def served(tiny_llama: Path, tmp_path_factory) -> Iterator[str]:
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: str) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=2)

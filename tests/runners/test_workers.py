@@ -78,7 +78,7 @@ def run(folder, *broken, gpus="") -> subprocess.CompletedProcess[str]:
     environment |= {"COLUMNS": "200", "CUDA_VISIBLE_DEVICES": gpus}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(GRID), str(folder), *broken],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=120,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=600,
         env=environment,
     )  # fmt: skip
 

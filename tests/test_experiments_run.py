@@ -142,6 +142,12 @@ def test_the_book_of_results(project):
     shared = project.kedro("results", "write", "noisy", "noisy")
     [(cells, hours)] = re.findall(r"^(\d+) cells, ([\d.]+) hours", shared.stdout, re.MULTILINE)
     assert (int(cells), float(hours)) == (5, pytest.approx(0, abs=0.2))
+    # Of a part, with what has to be typed to repeat it.
+    part = ("--params", "experiments.zero.synthetic=[2]")
+    said = project.kedro("results", "write", "zero", "--folder", "part", *part)
+    assert "2 cells" in said.stdout, said.stdout
+    page = (project.folder / "part/zero.md").read_text(encoding="utf-8")
+    assert '`kedro run --pipelines zero --params "experiments.zero.synthetic=[2]"`' in page
     unknown = project.kedro("results", "write", "niosy")
     assert unknown.returncode != 0 and "no experiment niosy" in unknown.stdout
     missing = project.kedro("results", "write", "noisy", "semeval")

@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def write_results(
     experiments: Mapping[str, Sequence[Cell]],
     folder: Path,
     env: str | None = None,
+    params: str = "",
 ) -> list[Path]:
     """Writes a page and the tables behind it for every experiment.
 
@@ -44,6 +46,7 @@ def write_results(
         experiments: Their names and cells.
         folder: Where to; ``<experiment>.md`` and ``<experiment>/<table>.csv`` are replaced.
         env: The environment that they were run in, if not the usual one; the pages say so.
+        params: What ``--params`` said when they were run; the pages say so, too.
 
     Returns:
         The pages.
@@ -52,12 +55,10 @@ def write_results(
         FileNotFoundError: Experiments have not been run, or not all of their cells; these are
             named.
     """
-    command = f"kedro run --env {env}" if env else "kedro run"
+    run_with = partial(_command, env=env, params=params)
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
     if missing:
-        raise FileNotFoundError(
-            f"not run yet: {', '.join(missing)} ({command} --pipelines {','.join(missing)})"
-        )
+        raise FileNotFoundError(f"not run yet: {', '.join(missing)} ({run_with(missing)})")
     lacking = [
         (name, cell.name)
         for name, cells in experiments.items()
@@ -66,9 +67,9 @@ def write_results(
     ]
     if lacking:
         raise FileNotFoundError(
-            f"not trained yet: {', '.join(cell for _, cell in lacking)} ({command} --pipelines "
-            f"{','.join(dict.fromkeys(name for name, _ in lacking))}; a run of part of a grid is "
-            "published once experiments.yml says which part)"
+            f"not trained yet: {', '.join(cell for _, cell in lacking)} "
+            f"({run_with(dict.fromkeys(name for name, _ in lacking))}; a run of part of a grid is "
+            "published once experiments.yml, or the same --params here, says which part)"
         )
     pages = []
     for name, cells in experiments.items():
@@ -86,7 +87,7 @@ def write_results(
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
         pages[-1].write_text(
-            _page(name, f"{command} --pipelines {name}", run, tables, training(catalog, cells)),
+            _page(name, run_with([name]), run, tables, training(catalog, cells)),
             encoding="utf-8",
         )
     return pages
@@ -108,6 +109,16 @@ def machine() -> str:
     """The machine in words: processor, cores, the versions that numbers depend on."""
     libraries = ", ".join(f"{name} {v}" for name, v in versions(("torch", "transformers")).items())
     return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
+
+
+def _command(experiments: Iterable[str], env: str | None, params: str) -> str:
+    """What is typed to run experiments."""
+    words = [
+        "kedro run",
+        *([f"--env {env}"] if env else []),
+        f"--pipelines {','.join(experiments)}",
+    ]
+    return " ".join([*words, *([f'--params "{params}"'] if params else [])])
 
 
 def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], trained: str) -> str:

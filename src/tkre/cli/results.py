@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
 from tkre import configuration
 from tkre.book import Book
-from tkre.cli.options import ENVIRONMENT
+from tkre.cli.options import ENVIRONMENT, PARAMETERS
 from tkre.hooks import REFUSALS, Refusal
 from tkre.results import training, write_results
 
@@ -47,21 +48,31 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
             raise Refusal(str(error)) from error
 
 
+def _as_typed(
+    context: click.Context, option: click.Parameter, value: str
+) -> tuple[str, dict[str, Any]]:
+    return value, _split_params(context, option, value)
+
+
 @results.command("write")
 @click.argument("experiments", nargs=-1, required=True)
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@click.option("--params", default="", callback=_as_typed, help=PARAMETERS)
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/results")
 )
-def write_command(experiments: tuple[str, ...], env: str | None, folder: Path) -> None:
+def write_command(
+    experiments: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]], folder: Path
+) -> None:
     """Writes a page and the tables behind it for every one of EXPERIMENTS that has been run."""
-    with KedroSession.create(env=env) as session:
+    typed, given = params
+    with KedroSession.create(env=env, runtime_params=given) as session:
         catalog = session.load_context().catalog
         book = configuration.read_book()
         try:
             _check(experiments, book)
             cells = {name: list(book.cells(name)) for name in experiments}
-            for page in write_results(catalog, cells, folder, env):
+            for page in write_results(catalog, cells, folder, env, typed):
                 click.echo(page)
             click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
         except REFUSALS as error:

@@ -36,8 +36,8 @@ DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "implicit": (
         "explicit and implicit relations",
-        "micro-F1 where a trigger word of the relation stands in the sentence, and where none does; "
-        "undecided: no flag of the corpus and no trigger word known to decide by",
+        "micro-F1 where a trigger word of the relation stands in the sentence, and where none "
+        "does; undecided: no flag of the corpus and no trigger word known to decide by",
         {
             "explicit_f1": "explicit",
             "explicit_rows": "rows",

@@ -53,7 +53,7 @@ def test_what_a_killed_parent_started_is_ended_and_nothing_else(family):
     parent, before, guardian, children = family
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    _, alive = psutil.wait_procs([*children, guardian], timeout=120)
+    _, alive = psutil.wait_procs([*children, guardian], timeout=15)
     assert not alive
     assert before.is_running(), "what was there before is not the guardian's"
 
@@ -65,7 +65,7 @@ def test_a_dismissed_guardian_ends_nothing(family):
     parent.stdin.write("dismiss it\n")
     parent.stdin.flush()
     parent.wait(15)
-    _, alive = psutil.wait_procs([guardian], timeout=120)
+    _, alive = psutil.wait_procs([guardian], timeout=15)
     assert not alive
     time.sleep(1)
     assert all(child.is_running() for child in [before, *children])

@@ -255,7 +255,7 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
         while len(server.received) < 10 and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=30)
     assert process.returncode != 0 and b"KeyboardInterrupt" in said
     assert len(server.received) < 30
     stored = {response.request_id for response in ResponseStore(path).all()}

@@ -45,6 +45,15 @@ def test_variants_that_use_no_knowledge_share_their_cell(conf):
     assert "semeval2010_task8.k8x4.s13.tkre_plus" in names
 
 
+def test_without_a_synthetic_sentence_there_is_nothing_to_plant_or_to_filter(conf):
+    conf = deepcopy(conf)
+    conf["experiments"]["amounts"] |= {"seeds": [13], "synthetic": [0, 1], "noise": [0, 20]}
+    draws = [cell.draw.name for cell in Book(assembled(conf, {})).cells("amounts")]
+    assert draws == [
+        f"semeval2010_task8.{kind}.s13" for kind in ("k8x0", "k8", "k8f", "k8n20", "k8n20f")
+    ]
+
+
 def test_variants_have_a_cell_for_each_writer_whose_words_they_read(conf):
     spec = {"corpora": ["newsroom"], "synthetic": 4, "writers": ["default", "qwen"],
             "variants": ["typ_marker", "tkre_plus_no_synthetic", "tkre_plus"]}  # fmt: skip

@@ -97,12 +97,13 @@ class Book:
 
         A variant that reads no synthetic sentence does the same whatever their number, and one
         that reads nothing of a language model whichever that is: it shares its cell with the
-        experiments that have another one.
+        experiments that have another one. Where there is no synthetic sentence, none can be put
+        under a wrong label or be refused: these draws are the plain one.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
             Cell(variants[name].read_of(draw), name): variants[name]
-            for draw in spec.draws
+            for draw in (draw if draw.synthetic else draw.plain for draw in spec.draws)
             for name in spec.variants
         }
 

@@ -122,6 +122,22 @@ def test_a_bad_line_among_the_sentences_to_label(project):
     assert "classifier: made by the pipeline finetuning" in message
 
 
+def test_what_is_labelled_and_with_what_is_looked_up_first(project):
+    scored = "newsroom.k16.s13.spans_golden"
+    project.write(
+        "conf/smoke/experiments.yml",
+        {"golden": {"corpora": ["newsroom"], "shots": 16, "variants": ["spans_golden"]}},
+    )
+    given = f"inference.classifier={scored},inference.sentences=data/rw.jsonl"
+    message = refused(project, "--pipelines", "inference", "--params", given)
+    # The stage finetuning is the demo's: it would train another classifier.
+    assert f"{scored}.classifier: made by the pipeline golden; run that first" in message
+    assert "inference.sentences: there is no" in message and "data/rw.jsonl" in message
+    misspelt = "inference.classifier=newsroom.k8.s13.tkre_pls"
+    message = refused(project, "--pipelines", "inference", "--params", misspelt)
+    assert "there is no variant 'tkre_pls' (did you mean 'tkre_plus'?)" in message
+
+
 def test_a_prompt_with_an_unknown_placeholder(project):
     project.edit("conf/base/prompts/explanation.txt", "$definition", "$meaning")
     assert "prompt explanation.txt asks for $meaning" in refused(project)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import ReportingParams, Share, TrustParams
 from tkre.generation.params import GenerationParams
-from tkre.grid import Cell, EncoderChain, Experiment
+from tkre.grid import Cell, EncoderChain, Experiment, parse_cell
 from tkre.params import DEFAULT_WRITER, Params
 from tkre.report.params import PublishingParams
 from tkre.suggest import did_you_mean
@@ -91,6 +91,15 @@ class Book:
                 f"default_experiment {default!r} is not an experiment"
                 + did_you_mean(default, self.experiments)
             )
+        labelling = parse_cell(self.parameters.inference.classifier)
+        for what, name, known in (
+            ("corpus", labelling.draw.corpus, self.parameters.corpora),
+            ("variant", labelling.variant, self.parameters.variants),
+        ):
+            if name not in known:
+                raise ConfigurationError(
+                    f"inference.classifier: there is no {what} {name!r}{did_you_mean(name, known)}"
+                )
 
     def cells(self, experiment: str) -> dict[Cell, Variant]:
         """The cells of an experiment with their variants, corpora first, variants last.

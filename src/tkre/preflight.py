@@ -92,7 +92,7 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
     if missing:
         made_by = _makers(missing)
         lines = [f"{len(missing)} dataset(s) that this run reads are missing:"]
-        lines += [f"  {name}{made_by.get(name, '')}" for name in missing]
+        lines += [f"  {name}{made_by.get(name) or _place(catalog, name)}" for name in missing]
         raise MissingInput("\n".join(lines))
 
 
@@ -102,11 +102,17 @@ def _is_optional(name: str) -> bool:
 
 
 def _makers(names: list[str]) -> Mapping[str, str]:
-    """Which stage makes a dataset, in words."""
-    found = {}
-    for pipeline in pipelines.values():
-        for node in pipeline.nodes:
-            for name in set(node.outputs) & set(names):
-                stage = sorted(node.tags - {"gpu", REHEARSED, LANGUAGE_MODEL})
-                found[name] = f": made by the pipeline {', '.join(stage)}; run that first"
+    """Which pipeline makes a dataset, in words: a stage of the default one, or an experiment."""
+    found: dict[str, str] = {}
+    for called, pipeline in pipelines.items():
+        if called == "__default__":
+            continue
+        for name in pipeline.all_outputs() & set(names):
+            found.setdefault(name, f": made by the pipeline {called}; run that first")
     return found
+
+
+def _place(catalog: CatalogProtocol, name: str) -> str:
+    """Where a file should be that nothing makes; nothing for what is no file."""
+    path = getattr(catalog.get(name), "_filepath", None)
+    return "" if path is None else f": there is no {path}"

@@ -82,7 +82,7 @@ def _notes(console: Console, draws: pd.DataFrame) -> None:
     quiet = {"corpus", "shots", "seed", "synthetic", "writer", "support", "validation"}
     for row in draws.to_dict("records"):
         notes = [
-            f"{column.replace('_', ' ')}: {value}"
+            f"{_NOTES.get(column, column.replace('_', ' '))}: {value}"
             for column, value in row.items()
             if column not in quiet and not column.endswith("_kept") and _tells(value)
         ]
@@ -90,6 +90,13 @@ def _notes(console: Console, draws: pd.DataFrame) -> None:
             name = f"{row['corpus']}, K = {row['shots']}, seed {row['seed']}"
             name += "" if row["writer"] == DEFAULT_WRITER else f", written by {row['writer']}"
             console.print(Text(f"note: {name}: {'; '.join(notes)}"))
+
+
+# Columns of the draws whose name alone could be read as the number of what is there.
+_NOTES = {
+    "short_in_support": "rows that the support lacks",
+    "short_in_validation": "rows that validation lacks",
+}
 
 
 def _tells(value: Any) -> bool:

@@ -12,7 +12,9 @@ def told(**relations) -> list[str]:
         name: {"definition": definition, "phrase": phrase} | more
         for name, (definition, phrase, more) in relations.items()
     }
-    schema = RelationSchema.parse({"corpus": "c", "relations": entries}, "relations.yml")
+    schema = RelationSchema.parse(
+        {"corpus": "c", "entity_types": ["firm", "person"], "relations": entries}, "relations.yml"
+    )
     return [str(f) for f in definition_findings(schema, lambda name: f"at {name}")]
 
 
@@ -48,8 +50,21 @@ def test_a_definition_that_does_not_say_which_is_which():
 
 
 def test_a_name_that_explanations_will_hold():
-    [line] = told(owns=OWNS, runs_it=RUNS)
-    assert "at owns: owns is also a word of its own definition or phrase" in line
+    definition = "The head owns the tail, as in Cause-Owns."
+    [line] = told(**{"Cause-Owns": (definition, "has bought", {})}, runs_it=RUNS)
+    assert "at Cause-Owns: Cause-Owns stands in its own definition or phrase" in line
+    # A plain word is no label to a reader, and an explanation may hold it.
+    assert told(owns=OWNS, runs_it=RUNS) == []
+
+
+def test_inverses_join_the_same_mentions():
+    one = (OWNS[0], "has bought", {"inverse": "owned_by", "head_types": ["firm"]})
+    other = ("The tail is a firm that has the head.", "belongs to",
+             {"inverse": "owns_it", "tail_types": ["person"]})  # fmt: skip
+    [line] = told(owns_it=one, owned_by=other)
+    assert "at owns_it: owns_it has head_types [firm], its inverse owned_by tail_types" in line
+    other[2]["tail_types"].append("firm")
+    assert told(owns_it=one, owned_by=other) == []
 
 
 def test_the_negative_relation_and_placeholders_are_let_be():

@@ -36,8 +36,9 @@ def test_a_machine_that_is_too_small():
 def test_rows_that_are_read_in_part(schema, toy_rows, cut, level):
     rows = rows_of(schema, train=toy_rows * 1)
     ids = tuple(row.id for row in toy_rows[:cut])
-    diagnosis = report.of_lengths(replace(WELL, truncated=ids), rows, 128)
+    diagnosis = report.of_lengths(replace(WELL, truncated=ids), rows, 128, "mine")
     assert diagnosis.level == level
+    assert (cut == 0) != ("variants.mine.finetuning.max_length" in diagnosis.message)
     assert ("the first in train, line 1" in diagnosis.message) == (cut > 0)
 
 

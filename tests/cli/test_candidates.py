@@ -85,3 +85,11 @@ def test_files_that_cannot_be_read_or_written(project):
     assert "OUTPUT ends with .jsonl or .parquet" in make(project, "p.csv", *names, code=1)
     (project.folder / "raw.txt").write_bytes("Orla in \u00c5lesund".encode("latin-1"))
     assert "raw.txt is not UTF-8" in make(project, "p.jsonl", *names, code=1)
+
+
+def test_without_a_pair_no_file_is_in_the_way_of_the_next_try(project):
+    (project.folder / "others.tsv").write_text("Nobody\tperson\n", encoding="utf-8")
+    assert "no pair, so p.jsonl is not written" in make(project, "p.jsonl", "--mentions",
+                                                        "others.tsv")  # fmt: skip
+    assert not list(project.folder.glob("*p.jsonl*"))
+    assert "14 pairs in p.jsonl" in make(project, "p.jsonl", "--mentions", "mentions.tsv")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.project import Project
@@ -51,6 +53,21 @@ def test_all_is_well_with_the_demo(project):
     assert looked_at(lines, "language model")[0].endswith("99 questions, all answered in the "
                                                           "recordings")  # fmt: skip
     assert lines[-1] == "Next: kedro run --pipelines newsroom"
+
+
+def test_answers_that_are_of_no_use_are_told_before_anything_is_trained(project):
+    file = project.folder / "data/01_raw/newsroom/recordings.jsonl"
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if line["request_id"].startswith("explanation/"):
+            line["response"] = {"explanation": "Because.", "triggers": []}
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    said = examine(project, code=0)
+    [line] = looked_at(said, "language model")
+    assert line.startswith("warning") and "0 of 88 explanations can be used" in line
+    assert "(refused: empty 88)" in line and "88 of 88 sentences can be used" in line
+    [learnt] = looked_at(said, "learning by heart")
+    assert said.index(line) < said.index(learnt)
 
 
 def test_without_recordings_it_says_what_can_be_done(project):

@@ -34,9 +34,11 @@ def test_a_new_corpus_is_a_pipeline_and_is_not_written_over(project):
     assert "kedro corpus validate theatre" in message and "git add -f" in message
     assert "- theatre" in said(project, "registry", "list", code=0)
     refused = said(project, *NEW, code=1)
-    assert "the name 'theatre' is taken" in refused
+    assert "there is a corpus theatre already" in refused
+    assert "delete data/01_raw/theatre, conf/base/parameters_corpora_theatre.yml" in refused
     message = said(project, "run", "--pipelines", "theatre", code=1)
     assert "type 'TODO' is not one of the entity_types" in message
+    assert "kedro corpus validate names the lines" in message
     assert project.outputs() == set()
 
 

@@ -77,3 +77,10 @@ def test_bad_lines_are_named(text, problem):
 def test_names_that_differ_by_case_alone_have_one_type_if_case_is_ignored():
     with pytest.raises(CorpusError, match="'ADA' is a place here"):
         read_mentions("Ada\tperson\nADA\tplace\n", "names", ignore_case=True)
+
+
+@pytest.mark.parametrize("line", ["Ada Byron,person", "Ada; person", "Ada, Countess,person "])
+def test_a_comma_where_a_tab_should_be_is_no_part_of_a_name(line):
+    with pytest.raises(CorpusError, match=r"m\.tsv, line 1: a tab stands between a name and its"):
+        read_mentions(line, "m.tsv", ignore_case=False, types=("person", "place"))
+    assert read_mentions("Baker, Sons, Ltd", "m.tsv", ignore_case=False, types=("person",))

@@ -101,3 +101,11 @@ def test_all_that_does_not_fit_is_told_at_once():
         parse(relations)
     told = str(refused.value).splitlines()
     assert len(told) == 3 and "a: its inverse 'x'" in told[1] and "b: type 'y'" in told[2]
+
+
+@pytest.mark.parametrize("name", ["lives in", "owns", "gehört"])
+def test_a_label_of_plain_words_is_not_told_from_the_words(name):
+    schema = parse({name: relation(), "x_y": relation(), "no_relation": relation(negative=True)})
+    assert not schema.spelled_out(name, f"Ada {name} Rome")
+    assert schema.spelled_out("x_y", "Ada x_y Rome") and not schema.spelled_out("x_y", "x y")
+    assert not schema.spelled_out("no_relation", "It is no_relation.")

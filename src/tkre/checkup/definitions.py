@@ -31,7 +31,8 @@ def definition_findings(schema: RelationSchema, place: Place) -> Iterator[Findin
     for about, message in (
         *_same_words(schema, written),
         *_same_phrase(written),
-        *(told for name, relation in written.items() for told in _of_one(name, relation)),
+        *_inverse_types(schema),
+        *(told for name, relation in written.items() for told in _of_one(schema, name, relation)),
     ):
         yield Finding(Level.WARNING, place(about), message)
 
@@ -60,7 +61,21 @@ def _same_phrase(written: Mapping[str, Relation]) -> Iterator[tuple[str, str]]:
             yield names[-1], f"{' and '.join(names)} have the same phrase, {phrase!r}"
 
 
-def _of_one(name: str, relation: Relation) -> Iterator[tuple[str, str]]:
+def _inverse_types(schema: RelationSchema) -> Iterator[tuple[str, str]]:
+    """What the head may be, the tail of the inverse may be: sentences are read both ways."""
+    for name, relation in schema.relations.items():
+        other = schema.relations[relation.inverse] if relation.inverse else None
+        heads, tails = set(relation.head_types), set(other.tail_types if other else ())
+        if heads and tails and not heads & tails:
+            yield (
+                name,
+                f"{name} has head_types [{', '.join(sorted(heads))}], its inverse "
+                f"{relation.inverse} tail_types [{', '.join(sorted(tails))}]: these are the same "
+                "mentions, and have no type in common",
+            )
+
+
+def _of_one(schema: RelationSchema, name: str, relation: Relation) -> Iterator[tuple[str, str]]:
     if relation.negative:
         return
     if not {"head", "tail"} <= _words(relation):
@@ -69,12 +84,11 @@ def _of_one(name: str, relation: Relation) -> Iterator[tuple[str, str]]:
             f"the definition of {name} does not speak of both the head and the tail, so it does "
             "not say which of the two is which",
         )
-    if name in f"{relation.phrase} {relation.definition}":
+    if schema.spelled_out(name, f"{relation.phrase} {relation.definition}"):
         yield (
             name,
-            f"{name} is also a word of its own definition or phrase: an explanation that holds "
-            "the name of its relation is refused, since it would teach the name; a name such as "
-            f"{name}_it stands in no text",
+            f"{name} stands in its own definition or phrase: an explanation that holds the name "
+            "of its relation is refused, since it would teach the name; say it in plain words",
         )
 
 

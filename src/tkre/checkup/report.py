@@ -57,7 +57,7 @@ def of_machine(machine: Machine, parameters: int, checkpoints: int) -> Iterator[
                         Level.ERROR if short else None)  # fmt: skip
 
 
-def of_lengths(trial: Trial, rows: Rows, max_length: int) -> Diagnosis:
+def of_lengths(trial: Trial, rows: Rows, max_length: int, variant: str) -> Diagnosis:
     """How many rows are too long to be read whole."""
     total = sum(len(split) for split in rows.splits.values())
     longest = f"the longest of {total} rows has {trial.longest} tokens, max_length is {max_length}"
@@ -67,7 +67,7 @@ def of_lengths(trial: Trial, rows: Rows, max_length: int) -> Diagnosis:
     message = (
         f"{len(trial.truncated)} of {total} rows ({share:.0%}) are longer than {max_length} tokens "
         f"and are read in part, the first in {rows.places[trial.truncated[0]]}; "
-        "variants.<variant>.finetuning.max_length raises it"
+        f"variants.{variant}.finetuning.max_length raises it"
     )
     return Diagnosis("lengths", message, Level.WARNING if share > _MANY_TRUNCATED else Level.NOTE)
 

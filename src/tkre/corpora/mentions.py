@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from tkre.corpora.formats.row import RowError, json_lines, json_object, string
@@ -89,7 +89,9 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def read_mentions(text: str, file: str, *, ignore_case: bool) -> MentionList:
+def read_mentions(
+    text: str, file: str, *, ignore_case: bool, types: Collection[str] = ()
+) -> MentionList:
     """The names in a file.
 
     Args:
@@ -97,6 +99,7 @@ def read_mentions(text: str, file: str, *, ignore_case: bool) -> MentionList:
             ``{"mention": ..., "type": ...}``.
         file: Its name, for messages.
         ignore_case: Whether case is no difference.
+        types: Of the corpus; a name that ends with one, behind a comma, is no name.
 
     Raises:
         CorpusError: Lines that hold no name, or names that have two types; all are listed.
@@ -106,6 +109,7 @@ def read_mentions(text: str, file: str, *, ignore_case: bool) -> MentionList:
     for number, line in json_lines(text):
         try:
             name, kind = _mention(line.strip("\r\n"))
+            _refuse_comma(name, kind, types)
             key = name.casefold() if ignore_case else name
             before, first = kinds.setdefault(key, (kind, number))
             if before != kind:
@@ -136,3 +140,10 @@ def _mention(line: str) -> tuple[str, str | None]:
     if not re.search(r"\w", name):
         raise RowError(f"no name before the type: {line!r}")
     return composed(name.strip()), kind
+
+
+def _refuse_comma(name: str, kind: str | None, types: Collection[str]) -> None:
+    """Else nothing would be found, and nothing said: no sentence holds ``Ada,person``."""
+    ending = re.fullmatch(r".*([,;])(.*)", name)
+    if kind is None and ending and ending[2].strip() in types:
+        raise RowError(f"a tab stands between a name and its type, not {ending[1]!r}: {name!r}")

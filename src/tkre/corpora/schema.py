@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ from pydantic import ValidationError, model_validator
 
 from tkre.params import Params
 from tkre.suggest import did_you_mean
+
+_PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
 
 
 class SchemaError(ValueError):
@@ -101,7 +104,10 @@ class RelationSchema(Params):
                 for e in error.errors()
                 for line in e["msg"].removeprefix("Value error, ").split("\n")
             )
-            raise SchemaError(f"{source} is not a relation schema:\n{problems}") from None
+            raise SchemaError(
+                f"{source} is not a relation schema (kedro corpus validate names the lines, and "
+                f"what is still to be written):\n{problems}"
+            ) from None
 
     @property
     def names(self) -> list[str]:
@@ -117,6 +123,15 @@ class RelationSchema(Params):
         """The label with head and tail exchanged: the negative label stays; None if unknown."""
         relation = self.relations[name]
         return name if relation.negative else relation.inverse
+
+    def spelled_out(self, name: str, text: str) -> bool:
+        """Whether a text holds a label as such, which teaches the label and not what it means.
+
+        A label that is made of plain words, such as "owns" or "born in", cannot be told from the
+        words, which an explanation cannot but use; nor can the negative one: "Other" is a word.
+        """
+        plain = _PLAIN_WORDS.fullmatch(name) and name == name.lower()
+        return not plain and name != self.negative and name in text
 
     def allows(self, name: str, head_type: str | None, tail_type: str | None) -> bool:
         """Whether a relation may join these types; an unknown one (None) is not held against it."""

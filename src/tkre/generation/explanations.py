@@ -167,9 +167,7 @@ def _problem(
     for role, mention in (("head", instance.head_text), ("tail", instance.tail_text)):
         if mention.lower() not in explanation.lower():
             return "mention_missing", f"the {role} {mention!r} is not in it"
-    # A text that spells out its label teaches the label, not what it means. The negative one is
-    # exempt: "Other" is also a word.
-    if instance.relation != schema.negative and str(instance.relation) in explanation:
+    if schema.spelled_out(str(instance.relation), explanation):
         return "label_spelled_out", f"it holds {instance.relation!r}"
     return None
 

@@ -106,8 +106,8 @@ class ResponseStore:
         if broken:
             more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
             logger.warning(
-                "%s: passed over %d line(s) that hold no response, as a killed run leaves them: "
-                "%s%s",
+                '%s: passed over %d line(s) that hold no {"request_id": ..., "response": ...}, '
+                "written by hand or by a run that was killed: %s%s",
                 self.path,
                 len(broken),
                 "; ".join(broken[:SHOWN]),

@@ -72,7 +72,7 @@ def candidates_command(
         try:
             with source.open(encoding="utf-8-sig", newline="\n") as lines:
                 sentences = read_sentences(lines, json=source.suffix == ".jsonl", counts=counts)
-                _write(candidates(sentences, find, taken, counts), target)
+                _write(candidates(sentences, find, taken, counts), target, counts)
         except UnicodeDecodeError as error:
             raise ValueError(f"{source} is not UTF-8 ({error.reason}); save it as UTF-8") from None
         _tell(counts, dropped, source, target)
@@ -118,7 +118,7 @@ def finder(
         listed = mentions.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{mentions} is not UTF-8 ({error.reason}); save it as UTF-8") from None
-    names = read_mentions(listed, str(mentions), ignore_case=ignore_case)
+    names = read_mentions(listed, str(mentions), ignore_case=ignore_case, types=known or ())
     if known is not None:
         for kind in sorted(names.types - set(known)):
             raise ValueError(
@@ -139,7 +139,7 @@ def _label_and_type(text: str, known: Iterable[str] | None) -> tuple[str, str]:
     return label, kind
 
 
-def _write(records: Iterator[dict[str, Any]], target: Path) -> None:
+def _write(records: Iterator[dict[str, Any]], target: Path, counts: CandidateCounts) -> None:
     """Beside its place first, so that a file that is there is whole."""
     if target.suffix not in (".jsonl", ".parquet"):
         raise ValueError(f"{target}: OUTPUT ends with .jsonl or .parquet")
@@ -152,6 +152,9 @@ def _write(records: Iterator[dict[str, Any]], target: Path) -> None:
             file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     else:
         _write_parquet(records, unfinished)
+    if not counts.pairs:  # nobody wants the file, and it would be in the way of the next try
+        unfinished.unlink()
+        return
     unfinished.replace(target)
 
 
@@ -189,4 +192,5 @@ def _tell(counts: CandidateCounts, dropped: dict[str, int], source: Path, target
         click.echo(f"entities left out, of no type of the corpus (--as LABEL=TYPE): {told}")
     for line in counts.bad[:_SHOWN]:
         click.echo(f"  {source}, {line}", err=True)
-    click.echo(f"{counts.pairs:,} pairs in {target}")
+    written = f"{counts.pairs:,} pairs in {target}"
+    click.echo(written if counts.pairs else f"no pair, so {target} is not written")

@@ -12,13 +12,14 @@ from kedro.framework.context import KedroContext
 from tkre import configuration
 from tkre.book import Book
 from tkre.checkup import report
+from tkre.checkup.answers import of_answers
 from tkre.checkup.effort import Effort, Sizes, finetuning_effort, pretraining_effort
 from tkre.checkup.findings import Level
 from tkre.checkup.machine import machine
 from tkre.checkup.report import Diagnosis
 from tkre.checkup.rows import Rows
 from tkre.cli.corpus.project import checked_corpus, in_project, variant_of
-from tkre.cli.corpus.questions import planned_for
+from tkre.cli.corpus.questions import kept_of, planned_for
 from tkre.cli.options import ENVIRONMENT
 from tkre.corpora.sampling import Shots, sample_shots
 from tkre.generation.backends.params import OpenAIParams, ReplayParams
@@ -79,8 +80,8 @@ def _examined(context: KedroContext, cell: Cell) -> Iterator[Diagnosis]:
         return
     yield Diagnosis("corpus", f"{sum(map(len, rows.splits.values()))} rows, no error")
     yield from _weights(context, variant)
+    yield from _language_model(context, book, cell)  # before what takes minutes
     yield from _trained(context, book, cell, variant, rows)
-    yield from _language_model(context, book, cell)
 
 
 def _weights(context: KedroContext, variant: Variant) -> Iterator[Diagnosis]:
@@ -116,7 +117,7 @@ def _trained(
     parameters = sum(p.numel() for p in start.model.parameters())
     yield from report.of_machine(machine(Path("data")), parameters, 1 + len(stages))
     trial = try_finetuning(start, few, everything, rows.schema, recipe)
-    yield report.of_lengths(trial, rows, recipe.max_length)
+    yield report.of_lengths(trial, rows, recipe.max_length, cell.variant)
     yield from report.of_trial(trial, rows)
     yield from report.of_inverses(rows.schema, needed=recipe.swap)
     speeds = {}
@@ -161,16 +162,18 @@ def _language_model(context: KedroContext, book: Book, cell: Cell) -> Iterator[D
     if not plans:
         yield Diagnosis("language model", f"{cell.variant} asks none")
     for planned in plans:
-        yield _answers(context, planned, cell)
+        yield _answers(context, book, planned, cell)
 
 
-def _answers(context: KedroContext, planned: Plan, cell: Cell) -> Diagnosis:
+def _answers(context: KedroContext, book: Book, planned: Plan, cell: Cell) -> Diagnosis:
     what, corpus_name = "language model", cell.draw.corpus
     missing, asked = len(planned.missing), len(planned.requests)
     told = f"{planned.params.called} by {planned.params.backend}: {asked} questions"
     if isinstance(planned.params, ReplayParams):
         if not missing:
-            return Diagnosis(what, f"{told}, all answered in the recordings")
+            return of_answers(
+                f"{told}, all answered in the recordings", kept_of(context, book, cell)
+            )
         message = (
             f"{told}, {missing} without a recorded answer, and a replay asks nobody. Choose a "
             "live model (docs/language_models.md), or have the questions answered elsewhere: "

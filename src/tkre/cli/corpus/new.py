@@ -12,7 +12,7 @@ from tkre import configuration
 from tkre.cli.corpus.project import CONF, RAW, in_project
 from tkre.cli.options import ENVIRONMENT
 from tkre.corpora.folder import RELATIONS_FILE, CorpusFolder
-from tkre.corpora.scaffold import ROWS_FILE, Scaffold, check_name, names_in
+from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
 
 _EXAMPLES = ("first_relation", "second_relation")
 _RESERVED = ("backbones", "ledger")  # what other names of the catalog begin with
@@ -41,7 +41,10 @@ def new_command(
     """
 
     def make(context: KedroContext) -> None:
-        check_name(name, [*pipelines, *configuration.read_book().parameters.corpora, *_RESERVED])
+        corpora = configuration.read_book().parameters.corpora
+        if name in corpora:
+            raise ScaffoldError(_THERE.format(name=name, folder=RAW / name, conf=CONF))
+        check_name(name, [*pipelines, *corpora, *_RESERVED])
         folder: CorpusFolder = context.catalog.load(f"{name}.folder")
         has_rows = folder.find(ROWS_FILE) is not None
         found = names_in(folder.read(ROWS_FILE)) if has_rows else (_EXAMPLES, ())
@@ -77,6 +80,10 @@ def _refuse_to_overwrite(files: dict[Path, str], folder: CorpusFolder) -> None:
         )
 
 
+_THERE = """\
+there is a corpus {name} already. Another relation is another entry of {folder}/relations.yml with
+rows in {folder}/train.jsonl; to begin anew, delete {folder}, {conf}/parameters_corpora_{name}.yml
+and {conf}/experiments_{name}.yml"""
 _NEXT = """\
 Next:
   1. {folder}/relations.yml: say of every relation what it means (each TODO)

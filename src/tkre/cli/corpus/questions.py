@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import click
+import pandas as pd
 from kedro.framework.context import KedroContext
+from kedro.pipeline import Pipeline
 
 from tkre import configuration
 from tkre.book import Book
@@ -39,7 +41,10 @@ def questions_command(
 
     def write(context: KedroContext) -> int:
         if output.exists():
-            raise FileExistsError(f"{output} is there already, and nothing is written over")
+            raise FileExistsError(
+                f"{output} is there already, and nothing is written over; name another file: only "
+                "what still has no answer is written"
+            )
         book = configuration.read_book()
         require_corpus(book, name)
         planned = planned_for(context, book, Cell(Draw(name, shots, seed), variant))
@@ -70,13 +75,31 @@ def planned_for(context: KedroContext, book: Book, cell: Cell) -> list[Plan]:
     """
     if not variant_of(book, cell.variant).uses_knowledge:
         return []
-    chain = book.encoder(cell)
-    draws = list(dict.fromkeys([cell.draw, *(chain.draws if chain else [])]))
-    generation = book.parameters.generation
-    pipeline = data_generation.create_pipeline(draws, draws, generation.filtering.backbone)
+    pipeline = _generation(book, _draws(book, cell))
     known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
-    return plan(asking, context.catalog, known, generation)
+    return plan(asking, context.catalog, known, book.parameters.generation)
+
+
+def kept_of(context: KedroContext, book: Book, cell: Cell) -> pd.DataFrame:
+    """What a run would keep of answers that are all there, and refuse: its yield by relation.
+
+    Nothing is written.
+    """
+    draws = _draws(book, cell)
+    known = rehearse(_generation(book, draws), context.catalog)
+    return pd.concat([known[f"{draw.name}.yield"] for draw in draws], ignore_index=True)
+
+
+def _draws(book: Book, cell: Cell) -> list[Draw]:
+    """Whose knowledge a cell learns from."""
+    chain = book.encoder(cell)
+    return list(dict.fromkeys([cell.draw, *(chain.draws if chain else [])]))
+
+
+def _generation(book: Book, draws: list[Draw]) -> Pipeline:
+    backbone = book.parameters.generation.filtering.backbone
+    return data_generation.create_pipeline(draws, draws, backbone)
 
 
 def _line(request: Request) -> str:

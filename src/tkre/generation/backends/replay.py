@@ -115,6 +115,7 @@ class Replay:
             )
         lines.append(
             "Replaying needs a recorded response for each; a live language model "
-            "(params:generation.language_model) would be asked for them."
+            "(params:generation.language_model) would be asked for them, and `kedro corpus "
+            "questions` writes them down for whoever else may answer."
         )
         return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -93,6 +94,23 @@ def test_scores_are_those_of_the_summary():
     assert chart.table.rows[1][1:4] == [f"{mean:.1f}", f"{std:.1f}", "2"]
     figures = [e.text for e in Page(chart.panels[0].drawing).all("text")]
     assert f"{mean:.1f}" in figures
+
+
+def test_of_one_seed_neither_a_mean_nor_a_spread_is_told():
+    one = content(seeds=(13,), shots=(4, 8))
+    told = []
+    for section in (scores(one), failures(one), fitting(one)):
+        told.append(prose(section))
+        for chart in of_kind(section, Chart):
+            told += [chart.note, chart.table.note, *chart.table.columns]
+            assert not [e for panel in chart.panels[:1] for e in Page(panel.drawing).elements
+                        if "whisker" in e.attributes.get("class", "")]  # fmt: skip
+        told += [text for t in of_kind(section, Table) for text in (t.table.note, *t.table.columns)]
+    said = " ".join(told)
+    assert "over seeds, of which one seed says nothing" in said
+    assert "Dots are the scores of seed 13" in said
+    assert not re.search("[Mm]eans? over seeds|summed over|deviation over|standard dev|beside each",
+                         said)  # fmt: skip
 
 
 def test_an_axis_of_the_grid_has_a_curve():

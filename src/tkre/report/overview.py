@@ -23,9 +23,9 @@ _COVERAGE, _PRECISION = "coverage_at_90", "precision_at_90"
 def in_short(content: ReportContent) -> Section:
     """The findings, a sentence or two for each corpus and K."""
     found = [said for name, group in content.groups() for said in _findings(content, name, group)]
-    cautions = [
+    cautions = [] if content.several_seeds else [
         "One seed says nothing about the spread between seeds: take small differences for none."
-    ] if len(content.spec.seeds) == 1 else []  # fmt: skip
+    ]  # fmt: skip
     if content.spec.score_on == "development":
         cautions.append(
             "Scored on development rows, which recipes are chosen on: the scores flatter."

@@ -167,8 +167,8 @@ def _corpora(content: ReportContent) -> TextTable:
     return table_of(
         rows,
         "Corpora",
-        "Sentences of each split. The negative relation says that none of the others holds; it has "
-        "no score of its own.",
+        "Sentences of each split. The negative relation says that none of the others holds; it "
+        "counts in no score over all relations.",
         {"corpus": "corpus", "negative": "negative relation"},
         {"relations": "relations", "train": "train", "dev": "dev", "test": "test",
          "scored": "scored", "bad": "bad rows left out"},

@@ -462,6 +462,9 @@ def test_a_notebook_runs_on_what_a_run_left(project, monkeypatch, name):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     shown = "".join(str(output.get("data", "")) for output in outputs)
     assert not [text for text in NOTEBOOKS[name] if text not in shown]
+    drawn = [o["data"] for o in outputs if "application/vnd.plotly.v1+json" in o.get("data", {})]
+    assert len(drawn) == {"results": 4}.get(name, 0)
+    assert all("Plotly.newPlot" in data["text/html"] for data in drawn)  # nbconvert knows no other
     warned = [o["text"] for o in outputs if o.get("name") == "stderr" and "Warning" in o["text"]]
     assert not warned
 

@@ -16,6 +16,7 @@ from kedro.io import CatalogProtocol
 from tkre.environment import processor, versions
 from tkre.evaluation.presentation import (
     DETAILS,
+    FIGURE,
     TextTable,
     detail_tables,
     score_tables,
@@ -83,7 +84,7 @@ def write_results(
         for old in target.glob("*.csv"):
             old.unlink()
         for table, frame in tables.items():
-            frame.to_csv(target / f"{table}.csv", index=False, float_format="%.4g")
+            frame.to_csv(target / f"{table}.csv", index=False, float_format=FIGURE)
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
         pages[-1].write_text(

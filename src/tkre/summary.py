@@ -54,6 +54,7 @@ def show_results(
                     console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
         elif name == "inference.predictions":
             console.print("predictions:   ", Text(_place(catalog, name)))
+    _cards(console, pipeline, catalog)
 
 
 def _print_tables(
@@ -97,6 +98,15 @@ _NOTES = {
     "short_in_support": "rows that the support lacks",
     "short_in_validation": "rows that validation lacks",
 }
+
+
+def _cards(console: Console, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """Where the model cards of a run lie: one line for all, which experiments may share."""
+    cards = sorted(name for name in pipeline.all_outputs() if name.endswith("_model_card"))
+    places = [Path(_place(catalog, name)).parts for name in cards if catalog.exists(name)]
+    if places:
+        shared = (parts[0] if len({*parts}) == 1 else "*" for parts in zip(*places, strict=True))
+        console.print(f"{'model cards:':15}", Text(str(Path(*shared))))
 
 
 def _tells(value: Any) -> bool:

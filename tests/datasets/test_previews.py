@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 
+import pandas as pd
 import pytest
 
 from tests.conftest import instance
@@ -13,6 +14,7 @@ from tkre.datasets.corpus_folder import CorpusFolderDataset
 from tkre.datasets.instances import InstancesDataset
 from tkre.datasets.name import NameDataset
 from tkre.datasets.response_store import ResponseStoreDataset
+from tkre.datasets.table import TableDataset
 from tkre.generation.protocol import Response
 from tkre.records import to_frame
 
@@ -27,7 +29,8 @@ def table(preview: dict) -> list[dict[str, object]]:
     ("dataset", "kind"),
     [(CheckpointDataset, "JSONPreview"), (BackboneDataset, "JSONPreview"),
      (NameDataset, "JSONPreview"), (CorpusFolderDataset, "TablePreview"),
-     (ResponseStoreDataset, "TablePreview"), (InstancesDataset, "TablePreview")],
+     (ResponseStoreDataset, "TablePreview"), (InstancesDataset, "TablePreview"),
+     (TableDataset, "TablePreview")],
 )  # fmt: skip
 def test_kedro_viz_knows_each_kind_by_the_name_of_its_type(dataset, kind):
     annotation = inspect.signature(dataset.preview).return_annotation
@@ -80,6 +83,20 @@ def test_a_store_shows_its_last_attempts_the_newest_first(tmp_path, monkeypatch)
         file.write('{"request_id": "torn", "resp')
     monkeypatch.setattr("tkre.datasets.response_store.TAIL", 2500)
     assert [row["request_id"] for row in table(dataset.preview())] == ["b11", "b10"]
+
+
+def test_a_table_shows_few_digits_and_nothing_where_there_is_no_value(tmp_path):
+    dataset = TableDataset(filepath=str(tmp_path / "summary.csv"))
+    frame = pd.DataFrame({"variant": ["tkre", "base"], "mean": [79.68253968253968, 0.0128519],
+                          "difference": [1.4919096, None], "seeds": [1, 10234],
+                          "filtered": [False, True]})  # fmt: skip
+    dataset.save(frame)
+    assert table(dataset.preview()) == [
+        {"variant": "tkre", "mean": 79.68, "difference": 1.492, "seeds": 1, "filtered": False},
+        {"variant": "base", "mean": 0.01285, "difference": "", "seeds": 10234, "filtered": True},
+    ]
+    assert len(table(dataset.preview(nrows=1))) == 1
+    assert dataset.load()["mean"][0] == frame["mean"][0]  # the file keeps them all
 
 
 def test_instances_are_shown_with_tags_and_without_empty_columns(tmp_path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from tkre.evaluation.curves import f1_along
@@ -24,6 +25,11 @@ def test_mean_and_spread_over_seeds_and_a_dot_for_each():
     assert list(line.x) == [8, 16] and list(line.y) == [45, 70]
     assert list(line.error_y.array) == [5, 10]
     assert list(figure.data[1].y) == [40, 50, 60, 80]
+
+
+def test_one_seed_has_no_whisker():
+    figure = f1_along(cells(shots=[8, 16], micro_f1=[40, 60]), "shots", "K")
+    assert all(np.isnan(length) for length in lines(figure)["v"].error_y.array)
 
 
 def test_what_else_differs_has_a_line_of_its_own():

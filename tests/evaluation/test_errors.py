@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import instance
 from tests.evaluation.test_trust import fit, predictions
-from tkre.evaluation.errors import COLUMNS, errors_table
+from tkre.evaluation.errors import COLUMNS, errors_table, sentences_of
 from tkre.evaluation.trust import calibrate
 
 
@@ -27,6 +27,9 @@ def test_all_wrong_rows_the_most_confident_first_with_calibrated_probabilities()
     assert first["gold_probability"] == pytest.approx(calibrated[f"p.{first['relation']}"])
     assert first["text"][first["head_start"] : first["head_end"]].startswith("a")
     assert first["text"][first["tail_start"] : first["tail_end"]] == "b"
+    sentence = sentences_of(table)[0]
+    assert (sentence.id, sentence.text) == (first["id"], first["text"])
+    assert sentence.tail.of(sentence.text) == "b"
 
 
 def test_without_an_error_there_is_an_empty_table():

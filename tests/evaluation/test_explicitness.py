@@ -156,6 +156,12 @@ def test_explicit_against_implicit():
     assert row["difference_low"] < 50 < row["difference_high"]
 
 
+def test_one_seed_has_no_spread():
+    [row] = implicit_table([cell(13)], [guesses(GOLD)], [MARKS], PARAMS).to_dict("records")
+    assert row["implicit_f1"] == 100
+    assert all(pd.isna(row[f"{name}_std"]) for name in ("implicit_f1", "explicit_recall"))
+
+
 def test_a_kind_without_rows_has_no_score():
     undecided = MARKS.assign(implicit=None, decided_by="undecided")
     table = implicit_table([cell()], [guesses(GOLD)], [undecided], PARAMS)

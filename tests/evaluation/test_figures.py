@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
+
 from tests.evaluation.test_tables import experiment, metrics
 from tkre.evaluation.figures import confusion_by_variant, f1_by_variant
 from tkre.evaluation.tables import cells_table
@@ -14,6 +16,12 @@ def test_f1_by_variant_shows_mean_spread_and_seeds():
     assert bars[1].y[0] == of_tkre.mean()
     assert bars[1].error_y.array[0] == of_tkre.std(ddof=0)
     assert list(dots[1].y) == of_tkre.tolist()
+
+
+def test_one_seed_has_no_whisker_and_no_word_of_one():
+    figure = f1_by_variant(cells_table(experiment(seeds=(13,))[0]))
+    assert all(np.isnan(bar.error_y.array[0]) for bar in figure.data if bar.type == "bar")
+    assert figure.layout.title.text == "Micro-F1 by variant"
 
 
 def test_confusion_sums_over_seeds_and_shows_shares_of_rows():

@@ -31,6 +31,15 @@ def test_a_cell_that_was_not_trained_has_no_row():
     assert not learning_curves(table).data
 
 
+def test_one_seed_has_no_mean():
+    tables = [
+        learning_table([cell("a", seed, [4, 4, 2], [50, 60]) for seed in seeds])
+        for seeds in ((1,), (1, 2))
+    ]
+    titles = [learning_curves(table).layout.title.text for table in tables]
+    assert titles == ["Training", "Training, mean over seeds"]
+
+
 def test_a_line_for_each_variant_in_every_panel():
     table = learning_table(
         [cell("a", 1, [4, 4, 2], [50, 60]), cell("a", 2, [2, 2, 2], [70, 80]),

@@ -86,6 +86,11 @@ def test_the_summary_over_seeds():
     assert pd.isna(summary.loc[("tkre", "micro_precision"), "difference"])
 
 
+def test_one_seed_has_no_spread():
+    summary = summary_table(*experiment(seeds=(13,)), "typ_marker", PARAMS)
+    assert summary["std"].isna().all() and summary["mean"].notna().all()
+
+
 def test_an_experiment_without_the_baseline_has_no_differences():
     ms, ps = experiment()
     summary = summary_table(ms[1::2], ps[1::2], "typ_marker", PARAMS)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tests.conftest import instance
+from tests.evaluation import test_trust
+from tkre.evaluation.errors import errors_table
 from tkre.notebook.comparing import by_relation, confident_mistakes, gained, outcomes
-from tkre.records import to_frame
+from tkre.records import from_frame, to_frame
 
 ROWS = to_frame(
-    [instance(f"<head>A{n}</head> met <tail>B{n}</tail>", "r", id=f"t{n}") for n in range(4)]
+    [
+        instance(f"<head>A{n}</head> met <tail>B{n}</tail>", r, id=f"t{n}")
+        for n, r in enumerate("rrss")
+    ]
 )
 
 
@@ -21,9 +27,17 @@ ONE, OTHER = predictions(["r", "s", "r", "s"]), predictions(["r", "r", "s", "r"]
 
 
 def test_the_surest_mistakes_come_first_with_their_sentences():
-    table = confident_mistakes(predictions(["s", "r", "r", "r"], [0.6, 0.99, 0.9, 0.7]), ROWS, 2)
+    said = predictions(["s", "r", "r", "r"], [0.6, 0.99, 0.9, 0.7])
+    scores = said["probability"].to_numpy()
+    for label in "rs":
+        said[f"p.{label}"] = np.where(said["predicted"] == label, scores, 1 - scores)
+    trust = test_trust.fit(test_trust.predictions(50)).model_copy(update={"temperature": 2.0})
+    errors = errors_table(from_frame(ROWS), said, trust)
+    table = confident_mistakes(errors, 2)
     assert table["id"].tolist() == ["t2", "t3"]
     assert table["sentence"].tolist()[0] == "<head>A2</head> met <tail>B2</tail>"
+    assert table["probability"].tolist() == errors["probability"].tolist()[:2]
+    assert table["probability"][0] < 0.9  # calibrated, as in the report
 
 
 def test_outcomes_are_counted_over_the_same_rows():

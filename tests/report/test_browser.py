@@ -143,6 +143,18 @@ def test_the_keyboard_skips_to_the_content(opened):
     assert page.evaluate("document.activeElement.id") == "content"
 
 
+def test_a_sentence_is_copied_without_the_names_of_its_mentions(opened):
+    open_everything(opened.page)
+    shown, copied = opened.page.evaluate(
+        """() => {
+             const sentence = document.querySelector("mark.head").parentElement;
+             getSelection().selectAllChildren(sentence);
+             return [sentence.textContent, getSelection().toString()];
+           }"""
+    )
+    assert " head" in shown and shown.replace(" head", "").replace(" tail", "") == copied
+
+
 def test_paper_is_white_with_what_was_folded(browser, file):
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()

@@ -80,6 +80,16 @@ def test_what_it_says():
     assert "Anna" not in card  # no sentence of a corpus
 
 
+def test_what_it_says_is_true_where_it_lies():
+    """Among the scores, and beside the weights once it is published."""
+    card = model_card(card_content())
+    assert "(`kedro classifier publish toy.k8.s13.tkre FOLDER`" in card
+    assert "`trust.json` beside the weights" not in card
+    # The negative relation has its row in the second table of scores, and no part in the first.
+    assert "none counts in none of the scores over all relations; the table by relation" in card
+    assert "| none | " in card
+
+
 def test_a_phrase_cannot_end_the_code():
     parsed = card_content().schema
     likes = parsed.relations["likes"].model_copy(update={"phrase": "likes ```\n<b>"})

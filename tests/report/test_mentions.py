@@ -13,20 +13,20 @@ def marks(row: Instance) -> list[tuple[str, str]]:
 
 def test_mentions_are_marked_and_named():
     row = instance("<head>Ada</head> was born in <tail>London</tail>.", triggers=("born in",))
-    assert marks(row) == [("head", "Adahead"), ("trigger", "born in"), ("tail", "Londontail")]
+    assert marks(row) == [("head", "Ada head"), ("trigger", "born in"), ("tail", "London tail")]
     assert str(marked(row)).endswith("</mark>.")
 
 
 def test_one_mention_may_lie_in_the_other():
     row = instance("<head>the mayor of <tail>Rome</tail></head> resigned")
-    assert marks(row) == [("head", "the mayor of "), ("head tail", "Romeheadtail")]
+    assert marks(row) == [("head", "the mayor of "), ("head tail", "Rome head tail")]
 
 
 def test_crossing_and_touching_mentions_lose_no_letter():
     row = Instance("r", "abcdef", Span(0, 3), Span(2, 5))
-    assert [text for _, text in marks(row)] == ["ab", "chead", "detail"]
+    assert [text for _, text in marks(row)] == ["ab", "c head", "de tail"]
     assert marks(Instance("r", "abcd", Span(0, 2), Span(2, 4))) == [
-        ("head", "abhead"), ("tail", "cdtail"),
+        ("head", "ab head"), ("tail", "cd tail"),
     ]  # fmt: skip
 
 
@@ -39,4 +39,4 @@ def test_text_is_escaped():
     row = instance(f"<head>a{HOSTILE}</head> is b <tail>c</tail>", triggers=(HOSTILE,))
     page = Page(marked(row))
     assert {e.tag for e in page.elements} == {"mark", "span"}
-    assert page.elements[0].text == f"a{HOSTILE}head"
+    assert page.elements[0].text == f"a{HOSTILE} head"

@@ -43,7 +43,7 @@ def test_text_of_others_is_text():
     # In a sentence, a relation, an explanation, a refused text, an id and a model's name.
     for said in (f"Bert {HOSTILE}", f"likes{HOSTILE}", f"says so. {HOSTILE}", f"<head>{HOSTILE}",
                  f"row-0{HOSTILE}", f"a copy {HOSTILE}", f"a model{HOSTILE}"):  # fmt: skip
-        assert said in page.text.replace("BertTAIL", "Bert").replace("Berttail", "Bert"), said
+        assert said in page.text.replace("Bert tail", "Bert"), said
     drawn = [e.attributes["aria-label"] for e in page.all("svg") if "aria-label" in e.attributes]
     assert any(HOSTILE in label for label in drawn)
 

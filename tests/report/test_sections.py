@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -62,6 +63,32 @@ def test_in_short_the_best_variant_and_how_sure_that_is():
     assert "One seed" not in said
 
 
+def test_in_short_how_often_a_relation_is_invented():
+    [one] = [c for c in content(seeds=(13,)).cells if c.metrics["variant"] == "tkre"]
+    labels, counts = one.metrics["confusion"].values()
+    negative = counts[labels.index("none")]
+    invented = sum(negative) - negative[labels.index("none")]
+    assert sum(negative) == 8 and invented > 1
+    said = prose(in_short(content(seeds=(13,))))
+    assert f"Of 8 sentences without a relation {invented} were given one." in said
+    assert "Of 16 sentences without a relation, summed over seeds, " in prose(in_short(FOUND))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"), [([0, 0, 0], ""), ([0, 0, 8], "8 sentences without a relation none was given"),
+                      ([0, 1, 0], "1 sentence without a relation 1 was given one.")],
+)  # fmt: skip
+def test_few_or_no_invented_relations(row, said):
+    one = content(seeds=(13,))
+    cells = [
+        replace(c, metrics=c.metrics | {"confusion": {"labels": ["likes", "owns", "none"],
+                                                      "counts": [[8, 0, 0], [0, 8, 0], row]}})
+        for c in one.cells
+    ]  # fmt: skip
+    told = prose(in_short(replace(one, cells=cells)))
+    assert said in told and ("without a relation" in told) == bool(said)
+
+
 def test_an_interval_that_holds_zero_is_said_to():
     table = FOUND.tables["summary"].assign(difference_low=-1.0)
     said = prose(in_short(replace(FOUND, tables=FOUND.tables | {"summary": table})))
@@ -93,6 +120,23 @@ def test_scores_are_those_of_the_summary():
     assert chart.table.rows[1][1:4] == [f"{mean:.1f}", f"{std:.1f}", "2"]
     figures = [e.text for e in Page(chart.panels[0].drawing).all("text")]
     assert f"{mean:.1f}" in figures
+
+
+def test_of_one_seed_neither_a_mean_nor_a_spread_is_told():
+    one = content(seeds=(13,), shots=(4, 8))
+    told = []
+    for section in (scores(one), failures(one), fitting(one)):
+        told.append(prose(section))
+        for chart in of_kind(section, Chart):
+            told += [chart.note, chart.table.note, *chart.table.columns]
+            assert not [e for panel in chart.panels[:1] for e in Page(panel.drawing).elements
+                        if "whisker" in e.attributes.get("class", "")]  # fmt: skip
+        told += [text for t in of_kind(section, Table) for text in (t.table.note, *t.table.columns)]
+    said = " ".join(told)
+    assert "over seeds, of which one seed says nothing" in said
+    assert "Dots are the scores of seed 13" in said
+    assert not re.search("[Mm]eans? over seeds|summed over|deviation over|standard dev|beside each",
+                         said)  # fmt: skip
 
 
 def test_an_axis_of_the_grid_has_a_curve():

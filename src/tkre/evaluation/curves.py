@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tkre.evaluation.figures import COLOURS
+from tkre.evaluation.spread import spread
 from tkre.evaluation.tables import PLACE, varies
 from tkre.params import NO_WRITER
 
@@ -21,7 +22,7 @@ class Line:
         name: Of the setting, as far as settings differ.
         x: Values of the axis.
         mean: Micro-F1 there, over seeds.
-        std: Its population standard deviation.
+        std: Its standard deviation (``spread``).
         level: Whether it has no value of its own along the axis: its score holds all along.
         cells: Of all its seeds.
     """
@@ -45,18 +46,18 @@ def lines_along(cells: pd.DataFrame, axis: str) -> list[Line]:
         axis: A numeric column.
     """
     shown = [column for column in PLACE if column != axis and varies(cells, column)]
-    spread = sorted(cells[axis].unique())
+    values = sorted(cells[axis].unique())
     lines = []
     for key, rows in cells.groupby(["variant", *shown], sort=False):
-        variant, *values = key
-        told = dict(zip(shown, values, strict=True))
+        variant, *place = key
+        told = dict(zip(shown, place, strict=True))
         if (rows["synthetic"] == 0).all() and axis != "synthetic":
             told = {c: v for c, v in told.items() if c in ("corpus", "shots")}
         name = ", ".join([str(variant), *(_said(c, v) for c, v in told.items())])
         scores = rows.groupby(axis)["micro_f1"]
-        mean, std = scores.mean(), scores.std(ddof=0)
-        level = len(mean) == 1 and len(spread) > 1
-        x = [spread[0], spread[-1]] if level else mean.index.tolist()
+        mean, std = scores.mean(), scores.agg(spread)
+        level = len(mean) == 1 and len(values) > 1
+        x = [values[0], values[-1]] if level else mean.index.tolist()
         twice = 2 if level else 1
         lines.append(Line(name, x, mean.tolist() * twice, std.tolist() * twice, level, rows))
     return lines

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tkre.evaluation.trust import Trust, calibrate
-from tkre.records import Instance
+from tkre.records import Instance, Span
 
 COLUMNS = [
     "id", "text", "head_start", "head_end", "tail_start", "tail_end",
@@ -46,3 +46,16 @@ def errors_table(rows: Sequence[Instance], predictions: pd.DataFrame, trust: Tru
     ]
     table = pd.DataFrame(wrong, columns=COLUMNS)
     return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
+
+
+def sentences_of(errors: pd.DataFrame) -> list[Instance]:
+    """The sentences of an ``errors_table`` with their mentions, in its order."""
+    return [
+        Instance(
+            str(row["id"]),
+            str(row["text"]),
+            Span(int(row["head_start"]), int(row["head_end"])),
+            Span(int(row["tail_start"]), int(row["tail_end"])),
+        )
+        for row in errors.to_dict("records")
+    ]

@@ -26,6 +26,7 @@ from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.grouping import SETTING, by_setting
 from tkre.evaluation.metrics import Counts, counts
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.spread import spread
 from tkre.evaluation.tables import IncompleteExperiment
 from tkre.knowledge import words_like
 from tkre.records import Instance
@@ -155,8 +156,7 @@ def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
     for kind in KINDS:
         scores = pd.DataFrame([cell.scores(kind) for cell in cells])
         row |= scores.mean().to_dict()
-        spread = scores[[f"{kind}_f1", f"{kind}_recall"]].std(ddof=0)
-        row |= {f"{name}_std": value for name, value in spread.items()}
+        row |= {f"{name}_std": spread(scores[name]) for name in (f"{kind}_f1", f"{kind}_recall")}
     row["difference"] = row["explicit_f1"] - row["implicit_f1"]
     both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
     if both:

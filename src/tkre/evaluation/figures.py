@@ -13,6 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tkre.evaluation.metrics import Floats
+from tkre.evaluation.spread import spread
 from tkre.evaluation.tables import PLACE, varies
 from tkre.params import NO_WRITER
 
@@ -31,13 +32,13 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
     for n, variant in enumerate(variants):
         rows = cells[cells["variant"] == variant]
         scores = rows.groupby("place", sort=False)["micro_f1"]
-        mean, spread = scores.mean().reindex(places), scores.std(ddof=0).reindex(places)
+        mean, std = scores.mean().reindex(places), scores.agg(spread).reindex(places)
         colour = COLOURS[n % len(COLOURS)]
         figure.add_bar(
             name=escape(variant),
             x=places,
             y=mean,
-            error_y={"array": spread, "color": "#444"},
+            error_y={"array": std, "color": "#444"},
             marker_color=colour,
             offsetgroup=variant,
             text=[f"{value:.1f}" for value in mean],
@@ -55,8 +56,9 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
             customdata=rows["seed"],
             hovertemplate="seed %{customdata}: %{y:.1f}<extra></extra>",
         )
+    how = ": mean, spread and each seed" if cells["seed"].nunique() > 1 else ""
     figure.update_layout(
-        title="Micro-F1 by variant: mean, spread and each seed",
+        title=f"Micro-F1 by variant{how}",
         yaxis={"title": "micro-F1 without the negative relation, %", "range": [0, 100]},
         barmode="group",
         scattermode="group",

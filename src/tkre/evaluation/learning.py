@@ -88,5 +88,6 @@ def learning_curves(table: pd.DataFrame) -> go.Figure:
                 col=column,
             )
             figure.update_xaxes(title="epoch", row=1, col=column)
-    figure.update_layout(title="Training, mean over seeds", template="plotly_white")
+    how = ", mean over seeds" if table["seed"].nunique() > 1 else ""
+    figure.update_layout(title=f"Training{how}", template="plotly_white")
     return figure

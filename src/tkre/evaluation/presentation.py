@@ -11,6 +11,8 @@ import pandas as pd
 from tkre.evaluation.tables import PLACE, varies
 from tkre.evaluation.writers import F1, F1_STD
 
+FIGURE = "%.4g"  # how figures of tables are written that are shown whole, of whatever size
+
 AXES = {
     "synthetic": "synthetic, x K",
     "noise": "noise, %",

@@ -18,6 +18,7 @@ from tkre.evaluation.metrics import (
     official_f1,
 )
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.spread import spread
 from tkre.extensions import Parts
 from tkre.grid import Cell
 from tkre.params import DEFAULT_WRITER, NO_WRITER
@@ -136,7 +137,7 @@ def summary_table(
         params: How intervals are made.
 
     Returns:
-        Mean and population standard deviation over the seeds; for F1 scores the difference to
+        Mean and standard deviation (``spread``) over the seeds; for F1 scores the difference to
         the baseline over the same seeds, with its paired bootstrap interval (missing for the
         baseline itself, and where the baseline is not part of the experiment).
 
@@ -154,7 +155,7 @@ def summary_table(
                 "variant": variant,
                 "metric": metric,
                 "mean": values.mean(),
-                "std": values.std(ddof=0),
+                "std": spread(values),
                 "seeds": len(group),
             }
             compared = variant != baseline and len(compared_with) and metric in _RESAMPLED

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from tkre.evaluation.spread import spread
 from tkre.generation.ledger import EXPLANATION, SYNTHESIS
 from tkre.generation.near_copies import word_runs
 from tkre.generation.protocol import Response
@@ -169,7 +170,7 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
         f1 = (exact if len(exact) else group[group["synthetic"] == 0])["micro_f1"].astype(float)
         if len(f1):
             name = f"{variant}.filtered" if filtered else str(variant)
-            scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": f1.std(ddof=0)}
+            scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": spread(f1)}
     return scores
 
 

@@ -6,24 +6,21 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from tkre.evaluation.errors import sentences_of
 from tkre.records import from_frame
 from tkre.tagged import to_tagged
 
 
-def confident_mistakes(
-    predictions: pd.DataFrame, rows: pd.DataFrame, number: int = 10
-) -> pd.DataFrame:
-    """The wrong predictions that were made with the highest probability.
+def confident_mistakes(errors: pd.DataFrame, number: int = 10) -> pd.DataFrame:
+    """The wrong predictions that were made with the highest probability, as the report has them.
 
     Args:
-        predictions: Of a cell.
-        rows: That it labelled, or more.
+        errors: Of a cell, with calibrated probabilities (``errors.errors_table``).
         number: How many.
     """
-    wrong = predictions[predictions["relation"] != predictions["predicted"]]
-    columns = ["id", "relation", "predicted", "probability"]
-    surest = wrong.nlargest(number, "probability")[columns]
-    return surest.merge(_sentences(rows), on="id", how="left")
+    surest = errors.head(number)
+    columns = ["id", "relation", "gold_probability", "predicted", "probability"]
+    return surest[columns].assign(sentence=[to_tagged(s) for s in sentences_of(surest)])
 
 
 def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:

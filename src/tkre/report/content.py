@@ -126,6 +126,15 @@ class ReportContent:
         return self.spec.baseline or self.reporting.baseline
 
     @property
+    def several_seeds(self) -> bool:
+        """Whether there are means over seeds, with a spread; one seed has neither."""
+        return len(self.spec.seeds) > 1
+
+    def over_seeds(self, words: str) -> str:
+        """What is said of means over seeds; nothing where there are none."""
+        return words if self.several_seeds else ""
+
+    @property
     def variants(self) -> dict[str, Variant]:
         """The recipes by name, in the order of the experiment."""
         return {str(cell.metrics["variant"]): cell.recipe for cell in self.cells}

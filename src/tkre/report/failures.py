@@ -28,7 +28,7 @@ def failures(content: ReportContent) -> Section:
             continue
         cells = content.cells_of(group[group["setting"] == best])
         place = f"{best}, {name}"
-        blocks += [_by_relation(content, place, group, cells), _confusion(place, cells)]
+        blocks += [_by_relation(content, place, group, cells), _confusion(content, place, cells)]
     blocks += _confused_pairs(content)
     if (implicit := content.tables.get("implicit")) is not None:
         blocks += [titled(table) for table in detail_tables("implicit", implicit)]
@@ -61,12 +61,14 @@ def _by_relation(
     table = table_of(
         means,
         f"By relation: {name}",
-        "per cent, means over seeds; numbers of sentences are those of a seed",
+        "per cent"
+        + content.over_seeds(", means over seeds; numbers of sentences are those of a seed"),
         {"relation": "relation"},
         {"f1": "F1", "baseline": f"F1 of {content.baseline}", "precision": "precision",
          "recall": "recall", "gold": "sentences", "guessed": "predicted"},
     )  # fmt: skip
-    note = f"Large dots are {name}; small ones are {content.baseline}. Means over seeds."
+    note = f"Large dots are {name}; small ones are {content.baseline}."
+    note += content.over_seeds(" Means over seeds.")
     return Chart(title, note, [Panel("", dot_panel(rows, title, "F1, %"))], table)
 
 
@@ -76,7 +78,7 @@ def _means_by_relation(cells: list[ReportedCell]) -> pd.DataFrame:
     return means.astype({"gold": int}).assign(guessed=means["guessed"].round().astype(int))
 
 
-def _confusion(name: str, cells: list[ReportedCell]) -> Chart:
+def _confusion(content: ReportContent, name: str, cells: list[ReportedCell]) -> Chart:
     [confusion] = confusions([cell.metrics for cell in cells]).values()
     rows = [
         {"gold": gold, **{f"p{n}": int(c) for n, c in enumerate(counts)}}
@@ -85,13 +87,15 @@ def _confusion(name: str, cells: list[ReportedCell]) -> Chart:
     table = table_of(
         rows,
         f"Confusion: {name}",
-        "sentences, summed over seeds; rows are gold relations, columns predicted ones",
+        f"sentences{content.over_seeds(', summed over seeds')}; rows are gold relations, columns "
+        "predicted ones",
         {"gold": "gold"},
         {f"p{n}": label for n, label in enumerate(confusion.labels)},
     )
     note = (
         "Rows are gold relations, columns predicted ones; the stronger the colour, the larger the "
-        "share of the row. Right ones are on the diagonal. Summed over seeds."
+        "share of the row. Right ones are on the diagonal."
+        + content.over_seeds(" Summed over seeds.")
     )
     panel = Panel("", matrix_panel(confusion, f"Confusion, {name}"))
     return Chart(f"Confusion, {name}", note, [panel], table, wide=True)
@@ -102,7 +106,8 @@ def _confused_pairs(content: ReportContent) -> Iterator[Block]:
     if table is None or table.empty:
         return
     placed = table.assign(setting=table["variant"] + ", " + places_of(table))
-    parts = [_pairs(str(name), rows) for name, rows in placed.groupby("setting", sort=False)]
+    groups = placed.groupby("setting", sort=False)
+    parts = [_pairs(content, str(name), rows) for name, rows in groups]
     note = (
         "Ordered pairs of relations that are taken for one another. Similarities are cosines of "
         "deviations from the mean over relations: of the centres of validation rows to the "
@@ -115,13 +120,13 @@ def _confused_pairs(content: ReportContent) -> Iterator[Block]:
     )
 
 
-def _pairs(title: str, rows: pd.DataFrame) -> Table:
+def _pairs(content: ReportContent, title: str, rows: pd.DataFrame) -> Table:
     return Table(
         table_of(
             rows.head(_PAIRS),
             title,
-            "sentences (mean over seeds), per cent of the gold relation's sentences and of all "
-            "errors",
+            f"sentences{content.over_seeds(' (mean over seeds)')}, per cent of the gold relation's "
+            "sentences and of all errors",
             {"gold": "gold", "predicted": "predicted", "diagnosis": "what is known of the pair"},
             {"count": "sentences", "share_of_gold": "of gold", "share_of_errors": "of errors",
              "centre_similarity": "centres", "definition_similarity": "definitions"},

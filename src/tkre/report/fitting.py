@@ -26,13 +26,13 @@ def fitting(content: ReportContent) -> Section:
     if table is not None and len(table):
         table = table.assign(setting=table["variant"] + beside_shots(table))
         for (corpus, shots), rows in table.groupby(["corpus", "shots"], sort=False):
-            blocks.append(_curves(f"{corpus}, K = {shots}", rows))
+            blocks.append(_curves(content, f"{corpus}, K = {shots}", rows))
     return Section(
         "training", "How training went", blocks or [Prose(["No losses of training are known."])]
     )
 
 
-def _curves(name: str, rows: pd.DataFrame) -> Chart:
+def _curves(content: ReportContent, name: str, rows: pd.DataFrame) -> Chart:
     means = rows.groupby(["setting", "stage", "epoch"], sort=False)["value"].mean()
     means = means.reset_index().sort_values(["setting", "stage", "epoch"], kind="stable")
     settings = list(dict.fromkeys(rows["setting"]))
@@ -48,15 +48,15 @@ def _curves(name: str, rows: pd.DataFrame) -> Chart:
     table = table_of(
         means,
         f"Training: {name}",
-        "mean over seeds of an epoch's loss, or per cent",
+        content.over_seeds("mean over seeds of ") + "an epoch's loss, or per cent",
         {"setting": "variant", "stage": "stage", "epoch": "epoch"},
         {"value": "value"},
         decimals=2,
     )
     note = (
-        "Means over seeds. Losses of variants that hide different shares of the words cannot be "
-        "compared with one another; how fast they fall can. The epoch that is kept is chosen by "
-        "the validation score."
+        f"{content.over_seeds('Means over seeds. ')}Losses of variants that hide different shares "
+        "of the words cannot be compared with one another; how fast they fall can. The epoch that "
+        "is kept is chosen by the validation score."
     )
     return Chart(f"Learning curves, {name}", note, panels, table, legend(named))
 

@@ -23,14 +23,18 @@ def marked(instance: Instance) -> Markup:
 
 
 def _piece(text: str, piece: Span, roles: list[tuple[str, Span]]) -> Markup:
-    """A piece with one set of roles; the name of a mention stands where the mention ends."""
+    """A piece with one set of roles; the name of a mention stands where the mention ends.
+
+    A space keeps the two apart where the page is read aloud or as text; what is copied from it is
+    the sentence, without names (``style.css``).
+    """
     here = [role for role, span in roles if span.overlaps(piece)]
     words = escape(piece.of(text))
     if not here:
         return words
     ending = [role for role, span in roles if role in _LABELS and span.end == piece.end]
     names = Markup("").join(
-        Markup('<span class="role">{}</span>').format(_LABELS[role]) for role in ending
+        Markup('<span class="role"> {}</span>').format(_LABELS[role]) for role in ending
     )
     classes = " ".join(dict.fromkeys(here))
     return Markup('<mark class="{}">{}{}</mark>').format(classes, words, names)

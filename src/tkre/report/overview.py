@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from tkre.evaluation.figures import confusions
 from tkre.evaluation.grouping import SETTING
 from tkre.evaluation.presentation import TextTable
 from tkre.modeling.lineage import seconds_of
@@ -23,9 +24,9 @@ _COVERAGE, _PRECISION = "coverage_at_90", "precision_at_90"
 def in_short(content: ReportContent) -> Section:
     """The findings, a sentence or two for each corpus and K."""
     found = [said for name, group in content.groups() for said in _findings(content, name, group)]
-    cautions = [
+    cautions = [] if content.several_seeds else [
         "One seed says nothing about the spread between seeds: take small differences for none."
-    ] if len(content.spec.seeds) == 1 else []  # fmt: skip
+    ]  # fmt: skip
     if content.spec.score_on == "development":
         cautions.append(
             "Scored on development rows, which recipes are chosen on: the scores flatter."
@@ -50,6 +51,8 @@ def _findings(content: ReportContent, name: str, group: pd.DataFrame) -> Iterato
     cells = group[group["setting"] == best]
     yield _score(content, name, best, cells)
     yield _weakest(content.cells_of(cells))
+    if invented := _invented(content, content.cells_of(cells)):
+        yield invented
     if answered := _answered(content, cells):
         yield answered
 
@@ -76,6 +79,22 @@ def _weakest(cells: Sequence[ReportedCell]) -> str:
     worst = there.sort_values("f1", kind="stable").head(_WEAKEST)
     named = [f"{relation} (F1 {f1:.1f})" for relation, f1 in worst["f1"].items()]
     return f"It does worst on {listed(named)}." if named else "No relation has a sentence."
+
+
+def _invented(content: ReportContent, cells: Sequence[ReportedCell]) -> str | None:
+    """How often a relation is claimed where there is none, which no F1 of a relation shows."""
+    [confusion] = confusions([cell.metrics for cell in cells]).values()
+    negative = cells[0].metrics["negative"]
+    if negative not in confusion.labels:
+        return None
+    at = confusion.labels.index(negative)
+    without, right = int(confusion.counts[at].sum()), int(confusion.counts[at, at])
+    if not without:
+        return None
+    invented = without - right
+    said = {0: "none was", 1: "1 was"}.get(invented, f"{invented:,} were")
+    where = content.over_seeds(", summed over seeds,")
+    return f"Of {counted(without, 'sentence')} without a relation{where} {said} given one."
 
 
 def _answered(content: ReportContent, cells: pd.DataFrame) -> str | None:
@@ -148,8 +167,8 @@ def _corpora(content: ReportContent) -> TextTable:
     return table_of(
         rows,
         "Corpora",
-        "Sentences of each split. The negative relation says that none of the others holds; it has "
-        "no score of its own.",
+        "Sentences of each split. The negative relation says that none of the others holds; it "
+        "counts in no score over all relations.",
         {"corpus": "corpus", "negative": "negative relation"},
         {"relations": "relations", "train": "train", "dev": "dev", "test": "test",
          "scored": "scored", "bad": "bad rows left out"},

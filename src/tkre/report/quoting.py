@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from tkre.records import Instance, Span
+from tkre.evaluation.errors import sentences_of
+from tkre.records import Instance
 from tkre.report.blocks import Block, Folded, Part, Prose, Quote, Quotes
 from tkre.report.content import Knowledge, ReportContent
 from tkre.report.mentions import marked
@@ -28,7 +30,11 @@ def worst_errors(content: ReportContent) -> Block:
             continue
         errors = pd.concat(known).sort_values("probability", ascending=False, kind="stable")
         distinct = errors.drop_duplicates(["id", "predicted"])
-        quotes = [_error(row) for row in distinct.head(content.page.errors).to_dict("records")]
+        worst = distinct.head(content.page.errors)
+        quotes = [
+            _error(sentence, row)
+            for sentence, row in zip(sentences_of(worst), worst.to_dict("records"), strict=True)
+        ]
         note = (
             f"The {len(quotes)} most confident of {counted(len(errors), 'error')}; probabilities "
             "are calibrated. Some may be errors of the corpus."
@@ -41,15 +47,13 @@ def worst_errors(content: ReportContent) -> Block:
     return Part(title, shown)
 
 
-def _error(row: dict[str, object]) -> Quote:
-    offsets = [int(str(row[name])) for name in ("head_start", "head_end", "tail_start", "tail_end")]
-    instance = Instance(str(row["id"]), str(row["text"]), Span(*offsets[:2]), Span(*offsets[2:]))
+def _error(sentence: Instance, row: Mapping[Hashable, Any]) -> Quote:
     return Quote(
-        marked(instance),
+        marked(sentence),
         [
-            ("gold", f"{row['relation']} ({float(str(row['gold_probability'])):.2f})"),
-            ("predicted", f"{row['predicted']} ({float(str(row['probability'])):.2f})"),
-            ("sentence", str(row["id"])),
+            ("gold", f"{row['relation']} ({row['gold_probability']:.2f})"),
+            ("predicted", f"{row['predicted']} ({row['probability']:.2f})"),
+            ("sentence", sentence.id),
         ],
     )
 

@@ -26,6 +26,8 @@ _AXES = {
 
 def scores(content: ReportContent) -> Section:
     """Tables and charts of F1."""
+    several = content.several_seeds
+    spread = "which stands beside each mean" if several else "of which one seed says nothing"
     blocks: list[Block] = [
         Prose(
             [
@@ -33,7 +35,7 @@ def scores(content: ReportContent) -> Section:
                 f"far the difference to {content.baseline} would move on other sentences of the "
                 "same kind: both variants are scored on the same resampled sentences "
                 f"({content.reporting.resamples:,} times). It does not hold the spread over seeds, "
-                "which stands beside each mean."
+                f"{spread}."
             ]
         )
     ]
@@ -50,8 +52,9 @@ def _dots(content: ReportContent, name: str, group: pd.DataFrame) -> Chart:
     rows = [_scored(content, n, s, of) for n, (s, of) in enumerate(_settings(group))]
     shown = [
         DotRow(
-            row["setting"], row["mean"], row["mean"] - row["std"], row["mean"] + row["std"],
-            [(e.micro_f1, f"seed {e.seed}: {e.micro_f1:.1f}") for e in row["cells"].itertuples()],
+            row["setting"], row["mean"], row["low"], row["high"],
+            [(e.micro_f1, f"seed {e.seed}: {e.micro_f1:.1f}") for e in row["cells"].itertuples()]
+            if content.several_seeds else [],
             row["series"],
         )
         for row in rows
@@ -72,15 +75,26 @@ def _dots(content: ReportContent, name: str, group: pd.DataFrame) -> Chart:
         f"Micro-F1 by variant: {name}",
         "per cent; points for differences, with the ends of their interval",
         {"setting": "variant"},
-        {"mean": "mean", "std": "standard deviation", "seeds": "seeds", "difference": "difference",
-         "difference_low": "from", "difference_high": "to"},
+        _means(content) | {"seeds": "seeds", "difference": "difference", "difference_low": "from",
+                           "difference_high": "to"},
     )  # fmt: skip
+    dots = (
+        "Large dots are means over seeds, small ones are seeds, whiskers are one standard deviation"
+        if content.several_seeds
+        else f"Dots are the scores of seed {content.spec.seeds[0]}"
+    )
     note = (
-        "Large dots are means over seeds, small ones are seeds, whiskers are one standard "
-        "deviation; the dashed line is the baseline. Whiskers of differences are "
+        f"{dots}; the dashed line is the baseline. Whiskers of differences are "
         f"{100 * content.reporting.confidence:g} % intervals."
     )
     return Chart(f"Micro-F1 by variant, {name}", note, panels, table)
+
+
+def _means(content: ReportContent) -> dict[str, str]:
+    """The columns of a score: one seed has no mean, and no standard deviation."""
+    if not content.several_seeds:
+        return {"mean": "micro-F1"}
+    return {"mean": "mean", "std": "standard deviation"}
 
 
 def _settings(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -91,8 +105,11 @@ def _settings(group: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 def _scored(
     content: ReportContent, number: int, setting: str, cells: pd.DataFrame
 ) -> dict[str, Any]:
-    """A row of the summary with the cells that it is of."""
-    return content.summary_of(cells) | {"setting": setting, "cells": cells, "series": number}
+    """A row of the summary with the ends of its whisker and the cells that it is of."""
+    row = content.summary_of(cells) | {"setting": setting, "cells": cells, "series": number}
+    mean, std = row["mean"], row["std"]
+    ends = (None, None) if missing(std) else (mean - std, mean + std)
+    return row | dict(zip(("low", "high"), ends, strict=True))
 
 
 def _compared(content: ReportContent, row: dict[str, Any]) -> DotRow:
@@ -107,17 +124,18 @@ def _along(content: ReportContent) -> Iterator[Chart]:
     cells = content.tables["cells"]
     for axis, title in _AXES.items():
         if len(getattr(content.spec, axis)) > 1:
-            yield _curve(cells, axis, title)
+            yield _curve(content, cells, axis, title)
     if difference := varied(content.variants):
         path, values = difference
         placed = cells.assign(variant="", value=cells["variant"].map(values))
-        yield _curve(placed, "value", path)
+        yield _curve(content, placed, "value", path)
 
 
-def _curve(cells: pd.DataFrame, axis: str, title: str) -> Chart:
+def _curve(content: ReportContent, cells: pd.DataFrame, axis: str, title: str) -> Chart:
     lines = lines_along(cells, axis)
     series = [
-        Series(line.name or _F1, line.x, line.mean, [] if line.level else line.std,
+        Series(line.name or _F1, line.x, line.mean,
+               [] if line.level else [0.0 if missing(std) else std for std in line.std],
                level=line.level)
         for line in lines
     ]  # fmt: skip
@@ -130,8 +148,10 @@ def _curve(cells: pd.DataFrame, axis: str, title: str) -> Chart:
         for x, mean, std in zip(line.x, line.mean, line.std, strict=True)
     ]
     table = table_of(
-        rows, f"Micro-F1 along {title}", "per cent; mean and standard deviation over seeds",
-        {"name": "variant", "at": title}, {"mean": "mean", "std": "standard deviation"},
+        rows, f"Micro-F1 along {title}",
+        "per cent" + content.over_seeds("; mean and standard deviation over seeds"),
+        {"name": "variant", "at": title}, _means(content),
     )  # fmt: skip
-    note = "Whiskers are one standard deviation over seeds; a dotted level has no value of its own."
+    note = content.over_seeds("Whiskers are one standard deviation over seeds. ")
+    note += "A dotted level has no value of its own."
     return Chart(f"Micro-F1 along {title}", note, [Panel(_F1, drawn)], table, legend(series))

@@ -205,7 +205,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
 
 def _draw(draw: Draw, parsed: RelationSchema, hostile: str, *, knowledge: bool) -> ReportedDraw:
     support = rows(parsed, hostile, 3 * draw.shots)
-    shots = {"draw": draw.name, "support": [row.id for row in support], "validation": []}
+    shots = {"draw": draw.name, "support": [row.id for row in support], "validation": ["held-1"]}
     if not knowledge:
         return ReportedDraw(shots)
     name = parsed.names[0]

@@ -90,6 +90,14 @@ def test_what_it_says_is_true_where_it_lies():
     assert "| none | " in card
 
 
+def test_calibration_is_promised_only_where_there_were_validation_rows():
+    given = card_content()
+    assert "Probabilities are calibrated by `trust.json`" in model_card(given)
+    bare = model_card(card_content(trust=given.trust.model_copy(update={"validation_rows": 0})))
+    assert "Probabilities are not calibrated: there was no validation row." in bare
+    assert "are calibrated by" not in bare
+
+
 def test_a_phrase_cannot_end_the_code():
     parsed = card_content().schema
     likes = parsed.relations["likes"].model_copy(update={"phrase": "likes ```\n<b>"})

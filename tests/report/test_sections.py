@@ -57,10 +57,40 @@ def summary(variant: str, column: str) -> float:
 def test_in_short_the_best_variant_and_how_sure_that_is():
     said = prose(in_short(FOUND))
     mean, std, difference = (summary("tkre", c) for c in ("mean", "std", "difference"))
-    assert f"tkre does best, with a micro-F1 of {mean:.1f} ± {std:.1f} over 2 seeds" in said
+    assert (
+        f"tkre does best, with a micro-F1 of {mean:.1f} ± {std:.1f} over 2 seeds on 24 sentences"
+        in said
+    )
+    assert "Fewer than 100 sentences were scored" in said
     assert f"that is {difference:+.1f} against typ_marker (95 % interval" in said
     assert "It does worst on" in said and "none (F1" not in said
     assert "One seed" not in said
+
+
+def test_without_validation_rows_nothing_is_said_to_be_validated_or_calibrated():
+    draws = [replace(d, shots={**d.shots, "validation": []}) for d in FOUND.draws]
+    bare = replace(FOUND, draws=draws)
+    assert "its probabilities are not calibrated" in prose(in_short(bare))
+    notes = [q.note for q in of_kind(failures(bare), Quotes)]
+    assert any("no validation row to calibrate with" in note for note in notes)
+    [curves] = of_kind(fitting(bare), Chart)
+    assert "The last epoch is kept" in curves.note
+    unseen = replace(bare, tables={n: t for n, t in bare.tables.items() if n != "learning"})
+    assert "finetuning_losses.csv" in prose(fitting(unseen))
+    # And with them, it is.
+    assert "not calibrated" not in prose(in_short(FOUND))
+    assert any("probabilities are calibrated" in q.note for q in of_kind(failures(FOUND), Quotes))
+
+
+def test_nothing_is_found_worst_where_nothing_is_wrong():
+    cells = [
+        replace(c, metrics=c.metrics | {
+            "by_relation": [row | {"f1": 100.0} for row in c.metrics["by_relation"]]
+        })
+        for c in FOUND.cells
+    ]  # fmt: skip
+    said = prose(in_short(replace(FOUND, cells=cells)))
+    assert "It makes no error on a relation." in said and "does worst" not in said
 
 
 def test_in_short_how_often_a_relation_is_invented():
@@ -106,7 +136,10 @@ def test_what_was_run_is_the_grid_the_corpora_and_the_recipes():
     said = facts(section)
     assert said["Command"] == "kedro run --pipelines trial"
     assert (said["Seeds"], said["Reported"]) == ("13 and 21", "25 November 2026")
-    assert "Every sentence is also shown with head and tail exchanged." in said["tkre"]
+    assert (
+        "A sentence whose relation has an inverse is also shown with head and tail exchanged."
+        in said["tkre"]
+    )
     [table] = of_kind(section, Table)
     assert table.table.rows == [["toy", "none", "3", "90", "0", "24", "24", "0"]]
 

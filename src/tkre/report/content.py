@@ -130,6 +130,11 @@ class ReportContent:
         """Whether there are means over seeds, with a spread; one seed has neither."""
         return len(self.spec.seeds) > 1
 
+    @property
+    def validated(self) -> bool:
+        """Whether there were validation rows: to choose epochs on, and to calibrate with."""
+        return any(draw.shots["validation"] for draw in self.draws)
+
     def over_seeds(self, words: str) -> str:
         """What is said of means over seeds; nothing where there are none."""
         return words if self.several_seeds else ""

@@ -27,9 +27,12 @@ def fitting(content: ReportContent) -> Section:
         table = table.assign(setting=table["variant"] + beside_shots(table))
         for (corpus, shots), rows in table.groupby(["corpus", "shots"], sort=False):
             blocks.append(_curves(content, f"{corpus}, K = {shots}", rows))
-    return Section(
-        "training", "How training went", blocks or [Prose(["No losses of training are known."])]
-    )
+    nothing = (
+        "No losses of training are known." if content.validated
+        else "Without a validation row there is no score of an epoch to draw, and the last epoch "
+        "is kept. finetuning_losses.csv of each cell has the loss of every step."
+    )  # fmt: skip
+    return Section("training", "How training went", blocks or [Prose([nothing])])
 
 
 def _curves(content: ReportContent, name: str, rows: pd.DataFrame) -> Chart:
@@ -55,9 +58,12 @@ def _curves(content: ReportContent, name: str, rows: pd.DataFrame) -> Chart:
     )
     note = (
         f"{content.over_seeds('Means over seeds. ')}Losses of variants that hide different shares "
-        "of the words cannot be compared with one another; how fast they fall can. The epoch that "
-        "is kept is chosen by the validation score."
-    )
+        "of the words cannot be compared with one another; how fast they fall can. "
+        + (
+            "The epoch that is kept is chosen by the validation score." if content.validated
+            else "The last epoch is kept: there was no validation row to choose one on."
+        )
+    )  # fmt: skip
     return Chart(f"Learning curves, {name}", note, panels, table, legend(named))
 
 

@@ -18,6 +18,7 @@ from tkre.report.wording import counted, day, duration, listed, recipe_in_words,
 
 _MOST_VARIANTS = 6  # that are described without a fold
 _WEAKEST = 3  # relations that are named
+_FEW = 100  # sentences, of which one is a point
 _COVERAGE, _PRECISION = "coverage_at_90", "precision_at_90"
 
 
@@ -27,6 +28,11 @@ def in_short(content: ReportContent) -> Section:
     cautions = [] if content.several_seeds else [
         "One seed says nothing about the spread between seeds: take small differences for none."
     ]  # fmt: skip
+    if 0 < content.placed["rows"].max() < _FEW:
+        cautions.append(
+            f"Fewer than {_FEW} sentences were scored: a single one moves a score by a point or "
+            "more."
+        )
     if content.spec.score_on == "development":
         cautions.append(
             "Scored on development rows, which recipes are chosen on: the scores flatter."
@@ -46,7 +52,10 @@ def what_was_run(content: ReportContent) -> Section:
 def _findings(content: ReportContent, name: str, group: pd.DataFrame) -> Iterator[str]:
     best = best_setting(group)
     if best is None:
-        yield f"{name}: there is no sentence to score on."
+        yield (
+            f"{name}: there is no sentence to score on; a file of them is named in conf/, as test "
+            "of the corpus."
+        )
         return
     cells = group[group["setting"] == best]
     yield _score(content, name, best, cells)
@@ -60,7 +69,8 @@ def _findings(content: ReportContent, name: str, group: pd.DataFrame) -> Iterato
 def _score(content: ReportContent, name: str, best: str, cells: pd.DataFrame) -> str:
     row = content.summary_of(cells)
     spread = f" ± {row['std']:.1f} over {row['seeds']} seeds" if row["seeds"] > 1 else ""
-    said = f"{name}: {best} does best, with a micro-F1 of {row['mean']:.1f}{spread}"
+    scored = counted(int(cells["rows"].max()), "sentence")
+    said = f"{name}: {best} does best, with a micro-F1 of {row['mean']:.1f}{spread} on {scored}"
     if missing(row["difference"]):
         return f"{said}."
     low, high = row["difference_low"], row["difference_high"]
@@ -76,9 +86,11 @@ def _weakest(cells: Sequence[ReportedCell]) -> str:
     frames = [pd.DataFrame(cell.metrics["by_relation"]) for cell in cells]
     means = pd.concat(frames).groupby("relation", sort=False)[["f1", "gold"]].mean()
     there = means[(means["gold"] > 0) & (means.index != cells[0].metrics["negative"])]
-    worst = there.sort_values("f1", kind="stable").head(_WEAKEST)
+    if there.empty:
+        return "No relation has a sentence."
+    worst = there[there["f1"] < 100].sort_values("f1", kind="stable").head(_WEAKEST)
     named = [f"{relation} (F1 {f1:.1f})" for relation, f1 in worst["f1"].items()]
-    return f"It does worst on {listed(named)}." if named else "No relation has a sentence."
+    return f"It does worst on {listed(named)}." if named else "It makes no error on a relation."
 
 
 def _invented(content: ReportContent, cells: Sequence[ReportedCell]) -> str | None:
@@ -104,6 +116,11 @@ def _answered(content: ReportContent, cells: pd.DataFrame) -> str | None:
         return None
     same = (table[SETTING] == cells.iloc[0][SETTING]).all(axis=1)
     row = table[same].iloc[0]
+    if not content.validated:
+        return (
+            "There was no validation sentence: its probabilities are not calibrated, and no "
+            "precision can be promised."
+        )
     if missing(row[_PRECISION]):
         return "Its validation sentences support no threshold for a precision of 90 %."
     return (
@@ -144,9 +161,14 @@ def _grid(content: ReportContent) -> Iterator[tuple[str, str]]:
         models = [writer_in_words(w, content.called.get(w)) for w in spec.writers]
         yield "Language models", listed(models)
     yield "Variants", listed(list(content.variants))
-    yield "Compared with", content.baseline
+    if content.baseline in content.variants:
+        yield "Compared with", content.baseline
     rows = {"test": "the test split, once", "development": "K-shot sets of the other seeds"}
-    yield "Scored on", rows[spec.score_on]
+    scored = content.placed["rows"].sum() > 0
+    yield (
+        "Scored on",
+        rows[spec.score_on] if scored else "nothing: there is no sentence to score on",
+    )
 
 
 def _corpora(content: ReportContent) -> TextTable:

@@ -35,9 +35,13 @@ def worst_errors(content: ReportContent) -> Block:
             _error(sentence, row)
             for sentence, row in zip(sentences_of(worst), worst.to_dict("records"), strict=True)
         ]
+        calibrated = (
+            "calibrated" if content.validated
+            else "as the classifier gives them, since there was no validation row to calibrate with"
+        )  # fmt: skip
         note = (
             f"The {len(quotes)} most confident of {counted(len(errors), 'error')}; probabilities "
-            "are calibrated. Some may be errors of the corpus."
+            f"are {calibrated}. Some may be errors of the corpus."
         )
         if quotes:
             folds.append((str(setting), Quotes("", note, quotes)))

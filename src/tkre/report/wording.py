@@ -94,7 +94,9 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
 
 def _parts(params: FinetuningParams) -> Iterator[str]:
     parts = {
-        "every sentence is also shown with head and tail exchanged": params.swap,
+        "a sentence whose relation has an inverse is also shown with head and tail exchanged": (
+            params.swap
+        ),
         "sentences are read both ways": params.both_directions,
         "relations that the schema forbids between two types are ruled out": params.type_guided,
         "sentences are pulled to explanations and definitions of their relation": params.alignment,
@@ -103,7 +105,7 @@ def _parts(params: FinetuningParams) -> Iterator[str]:
             params.probe_start
         ),
         "a running average of the weights is kept": params.average,
-        "the last epoch within one standard error of the best is kept": (
+        "the last epoch within one standard error of the best on validation rows is kept": (
             params.keep_epoch == "one_standard_error"
         ),
     }

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 _ROW = re.compile(r"^\| \[[^]]+\]\((?P<page>[\w/-]+\.md)\) \|", re.MULTILINE)
+_REFERENCE = "reference/index.md"
+_IN_TABLE = re.compile(r"(?<=[|,] )`(?P<room>\w+)`(?=,| \|)")
 _PACKAGE = Path("src/tkre")
 # What Kedro and Python look for by its name: nothing to be read about.
 _NOT_SHOWN = {"__init__", "__main__", "settings"}
@@ -25,7 +29,7 @@ def on_config(config: MkDocsConfig, **_: Any) -> None:
     results = sorted(path.name for path in (docs / "results").glob("*.md"))
     sections = {
         "results/index.md": ("Results", [f"results/{n}" for n in results if n != "index.md"]),
-        "reference/index.md": ("Reference", [_of_room(path) for path in _rooms()]),
+        _REFERENCE: ("Reference", [_of_room(path) for path in _rooms()]),
     }
     config.nav = [{"Home": "index.md"}]
     for page in _ROW.findall((docs / "index.md").read_text(encoding="utf-8")):
@@ -39,6 +43,20 @@ def on_files(files: Files, config: MkDocsConfig, **_: Any) -> None:
         for module in _modules(room):
             content = f"::: {_name(module)}\n"
             files.append(File.generated(config, _page(module), content=content))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Makes the rooms in the table of the reference links: their pages are not among the files."""
+    if page.file.src_uri != _REFERENCE:
+        return markdown
+    pages = {path.stem: _page(_modules(path)[0]) for path in _rooms()}
+    if missing := pages.keys() - {found["room"] for found in _IN_TABLE.finditer(markdown)}:
+        raise PluginError(f"{_REFERENCE} does not name {', '.join(sorted(missing))}")
+
+    def link(found: re.Match[str]) -> str:
+        return f"[{found[0]}]({pages[found['room']].removeprefix('reference/')})"
+
+    return _IN_TABLE.sub(link, markdown)
 
 
 def _of_room(room: Path) -> dict[str, Any]:

@@ -82,6 +82,16 @@ def test_the_reference_has_a_page_for_every_module(site):
     )
 
 
+def test_the_reference_links_the_rooms_of_its_table(site):
+    index = (site / "reference/index.html").read_text(encoding="utf-8")
+    for room, page in (
+        ("modeling", "modeling/index"),
+        ("records", "records"),
+        ("graph", "graph/index"),
+    ):
+        assert f'<a href="{page}.html"><code>{room}</code></a>' in index
+
+
 class Needed(HTMLParser):
     """What a page makes a browser fetch."""
 
@@ -158,7 +168,7 @@ def page(browser, address, request):
     errors: list[str] = []
     page.on("console", lambda said: said.type in {"error", "warning"} and errors.append(said.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:"))
+    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:", "file:"))
             or errors.append(asked.url))  # fmt: skip
     yield page
     context.close()
@@ -171,6 +181,24 @@ def test_pages_open_and_fit_the_screen(page, address, name):
     assert page.locator("h1").first.is_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.viewport_size["width"], "the page scrolls sideways"
+
+
+def test_tables_of_scores_fit_a_screen(page, address):
+    page.goto(f"{address}results/semeval.html", wait_until="networkidle")
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('.md-typeset__scrollwrap')]"
+        ".map(box => [box.scrollWidth, box.clientWidth, getComputedStyle(box).overflowX])"
+    )
+    assert boxes and all(scrolls == "auto" for *_, scrolls in boxes)
+    if page.viewport_size["width"] == SIZES["desktop"][0]:
+        assert all(inside <= box for inside, box, _ in boxes)
+
+
+def test_the_graph_is_a_click_away(page, address):
+    page.goto(f"{address}graph.html", wait_until="networkidle")
+    page.get_by_role("link", name="site/graph").click()
+    page.locator(".pipeline-node").first.wait_for(timeout=60_000)
+    assert page.url.startswith(f"{address}graph/index.html")
 
 
 def test_equations_are_drawn(page, address):
@@ -205,5 +233,12 @@ def test_the_dark_mode_is_a_click_away(page, address):
 def test_search_finds_a_page(page, address):
     page.goto(f"{address}index.html?q=margin+contrast", wait_until="load")
     # The index is built by the page: that takes a while where other tests run beside this one.
+    page.locator(".md-search-result__link").first.wait_for(timeout=60_000)
+    assert page.locator(".md-search-result__link[href*='extending']").count()
+
+
+def test_search_works_from_the_disk(page, site):
+    """Without a server there are no workers, and a page may not read files."""
+    page.goto(f"{site.as_uri()}/reference/modeling/contrastive.html?q=margin+contrast")
     page.locator(".md-search-result__link").first.wait_for(timeout=60_000)
     assert page.locator(".md-search-result__link[href*='extending']").count()

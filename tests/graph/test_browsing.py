@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urljoin
+
 import pytest
 
+from tests.conftest import ROOT
 from tkre.graph import browsing
 from tkre.graph.browsing import DRAWN, BrowserError, open_graph
+from tkre.graph.pictures import STILL
+
+FOLDED = "newsroom"  # a box of the default experiment
+OF_CELL = "newsroom.k8.s13.tkre_plus.scl_encoder"
+KINDS = ("modularPipeline", "task", "data")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,7 +41,7 @@ def page(site, complaints):
         page.on("request", lambda r: "127.0.0.1" in r.url or complaints.append(r.url))
         page.on("response", lambda r: r.status < 400 or complaints.append(f"{r.status} {r.url}"))
 
-    query = "?pid=data_generation&expandAllPipelines=true"
+    query = "?pid=data_generation&types=nodes,datasets&expandAllPipelines=true"
     with open_graph(site, query, watch=watch) as page:
         yield page
 
@@ -64,6 +73,25 @@ def test_a_node_shows_what_it_does(page, complaints):
 def test_a_dataset_shows_its_preview(page, complaints, name, seen):
     page.locator(DRAWN, has=page.get_by_text(name, exact=True)).click()
     page.locator(".pipeline-metadata").get_by_text(seen).first.wait_for()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "backwards"])
+def test_each_address_of_the_docs_shows_the_same_after_any_other(page, complaints, turn):
+    """kedro-viz keeps the pipeline and the filters of the last one in the browser."""
+    text = (ROOT / "docs/graph.md").read_text(encoding="utf-8")
+    views = re.findall(r"^\| .* \| `/(\?[^`]+)`", text, re.MULTILINE)
+    assert len(views) == 3
+    wanted = dict(zip(views, (FOLDED, "keep_sentences", OF_CELL), strict=True))
+    for view in views[::turn]:
+        page.goto(urljoin(page.url, view))
+        page.locator(DRAWN, has=page.get_by_text(wanted[view], exact=True)).wait_for()
+        page.wait_for_timeout(STILL)
+        drawn = [page.locator(f"{DRAWN}--{kind}").count() for kind in KINDS]
+        if wanted[view] == FOLDED:
+            assert drawn == [2, 0, 0], view
+        else:
+            assert drawn[0] == 0 and min(drawn[1:]) > 0, view
     assert complaints == []
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.graph.conftest import SHOWN
-from tests.test_wiring import LAYER_FOLDERS
 from tkre.book import Book
-from tkre.graph.site import publishable
+from tkre.graph.site import LAYERS, _order_layers, publishable
 
 
 def answers(site: Path) -> dict[str, dict]:
@@ -48,6 +48,12 @@ def test_nothing_in_it_asks_another_host_or_follows_its_reader(site):
     assert not (site / "telemetry.html").exists()
 
 
+def test_it_may_lie_in_any_folder_of_a_server(site):
+    scripts = [path.read_text(encoding="utf-8") for path in site.glob("assets/*.js")]
+    assert any('"./api/run-status"' in code for code in scripts)
+    assert not any(re.search(r'["`\']/api/', code) for code in scripts)
+
+
 def test_it_shows_the_pipelines_that_are_named_in_their_order(site):
     graph = json.loads((site / "api/main").read_text())
     assert [pipeline["id"] for pipeline in graph["pipelines"]] == SHOWN.split(",")
@@ -62,10 +68,23 @@ def test_layers_can_be_shown_folded_and_unfolded(site, pipeline):
     used = {node.get("layer") for node in graph["nodes"]} - {None}
     order = [layer for layer in graph["layers"] if layer in used]
     assert order and set(order) == used
-    ranks = [list(LAYER_FOLDERS).index(layer) for layer in order]
-    # Where nothing says which of two comes first their order is free.
-    if pipeline in ("__default__", "demo"):
-        assert ranks == sorted(ranks)
+    assert order == [layer for layer in LAYERS if layer in used]
+
+
+def test_the_layers_are_the_folders_of_data():
+    folders = sorted(path.name for path in (ROOT / "data").iterdir() if path.is_dir())
+    assert [folder.partition("_")[2] for folder in folders] == list(LAYERS)
+
+
+def test_a_circle_of_folded_namespaces_stays_without_layers(tmp_path):
+    """Given some, the page of kedro-viz shows nothing."""
+    for file, layers in (("main", ["feature", "raw"]), ("pipelines/transfer", [])):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        nodes = [{"layer": layer} for layer in ("feature", "raw", None)]
+        (tmp_path / file).write_text(json.dumps({"nodes": nodes, "layers": layers}))
+    _order_layers(tmp_path)
+    assert json.loads((tmp_path / "main").read_text())["layers"] == ["raw", "feature"]
+    assert json.loads((tmp_path / "pipelines/transfer").read_text())["layers"] == []
 
 
 def test_previews_are_of_the_corpora_that_are_named(site):

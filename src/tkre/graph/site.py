@@ -34,6 +34,11 @@ STATIC = Path(kedro_viz.__file__).parent / "html"
 # Templates for a live server, one of them of usage tracking.
 LEFT_OUT = ("autoreload.html", "telemetry.html", ".vite")
 OUTSIDE = ("fonts.googleapis.com", "fonts.gstatic.com")  # nothing is asked of other hosts
+# The folders of data/, without their numbers.
+LAYERS = (
+    "raw", "intermediate", "primary", "feature",
+    "model_input", "models", "model_output", "reporting",
+)  # fmt: skip
 
 
 def build_site(
@@ -64,7 +69,10 @@ def build_site(
     shutil.copytree(STATIC, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
     for page in folder.glob("*.html"):
         _ask_nobody(page)
+    for script in folder.glob("assets/index-*.js"):
+        _ask_own_folder(script)
     _write_answers(folder / "api")
+    _order_layers(folder / "api")
     _forget_paths(folder / "api", root)
 
 
@@ -113,6 +121,12 @@ def _ask_nobody(page: Path) -> None:
     page.write_text(html, encoding="utf-8")
 
 
+def _ask_own_folder(script: Path) -> None:
+    """Makes the one question relative that kedro-viz asks of the server's root."""
+    code = script.read_text(encoding="utf-8")
+    script.write_text(code.replace('"/api/run-status"', '"./api/run-status"'), encoding="utf-8")
+
+
 def _write_answers(api: Path) -> None:
     """What kedro-viz would answer to each question of its page, as files."""
     files = filesystem("file")
@@ -134,6 +148,20 @@ def _write_answers(api: Path) -> None:
         "version": kedro_viz.__version__,
     }
     (api / "deploy-viz-metadata").write_text(json.dumps(built), encoding="utf-8")
+
+
+def _order_layers(api: Path) -> None:
+    """Puts the layers into the order of the folders of ``data``.
+
+    kedro-viz orders them by what depends on what, and by the alphabet where nothing does, as in a
+    single stage. Where folded namespaces read from each other in a circle it gives none, and that
+    is left as it is: its page sorts boxes by layers, and shows nothing at all of a circle.
+    """
+    for file in (api / "main", *(api / "pipelines").iterdir()):
+        graph = json.loads(file.read_text(encoding="utf-8"))
+        given = graph["layers"]
+        graph["layers"] = [layer for layer in LAYERS if layer in given]
+        file.write_text(json.dumps(graph), encoding="utf-8")
 
 
 def _forget_paths(api: Path, root: Path) -> None:

@@ -77,7 +77,7 @@ class RelationExtractor:
 
     Raises:
         TrustError: The record is of another classifier, or has no threshold for that precision.
-        ValueError: A precision is wanted without a record.
+        ValueError: A precision is wanted without a record, or is none.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class RelationExtractor:
         self.trust = trust
         self.wanted_precision = wanted_precision
         self.schema = schema
+        _check_precision(wanted_precision)
         if trust is not None:
             trust.require(self.digest)
         if wanted_precision is not None:
@@ -129,7 +130,9 @@ class RelationExtractor:
 
         Raises:
             FileNotFoundError: There is no classifier, or no trust record.
+            ValueError: See the class.
         """
+        _check_precision(wanted_precision)
         folder = newest_version(Path(path))
         model, tokenizer = load_model(folder, threads)
         return cls(
@@ -255,3 +258,9 @@ class RelationExtractor:
         unsure = withheld(probability, guess != self.negative, self._confidence)
         named = dict(zip(labels, row, strict=True))
         return Prediction(None if unsure else guess, probability, named, guess)
+
+
+def _check_precision(wanted: float | None) -> None:
+    """Before anything is loaded: per cent, say, are meant for a share."""
+    if wanted is not None and not 0 < wanted < 1:
+        raise ValueError(f"wanted_precision must be between 0 and 1, not {wanted:g}")

@@ -46,12 +46,15 @@ class Prediction:
         probability: That of the guess.
         probabilities: Of every label.
         guess: The label in any case.
+        truncated: Whether the sentence has more tokens than the classifier reads, so that the
+            answer is about a part of it: the words around the mentions.
     """
 
     relation: str | None
     probability: float
     probabilities: dict[str, float]
     guess: str
+    truncated: bool = False
 
     @property
     def abstained(self) -> bool:
@@ -239,8 +242,14 @@ class RelationExtractor:
             share = share_of(rows_NR, labels, self.trust)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
         return [
-            self._prediction(labels, row, guess)
-            for row, guess in zip(rows_NR.tolist(), guesses_N.tolist(), strict=True)
+            self._prediction(labels, row, guess, text.truncated)
+            for row, guess, text in zip(
+                rows_NR.tolist(),
+                guesses_N.tolist(),
+                # Once more: what scores them keeps probabilities alone. It is a hundredth of that.
+                self._model.encode(instances, self._tokenizer),
+                strict=True,
+            )
         ]
 
     def _probabilities(self, instances: list[Instance]) -> Probabilities:
@@ -253,11 +262,13 @@ class RelationExtractor:
             self._model, self._tokenizer, instances, precision="fp32", description="extraction"
         )
 
-    def _prediction(self, labels: list[str], row: list[float], number: int) -> Prediction:
+    def _prediction(
+        self, labels: list[str], row: list[float], number: int, truncated: bool
+    ) -> Prediction:
         guess, probability = labels[number], row[number]
         unsure = withheld(probability, guess != self.negative, self._confidence)
         named = dict(zip(labels, row, strict=True))
-        return Prediction(None if unsure else guess, probability, named, guess)
+        return Prediction(None if unsure else guess, probability, named, guess, truncated)
 
 
 def _check_precision(wanted: float | None) -> None:

@@ -34,7 +34,7 @@ def test_all_three_forms_are_labelled_as_the_extractor_does(client, extractor):
     assert answer.status_code == 200
     told = answer.json()["predictions"]
     for one, expected in zip(told, extractor([SENTENCE, typed, SPANS]), strict=True):
-        assert set(one) == {"relation", "probability", "abstained", "guess"}
+        assert set(one) == {"relation", "probability", "abstained", "guess", "truncated"}
         assert (one["relation"], one["guess"]) == (expected.relation, expected.guess)
         assert one["abstained"] == expected.abstained
         assert one["probability"] == pytest.approx(expected.probability, abs=1e-5)
@@ -95,6 +95,14 @@ def test_what_is_too_much_or_not_a_request(client, body, status, reason):
 def test_what_is_not_json(client, content, status):
     headers = {"Content-Type": "application/json"}
     refused(client.post("/predict", content=content, headers=headers), status)
+
+
+def test_a_sentence_that_is_read_in_part_is_told(extractor):
+    long = SENTENCE + " then" * 200
+    with TestClient(create_app(extractor, ServiceParams())) as client:
+        answer = client.post("/predict", json={"sentences": [long, SENTENCE]}).json()
+        assert client.get("/health").json()["max_length"] == 128
+    assert [one["truncated"] for one in answer["predictions"]] == [True, False]
 
 
 def test_other_ways_to_ask(client):

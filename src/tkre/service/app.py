@@ -95,6 +95,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
             backend=extractor.backend,
             calibrated=extractor.trust is not None,
             wanted_precision=extractor.wanted_precision,
+            max_length=extractor.config.max_length,
             waiting=batcher.waiting,
             versions=_versions(),
             limits=params,

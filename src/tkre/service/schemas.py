@@ -70,6 +70,10 @@ class LabelledSentence(BaseModel):
         description="Whether the guess is not sure enough for the wanted precision."
     )
     guess: str = Field(description="The relation in any case.")
+    truncated: bool = Field(
+        description="Whether the sentence has more tokens than `max_length` of `/health`; then "
+        "only the words around its mentions were read."
+    )
     probabilities: dict[str, float] | None = Field(
         None, description="Of every relation, if the request wants them."
     )
@@ -83,6 +87,7 @@ class LabelledSentence(BaseModel):
             probability=prediction.probability,
             abstained=prediction.abstained,
             guess=prediction.guess,
+            truncated=prediction.truncated,
             **more,
         )
 
@@ -147,6 +152,9 @@ class HealthResponse(BaseModel):
     backend: str = Field(description="`torch` or `onnxruntime`.")
     calibrated: bool = Field(description="Whether a trust record calibrates the probabilities.")
     wanted_precision: float | None = Field(description="Answers less sure are withheld.")
+    max_length: int = Field(
+        description="Tokens of a sentence, markers included, that the classifier reads."
+    )
     waiting: int = Field(description="Sentences that wait for the classifier now.")
     versions: dict[str, str]
     limits: ServiceParams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictBool, StrictInt, StrictStr
 
 from tkre.extractor import Prediction, RelationExtractor
 from tkre.service.params import ServiceParams
@@ -58,7 +58,7 @@ class PredictRequest(_Read):
                        "tail": [25, 31]}]
         ],
     )  # fmt: skip
-    probabilities: bool = Field(False, description="Whether to tell those of all relations.")
+    probabilities: StrictBool = Field(False, description="Whether to tell those of all relations.")
 
 
 class LabelledSentence(BaseModel):

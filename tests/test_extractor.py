@@ -119,6 +119,31 @@ def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, tru
         RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 
+def test_a_sentence_that_is_read_in_part_is_told(folder):
+    """Of two sentences that differ in words that are not read, the answers are the same."""
+    extractor = RelationExtractor.from_pretrained(folder)
+    short = "<head>anna</head> lives in the old <tail>oslo</tail> ."
+    long = [short + " then" * 200 + f" {last}" for last in ("home", "work")]
+    apart = f"<head>anna</head>{' then' * 200} <tail>oslo</tail>"
+    whole, one, other, torn = extractor([short, *long, apart])
+    assert [p.truncated for p in (whole, one, other, torn)] == [False, True, True, True]
+    assert one == other
+    assert [p.truncated for p in extractor.stream([long[0], short], rows=1)] == [True, False]
+
+
+@pytest.mark.parametrize("wanted", [1.5, 8, -1, 0, 1, float("nan")])
+def test_a_precision_is_a_share(folder, toy_rows, trust_of, tmp_path, wanted):
+    """That is said before a classifier is looked for, and by the class itself."""
+    reason = f"wanted_precision must be between 0 and 1, not {wanted:g}"
+    with pytest.raises(ValueError, match=reason):
+        RelationExtractor.from_pretrained(tmp_path, wanted_precision=wanted)
+    loaded = RelationExtractor.from_pretrained(folder)
+    with pytest.raises(ValueError, match=reason):
+        RelationExtractor(
+            loaded._model, loaded._tokenizer, trust_of(folder, toy_rows), wanted_precision=wanted
+        )
+
+
 def test_the_newest_version_is_taken(folder, tmp_path):
     assert newest_version(folder).parent.name == "2026-02-01T00.00.00.000Z"
     assert newest_version(folder / "2026-01-01T00.00.00.000Z" / "classifier").name == "classifier"

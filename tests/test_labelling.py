@@ -54,6 +54,15 @@ def test_every_row_has_a_label_or_a_reason(classifier_folder, source, toy_rows, 
     assert c["relation"].isna().tolist() == [True, True, False]
 
 
+def test_what_is_read_in_part_is_marked(classifier_folder, source, tmp_path):
+    files = partitions(source, tmp_path / "out")
+    sentence = "<head>anna</head> lives in <tail>oslo</tail>"
+    rows = [sentence, sentence + " then" * 200, BROKEN]
+    pd.DataFrame({"sentence": rows}).to_parquet(source / "a.parquet")
+    next(label_here(Labeller(str(classifier_folder)), files))
+    assert labels(tmp_path / "out", "a.parquet")["truncated"].tolist() == [False, True, None]
+
+
 def test_memory_holds_one_batch(classifier_folder, source, tmp_path, monkeypatch):
     sizes = []
     label = RelationExtractor.__call__

@@ -143,6 +143,10 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
     pd.testing.assert_frame_equal(*labels, atol=1e-4)
     both = project.kedro("label", str(source), str(target), *cell, "--classifier", str(tmp_path))
     assert both.returncode != 0 and "give one" in both.stdout
+    for cell in ("newsroom.k8.s13.tkre_plus", "newsroom.k8.s13.typ_marker"):
+        again = project.kedro("classifier", "export", cell, str(tmp_path))
+        assert again.returncode == 1 and "is not empty: name another folder" in again.stdout
+    assert RelationExtractor.from_pretrained(tmp_path).digest == exported.digest
     missing = project.kedro("classifier", "export", "newsroom.k8.s21.tkre", str(tmp_path))
     assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
 

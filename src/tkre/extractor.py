@@ -46,12 +46,15 @@ class Prediction:
         probability: That of the guess.
         probabilities: Of every label.
         guess: The label in any case.
+        truncated: Whether the sentence has more tokens than the classifier reads, so that the
+            answer is about a part of it: the words around the mentions.
     """
 
     relation: str | None
     probability: float
     probabilities: dict[str, float]
     guess: str
+    truncated: bool = False
 
     @property
     def abstained(self) -> bool:
@@ -77,7 +80,7 @@ class RelationExtractor:
 
     Raises:
         TrustError: The record is of another classifier, or has no threshold for that precision.
-        ValueError: A precision is wanted without a record.
+        ValueError: A precision is wanted without a record, or is none.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class RelationExtractor:
         self.trust = trust
         self.wanted_precision = wanted_precision
         self.schema = schema
+        _check_precision(wanted_precision)
         if trust is not None:
             trust.require(self.digest)
         if wanted_precision is not None:
@@ -129,7 +133,9 @@ class RelationExtractor:
 
         Raises:
             FileNotFoundError: There is no classifier, or no trust record.
+            ValueError: See the class.
         """
+        _check_precision(wanted_precision)
         folder = newest_version(Path(path))
         model, tokenizer = load_model(folder, threads)
         return cls(
@@ -236,8 +242,14 @@ class RelationExtractor:
             share = share_of(rows_NR, labels, self.trust)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
         return [
-            self._prediction(labels, row, guess)
-            for row, guess in zip(rows_NR.tolist(), guesses_N.tolist(), strict=True)
+            self._prediction(labels, row, guess, text.truncated)
+            for row, guess, text in zip(
+                rows_NR.tolist(),
+                guesses_N.tolist(),
+                # Once more: what scores them keeps probabilities alone. It is a hundredth of that.
+                self._model.encode(instances, self._tokenizer),
+                strict=True,
+            )
         ]
 
     def _probabilities(self, instances: list[Instance]) -> Probabilities:
@@ -250,8 +262,16 @@ class RelationExtractor:
             self._model, self._tokenizer, instances, precision="fp32", description="extraction"
         )
 
-    def _prediction(self, labels: list[str], row: list[float], number: int) -> Prediction:
+    def _prediction(
+        self, labels: list[str], row: list[float], number: int, truncated: bool
+    ) -> Prediction:
         guess, probability = labels[number], row[number]
         unsure = withheld(probability, guess != self.negative, self._confidence)
         named = dict(zip(labels, row, strict=True))
-        return Prediction(None if unsure else guess, probability, named, guess)
+        return Prediction(None if unsure else guess, probability, named, guess, truncated)
+
+
+def _check_precision(wanted: float | None) -> None:
+    """Before anything is loaded: per cent, say, are meant for a share."""
+    if wanted is not None and not 0 < wanted < 1:
+        raise ValueError(f"wanted_precision must be between 0 and 1, not {wanted:g}")

@@ -29,6 +29,7 @@ SCHEMA = pa.schema(
         ("relation", pa.string()),
         ("probability", pa.float64()),
         ("guess", pa.string()),
+        ("truncated", pa.bool_()),
         ("problem", pa.string()),
     ]
 )
@@ -62,11 +63,11 @@ class Labeller:
         )
 
     def stamp(self, source: Path) -> str:
-        """What the labels of a file depend on, its content included."""
+        """What the labels of a file depend on, its content included, and which columns they are."""
         made_of = [Path(self.classifier) / "lineage.json", source]
         made_of += [Path(self.trust)] if self.trust else []
         parts = [file_digest(file) for file in made_of]
-        return json.dumps([*parts, self.wanted_precision])
+        return json.dumps([*parts, self.wanted_precision, SCHEMA.names])
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def label_rows(
 
     Returns:
         A row for each, in their order: ``id``, ``relation`` (none where it is withheld),
-        ``probability``, ``guess``, ``problem``.
+        ``probability``, ``guess``, ``truncated`` (read in part), ``problem``.
     """
     read, problems = sort_out(rows, extractor.entity_types)
     labels: list[dict[str, Any]] = [
@@ -240,5 +241,6 @@ def label_rows(
             "relation": prediction.relation,
             "probability": prediction.probability,
             "guess": prediction.guess,
+            "truncated": prediction.truncated,
         }
     return pa.Table.from_pylist(labels, schema=SCHEMA)

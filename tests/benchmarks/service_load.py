@@ -118,6 +118,14 @@ def bad_requests(url: str, limits: dict[str, Any]) -> None:
         "too long a sentence": {"json": {"sentences": ["a" * (limits["max_characters"] + 1)]}},
         "no sentence": {"json": {"sentences": []}},
         "an empty body": {"content": b"", "headers": JSON},
+        "an item that is null": {"json": {"sentences": [None]}},
+        "one mention twice": {
+            "json": {"sentences": [{"text": "Ada left.", "head": [0, 3], "tail": [0, 3]}]}
+        },
+        "not UTF-8": {"content": b'{"sentences": ["\xe9"]}', "headers": JSON},
+        "a compressed body": {"content": b"", "headers": JSON | {"Content-Encoding": "gzip"}},
+        "a number of 5,000 digits": {"content": b"1" * 5000, "headers": JSON},
+        "20,000 brackets": {"content": b"[" * 20000, "headers": JSON},
     }
     for name, request in asked.items():
         _tell_refusal(name, httpx.post(f"{url}/predict", timeout=60, **request))

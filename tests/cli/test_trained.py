@@ -48,7 +48,9 @@ def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
 @pytest.mark.parametrize(
     ("cell", "reason"),
     [
-        ("tkre", "'tkre' is not the name of a cell|'' is not the name of a draw"),
+        ("tkre", "^'tkre' is neither a folder nor the name of a cell such as newsroom.k8.s13.tkre"),
+        ("newsroom.k8.tkre", "^'newsroom.k8.tkre' is neither a folder nor the name of a cell"),
+        ("data", "^'data' is a folder, .* newsroom.k8.s13.tkre_plus; `python -m tkre.service d"),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
         ("newsroom.k8.s13.setfit", "SetFit trains is scored and not saved"),
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),

@@ -57,6 +57,12 @@ def test_it_relates_the_entities_of_a_sentence(nlp, classifier_folder):
     assert (first.guess, first.abstained) == ("lives_in", False)
 
 
+def test_a_sentence_that_is_read_in_part_is_told(nlp):
+    for text, cut in (("", False), (" then" * 200, True)):
+        relations = nlp(f"anna lives in the old oslo{text}")._.relations
+        assert relations and all(relation.truncated is cut for relation in relations)
+
+
 def test_mentions_are_found_in_any_sentence_of_a_document(nlp):
     doc = nlp("rome is an old town . the oslo of bert is home of anna .")
     assert ("oslo", "home_of", "anna") in told(doc)

@@ -15,6 +15,7 @@ from tkre.modeling.classifier import RelationClassifier
 from tkre.tagged import to_tagged
 
 SENTENCE = "<head>anna</head> lives in the old <tail>oslo</tail> ."
+DOUBTFUL = "<head>anna</head> and <tail>oslo</tail> ."
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,12 @@ def test_one_gives_one_many_give_many_and_a_generator_is_read_as_it_comes(classi
     assert len(asked) == 2
 
 
+def test_a_sentence_that_is_read_in_part_is_told(classify):
+    short, long = classify([SENTENCE, SENTENCE + " then" * 200])
+    assert (short["truncated"], long["truncated"]) == (False, True)
+    assert all(answer["truncated"] for answer in classify(SENTENCE + " then" * 200, top_k=None))
+
+
 def test_top_k(classify, schema):
     [best, second] = classify(SENTENCE, top_k=2)
     assert best["label"] == "lives_in" and best["score"] > second["score"]
@@ -87,11 +94,16 @@ def test_it_abstains_with_the_record_beside_the_weights(
     careful = pipeline(
         "relation-classification", model=str(tmp_path), device="cpu", wanted_precision=0.5
     )
-    doubtful = "<head>anna</head> and <tail>oslo</tail> ."
-    for answer in careful([SENTENCE, doubtful]):
+    for answer in careful([SENTENCE, DOUBTFUL]):
         withheld = answer["label"] is None
         assert answer["abstained"] == withheld
         assert withheld or answer["label"] == "none" or answer["score"] >= least
+    [answer], ranked = careful([DOUBTFUL]), careful(DOUBTFUL, top_k=2)
+    guess = careful._extractor([DOUBTFUL])[0].guess
+    assert answer["label"] is None and answer["abstained"]
+    assert [a["abstained"] for a in ranked] == [True, True]
+    assert ranked[0]["label"] == guess and ranked[0]["score"] == answer["score"]
+    assert None not in [a["label"] for a in ranked]
     plain = pipeline("relation-classification", model=str(tmp_path), device="cpu", trust=False)
     assert plain(SENTENCE)["score"] > careful(SENTENCE)["score"]
 

@@ -72,6 +72,7 @@ def test_what_it_says():
         "| micro-F1 |", "| 70.0 to 90.0 |",
         "| likes | Head likes tail. |",
         "It finds no mentions",
+        "at most 128 tokens of each",
         f"**Weights**: `{card_content().lineage.weights}`",
         "0123456789abcdef, with changes of its own",
         "torch 2.13.0",

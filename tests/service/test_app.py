@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import pytest
@@ -34,7 +35,7 @@ def test_all_three_forms_are_labelled_as_the_extractor_does(client, extractor):
     assert answer.status_code == 200
     told = answer.json()["predictions"]
     for one, expected in zip(told, extractor([SENTENCE, typed, SPANS]), strict=True):
-        assert set(one) == {"relation", "probability", "abstained", "guess"}
+        assert set(one) == {"relation", "probability", "abstained", "guess", "truncated"}
         assert (one["relation"], one["guess"]) == (expected.relation, expected.guess)
         assert one["abstained"] == expected.abstained
         assert one["probability"] == pytest.approx(expected.probability, abs=1e-5)
@@ -81,6 +82,9 @@ def test_every_bad_sentence_is_named_with_its_reason(client):
         ({"sentences": [{**SPANS, "text": "a" * 101}]}, 422, "101 characters are more than 100"),
         ({"sentences": ["a" * 3000]}, 413, "longer than 2048 bytes"),
         ([SENTENCE], 422, "valid dictionary"),
+        ({"sentences": [SENTENCE], "probabilities": "yes"}, 422, "probabilities: Input should be"),
+        ({"sentences": [SENTENCE], "probabilities": 1}, 422, "should be a valid boolean"),
+        ({"sentences": [None]}, 422, "a tagged text or an object was expected, not null"),
     ],
 )
 def test_what_is_too_much_or_not_a_request(client, body, status, reason):
@@ -90,17 +94,58 @@ def test_what_is_too_much_or_not_a_request(client, body, status, reason):
 
 
 @pytest.mark.parametrize(
-    ("content", "status"), [(b"{", 400), (b"", 422), (b"[" * 2000, 400), (b"\xff", 400)]
+    ("content", "status", "reason"),
+    [
+        (b"{", 400, "the body is not JSON: "),
+        (b"", 422, "Field required"),
+        (b"[" * 2000, 400, "the body is nested too deeply"),
+        (b'{"sentences": ["\xe9"]}', 400, "not UTF-8, which JSON is whatever the header says: "),
+        (gzip.compress(b'{"sentences": []}'), 400, "byte 1 is 0x8b"),
+        (b'{"sentences": [' + b"1" * 1900 + b"]}", 422, "not a number"),
+    ],
 )
-def test_what_is_not_json(client, content, status):
-    headers = {"Content-Type": "application/json"}
-    refused(client.post("/predict", content=content, headers=headers), status)
+def test_what_is_not_json(client, content, status, reason):
+    headers = {"Content-Type": "application/json; charset=latin-1"}
+    response = client.post("/predict", content=content, headers=headers)
+    refused(response, status)
+    assert reason in response.text
+
+
+def test_a_number_that_is_too_long_is_named(extractor):
+    with TestClient(create_app(extractor, ServiceParams())) as client:
+        content, headers = b"[" + b"1" * 5000 + b"]", {"Content-Type": "application/json"}
+        response = client.post("/predict", content=content, headers=headers)
+    assert refused(response, 400) == {}
+    assert response.json()["detail"] == "the body has a number of more than 4300 digits"
+
+
+def test_a_compressed_body_is_told_to_be_one(client):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = client.post("/predict", content=gzip.compress(b"{}"), headers=headers)
+    assert refused(response, 415) == {}
+    assert response.json()["detail"] == "a compressed body is not read: send it as it is"
+    plain = client.post(
+        "/predict", json={"sentences": [SENTENCE]}, headers={"Content-Encoding": "identity"}
+    )
+    assert plain.status_code == 200
+
+
+def test_a_sentence_that_is_read_in_part_is_told(extractor):
+    long = SENTENCE + " then" * 200
+    with TestClient(create_app(extractor, ServiceParams())) as client:
+        answer = client.post("/predict", json={"sentences": [long, SENTENCE]}).json()
+        assert client.get("/health").json()["max_length"] == 128
+    assert [one["truncated"] for one in answer["predictions"]] == [True, False]
 
 
 def test_other_ways_to_ask(client):
     assert refused(client.get("/predict"), 405) == {}
     assert refused(client.get("/nowhere"), 404) == {}
     assert refused(client.post("/predict", data={"a": "b"}), 415) == {}
+    assert client.head("/health").status_code == 200
+    start = client.get("/", follow_redirects=False)
+    assert (start.status_code, start.headers["location"]) == (307, "docs")
+    assert client.get("/").url.path == "/docs"
 
 
 def test_the_relations_with_their_meaning(client, extractor):

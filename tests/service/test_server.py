@@ -131,6 +131,24 @@ def test_what_cannot_be_served_is_said_without_a_traceback(folder, tmp_path, ser
     assert "precision of 0.7" in failed(str(folder), "--wanted-precision", "0.7")
     taken = str(httpx.URL(service.url).port)
     assert "Address already in use" in failed(str(folder), "--port", taken)
+    # Before a classifier is loaded: there is none.
+    assert "Address already in use" in failed(str(tmp_path), "--port", taken)
+    assert "between 0 and 1, not 8" in failed(str(tmp_path), "--wanted-precision", "8")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--port", "99999", "99999 is not in the range 0<=x<=65535"),
+        ("--port", "-1", "-1 is not in the range 0<=x<=65535"),
+        ("--max-sentences", "0", "0 is not in the range x>=1"),
+        ("--max-characters", "0", "0 is not in the range x>=1"),
+        ("--max-body-bytes", "9", "9 is not in the range x>=1024"),
+    ],
+)
+def test_a_number_out_of_range_is_named_with_its_option(tmp_path, option, value, reason):
+    said = failed(str(tmp_path), option, value)
+    assert f"Invalid value for '{option}': {reason}" in said
 
 
 def test_a_browser_asks_from_the_page_of_the_documentation(service):

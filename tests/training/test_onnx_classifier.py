@@ -60,6 +60,13 @@ def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_row
         RelationExtractor.from_pretrained(exported, trust=other)
 
 
+def test_it_tells_which_sentences_it_reads_in_part(exported):
+    sentence = "<head>anna</head> lives in the old <tail>oslo</tail> ."
+    extractor = RelationExtractor.from_pretrained(exported)
+    told = [p.truncated for p in extractor([sentence + " then" * 200, sentence])]
+    assert told == [True, False] and extractor.config.max_length == 128
+
+
 def test_another_file_is_refused(exported, tmp_path):
     for file in exported.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())

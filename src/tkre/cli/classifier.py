@@ -32,18 +32,21 @@ classifier.add_command(serve_classifier_command)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
 
-    Its trust record and its relations are put beside it. What reads it (RelationExtractor,
-    python -m tkre.service) starts in a second, without torch.
+    FOLDER is new, or empty. Its trust record and its relations are put beside it. What reads it
+    (RelationExtractor, python -m tkre.service) starts in a second, without torch.
     """
     from tkre.loading import put_beside
-    from tkre.training.onnx_export import export_onnx
+    from tkre.report.upload_folder import require_empty
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
             found = find_trained(catalog, cell)
+            require_empty(folder)
             checkpoint = catalog.load(f"{cell}.classifier")
             Trust.read(found.trust).require(checkpoint.lineage.weights)
+            from tkre.training.onnx_export import export_onnx  # seconds of torch
+
             export_onnx(checkpoint, folder)
             put_beside(folder, found.trust, found.schema)
         except REFUSALS as error:
@@ -58,7 +61,7 @@ def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
 def publish_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Puts the classifier of CELL and its card into FOLDER, for the Hub.
 
-    Its trust record and its relations are put beside it.
+    FOLDER is new, or empty. Its trust record and its relations are put beside it.
     """
     from tkre.report.upload_folder import assemble
 

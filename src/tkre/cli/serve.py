@@ -13,7 +13,9 @@ from tkre.hooks import REFUSALS, Refusal
 @click.command("serve")
 @click.argument("cell")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: all interfaces.")
-@click.option("--port", default=8000, show_default=True, help="0: a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
 @click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Of torch.")
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
@@ -37,6 +39,7 @@ def serve_classifier_command(
     try:
         with KedroSession.create(env=env) as session:
             found = find_trained(session.load_context().catalog, cell)
+        server.require_free(host, port)
         extractor = server.loaded(
             found.classifier, found.trust, wanted_precision, found.schema, threads
         )

@@ -10,9 +10,11 @@ from kedro.io import CatalogProtocol
 
 from tkre import configuration
 from tkre.corpora.schema import RelationSchema
-from tkre.grid import parse_cell
+from tkre.grid import Cell, parse_cell
 from tkre.runners.digests import load_path
 from tkre.suggest import did_you_mean
+
+EXAMPLE = "newsroom.k8.s13.tkre_plus"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
         ValueError: This is no name of a cell, its classifier is never saved, or the corpus has
             other relations by now.
     """
-    corpus = parse_cell(cell).draw.corpus
+    corpus = _named(cell).draw.corpus
     folder, trust = (newest(catalog, f"{cell}.{part}") for part in ("classifier", "trust"))
     if folder is None or trust is None:
         raise _missing(cell)
@@ -52,6 +54,22 @@ def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
     return TrainedCell(folder, trust, schema)
 
 
+def _named(cell: str) -> Cell:
+    """The cell of that name; who gives a folder is told which commands take one."""
+    try:
+        return parse_cell(cell)
+    except ValueError:
+        if Path(cell).is_dir():
+            raise ValueError(
+                f"{cell!r} is a folder, here the name of a cell is wanted, such as {EXAMPLE}; "
+                f"`python -m tkre.service {cell}` serves a folder, "
+                f"`kedro label --classifier {cell}` labels with it"
+            ) from None
+        raise ValueError(
+            f"{cell!r} is neither a folder nor the name of a cell such as {EXAMPLE}"
+        ) from None
+
+
 def newest(catalog: CatalogProtocol, name: str) -> Path | None:
     """Where the newest version of a dataset lies; None if there is none."""
     dataset = catalog.get(name)
@@ -61,7 +79,7 @@ def newest(catalog: CatalogProtocol, name: str) -> Path | None:
 def _missing(name: str) -> Exception:
     """Why a cell has no classifier, and what to do."""
     variants = configuration.read_book().parameters.variants
-    variant = parse_cell(name).variant
+    variant = _named(name).variant
     if variant not in variants:
         return ValueError(
             f"{name}: there is no variant {variant!r}{did_you_mean(variant, variants)}"

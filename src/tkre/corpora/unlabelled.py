@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from tkre.corpora.reading import SHOWN, CorpusError
 from tkre.records import Instance, Span
 from tkre.suggest import did_you_mean
 from tkre.tagged import HEAD, TAIL, TagError, parse_tagged
+
+_BLANK = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # white space, control and zero-width characters
 
 Sentence = str | Mapping[str, Any] | Instance
 
@@ -115,6 +118,7 @@ def unlabelled_instance(record: Mapping[str, Any], default_id: str) -> Instance:
         _check_order(head, tail)
     else:
         text, head, tail = parse_tagged(string(record, "sentence"))
+    _check_mentions(text, head, tail)
     _check_characters(text)
     return Instance(
         id=str(record.get("id") or default_id),
@@ -153,8 +157,6 @@ def _span(record: dict[str, Any], key: str, text: str) -> Span:
         raise RowError(
             f"{key} [{start}, {end}] is empty or outside the {len(text)} characters of the text"
         )
-    if not text[start:end].strip():
-        raise RowError(f"{key} [{start}, {end}] holds nothing but white space")
     return Span(start, end)
 
 
@@ -165,6 +167,18 @@ def _check_order(head: Span, tail: Span) -> None:
         raise RowError(
             f"the mentions [{head.start}, {head.end}] and [{tail.start}, {tail.end}] cross"
         )
+
+
+def _check_mentions(text: str, head: Span, tail: Span) -> None:
+    """Each has something that can be read, and they are two."""
+    for key, span in ((HEAD, head), (TAIL, tail)):
+        if all(unicodedata.category(character) in _BLANK for character in span.of(text)):
+            raise RowError(
+                f"{key} [{span.start}, {span.end}] holds nothing but white space or invisible "
+                "characters"
+            )
+    if head == tail:
+        raise RowError(f"head and tail are the same mention, [{head.start}, {head.end}]")
 
 
 def _check_characters(text: str) -> None:

@@ -46,6 +46,8 @@ class Relation:
         probability: That of the guess.
         abstained: Whether the guess is withheld.
         guess: The relation in any case.
+        truncated: Whether the sentence is longer than what the classifier reads, and was read in
+            part.
     """
 
     head: Span
@@ -54,6 +56,7 @@ class Relation:
     probability: float
     abstained: bool
     guess: str
+    truncated: bool = False  # not told in documents of an older version
 
 
 class RelationComponent:
@@ -207,13 +210,14 @@ def _instance(sentence: Span, head: _Mention, tail: _Mention) -> Instance:
 
 def _stored(head: _Mention, tail: _Mention, prediction: Prediction) -> list[Any]:
     sides = [[entity.start, entity.end, entity.label_] for entity, _ in (head, tail)]
-    return [*sides, prediction.relation, prediction.probability, prediction.guess]
+    said = (prediction.relation, prediction.probability, prediction.guess, prediction.truncated)
+    return [*sides, *said]
 
 
 def _relations(doc: Doc) -> list[Relation]:
     return [
-        Relation(_span(doc, head), _span(doc, tail), label, probability, label is None, guess)
-        for head, tail, label, probability, guess in doc.user_data.get(_STORED, [])
+        Relation(_span(doc, head), _span(doc, tail), label, probability, label is None, *said)
+        for head, tail, label, probability, *said in doc.user_data.get(_STORED, [])
     ]
 
 

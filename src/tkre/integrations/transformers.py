@@ -82,8 +82,10 @@ class RelationClassificationPipeline(Pipeline):
 
         Returns:
             For a sentence a dictionary with ``label`` (None where the answer is withheld),
-            ``score`` (its probability, or that of what is withheld) and ``abstained``. With
-            ``top_k``, a list of such dictionaries, in which no label is withheld.
+            ``score`` (its probability, or that of what is withheld), ``abstained``, and
+            ``truncated`` (whether the sentence was read in part). With ``top_k``, a list of such
+            dictionaries. All of them have their label, since they are asked for to be compared;
+            ``abstained``, the same in each, says whether the first is withheld.
 
         Raises:
             SentenceError: A sentence cannot be labelled.
@@ -131,21 +133,15 @@ class RelationClassificationPipeline(Pipeline):
     def postprocess(self, model_outputs: Prediction, top_k: int | None = _BEST) -> Any:
         """What is said of a sentence; see ``__call__``."""
         prediction = model_outputs
+        said = {"abstained": prediction.abstained, "truncated": prediction.truncated}
         if top_k is _BEST:
-            return {
-                "label": prediction.relation,
-                "score": prediction.probability,
-                "abstained": prediction.abstained,
-            }
+            return {"label": prediction.relation, "score": prediction.probability} | said
         # The predicted label need not be the likeliest: out of doubt it is the negative one.
         ranked = sorted(
             prediction.probabilities.items(),
             key=lambda item: (item[0] != prediction.guess, -item[1]),
         )
-        return [
-            {"label": label, "score": score, "abstained": prediction.abstained}
-            for label, score in ranked[:top_k]
-        ]
+        return [{"label": label, "score": score} | said for label, score in ranked[:top_k]]
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Saves model and tokenizer, and no code: whoever loads them imports this module."""

@@ -64,6 +64,8 @@ def model_card(content: CardContent) -> str:
     """The card: YAML metadata between dashes, then Markdown."""
     environment = content.lineage.steps[-1].environment if content.lineage.steps else None
     golden = len(content.shots["support"])
+    variant = Variant.model_validate(content.metrics["recipe"])
+    assert variant.finetuning is not None  # else there is no classifier that could have a card
     text: str = (
         templates()
         .get_template("card.md.j2")
@@ -77,7 +79,8 @@ def model_card(content: CardContent) -> str:
             scores=list(_scores(content)),
             thresholds=list(_thresholds(content)),
             sure=_promised(content.trust),
-            recipe=recipe_in_words(Variant.model_validate(content.metrics["recipe"])),
+            recipe=recipe_in_words(variant),
+            max_length=variant.finetuning.max_length,
             example=_example(content.schema),
             golden=golden,
             synthetic=content.training_rows - golden,

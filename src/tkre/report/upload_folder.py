@@ -46,13 +46,25 @@ def assemble(
             f"the card of {record.cell} is of other weights than {weights[:12]}..., the newest "
             "ones: kedro run --pipelines <experiment> --tags reporting writes it again"
         )
-    if folder.exists() and any(folder.iterdir()):
-        raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
+    require_empty(folder)
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
     _forget_where_it_was_trained(folder / "config.json")
     put_beside(folder, trust, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
+
+
+def require_empty(folder: Path) -> None:
+    """Two classifiers in one folder would be a mix of both, so none is written over another.
+
+    Args:
+        folder: Where one is to be put; it need not be there.
+
+    Raises:
+        PublishingError: It holds something.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
 
 
 def _forget_where_it_was_trained(config: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tkre.service.params import ServiceParams
+from tkre.service.params import LEAST_BODY_BYTES, ServiceParams
 
 LIMITS = ServiceParams()
 
@@ -14,7 +14,9 @@ LIMITS = ServiceParams()
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: all interfaces.")
-@click.option("--port", default=8000, show_default=True, help="0: a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
 @click.option(
     "--trust",
     type=click.Path(exists=True, path_type=Path),
@@ -27,9 +29,19 @@ LIMITS = ServiceParams()
 )
 @click.option("--wanted-precision", type=float, help="Withholds what is less sure.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of torch or ONNX Runtime.")
-@click.option("--max-body-bytes", default=LIMITS.max_body_bytes, show_default=True)
-@click.option("--max-sentences", default=LIMITS.max_sentences, show_default=True)
-@click.option("--max-characters", default=LIMITS.max_characters, show_default=True)
+@click.option(
+    "--max-body-bytes",
+    type=click.IntRange(min=LEAST_BODY_BYTES),
+    default=LIMITS.max_body_bytes,
+    show_default=True,
+)
+@click.option(
+    "--max-sentences", type=click.IntRange(min=1), default=LIMITS.max_sentences, show_default=True
+)
+@click.option(
+    "--max-characters", type=click.IntRange(min=1), default=LIMITS.max_characters,
+    show_default=True,
+)  # fmt: skip
 def main(
     folder: Path,
     host: str,
@@ -44,15 +56,14 @@ def main(
 ) -> None:
     """Serves the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
     try:
-        from tkre.service.server import loaded, serve
+        from tkre.service.server import loaded, require_free, serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}: pip install 'tkre[serve]'") from None
+    params = ServiceParams(
+        max_body_bytes=max_body_bytes, max_sentences=max_sentences, max_characters=max_characters
+    )
     try:
-        params = ServiceParams(
-            max_body_bytes=max_body_bytes,
-            max_sentences=max_sentences,
-            max_characters=max_characters,
-        )
+        require_free(host, port)
         serve(loaded(folder, trust, wanted_precision, schema, threads), params, host, port)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None

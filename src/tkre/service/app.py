@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 
 from tkre import __version__
@@ -31,7 +32,7 @@ LIBRARIES = ("torch", "transformers", "onnxruntime")
 REFUSALS: dict[int | str, dict[str, object]] = {
     400: {"model": ErrorResponse, "description": "The body is not JSON."},
     413: {"model": ErrorResponse, "description": "The body is too long."},
-    415: {"model": ErrorResponse, "description": "The body is not announced as JSON."},
+    415: {"model": ErrorResponse, "description": "The body is not announced as plain JSON."},
     422: {"model": ErrorResponse, "description": "What is wrong, sentence by sentence."},
     503: {"model": ErrorResponse, "description": "Too much waits already."},
 }
@@ -85,6 +86,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         """The relations that the classifier knows, and the types that mentions may have."""
         return RelationsResponse.of(extractor)
 
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["service"])
     async def health(response: Response) -> HealthResponse:
         """Whether the service answers, with which classifier, and within which limits."""
@@ -95,10 +97,15 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
             backend=extractor.backend,
             calibrated=extractor.trust is not None,
             wanted_precision=extractor.wanted_precision,
+            max_length=extractor.config.max_length,
             waiting=batcher.waiting,
             versions=_versions(),
             limits=params,
         )
+
+    @app.get("/", include_in_schema=False)
+    async def start() -> RedirectResponse:
+        return RedirectResponse("docs")  # relative: a proxy may put the service under a path
 
     app.add_middleware(Gate, max_bytes=params.max_body_bytes)
     app.add_middleware(RequestLog)

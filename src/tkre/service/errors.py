@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -75,7 +76,22 @@ async def _busy(_: Request, error: Exception) -> JSONResponse:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, StarletteHTTPException | HTTPException)
-    return answer(error.status_code, str(error.detail), headers=error.headers)
+    detail = _unreadable(error.__cause__) or str(error.detail)
+    return answer(error.status_code, detail, headers=error.headers)
+
+
+def _unreadable(cause: BaseException | None) -> str | None:
+    """Why a body could not be read, of which the framework says no more than that."""
+    if isinstance(cause, UnicodeDecodeError):
+        return (
+            f"the body is not UTF-8, which JSON is whatever the header says: byte {cause.start} is "
+            f"0x{cause.object[cause.start]:02x}"
+        )
+    if isinstance(cause, RecursionError):
+        return "the body is nested too deeply"
+    if isinstance(cause, ValueError):  # the one that Python's reader of JSON has beside its own
+        return f"the body has a number of more than {sys.get_int_max_str_digits()} digits"
+    return None
 
 
 def _problem(error: Mapping[str, Any]) -> Problem:

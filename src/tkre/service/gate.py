@@ -25,7 +25,7 @@ SAFE = {
 
 
 class Gate:
-    """ASGI middleware that answers 413 to a body beyond a limit, 415 to one that is not JSON.
+    """ASGI middleware that answers 413 to a body beyond a limit, 415 to one that is not plain JSON.
 
     A length that is announced is judged by the announcement; a body in chunks is counted as it
     comes, and no more than the limit is ever in memory.
@@ -55,6 +55,8 @@ class Gate:
             await _refuse(413, self._reason, receive, safe)
         elif scope["method"] == "POST" and not _is_json(headers):
             await _refuse(415, "the header must say Content-Type: application/json", receive, safe)
+        elif scope["method"] == "POST" and _is_compressed(headers):
+            await _refuse(415, "a compressed body is not read: send it as it is", receive, safe)
         else:
             await self._app(scope, self._counted(receive), safe)
 
@@ -79,6 +81,10 @@ class Gate:
 def _is_json(headers: Headers) -> bool:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind[-5:] == "+json")
+
+
+def _is_compressed(headers: Headers) -> bool:
+    return headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
 
 
 async def _refuse(status: int, reason: str, receive: Receive, send: Send) -> None:

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from tkre.params import Params
 
+LEAST_BODY_BYTES = 1024  # a request of one short sentence
+
 
 class ServiceParams(Params):
     """Limits of the service; a request beyond one is refused with the limit in the reason.
@@ -20,7 +22,7 @@ class ServiceParams(Params):
         shutdown_seconds: How long requests that are under way may take once the service is stopped.
     """
 
-    max_body_bytes: int = Field(1024 * 1024, ge=1024)
+    max_body_bytes: int = Field(1024 * 1024, ge=LEAST_BODY_BYTES)
     max_sentences: int = Field(256, ge=1)
     max_characters: int = Field(5000, ge=1)
     max_waiting: int = Field(4096, ge=1)

@@ -13,6 +13,7 @@ from tkre.service.schemas import SentenceWithSpans, TaggedSentence
 from tkre.suggest import did_you_mean
 
 _TAGGED, _SPANS = (set(model.model_fields) for model in (TaggedSentence, SentenceWithSpans))
+_KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array"}
 
 
 class TooManyError(ValueError):
@@ -39,15 +40,30 @@ def read(
             "request may have"
         )
     problems = {
-        n: reason
-        for n, sentence in enumerate(sentences)
-        if (reason := _too_long(sentence, params.max_characters) or _unknown_key(sentence))
+        n: reason for n, sentence in enumerate(sentences) if (reason := _wrong(sentence, params))
     }
     instances, unreadable = sort_out(sentences, extractor.entity_types)
     problems = unreadable | problems
     if problems:
         raise SentenceError(dict(sorted(problems.items())))
     return list(instances.values())
+
+
+def _wrong(sentence: Any, params: ServiceParams) -> str | None:
+    """What only a request is asked for; all else ``sort_out`` finds."""
+    return (
+        _no_sentence(sentence)
+        or _too_long(sentence, params.max_characters)
+        or _unknown_key(sentence)
+    )
+
+
+def _no_sentence(sentence: Any) -> str | None:
+    """In the words of JSON, not of Python."""
+    if isinstance(sentence, str | Mapping):
+        return None
+    given = "null" if sentence is None else _KINDS[type(sentence)]
+    return f"a tagged text or an object was expected, not {given}"
 
 
 def _too_long(sentence: Any, most: int) -> str | None:

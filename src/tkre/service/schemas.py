@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictBool, StrictInt, StrictStr
 
 from tkre.extractor import Prediction, RelationExtractor
 from tkre.service.params import ServiceParams
@@ -58,7 +58,7 @@ class PredictRequest(_Read):
                        "tail": [25, 31]}]
         ],
     )  # fmt: skip
-    probabilities: bool = Field(False, description="Whether to tell those of all relations.")
+    probabilities: StrictBool = Field(False, description="Whether to tell those of all relations.")
 
 
 class LabelledSentence(BaseModel):
@@ -70,6 +70,10 @@ class LabelledSentence(BaseModel):
         description="Whether the guess is not sure enough for the wanted precision."
     )
     guess: str = Field(description="The relation in any case.")
+    truncated: bool = Field(
+        description="Whether the sentence has more tokens than `max_length` of `/health`; then "
+        "only the words around its mentions were read."
+    )
     probabilities: dict[str, float] | None = Field(
         None, description="Of every relation, if the request wants them."
     )
@@ -83,6 +87,7 @@ class LabelledSentence(BaseModel):
             probability=prediction.probability,
             abstained=prediction.abstained,
             guess=prediction.guess,
+            truncated=prediction.truncated,
             **more,
         )
 
@@ -147,6 +152,9 @@ class HealthResponse(BaseModel):
     backend: str = Field(description="`torch` or `onnxruntime`.")
     calibrated: bool = Field(description="Whether a trust record calibrates the probabilities.")
     wanted_precision: float | None = Field(description="Answers less sure are withheld.")
+    max_length: int = Field(
+        description="Tokens of a sentence, markers included, that the classifier reads."
+    )
     waiting: int = Field(description="Sentences that wait for the classifier now.")
     versions: dict[str, str]
     limits: ServiceParams

@@ -52,6 +52,21 @@ def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: 
     uvicorn.Server(config).run(sockets=[listening])
 
 
+def require_free(host: str, port: int) -> None:
+    """Looks whether ``serve`` can listen there, before a classifier is loaded for it.
+
+    The port is let go again: who asks while the classifier is loaded is refused, not kept waiting.
+
+    Args:
+        host: Where to listen.
+        port: Likewise.
+
+    Raises:
+        PortError: The address cannot be listened at.
+    """
+    _listening(host, port).close()
+
+
 def loaded(
     folder: Path,
     trust: Path | None = None,

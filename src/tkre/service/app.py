@@ -91,26 +91,18 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     async def health(response: Response) -> HealthResponse:
         """Whether the service answers, with which classifier, and within which limits."""
         response.status_code = 503 if stopping else 200
-        return HealthResponse(
-            status="stopping" if stopping else "ready",
-            model=extractor.digest,
-            backend=extractor.backend,
-            calibrated=extractor.trust is not None,
-            wanted_precision=extractor.wanted_precision,
-            max_length=extractor.config.max_length,
-            waiting=batcher.waiting,
-            versions=_versions(),
-            limits=params,
-        )
+        status = "stopping" if stopping else "ready"
+        return HealthResponse.of(extractor, status, batcher.waiting, _versions(), params)
 
-    @app.get("/", include_in_schema=False)
-    async def start() -> RedirectResponse:
-        return RedirectResponse("docs")  # relative: a proxy may put the service under a path
-
+    app.add_api_route("/", _to_the_docs, include_in_schema=False)
     app.add_middleware(Gate, max_bytes=params.max_body_bytes)
     app.add_middleware(RequestLog)
     add_handlers(app)
     return app
+
+
+async def _to_the_docs() -> RedirectResponse:
+    return RedirectResponse("docs")  # relative: a proxy may put the service under a path
 
 
 def _versions() -> dict[str, str]:

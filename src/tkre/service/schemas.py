@@ -159,6 +159,28 @@ class HealthResponse(BaseModel):
     versions: dict[str, str]
     limits: ServiceParams
 
+    @classmethod
+    def of(
+        cls,
+        extractor: RelationExtractor,
+        status: str,
+        waiting: int,
+        versions: dict[str, str],
+        limits: ServiceParams,
+    ) -> Self:
+        """That of a classifier, in the state that the service is in."""
+        return cls(
+            status=status,
+            model=extractor.digest,
+            backend=extractor.backend,
+            calibrated=extractor.trust is not None,
+            wanted_precision=extractor.wanted_precision,
+            max_length=extractor.config.max_length,
+            waiting=waiting,
+            versions=versions,
+            limits=limits,
+        )
+
 
 class Problem(BaseModel):
     """Why a request is refused: a sentence of it, or all of it (`item` null)."""

@@ -1,0 +1,98 @@
+"""Which layers of the untrained encoder tell a corpus's relations apart: where a span head starts.
+
+For every layer, and for the middle and the last pair of MiniLM's six: a logistic regression on the
+span head's features of K golden rows per relation, as `spans_golden` starts from it, scored on the
+development rows (the K-shot sets of the protocol's other seeds). No test row is read, nothing is
+trained further, nothing is written.
+
+    python tests/benchmarks/layer_probe.py chemprot [--variant spans_golden] [--seeds 13 21 42]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.benchmarks.demo import ROOT, tell
+from tkre import configuration
+from tkre.corpora.schema import RelationSchema
+from tkre.evaluation.metrics import micro_scores
+from tkre.grid import Draw
+from tkre.modeling.checkpoint import Checkpoint
+from tkre.pipelines import data_generation
+from tkre.preflight import REHEARSED, rehearse
+from tkre.records import Instance, from_frame
+from tkre.training.finetuning import build_classifier
+from tkre.training.head_start import start_head
+from tkre.training.params import FinetuningParams
+from tkre.training.prediction import predict
+from tkre.training.scoring import labels_of
+
+LAYERS = ((1,), (2,), (3,), (4,), (5,), (6,), (3, 4), (5, 6))
+
+
+def main() -> None:
+    """Prints a line for each choice of layers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus")
+    parser.add_argument("--variant", default="spans_golden")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[13, 21, 42])
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    bootstrap_project(ROOT)
+    with KedroSession.create(project_path=ROOT) as session:
+        catalog = session.load_context().catalog
+        variant = configuration.read_book().parameters.variants[given.variant]
+        draws = [Draw(given.corpus, 8, seed) for seed in given.seeds]
+        pipeline = data_generation.create_pipeline(draws, [], variant.backbone)
+        known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), catalog)
+        backbone = catalog.load(f"backbones.{variant.backbone}")
+    schema = RelationSchema.model_validate(known[f"{given.corpus}.schema"])
+    sets = [
+        (rows_of(known, draw, "support"), rows_of(known, draw, "development")) for draw in draws
+    ]
+    sizes = ", ".join(str(len(development)) for _, development in sets)
+    tell(f"{given.corpus}, K = 8, {given.variant} before any training, seeds {given.seeds}")
+    tell(f"micro-F1 on {sizes} development rows")
+    for layers in LAYERS:
+        # An untrained head is never sure: with doubt all would be given the negative label.
+        changed = {"layers": layers, "least_probability": 0.0}
+        recipe = variant.finetuning.model_copy(update=changed)
+        f1 = [probed(backbone, support, scored, schema, recipe) for support, scored in sets]
+        told = ", ".join(map(str, layers))
+        tell(f"layers {told:5} {np.mean(f1):5.1f} ± {np.std(f1):.1f}")
+
+
+def rows_of(known: dict[str, Any], draw: Draw, part: str) -> list[Instance]:
+    """One of the K-shot sets of a draw."""
+    return from_frame(known[f"{draw.name}.{part}"])
+
+
+def probed(
+    backbone: Checkpoint,
+    support: list[Instance],
+    development: list[Instance],
+    schema: RelationSchema,
+    recipe: FinetuningParams,
+) -> float:
+    """Micro-F1 of a head that was started and not trained."""
+    model = build_classifier(backbone, schema, recipe)
+    numbers = [schema.names.index(str(row.relation)) for row in support]
+    encoded = model.encode(support, backbone.tokenizer)
+    start_head(model, backbone, schema, encoded, numbers, recipe.probe_start)
+    probabilities = predict(model, backbone.tokenizer, development)
+    gold = [str(row.relation) for row in development]
+    return micro_scores(gold, labels_of(probabilities, model), schema.negative)["micro_f1"]
+
+
+if __name__ == "__main__":
+    main()

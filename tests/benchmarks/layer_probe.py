@@ -69,7 +69,8 @@ def main() -> None:
         recipe = variant.finetuning.model_copy(update=changed)
         f1 = [probed(backbone, support, scored, schema, recipe) for support, scored in sets]
         told = ", ".join(map(str, layers))
-        tell(f"layers {told:5} {np.mean(f1):5.1f} ± {np.std(f1):.1f}")
+        spread = f" ± {np.std(f1):.1f}" if len(f1) > 1 else ""  # of one seed there is none
+        tell(f"layers {told:5} {np.mean(f1):5.1f}{spread}")
 
 
 def rows_of(known: dict[str, Any], draw: Draw, part: str) -> list[Instance]:

@@ -29,6 +29,7 @@ def show_results(
         console: Where to; the standard output if None.
     """
     console = console or Console(soft_wrap=True)
+    _cards(console, pipeline, catalog)  # first: the last line is where the report lies
     for name in sorted(pipeline.all_outputs()):
         experiment, _, what = name.rpartition(".")
         if what == "summary" and "." not in experiment:
@@ -54,7 +55,6 @@ def show_results(
                     console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
         elif name == "inference.predictions":
             console.print("predictions:   ", Text(_place(catalog, name)))
-    _cards(console, pipeline, catalog)
 
 
 def _print_tables(

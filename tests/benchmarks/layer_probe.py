@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import ROOT, tell
 from tkre import configuration
+from tkre.cli.corpus.project import require_corpus, variant_of
 from tkre.corpora.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.grid import Draw
@@ -51,7 +52,11 @@ def main() -> None:
     bootstrap_project(ROOT)
     with KedroSession.create(project_path=ROOT) as session:
         catalog = session.load_context().catalog
-        variant = configuration.read_book().parameters.variants[given.variant]
+        book = configuration.read_book()
+        require_corpus(book, given.corpus)
+        variant = variant_of(book, given.variant)
+        if variant.finetuning is None or not variant.finetuning.layers:
+            parser.error(f"{given.variant} has no span head, whose layers could be others")
         draws = [Draw(given.corpus, 8, seed) for seed in given.seeds]
         pipeline = data_generation.create_pipeline(draws, [], variant.backbone)
         known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), catalog)
@@ -60,6 +65,8 @@ def main() -> None:
     sets = [
         (rows_of(known, draw, "support"), rows_of(known, draw, "development")) for draw in draws
     ]
+    if not all(development for _, development in sets):
+        parser.error(f"{given.corpus} has no more rows than a draw takes: nothing to score on")
     sizes = ", ".join(str(len(development)) for _, development in sets)
     tell(f"{given.corpus}, K = 8, {given.variant} before any training, seeds {given.seeds}")
     tell(f"micro-F1 on {sizes} development rows")

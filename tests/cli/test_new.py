@@ -60,6 +60,7 @@ def test_rows_that_are_there_are_kept_and_name_the_relations(project):
     ("arguments", "message"),
     [
         (("corpus", "new", "inference"), "there is a corpus or a pipeline 'inference'"),
+        (("corpus", "new", "newsroom"), "the name 'newsroom' is taken"),
         (("corpus", "validate", "newsrom"), "no corpus 'newsrom' (did you mean 'newsroom'?)"),
         (("corpus", "doctor", "newsroom", "-v", "tkre_pus"), "did you mean 'tkre_plus'?"),
     ],

@@ -83,4 +83,7 @@ def test_names_that_differ_by_case_alone_have_one_type_if_case_is_ignored():
 def test_a_comma_where_a_tab_should_be_is_no_part_of_a_name(line):
     with pytest.raises(CorpusError, match=r"m\.tsv, line 1: a tab stands between a name and its"):
         read_mentions(line, "m.tsv", ignore_case=False, types=("person", "place"))
+    # As JSON it is what it says.
+    whole = '{"mention": "Ada, person"}'
+    assert read_mentions(whole, "m.tsv", ignore_case=False, types=("person",))
     assert read_mentions("Baker, Sons, Ltd", "m.tsv", ignore_case=False, types=("person",))

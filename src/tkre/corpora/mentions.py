@@ -108,8 +108,7 @@ def read_mentions(
     bad = []
     for number, line in json_lines(text):
         try:
-            name, kind = _mention(line.strip("\r\n"))
-            _refuse_comma(name, kind, types)
+            name, kind = _mention(line.strip("\r\n"), types)
             key = name.casefold() if ignore_case else name
             before, first = kinds.setdefault(key, (kind, number))
             if before != kind:
@@ -124,7 +123,7 @@ def read_mentions(
     return MentionList(((name, kind) for name, (kind, _) in kinds.items()), ignore_case=ignore_case)
 
 
-def _mention(line: str) -> tuple[str, str | None]:
+def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
     if line.lstrip().startswith("{"):
         record = json_object(line)
         for key in record:
@@ -136,14 +135,16 @@ def _mention(line: str) -> tuple[str, str | None]:
         name, *rest = line.split("\t")
         if len(rest) > 1:
             raise RowError(f"{len(rest)} tabs; one stands between the name and its type")
+        if not rest:
+            _refuse_comma(name, types)
         kind = rest[0].strip() or None if rest else None
     if not re.search(r"\w", name):
         raise RowError(f"no name before the type: {line!r}")
     return composed(name.strip()), kind
 
 
-def _refuse_comma(name: str, kind: str | None, types: Collection[str]) -> None:
+def _refuse_comma(name: str, types: Collection[str]) -> None:
     """Else nothing would be found, and nothing said: no sentence holds ``Ada,person``."""
     ending = re.fullmatch(r".*([,;])(.*)", name)
-    if kind is None and ending and ending[2].strip() in types:
+    if ending and ending[2].strip() in types:
         raise RowError(f"a tab stands between a name and its type, not {ending[1]!r}: {name!r}")

@@ -12,7 +12,7 @@ from kedro.framework.context import KedroContext
 from tkre import configuration
 from tkre.book import Book
 from tkre.checkup import report
-from tkre.checkup.answers import of_answers
+from tkre.checkup.answers import WHAT, of_answers
 from tkre.checkup.effort import Effort, Sizes, finetuning_effort, pretraining_effort
 from tkre.checkup.findings import Level
 from tkre.checkup.machine import machine
@@ -160,13 +160,13 @@ def _pretrained_on(book: Book, variant: Variant, sizes: Sizes, cell: Cell) -> Si
 def _language_model(context: KedroContext, book: Book, cell: Cell) -> Iterator[Diagnosis]:
     plans = planned_for(context, book, cell)
     if not plans:
-        yield Diagnosis("language model", f"{cell.variant} asks none")
+        yield Diagnosis(WHAT, f"{cell.variant} asks none")
     for planned in plans:
         yield _answers(context, book, planned, cell)
 
 
 def _answers(context: KedroContext, book: Book, planned: Plan, cell: Cell) -> Diagnosis:
-    what, corpus_name = "language model", cell.draw.corpus
+    corpus_name = cell.draw.corpus
     missing, asked = len(planned.missing), len(planned.requests)
     told = f"{planned.params.called} by {planned.params.backend}: {asked} questions"
     if isinstance(planned.params, ReplayParams):
@@ -180,13 +180,13 @@ def _answers(context: KedroContext, book: Book, planned: Plan, cell: Cell) -> Di
             f"kedro corpus questions {corpus_name} questions.jsonl; or take a variant that needs "
             "none: --variant spans_golden"
         )
-        return Diagnosis(what, message, Level.ERROR)
+        return Diagnosis(WHAT, message, Level.ERROR)
     models = context.catalog.load(LANGUAGE_MODELS)
     try:
         models.live(planned.params).check()
     except REFUSALS as error:
-        return Diagnosis(what, f"{told}. {error}", Level.ERROR)
-    return Diagnosis(what, f"{told}, {missing} to be asked{_price(planned, models)}")
+        return Diagnosis(WHAT, f"{told}. {error}", Level.ERROR)
+    return Diagnosis(WHAT, f"{told}, {missing} to be asked{_price(planned, models)}")
 
 
 def _price(planned: Plan, models: LanguageModels) -> str:

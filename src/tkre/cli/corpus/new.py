@@ -42,7 +42,7 @@ def new_command(
 
     def make(context: KedroContext) -> None:
         corpora = configuration.read_book().parameters.corpora
-        if name in corpora:
+        if name in corpora and (CONF / f"parameters_corpora_{name}.yml").is_file():  # made by this
             raise ScaffoldError(_THERE.format(name=name, folder=RAW / name, conf=CONF))
         check_name(name, [*pipelines, *corpora, *_RESERVED])
         folder: CorpusFolder = context.catalog.load(f"{name}.folder")

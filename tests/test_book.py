@@ -88,7 +88,7 @@ def test_every_corpus_is_an_experiment(conf):
         (["generation", "language_model", "backend"], "oracle", "generation.language_model"),
         (["default_experiment"], "demmo", "'demmo' is not an experiment .did you mean 'demo'"),
         (["experiments", "demo", "corpora"], ["newsrom"],
-         "experiment demo: there is no corpus 'newsrom' .did you mean 'newsroom'"),
+         r"experiment demo .conf.*\.yml.: there is no corpus 'newsrom' .did you mean 'newsroom'"),
         (["experiments", "demo", "variants"], ["tkree"],
          "there is no variant 'tkree' .did you mean 'tkre'"),
         (["experiments", "demo", "writers"], ["qwn"],

@@ -165,8 +165,8 @@ class Book:
             for entry in used:
                 if entry not in known:
                     raise ConfigurationError(
-                        f"experiment {name}: there is no {what} {entry!r}"
-                        + did_you_mean(entry, known)
+                        f"experiment {name} (conf/*/experiments*.yml): there is no {what} "
+                        f"{entry!r}{did_you_mean(entry, known)}"
                     )
         called: dict[str, str] = {}
         for writer in experiment.writers:

@@ -20,6 +20,13 @@ def test_a_row_for_each_variant():
     assert table.rows[1][1] == "94.4 ± 5.6"
 
 
+def test_what_no_row_was_scored_on_says_so():
+    ps = [predictions(["a"] * 6).iloc[:0]] * 2
+    ms = [metrics(f"toy.k8.s{seed}.v", p) for seed, p in zip((13, 21), ps, strict=True)]
+    [table] = shown(ms, ps)
+    assert table.rows == [["v", "not scored", "", "", "", table.rows[0][-1]]]
+
+
 def test_axes_that_vary_have_columns():
     guessed = ["a", "a", "b", "b", "no", "a"]
     ps = [predictions(guessed)] * 3

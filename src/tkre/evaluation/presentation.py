@@ -198,8 +198,8 @@ def _rows(
             _spread(of.loc["micro_f1"]),
             _difference(of.loc["micro_f1"]),
             *([_spread(of.loc["official_f1"])] if official else []),
-            f"{of.loc['micro_precision', 'mean']:.1f}",
-            f"{of.loc['micro_recall', 'mean']:.1f}",
+            _figure(of.loc["micro_precision", "mean"]),
+            _figure(of.loc["micro_recall", "mean"]),
             f"{seconds[key]:.0f}",
         ]
 
@@ -209,6 +209,8 @@ def _said(value: object) -> str:
 
 
 def _spread(row: pd.Series) -> str:
+    if pd.isna(row["mean"]):  # a corpus without a labelled row to score on
+        return "not scored"
     return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
 
 

@@ -45,7 +45,7 @@ LAYERS = [
     {"labelling", "notebook", "checkup", "integrations", "service"},
     {"report"},
     {"book"},
-    {"datasets", "configuration", "summary", "results", "graph"},
+    {"datasets", "configuration", "summary", "results", "result_curves", "graph"},
     {"pipelines"},
     {"planning"},
     {"preflight", "runners"},
@@ -160,6 +160,7 @@ def test_tests_mirror_the_source():
         "blocks": "page", "content": "sections", "overview": "sections", "scores": "sections",
         "fitting": "sections", "failures": "sections", "confidence": "sections",
         "writing": "sections", "quoting": "sections", "origins": "sections", "glossary": "sections",
+        "styles": "page",
         "publishing": "wiring", "classifier": "pipelines_run",
         "corpus_folder": "datasets", "response_store": "datasets", "name": "datasets",
     }  # fmt: skip

@@ -138,6 +138,12 @@ def test_the_book_of_results(project):
     assert "`kedro run --pipelines noisy`" in page and "cores" in page
     assert "| tkre_plus | 40 | yes |" in page
     assert (project.folder / "docs/results/noisy/filter.csv").is_file()
+    assert "(noisy/noise.svg)" in page
+    picture = project.folder / "docs/results/noisy/noise.svg"
+    drawn = picture.read_bytes()
+    picture.unlink()
+    assert project.kedro("results", "draw", "noisy").returncode == 0
+    assert picture.read_bytes() == drawn
     # One figure for all, in which what the experiments share is counted once.
     shared = project.kedro("results", "write", "noisy", "noisy")
     [(cells, hours)] = re.findall(r"^(\d+) cells, ([\d.]+) hours", shared.stdout, re.MULTILINE)

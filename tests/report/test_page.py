@@ -116,7 +116,7 @@ def test_templates_are_part_of_the_package():
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = packaged["tool"]["setuptools"]["package-data"]["tkre"]
     files = {path for pattern in patterns for path in (ROOT / "src/tkre").glob(pattern)}
-    for name in ("page.html.j2", "blocks.html.j2", "card.md.j2", "style.css"):
+    for name in ("page.html.j2", "blocks.html.j2", "card.md.j2", "style.css", "drawing.css"):
         assert ROOT / "src/tkre/report/templates" / name in files
 
 

@@ -14,10 +14,16 @@ from tkre import configuration
 from tkre.book import Book
 from tkre.cli.options import ENVIRONMENT, PARAMETERS
 from tkre.hooks import REFUSALS, Refusal
+from tkre.result_curves import draw_curves
 from tkre.results import training, write_results
 
 if TYPE_CHECKING:
     from tkre.tracking.mlflow_runs import MlflowRuns
+
+
+FOLDER = click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/results")
+)
 
 
 @click.group()
@@ -58,13 +64,11 @@ def _as_typed(
 @click.argument("experiments", nargs=-1, required=True)
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 @click.option("--params", default="", callback=_as_typed, help=PARAMETERS)
-@click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/results")
-)
+@FOLDER
 def write_command(
     experiments: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]], folder: Path
 ) -> None:
-    """Writes a page and the tables behind it for every one of EXPERIMENTS that has been run."""
+    """Writes a page, with curves and the tables behind it, for each of EXPERIMENTS that was run."""
     typed, given = params
     with KedroSession.create(env=env, runtime_params=given) as session:
         catalog = session.load_context().catalog
@@ -74,9 +78,35 @@ def write_command(
             cells = {name: list(book.cells(name)) for name in experiments}
             for page in write_results(catalog, cells, folder, env, typed):
                 click.echo(page)
+            for name in experiments:
+                _draw(book, name, folder)
             click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
         except REFUSALS as error:
             raise Refusal(str(error)) from error
+
+
+@results.command("draw")
+@click.argument("experiments", nargs=-1, required=True)
+@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@FOLDER
+def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) -> None:
+    """Draws the curves of EXPERIMENTS that were published before, from their tables."""
+    with KedroSession.create(env=env) as session:
+        session.load_context()
+        book = configuration.read_book()
+        try:
+            _check(experiments, book)
+            for name in experiments:
+                _draw(book, name, folder)
+        except REFUSALS as error:
+            raise Refusal(str(error)) from error
+
+
+def _draw(book: Book, name: str, folder: Path) -> None:
+    spec = book.experiments[name]
+    variants = {variant: book.parameters.variants[variant] for variant in spec.variants}
+    for drawn in draw_curves(name, spec, variants, folder):
+        click.echo(drawn)
 
 
 def _check(experiments: tuple[str, ...], book: Book) -> None:

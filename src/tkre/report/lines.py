@@ -22,7 +22,8 @@ from tkre.report.svg import (
     y_axis,
 )
 
-_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 260.0, 40.0, 10.0, 12.0, 46.0
+HEIGHT = 260.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 10.0, 12.0, 46.0
 LEVEL = "1.5 2.5"  # how a line is dashed that has no value of its own along the axis
 _MOST_MARKS = 30  # of points that are marked one by one
 
@@ -87,7 +88,7 @@ def line_panel(
           for d in (-e, e)]  # fmt: skip
     x_marks, y_marks = x.marks(xs), y.marks(ys)
     across = Scale(x_marks[0], x_marks[-1], _LEFT, WIDTH - _RIGHT)
-    bottom = _HEIGHT - _BOTTOM
+    bottom = HEIGHT - _BOTTOM
     up = Scale(y_marks[0], y_marks[-1], bottom, _TOP)
     parts = [
         y_axis(up, y_marks, _LEFT, WIDTH - _RIGHT),
@@ -97,7 +98,7 @@ def line_panel(
         parts.append(line(across(0), up(0), across(100), up(100), "reference"))
     parts += [_series(s, n, across, up) for n, s in enumerate(series)]
     said = f"{y.title} against {x.title}: {', '.join(s.name for s in series)}"
-    return drawing(title, said, _HEIGHT, *parts)
+    return drawing(title, said, HEIGHT, *parts)
 
 
 def legend(series: Sequence[Series]) -> list[tuple[str, Markup]]:

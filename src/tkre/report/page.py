@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from markupsafe import Markup
-
 from tkre.report.blocks import Section
 from tkre.report.confidence import confidence
 from tkre.report.content import ReportContent
@@ -16,6 +14,7 @@ from tkre.report.glossary import glossary
 from tkre.report.origins import origins
 from tkre.report.overview import in_short, what_was_run
 from tkre.report.scores import scores
+from tkre.report.styles import style_sheet
 from tkre.report.wording import day, listed
 from tkre.report.writing import writing
 
@@ -69,8 +68,5 @@ def templates() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    loader = environment.loader
-    assert loader is not None
-    source, _, _ = loader.get_source(environment, "style.css")
-    environment.globals["style"] = Markup(source)
+    environment.globals["style"] = style_sheet("drawing.css") + style_sheet("style.css")
     return environment

@@ -7,21 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.curves import lines_along
 from tkre.evaluation.presentation import score_tables
 from tkre.report.blocks import Block, Chart, Panel, Prose, Section, Table
 from tkre.report.content import ReportContent
+from tkre.report.curves import F1, Curve, curves
 from tkre.report.dots import DotRow, dot_panel
-from tkre.report.lines import Axis, Series, legend, line_panel
 from tkre.report.tabulation import missing, table_of
-from tkre.variants import varied
-
-_F1 = "micro-F1, %"
-_AXES = {
-    "shots": "K, labelled sentences per relation",
-    "synthetic": "synthetic sentences per relation, x K",
-    "noise": "% of synthetic sentences under a wrong label",
-}
 
 
 def scores(content: ReportContent) -> Section:
@@ -44,7 +35,8 @@ def scores(content: ReportContent) -> Section:
         blocks.append(Table(table))
         if group["micro_f1"].notna().any():
             blocks.append(_dots(content, name, group))
-    blocks += _along(content)
+    along = curves(content.tables["cells"], content.spec, content.variants)
+    blocks += [_along(content, curve) for curve in along]
     return Section("scores", "Scores", blocks)
 
 
@@ -61,7 +53,7 @@ def _dots(content: ReportContent, name: str, group: pd.DataFrame) -> Chart:
     ]  # fmt: skip
     baseline = next((r["mean"] for r in rows if r["variant"] == content.baseline), None)
     panels = [
-        Panel(_F1, dot_panel(shown, f"Micro-F1, {name}", _F1, reference=baseline)),
+        Panel(F1, dot_panel(shown, f"Micro-F1, {name}", F1, reference=baseline)),
     ]
     if not all(missing(row["difference"]) for row in rows):
         differences = [_compared(content, row) for row in rows]
@@ -120,38 +112,18 @@ def _compared(content: ReportContent, row: dict[str, Any]) -> DotRow:
     return DotRow(row["setting"], row["difference"], *ends, series=row["series"])
 
 
-def _along(content: ReportContent) -> Iterator[Chart]:
-    cells = content.tables["cells"]
-    for axis, title in _AXES.items():
-        if len(getattr(content.spec, axis)) > 1:
-            yield _curve(content, cells, axis, title)
-    if difference := varied(content.variants):
-        path, values = difference
-        placed = cells.assign(variant="", value=cells["variant"].map(values))
-        yield _curve(content, placed, "value", path)
-
-
-def _curve(content: ReportContent, cells: pd.DataFrame, axis: str, title: str) -> Chart:
-    lines = lines_along(cells, axis)
-    series = [
-        Series(line.name or _F1, line.x, line.mean,
-               [] if line.level else [0.0 if missing(std) else std for std in line.std],
-               level=line.level)
-        for line in lines
-    ]  # fmt: skip
-    drawn = line_panel(
-        series, f"Micro-F1 along {title}", Axis(title, sorted(cells[axis].unique())), Axis(_F1)
-    )
+def _along(content: ReportContent, curve: Curve) -> Chart:
     rows = [
         {"name": line.name, "at": f"{x:g}", "mean": mean, "std": std}
-        for line in lines
+        for line in curve.lines
         for x, mean, std in zip(line.x, line.mean, line.std, strict=True)
     ]
+    name = f"Micro-F1 along {curve.title}"
     table = table_of(
-        rows, f"Micro-F1 along {title}",
+        rows, name,
         "per cent" + content.over_seeds("; mean and standard deviation over seeds"),
-        {"name": "variant", "at": title}, _means(content),
+        {"name": "variant", "at": curve.title}, _means(content),
     )  # fmt: skip
     note = content.over_seeds("Whiskers are one standard deviation over seeds. ")
     note += "A dotted level has no value of its own."
-    return Chart(f"Micro-F1 along {title}", note, [Panel(_F1, drawn)], table, legend(series))
+    return Chart(name, note, [Panel(F1, curve.panel)], table, curve.legend)

@@ -69,6 +69,13 @@ def test_where_nothing_has_several_values_there_is_none(published, variants):
     assert not list((published / "shots").glob("*.svg"))
 
 
+def test_what_was_not_scored_is_not_drawn(published, variants):
+    table = published / "shots/cells.csv"
+    pd.read_csv(table).assign(micro_f1=None).to_csv(table, index=False)
+    assert draw_curves("shots", spec(), variants, published) == []
+    assert (published / "shots.md").read_text("utf-8") == HEAD + TABLE
+
+
 def test_a_table_of_other_variants_is_named(published, variants):
     with pytest.raises(ValueError, match=r"cells\.csv: of a, b, but shots is of a now; run and"):
         draw_curves("shots", spec(), {"a": variants["a"]}, published)

@@ -47,11 +47,17 @@ def curves(
 ) -> Iterator[Curve]:
     """A curve for each axis along which an experiment has several values.
 
+    Cells without a score (a corpus with no row to score on) have no point; without any there is
+    no curve.
+
     Args:
         cells: Its cells (``evaluation.tables.cells_table``).
         spec: The experiment.
         variants: Its variants, by name.
     """
+    cells = cells[cells["micro_f1"].notna()]
+    if cells.empty:
+        return
     for axis, title in _AXES.items():
         if len(getattr(spec, axis)) > 1:
             yield _curve(cells, axis, axis, title)

@@ -1,0 +1,103 @@
+"""Draws, requests, knowledge texts, masks, batches: exact."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+
+from tests.parity.pins import check, digest
+from tkre.generation.explanations import explanation_requests
+from tkre.generation.store import ResponseStore
+from tkre.knowledge import knowledge_texts
+from tkre.knowledge import to_frame as texts_to_frame
+from tkre.modeling.lineage import digest_of, frame_digest
+from tkre.modeling.marking import encode_instances
+from tkre.modeling.params import MaskingParams
+from tkre.modeling.span_masking import Words, encode_texts, mask
+from tkre.records import to_frame
+from tkre.training.length_batches import LengthBatches
+from tkre.training.pretraining import other_spans
+from tkre.training.rows import LabelledRow, collate_labelled, swapped
+
+SOURCES = ("explanation", "synthetic", "support")
+
+
+def texts_of(demo):
+    return knowledge_texts(demo.explained, demo.synthetic, demo.schema, SOURCES)
+
+
+def test_the_draw(demo):
+    check("draw", demo.shots.ids())
+
+
+def test_frames_have_the_digests_that_lineages_name(demo):
+    frames = {
+        **{name: to_frame(rows) for name, rows in demo.splits.items()},
+        "support": to_frame(demo.shots.support),
+        "explained": to_frame(demo.explained),
+        "synthetic": to_frame(demo.synthetic),
+        "swapped": to_frame(swapped(demo.explained, demo.schema)),
+        "texts": texts_to_frame(texts_of(demo)),
+    }
+    digests = {name: frame_digest(frame) for name, frame in frames.items()}
+    check("frames", digests | {"value": digest_of({"b": [1, 0.5, None], "a": "ä"})})
+
+
+def test_requests_have_the_digests_that_stored_answers_name(demo):
+    explanations = explanation_requests(
+        demo.shots.support, demo.schema, demo.prompts["explanation"], demo.params.explanations
+    )
+    requests = [*explanations, *demo.synthesis(0), *demo.synthesis(1)]
+    check("requests", {r.id: [r.digest("claude"), r.seed("claude")] for r in requests})
+    again = {r.id: r.digest("claude") for r in demo.synthesis(0, attempt=1)}
+    check("requests asked again", again)
+
+
+def test_what_is_replayed_and_stored(demo, tmp_path):
+    check("replayed", {r.request_id: digest(r.to_dict()) for r in demo.responses})
+    request = demo.synthesis(0)[0]
+    [answer] = demo.replay.generate([request])
+    path = tmp_path / "responses.jsonl"
+    signed = replace(answer, digest=request.digest("claude"), model="claude", source="s 1", tries=2)
+    ResponseStore(path).append(signed)
+    assert ResponseStore(path).find(request, "claude") == signed
+    assert ResponseStore(path).find(request, "other") is None
+    line = path.read_text(encoding="utf-8")
+    check("stored", [digest(line), sorted(json.loads(line))])
+
+
+def test_roles_of_knowledge_texts(demo):
+    texts = texts_of(demo)
+    roles = [
+        [t.id, t.source, t.relation, t.text]
+        + [[[s.start, s.end] for s in spans] for spans in (t.heads, t.tails, t.relations)]
+        for t in texts
+    ]
+    check("texts", {"count": len(texts), "first": roles[0], "all": digest(roles)})
+
+
+def test_masks(demo, backbone):
+    params, words = MaskingParams(), Words.of(backbone.tokenizer)
+    encoded = encode_texts(texts_of(demo), backbone.tokenizer, params)
+    generator = np.random.default_rng(13)
+    masked = [mask(text, generator, words, params) for text in encoded]
+    others = [other_spans(text, 2, generator) for text in encoded]
+    hidden = [int((labels >= 0).sum()) for _, labels in masked]
+    units = [[t.units, t.probabilities, t.roles, t.spans] for t in encoded]
+    check("masks", {"hidden": hidden, "masked": digest(masked), "others": digest(others),
+                    "units": digest(units)})  # fmt: skip
+
+
+def test_batches(demo, backbone):
+    rows = [*demo.explained, *swapped(demo.explained, demo.schema)]
+    encoded = encode_instances(rows, backbone.tokenizer, max_length=96, typed=True)
+    labels = [demo.schema.names.index(row.relation) for row in rows]
+    labelled = [LabelledRow(e, n) for e, n in zip(encoded, labels, strict=True)]
+    order = LengthBatches([len(row) for row in labelled], 16, seed=13)
+    epochs = [list(order), list(order)]
+    collate = collate_labelled(backbone.tokenizer.pad_token_id)
+    batches = [collate([labelled[n] for n in numbers]) for numbers in epochs[0]]
+    tensors = [{name: tensor.numpy() for name, tensor in batch.items()} for batch in batches]
+    check("batches", {"order": epochs, "names": sorted(tensors[0]), "tensors": digest(tensors)})

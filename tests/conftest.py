@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tkre.corpora.schema import RelationSchema
-from tkre.records import Instance
-from tkre.tagged import parse_tagged
+from tkre.core.instance import Instance, parse_tagged
+from tkre.core.schema import RelationSchema
 
 ROOT = Path(__file__).resolve().parents[1]
 # The corpora that may not be committed: tests that need them skip where they are not.
@@ -203,10 +202,10 @@ def trust_of(schema: RelationSchema):
     def made(folder: Path, rows: list[Instance]):
         import numpy as np
 
+        from tkre.evaluation.calibration_report import fit_trust
         from tkre.evaluation.params import TrustParams
         from tkre.evaluation.predictions import prediction_frame
-        from tkre.evaluation.trust_fitting import fit_trust
-        from tkre.extractor import RelationExtractor
+        from tkre.serving.extractor import RelationExtractor
 
         plain = RelationExtractor.from_pretrained(folder, trust=False)
         raw = plain(rows)

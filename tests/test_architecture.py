@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.project import Project
-from tkre.extractor import RelationExtractor
+from tests.smoke_project import Project
+from tkre.core.instance import to_tagged
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.params import HEADS
-from tkre.tagged import to_tagged
+from tkre.serving.extractor import RelationExtractor
 from tkre.training.finetuning import build_classifier
 from tkre.training.onnx_export import export_onnx
 from tkre.training.params import FinetuningParams
@@ -175,7 +175,7 @@ def test_tests_mirror_the_source():
      "import tkre.settings", "import tkre.datasets.checkpoint",
      "from tkre.cli import cli; [cli.get_command(None, name) for name in cli.list_commands(None)]",
      "import tkre.report.page as p; p.templates()", "import huggingface_hub.repocard",
-     "import tkre.generation.backends.pool"],
+     "import tkre.generation.llm.registry"],
 )  # fmt: skip
 def test_the_graph_loads_without_torch(statement):
     heavy = {"torch", "transformers", "vllm", "openai", "sklearn"}
@@ -199,7 +199,7 @@ def test_kedro_lists_pipelines_without_what_only_nodes_need():
         except SystemExit as done:
             assert not done.code, done.code
         heavy = {"torch", "transformers", "sklearn", "numpy", "pandas", "pyarrow", "plotly"}
-        found = (heavy | {"tkre.pipelines.stages", "tkre.runners"}) & set(sys.modules)
+        found = (heavy | {"tkre.project.stages", "tkre.runner"}) & set(sys.modules)
         assert not found, found
         """
     )
@@ -244,12 +244,12 @@ def test_an_exported_classifier_needs_no_model_library(backbone, schema, toy_row
         import json, sys
         for heavy in ("torch", "transformers", "pandas", "kedro", "sklearn", "scipy", "pyarrow"):
             sys.modules[heavy] = None  # importing it raises ImportError
-        from tkre.extractor import RelationExtractor
+        from tkre.serving.extractor import RelationExtractor
         predictions = RelationExtractor.from_pretrained(sys.argv[1])(json.loads(sys.argv[2]))
         print(json.dumps([p.probabilities for p in predictions]))
-        from tkre.service.app import create_app
-        from tkre.service.params import ServiceParams
-        from tkre.service.server import loaded
+        from tkre.serving.api.app import create_app
+        from tkre.serving.api.schemas import ServiceParams
+        from tkre.serving.api.server import loaded
         from pathlib import Path
         create_app(loaded(Path(sys.argv[1]), threads=1), ServiceParams())
         """

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import pytest
 
 from tests.generation.chat_server import ChatServer, Reply
-from tests.project import Project
+from tests.smoke_project import Project
 
 TRAIN = "data/01_raw/newsroom/train.jsonl"
 RELATIONS = "data/01_raw/newsroom/relations.yml"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.generation.chat_server import ChatServer, Reply
 from tests.live.runs import STORE, choose, stored, whole_lines
-from tests.project import Project
+from tests.smoke_project import Project
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import re
 import pandas as pd
 import pytest
 
-from tests.project import RATES, SMOKE_PARAMETERS, Project
+from tests.smoke_project import RATES, SMOKE_PARAMETERS, Project
 from tests.test_pipelines_run import newest
 
 NOISY = {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.project import SMOKE_PARAMETERS, Project
+from tests.smoke_project import SMOKE_PARAMETERS, Project
 
 GUIDE = (ROOT / "docs/own-relations.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

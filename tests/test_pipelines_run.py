@@ -16,10 +16,10 @@ import pytest
 from huggingface_hub import ModelCard
 
 from tests.conftest import ROOT
-from tests.project import Project
-from tests.service.process import Service
-from tkre.evaluation.trust import Trust
-from tkre.extractor import RelationExtractor
+from tests.serving.process import Service
+from tests.smoke_project import Project
+from tkre.evaluation.calibrator import Trust
+from tkre.serving.extractor import RelationExtractor
 
 STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
 VARIANTS = ["typ_marker", "tkre", "tkre_plus"]

@@ -12,9 +12,9 @@ from kedro.pipeline import Pipeline
 from kedro.validation.type_extractor import TypeExtractor
 
 from tests.conftest import ROOT
-from tkre import configuration
 from tkre.pipeline_registry import STAGES, register_pipelines
-from tkre.pipelines.stages import stages_of
+from tkre.project import config_loader as configuration
+from tkre.project.stages import stages_of
 from tkre.settings import CONFIG_LOADER_ARGS
 
 LAYER_FOLDERS = {

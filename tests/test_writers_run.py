@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.live.runs import answered_twice, stored
-from tests.project import Project
+from tests.smoke_project import Project
 from tests.test_cli import plan
 from tests.test_pipelines_run import newest
 

@@ -6,10 +6,10 @@ from functools import cache
 
 from kedro.pipeline import Pipeline
 
-from tkre.book import Book
-from tkre.configuration import read_book
-from tkre.grid import Cell, parse_cell
-from tkre.pipelines.deferred import DeferredPipeline
+from tkre.core.cells import Cell, parse_cell
+from tkre.pipelines.namespaces import DeferredPipeline
+from tkre.project.config import Book
+from tkre.project.config_loader import read_book
 
 STAGES = ("data_generation", "knowledge_pretraining", "finetuning", "reporting")
 
@@ -43,7 +43,7 @@ class _Graphs:
 
         @cache
         def stages(experiment: str) -> dict[str, Pipeline]:
-            from tkre.pipelines.stages import stages_of
+            from tkre.project.stages import stages_of
 
             return stages_of(book, experiment)
 

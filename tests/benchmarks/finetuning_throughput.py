@@ -30,11 +30,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.demo import DRAW, load, tell
 from tests.benchmarks.machine import peak_memory, where
 from tests.benchmarks.shapes import SEED, SHAPES, in_shape
-from tkre.corpora.schema import RelationSchema
-from tkre.records import Instance, from_frame
+from tkre.core.instance import Instance, from_frame
+from tkre.core.schema import RelationSchema
 from tkre.training.finetuning import finetune
-from tkre.training.params import FinetuningParams
-from tkre.training.setfit_params import SetFitParams
+from tkre.training.params import FinetuningParams, SetFitParams
 
 PRESENTATIONS = 32  # of each relation
 SIZES = (1, 2, 4, 8)
@@ -72,7 +71,7 @@ class Setting:
         given = SetFitParams.model_validate(self.variants["setfit"]["setfit"])
         recipe = given.model_dump() | {"presentations": PRESENTATIONS}
         params = SetFitParams.model_validate(recipe)
-        from tkre.training.setfit_baseline import train_setfit
+        from tkre.training.setfit import train_setfit
 
         begun = time.perf_counter()
         train_setfit(

@@ -27,14 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tests.live.tiny_llama import make_llama  # noqa: E402
-from tkre.corpora.formats.native import rows  # noqa: E402
-from tkre.corpora.schema import RelationSchema  # noqa: E402
-from tkre.generation.backends.chat import token_ids  # noqa: E402
-from tkre.generation.backends.params import VllmParams  # noqa: E402
-from tkre.generation.backends.vllm_engine import VllmEngine  # noqa: E402
+from tkre.core.schema import RelationSchema  # noqa: E402
+from tkre.corpora.formats import native_rows  # noqa: E402
 from tkre.generation.explanations import explanation_requests  # noqa: E402
+from tkre.generation.llm.chat import token_ids  # noqa: E402
+from tkre.generation.llm.params import VllmParams  # noqa: E402
+from tkre.generation.llm.protocol import Request, Sampling  # noqa: E402
+from tkre.generation.llm.vllm import VllmEngine  # noqa: E402
 from tkre.generation.params import ExplanationParams  # noqa: E402
-from tkre.generation.protocol import Request, Sampling  # noqa: E402
 
 CORPUS = ROOT / "data/01_raw/newsroom"
 SIZES = {
@@ -48,7 +48,7 @@ def questions(n: int, tokens: int, top_p: float) -> list[Request]:
     """Explanation prompts for the first rows of the corpus."""
     schema = RelationSchema.parse(yaml.safe_load((CORPUS / "relations.yml").read_text()), "schema")
     files = ((CORPUS / f"{split}.jsonl").read_text() for split in ("train", "dev", "test"))
-    read = (parse() for _, parse in chain.from_iterable(rows(f, "train") for f in files))
+    read = (parse() for _, parse in chain.from_iterable(native_rows(f, "train") for f in files))
     prompt = (ROOT / "conf/base/prompts/explanation.txt").read_text()
     sampling = Sampling(temperature=0.7, top_p=top_p, max_tokens=tokens)
     params = ExplanationParams(sampling=sampling, max_words=120)

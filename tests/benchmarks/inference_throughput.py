@@ -30,17 +30,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.demo import DRAW, load, tell
 from tests.benchmarks.machine import where
 from tests.benchmarks.shapes import SHAPES, in_shape
-from tkre.corpora.schema import RelationSchema
-from tkre.extractor import RelationExtractor
+from tkre.core.instance import Instance, from_frame
+from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.device import device
-from tkre.modeling.marking import mark
-from tkre.records import Instance, from_frame
+from tkre.modeling.entity_markers import mark
+from tkre.modeling.runtime import device
+from tkre.serving.extractor import RelationExtractor
 from tkre.training.finetuning import build_classifier
+from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier
 from tkre.training.onnx_export import export_onnx
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import predict
 
 BATCHES = (1, 8, 64)
 WARM = 64  # sentences

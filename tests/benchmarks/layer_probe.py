@@ -23,19 +23,19 @@ from kedro.framework.startup import bootstrap_project
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import ROOT, tell
-from tkre import configuration
-from tkre.cli.corpus.project import require_corpus, variant_of
-from tkre.corpora.schema import RelationSchema
+from tkre.cli.session import require_corpus, variant_of
+from tkre.core.cells import Draw
+from tkre.core.instance import Instance, from_frame
+from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
-from tkre.grid import Draw
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines import data_generation
-from tkre.preflight import REHEARSED, rehearse
-from tkre.records import Instance, from_frame
+from tkre.project import config_loader as configuration
+from tkre.project.preflight import REHEARSED, rehearse
 from tkre.training.finetuning import build_classifier
-from tkre.training.head_start import start_head
+from tkre.training.inference import predict
+from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import predict
 from tkre.training.scoring import labels_of
 
 LAYERS = ((1,), (2,), (3,), (4,), (5,), (6,), (3, 4), (5, 6))

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
-from tkre.environment import processor
+from tkre.core.provenance import processor
 from tkre.training.onnx_export import export_onnx
 
 PARTS = ("import", "load", "answer", "process", "CPU")
@@ -32,7 +32,7 @@ SENTENCE = "<head>Ada Lovelace</head> was born in <tail>London</tail>."
 PROGRAM = """
 import json, sys, time
 clock = [time.perf_counter()]
-from tkre.extractor import RelationExtractor
+from tkre.serving.extractor import RelationExtractor
 clock.append(time.perf_counter())
 extractor = RelationExtractor.from_pretrained(sys.argv[1])
 clock.append(time.perf_counter())

@@ -13,7 +13,7 @@ from unittest import mock
 
 import torch
 
-from tkre.modeling.device import device
+from tkre.modeling.runtime import device
 
 # Operators whose time is that of matrix products; what else a step does is overhead beside them.
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "scaled_dot_product", "mkldnn")

@@ -13,10 +13,10 @@ import torch
 from tests.benchmarks.demo import DRAW, load
 from tests.benchmarks.machine import training_operations
 from tests.benchmarks.shapes import SEED, in_shape
-from tkre.corpora.schema import RelationSchema
-from tkre.knowledge import from_frame
+from tkre.core.schema import RelationSchema
+from tkre.generation.texts import from_frame
 from tkre.modeling.span_masking import encode_texts
-from tkre.training.length_batches import POOL, LengthBatches
+from tkre.training.batching import POOL, LengthBatches
 from tkre.training.params import PretrainingParams
 from tkre.training.pretraining import _Collator
 

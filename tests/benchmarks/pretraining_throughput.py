@@ -46,11 +46,10 @@ from tests.benchmarks.machine import (
 )
 from tests.benchmarks.pretraining_setting import Batch, Result, Setting
 from tests.benchmarks.shapes import SEED, SHAPES
-from tkre.modeling.device import device
-from tkre.modeling.precision import use_bf16
+from tkre.modeling.runtime import device, use_bf16
 from tkre.modeling.span_masking import IGNORED
 from tkre.training.pretraining import KnowledgeObjective, _contrast
-from tkre.training.run import train
+from tkre.training.trainer import train
 
 PADDED_TO = 128  # of the released code
 RELEASED_ROWS, TRAINER_ROWS = 64, 256  # that are in memory at once, at most
@@ -156,7 +155,7 @@ def ours(
     params = stage.optimisation.model_copy(update={"compile_layers": compiled})
     size = params.batch_size
     rows = [setting.encoded[n % len(setting.encoded)] for n in range(steps * size)]
-    as_it_is = mock.patch("tkre.training.run.quick_on_cpu", lambda *_, **__: nullcontext())
+    as_it_is = mock.patch("tkre.training.trainer.quick_on_cpu", lambda *_, **__: nullcontext())
     begun = time.perf_counter()
     with as_it_is if plain else nullcontext():
         losses = train(

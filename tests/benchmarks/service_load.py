@@ -32,10 +32,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
-from tests.service.process import Service
+from tests.serving.process import Service
+from tkre.core.instance import from_frame, to_tagged
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.records import from_frame
-from tkre.tagged import to_tagged
 from tkre.training.onnx_export import export_onnx
 
 CLIENTS = (1, 8, 32)

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
+from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.lineage import Lineage
 
 SHAPES = ("minilm", "roberta-large")
 SEED = 13

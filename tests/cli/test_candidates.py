@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import ROOT
-from tests.project import Project
-from tkre.cli.corpus.candidates import finder
+from tests.smoke_project import Project
+from tkre.cli.corpus import finder
 from tkre.corpora.unlabelled import read_unlabelled
-from tkre.labelling import partitions
+from tkre.serving.batch import partitions
 
 EXAMPLE = ROOT / "docs/examples/theatre"
 

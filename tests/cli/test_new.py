@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests.conftest import ROOT
-from tests.project import Project
+from tests.smoke_project import Project
 
 NEW = ("corpus", "new", "theatre", "--relations", "wrote_play,staged_at",
        "--types", "person,play,theatre", "--negative", "none")  # fmt: skip

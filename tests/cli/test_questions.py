@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.project import Project
+from tests.smoke_project import Project
 
 RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from kedro.io import DataCatalog
 
-from tkre.cli.trained import find_trained
-from tkre.configuration import ConfigLoader, remember
+from tkre.cli.session import find_trained
+from tkre.project.config_loader import ConfigLoader, remember
 from tkre.settings import CONFIG_LOADER_ARGS
 
 CELL = "newsroom.k8.s13.tkre"
@@ -50,7 +50,10 @@ def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
     [
         ("tkre", "^'tkre' is neither a folder nor the name of a cell such as newsroom.k8.s13.tkre"),
         ("newsroom.k8.tkre", "^'newsroom.k8.tkre' is neither a folder nor the name of a cell"),
-        ("data", "^'data' is a folder, .* newsroom.k8.s13.tkre_plus; `python -m tkre.service d"),
+        (
+            "data",
+            "^'data' is a folder, .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
+        ),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
         ("newsroom.k8.s13.setfit", "SetFit trains is scored and not saved"),
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),

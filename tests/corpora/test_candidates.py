@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tkre.corpora.candidates import CandidateCounts, Pairs, candidates, read_sentences
-from tkre.corpora.mentions import MentionList
+from tkre.corpora.candidates import CandidateCounts, MentionList, Pairs, candidates, read_sentences
 from tkre.corpora.unlabelled import read_unlabelled
 
 NAMES = MentionList(

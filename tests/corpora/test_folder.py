@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from tkre.corpora.folder import CorpusFileError, CorpusFolder
+from tkre.corpora.reading import CorpusFileError, CorpusFolder
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.conftest import instance
-from tkre.corpora.labels import LabelFileError, parse_labels, relabel
+from tkre.corpora.reading import LabelFileError, parse_labels, relabel
 
 ROWS = [instance("<head>a</head> <tail>b</tail>", "old", id=i) for i in ("1", "2", "3")]
 

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tkre.corpora.mentions import MentionList, read_mentions
+from tkre.corpora.candidates import MentionList, read_mentions
 from tkre.corpora.reading import CorpusError
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.corpora.formats.native import rows as native_rows
-from tkre.corpora.formats.semeval import rows as semeval_rows
+from tkre.core.schema import RelationSchema
+from tkre.corpora.formats import native_rows as native_rows
+from tkre.corpora.formats import semeval_rows as semeval_rows
 from tkre.corpora.sampling import (
     SamplingError,
     development_rows,
@@ -15,7 +16,6 @@ from tkre.corpora.sampling import (
     shared_sentences,
     unseen_test,
 )
-from tkre.corpora.schema import RelationSchema
 
 ROWS = [
     instance(f"<head>{r} {n}</head> x <tail>t</tail>", r, id=f"{r}-{n}")

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from tkre.checkup.relations_file import read_relations
+from tkre.core.schema import RelationSchema, SchemaError
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.scaffold import (
     Scaffold,
@@ -15,7 +15,7 @@ from tkre.corpora.scaffold import (
     is_placeholder,
     names_in,
 )
-from tkre.corpora.schema import RelationSchema, SchemaError
+from tkre.corpora.schema_validation import read_relations
 
 TYPED = Scaffold("mine", ("owns", "lives_in"), ("person", "place"), "none")
 

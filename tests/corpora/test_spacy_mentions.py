@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tkre.corpora.spacy_mentions import SpacyError, SpacyMentions
+from tkre.corpora.candidates import SpacyError, SpacyMentions
 
 spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
 

@@ -6,14 +6,13 @@ from kedro.io import DataCatalog, DatasetError, Version
 from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_pool import connections, connections_end
 from tests.generation.test_protocol import REQUEST
+from tkre.core.cells import Cell, Draw
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
-from tkre.datasets.corpus_folder import CorpusFolderDataset
-from tkre.datasets.language_models import LanguageModelsDataset
-from tkre.datasets.name import NameDataset
-from tkre.datasets.response_store import ResponseStoreDataset
-from tkre.generation.backends.params import OpenAIParams
-from tkre.generation.protocol import Response
-from tkre.grid import Cell, Draw
+from tkre.datasets.corpus import CorpusFolderDataset
+from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
+from tkre.datasets.names import NameDataset
+from tkre.generation.llm.params import OpenAIParams
+from tkre.generation.llm.protocol import Response
 
 
 def test_a_corpus_folder_falls_back_to_the_project(tmp_path):
@@ -119,7 +118,7 @@ def test_all_nodes_share_the_language_models():
 
 
 def test_their_key_is_shown_nowhere():
-    config = {"type": "tkre.datasets.language_models.LanguageModelsDataset", "credentials": "l"}
+    config = {"type": "tkre.datasets.llm.LanguageModelsDataset", "credentials": "l"}
     catalog = DataCatalog.from_config(
         {"language_models": config}, {"l": {"api_key": "sk-very-secret"}}
     )

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
+from tkre.core.instance import to_frame
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
-from tkre.datasets.corpus_folder import CorpusFolderDataset
+from tkre.datasets.corpus import CorpusFolderDataset
 from tkre.datasets.instances import InstancesDataset
-from tkre.datasets.name import NameDataset
-from tkre.datasets.response_store import ResponseStoreDataset
+from tkre.datasets.llm import ResponseStoreDataset
+from tkre.datasets.names import NameDataset
 from tkre.datasets.table import TableDataset
-from tkre.generation.protocol import Response
-from tkre.records import to_frame
+from tkre.generation.llm.protocol import Response
 
 
 def table(preview: dict) -> list[dict[str, object]]:
@@ -81,7 +81,7 @@ def test_a_store_shows_its_last_attempts_the_newest_first(tmp_path, monkeypatch)
     # Of a large file the end is read, and a line that is cut or torn is passed over.
     with (tmp_path / "r.jsonl").open("a") as file:
         file.write('{"request_id": "torn", "resp')
-    monkeypatch.setattr("tkre.datasets.response_store.TAIL", 2500)
+    monkeypatch.setattr("tkre.datasets.llm.TAIL", 2500)
     assert [row["request_id"] for row in table(dataset.preview())] == ["b11", "b10"]
 
 

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from tests.conftest import ROOT
-from tkre.book import Book, ProjectParameters
-from tkre.configuration import ConfigLoader
-from tkre.params import Params
+from tkre.core.params import Params
+from tkre.project.config import Book, ProjectParameters
+from tkre.project.config_loader import ConfigLoader
 from tkre.settings import CONFIG_LOADER_ARGS
 
 

@@ -19,16 +19,16 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.docs.markdown import blocks
-from tests.project import Project
-from tkre import extensions
+from tests.smoke_project import Project
+from tkre.core import params as extensions
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, read_corpus
-from tkre.generation.backends.pool import LanguageModels
+from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
+from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.generation.protocol import LanguageModelError, Request, Sampling
-from tkre.generation.store import ResponseStore
+from tkre.modeling.classifier import HEADS
 from tkre.modeling.encodings import ENCODINGS
-from tkre.modeling.head_kinds import HEADS
 from tkre.modeling.heads import MarkedHead
 from tkre.modeling.params import ContrastParams
 
@@ -231,7 +231,7 @@ def test_a_classifier_with_the_head_is_loaded_without_the_project(project, tmp_p
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (config["head"], config["options"]) == ("pair", {"width": 128})
     code = (
-        "import sys; from tkre.extractor import RelationExtractor as E; e = E.from_pretrained("
+        "import sys; from tkre.serving.extractor import RelationExtractor as E; e = E.from_pretrained("
         "sys.argv[1]); print(e(['<head>Ada</head> was in <tail>London</tail>.'])[0].relation)"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(folder)]

@@ -14,9 +14,9 @@ import yaml
 from tests.conftest import ROOT
 from tests.docs.configuration import is_parameter, loader
 from tests.docs.markdown import PAGES, Block, blocks
-from tkre.book import Book, ProjectParameters, assembled
-from tkre.corpora.schema import RelationSchema
-from tkre.variants import changed
+from tkre.core.schema import RelationSchema
+from tkre.project.config import Book, ProjectParameters, assembled
+from tkre.training.recipes import changed
 
 SOURCE = ROOT / "src"
 GROUPS = "|".join(ProjectParameters.model_fields)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tkre.evaluation.diagnosis import (
+from tkre.evaluation.error_analysis import (
     CELLS_COLUMNS,
     PAIRS_COLUMNS,
     DiagnosedCell,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tkre.evaluation.draws import draws_table
-from tkre.generation.ledger import Reject, Tally, yield_frame
+from tkre.evaluation.results import draws_table
+from tkre.generation.rejections import Reject, Tally, yield_frame
 
 READING = {"corpus": "toy", "bad_rows": [{}], "type_mismatches": []}
 SHOTS = {

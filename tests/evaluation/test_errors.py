@@ -4,8 +4,8 @@ import pytest
 
 from tests.conftest import instance
 from tests.evaluation.test_trust import fit, predictions
-from tkre.evaluation.errors import COLUMNS, errors_table, sentences_of
-from tkre.evaluation.trust import calibrate
+from tkre.evaluation.calibrator import calibrate
+from tkre.evaluation.error_analysis import COLUMNS, errors_table, sentences_of
 
 
 def rows(frame):

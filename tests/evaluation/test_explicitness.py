@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.corpora.formats.native import rows as native_rows
-from tkre.evaluation.explicitness import (
+from tkre.core.instance import from_frame, to_frame
+from tkre.corpora.formats import native_rows as native_rows
+from tkre.evaluation.implicit_relations import (
     IMPLICIT_COLUMNS,
     implicit_table,
     mark_implicit,
     stating_words,
 )
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.tables import IncompleteExperiment
-from tkre.records import from_frame, to_frame
+from tkre.evaluation.results import IncompleteExperiment
 
 PARAMS = ReportingParams(resamples=500)
 

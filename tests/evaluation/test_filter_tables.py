@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tkre.evaluation.filter_tables import COLUMNS, doubts_table, filter_table
+from tkre.evaluation.llm_comparison import COLUMNS, doubts_table, filter_table
 
 
 def cells(scores, variant="v"):

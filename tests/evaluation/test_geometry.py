@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tkre.evaluation.geometry import centred_cosines, similar_pairs, spread, unit
+from tkre.evaluation.representations import centred_cosines, similar_pairs, spread, unit
 
 NAMES = ["a", "b", "c"]
 DEFINITIONS = np.eye(3) + 5.0  # much in common, and what differs is as different as can be

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tkre.evaluation.grouping import by_setting
+from tkre.evaluation.results import by_setting
 
 CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
         "writer": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tkre.evaluation.calibration import negative_log_likelihood
-from tkre.evaluation.prior_shift import estimate_share, with_share
+from tkre.evaluation.calibration import estimate_share, negative_log_likelihood, with_share
 
 RELATIONS, NEGATIVE = 5, 2
 TRAINED = 1 / RELATIONS

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tkre.evaluation.spread import spread
+from tkre.evaluation.results import spread
 
 
 def test_one_value_has_no_spread():

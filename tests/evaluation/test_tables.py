@@ -5,16 +5,16 @@ import json
 import pandas as pd
 import pytest
 
-from tkre.evaluation import tables
+from tkre.core.cells import parse_cell
+from tkre.evaluation import results as tables
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.tables import (
+from tkre.evaluation.results import (
     IncompleteExperiment,
     cell_columns,
     cells_table,
     score_cell,
     summary_table,
 )
-from tkre.grid import parse_cell
 
 LABELS = ["a", "b", "no"]
 GOLD = ["a", "a", "b", "b", "no", "no"]

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 
 from tkre.evaluation.calibration import expected_calibration_error, likeliest, tempered
+from tkre.evaluation.calibration_report import fit_trust
+from tkre.evaluation.calibrator import Trust, TrustError, calibrate, estimated_share, share_among
 from tkre.evaluation.params import TrustParams
 from tkre.evaluation.predictions import answers, gold_of, prediction_frame, probabilities_of
 from tkre.evaluation.selective import attained
-from tkre.evaluation.trust import (
-    Trust,
-    TrustError,
-    calibrate,
-    estimated_share,
-    share_among,
-)
-from tkre.evaluation.trust_fitting import fit_trust
 
 LABELS = ["a", "b", "c", "none"]
 

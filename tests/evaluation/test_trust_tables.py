@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from tests.evaluation.test_trust import fit, predictions
+from tkre.evaluation.calibration_report import COVERAGES, score_trust, trust_table
 from tkre.evaluation.metrics import micro_scores
-from tkre.evaluation.trust_tables import COVERAGES, score_trust, trust_table
 
 
 def metrics(seed: int = 13, variant: str = "v", **place: object) -> dict[str, object]:

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.evaluation.writers import Written, diversity, writers_table
-from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
-from tkre.generation.protocol import Response
+from tkre.evaluation.llm_comparison import Written, diversity, writers_table
+from tkre.generation.llm.protocol import Response
+from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
 ALIKE = [
     instance("<head>Ann</head> lives in old <tail>Oslo</tail>", "lives_in", id="1"),

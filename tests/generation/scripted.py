@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tkre.generation.answers import read_answer
-from tkre.generation.protocol import Request, Response
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.protocol import Request, Response
 
 Answer = dict[str, Any] | str | Response
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tkre.generation.answers import read_answer
-from tkre.generation.protocol import Request, Sampling
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.protocol import Request, Sampling
 
 SCHEMA = {
     "type": "object",

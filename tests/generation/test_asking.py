@@ -6,12 +6,12 @@ import pytest
 
 from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.asking import HOPELESS, ask
-from tkre.generation.backends.replay import Replay
+from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.protocol import UNANSWERED, Request, Response, Sampling
+from tkre.generation.llm.replay import Replay
+from tkre.generation.llm.retry import HOPELESS, ask
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import AgainParams
-from tkre.generation.protocol import UNANSWERED, Request, Response, Sampling
-from tkre.generation.remembering import Remembering
-from tkre.generation.store import ResponseStore
 
 AGAIN = AgainParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
 SAMPLING = Sampling(temperature=0.7, max_tokens=100, seed=5)

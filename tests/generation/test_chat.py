@@ -6,13 +6,13 @@ import pytest
 
 from tests.generation.test_protocol import REQUEST
 from tests.live.tiny_llama import make_llama
-from tkre.generation.backends.chat import (
+from tkre.generation.llm.chat import (
     ChatTokenizer,
     refuse_missing,
     refuse_missing_folder,
     token_ids,
 )
-from tkre.generation.protocol import LanguageModelError
+from tkre.generation.llm.protocol import LanguageModelError
 
 MESSAGES = (
     {"role": "system", "content": "You annotate."},

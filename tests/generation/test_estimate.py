@@ -7,8 +7,8 @@ import pytest
 
 from tests.generation.scripted import Scripted
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.estimate import Estimate, cost, estimate
-from tkre.generation.protocol import Response, Sampling
+from tkre.generation.llm.cost import Estimate, cost, estimate
+from tkre.generation.llm.protocol import Response, Sampling
 
 
 def requests(kind: str, n: int, words: str = "four letters", limit: int = 100):

@@ -12,8 +12,8 @@ from tkre.generation.explanations import (
     keep_explanations,
     verbatim_triggers,
 )
+from tkre.generation.llm.protocol import Response, Sampling
 from tkre.generation.params import AgainParams, ExplanationParams
-from tkre.generation.protocol import Response, Sampling
 
 AGAIN = AgainParams(attempts=3)
 PARAMS = ExplanationParams(sampling=Sampling(), max_words=30)

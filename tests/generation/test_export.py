@@ -6,15 +6,13 @@ import pytest
 
 from tests.conftest import instance
 from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
-from tkre.generation.backends.replay import MissingResponse, Replay
 from tkre.generation.explanations import explain
-from tkre.generation.export import export_responses
+from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.replay import MissingResponse, Replay
+from tkre.generation.llm.store import ResponseStore, export_responses
 from tkre.generation.params import AgainParams, ExplanationParams, SynthesisParams
-from tkre.generation.protocol import Response, Sampling
-from tkre.generation.remembering import Remembering
-from tkre.generation.store import ResponseStore
-from tkre.generation.synthesis import write_sentences
-from tkre.generation.synthesis_requests import SynthesisTask
+from tkre.generation.synthesis import SynthesisTask, write_sentences
 
 AGAIN = AgainParams(attempts=3)
 SUPPORT = [

@@ -18,7 +18,7 @@ PARENT = textwrap.dedent(
     import os, subprocess, sys, time
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     before = subprocess.Popen(sleeper)
-    from tkre.generation.backends.guardian import start_guardian
+    from tkre.generation.llm.watchdog import start_guardian
     guardian = start_guardian(os.getpid())
     time.sleep(0.5)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"

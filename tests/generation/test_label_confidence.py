@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.generation.label_confidence import doubts, from_frame, label_confidence, to_frame
+from tkre.generation.label_errors import doubts, from_frame, label_confidence, to_frame
 
 NAMES = ["home_of", "knows", "lives_in", "none"]  # in the schema's order
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.conftest import instance
-from tkre.generation.label_noise import filter_scores, plant_noise
+from tkre.generation.label_errors import filter_scores, plant_noise
 
 
 def planted_ids(rows, schema, share, seed=3):

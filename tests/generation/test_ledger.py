@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
+from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
 REJECTS = [Reject("synthesis", "b", f"id{n}", r, "d", "t") for n, r in enumerate(["x", "y", "y"])]
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
-from tkre.generation.backends.openai_server import OpenAIServer
-from tkre.generation.backends.params import OpenAIParams
-from tkre.generation.protocol import LanguageModelError, Request, Sampling
-from tkre.generation.remembering import Remembering
-from tkre.generation.store import ResponseStore
+from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.openai import OpenAIServer
+from tkre.generation.llm.params import OpenAIParams
+from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
+from tkre.generation.llm.store import ResponseStore
 
 KEY = "sk-very-secret"
 SCHEMA = {
@@ -237,10 +237,10 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
         import sys
         from pathlib import Path
         from tests.generation.test_openai_server import requests
-        from tkre.generation.backends.openai_server import OpenAIServer
-        from tkre.generation.backends.params import OpenAIParams
-        from tkre.generation.remembering import Remembering
-        from tkre.generation.store import ResponseStore
+        from tkre.generation.llm.openai import OpenAIServer
+        from tkre.generation.llm.params import OpenAIParams
+        from tkre.generation.llm.cache import Remembering
+        from tkre.generation.llm.store import ResponseStore
         params = OpenAIParams(backend="openai", model="m", base_url=sys.argv[1], concurrency=4)
         store = ResponseStore(Path(sys.argv[2]))
         list(Remembering(OpenAIServer(params, None), store).generate(requests(100)))

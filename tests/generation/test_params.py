@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from tkre.generation.backends.params import (
+from tkre.generation.llm.params import (
     BACKENDS,
     LanguageModelParams,
     LiveParams,

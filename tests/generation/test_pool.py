@@ -9,20 +9,15 @@ from contextlib import closing
 
 from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.backends.openai_server import OpenAIServer
-from tkre.generation.backends.params import (
-    OpenAIParams,
-    ReplayParams,
-    TransformersParams,
-    VllmParams,
-)
-from tkre.generation.backends.pool import LanguageModels
-from tkre.generation.backends.replay import Replay
-from tkre.generation.backends.transformers_local import TransformersModel
-from tkre.generation.backends.vllm_engine import VllmEngine
-from tkre.generation.protocol import Response
-from tkre.generation.remembering import Remembering
-from tkre.generation.store import ResponseStore
+from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.huggingface import TransformersModel
+from tkre.generation.llm.openai import OpenAIServer
+from tkre.generation.llm.params import OpenAIParams, ReplayParams, TransformersParams, VllmParams
+from tkre.generation.llm.protocol import Response
+from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.replay import Replay
+from tkre.generation.llm.store import ResponseStore
+from tkre.generation.llm.vllm import VllmEngine
 
 OPENAI = OpenAIParams(backend="openai", model="m", base_url="http://localhost:1/v1")
 
@@ -142,8 +137,8 @@ def test_nothing_heavy_is_imported_before_a_question_is_asked():
         """
         import sys
         from contextlib import closing
-        from tkre.generation.backends.params import OpenAIParams, TransformersParams, VllmParams
-        from tkre.generation.backends.pool import LanguageModels
+        from tkre.generation.llm.params import OpenAIParams, TransformersParams, VllmParams
+        from tkre.generation.llm.registry import LanguageModels
         with closing(LanguageModels({"api_key": "k"})) as models:
             models.live(OpenAIParams(backend="openai", model="m")).check()
             models.live(VllmParams(backend="vllm", model="m"))

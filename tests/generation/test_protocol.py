@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tkre.generation.protocol import UNANSWERED, Request, Response, Sampling
+from tkre.generation.llm.protocol import UNANSWERED, Request, Response, Sampling
 
 REQUEST = Request("id", ({"role": "user", "content": "hi"},), {"type": "object"}, Sampling())
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.protocol import Response, Sampling
-from tkre.generation.remembering import Remembering
-from tkre.generation.store import ResponseStore
+from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.store import ResponseStore
 
 REQUESTS = [replace(REQUEST, id=i) for i in ("a", "b", "c")]
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.backends.replay import MissingResponse, Replay
-from tkre.generation.protocol import Response
-from tkre.generation.store import ResponseStore
+from tkre.generation.llm.protocol import Response
+from tkre.generation.llm.replay import MissingResponse, Replay
+from tkre.generation.llm.store import ResponseStore
 
 DIGEST = REQUEST.digest("m")
 GOOD = {"text": "yes"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 
-from tkre.generation.backends.schema_forms import FORMS, response_format
+from tkre.generation.llm.openai import FORMS, response_format
 
 SCHEMA = {
     "type": "object",

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tkre.generation.backends.seeded_draw import SeededDraw
-from tkre.generation.protocol import Sampling
+from tkre.generation.llm.huggingface import SeededDraw
+from tkre.generation.llm.protocol import Sampling
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
 

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.protocol import Response
-from tkre.generation.store import ResponseStore
+from tkre.generation.llm.protocol import Response
+from tkre.generation.llm.store import ResponseStore
 
 
 def answer(n: int) -> Response:
@@ -204,8 +204,8 @@ def test_a_killed_writer_loses_nothing_it_was_told(tmp_path):
         """
         import sys
         from pathlib import Path
-        from tkre.generation.protocol import Response
-        from tkre.generation.store import ResponseStore
+        from tkre.generation.llm.protocol import Response
+        from tkre.generation.llm.store import ResponseStore
         store = ResponseStore(Path(sys.argv[1]))
         for n in range(100_000):
             store.append(Response(f"r{n}", answer={"text": "x" * 500}))

@@ -7,12 +7,17 @@ import pytest
 
 from tests.conftest import instance
 from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
-from tkre.generation.backends.replay import MissingResponse, Replay
+from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.replay import MissingResponse, Replay
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import AgainParams, SynthesisParams
-from tkre.generation.protocol import Response, Sampling
-from tkre.generation.store import ResponseStore
-from tkre.generation.synthesis import keep_sentences, write_sentences
-from tkre.generation.synthesis_requests import SynthesisTask, request_id, synthesis_request
+from tkre.generation.synthesis import (
+    SynthesisTask,
+    keep_sentences,
+    request_id,
+    synthesis_request,
+    write_sentences,
+)
 
 AGAIN = AgainParams(attempts=3)
 PARAMS = SynthesisParams(sampling=Sampling(), per_request=2, demonstrations=1, extra_rounds=2)
@@ -266,14 +271,16 @@ def test_corpora_without_types_need_none(task):
 def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, seed):
     import yaml
 
-    from tkre.corpora.formats.semeval import rows
+    from tkre.core.schema import RelationSchema
+    from tkre.corpora.formats import semeval_rows
     from tkre.corpora.sampling import sample_shots
-    from tkre.corpora.schema import RelationSchema
 
     folder = root / "data/01_raw/semeval2010_task8"
     schema = RelationSchema.parse(yaml.safe_load((folder / "relations.yml").read_text()), "r")
     read = {
-        split: [r() for _, r in rows((shared / "semeval2010_task8" / file).read_text(), split)]
+        split: [
+            r() for _, r in semeval_rows((shared / "semeval2010_task8" / file).read_text(), split)
+        ]
         for split, file in (("train", "TRAIN_FILE.TXT"), ("test", "TEST_FILE_FULL.TXT"))
     }
     shots = sample_shots(read["train"], [], schema, shots=8, seed=seed)

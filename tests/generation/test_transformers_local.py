@@ -7,9 +7,9 @@ from importlib.util import find_spec
 import pytest
 
 from tests.live.tiny_llama import make_llama
-from tkre.generation.backends.params import TransformersParams
-from tkre.generation.backends.transformers_local import TransformersModel
-from tkre.generation.protocol import LanguageModelError, Request, Sampling
+from tkre.generation.llm.huggingface import TransformersModel
+from tkre.generation.llm.params import TransformersParams
+from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 
 SCHEMA = {
     "type": "object",

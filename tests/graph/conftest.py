@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.project import Project
+from tests.smoke_project import Project
 
 SHOWN = "__default__,data_generation,knowledge_pretraining,finetuning,reporting,inference,demo"
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.graph.conftest import SHOWN
-from tkre.book import Book
 from tkre.graph.site import LAYERS, _order_layers, publishable
+from tkre.project.config import Book
 
 
 def answers(site: Path) -> dict[str, dict]:
@@ -136,7 +136,7 @@ def test_an_experiment_is_seen_if_all_of_its_corpora_are(book):
 def book() -> Book:
     from kedro.framework.project import configure_project
 
-    from tkre import configuration
+    from tkre.project import config_loader as configuration
     from tkre.settings import CONFIG_LOADER_ARGS
 
     configure_project("tkre")

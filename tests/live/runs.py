@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from tests.project import Project
+from tests.smoke_project import Project
 
 # What vLLM needs on a machine without a GPU; read by the runs that the tests start.
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")

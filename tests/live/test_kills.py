@@ -20,7 +20,7 @@ from tests.live.runs import (
     wait_until_gone,
     whole_lines,
 )
-from tests.project import Project
+from tests.smoke_project import Project
 
 CONCURRENCY = 3
 

@@ -8,7 +8,7 @@ import pytest
 from tests.generation.chat_server import Body, ChatServer, Reply
 from tests.live.runs import project_with, stored
 from tests.live.test_kills import made_up
-from tests.project import Project
+from tests.smoke_project import Project
 
 KEY = "sk-very-secret"
 

@@ -26,8 +26,8 @@ from tests.live.runs import (
     stored,
     wait_until_gone,
 )
-from tests.project import Project
-from tkre.generation.protocol import LanguageModelError
+from tests.smoke_project import Project
+from tkre.generation.llm.protocol import LanguageModelError
 
 pytestmark = [
     pytest.mark.vllm,
@@ -156,8 +156,8 @@ def test_a_model_larger_than_a_machine_is_vllm_s_own_affair(tiny_llama):
     """The settings reach vLLM's own configuration; there is one machine here, and no Ray."""
     from vllm import EngineArgs
 
-    from tkre.generation.backends.params import VllmParams
-    from tkre.generation.backends.vllm_engine import VllmEngine
+    from tkre.generation.llm.params import VllmParams
+    from tkre.generation.llm.vllm import VllmEngine
 
     params = VllmParams(backend="vllm", model=str(tiny_llama), tensor_parallel_size=4,
                         pipeline_parallel_size=2, distributed_executor_backend="ray",
@@ -173,9 +173,9 @@ def test_a_model_larger_than_a_machine_is_vllm_s_own_affair(tiny_llama):
 @pytest.mark.filterwarnings("ignore")
 def test_the_schema_is_a_request_s_own_and_prefixes_are_shared(tiny_llama):
     from tests.generation.test_transformers_local import SCHEMA, requests
-    from tkre.generation.backends.params import VllmParams
-    from tkre.generation.backends.vllm_engine import VllmEngine
-    from tkre.generation.protocol import Request, Sampling
+    from tkre.generation.llm.params import VllmParams
+    from tkre.generation.llm.protocol import Request, Sampling
+    from tkre.generation.llm.vllm import VllmEngine
 
     params = VllmParams(backend="vllm", model=str(tiny_llama), max_model_len=2048,
                         enforce_eager=True, engine={"disable_log_stats": False})  # fmt: skip

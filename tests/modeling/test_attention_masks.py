@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from tkre.modeling.attention_masks import mask_for
+from tkre.modeling.runtime import mask_for
 
 MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
 

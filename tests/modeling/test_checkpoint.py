@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from transformers import AutoModelForMaskedLM, BertForMaskedLM
 
+from tkre.core.provenance import LineageError
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.lineage import LineageError
 
 
 def test_a_folder_of_hugging_face_files(backbone, tmp_path):

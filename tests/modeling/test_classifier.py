@@ -7,9 +7,9 @@ from transformers import AutoConfig, RobertaConfig, RobertaModel
 from tests.conftest import instance
 from tkre.modeling import params
 from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
-from tkre.modeling.contrastive import CONTRASTS
-from tkre.modeling.marking import encode_instances
-from tkre.training.prediction import collate
+from tkre.modeling.entity_markers import encode_instances
+from tkre.modeling.losses import CONTRASTS
+from tkre.training.inference import collate
 
 ROWS = [
     instance("<head>anna</head> lives in old <tail>oslo</tail> .", triggers=("lives",)),

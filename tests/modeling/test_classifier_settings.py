@@ -7,8 +7,8 @@ import pytest
 
 from tests.modeling.test_classifier import LABELS, config
 from tkre.modeling import params
-from tkre.modeling.classifier_config import RelationClassifierConfig
-from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.classifier import RelationClassifierConfig
+from tkre.modeling.settings import ClassifierSettings
 
 OTHER = {
     "max_length": 96, "typed_markers": False, "both_directions": True, "negative": "c",

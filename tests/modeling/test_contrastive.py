@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tkre.modeling.contrastive import SpanContrast, pool
+from tkre.modeling.losses import SpanContrast, pool
 from tkre.modeling.params import ContrastParams
 
 B, T, H, R = 4, 9, 6, 3

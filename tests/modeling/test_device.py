@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
-from tkre.modeling.device import device, on_device
+from tkre.modeling.runtime import device, on_device
 
 SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 20}
 
@@ -31,7 +31,7 @@ class Somewhere:
 
 
 def test_it_goes_back_after_an_error(monkeypatch):
-    monkeypatch.setattr("tkre.modeling.device.device", lambda: torch.device("meta"))
+    monkeypatch.setattr("tkre.modeling.runtime.device", lambda: torch.device("meta"))
     model, seen = Somewhere(), []
     with pytest.raises(RuntimeError, match="broke"), on_device(model):
         seen.append(model.device.type)

@@ -8,11 +8,11 @@ import pytest
 from tests.conftest import instance
 from tests.modeling.test_classifier import config
 from tkre.modeling import params
-from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.modeling.classifier import HEADS
 from tkre.modeling.encodings import ENCODINGS
-from tkre.modeling.file_tokenizer import FileTokenizer
-from tkre.modeling.head_kinds import HEADS
-from tkre.modeling.prompting import phrase_ids
+from tkre.modeling.prompts import phrase_ids
+from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.tokenization import FileTokenizer
 
 ROWS = [
     instance("<head>anna</head> lives in old <tail>oslo</tail> .", triggers=("lives",)),

@@ -5,8 +5,8 @@ import subprocess
 import sys
 
 from tests.conftest import ROOT
-from tkre.modeling.facts import lineage_facts, model_facts
-from tkre.modeling.lineage import Lineage, Step
+from tkre.core.provenance import Lineage, Step
+from tkre.modeling.weights import lineage_facts, model_facts
 
 STEP = Step(stage="mslm", started_from="a" * 64, weights="b" * 64, data="c" * 64,
             settings={"epochs": 2}, seconds=1.26)  # fmt: skip
@@ -43,7 +43,7 @@ def test_a_classifier_tells_of_its_encoder_and_its_labels(tmp_path):
 
 def test_torch_is_not_loaded_for_it(tiny_backbone):
     code = (
-        "import sys; from pathlib import Path; from tkre.modeling.facts import model_facts; "
+        "import sys; from pathlib import Path; from tkre.modeling.weights import model_facts; "
         f"assert model_facts(Path({str(tiny_backbone)!r}))['parameters'] > 0; "
         "assert 'torch' not in sys.modules"
     )

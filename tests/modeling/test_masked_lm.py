@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaForMaskedLM
 
-from tkre.modeling.masked_lm import masked_lm_head
+from tkre.modeling.backbone import masked_lm_head
 
 
 def test_heads_by_the_names_of_architectures(backbone):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from tkre.modeling.precision import autocast, use_bf16
+from tkre.modeling.runtime import autocast, use_bf16
 
 
 def test_matrix_products_have_the_precision_that_is_asked_for():

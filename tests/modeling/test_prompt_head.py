@@ -12,9 +12,9 @@ from transformers import (
 
 from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.modeling.prompt_head import visible
-from tkre.modeling.prompting import phrase_ids
-from tkre.training.prediction import collate
+from tkre.modeling.prompt_heads import visible
+from tkre.modeling.prompts import phrase_ids
+from tkre.training.inference import collate
 
 ROWS = [
     instance("<head>anna</head> lives in old <tail>oslo</tail> .", head_type="person"),

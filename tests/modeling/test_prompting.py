@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.conftest import instance
-from tkre.modeling.prompting import MENTION_TOKENS, encode_prompts, phrase_ids
+from tkre.modeling.prompts import MENTION_TOKENS, encode_prompts, phrase_ids
 
 ROW = instance(
     "<tail>oslo</tail> is where <head>anna</head> lives", head_type="person", tail_type="OLD_PLACE"

@@ -5,13 +5,12 @@ import torch
 
 from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.prototypes import definition_text
-from tkre.modeling.roles import in_roles
-from tkre.training.embedding import embed
+from tkre.modeling.entity_markers import in_roles
+from tkre.modeling.heads import definition_text
 from tkre.training.finetuning import build_classifier
-from tkre.training.head_start import start_head
+from tkre.training.inference import collate, embed
+from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import collate
 
 PARAMS = FinetuningParams(
     head="prototypes", presentations=0, min_epochs=0, temperature=0.1,

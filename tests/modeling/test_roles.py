@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import instance
-from tkre.modeling.roles import in_roles
+from tkre.modeling.entity_markers import in_roles
 
 
 @pytest.mark.parametrize(

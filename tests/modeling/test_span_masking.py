@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.knowledge import from_sentence
+from tkre.core.instance import Span
+from tkre.generation.texts import from_sentence
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import (
     ENTITY,
@@ -16,7 +17,6 @@ from tkre.modeling.span_masking import (
     encode_texts,
     mask,
 )
-from tkre.records import Span
 
 PARAMS = MaskingParams()
 ROW = instance(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tkre.modeling.tokens import covered, tokenised, window
-from tkre.records import Span
+from tkre.core.instance import Span
+from tkre.modeling.tokenization import covered, tokenised, window
 
 
 def test_tokens_with_their_characters(backbone):

@@ -8,20 +8,23 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.conftest import ROOT
-from tkre.configuration import ConfigLoader
-from tkre.corpora.folder import CorpusFolder
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import read_corpus
+from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.sampling import Shots, sample_shots
-from tkre.corpora.schema import RelationSchema
-from tkre.generation.backends.replay import Replay
 from tkre.generation.explanations import explain, keep_explanations
+from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.replay import Replay
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.generation.protocol import Request, Response
-from tkre.generation.store import ResponseStore
-from tkre.generation.synthesis import keep_sentences, write_sentences
-from tkre.generation.synthesis_requests import SynthesisTask, synthesis_request
-from tkre.records import Instance
+from tkre.generation.synthesis import (
+    SynthesisTask,
+    keep_sentences,
+    synthesis_request,
+    write_sentences,
+)
+from tkre.project.config_loader import ConfigLoader
 from tkre.settings import CONFIG_LOADER_ARGS
 
 

@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from tests.parity.pins import check, digest
+from tkre.core.instance import to_frame
+from tkre.core.provenance import digest_of, frame_digest
 from tkre.generation.explanations import explanation_requests
-from tkre.generation.store import ResponseStore
-from tkre.knowledge import knowledge_texts
-from tkre.knowledge import to_frame as texts_to_frame
-from tkre.modeling.lineage import digest_of, frame_digest
-from tkre.modeling.marking import encode_instances
+from tkre.generation.llm.store import ResponseStore
+from tkre.generation.texts import knowledge_texts
+from tkre.generation.texts import to_frame as texts_to_frame
+from tkre.modeling.entity_markers import encode_instances
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import Words, encode_texts, mask
-from tkre.records import to_frame
-from tkre.training.length_batches import LengthBatches
+from tkre.training.batching import LengthBatches
 from tkre.training.pretraining import other_spans
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 

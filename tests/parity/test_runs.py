@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.parity.pins import check, needs
-from tests.project import Project
-from tkre.modeling.precision import use_bf16
+from tests.smoke_project import Project
+from tkre.modeling.runtime import use_bf16
 
 KIND = "bf16" if use_bf16("auto") else "fp32"
 VERSION = r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d+Z"

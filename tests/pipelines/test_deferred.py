@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from tkre.pipelines.deferred import DeferredPipeline
+from tkre.pipelines.namespaces import DeferredPipeline
 
 
 def double(number):

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from tkre.core.cells import Draw
+from tkre.core.instance import from_frame, to_frame
 from tkre.generation.params import CrossFitParams, FilterParams, GenerationParams
-from tkre.grid import Draw
-from tkre.pipelines.data_generation import filter_nodes, gpu_nodes
+from tkre.pipelines.data_generation import gpu_nodes
+from tkre.pipelines.data_generation import nodes as filter_nodes
 from tkre.pipelines.finetuning.gpu_nodes import score_support
 from tkre.pipelines.finetuning.nodes import doubt_support
-from tkre.records import from_frame, to_frame
 
 DRAW = Draw("toy", 2, 13, noise=20)
 CROSSFIT = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)

@@ -6,11 +6,11 @@ from tests.pipelines.test_filter_nodes import PARAMS as GENERATION
 from tests.report.contents import ENVIRONMENT, content, rows, schema
 from tests.report.contents import predictions as predicted
 from tests.report.html_page import Page
+from tkre.core.cells import parse_cell
+from tkre.core.instance import to_frame
+from tkre.evaluation.calibration_report import fit_trust
 from tkre.evaluation.params import ReportingParams, TrustParams
-from tkre.evaluation.trust_fitting import fit_trust
-from tkre.grid import parse_cell
-from tkre.pipelines.reporting import publishing_nodes as nodes
-from tkre.records import to_frame
+from tkre.pipelines.reporting import report_nodes as nodes
 from tkre.report.params import PublishingParams
 
 FOUND = content(seeds=tuple(range(1, 7)))  # so that there are numbers of two digits

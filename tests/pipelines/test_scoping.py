@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw
+from tkre.core.cells import Cell, Draw
 from tkre.pipelines.data_generation.pipeline import KNOWLEDGE
-from tkre.pipelines.scoping import at_cell, at_draw
+from tkre.pipelines.namespaces import at_cell, at_draw
 
 DRAW = Draw("newsroom", 8, 13)
 CELL = Cell(DRAW, "tkre")

@@ -8,21 +8,17 @@ import numpy as np
 import pandas as pd
 
 from tests.conftest import instance
-from tkre.corpora.schema import RelationSchema
-from tkre.environment import Environment
-from tkre.evaluation.diagnosis import DiagnosedCell, cell_figures, confused_pairs
-from tkre.evaluation.errors import errors_table
-from tkre.evaluation.explicitness import implicit_table, mark_implicit
-from tkre.evaluation.learning import TrainedCell, learning_table
+from tkre.core.cells import Cell, Draw, Experiment
+from tkre.core.instance import Instance
+from tkre.core.provenance import Environment, Lineage, Step
+from tkre.core.schema import RelationSchema
+from tkre.evaluation.calibration_report import fit_trust, score_trust, trust_table
+from tkre.evaluation.error_analysis import DiagnosedCell, cell_figures, confused_pairs, errors_table
+from tkre.evaluation.implicit_relations import implicit_table, mark_implicit
 from tkre.evaluation.params import ReportingParams, TrustParams
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.tables import cells_table, score_cell, summary_table
-from tkre.evaluation.trust_fitting import fit_trust
-from tkre.evaluation.trust_tables import score_trust, trust_table
-from tkre.generation.ledger import Reject, Tally, rejects_frame, yield_frame
-from tkre.grid import Cell, Draw, Experiment
-from tkre.modeling.lineage import Lineage, Step
-from tkre.records import Instance
+from tkre.evaluation.results import cells_table, score_cell, summary_table
+from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 from tkre.report.content import (
     Knowledge,
     ReportContent,
@@ -30,9 +26,10 @@ from tkre.report.content import (
     ReportedCorpus,
     ReportedDraw,
 )
+from tkre.report.figures import TrainedCell, learning_table
 from tkre.report.params import PageParams
 from tkre.training.params import FinetuningParams, OptimisationParams
-from tkre.variants import Variant
+from tkre.training.recipes import Variant
 
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 OPTIMISATION = OptimisationParams(learning_rate=1e-4, head_learning_rate=1e-4)

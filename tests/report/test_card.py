@@ -7,11 +7,11 @@ import pytest
 from huggingface_hub import ModelCard
 
 from tests.report.contents import HOSTILE, content, predictions, rows
-from tkre.corpora.schema import RelationSchema
+from tkre.core.cells import parse_cell
+from tkre.core.schema import RelationSchema
+from tkre.evaluation.calibration_report import fit_trust
 from tkre.evaluation.params import TrustParams
-from tkre.evaluation.trust_fitting import fit_trust
-from tkre.grid import parse_cell
-from tkre.report.card import CardContent, metadata, model_card
+from tkre.report.model_card import CardContent, metadata, model_card
 from tkre.report.params import CardParams
 
 

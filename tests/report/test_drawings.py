@@ -7,9 +7,9 @@ import pytest
 
 from tests.report.contents import HOSTILE
 from tests.report.html_page import Element, Page
-from tkre.evaluation.figures import Confusion
 from tkre.report.bars import BarRow, bar_legend, bar_panel
 from tkre.report.dots import DotRow, dot_panel
+from tkre.report.figures import Confusion
 from tkre.report.lines import Axis, Series, legend, line_panel
 from tkre.report.matrix import FAINTEST, STRONGEST, matrix_panel
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from tests.conftest import instance
 from tests.report.contents import HOSTILE
 from tests.report.html_page import Page
-from tkre.records import Instance, Span
-from tkre.report.mentions import marked
+from tkre.core.instance import Instance, Span
+from tkre.report.formatting import marked
 
 
 def marks(row: Instance) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.report.contents import ENVIRONMENT, content
 from tests.report.html_page import Page
-from tkre.grid import Experiment
+from tkre.core.cells import Experiment
 from tkre.report.blocks import Block, Chart, Facts, Folded, Part, Prose, Quotes, Section, Table
 from tkre.report.confidence import confidence
 from tkre.report.content import best_setting

@@ -6,16 +6,7 @@ import pytest
 
 from tests.report.contents import HOSTILE
 from tests.report.html_page import Page
-from tkre.report.svg import (
-    Scale,
-    dashes,
-    drawing,
-    element,
-    series_class,
-    shortened,
-    text,
-    ticks,
-)
+from tkre.report.svg import Scale, dashes, drawing, element, series_class, shortened, text, ticks
 
 
 def test_everything_in_an_element_is_escaped():

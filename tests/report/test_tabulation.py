@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tkre.evaluation.presentation import TextTable
-from tkre.report.tabulation import figure, table_of, titled, varying, words
+from tkre.report.blocks import figure, table_of, titled, varying, words
+from tkre.report.tables import TextTable
 
 
 def test_columns_that_are_there_are_shown_under_their_headings():

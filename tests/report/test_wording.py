@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tkre.report.wording import (
+from tkre.report.formatting import (
     counted,
     day,
     duration,
@@ -14,7 +14,7 @@ from tkre.report.wording import (
     sentence,
     writer_in_words,
 )
-from tkre.variants import Variant, written_out
+from tkre.training.recipes import Variant, written_out
 
 WRITTEN = yaml.safe_load((ROOT / "conf/base/parameters_variants.yml").read_text(encoding="utf-8"))
 VARIANTS = {n: Variant.model_validate(v) for n, v in written_out(WRITTEN["variants"]).items()}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tkre.training.averaging import AveragedWeights
+from tkre.training.trainer import AveragedWeights
 
 
 def test_the_average_forgets_the_start_and_then_moves_slowly():

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tkre.modeling.device import device
-from tkre.training.compiled_layers import compiled_layers
+from tkre.modeling.runtime import device
+from tkre.training.trainer import compiled_layers
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
 

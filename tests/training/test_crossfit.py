@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tkre.generation.label_confidence import doubts, label_confidence
+from tkre.generation.label_errors import doubts, label_confidence
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import weights_digest
-from tkre.training.crossfit import judge_golden, judge_synthetic, read_both_ways
+from tkre.training.cross_fitting import judge_golden, judge_synthetic, read_both_ways
 
 # The toy's sentences are made from one pattern each: only copies may count as near-copies here.
 PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from tkre.training.embedding import embed
+from tkre.training.inference import embed
 
 
 def test_means_over_the_tokens_in_the_order_of_the_texts(backbone):

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tkre.modeling.heads import MarkerHead
-from tkre.training.features import features_of
 from tkre.training.finetuning import build_classifier
+from tkre.training.inference import features_of
 from tkre.training.params import FinetuningParams
 
 RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3}
@@ -27,7 +27,7 @@ def test_features_in_the_order_of_the_rows(model, backbone, toy_rows):
 
 
 def test_they_are_what_the_head_classifies_and_the_mode_is_restored(model, backbone, toy_rows):
-    from tkre.training.prediction import predict
+    from tkre.training.inference import predict
 
     model.train()
     features = features_of(model, backbone.tokenizer, toy_rows)

@@ -7,12 +7,12 @@ import pytest
 from torch import nn
 
 from tests.paths import machine_paths
+from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.lineage import Lineage
 from tkre.training.finetuning import finetune
+from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import predict
 from tkre.training.rows import LabelledRow, swapped
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
@@ -158,7 +158,7 @@ def test_a_relation_without_rows_is_unlikely_not_impossible(backbone, toy_rows, 
 
 
 def test_rows_know_their_length(toy_rows, backbone):
-    from tkre.modeling.marking import encode_instances
+    from tkre.modeling.entity_markers import encode_instances
 
     [encoded] = encode_instances(toy_rows[:1], backbone.tokenizer, max_length=64, typed=True)
     assert len(LabelledRow(encoded, 0)) == len(encoded.input_ids)

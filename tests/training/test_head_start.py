@@ -4,9 +4,9 @@ import torch
 
 from tests.training.test_finetuning import SPANS
 from tkre.training.finetuning import build_classifier
-from tkre.training.head_start import start_head, start_span_head
+from tkre.training.inference import predict
+from tkre.training.initialisation import start_head, start_span_head
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import predict
 
 
 def test_the_probe_already_knows_the_rows_before_any_training(backbone, toy_rows, schema):

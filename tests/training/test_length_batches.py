@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tkre.training.length_batches import POOL, LengthBatches, pad
+from tkre.training.batching import POOL, LengthBatches, pad
 
 LENGTHS = np.random.default_rng(0).integers(5, 60, size=203).tolist()
 

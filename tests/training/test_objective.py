@@ -5,7 +5,7 @@ import torch
 
 from tests.conftest import instance
 from tkre.training.alignment import Alignment, without_names
-from tkre.training.objective import attention_loss
+from tkre.training.finetuning import attention_loss
 
 
 def test_attention_is_pulled_to_the_triggers():

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tkre.training.on_cpu import QuickDropout, attention, drop, keep_memory, quick_on_cpu
+from tkre.training.cpu_speed import QuickDropout, attention, drop, keep_memory, quick_on_cpu
 
 
 def tiny(**settings) -> BertForMaskedLM:

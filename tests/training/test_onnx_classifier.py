@@ -8,17 +8,17 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from tests.training.test_finetuning import SPANS, run
+from tkre.evaluation.calibration_report import fit_trust
+from tkre.evaluation.calibrator import TrustError
 from tkre.evaluation.params import TrustParams
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.trust import TrustError
-from tkre.evaluation.trust_fitting import fit_trust
-from tkre.extractor import RelationExtractor
 from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.encodings import ENCODINGS
-from tkre.modeling.file_tokenizer import FileTokenizer
+from tkre.modeling.tokenization import FileTokenizer
+from tkre.serving.extractor import RelationExtractor
+from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier, OnnxError
 from tkre.training.onnx_export import export_onnx
-from tkre.training.prediction import predict
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 

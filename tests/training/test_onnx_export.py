@@ -8,9 +8,9 @@ import pytest
 from tests.conftest import instance
 from tests.paths import machine_paths
 from tests.training.test_finetuning import ANSWERS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
+from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier
 from tkre.training.onnx_export import export_onnx
-from tkre.training.prediction import predict
 from tkre.training.scoring import score
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tkre.modeling.lineage import LineageError
-from tkre.training.pair_contrast import pretrain_pairs
+from tkre.core.provenance import LineageError
 from tkre.training.params import PretrainingParams
+from tkre.training.pretraining import pretrain_pairs
 
 PARAMS = PretrainingParams.model_validate(
     {

@@ -7,8 +7,8 @@ from tkre.training.params import (
     FinetuningParams,
     OptimisationParams,
     PretrainingParams,
+    SetFitParams,
 )
-from tkre.training.setfit_params import SetFitParams
 
 OPTIMISATION = {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
 

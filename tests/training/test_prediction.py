@@ -6,8 +6,8 @@ import torch
 
 from tests.conftest import instance
 from tkre.training.finetuning import build_classifier
+from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
-from tkre.training.prediction import predict
 
 PARAMS = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
 

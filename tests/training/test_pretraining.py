@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from tkre.knowledge import knowledge_texts
+from tkre.core.provenance import LineageError
+from tkre.generation.texts import knowledge_texts
 from tkre.modeling.checkpoint import weights_digest
-from tkre.modeling.lineage import LineageError
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import RELATION, encode_texts
 from tkre.training.params import PretrainingParams

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tkre.training.params import OptimisationParams
-from tkre.training.run import Objective, optimiser, train
+from tkre.training.trainer import Objective, optimiser, train
 
 PARAMS = OptimisationParams(learning_rate=0.05, head_learning_rate=0.1, batch_size=4, warmup=0.2)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.modeling.marking import EncodedInstance
+from tkre.modeling.entity_markers import EncodedInstance
 from tkre.training.scoring import both_ways, gathered, labels_of, ruled_out_by_types
 
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tests.conftest import instance
-from tkre.training.averaging import AveragedWeights
-from tkre.training.selection import EpochSelection
+from tkre.training.finetuning import EpochSelection
+from tkre.training.trainer import AveragedWeights
 
 # 100 rows at 80 %: the standard error is 4 points.
 ROWS = [instance("<head>a</head> met <tail>b</tail>")] * 100

@@ -8,16 +8,11 @@ import torch
 
 from tests.conftest import instance
 from tkre.modeling.checkpoint import weights_digest
-from tkre.training.setfit_params import SetFitParams
+from tkre.training.params import SetFitParams
 
 pytest.importorskip("setfit", reason="needs the extra `baselines`: pip install -e '.[baselines]'")
 
-from tkre.training.setfit_baseline import (
-    predict_setfit,
-    sentence_encoder,
-    texts,
-    train_setfit,
-)
+from tkre.training.setfit import predict_setfit, sentence_encoder, texts, train_setfit
 
 # Enough steps at a high rate for a random encoder to learn twenty sentences.
 PARAMS = SetFitParams(presentations=120, learning_rate=2e-3)

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tkre.training.run import use_bf16
-from tkre.training.surroundings import surroundings
+from tkre.training.trainer import surroundings, use_bf16
 
 
 @pytest.mark.parametrize(("wanted", "used"), [("fp32", "fp32"), ("bf16", "bf16")])

@@ -10,7 +10,7 @@ COMMANDS = {
     "run": "tkre.cli.run.run",
     "generation": "tkre.cli.generation.generation",
     "corpus": "tkre.cli.corpus.corpus",
-    "label": "tkre.cli.label.label",
+    "label": "tkre.cli.classifier.label",
     "classifier": "tkre.cli.classifier.classifier",
     "results": "tkre.cli.results.results",
     "graph": "tkre.cli.graph.graph",

@@ -14,16 +14,14 @@ from kedro.pipeline import Pipeline
 from rich.console import Console
 from rich.table import Table
 
-from tkre import configuration
-from tkre.cli.options import ENVIRONMENT, PARAMETERS, SOURCE
-from tkre.generation.backends.params import OpenAIParams, ReplayParams
-from tkre.generation.estimate import Estimate, cost
-from tkre.generation.export import export_responses
-from tkre.generation.store import ResponseStore
-from tkre.hooks import REFUSALS, Refusal
-from tkre.params import DEFAULT_WRITER
-from tkre.planning import LANGUAGE_MODEL, LANGUAGE_MODELS, Plan, plan
-from tkre.preflight import REHEARSED, rehearse
+from tkre.cli.session import ENVIRONMENT, PARAMETERS, SOURCE
+from tkre.core.params import DEFAULT_WRITER
+from tkre.generation.llm.cost import Estimate, cost
+from tkre.generation.llm.params import OpenAIParams, ReplayParams
+from tkre.generation.llm.store import ResponseStore, export_responses
+from tkre.project import config_loader as configuration
+from tkre.project.hooks import REFUSALS, Refusal
+from tkre.project.preflight import LANGUAGE_MODEL, LANGUAGE_MODELS, REHEARSED, Plan, plan, rehearse
 
 
 @click.group()

@@ -9,9 +9,9 @@ import click
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 
-from tkre import configuration
-from tkre.cli.options import ENVIRONMENT
-from tkre.hooks import REFUSALS, Refusal
+from tkre.cli.session import ENVIRONMENT
+from tkre.project import config_loader as configuration
+from tkre.project.hooks import REFUSALS, Refusal
 
 SHOWN = "__default__,data_generation,knowledge_pretraining,finetuning,reporting,inference"
 

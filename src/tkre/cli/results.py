@@ -10,15 +10,14 @@ from kedro.framework.cli.utils import _split_params
 from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
-from tkre import configuration
-from tkre.book import Book
-from tkre.cli.options import ENVIRONMENT, PARAMETERS
-from tkre.hooks import REFUSALS, Refusal
-from tkre.result_curves import draw_curves
-from tkre.results import training, write_results
+from tkre.cli.session import ENVIRONMENT, PARAMETERS
+from tkre.project import config_loader as configuration
+from tkre.project.config import Book
+from tkre.project.hooks import REFUSALS, Refusal
+from tkre.project.results import draw_curves, training, write_results
 
 if TYPE_CHECKING:
-    from tkre.tracking.mlflow_runs import MlflowRuns
+    from tkre.project.mlflow import MlflowRuns
 
 
 FOLDER = click.option(
@@ -39,7 +38,7 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
 
     A run for each cell, under one for its experiment; conf/base/mlflow.yml says where.
     """
-    from tkre.tracking.mlflow_runs import MlflowRuns, MlflowSettings
+    from tkre.project.mlflow import MlflowRuns, MlflowSettings
 
     with KedroSession.create(env=env) as session:
         context = session.load_context()
@@ -115,7 +114,7 @@ def _check(experiments: tuple[str, ...], book: Book) -> None:
 
 
 def _track(runs: MlflowRuns, catalog: CatalogProtocol, book: Book, name: str) -> None:
-    from tkre.tracking.cells import tracked_cell, tracked_experiment
+    from tkre.project.mlflow import tracked_cell, tracked_experiment
 
     grid = book.experiments[name]
     placed = book.cells(name)

@@ -7,7 +7,7 @@ import copy
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from tkre.runners import GridRunner
+from tkre.runner import GridRunner
 
 
 def _run_command() -> click.Command:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
-from tkre.extensions import known_name
-from tkre.params import Params
+from tkre.core.params import Params, known_name
 
 # The names of the project's own. Not the readers: what only needs to know of a corpus's parameters
 # does not change with them.
@@ -36,7 +35,7 @@ class CorpusParams(Params):
     """Which files make a corpus and how they are read.
 
     Attributes:
-        format: One of ``corpora.formats``, or of another package (``tkre.extensions``).
+        format: One of ``corpora.formats``, or of another package (``tkre.core.params``).
         train: File within the corpus's folder; ``../other/file`` reaches another corpus's.
         dev: None where the corpus has none: validation rows then come from ``train``.
         test: None where there is nothing to score on.

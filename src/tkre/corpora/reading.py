@@ -1,19 +1,147 @@
-"""A corpus from the text of its files: every row an instance of the schema, or reported."""
+"""A corpus as a folder of files: raw files, ``relations.yml``, and recordings if there are any.
+
+Label corrections published apart from a corpus: TACREV's patch and Re-TACRED's maps.
+
+A corpus from the text of its files: every row an instance of the schema, or reported.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from tkre.corpora.formats import FORMATS
-from tkre.corpora.formats.row import RowError
-from tkre.corpora.labels import parse_labels, relabel
+import yaml
+
+from tkre.core.instance import Instance
+from tkre.core.params import did_you_mean
+from tkre.core.schema import RelationSchema
+from tkre.corpora.formats import FORMATS, RowError
 from tkre.corpora.params import CorpusParams, LabelFiles
-from tkre.corpora.schema import RelationSchema
-from tkre.records import Instance
-from tkre.suggest import did_you_mean
+
+RELATIONS_FILE = "relations.yml"
+
+
+class CorpusFileError(ValueError):
+    """A file of a corpus that is missing or cannot be read; the message names it."""
+
+
+class CorpusFolder:
+    """The files of a corpus, looked up in one folder or the next, read when they are asked for.
+
+    Args:
+        name: Of the corpus.
+        folders: In which a file is looked up, in this order; they need not exist.
+    """
+
+    def __init__(self, name: str, folders: list[Path]) -> None:
+        self.name = name
+        self._folders = folders
+
+    def find(self, file: str) -> Path | None:
+        """Where a file is; None if it is in none of the folders."""
+        paths = (folder / file for folder in self._folders)
+        return next((path for path in paths if path.is_file()), None)
+
+    def read(self, file: str) -> str:
+        """The text of a file, UTF-8.
+
+        Args:
+            file: Name within the folder; ``../other/file`` reaches another corpus's.
+
+        Raises:
+            CorpusFileError: It is in none of the folders, or not UTF-8.
+        """
+        path = self.find(file)
+        if path is None:
+            tried = " nor ".join(dict.fromkeys(str(folder / file) for folder in self._folders))
+            raise CorpusFileError(
+                f"corpus {self.name}: file {file!r} is missing; there is no {tried}. Put it "
+                f"there, or set TKRE_DATA to the folder that holds {self.name}/."
+            )
+        content = path.read_bytes()
+        try:
+            # Not read_text: it would make line ends of "\r", and readers count lines by "\n".
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            raise CorpusFileError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
+
+    def digests(self, files: Iterable[str]) -> dict[str, str]:
+        """SHA-256 of files that are there and of ``relations.yml``, as ``sha256sum`` gives them."""
+        found = {file: self.find(file) for file in (RELATIONS_FILE, *files)}
+        return {
+            file: hashlib.sha256(path.read_bytes()).hexdigest()
+            for file, path in found.items()
+            if path
+        }
+
+    def schema(self) -> RelationSchema:
+        """The relations of the corpus.
+
+        Raises:
+            CorpusFileError: ``relations.yml`` is missing, or not YAML.
+            SchemaError: It is no consistent schema.
+        """
+        text = self.read(RELATIONS_FILE)
+        source = str(self.find(RELATIONS_FILE))
+        try:
+            raw: Any = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise CorpusFileError(f"{source} is not YAML: {error}") from None
+        return RelationSchema.parse(raw, source)
+
+
+class LabelFileError(ValueError):
+    """A label file that cannot be read; the message names it."""
+
+
+def parse_labels(text: str, file: str) -> dict[str, str]:
+    """Labels by row id, from either published form.
+
+    Args:
+        text: Re-TACRED's JSON object ``{id: label}``, or TACREV's list of ``{"id", "relation"}``.
+        file: The file's name, for messages.
+
+    Raises:
+        LabelFileError: It is neither.
+    """
+    try:
+        raw = json.loads(text)
+        pairs = raw.items() if isinstance(raw, dict) else [(r["id"], r["relation"]) for r in raw]
+        labels = dict(pairs)
+    except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+        raise LabelFileError(
+            f"{file} is neither an object of labels by id nor a list of objects with id and "
+            f"relation ({type(error).__name__}: {error})"
+        ) from None
+    for row_id, label in labels.items():
+        if not isinstance(label, str):
+            raise LabelFileError(f"{file}: the label of {row_id} is {label!r}, not a text")
+    return labels
+
+
+def relabel(
+    instances: list[Instance], labels: dict[str, str], *, drop_unlisted: bool
+) -> list[Instance]:
+    """Instances with their labels replaced.
+
+    Args:
+        instances: The rows of a split.
+        labels: New labels by id.
+        drop_unlisted: Whether a row that ``labels`` does not name is left out (Re-TACRED) or
+            keeps its label (TACREV).
+    """
+    return [
+        replace(i, relation=labels.get(i.id, i.relation))
+        for i in instances
+        if i.id in labels or not drop_unlisted
+    ]
+
 
 SHOWN = 20  # bad rows in an error message; the rest is a number
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tkre.corpora.schema import RelationSchema
-from tkre.records import Instance
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
 
 
 class SamplingError(ValueError):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from tkre.corpora.folder import RELATIONS_FILE
-from tkre.corpora.formats.row import RowError, json_lines, json_object
+from tkre.corpora.formats import RowError, json_lines, json_object
+from tkre.corpora.reading import RELATIONS_FILE
 
 ROWS_FILE = "train.jsonl"
 # A text that is, or begins with, this word has still to be written; ``checkup`` names every one.

@@ -6,11 +6,10 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from tkre.corpora.formats.row import RowError, json_lines, json_object, string
+from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
+from tkre.core.params import did_you_mean
+from tkre.corpora.formats import RowError, json_lines, json_object, string
 from tkre.corpora.reading import SHOWN, CorpusError
-from tkre.records import Instance, Span
-from tkre.suggest import did_you_mean
-from tkre.tagged import HEAD, TAIL, TagError, parse_tagged
 
 _BLANK = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # white space, control and zero-width characters
 

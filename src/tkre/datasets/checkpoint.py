@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
-from tkre.modeling.facts import model_facts
-from tkre.modeling.weights import locate, verify
+from tkre.modeling.weights import locate, model_facts, verify
 
 if TYPE_CHECKING:
     from tkre.modeling.checkpoint import Checkpoint

@@ -5,14 +5,13 @@ from __future__ import annotations
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import ParquetDataset
 
-from tkre.records import from_frame
-from tkre.tagged import to_tagged
+from tkre.core.instance import from_frame, to_tagged
 
 PREVIEWED = ("id", "relation", "sentence", "head_type", "tail_type", "triggers", "explanation")
 
 
 class InstancesDataset(ParquetDataset):
-    """Kedro's Parquet dataset for frames of ``tkre.records``.
+    """Kedro's Parquet dataset for frames of ``tkre.core.instance``.
 
     Its own preview cannot be shown: triggers come back as arrays, at which kedro-viz fails.
     """

@@ -6,7 +6,7 @@ import pandas as pd
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 
-from tkre.evaluation.presentation import FIGURE
+from tkre.report.tables import FIGURE
 
 
 class TableDataset(CSVDataset):

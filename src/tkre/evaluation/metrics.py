@@ -25,6 +25,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
+
 Metric = Literal["micro", "semeval"]
 _DIRECTION = re.compile(r"\(e[12],e[12]\)$")
 Floats = npt.NDArray[np.float64]

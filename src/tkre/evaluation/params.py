@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tkre.params import Params
+from tkre.core.params import Params
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 

@@ -13,6 +13,7 @@ from tkre.evaluation.metrics import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
+
 _PROBABILITY = "p."
 
 

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tkre.corpora.schema import RelationSchema
-from tkre.generation.asking import ask
-from tkre.generation.ledger import EXPLANATION, Reject, Tally
+from tkre.core.instance import Instance, to_tagged
+from tkre.core.schema import RelationSchema
+from tkre.generation.llm.protocol import LanguageModel, Request, Response
+from tkre.generation.llm.retry import ask
 from tkre.generation.params import AgainParams, ExplanationParams
 from tkre.generation.prompts import render
-from tkre.generation.protocol import LanguageModel, Request, Response
-from tkre.records import Instance
-from tkre.tagged import to_tagged
+from tkre.generation.rejections import EXPLANATION, Reject, Tally
 
 PROMPT = "explanation.txt"
 LETTERS_PER_WORD = 12  # bounds a text in a schema, which cannot count words; generous

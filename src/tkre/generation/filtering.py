@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tkre.corpora.schema import RelationSchema
-from tkre.generation.label_confidence import Floats, judgements, label_confidence
-from tkre.generation.near_copies import NearCopies
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.core.text import NearCopies
+from tkre.generation.label_errors import Floats, judgements, label_confidence
 from tkre.generation.params import FilterParams
-from tkre.records import Instance
 
 # Reasons, in the order in which they are looked for.
 TYPES, REVERSED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"

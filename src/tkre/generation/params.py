@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tkre.generation.backends.params import LanguageModelParams, ReplayParams
-from tkre.generation.protocol import Sampling
-from tkre.params import DEFAULT_WRITER, NO_WRITER, Params
+from tkre.core.params import DEFAULT_WRITER, NO_WRITER, Params
+from tkre.generation.llm.params import LanguageModelParams, ReplayParams
+from tkre.generation.llm.protocol import Sampling
 
 # What a table means something else by, or what pandas reads as a missing value.
 _RESERVED = {DEFAULT_WRITER, NO_WRITER, "na", "nan", "null"}

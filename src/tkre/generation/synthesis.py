@@ -1,24 +1,212 @@
-"""Schema-constrained synthetic data: new sentences for a relation, asked for in bounded rounds."""
+"""The checks on one synthetic sentence. Each gives what it checked, or says why it is refused.
+
+The questions that synthetic sentences answer: one for each relation and round.
+
+Schema-constrained synthetic data: new sentences for a relation, asked for in bounded rounds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from tkre.generation.asking import ask
-from tkre.generation.explanations import verbatim_triggers
-from tkre.generation.ledger import SYNTHESIS, Reject, Tally
-from tkre.generation.near_copies import NearCopies
+from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
+from tkre.core.schema import RelationSchema
+from tkre.core.text import NearCopies
+from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verbatim_triggers
+from tkre.generation.llm.protocol import LanguageModel, Request, Response
+from tkre.generation.llm.retry import ask
 from tkre.generation.params import AgainParams, SynthesisParams
-from tkre.generation.protocol import LanguageModel, Request, Response
-from tkre.generation.samples import Rejected, entity_types, refuse_copy, tagged_sentence
-from tkre.generation.synthesis_requests import (
-    SynthesisTask,
-    needed_rounds,
-    request_id,
-    synthesis_request,
-)
-from tkre.records import Instance
+from tkre.generation.prompts import bullets, render
+from tkre.generation.rejections import SYNTHESIS, Reject, Tally
+
+
+class Rejected(Exception):
+    """A sample that is not used.
+
+    Args:
+        reason: One of few words that counts are made by.
+        detail: What exactly is wrong.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def tagged_sentence(
+    sample: Any, params: SynthesisParams, *, head_first: bool
+) -> tuple[str, Span, Span]:
+    """The plain text of a sample's sentence and its mentions.
+
+    Raises:
+        Rejected: ``wrong_schema``, ``bad_tags``, ``overlap``, ``length`` or ``order``.
+    """
+    if not isinstance(sample, dict) or not isinstance(sample.get("sentence"), str):
+        raise Rejected("wrong_schema", "a sample must be an object with a sentence")
+    try:
+        text, head, tail = parse_tagged(" ".join(sample["sentence"].split()))
+    except TagError as error:
+        raise Rejected("bad_tags", str(error)) from None
+    if head.overlaps(tail):
+        raise Rejected("overlap", "the mentions overlap")
+    words = len(text.split())
+    if not params.min_words <= words <= params.max_words:
+        raise Rejected("length", f"{words} words, not {params.min_words} to {params.max_words}")
+    if head_first and tail < head:
+        raise Rejected("order", "the tail precedes the head")
+    return text, head, tail
+
+
+def entity_types(
+    sample: dict[str, Any], relation: str, schema: RelationSchema
+) -> tuple[str | None, str | None]:
+    """The types of a sample's mentions; none where the corpus has none.
+
+    Raises:
+        Rejected: ``type``: one is missing, unknown, or not allowed for the relation.
+    """
+    if not schema.entity_types:
+        return None, None
+    kinds = (sample.get("head_type"), sample.get("tail_type"))
+    for kind in kinds:
+        if kind not in schema.entity_types:
+            raise Rejected("type", f"{kind!r} is not a type of the schema")
+    if not schema.allows(relation, *kinds):
+        raise Rejected("type", f"{relation} does not join {kinds[0]!r} and {kinds[1]!r}")
+    return kinds
+
+
+def refuse_copy(text: str, copies: NearCopies) -> None:
+    """Refuses a sentence that is close to a labelled or another synthetic one.
+
+    Raises:
+        Rejected: ``near_copy``.
+    """
+    if copied := copies.find(text):
+        source, share = copied
+        raise Rejected("near_copy", f"{share:.0%} of its word runs stand in {source}")
+
+
+PROMPT = "synthesis.txt"
+
+
+@dataclass(frozen=True)
+class SynthesisTask:
+    """What sentences are written for, and what they are checked against.
+
+    Attributes:
+        schema: The relations.
+        seed: Of the cell; part of the request ids, since the demonstrations depend on it. None
+            without demonstrations (zero-shot): then no seed decides anything that is asked.
+        wanted: Sentences needed per relation.
+        support: Support instances: the demonstrations, the first few of each relation.
+        forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
+            near-copy is kept.
+        head_first: Whether the head must precede the tail, as it does all through some corpora.
+    """
+
+    schema: RelationSchema
+    seed: int | None
+    wanted: int
+    support: Sequence[Instance]
+    forbidden: Mapping[str, Sequence[str]]
+    head_first: bool
+
+
+def request_id(corpus: str, relation: str, seed: int | None, round_number: int) -> str:
+    """The name of one round's question about one relation; without a seed, of a zero-shot one."""
+    shown = "zero-shot" if seed is None else f"seed-{seed}"
+    return f"synthesis/{corpus}/{relation}/{shown}/round-{round_number}"
+
+
+def needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:
+    """The rounds that would do if every sentence were kept."""
+    return -(-task.wanted // params.per_request)
+
+
+def synthesis_request(
+    task: SynthesisTask,
+    name: str,
+    number: int,
+    prompt: str,
+    params: SynthesisParams,
+    *,
+    attempt: int = 0,
+) -> Request:
+    """The request for one relation in one round.
+
+    Args:
+        task: What is wanted.
+        name: The relation.
+        number: The round, from 0.
+        prompt: Content of the prompt file.
+        params: How much is asked for.
+        attempt: How often it has been asked: the demonstrations, always the first few of the
+            relation's support, are rotated by so many places.
+    """
+    relation, schema = task.schema.relations[name], task.schema
+    shown = [to_tagged(i) for i in task.support if i.relation == name][: params.demonstrations]
+    turn = attempt % len(shown) if shown else 0
+    others = ", ".join(r.phrase for r in schema.relations.values() if not r.negative)
+    values = {
+        "relation": relation.phrase,
+        "definition": relation.definition,
+        "head_types": ", ".join(relation.head_types or schema.entity_types) or "any",
+        "tail_types": ", ".join(relation.tail_types or schema.entity_types) or "any",
+        "demonstrations": bullets(shown[turn:] + shown[:turn]),
+        "count": str(params.per_request),
+        "task": (
+            f"In each of them two entities occur between which none of these relations holds, "
+            f"though it may look so: {others}."
+            if relation.negative
+            else "Each of them states that the relation holds from its head to its tail."
+        ),
+        "order": "The head comes before the tail." if task.head_first else "Vary their order.",
+        "more": f" This is batch {number + 1}: write none that you wrote before." if number else "",
+    }
+    return Request(
+        id=request_id(schema.corpus, name, task.seed, number),
+        messages=render(prompt, values, PROMPT),
+        schema=_answer_schema(task.schema, params),
+        sampling=params.sampling,
+        attempt=attempt,
+    )
+
+
+def _answer_schema(schema: RelationSchema, params: SynthesisParams) -> dict[str, Any]:
+    kind = {"type": "string", "enum": list(schema.entity_types) or [""]}
+    sample = {
+        "type": "object",
+        "properties": {
+            "sentence": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": params.max_words * LETTERS_PER_WORD,
+            },
+            "head_type": kind,
+            "tail_type": kind,
+            "triggers": TRIGGERS_SCHEMA,
+        },
+        "required": ["sentence", "head_type", "tail_type", "triggers"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "samples": {
+                "type": "array",
+                "items": sample,
+                "minItems": params.per_request,
+                "maxItems": params.per_request,
+            },
+        },
+        "required": ["samples"],
+        "additionalProperties": False,
+    }
 
 
 def write_sentences(

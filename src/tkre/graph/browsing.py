@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # A browser that asks nobody, in a container without a sandbox or a screen.
 ARGUMENTS = (

@@ -12,6 +12,7 @@ from tkre.graph.browsing import DRAWN, open_graph
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Locator, Page
 
+
 STILL = 1500  # milliseconds after which kedro-viz has moved everything to its place
 
 

@@ -21,7 +21,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 import tkre
-from tkre.book import Book
+from tkre.project.config import Book
 
 with warnings.catch_warnings():
     # of a class of FastAPI that kedro-viz answers with

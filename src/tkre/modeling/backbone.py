@@ -1,17 +1,56 @@
-"""Backbones: any Hugging Face masked language model, given a head if it has none."""
+"""The masked-LM head of a Hugging Face model, whatever the architecture calls it.
+
+Backbones: any Hugging Face masked language model, given a head if it has none.
+"""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 
+from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.lineage import Lineage
-from tkre.modeling.quiet import quiet_transformers
+from tkre.modeling.startup import quiet_transformers
 from tkre.modeling.weights import locate, verify
+
+
+def masked_lm_head(model: Any) -> nn.Module:
+    """The module that makes logits of hidden states.
+
+    Args:
+        model: A masked language model.
+
+    Raises:
+        ValueError: There is none by any known name.
+    """
+    for name in ("cls", "lm_head", "predictions", "vocab_projector"):
+        if (head := getattr(model, name, None)) is not None:
+            return head
+    raise ValueError(f"{type(model).__name__} has no masked-LM head that is known here")
+
+
+def before_vocabulary(model: Any, states: Tensor) -> Tensor:
+    """Hidden states as the masked-LM head compares them with the embeddings of words.
+
+    Args:
+        model: A masked language model of the BERT or RoBERTa kind.
+        states: ... x H, of the last layer.
+
+    Returns:
+        ... x H.
+    """
+    head: Any = masked_lm_head(model)
+    if hasattr(head, "predictions"):  # BERT
+        transformed: Tensor = head.predictions.transform(states)
+        return transformed
+    normalised: Tensor = head.layer_norm(F.gelu(head.dense(states)))
+    return normalised
+
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tkre.modeling.lineage import LINEAGE_FILE, Lineage, LineageError
+from tkre.core.provenance import LINEAGE_FILE, Lineage, LineageError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -32,7 +32,7 @@ class Checkpoint:
 
     def save(self, folder: Path) -> None:
         """Writes config, safetensors, tokenizer and lineage; loads with ``from_pretrained``."""
-        from tkre.modeling.quiet import quiet_transformers
+        from tkre.modeling.startup import quiet_transformers
 
         folder.mkdir(parents=True, exist_ok=True)
         with quiet_transformers():
@@ -54,7 +54,7 @@ class Checkpoint:
         """
         from transformers import AutoTokenizer
 
-        from tkre.modeling.quiet import quiet_transformers
+        from tkre.modeling.startup import quiet_transformers
 
         with quiet_transformers():
             model = model_class.from_pretrained(folder)

@@ -1,20 +1,19 @@
 """How each kind of head has its sentences encoded, by the kind's name and without torch.
 
 The heads themselves call the same functions. An exported classifier has no head, and needs torch
-only where its head's kind is not here: another package may add its own (``tkre.extensions``).
+only where its head's kind is not here: another package may add its own (``tkre.core.params``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tkre.extensions import Parts
-from tkre.modeling.classifier_settings import ClassifierSettings
-from tkre.modeling.marking import encode_instances
-from tkre.modeling.prompting import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
-from tkre.modeling.roles import encode_roles
-from tkre.modeling.tokens import Encoded, Tokenizer
-from tkre.records import Instance
+from tkre.core.instance import Instance
+from tkre.core.params import Parts
+from tkre.modeling.entity_markers import encode_instances, encode_roles
+from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
+from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.tokenization import Encoded, Tokenizer
 
 Encoding = Callable[[ClassifierSettings, Sequence[Instance], Tokenizer], Sequence[Encoded]]
 

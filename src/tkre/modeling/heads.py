@@ -4,6 +4,10 @@ The two that are trained from nothing: from the markers, from the spans. Those t
 relations by what the schema says of them are in ``prompt_head`` and ``prototypes``.
 
 Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
+
+Relations by what their definitions mean: classification without training.
+
+Legend of shapes: B sentences, T tokens, H hidden size, R relations.
 """
 
 from __future__ import annotations
@@ -13,19 +17,22 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from tkre.modeling.attention_masks import mask_for
-from tkre.modeling.contrastive import pool
-from tkre.modeling.marking import (
+from tkre.core.instance import Instance
+from tkre.core.schema import Relation
+from tkre.modeling.entity_markers import (
     BETWEEN,
     HEAD,
     HEAD_MARKER,
     TAIL,
     TAIL_MARKER,
     encode_instances,
+    encode_roles,
 )
-from tkre.modeling.tokens import Encoded, Tokenizer
-from tkre.records import Instance
+from tkre.modeling.losses import pool
+from tkre.modeling.runtime import mask_for
+from tkre.modeling.tokenization import Encoded, Tokenizer
 
 
 class Head(nn.Module):
@@ -197,3 +204,45 @@ class SpanHead(MarkedHead):
         self.mean.copy_(raw.mean(dim=0))
         self.scale.copy_(raw.std(dim=0).clamp(min=1e-5))
         return (raw - self.mean) / self.scale
+
+
+class PrototypeHead(Head):
+    """Likeness of a sentence's embedding to the embeddings of what the relations mean.
+
+    A definition speaks of "the head" and "the tail", so the sentence is made to do so as well:
+    embeddings of sentences are first of all about who is named in them, and no definition names
+    anybody.
+
+    Args:
+        config: A ``RelationClassifierConfig``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.size = config.encoder_sizes().hidden_size
+        self.temperature = config.temperature
+        self.dropout = nn.Dropout(config.head_dropout)
+        # The embeddings of ``definition_text``: set when the classifier is built, and trained where
+        # it is trained.
+        self.prototypes = nn.Parameter(torch.zeros(config.num_labels, self.size))
+
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
+        """Sentences that speak of the head and the tail."""
+        return encode_roles(instances, tokenizer, max_length=self.max_length, typed=self.typed)
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x H: the mean of the last hidden states, as the prototypes are of the definitions."""
+        output = encoder(input_ids=input_ids, attention_mask=attention_mask)
+        return pool(output.last_hidden_state, attention_mask[:, None])[:, 0], None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits: cosines over the temperature."""
+        sentences_BH = F.normalize(self.dropout(features).float(), dim=-1)
+        return sentences_BH @ F.normalize(self.prototypes, dim=-1).T / self.temperature
+
+
+def definition_text(relation: Relation) -> str:
+    """What stands for a relation: its phrase between "the head" and "the tail", its definition."""
+    return f"the head {relation.phrase} the tail: {relation.definition}"

@@ -6,21 +6,20 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from tkre.extensions import known_name
-from tkre.params import Params
+from tkre.core.params import Params, known_name
 
 # The names of what the project has itself of parts that other packages may add to
-# (``tkre.extensions``). Not the classes: they need torch, and parameters are read without.
+# (``tkre.core.params``). Not the classes: they need torch, and parameters are read without.
 CONTRASTS = ("spans",)
 HEADS = ("markers", "spans", "prompt", "answers", "prototypes")
 
 
 def _is_contrast(name: str) -> str:
-    return known_name("tkre.modeling.contrastive", name, CONTRASTS)
+    return known_name("tkre.modeling.losses", name, CONTRASTS)
 
 
 def _is_head(name: str) -> str:
-    return known_name("tkre.modeling.head_kinds", name, HEADS)
+    return known_name("tkre.modeling.classifier", name, HEADS)
 
 
 ContrastName = Annotated[str, AfterValidator(_is_contrast)]
@@ -53,7 +52,7 @@ class ContrastParams(Params):
     """Span-level contrastive learning (``modeling.contrastive``).
 
     Attributes:
-        loss: ``spans``, or one of another package (``tkre.extensions``).
+        loss: ``spans``, or one of another package (``tkre.core.params``).
         options: Settings of another package's loss; the project's own has none.
         temperature: tau of the loss.
         dimension: Of the space in which anchors and spans are compared.

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
-from tkre.knowledge import KnowledgeText
+from tkre.generation.texts import KnowledgeText
 from tkre.modeling.params import MaskingParams
-from tkre.modeling.tokens import Ints, covered
+from tkre.modeling.tokenization import Ints, covered
 
 IGNORED = -100  # label of a position that no loss is taken at
 OTHER, ENTITY, RELATION = 0, 1, 2

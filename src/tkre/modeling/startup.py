@@ -1,13 +1,19 @@
-"""Loading transformers without what nothing here needs of it: half a second of every start."""
+"""Loading transformers without what nothing here needs of it: half a second of every start.
+
+Transformers reports every load of a checkpoint with a bar and a table; a run has many loads.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
 
 ASSISTED_GENERATION = "transformers.generation.candidate_generator"
 
@@ -41,3 +47,19 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Errors only, and no bars, while a checkpoint is loaded."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

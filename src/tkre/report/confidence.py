@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tkre.evaluation.presentation import detail_tables
-from tkre.evaluation.trust_figures import mean_risks, pooled_bins
-from tkre.evaluation.trust_tables import COVERAGES
-from tkre.report.blocks import Block, Chart, Panel, Prose, Section
+from tkre.evaluation.calibration_report import COVERAGES
+from tkre.report.blocks import Block, Chart, Panel, Prose, Section, table_of, titled
 from tkre.report.content import ReportContent
+from tkre.report.figures import mean_risks, pooled_bins
 from tkre.report.lines import Axis, Series, legend, line_panel
-from tkre.report.tabulation import table_of, titled
+from tkre.report.tables import detail_tables
 
 _WHOLE = (0.0, 100.0)
 _TOLD = (10, 25, 50, 75, 90, 100)  # per cent of the answers that the table gives the risk at

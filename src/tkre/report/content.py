@@ -9,16 +9,15 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.corpora.schema import RelationSchema
-from tkre.environment import Environment
-from tkre.evaluation.figures import beside_shots
+from tkre.core.cells import Draw, Experiment, parse_draw
+from tkre.core.instance import Instance
+from tkre.core.provenance import Environment, Lineage
+from tkre.core.schema import RelationSchema
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.tables import PLACE
-from tkre.grid import Draw, Experiment, parse_draw
-from tkre.modeling.lineage import Lineage
-from tkre.records import Instance
+from tkre.evaluation.results import PLACE
+from tkre.report.figures import beside_shots
 from tkre.report.params import PageParams
-from tkre.variants import Variant
+from tkre.training.recipes import Variant
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from tkre.evaluation.curves import Line, lines_along
-from tkre.grid import Experiment
+from tkre.core.cells import Experiment
+from tkre.report.blocks import missing
+from tkre.report.figures import Line, lines_along
 from tkre.report.lines import Axis, Series, legend, line_panel
-from tkre.report.tabulation import missing
-from tkre.variants import Variant, varied
+from tkre.training.recipes import Variant, varied
 
 F1 = "micro-F1, %"
 _AXES = {

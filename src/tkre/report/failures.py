@@ -6,14 +6,25 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tkre.evaluation.figures import beside_shots, confusions, places_of
-from tkre.evaluation.presentation import detail_tables
-from tkre.report.blocks import Block, Chart, Folded, Panel, Part, Prose, Section, Table
+from tkre.report.blocks import (
+    Block,
+    Chart,
+    Folded,
+    Panel,
+    Part,
+    Prose,
+    Section,
+    Table,
+    table_of,
+    titled,
+    varying,
+)
 from tkre.report.content import ReportContent, ReportedCell, best_setting
 from tkre.report.dots import DotRow, dot_panel
+from tkre.report.figures import beside_shots, confusions, places_of
 from tkre.report.matrix import matrix_panel
 from tkre.report.quoting import worst_errors
-from tkre.report.tabulation import table_of, titled, varying
+from tkre.report.tables import detail_tables
 
 _PAIRS = 10  # confused pairs of a setting that are listed
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tkre.evaluation.figures import beside_shots
-from tkre.evaluation.learning import FINETUNING, STAGES
-from tkre.report.blocks import Block, Chart, Panel, Prose, Section
+from tkre.report.blocks import Block, Chart, Panel, Prose, Section, table_of
 from tkre.report.content import ReportContent
+from tkre.report.figures import FINETUNING, STAGES, beside_shots
 from tkre.report.lines import Axis, Series, legend, line_panel
-from tkre.report.tabulation import table_of
 
 _TITLES = {
     "mslm": "loss of masked span language modelling",

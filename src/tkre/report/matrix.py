@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from tkre.evaluation.figures import Confusion
+from tkre.report.figures import Confusion
+from tkre.report.formatting import counted
 from tkre.report.svg import drawing, element, shortened, text
-from tkre.report.wording import counted
 
 _FIELD, _LETTER, _LETTERS = 30.0, 6.6, 24  # widths; letters of a name that are shown
 # Opacity of fields, from a share of nothing to all: letters can be read on the strongest, too.

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from tkre.environment import Environment
-from tkre.evaluation.presentation import TextTable
-from tkre.modeling.lineage import Step
-from tkre.report.blocks import Block, Facts, Folded, Part, Prose, Section, Table
+from tkre.core.provenance import Environment, Step
+from tkre.report.blocks import Block, Facts, Folded, Part, Prose, Section, Table, table_of
 from tkre.report.content import ReportContent
-from tkre.report.tabulation import table_of
-from tkre.report.wording import counted, duration, listed, minute, writer_in_words
+from tkre.report.formatting import counted, duration, listed, minute, writer_in_words
+from tkre.report.tables import TextTable
 
 SHORT = 12  # letters of a digest that are enough to tell it
 _NOT_KNOWN = "not recorded"

@@ -6,15 +6,25 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from tkre.evaluation.figures import confusions
-from tkre.evaluation.grouping import SETTING
-from tkre.evaluation.presentation import TextTable
-from tkre.modeling.lineage import seconds_of
-from tkre.params import DEFAULT_WRITER
-from tkre.report.blocks import Block, Facts, Folded, Part, Prose, Section, Table, Tiles
+from tkre.core.params import DEFAULT_WRITER
+from tkre.core.provenance import seconds_of
+from tkre.evaluation.results import SETTING
+from tkre.report.blocks import (
+    Block,
+    Facts,
+    Folded,
+    Part,
+    Prose,
+    Section,
+    Table,
+    Tiles,
+    missing,
+    table_of,
+)
 from tkre.report.content import ReportContent, ReportedCell, best_setting
-from tkre.report.tabulation import missing, table_of
-from tkre.report.wording import counted, day, duration, listed, recipe_in_words, writer_in_words
+from tkre.report.figures import confusions
+from tkre.report.formatting import counted, day, duration, listed, recipe_in_words, writer_in_words
+from tkre.report.tables import TextTable
 
 _MOST_VARIANTS = 6  # that are described without a fold
 _WEAKEST = 3  # relations that are named

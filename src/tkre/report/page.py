@@ -1,22 +1,32 @@
-"""The page of an experiment: sections put into templates, one file that needs nothing else."""
+"""The style sheets of pages and drawings.
+
+The page of an experiment: sections put into templates, one file that needs nothing else.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from typing import Any
+
+from markupsafe import Markup
 
 from tkre.report.blocks import Section
 from tkre.report.confidence import confidence
 from tkre.report.content import ReportContent
 from tkre.report.failures import failures
 from tkre.report.fitting import fitting
+from tkre.report.formatting import day, listed
 from tkre.report.glossary import glossary
 from tkre.report.origins import origins
 from tkre.report.overview import in_short, what_was_run
 from tkre.report.scores import scores
-from tkre.report.styles import style_sheet
-from tkre.report.wording import day, listed
 from tkre.report.writing import writing
+
+
+def style_sheet(name: str) -> Markup:
+    """A style sheet of the package, ``drawing.css`` or ``style.css``, to be put into a page."""
+    return Markup((files("tkre.report") / "templates" / name).read_text("utf-8"))
 
 
 def report_page(content: ReportContent) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tkre.params import Params
+from tkre.core.params import Params
 
 
 class PageParams(Params):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from tkre.report.styles import style_sheet
+from tkre.report.page import style_sheet
 from tkre.report.svg import WIDTH, element, text
 
 _SCALE = 1.5  # how large it is where nothing says otherwise

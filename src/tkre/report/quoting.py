@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from tkre.evaluation.errors import sentences_of
-from tkre.records import Instance
+from tkre.core.instance import Instance
+from tkre.evaluation.error_analysis import sentences_of
 from tkre.report.blocks import Block, Folded, Part, Prose, Quote, Quotes
 from tkre.report.content import Knowledge, ReportContent
-from tkre.report.mentions import marked
-from tkre.report.wording import counted
+from tkre.report.formatting import counted, marked
 
 _LONGEST = 300  # letters of a refused text that are quoted
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.presentation import score_tables
-from tkre.report.blocks import Block, Chart, Panel, Prose, Section, Table
+from tkre.report.blocks import Block, Chart, Panel, Prose, Section, Table, missing, table_of
 from tkre.report.content import ReportContent
 from tkre.report.curves import F1, Curve, curves
 from tkre.report.dots import DotRow, dot_panel
-from tkre.report.tabulation import missing, table_of
+from tkre.report.tables import score_tables
 
 
 def scores(content: ReportContent) -> Section:

@@ -7,14 +7,24 @@ from itertools import chain
 
 import pandas as pd
 
-from tkre.evaluation.presentation import detail_tables, writer_tables
-from tkre.generation.ledger import EXPLANATION, SYNTHESIS
+from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 from tkre.report.bars import BarRow, bar_legend, bar_panel
-from tkre.report.blocks import Block, Chart, Folded, Panel, Prose, Section, Table
+from tkre.report.blocks import (
+    Block,
+    Chart,
+    Folded,
+    Panel,
+    Prose,
+    Section,
+    Table,
+    table_of,
+    titled,
+    varying,
+)
 from tkre.report.content import Knowledge, ReportContent
+from tkre.report.formatting import counted, writer_in_words
 from tkre.report.quoting import examples
-from tkre.report.tabulation import table_of, titled, varying
-from tkre.report.wording import counted, writer_in_words
+from tkre.report.tables import detail_tables, writer_tables
 
 _KINDS = {EXPLANATION: "explanations", SYNTHESIS: "synthetic sentences"}
 _FATES = (("used", "kept"), ("valid, not needed", "surplus"), ("refused", "rejected"),

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tkre.corpora.schema import RelationSchema
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.records import Instance
-from tkre.training.embedding import embed
+from tkre.training.inference import embed
 from tkre.training.params import AlignmentParams
 
 

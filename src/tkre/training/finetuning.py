@@ -1,32 +1,187 @@
-"""Fine-tuning: a relation classifier on golden and synthetic rows, a good epoch kept."""
+"""Which epoch is kept: a good one on the K-shot validation set.
+
+What fine-tuning minimises: cross-entropy and the parts of the recipe that are on.
+
+Fine-tuning: a relation classifier on golden and synthetic rows, a good epoch kept.
+"""
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from collections.abc import Sequence
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import PreTrainedTokenizerBase
 
-from tkre.corpora.schema import RelationSchema
+from tkre.core.instance import Instance
+from tkre.core.provenance import Step
+from tkre.core.schema import RelationSchema
+from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.modeling.classifier_config import TEMPERATURE
-from tkre.modeling.device import device, on_device
-from tkre.modeling.head_kinds import HEADS
-from tkre.modeling.lineage import Step
-from tkre.modeling.prompting import phrase_ids
-from tkre.records import Instance
-from tkre.training.alignment import explanation_alignment
-from tkre.training.averaging import AveragedWeights
+from tkre.modeling.classifier import (
+    HEADS,
+    TEMPERATURE,
+    RelationClassifier,
+    RelationClassifierConfig,
+)
+from tkre.modeling.entity_markers import TRIGGERS
+from tkre.modeling.prompts import phrase_ids
+from tkre.modeling.runtime import Precision, device, on_device
+from tkre.training.alignment import Alignment, explanation_alignment
 from tkre.training.batching import tell_truncated
-from tkre.training.head_start import start_head
-from tkre.training.objective import ClassifierObjective
+from tkre.training.inference import predict
+from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.run import train
-from tkre.training.selection import EpochSelection
-from tkre.training.surroundings import surroundings
+from tkre.training.scoring import labels_of
+from tkre.training.trainer import AveragedWeights, Objective, surroundings, train
+
+
+class EpochSelection:
+    """Scores every epoch on the validation rows and keeps the weights of one.
+
+    ``best`` keeps the epoch with the highest micro-F1, then the lowest loss. With eight rows per
+    relation the highest is often a lucky one, so ``one_standard_error`` keeps the last epoch whose
+    micro-F1 is within one standard error of the highest: validation guards against training that
+    goes wrong, and chooses nothing that it cannot tell apart.
+
+    Args:
+        model: What is trained.
+        average: Its running average, which is scored and kept in its place; None for no average.
+        tokenizer: Its own.
+        validation: Rows to score on.
+        schema: The relations.
+        rule: ``best`` or ``one_standard_error``.
+        epochs: How many there are.
+        validations: How many of them are scored at most, evenly spread, the last one among them.
+        precision: As it is trained.
+    """
+
+    def __init__(
+        self,
+        model: RelationClassifier,
+        average: AveragedWeights | None,
+        tokenizer: PreTrainedTokenizerBase,
+        validation: Sequence[Instance],
+        schema: RelationSchema,
+        *,
+        rule: Literal["best", "one_standard_error"],
+        epochs: int,
+        validations: int,
+        precision: Precision,
+    ) -> None:
+        self._model = model
+        self._average = average
+        self._tokenizer = tokenizer
+        self._validation = list(validation)
+        self._schema = schema
+        self._tolerant = rule == "one_standard_error"
+        self._scored = {math.ceil(n * epochs / validations) for n in range(1, validations + 1)}
+        self._precision = precision
+        self._best = (-math.inf, -math.inf)
+        self.kept_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
+
+    def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
+        """The validation scores of the epoch that has just ended, if it is one of those scored."""
+        if epoch not in self._scored:
+            return {}
+        trained = None
+        if self._average is not None:
+            trained = copy.deepcopy(self._model.state_dict())
+            self._model.load_state_dict(self._average.weights)
+        figures = self._scores()
+        score = (figures.get("validation_f1", 0.0), -figures.get("validation_loss", -epoch))
+        self._best = max(self._best, score)
+        # Whatever raises the best is within reach of it, so one set of weights is enough.
+        if score == self._best or (self._tolerant and score[0] >= self._within_reach()):
+            self.kept_weights = copy.deepcopy(self._model.state_dict())
+        if trained is not None:
+            self._model.load_state_dict(trained)
+        return figures
+
+    def _within_reach(self) -> float:
+        """The highest micro-F1, less its standard error as that of a share of the rows."""
+        share = self._best[0] / 100
+        return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self._validation)))
+
+    def _scores(self) -> dict[str, float]:
+        if not self._validation:
+            return {}
+        probabilities = predict(
+            self._model, self._tokenizer, self._validation, precision=self._precision
+        )
+        gold = [str(i.relation) for i in self._validation]
+        names = self._schema.names
+        guessed = labels_of(probabilities, self._model)
+        of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
+        return {
+            "validation_f1": micro_scores(gold, guessed, self._schema.negative)["micro_f1"],
+            "validation_loss": float(-np.log(of_gold.clip(1e-12)).mean()),
+        }
+
+
+class ClassifierObjective(Objective):
+    """Cross-entropy, plus the parts of the recipe that are on.
+
+    Args:
+        model: The classifier.
+        alignment: Pull to explanations, or None.
+        params: Their weights.
+    """
+
+    def __init__(
+        self, model: RelationClassifier, alignment: Alignment | None, params: FinetuningParams
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.alignment = alignment
+        self.params = params
+
+    def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and every part of it."""
+        labels = batch.pop("labels")
+        features, scores = self.model.features(**batch)
+        loss = F.cross_entropy(self.model.head.classify(features).float(), labels)
+        parts = {"classification": loss.detach()}
+        if self.alignment is not None:
+            dropped = self.model.head.dropout(features)
+            pull = self.alignment(dropped.float(), labels)
+            assert self.params.alignment is not None
+            loss = loss + self.params.alignment.weight * pull
+            parts["alignment"] = pull.detach()
+        if scores is not None:
+            attention = attention_loss(scores, batch["spans"][:, TRIGGERS])
+            loss = loss + self.params.trigger_weight * attention
+            parts["triggers"] = attention.detach()
+        return loss, parts
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The encoder, with what it keeps of a masked-LM head; head and alignment projection."""
+        new = list(self.model.head.parameters())
+        if self.alignment is not None:
+            new += self.alignment.parameters()
+        return list(self.model.encoder.parameters()), new
+
+
+def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
+    """Cross-entropy of the attention to an even share for each trigger token.
+
+    Rows without a trigger are left out; without any such row the loss is 0.
+    """
+    target_BT = triggers_BT.float()
+    count_B = target_BT.sum(dim=1)
+    logs_BT = scores_BT.float().log_softmax(dim=-1)
+    # 0 * -inf at padding would be NaN.
+    logs_BT = logs_BT.masked_fill(target_BT == 0, 0.0)
+    each_B = -(target_BT * logs_BT).sum(dim=1) / count_B.clamp(min=1)
+    return each_B.sum() / (count_B > 0).sum().clamp(min=1)
 
 
 def finetune(

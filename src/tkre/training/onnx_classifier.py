@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from tkre.modeling.classifier_settings import ClassifierSettings
+from tkre.core.instance import Instance
 from tkre.modeling.encodings import ENCODINGS
-from tkre.modeling.file_tokenizer import FileTokenizer
-from tkre.modeling.tokens import Encoded, Tokenizer
+from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.tokenization import Encoded, FileTokenizer, Tokenizer
 from tkre.modeling.weights import file_digest
-from tkre.records import Instance
 from tkre.training.scoring import TOKENS_PER_BATCH, Batch, Probabilities
 
 MODEL_FILE = "model.onnx"
@@ -144,10 +143,8 @@ def _by_its_head(folder: Path) -> Reading:
     """By a head without weights: its kind is known to another package, and only with torch."""
     import torch
 
-    from tkre.modeling.classifier_config import RelationClassifierConfig
-    from tkre.modeling.head_kinds import HEADS
-    from tkre.modeling.quiet import quiet_transformers
-    from tkre.modeling.startup import load_tokenizer
+    from tkre.modeling.classifier import HEADS, RelationClassifierConfig
+    from tkre.modeling.startup import load_tokenizer, quiet_transformers
 
     with quiet_transformers(), torch.device("meta"):
         config = RelationClassifierConfig.from_pretrained(folder)

@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tkre.core.instance import Instance, Span
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.tokens import Tokenizer
+from tkre.modeling.tokenization import Tokenizer
 from tkre.modeling.weights import file_digest
-from tkre.records import Instance, Span
+from tkre.training.inference import collate
 from tkre.training.onnx_classifier import MODEL_FILE, RECORD_FILE, OnnxError
-from tkre.training.prediction import collate
 
 # Two sentences of other lengths: what both share is a size of the model, all else may vary.
 EXAMPLES = (

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from tkre.corpora.schema import RelationSchema
-from tkre.modeling.tokens import Encoded
-from tkre.records import Instance
-from tkre.training.prediction import collate
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.modeling.tokenization import Encoded
+from tkre.training.inference import collate
 
 
 def swapped(rows: Sequence[Instance], schema: RelationSchema) -> list[Instance]:

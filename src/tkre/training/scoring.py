@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tkre.modeling.classifier_settings import ClassifierSettings
-from tkre.modeling.tokens import Encoded, Tokenizer
-from tkre.records import Instance
+from tkre.core.instance import Instance
+from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import padded, sorted_batches, tell_truncated
 
 TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there

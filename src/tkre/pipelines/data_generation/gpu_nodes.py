@@ -10,16 +10,17 @@ from typing import Any
 
 import pandas as pd
 
+from tkre.core.cells import Draw
+from tkre.core.instance import from_frame
+from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.schema import RelationSchema
-from tkre.generation import explanations, label_confidence, synthesis
-from tkre.generation.backends.pool import LanguageModels
+from tkre.generation import explanations, synthesis
+from tkre.generation import label_errors as label_confidence
+from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.generation.store import ResponseStore
-from tkre.grid import Draw
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.data_generation.nodes import synthesis_task
-from tkre.records import from_frame
 
 
 def explain(
@@ -91,7 +92,7 @@ def score_synthetic(
     Returns:
         The probability of every relation for every synthetic row.
     """
-    from tkre.training.crossfit import judge_synthetic
+    from tkre.training.cross_fitting import judge_synthetic
 
     rows, parsed = from_frame(synthetic), RelationSchema.model_validate(schema)
     probabilities = judge_synthetic(

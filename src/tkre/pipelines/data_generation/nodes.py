@@ -1,4 +1,7 @@
-"""Corpora, K-shot sets, and what is kept of a language model's answers (CPU)."""
+"""Corpora, K-shot sets, and what is kept of a language model's answers (CPU).
+
+Which synthetic rows are believed, and what a filter is worth where labels are wrong (CPU).
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,34 @@ from typing import Any
 
 import pandas as pd
 
-from tkre import knowledge
-from tkre.corpora.folder import CorpusFolder
+from tkre.core.cells import Draw
+from tkre.core.instance import from_frame, to_frame
+from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import read_corpus
+from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
-from tkre.corpora.schema import RelationSchema
-from tkre.generation import explanations, ledger, synthesis, synthesis_requests
-from tkre.generation.backends.pool import LanguageModels
+from tkre.generation import (
+    explanations,
+    filtering,
+    synthesis,
+)
+from tkre.generation import (
+    label_errors as label_confidence,
+)
+from tkre.generation import (
+    label_errors as label_noise,
+)
+from tkre.generation import (
+    rejections as ledger,
+)
+from tkre.generation import (
+    synthesis as synthesis_requests,
+)
+from tkre.generation import texts as knowledge
+from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.generation.protocol import Request, Response
-from tkre.generation.store import ResponseStore
-from tkre.grid import Draw
-from tkre.records import from_frame, to_frame
 
 
 def read_splits(
@@ -211,3 +229,55 @@ def attempts_by_id(responses: list[dict[str, Any]]) -> dict[str, list[Response]]
 def _account(kind: str, tallies: dict[str, ledger.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rejects = [reject for tally in tallies.values() for reject in tally.rejects]
     return ledger.rejects_frame(rejects), ledger.yield_frame(kind, tallies)
+
+
+def plant_noise(
+    synthetic: pd.DataFrame, schema: dict[str, Any], draw: Draw
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Swaps the labels of a share of the synthetic rows, to measure what that costs.
+
+    Returns:
+        The synthetic instances with wrong labels among them; which ones, for the evaluation only.
+    """
+    noisy, planted = label_noise.plant_noise(
+        from_frame(synthetic), RelationSchema.model_validate(schema), draw.noise / 100, draw.seed
+    )
+    return to_frame(noisy), planted
+
+
+def filter_synthetic(
+    explained: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    synthetic_probabilities: pd.DataFrame,
+    schema: dict[str, Any],
+    generation: GenerationParams,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Drops synthetic rows that contradict their labels, the schema, or only repeat others.
+
+    Returns:
+        The synthetic instances that are kept; the verdict on each; counts by relation.
+    """
+    parsed = RelationSchema.model_validate(schema)
+    rows = from_frame(synthetic)
+    kept, verdicts = filtering.filter_synthetic(
+        from_frame(explained),
+        rows,
+        parsed,
+        label_confidence.from_frame(synthetic_probabilities, rows, parsed),
+        generation.filtering,
+    )
+    return to_frame(kept), verdicts, filtering.filter_summary(verdicts)
+
+
+def score_filter(
+    verdicts: pd.DataFrame, draw: Draw, planted: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """Scores a filter against the labels that were planted; without any, all were right.
+
+    Returns:
+        Precision and recall of its refusals, with their counts.
+    """
+    rejected = verdicts.loc[verdicts["reason"].notna(), "id"].tolist()
+    if planted is None:
+        planted = verdicts[["id", "relation"]].assign(planted=None)
+    return {"draw": draw.name} | label_noise.filter_scores(planted, rejected)

@@ -8,9 +8,10 @@ from itertools import chain as joined
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Draw
-from tkre.pipelines.data_generation import filter_nodes, gpu_nodes, nodes
-from tkre.pipelines.scoping import at_corpus, at_draw
+from tkre.core.cells import Draw
+from tkre.pipelines.data_generation import gpu_nodes, nodes
+from tkre.pipelines.data_generation import nodes as filter_nodes
+from tkre.pipelines.namespaces import at_corpus, at_draw
 
 STAGE = "data_generation"
 

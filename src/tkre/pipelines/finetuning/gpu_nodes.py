@@ -1,4 +1,9 @@
-"""Training and prediction. torch is imported inside, so that the graph loads without it."""
+"""Training and prediction. torch is imported inside, so that the graph loads without it.
+
+Training by other packages. They are imported inside, so that the graph loads without them.
+
+Apart from our own nodes: another version of such a package makes nothing else stale.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.corpora.schema import RelationSchema
+from tkre.core.cells import Cell, Draw
+from tkre.core.instance import from_frame
+from tkre.core.provenance import frame_digest
+from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
-from tkre.generation import label_confidence
+from tkre.generation import label_errors as label_confidence
 from tkre.generation.params import GenerationParams
-from tkre.grid import Cell, Draw
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.lineage import frame_digest
-from tkre.records import from_frame
-from tkre.training.params import FinetuningParams, PretrainingParams
+from tkre.training.params import FinetuningParams, PretrainingParams, SetFitParams
 
 
 def finetune_backbone(
@@ -74,8 +79,8 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
         id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``
         for the probability of every relation.
     """
-    from tkre.modeling.device import on_device
-    from tkre.training.prediction import predict as probabilities_of
+    from tkre.modeling.runtime import on_device
+    from tkre.training.inference import predict as probabilities_of
     from tkre.training.scoring import labels_of
 
     rows = from_frame(instances)
@@ -106,10 +111,9 @@ def measure_centres(
         Similarities of every pair of relations; alignment and uniformity of the features. What
         the classifier's head has no features for, or no row is there for, is missing.
     """
-    from tkre.evaluation.geometry import similar_pairs, spread
-    from tkre.modeling.device import on_device
-    from tkre.training.embedding import embed
-    from tkre.training.features import features_of
+    from tkre.evaluation.representations import similar_pairs, spread
+    from tkre.modeling.runtime import on_device
+    from tkre.training.inference import embed, features_of
 
     rows = from_frame(validation)
     labels = [str(row.relation) for row in rows]
@@ -136,7 +140,7 @@ def score_support(
     Returns:
         The probability of every relation for every support row.
     """
-    from tkre.training.crossfit import judge_golden
+    from tkre.training.cross_fitting import judge_golden
 
     rows, parsed = from_frame(explained), RelationSchema.model_validate(schema)
     probabilities = judge_golden(
@@ -166,3 +170,48 @@ def _finetune(
         description=cell.name,
     )
     return classifier, losses, classifier.lineage.model_dump(mode="json")
+
+
+def train_setfit(
+    backbone: Checkpoint,
+    training_rows: pd.DataFrame,
+    validation: pd.DataFrame,
+    scored: pd.DataFrame,
+    schema: dict[str, Any],
+    setfit: SetFitParams,
+    cell: Cell,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Trains SetFit, a baseline of others, and labels instances with it.
+
+    Returns:
+        Predictions for the rows to be scored, and for the validation rows; the lineage of the
+        sentence encoder.
+    """
+    from tkre.training.setfit import predict_setfit
+    from tkre.training.setfit import train_setfit as train
+
+    relations = RelationSchema.model_validate(schema)
+    model, lineage = train(
+        backbone,
+        from_frame(training_rows),
+        relations,
+        setfit,
+        data=frame_digest(training_rows),
+        seed=cell.draw.seed,
+        description=cell.name,
+    )
+    frames = []
+    for instances in (from_frame(scored), from_frame(validation)):
+        probabilities = predict_setfit(
+            model, backbone, instances, relations, setfit, description=f"{cell.name} prediction"
+        )
+        frames.append(
+            prediction_frame(
+                [row.id for row in instances],
+                [row.relation for row in instances],
+                [relations.names[n] for n in probabilities.argmax(axis=1)],
+                relations.names,
+                probabilities,
+            )
+        )
+    return frames[0], frames[1], lineage.model_dump(mode="json")

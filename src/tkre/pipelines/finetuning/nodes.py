@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.corpora.schema import RelationSchema
-from tkre.evaluation import trust_fitting
+from tkre.core.cells import Cell
+from tkre.core.instance import from_frame
+from tkre.core.provenance import Lineage
+from tkre.core.schema import RelationSchema
+from tkre.evaluation import calibration_report as trust_fitting
 from tkre.evaluation.params import TrustParams
-from tkre.generation import label_confidence
-from tkre.grid import Cell
-from tkre.modeling.lineage import Lineage
-from tkre.records import from_frame
+from tkre.generation import label_errors as label_confidence
 
 
 def golden_rows(support: pd.DataFrame) -> pd.DataFrame:

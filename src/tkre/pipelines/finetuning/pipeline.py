@@ -9,11 +9,11 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, Draw, EncoderChain
 from tkre.pipelines.finetuning import gpu_nodes, nodes
-from tkre.pipelines.finetuning.others import gpu_nodes as others
-from tkre.pipelines.scoping import SCORED, at_cell, at_draw
-from tkre.variants import Variant
+from tkre.pipelines.finetuning import gpu_nodes as others
+from tkre.pipelines.namespaces import SCORED, at_cell, at_draw
+from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.trust import Trust
+from tkre.evaluation.calibrator import Trust
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.finetuning.gpu_nodes import predict
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.book import InferenceParams
+from tkre.core.instance import from_frame, to_frame, to_tagged
 from tkre.corpora.unlabelled import read_unlabelled
+from tkre.evaluation.calibrator import Trust, calibrate, share_among
 from tkre.evaluation.predictions import answered
-from tkre.evaluation.trust import Trust, calibrate, share_among
-from tkre.records import from_frame, to_frame
-from tkre.tagged import to_tagged
+from tkre.project.config import InferenceParams
 
 
 def read_sentences(sentences: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell
+from tkre.core.cells import Cell
 from tkre.pipelines.inference import gpu_nodes, nodes
 
 STAGE = "inference"

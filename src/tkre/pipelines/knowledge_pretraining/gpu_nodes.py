@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from tkre import knowledge
-from tkre.corpora.schema import RelationSchema
-from tkre.grid import Cell
+from tkre.core.cells import Cell
+from tkre.core.instance import from_frame
+from tkre.core.provenance import frame_digest
+from tkre.core.schema import RelationSchema
+from tkre.generation import texts as knowledge
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.lineage import frame_digest
-from tkre.records import from_frame
 from tkre.training.params import PretrainingParams
 
 
@@ -57,7 +57,7 @@ def pretrain_pairs(
     Returns:
         The encoder; the losses of every step.
     """
-    from tkre.training.pair_contrast import pretrain_pairs as pretrain
+    from tkre.training.pretraining import pretrain_pairs as pretrain
 
     return pretrain(
         start,

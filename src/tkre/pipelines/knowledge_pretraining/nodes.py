@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tkre.knowledge import EXPLANATION, SUPPORT, SYNTHETIC
+from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC
 from tkre.training.params import PretrainingParams
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, EncoderChain, parse_cell
+from tkre.core.cells import Cell, EncoderChain, parse_cell
 from tkre.pipelines.knowledge_pretraining import gpu_nodes, nodes
-from tkre.pipelines.scoping import at_cell
+from tkre.pipelines.namespaces import at_cell
 from tkre.training.params import Stage
-from tkre.variants import Variant
+from tkre.training.recipes import Variant
 
 STAGE = "knowledge_pretraining"
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, Draw, EncoderChain
+from tkre.pipelines.namespaces import at_cell, at_draw
 from tkre.pipelines.reporting import nodes
-from tkre.pipelines.scoping import at_cell, at_draw
 
 STAGE = "reporting"
 

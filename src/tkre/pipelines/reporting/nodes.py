@@ -7,30 +7,42 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from tkre.core.cells import Cell, Experiment
+from tkre.core.instance import from_frame
+from tkre.core.params import DEFAULT_WRITER, NO_WRITER
+from tkre.core.provenance import Lineage, frame_digest
+from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.schema import RelationSchema
 from tkre.evaluation import (
-    curves,
-    diagnosis,
-    draws,
-    explicitness,
-    figures,
-    filter_tables,
-    learning,
-    tables,
-    trust_figures,
-    trust_tables,
-    writers,
+    calibration_report as trust_tables,
 )
+from tkre.evaluation import (
+    error_analysis as diagnosis,
+)
+from tkre.evaluation import (
+    implicit_relations as explicitness,
+)
+from tkre.evaluation import (
+    llm_comparison as filter_tables,
+)
+from tkre.evaluation import (
+    llm_comparison as writers,
+)
+from tkre.evaluation import (
+    results as draws,
+)
+from tkre.evaluation import (
+    results as tables,
+)
+from tkre.evaluation.calibrator import Trust
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.trust import Trust
+from tkre.generation.llm.protocol import Response
 from tkre.generation.params import GenerationParams
-from tkre.generation.protocol import Response
-from tkre.grid import Cell, Experiment
-from tkre.modeling.lineage import Lineage, frame_digest
-from tkre.params import DEFAULT_WRITER, NO_WRITER
-from tkre.records import from_frame
-from tkre.variants import Variant, varied
+from tkre.report import figures
+from tkre.report import figures as curves
+from tkre.report import figures as learning
+from tkre.report import figures as trust_figures
+from tkre.training.recipes import Variant, varied
 
 
 def score(

@@ -9,7 +9,8 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, Draw, EncoderChain
+from tkre.pipelines.namespaces import SCORED, at_cell
 from tkre.pipelines.reporting import nodes
 from tkre.pipelines.reporting.details import (
     STAGE,
@@ -20,7 +21,6 @@ from tkre.pipelines.reporting.details import (
     measure_trust,
 )
 from tkre.pipelines.reporting.publishing import publish
-from tkre.pipelines.scoping import SCORED, at_cell
 
 # What draws scores along an axis of the grid; along a parameter it needs the recipes too.
 ALONG = {

@@ -9,10 +9,10 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.grid import Cell, Draw
-from tkre.pipelines.reporting import publishing_nodes as nodes
+from tkre.core.cells import Cell, Draw
+from tkre.pipelines.namespaces import SCORED, at_cell
+from tkre.pipelines.reporting import report_nodes as nodes
 from tkre.pipelines.reporting.details import STAGE
-from tkre.pipelines.scoping import SCORED, at_cell
 
 _OF_PROJECT = ("explanation_prompt", "synthesis_prompt")
 _OF_KNOWLEDGE = ("yield", "rejects", "explained", "synthetic", "explanation_responses",

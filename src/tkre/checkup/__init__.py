@@ -1,1 +1,0 @@
-"""Checks of a corpus of one's own, and of the machine, before anything is trained on it."""

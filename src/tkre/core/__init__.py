@@ -1,0 +1,1 @@
+"""What everything else speaks of. Imports no other room."""

@@ -1,0 +1,241 @@
+"""Cells and their names. An experiment is a grid of cells: corpus x shots x seed x variant.
+
+This is the only place where names of namespaces and datasets are put together or taken apart:
+
+=================================  ================================================
+``newsroom``                       a corpus
+``newsroom.k8.s13``                a *draw*: its K-shot sets and the knowledge of them
+``newsroom.k8x4.s13``              the same, with 4 x K synthetic sentences per relation
+``newsroom.k0x4.s13``              zero-shot: no labelled row, 4 rounds of synthetic sentences
+``newsroom.k8x4n20.s13``           20 % of the synthetic sentences under a wrong label
+``newsroom.k8x4n20f.s13``          the same after the filter
+``newsroom.k8_qwen.s13``           knowledge of another language model, the writer ``qwen``
+``newsroom.k8.s13.tkre``           a *cell*: one variant on a draw
+``demo``                           an experiment, for its tables
+=================================  ================================================
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from tkre.core.params import DEFAULT_WRITER, Params
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
+_DRAW = re.compile(
+    r"(?P<corpus>\w+)\.k(?P<shots>\d+)(x(?P<synthetic>\d+))?(n(?P<noise>\d+))?(?P<filtered>f)?"
+    r"(_(?P<writer>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
+)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The K-shot sets of one seed, and the knowledge that a language model adds to them.
+
+    Attributes:
+        corpus: Name of the corpus.
+        shots: K, labelled rows per relation.
+        seed: Of the draw and of everything random that is trained on it.
+        synthetic: Synthetic sentences per relation, as a multiple of K; at K = 0 of the sentences
+            that one request brings.
+        noise: Per cent of the synthetic sentences that are put under a wrong label on purpose.
+        filtered: Whether the synthetic sentences go through the filter.
+        writer: Which language model explains and writes: an entry of ``generation.writers``, or
+            ``default``, the one of ``generation.language_model``.
+    """
+
+    corpus: str
+    shots: int
+    seed: int
+    synthetic: int = 1
+    noise: int = 0
+    filtered: bool = False
+    writer: str = DEFAULT_WRITER
+
+    @property
+    def name(self) -> str:
+        """Its namespace."""
+        kind = f"k{self.shots}"
+        kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
+        kind += f"n{self.noise}" if self.noise else ""
+        kind += "f" if self.filtered else ""
+        kind += "" if self.writer == DEFAULT_WRITER else f"_{self.writer}"
+        return f"{self.corpus}.{kind}.s{self.seed}"
+
+    @property
+    def plain(self) -> Draw:
+        """The draw of the same K-shot sets whose synthetic sentences are as they were written."""
+        return replace(self, noise=0, filtered=False)
+
+    @property
+    def parent(self) -> Draw:
+        """The draw whose synthetic sentences this one changes: noise is planted, then filtered."""
+        return replace(self, filtered=False) if self.filtered else self.plain
+
+    @property
+    def golden(self) -> Draw:
+        """The draw that stands for its K-shot sets alone, whatever is written beside them."""
+        return replace(self.explained, writer=DEFAULT_WRITER)
+
+    @property
+    def explained(self) -> Draw:
+        """The draw that stands for them and their explanations, whatever is synthetic beside."""
+        return replace(self.plain, synthetic=1)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One variant on one draw."""
+
+    draw: Draw
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """Its namespace."""
+        return f"{self.draw.name}.{self.variant}"
+
+
+@dataclass(frozen=True)
+class EncoderChain:
+    """The stages that an encoder goes through, each made in the cell that it is shared from.
+
+    Attributes:
+        stages: The cell of every stage, by name, in their order.
+        zero_shot: The draw of sentences without an example that it learns from, too.
+    """
+
+    stages: tuple[tuple[str, Cell], ...]
+    zero_shot: Draw | None = None
+
+    @property
+    def draws(self) -> list[Draw]:
+        """All draws whose knowledge it is pre-trained on."""
+        return [self.draw, *([self.zero_shot] if self.zero_shot else [])]
+
+    @property
+    def draw(self) -> Draw:
+        """Whose knowledge it is pre-trained on."""
+        return self.stages[0][1].draw
+
+    @property
+    def encoder(self) -> str:
+        """The dataset of what the last stage gives."""
+        return _encoder(*self.stages[-1])
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """The namespaces of what the stages read."""
+        cells = dict(self.stages)
+        homes = {}
+        if texts := cells.get("mslm") or cells.get("scl"):
+            homes["pretraining_texts"] = texts.name
+        if pairs := cells.get("pairs"):
+            homes["pretraining_pairs"] = pairs.name
+        return homes
+
+    def start(self, stage: str) -> str | None:
+        """The dataset that a stage starts from; None if that is the backbone."""
+        names = [name for name, _ in self.stages]
+        before = names.index(stage) - 1
+        return None if before < 0 else _encoder(*self.stages[before])
+
+
+def _encoder(stage: str, cell: Cell) -> str:
+    return f"{cell.name}.{stage}_encoder"
+
+
+def parse_draw(name: str) -> Draw:
+    """The draw of a namespace such as ``newsroom.k8x4.s13``."""
+    match = _DRAW.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not the name of a draw, such as 'newsroom.k8.s13'")
+    return Draw(
+        match["corpus"],
+        int(match["shots"]),
+        int(match["seed"]),
+        synthetic=int(match["synthetic"] or 1),
+        noise=int(match["noise"] or 0),
+        filtered=match["filtered"] is not None,
+        writer=match["writer"] or DEFAULT_WRITER,
+    )
+
+
+def parse_cell(name: str) -> Cell:
+    """The cell of a namespace such as ``newsroom.k8.s13.tkre``."""
+    draw, _, variant = name.rpartition(".")
+    if not _NAME.fullmatch(variant):
+        raise ValueError(f"{name!r} is not the name of a cell, such as 'newsroom.k8.s13.tkre'")
+    return Cell(parse_draw(draw), variant)
+
+
+class Experiment(Params):
+    """An entry of ``conf/base/experiments.yml``: every combination of the values of its axes.
+
+    Attributes:
+        corpora: Names of ``corpora`` parameters.
+        shots: Values of K; 0 is zero-shot.
+        seeds: Of the draws.
+        variants: Names of ``variants`` parameters.
+        synthetic: Synthetic sentences per relation, as multiples of K (``Draw.synthetic``).
+        noise: Per cent of synthetic sentences under a wrong label, planted to measure its effect.
+        filtered: Whether synthetic sentences go through the filter; ``[false, true]`` compares.
+        writers: The language models whose knowledge is used, names of ``generation.writers``;
+            ``default`` is ``generation.language_model``. Several are compared.
+        score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
+            protocol's other seeds, so that no test row is read.
+        baseline: The variant that differences are taken to; None takes ``reporting.baseline``.
+    """
+
+    corpora: tuple[str, ...]
+    shots: tuple[int, ...] = (8,)
+    seeds: tuple[int, ...] = (13,)
+    variants: tuple[str, ...]
+    synthetic: tuple[int, ...] = (1,)
+    noise: tuple[int, ...] = (0,)
+    filtered: tuple[bool, ...] = (False,)
+    writers: tuple[str, ...] = (DEFAULT_WRITER,)
+    score_on: Literal["test", "development"] = "test"
+    baseline: str | None = None
+
+    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", "writers", mode="before")
+    @classmethod
+    def _one_value_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | str) else value
+
+    @field_validator("corpora", "variants")
+    @classmethod
+    def _can_be_namespaces(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r}: names are made of letters, digits and underscores")
+        return names
+
+    @field_validator("noise")
+    @classmethod
+    def _is_a_share(cls, shares: tuple[int, ...]) -> tuple[int, ...]:
+        for share in shares:
+            if not 0 <= share < 100:
+                raise ValueError(f"noise is a percentage below 100, not {share}")
+        return shares
+
+    @property
+    def draws(self) -> list[Draw]:
+        """All its draws; the seed changes first, the corpus last."""
+        return [
+            Draw(corpus, shots, seed, synthetic, noise, filtered, writer)
+            for corpus, shots, synthetic, noise, filtered, writer, seed in product(
+                self.corpora,
+                self.shots,
+                self.synthetic,
+                self.noise,
+                self.filtered,
+                self.writers,
+                self.seeds,
+            )
+        ]

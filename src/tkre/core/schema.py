@@ -1,0 +1,144 @@
+"""The relation schema of a corpus: its labels, what they mean, and which entity types they join."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+
+from tkre.core.params import Params, did_you_mean
+
+_PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
+
+
+class SchemaError(ValueError):
+    """A ``relations.yml`` that cannot be used; the message names the file and the entry."""
+
+
+class Relation(Params):
+    """One label of a schema.
+
+    Attributes:
+        definition: What holds between "the head" and "the tail"; language models read it.
+        phrase: Reads naturally between head and tail ("was born in").
+        head_types: Entity types the head may have; empty means any.
+        tail_types: Likewise for the tail.
+        inverse: The label that holds with head and tail exchanged; a symmetric relation names
+            itself; None where the schema has no such label.
+        negative: Whether this label says that none of the others holds.
+    """
+
+    definition: str
+    phrase: str
+    head_types: tuple[str, ...] = ()
+    tail_types: tuple[str, ...] = ()
+    inverse: str | None = None
+    negative: bool = False
+
+
+class RelationSchema(Params):
+    """All labels of a corpus.
+
+    Attributes:
+        corpus: Name of the corpus.
+        entity_types: All types an entity may have; empty where the corpus has none.
+        relations: The labels by name.
+    """
+
+    corpus: str
+    entity_types: tuple[str, ...] = ()
+    relations: dict[str, Relation]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if len(self.relations) < 2:
+            raise ValueError("a schema needs at least two relations")
+        negatives = [name for name, r in self.relations.items() if r.negative]
+        if len(negatives) > 1:
+            raise ValueError(f"only one relation may be negative, not {', '.join(negatives)}")
+        if problems := [p for name in self.relations for p in self._problems(name)]:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _problems(self, name: str) -> Iterator[str]:
+        """What of a relation does not fit the rest of the schema, each with its name before it."""
+        relation = self.relations[name]
+        for unknown in sorted({*relation.head_types, *relation.tail_types} - {*self.entity_types}):
+            yield (
+                f"{name}: type {unknown!r} is not one of the entity_types"
+                + did_you_mean(unknown, self.entity_types)
+            )
+        inverse = relation.inverse
+        if inverse is None:
+            return
+        if inverse not in self.relations:
+            yield (
+                f"{name}: its inverse {inverse!r} is not a relation of the schema"
+                + did_you_mean(inverse, self.relations)
+            )
+        elif self.relations[inverse].inverse != name:
+            yield (
+                f"{name}: its inverse is {inverse!r}, whose own inverse is "
+                f"{self.relations[inverse].inverse!r}; each must name the other"
+            )
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any], source: str) -> Self:
+        """The schema in the content of a ``relations.yml``.
+
+        Args:
+            raw: What the YAML file holds.
+            source: The file's name, for messages.
+
+        Raises:
+            SchemaError: It is not a schema, or not a consistent one.
+        """
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            problems = "\n".join(
+                f"  {'.'.join(map(str, e['loc'])) or 'schema'}: {line}"
+                for e in error.errors()
+                for line in e["msg"].removeprefix("Value error, ").split("\n")
+            )
+            raise SchemaError(
+                f"{source} is not a relation schema (kedro corpus validate names the lines, and "
+                f"what is still to be written):\n{problems}"
+            ) from None
+
+    @property
+    def names(self) -> list[str]:
+        """The labels in the one order that sampling and classifiers use: sorted."""
+        return sorted(self.relations)
+
+    @property
+    def negative(self) -> str | None:
+        """The label that says "none of the others", if the schema has one."""
+        return next((name for name, r in self.relations.items() if r.negative), None)
+
+    def inverse_of(self, name: str) -> str | None:
+        """The label with head and tail exchanged: the negative label stays; None if unknown."""
+        relation = self.relations[name]
+        return name if relation.negative else relation.inverse
+
+    def spelled_out(self, name: str, text: str) -> bool:
+        """Whether a text holds a label as such, which teaches the label and not what it means.
+
+        A label that is made of plain words, such as "owns" or "born in", cannot be told from the
+        words, which an explanation cannot but use; nor can the negative one: "Other" is a word.
+        """
+        plain = _PLAIN_WORDS.fullmatch(name) and name == name.lower()
+        return not plain and name != self.negative and name in text
+
+    def allows(self, name: str, head_type: str | None, tail_type: str | None) -> bool:
+        """Whether a relation may join these types; an unknown one (None) is not held against it."""
+        relation = self.relations[name]
+        return all(
+            actual is None or not allowed or actual in allowed
+            for actual, allowed in (
+                (head_type, relation.head_types),
+                (tail_type, relation.tail_types),
+            )
+        )

@@ -1,0 +1,414 @@
+"""How a corpus is made up: rows by relation and split, their lengths, the types they join.
+
+Rows of a corpus held against one another: copies, contradictions, leakage, mixed-up mentions.
+
+A whole corpus checked before anything is run on it: schema, files, rows, and their counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.core.text import NearCopies, near_copy_groups
+from tkre.corpora.params import CorpusParams
+from tkre.corpora.reading import (
+    RELATIONS_FILE,
+    Corpus,
+    CorpusFileError,
+    CorpusFolder,
+    LabelFileError,
+    read_corpus,
+)
+from tkre.corpora.sampling import normalised, shared_sentences
+from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
+from tkre.corpora.schema_validation import (
+    Finding,
+    Level,
+    definition_findings,
+    names,
+    read_relations,
+)
+
+
+@dataclass(frozen=True)
+class RelationCounts:
+    """The rows of a relation.
+
+    Attributes:
+        name: Of the relation.
+        rows: How many, by split.
+        words: Fewest, median and most words of its sentences; zeros without any.
+        types: Pairs of entity types with how often they stand, the commonest first.
+    """
+
+    name: str
+    rows: dict[str, int]
+    words: tuple[int, int, int]
+    types: tuple[tuple[str, int], ...]
+
+
+def count(rows: Rows) -> list[RelationCounts]:
+    """The counts of every relation, in the order of the schema."""
+    return [_of(name, rows) for name in rows.schema.names]
+
+
+def _of(name: str, rows: Rows) -> RelationCounts:
+    mine = {
+        split: [row for row in instances if row.relation == name]
+        for split, instances in rows.splits.items()
+    }
+    everything = [row for split in mine.values() for row in split]
+    lengths = [len(row.text.split()) for row in everything] or [0]
+    types = Counter(
+        f"{row.head_type} \u2192 {row.tail_type}"
+        for row in everything
+        if row.head_type is not None or row.tail_type is not None
+    )
+    return RelationCounts(
+        name,
+        {split: len(split_rows) for split, split_rows in mine.items()},
+        (min(lengths), round(median(lengths)), max(lengths)),
+        tuple(types.most_common()),
+    )
+
+
+Splits = Mapping[str, Sequence[Instance]]
+HELD_OUT = ("dev", "test")
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """From when on two sentences are near-copies, as where synthetic ones are checked.
+
+    Attributes:
+        run: Length of the word runs that they are found by.
+        limit: Largest share of a sentence's runs that another one may have.
+    """
+
+    run: int
+    limit: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a corpus, and where they stand.
+
+    Attributes:
+        splits: By split.
+        places: File and line by id.
+        schema: The relations.
+    """
+
+    splits: Splits
+    places: Mapping[str, str]
+    schema: RelationSchema
+
+    def at(self, row: Instance) -> str:
+        """File and line of a row."""
+        return self.places[row.id]
+
+
+def row_findings(rows: Rows, alike: Likeness, *, leakage_stops: bool) -> Iterator[Finding]:
+    """Everything that rows say of one another.
+
+    Args:
+        rows: Those that can be read.
+        alike: When two sentences are near-copies.
+        leakage_stops: Whether a run is refused over a test instance among its training rows.
+    """
+    yield from placeholders(rows)
+    yield from labelled_twice(rows)
+    yield from leaks(rows, stops=leakage_stops)
+    yield from near_copies(rows, alike)
+    yield from mixed_up_types(rows)
+
+
+def placeholders(rows: Rows) -> Iterator[Finding]:
+    """Example rows of the scaffold that nobody has written over."""
+    for row in (row for split in rows.splits.values() for row in split):
+        if is_placeholder(row.text):
+            message = "the sentence is still to be written"
+            yield Finding(Level.ERROR, rows.at(row), message, "placeholder")
+
+
+def labelled_twice(rows: Rows) -> Iterator[Finding]:
+    """Pairs of mentions that a split has more than once: with one label, with two, or reversed."""
+    for split in rows.splits.values():
+        of_pair: dict[tuple[str, int, int], list[Instance]] = defaultdict(list)
+        for row in split:
+            of_pair[_pair(row)].append(row)
+        for (text, head, tail), same in of_pair.items():
+            yield from _repeated(same, rows)
+            if head < tail:  # each two directions once
+                yield from _reversed(same, of_pair.get((text, tail, head), []), rows)
+
+
+def leaks(rows: Rows, *, stops: bool) -> Iterator[Finding]:
+    """Pairs of mentions that are in two splits."""
+    for one, other in (("train", "test"), ("dev", "test"), ("train", "dev")):
+        same, _ = shared_sentences(rows.splits[one], rows.splits[other])
+        refused = stops and (one, other) == ("train", "test")
+        for a, b in same:
+            what = f"the same sentence and mentions as {rows.places[a]}"
+            way_out = {
+                True: "; a score on it would mean nothing, and a run that draws the row is refused",
+                False: f"; what {other} says of a classifier flatters it",
+            }[refused]
+            level = Level.ERROR if refused else Level.WARNING
+            yield Finding(level, rows.places[b], what + way_out, f"{other} rows in {one}")
+
+
+def near_copies(rows: Rows, alike: Likeness) -> Iterator[Finding]:
+    """Sentences that are another one with a few words changed."""
+    train = _each_once(rows.splits["train"])
+    by_group: dict[int, list[Instance]] = defaultdict(list)
+    groups = near_copy_groups([row.text for row in train], alike.run, alike.limit)
+    for group, row in zip(groups, train, strict=True):
+        by_group[group].append(row)
+    for first, *others in by_group.values():
+        for other in others:
+            message = f"nearly the sentence of {rows.at(first)}: it teaches little that is new"
+            yield Finding(Level.WARNING, rows.at(other), message, "near-copies in train")
+    index = NearCopies(alike.run, alike.limit)
+    for row in train:
+        index.add(rows.at(row), [row.text])
+    known = {normalised(row.text) for row in train}
+    for split in HELD_OUT:
+        for row in _each_once(rows.splits[split]):
+            found = None if normalised(row.text) in known else index.find(row.text)
+            if found:
+                message = f"nearly the sentence of {found[0]}; what {split} says flatters"
+                yield Finding(Level.WARNING, rows.at(row), message, f"near-copies in {split}")
+
+
+def mixed_up_types(rows: Rows) -> Iterator[Finding]:
+    """Mentions that are of one type mostly and of another once: tags or types exchanged."""
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    seen: dict[tuple[str, str], list[Instance]] = defaultdict(list)
+    for row in (row for split in rows.splits.values() for row in split):
+        for mention, kind in ((row.head_text, row.head_type), (row.tail_text, row.tail_type)):
+            if kind is not None:
+                kinds[normalised(mention)][kind] += 1
+                seen[normalised(mention), kind].append(row)
+    for mention, counts in kinds.items():
+        for (usual, often), (kind, seldom) in pairwise(counts.most_common()):
+            if seldom <= often / 2:
+                message = (
+                    f"{mention!r} is a {kind} here and a {usual} in {often} other rows: are the "
+                    "tags or the types exchanged?"
+                )
+                row = seen[mention, kind][0]
+                yield Finding(Level.WARNING, rows.at(row), message, "mentions of two types")
+
+
+def _repeated(same: Sequence[Instance], rows: Rows) -> Iterator[Finding]:
+    first, *others = same
+    for other in others:
+        if other.relation != first.relation:
+            message = (
+                f"labelled {other.relation}, but {first.relation} in {rows.at(first)}: the same "
+                "sentence with the same mentions. One of them is wrong; or both hold, and a "
+                "classifier that gives one answer can learn neither"
+            )
+            yield Finding(Level.WARNING, rows.at(other), message, "contradictions")
+        else:
+            message = f"the same row as {rows.at(first)}; it counts twice among the shots"
+            yield Finding(Level.WARNING, rows.at(other), message, "rows that stand twice")
+
+
+def _reversed(
+    forward: Sequence[Instance], backward: Sequence[Instance], rows: Rows
+) -> Iterator[Finding]:
+    """The same pair marked both ways, where the schema knows what the exchanged pair is."""
+    for one, other in ((a, b) for a in forward for b in backward):
+        expected = rows.schema.inverse_of(str(one.relation))
+        if expected is not None and other.relation != expected:
+            message = (
+                f"labelled {other.relation}; by relations.yml the pair of {rows.at(one)} "
+                f"({one.relation}) is {expected} the other way round"
+            )
+            yield Finding(Level.WARNING, rows.at(other), message, "directions that do not fit")
+
+
+def _pair(row: Instance) -> tuple[str, int, int]:
+    """The sentence, and where in it the mentions begin: one name may stand there twice."""
+    head, tail = (len(normalised(row.text[: s.start])) for s in (row.head, row.tail))
+    return normalised(row.text), head, tail
+
+
+def _each_once(rows: Sequence[Instance]) -> list[Instance]:
+    """One row for each sentence: several pairs of one are no copies."""
+    return list({normalised(row.text): row for row in reversed(rows)}.values())[::-1]
+
+
+def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
+    """Relations that have fewer rows than a draw wants.
+
+    Args:
+        rows: Of the corpus.
+        shots: K.
+    """
+    counts = {
+        split: Counter(str(row.relation) for row in instances)
+        for split, instances in rows.splits.items()
+    }
+    labels = rows.schema.names
+    for name in labels:
+        if not counts["train"][name]:
+            message = f"relation {name!r} has no row in train: write some, or take it out"
+            yield Finding(Level.ERROR, f"{rows.schema.corpus}/relations.yml", message)
+    short = [f"{n} ({counts['train'][n]})" for n in labels if 0 < counts["train"][n] < shots]
+    if short:
+        message = f"fewer than {shots} rows in train, all of them are taken: {names(short)}"
+        yield Finding(Level.WARNING, "", message)
+    yield from _unheld(rows, counts, shots)
+    if rows.splits["test"] and (without := [n for n in labels if not counts["test"][n]]):
+        yield Finding(Level.WARNING, "", f"no row in test, so no score: {names(without)}")
+    if not rows.splits["test"]:
+        yield Finding(Level.NOTE, "", "there is no test split, so nothing will be scored")
+
+
+def _unheld(rows: Rows, counts: Mapping[str, Counter[str]], shots: int) -> Iterator[Finding]:
+    """What is missing to validate on."""
+    dev = bool(rows.splits["dev"])
+    left = {n: counts["dev"][n] if dev else counts["train"][n] - shots for n in rows.schema.names}
+    short = [f"{name} ({max(0, n)})" for name, n in left.items() if n < shots]
+    source = "dev" if dev else f"train beyond the {shots} that are trained on"
+    if not short:
+        return
+    if max(left.values()) <= 0:
+        message = (
+            "no row is left to validate on (there is no dev split): the last epoch is kept, "
+            "probabilities are not calibrated, and no precision can be promised"
+        )
+        yield Finding(Level.NOTE, "", message)
+    else:
+        message = f"fewer than {shots} rows to validate on in {source}: {names(short)}"
+        yield Finding(Level.WARNING, "", message)
+
+
+_SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class CheckedCorpus:
+    """What was found, and the corpus as far as it can be read.
+
+    Attributes:
+        findings: Everything that was found.
+        rows: Those that can be read; None where the schema cannot, or a file is missing.
+    """
+
+    findings: list[Finding]
+    rows: Rows | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether no error was found."""
+        return not any(finding.level == Level.ERROR for finding in self.findings)
+
+
+def check_corpus(
+    folder: CorpusFolder, params: CorpusParams, alike: Likeness, shots: int
+) -> CheckedCorpus:
+    """Checks everything, and stops at nothing that the rest can be checked without.
+
+    Args:
+        folder: The files.
+        params: Which of them are read, and how.
+        alike: When two sentences are near-copies.
+        shots: K that is meant to be run.
+    """
+    try:
+        text = folder.read(RELATIONS_FILE)
+    except CorpusFileError as error:
+        return CheckedCorpus([Finding(Level.ERROR, "", str(error))], None)
+    file = f"{folder.name}/{RELATIONS_FILE}"
+    relations = read_relations(text, file, folder.name)
+    findings = relations.findings
+    if relations.schema is None:
+        note = "rows are not checked before relations.yml can be read"
+        return CheckedCorpus([*findings, Finding(Level.NOTE, "", note)], None)
+    schema = relations.schema
+    findings += definition_findings(schema, relations.place)
+    findings += _files(folder, params)
+    if any(finding.level == Level.ERROR and finding.kind == "file" for finding in findings):
+        return CheckedCorpus(findings, None)
+    try:
+        corpus = read_corpus(folder.read, schema, params.model_copy(update={"on_bad_row": "skip"}))
+    except LabelFileError as error:
+        return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
+    rows = Rows(corpus.splits, corpus.places, schema)
+    findings += _bad_rows(corpus, params)
+    findings += row_findings(rows, alike, leakage_stops=params.on_leakage == "stop")
+    if corpus.report["bad_rows"] and params.on_bad_row == "stop":
+        note = "how many rows relations have is looked at once the bad rows are mended"
+        findings.append(Finding(Level.NOTE, "", note))
+    else:
+        findings += shortfalls(rows, shots)
+    findings += _untyped(rows, schema)
+    return CheckedCorpus(findings, rows)
+
+
+def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
+    """Files that are missing, empty, of another kind, or there and not read."""
+    for file in params.read_files():
+        try:
+            text = folder.read(file)
+        except CorpusFileError as error:
+            hint = "; save it as UTF-8" if "not UTF-8" in str(error) else ""
+            yield Finding(Level.ERROR, "", f"{error}{hint}", "file")
+            continue
+        if not text.strip():
+            yield Finding(Level.ERROR, f"{folder.name}/{file}", "the file is empty", "file")
+        elif params.format == "native" and text.lstrip()[0] != "{":
+            message = (
+                'the first row does not begin with "{": the native format is JSON Lines, one '
+                "object a line, no list around them and no header (docs/data.md)"
+            )
+            yield Finding(Level.ERROR, f"{folder.name}/{file}, line 1", message, "file")
+    read = params.files()
+    for split in _SPLITS:
+        if split not in read and folder.find(f"{split}.jsonl"):
+            message = (
+                f"{split}.jsonl is there but is not read: add `{split}: {split}.jsonl` to "
+                f"corpora.{folder.name} in conf/"
+            )
+            yield Finding(Level.WARNING, "", message)
+
+
+def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:
+    skipped = params.on_bad_row == "skip"
+    for row in corpus.report["bad_rows"]:
+        reason = row["reason"]
+        if repr(PLACEHOLDER) in reason:
+            reason = "still the example row: put a sentence of yours there, with its entity types"
+        level = Level.WARNING if skipped else Level.ERROR
+        left_out = " (left out, by on_bad_row: skip)" if skipped else ""
+        place = f"{row['file']}, {row['place']}"
+        yield Finding(level, place, reason + left_out, "bad rows")
+    if params.on_type_mismatch == "keep":
+        for row in corpus.report["type_mismatches"]:
+            place = f"{row['file']}, {row['place']}"
+            yield Finding(Level.NOTE, place, row["reason"], "types that relations.yml rules out")
+
+
+def _untyped(rows: Rows, schema: RelationSchema) -> Iterator[Finding]:
+    """Mentions without a type in a corpus that has types."""
+    if not schema.entity_types:
+        return
+    everything = [row for split in rows.splits.values() for row in split]
+    without = [row for row in everything if row.head_type is None or row.tail_type is None]
+    if without:
+        message = (
+            f"{len(without)} of {len(everything)} rows have no head_type or no tail_type, the "
+            f"first in {rows.at(without[0])}; typed markers and types that rule out relations do "
+            "less there"
+        )
+        yield Finding(Level.WARNING, "", message)

@@ -1,0 +1,229 @@
+"""Making a trust record: a temperature and thresholds from the predictions for validation rows.
+
+Whether trust is kept: calibration and thresholds on the rows that are scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tkre.evaluation import calibration
+from tkre.evaluation.calibration import (
+    Numbers,
+    expected_calibration_error,
+    likeliest,
+    negative_log_likelihood,
+    reliability,
+)
+from tkre.evaluation.calibrator import Threshold, Trust, calibrate, estimated_share, share_among
+from tkre.evaluation.metrics import Floats, micro_scores
+from tkre.evaluation.params import TrustParams
+from tkre.evaluation.predictions import answers, gold_of, probabilities_of
+from tkre.evaluation.results import SETTING
+from tkre.evaluation.selective import (
+    area_under,
+    attained,
+    risk_coverage,
+    risks_at,
+    threshold_for_precision,
+)
+
+
+def fit_trust(
+    predictions: pd.DataFrame,
+    negative: str | None,
+    params: TrustParams,
+    *,
+    cell: str,
+    classifier: str,
+) -> Trust:
+    """Temperature and thresholds from predictions for validation rows.
+
+    Args:
+        predictions: With ``relation`` (gold), ``predicted`` and ``p.<relation>``, N rows.
+        negative: The negative label of the schema.
+        params: Which precisions are wanted, and how surely.
+        cell: Name of the classifier's cell.
+        classifier: Digest of its weights.
+    """
+    raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
+    temperature = calibration.fit_temperature(raw_NR, gold_N)
+    after_NR = calibration.tempered(raw_NR, temperature)
+    is_negative_N = (predictions["relation"] == negative).to_numpy(dtype=bool)
+    trust = Trust(
+        cell=cell,
+        classifier=classifier,
+        negative=negative,
+        validation_rows=len(gold_N),
+        validation_negative=float(is_negative_N.mean()) if negative and len(gold_N) else None,
+        temperature=temperature,
+        ece_before=calibration.expected_calibration_error(*likeliest(raw_NR, gold_N)),
+        ece_after=calibration.expected_calibration_error(*likeliest(after_NR, gold_N)),
+        nll_before=calibration.negative_log_likelihood(raw_NR, gold_N),
+        nll_after=calibration.negative_log_likelihood(after_NR, gold_N),
+        thresholds=(),
+        settings=params,
+        note=_note(raw_NR, gold_N, temperature),
+    )
+    if params.negative_share is not None and trust.trained_share is None and trust.note is None:
+        note = "no validation row is negative: there is no correction for the share of such rows"
+        trust = trust.model_copy(update={"note": note})
+    thresholds = tuple(_threshold(predictions, trust, wanted) for wanted in params.precisions)
+    return trust.model_copy(update={"thresholds": thresholds})
+
+
+def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
+    if temperature in (calibration.LEAST, calibration.MOST):
+        return f"the temperature is at its bound of {temperature:g}"
+    return calibration.why_unfitted(raw_NR, gold_N)
+
+
+def _threshold(predictions: pd.DataFrame, trust: Trust, wanted: float) -> Threshold:
+    """Chosen as if the validation rows had the share of the negative relation that is given.
+
+    A share that is to be estimated is not known yet, so the rows count as they are.
+    """
+    given, trained = trust.settings.negative_share, trust.trained_share
+    share = given if isinstance(given, float) and trained is not None else None
+    calibrated = calibrate(predictions, trust, share)
+    confidence_N, correct_N = answers(calibrated, trust.negative)
+    weights_N = np.ones(len(confidence_N))
+    if share is not None and trained is not None:
+        answered = calibrated[(calibrated["predicted"] != trust.negative).to_numpy(dtype=bool)]
+        is_negative_N = (answered["relation"] == trust.negative).to_numpy(dtype=bool)
+        weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
+    threshold = threshold_for_precision(
+        confidence_N,
+        correct_N,
+        wanted,
+        assurance=trust.settings.assurance,
+        weights_N=weights_N,
+    )
+    coverage, precision = attained(confidence_N, correct_N, threshold)
+    return Threshold(
+        precision=wanted,
+        confidence=threshold,
+        validation_coverage=coverage,
+        validation_precision=precision,
+    )
+
+
+COVERAGES = np.linspace(0.01, 1, 100)  # where curves are kept, so that seeds can be averaged
+
+
+def score_trust(
+    predictions: pd.DataFrame, trust: Trust, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is reported of the trust in one classifier.
+
+    Args:
+        predictions: Of the rows to be scored, as the classifier makes them.
+        trust: Its record.
+        metrics: Of its cell, whose coordinates are taken over.
+
+    Returns:
+        Everything in per cent but likelihoods (nats) and the temperature; None where there is
+        nothing to measure. Calibration is that of the likeliest label of all rows; risk, coverage
+        and thresholds are over answers, the rows predicted to have a relation. F1 is given without
+        and with the correction for the share of the negative relation: the share that the settings
+        give, or else the estimated one.
+    """
+    share = share_among(predictions, trust)
+    calibrated = calibrate(predictions, trust, share)
+    curve = risk_coverage(*answers(calibrated, trust.negative))
+    return {
+        **{name: metrics[name] for name in (*SETTING, "seed")},
+        "rows": len(predictions),
+        "validation_rows": trust.validation_rows,
+        "note": trust.note,
+        "temperature": trust.temperature,
+        **_calibration(predictions, "before"),
+        **_calibration(calibrated, "after"),
+        "aurc": _per_cent(area_under(curve)),
+        "risks": [] if curve.empty else (100 * risks_at(curve, COVERAGES)).tolist(),
+        "thresholds": [
+            _kept(calibrated, trust, t.precision, t.confidence) for t in trust.thresholds
+        ],
+        **_shares(predictions, trust, share),
+    }
+
+
+def trust_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per place of the grid (corpus, shots, ...) and variant, means over seeds.
+
+    A seed without a threshold for a precision answers nothing: it has coverage 0 and no
+    precision, and ``seeds_at_<precision>`` counts those that have one.
+    """
+    plain = ["temperature", "ece_before", "ece_after", "nll_before", "nll_after", "aurc",
+             "negative_share", "negative_share_estimated", "negative_share_corrected",
+             "micro_f1", "micro_f1_corrected"]  # fmt: skip
+    rows = []
+    for s in scores:
+        row = {column: s[column] for column in [*SETTING, *plain]}
+        for t in s["thresholds"]:
+            at = f"{100 * t['wanted']:g}"
+            row |= {
+                f"coverage_at_{at}": t["coverage"],
+                f"precision_at_{at}": t["precision"],
+                f"seeds_at_{at}": float(t["confidence"] is not None),
+            }
+        rows.append(row)
+    if not rows:
+        return pd.DataFrame(columns=[*SETTING, "seeds", *plain])
+    table = pd.DataFrame(rows)
+    measures = [column for column in table if column not in SETTING]
+    groups = table.astype(dict.fromkeys(measures, float)).groupby(SETTING, sort=False)
+    means = groups[measures].mean()
+    counted = [column for column in measures if column.startswith("seeds_at_")]
+    means[counted] = groups[counted].sum().astype(int)
+    means.insert(0, "seeds", groups.size())
+    return means.reset_index()
+
+
+def _calibration(predictions: pd.DataFrame, when: str) -> dict[str, Any]:
+    probabilities, gold = probabilities_of(predictions), gold_of(predictions)
+    confidence, correct = likeliest(probabilities, gold)
+    return {
+        f"ece_{when}": _per_cent(expected_calibration_error(confidence, correct)),
+        f"nll_{when}": negative_log_likelihood(probabilities, gold),
+        f"reliability_{when}": reliability(confidence, correct).to_dict("records"),
+    }
+
+
+def _kept(
+    calibrated: pd.DataFrame, trust: Trust, wanted: float, confidence: float | None
+) -> dict[str, Any]:
+    coverage, precision = attained(*answers(calibrated, trust.negative), confidence)
+    return {
+        "wanted": wanted,
+        "confidence": confidence,
+        "coverage": 100 * coverage,
+        "precision": _per_cent(precision),
+    }
+
+
+def _shares(predictions: pd.DataFrame, trust: Trust, share: float | None) -> dict[str, Any]:
+    estimated = estimated_share(predictions, trust) if len(predictions) else None
+    corrected = estimated if share is None else share
+    gold = predictions["relation"].tolist()
+    is_negative = (predictions["relation"] == trust.negative).to_numpy(dtype=bool)
+    scores: dict[str, Any] = {"micro_f1": None, "micro_f1_corrected": None}
+    if gold:
+        guessed = calibrate(predictions, trust, corrected)["predicted"].tolist()
+        plain = predictions["predicted"].tolist()
+        scores["micro_f1"] = micro_scores(gold, plain, trust.negative)["micro_f1"]
+        if corrected is not None:
+            scores["micro_f1_corrected"] = micro_scores(gold, guessed, trust.negative)["micro_f1"]
+    return scores | {
+        "negative_share": 100 * float(is_negative.mean()) if gold and trust.negative else None,
+        "negative_share_estimated": _per_cent(estimated),
+        "negative_share_corrected": _per_cent(corrected),
+    }
+
+
+def _per_cent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

@@ -1,0 +1,215 @@
+"""How far the probabilities of one classifier can be trusted, as a record kept beside it.
+
+What a row is worth: *confidence* is the calibrated probability of the label that was predicted.
+For a negative label out of doubt (``least_probability``: nothing else was likely enough) that is
+the probability of the negative label, often a low one: the model asserts nothing there, so such
+rows are neither counted as answers nor withheld.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from tkre.core.params import Params
+from tkre.evaluation import calibration
+from tkre.evaluation.calibration import Numbers, estimate_share, with_share
+from tkre.evaluation.metrics import Floats
+from tkre.evaluation.params import TrustParams
+from tkre.evaluation.predictions import guesses_of, labels_of, probabilities_of, with_probabilities
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+TRUST_FILE = "trust.json"  # in a folder, versioned or not
+
+
+class TrustError(RuntimeError):
+    """A record that cannot be used as is wanted; the message says the way out."""
+
+
+class Threshold(Params):
+    """From which confidence on a classifier's answers have a precision.
+
+    Attributes:
+        precision: That is wanted.
+        confidence: From which on an answer is given; None: the rows support none.
+        validation_coverage: Share of the answers on the validation rows that are given.
+        validation_precision: Of those, the share that is right; None without any.
+    """
+
+    precision: float
+    confidence: float | None
+    validation_coverage: float
+    validation_precision: float | None
+
+
+class Trust(Params):
+    """What the validation rows say about a classifier's probabilities. Shares are 0 to 1.
+
+    Attributes:
+        cell: Which classifier.
+        classifier: Digest of its weights.
+        negative: The label that asserts nothing, if the schema has one.
+        validation_rows: They chose the classifier's epoch too, so figures on them flatter it.
+        validation_negative: Share of the negative label among them; None without one.
+        temperature: Of ``p^(1/T)``.
+        ece_before: Expected calibration error on the validation rows, as the classifier puts it.
+        ece_after: Likewise, with the temperature.
+        nll_before: Negative log-likelihood, in nats.
+        nll_after: Likewise, with the temperature.
+        thresholds: One for each wanted precision.
+        settings: What was asked for; its ``negative_share`` is corrected for wherever the record
+            is used.
+        note: Why something is missing; None if nothing is.
+    """
+
+    cell: str
+    classifier: str
+    negative: str | None
+    validation_rows: int
+    validation_negative: float | None
+    temperature: float
+    ece_before: float | None
+    ece_after: float | None
+    nll_before: float | None
+    nll_after: float | None
+    thresholds: tuple[Threshold, ...]
+    settings: TrustParams
+    note: str | None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The record in a file, or in the newest version in a folder.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        path = Path(path)
+        files = [path] if path.is_file() else sorted(path.glob(f"*/{TRUST_FILE}"))
+        if not files:
+            raise FileNotFoundError(
+                f"no trust record in {path}: `kedro run --pipelines finetuning` writes them to "
+                "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
+            )
+        return cls.model_validate(json.loads(files[-1].read_text(encoding="utf-8")))
+
+    @property
+    def trained_share(self) -> float | None:
+        """Share of the negative label that the probabilities are calibrated for.
+
+        None where there is no such label, or nothing but it: no other share can be had by weights.
+        """
+        share = self.validation_negative
+        return share if share is not None and 0 < share < 1 else None
+
+    def require(self, weights: str) -> None:
+        """Refuses other weights than those it speaks of.
+
+        Args:
+            weights: Digest of a classifier's weights.
+
+        Raises:
+            TrustError: They differ.
+        """
+        if weights != self.classifier:
+            raise TrustError(
+                f"the trust record of {self.cell} is of a classifier with the digest "
+                f"{self.classifier[:12]}..., this one has {weights[:12]}...: make it again with "
+                f"`kedro run --pipelines <experiment> --from-nodes {self.cell}.predict_validation "
+                f"--to-outputs {self.cell}.trust`, or take its own version"
+            )
+
+    def confidence_for(self, precision: float) -> float:
+        """The confidence from which on answers have a wanted precision.
+
+        Raises:
+            TrustError: None was fitted for it, or the validation rows support none.
+        """
+        fitted = {t.precision: t.confidence for t in self.thresholds}
+        if precision not in fitted:
+            raise TrustError(
+                f"{self.cell} has no threshold for a precision of {precision} (it has "
+                f"{', '.join(map(str, fitted)) or 'none'}): add it to trust.precisions in "
+                "conf/base/parameters_trust.yml and run `kedro run --pipelines <experiment> "
+                f"--nodes {self.cell}.fit_trust`"
+            )
+        confidence = fitted[precision]
+        if confidence is None:
+            reached = [str(p) for p, c in fitted.items() if c is not None]
+            raise TrustError(
+                f"{self.cell}: its {self.validation_rows} validation rows support no threshold for "
+                f"a precision of {precision}"
+                + (f" ({self.note})" if self.note else "")
+                + f": want less (it has {', '.join(reached) or 'none'}), or have more shots; "
+                "wanted_precision null never abstains"
+            )
+        return confidence
+
+
+def share_among(predictions: pd.DataFrame, trust: Trust) -> float | None:
+    """The share of the negative relation among rows, as the record's settings want it.
+
+    Args:
+        predictions: Of the classifier; gold labels are not looked at.
+        trust: Says whether the share is given, estimated from these rows, or left alone.
+
+    Returns:
+        The share to correct for; None for no correction.
+    """
+    return share_of(probabilities_of(predictions), labels_of(predictions), trust)
+
+
+def estimated_share(predictions: pd.DataFrame, trust: Trust) -> float | None:
+    """The share of the negative relation that EM finds; None where it cannot be corrected for."""
+    return _estimated(probabilities_of(predictions), labels_of(predictions), trust)
+
+
+def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> pd.DataFrame:
+    """The predictions with calibrated probabilities.
+
+    Args:
+        predictions: With ``predicted`` and ``p.<relation>``; they are not changed.
+        trust: Of the classifier that made them.
+        share: Of the negative relation, to be corrected for (``share_among``); None for none.
+
+    Returns:
+        The same columns. ``predicted`` changes only where the correction for the share makes
+        another relation the likeliest; what was made negative out of doubt, on the classifier's
+        own probabilities, stays so.
+    """
+    raw_NR, labels = probabilities_of(predictions), labels_of(predictions)
+    rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, trust, share)
+    return with_probabilities(predictions, *rows)
+
+
+def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
+    """As ``share_among``, of probabilities whose columns are the labels, without a frame."""
+    if (setting := trust.settings.negative_share) == "estimated":
+        return _estimated(raw_NR, labels, trust)
+    return setting if trust.trained_share else None
+
+
+def calibrated_rows(
+    raw_NR: Floats, guesses_N: Numbers, labels: Sequence[str], trust: Trust, share: float | None
+) -> tuple[Floats, Numbers]:
+    """As ``calibrate``, without a frame: probabilities, and the columns of the guesses."""
+    calibrated_NR = calibration.tempered(raw_NR, trust.temperature)
+    if share is not None and trust.negative is not None and trust.trained_share is not None:
+        negative = labels.index(trust.negative)
+        calibrated_NR = with_share(calibrated_NR, negative, trust.trained_share, share)
+        doubted_N = guesses_N != raw_NR.argmax(axis=1)
+        guesses_N = np.where(doubted_N, guesses_N, calibrated_NR.argmax(axis=1))
+    return calibrated_NR, guesses_N
+
+
+def _estimated(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
+    if trust.trained_share is None or trust.negative is None:
+        return None
+    tempered_NR = calibration.tempered(raw_NR, trust.temperature)
+    return estimate_share(tempered_NR, labels.index(trust.negative), trust.trained_share)

@@ -1,0 +1,192 @@
+"""Which scored sentences state their relation in words, and how well either kind is labelled.
+
+A sentence is *explicit* if a word states its relation ("was born in"), *implicit* if the relation
+has to be concluded ("her first cry was heard in"). Where a corpus says so itself, that counts.
+Elsewhere it is told by what the support set showed: a row of a relation is explicit if a content
+word of the triggers that were quoted for that relation's support, in any form, stands in it
+outside the mentions. That is relative to the draw, and on purpose: the question is whether a
+classifier knows a relation beyond the words it was shown.
+
+Only rows of positive relations are of either kind: the negative relation states nothing. What a
+classifier finds in negative rows therefore belongs to neither kind, and the F1 of a kind differs
+from that of the whole by just those guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.metrics import Counts, counts
+from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.results import SETTING, IncompleteExperiment, by_setting, spread
+from tkre.generation.texts import words_like
+
+# How a row was decided: by the corpus, by triggers; not to be decided; nothing to decide.
+FLAG, TRIGGERS, UNDECIDED, NEGATIVE = "flag", "triggers", "undecided", "negative"
+KINDS = ("explicit", "implicit")
+MARK_COLUMNS = ["id", "implicit", "decided_by"]
+IMPLICIT_COLUMNS = [
+    *SETTING, "seeds",
+    *(f"{kind}_{what}" for kind in KINDS
+      for what in ("f1", "f1_std", "recall", "recall_std", "rows")),
+    "undecided_rows", "negative_rows", "decided_by",
+    "difference", "difference_low", "difference_high",
+]  # fmt: skip
+
+
+def mark_implicit(
+    rows: Sequence[Instance], explained: Sequence[Instance], schema: RelationSchema
+) -> pd.DataFrame:
+    """Which rows are implicit.
+
+    Args:
+        rows: Those that are scored, with their gold relations.
+        explained: The support with the triggers that were quoted; empty if nobody explained it.
+        schema: Knows the negative relation.
+
+    Returns:
+        A row each: id, ``implicit`` (None for a negative row, and for one that cannot be decided
+        because neither a flag nor a content trigger of its relation is there), ``decided_by``.
+    """
+    triggers: dict[str | None, set[str]] = {}
+    for shown in explained:
+        words = stating_words(shown, shown.triggers)
+        triggers.setdefault(shown.relation, set()).update(words)
+    decided: list[tuple[str, bool | None, str]] = []
+    for row in rows:
+        known = triggers.get(row.relation)
+        if row.relation == schema.negative:
+            decided.append((row.id, None, NEGATIVE))
+        elif row.implicit is not None:
+            decided.append((row.id, row.implicit, FLAG))
+        elif known:
+            decided.append((row.id, not stating_words(row, known), TRIGGERS))
+        else:
+            decided.append((row.id, None, UNDECIDED))
+    return pd.DataFrame(decided, columns=MARK_COLUMNS, dtype=object)
+
+
+def stating_words(row: Instance, triggers: Iterable[str]) -> set[str]:
+    """The words of a sentence, outside its mentions, that are forms of content words of triggers.
+
+    Args:
+        row: The sentence.
+        triggers: Quoted from it or from other sentences.
+    """
+    found = words_like(row.text, " ".join(triggers))
+    return {w.of(row.text) for w in found if not w.overlaps(row.head) and not w.overlaps(row.tail)}
+
+
+def implicit_table(
+    metrics: Sequence[Mapping[str, Any]],
+    predictions: Sequence[pd.DataFrame],
+    marks: Sequence[pd.DataFrame],
+    params: ReportingParams,
+) -> pd.DataFrame:
+    """One row per setting (all of a cell but its seed): explicit against implicit.
+
+    Args:
+        metrics: Of every cell; its coordinates and negative label are read.
+        predictions: Likewise, in the same order.
+        marks: Of the draw of each cell, in the same order.
+        params: How the interval is made.
+
+    Returns:
+        Per kind micro-F1 and recall in per cent (mean and population standard deviation over
+        seeds, missing where no row is of that kind) and its rows (mean over seeds); rows that
+        could not be decided, negative rows; how rows were decided; explicit less implicit F1, with
+        its bootstrap interval over rows where all seeds scored the same ones.
+
+    Raises:
+        IncompleteExperiment: Rows were scored that are not marked.
+    """
+    cells = [
+        _Cell(m, p, _aligned(mark, p, m))
+        for m, p, mark in zip(metrics, predictions, marks, strict=True)
+    ]
+    rows = [
+        setting | _row([cells[number] for number in numbers], params)
+        for setting, numbers in by_setting(metrics)
+    ]
+    return pd.DataFrame(rows, columns=IMPLICIT_COLUMNS)
+
+
+class _Cell:
+    """What one cell adds: counts of either kind over all its rows, zero for rows of the other."""
+
+    def __init__(
+        self, metrics: Mapping[str, Any], predictions: pd.DataFrame, marks: pd.DataFrame
+    ) -> None:
+        self.ids = predictions["id"].tolist()
+        self.decided_by = marks["decided_by"]
+        gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
+        whole = counts(gold, guessed, metrics["negative"], "micro")
+        self.members = {kind: _members(marks, kind) for kind in KINDS}
+        self.counts = {kind: _only(whole, rows) for kind, rows in self.members.items()}
+
+    def scores(self, kind: str) -> dict[str, float]:
+        rows, of_kind = self.members[kind].sum(), self.counts[kind]
+        if not rows:
+            return {f"{kind}_f1": np.nan, f"{kind}_recall": np.nan, f"{kind}_rows": 0}
+        return {
+            f"{kind}_f1": float(of_kind.f1()[0]),
+            f"{kind}_recall": float(100 * of_kind.correct.sum() / rows),
+            f"{kind}_rows": int(rows),
+        }
+
+
+def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
+    ways = {way for cell in cells for way in cell.decided_by if way in (FLAG, TRIGGERS)}
+    row: dict[str, Any] = {
+        "seeds": len(cells),
+        "undecided_rows": np.mean([(c.decided_by == UNDECIDED).sum() for c in cells]),
+        "negative_rows": np.mean([(c.decided_by == NEGATIVE).sum() for c in cells]),
+        "decided_by": " and ".join(sorted(ways)) or "nothing",
+    }
+    for kind in KINDS:
+        scores = pd.DataFrame([cell.scores(kind) for cell in cells])
+        row |= scores.mean().to_dict()
+        row |= {f"{name}_std": spread(scores[name]) for name in (f"{kind}_f1", f"{kind}_recall")}
+    row["difference"] = row["explicit_f1"] - row["implicit_f1"]
+    both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
+    if both:
+        row["difference_low"], row["difference_high"] = paired_difference(
+            *([cell.counts[kind] for cell in cells] for kind in KINDS),
+            resamples=params.resamples,
+            confidence=params.confidence,
+            seed=params.seed,
+            rows=[cell.ids for cell in cells],
+        )
+    return row
+
+
+def _aligned(
+    marks: pd.DataFrame, predictions: pd.DataFrame, metrics: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The marks in the order of the predictions."""
+    found = marks.set_index("id").reindex(predictions["id"])
+    if found["decided_by"].isna().any():
+        lacking = predictions["id"][found["decided_by"].isna().to_numpy()].tolist()
+        raise IncompleteExperiment(
+            f"{metrics['corpus']}, K = {metrics['shots']}, seed {metrics['seed']}: "
+            f"{metrics['variant']} scored rows that are not in its draw ({lacking[0]}, "
+            f"{len(lacking)} in all), so its predictions are older than the corpus; run it again"
+        )
+    return found
+
+
+def _members(marks: pd.DataFrame, kind: str) -> npt.NDArray[np.bool_]:
+    return marks["implicit"].eq(kind == "implicit").to_numpy(dtype=bool)
+
+
+def _only(whole: Counts, rows: npt.NDArray[np.bool_]) -> Counts:
+    kept = rows[:, None].astype(float)
+    return Counts(whole.correct * kept, whole.guessed * kept, whole.gold * kept)

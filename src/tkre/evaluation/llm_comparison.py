@@ -1,0 +1,258 @@
+"""Language models side by side: what of their knowledge is used, how varied and how useful it is.
+
+They are compared on the same K-shot sets. What a classifier makes of their knowledge is the F1 of
+the variants that use it; all else is measured on what they wrote.
+
+What a filter of synthetic sentences finds and saves, and which golden labels are doubted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, permutations
+from typing import Any
+
+import pandas as pd
+
+from tkre.core.cells import parse_draw
+from tkre.core.instance import Instance
+from tkre.core.params import NO_WRITER
+from tkre.core.text import word_runs
+from tkre.evaluation.results import PLACE, spread
+from tkre.generation.llm.protocol import Response
+from tkre.generation.rejections import EXPLANATION, SYNTHESIS
+
+# What a row of the table is about.
+WHERE = ["corpus", "shots", "synthetic", "writer"]
+DIVERSITY = ["distinct_2", "largest_overlap", "distinct_pairs", "words"]
+F1, F1_STD = "micro_f1.", "micro_f1_std."  # before the name of a variant
+TOP = 3  # reasons of rejects that are named
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a language model wrote for a draw, and what became of it.
+
+    Attributes:
+        yields: Counts by kind and relation (``ledger.yield_frame``), with the name of the ``draw``.
+        rejects: What is not used (``ledger.rejects_frame``).
+        responses: Every attempt.
+        synthetic: The sentences that are used.
+    """
+
+    yields: pd.DataFrame
+    rejects: pd.DataFrame
+    responses: Sequence[Response]
+    synthetic: Sequence[Instance]
+
+
+def writers_table(
+    written: Sequence[Written], cells: pd.DataFrame, called: Mapping[str, str], overlap_words: int
+) -> pd.DataFrame:
+    """One row per corpus, K, amount of synthetic sentences and language model, over all seeds.
+
+    Args:
+        written: For every draw with knowledge.
+        cells: Of the experiment (``tables.cells_table``).
+        called: What the models are called, by writer.
+        overlap_words: Length of the word runs that overlaps are measured by.
+
+    Returns:
+        For either kind of knowledge (``explanation_``, ``synthesis_``): what was ``asked`` for,
+        ``answered`` and ``kept``; ``yield``, the share of what was wanted that is kept;
+        ``validity``, the share of what was asked for that passed the checks (what is valid, and
+        more than was wanted, included); the commonest ``rejects``. ``attempts`` that were sent,
+        their ``prompt_tokens`` and ``completion_tokens``, each question counted once however many
+        draws share it, and the mean ``seconds`` from asking to the answer; missing where no
+        response tells. The ``diversity`` of the sentences, over relations and seeds. Micro-F1 of
+        every variant, mean (``micro_f1.<variant>``) and population standard deviation
+        (``micro_f1_std.<variant>``) over seeds, without planted noise; what went through the filter
+        apart (``<variant>.filtered``). Shares are in per cent.
+    """
+    places: dict[tuple[Any, ...], list[Written]] = {}
+    for one in written:
+        draw = parse_draw(one.yields["draw"].iloc[0])
+        places.setdefault(tuple(getattr(draw, name) for name in WHERE), []).append(one)
+    rows = []
+    for place, of_seeds in places.items():
+        where = dict(zip(WHERE, place, strict=True))
+        yields = pd.concat([one.yields for one in of_seeds])
+        rejects = pd.concat([one.rejects for one in of_seeds])
+        rates = [rate for one in of_seeds for rate in diversity(one.synthetic, overlap_words)]
+        spread = pd.DataFrame(rates, columns=DIVERSITY, dtype=float)
+        row: dict[str, Any] = where | {"model": called[where["writer"]], "seeds": len(of_seeds)}
+        for kind in (EXPLANATION, SYNTHESIS):
+            row |= _counts(kind, yields[yields["kind"] == kind], rejects[rejects["kind"] == kind])
+        row |= _effort(response for one in of_seeds for response in one.responses)
+        rows.append(row | spread.mean().to_dict() | _scores(cells, where))
+    return pd.DataFrame(rows)
+
+
+def diversity(rows: Sequence[Instance], overlap_words: int) -> list[dict[str, float]]:
+    """How much the sentences of a relation differ among themselves.
+
+    The fewer they are, the easier it is to differ: compare relations with about as many sentences.
+
+    Args:
+        rows: Labelled sentences.
+        overlap_words: Length of the word runs that overlaps are measured by.
+
+    Returns:
+        For every relation that has sentences: ``distinct_2``, the share of its pairs of
+        neighbouring words that are different ones; ``largest_overlap``, the largest share of a
+        sentence's word runs that stand in another sentence (missing for one sentence alone);
+        ``distinct_pairs``, the share of its pairs of mentions that are different ones; ``words``
+        per sentence. Shares are in per cent.
+    """
+    of_relation: dict[str, list[Instance]] = {}
+    for row in rows:
+        of_relation.setdefault(str(row.relation), []).append(row)
+    return [_diversity(alike, overlap_words) for _, alike in sorted(of_relation.items())]
+
+
+def _diversity(rows: Sequence[Instance], overlap_words: int) -> dict[str, float]:
+    texts = [row.text.lower() for row in rows]
+    neighbours = [pair for text in texts for pair in pairwise(_WORD.findall(text))]
+    runs = [word_runs(text, overlap_words) for text in texts]
+    overlaps = [len(one & other) / len(one) for one, other in permutations(runs, 2)]
+    mentions = {(row.head_text.lower(), row.tail_text.lower()) for row in rows}
+    return {
+        "distinct_2": _per_cent(len(set(neighbours)), len(neighbours)),
+        "largest_overlap": 100 * max(overlaps, default=float("nan")),
+        "distinct_pairs": _per_cent(len(mentions), len(rows)),
+        "words": sum(len(text.split()) for text in texts) / len(texts),
+    }
+
+
+def _counts(kind: str, yields: pd.DataFrame, rejects: pd.DataFrame) -> dict[str, Any]:
+    names = ["wanted", "asked", "answered", "kept", "surplus"]
+    wanted, asked, answered, kept, surplus = (int(yields[name].sum()) for name in names)
+    reasons = rejects["reason"].value_counts()
+    return {
+        f"{kind}_asked": asked,
+        f"{kind}_answered": answered,
+        f"{kind}_kept": kept,
+        f"{kind}_yield": _per_cent(kept, wanted),
+        f"{kind}_validity": _per_cent(kept + surplus, asked),
+        f"{kind}_rejects": ", ".join(f"{reason} {n}" for reason, n in reasons.head(TOP).items()),
+    }
+
+
+def _effort(responses: Iterable[Response]) -> dict[str, Any]:
+    # Draws ask some questions in common: those are sent, and paid for, once.
+    sent = {(r.request_id, r.digest, r.finished): r for r in responses}.values()
+    told = pd.DataFrame(
+        [(r.prompt_tokens, r.completion_tokens, r.seconds) for r in sent],
+        columns=["prompt_tokens", "completion_tokens", "seconds"],
+        dtype=float,
+    )
+    return {
+        "attempts": len(sent),
+        "prompt_tokens": told["prompt_tokens"].sum(min_count=1),
+        "completion_tokens": told["completion_tokens"].sum(min_count=1),
+        "seconds": told["seconds"].mean(),
+    }
+
+
+def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
+    """Means and deviations of the cells that use this knowledge, and of those that use none."""
+    here = cells[
+        (cells["corpus"] == where["corpus"])
+        & (cells["shots"] == where["shots"])
+        & (cells["noise"] == 0)
+        & cells["writer"].isin([where["writer"], NO_WRITER])
+    ]
+    scores: dict[str, float] = {}
+    for (variant, filtered), group in here.groupby(["variant", "filtered"], sort=False):
+        # A variant that reads no sentence is the same beside whatever number of them.
+        exact = group[group["synthetic"] == where["synthetic"]]
+        f1 = (exact if len(exact) else group[group["synthetic"] == 0])["micro_f1"].astype(float)
+        if len(f1):
+            name = f"{variant}.filtered" if filtered else str(variant)
+            scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": spread(f1)}
+    return scores
+
+
+def _per_cent(part: int, whole: int) -> float:
+    return 100 * part / whole if whole else float("nan")
+
+
+FOUND = ["rejected", "precision", "recall", "lost"]
+# Where a filter works; the noise last, so that the place without it is found.
+FILTER_WHERE = [*(column for column in PLACE if column not in ("noise", "filtered")), "noise"]
+COLUMNS = [
+    *FILTER_WHERE, "variant", *FOUND,
+    "clean_f1", "unfiltered_f1", "filtered_f1", "recovered", "seeds",
+]  # fmt: skip
+# Doubted rows that are listed for a draw.
+MOST_DOUBTED = 10
+
+
+def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row for each share of planted noise and each variant, means over seeds.
+
+    Args:
+        cells: Of an experiment, filtered and not.
+        scores: Of the filters of its draws (``generation.label_noise.filter_scores``).
+
+    Returns:
+        ``rejected`` in per cent of the sentences; ``precision``, ``recall`` of the refusals
+        against what was planted, and ``lost``, the right ones that were refused, in per cent;
+        micro-F1 without noise and filter, with noise, with noise and filter; ``recovered``, the
+        share in per cent of the F1 that noise costs which the filter gives back (missing without
+        noise, or where noise costs nothing). Cells whose other halves are not part of the
+        experiment have no row.
+    """
+    found = pd.DataFrame([_found(s) for s in scores])
+    if found.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    means = found.groupby(FILTER_WHERE)[FOUND].mean()
+    f1 = cells.groupby([*FILTER_WHERE, "filtered", "variant"])["micro_f1"].agg(["mean", "size"])
+    rows = []
+    for (*at, filtered, variant), score in f1.iterrows():
+        key, clean = (*at, False, variant), (*at[:-1], 0, False, variant)
+        if not filtered or tuple(at) not in means.index or key not in f1.index:
+            continue
+        without = float(f1.loc[clean, "mean"]) if clean in f1.index else float("nan")
+        noisy, saved = float(f1.loc[key, "mean"]), float(score["mean"])
+        costs = without - noisy
+        rows.append(
+            dict(zip(FILTER_WHERE, at, strict=True))
+            | {"variant": variant, **means.loc[tuple(at)].to_dict()}
+            | {"clean_f1": without, "unfiltered_f1": noisy, "filtered_f1": saved}
+            | {"recovered": 100 * (saved - noisy) / costs if costs > 0 else float("nan")}
+            | {"seeds": int(score["size"])}
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def doubts_table(doubts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The most doubted support rows of every draw.
+
+    Args:
+        doubts: Rankings by name of their draw, the most doubted first.
+    """
+    columns = ["corpus", "shots", "synthetic", "writer", "seed", "rank"]
+    tables = []
+    for name, ranking in doubts.items():
+        draw = parse_draw(name)
+        top = ranking.head(MOST_DOUBTED).reset_index(drop=True)
+        place = [draw.corpus, draw.shots, draw.synthetic, draw.writer, draw.seed]
+        for n, (column, value) in enumerate(zip(columns, place, strict=False)):
+            top.insert(n, column, value)
+        top.insert(len(place), "rank", range(1, len(top) + 1))
+        tables.append(top)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _found(scores: Mapping[str, Any]) -> dict[str, Any]:
+    draw = parse_draw(scores["draw"])
+    rejected = 100 * scores["rejected"] / scores["rows"] if scores["rows"] else float("nan")
+    return {
+        **{column: getattr(draw, column) for column in FILTER_WHERE},
+        **{name: scores[name] for name in FOUND[1:]},
+        "rejected": rejected,
+    }

@@ -1,0 +1,334 @@
+"""From predictions to tables: a cell's scores, an experiment's cells, its summary over seeds.
+
+Cells that differ in nothing but their seed: what means over seeds are taken over.
+
+How far scores move from seed to seed.
+
+What the draws of an experiment had to work with, so that nothing is short or left out unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tkre.core.cells import Cell, Draw, parse_draw
+from tkre.core.params import DEFAULT_WRITER, NO_WRITER, Parts
+from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.metrics import (
+    Counts,
+    Metric,
+    by_relation,
+    confusion,
+    counts,
+    micro_scores,
+    official_f1,
+)
+from tkre.evaluation.params import ReportingParams
+
+SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
+# Those of other packages: a number from the gold labels, the predicted ones, the negative label.
+Score = Callable[[Sequence[str], Sequence[str], str | None], float]
+MORE_SCORES: Parts[Score] = Parts(__name__, {})
+# What a cell is, besides its seed and its variant: every table that has a place has these columns.
+PLACE = ["corpus", "shots", "synthetic", "noise", "filtered", "writer"]
+# Metrics of the summary that a bootstrap can be made for, and how they group the labels.
+_RESAMPLED = ("micro_f1", "official_f1")
+
+
+def score_names() -> list[str]:
+    """All scores of a cell: the project's own and those that other packages add."""
+    return [*SCORES, *MORE_SCORES]
+
+
+def cell_columns() -> list[str]:
+    """The columns of the table of cells."""
+    return [*PLACE, "seed", "variant", *score_names(), "seconds", "rows"]
+
+
+class IncompleteExperiment(ValueError):
+    """Cells that cannot be compared; the message says which and why."""
+
+
+def score_cell(
+    predictions: pd.DataFrame,
+    cell: Cell,
+    labels: list[str],
+    negative: str | None,
+    metric: Metric,
+    seconds: float,
+    synthetic: int,
+    writer: str,
+    stale: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Everything that is reported of one cell.
+
+    Args:
+        predictions: With ``relation`` (gold) and ``predicted``, one row per scored instance.
+        cell: Which.
+        labels: Of the schema.
+        negative: The label without a score.
+        metric: The official one of the corpus.
+        seconds: Time its training took.
+        synthetic: Synthetic sentences per relation that it used, as a multiple of K.
+        writer: The language model whose knowledge it used.
+        stale: How what made the predictions differs from what would be made now.
+
+    Returns:
+        The cell's coordinates, scores in per cent (None without a row to score), scores by
+        relation, the confusion matrix.
+    """
+    gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
+    scores: dict[str, float | None] = dict.fromkeys(score_names())
+    if gold:
+        scores |= micro_scores(gold, guessed, negative)
+        scores["official_f1"] = official_f1(gold, guessed, negative, metric)
+        for name in MORE_SCORES:
+            scores[name] = float(MORE_SCORES[name](gold, guessed, negative))
+    return {
+        "corpus": cell.draw.corpus,
+        "shots": cell.draw.shots,
+        "seed": cell.draw.seed,
+        "variant": cell.variant,
+        "synthetic": synthetic,
+        "noise": cell.draw.noise,
+        "filtered": cell.draw.filtered,
+        "writer": writer,
+        **scores,
+        "seconds": seconds,
+        "rows": len(gold),
+        "stale": list(stale),
+        "negative": negative,
+        "official_metric": metric,
+        "by_relation": by_relation(gold, guessed, labels).to_dict("records"),
+        "confusion": {
+            "labels": labels,
+            "counts": confusion(gold, guessed, labels).to_numpy().tolist(),
+        },
+    }
+
+
+def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per cell, in the order of the grid.
+
+    Raises:
+        IncompleteExperiment: Cells are stale: an average over them would mix two recipes.
+    """
+    stale = [f"  {_named(m)}: {'; '.join(m['stale'])}" for m in metrics if m["stale"]]
+    if stale:
+        raise IncompleteExperiment(
+            f"{len(stale)} of {len(metrics)} cells are stale; run them again:\n" + "\n".join(stale)
+        )
+    columns = cell_columns()
+    return pd.DataFrame([{c: m[c] for c in columns} for m in metrics], columns=columns)
+
+
+def summary_table(
+    metrics: Sequence[Mapping[str, Any]],
+    predictions: Sequence[pd.DataFrame],
+    baseline: str,
+    params: ReportingParams,
+) -> pd.DataFrame:
+    """One row per place of the grid (corpus, shots, ...), variant and metric.
+
+    Args:
+        metrics: Of every cell.
+        predictions: Likewise, in the same order.
+        baseline: The variant that differences are taken to, at the same place; one that uses no
+            synthetic sentence is compared with whatever their number, and one that uses nothing of
+            a language model with whatever writer.
+        params: How intervals are made.
+
+    Returns:
+        Mean and standard deviation (``spread``) over the seeds; for F1 scores the difference to
+        the baseline over the same seeds, with its paired bootstrap interval (missing for the
+        baseline itself, and where the baseline is not part of the experiment).
+
+    Raises:
+        IncompleteExperiment: Cells to be compared scored different rows.
+    """
+    cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
+    rows = []
+    for (*place, variant), group in cells.groupby([*PLACE, "variant"], sort=False):
+        compared_with = _baseline_cells(cells, dict(zip(PLACE, place, strict=True)), baseline)
+        for metric in score_names():
+            values = group[metric].astype(float)
+            row = {
+                **dict(zip(PLACE, place, strict=True)),
+                "variant": variant,
+                "metric": metric,
+                "mean": values.mean(),
+                "std": spread(values),
+                "seeds": len(group),
+            }
+            compared = variant != baseline and len(compared_with) and metric in _RESAMPLED
+            if compared and group["rows"].all():
+                row |= _difference(group, compared_with, predictions, metric, params)
+            rows.append(row)
+    columns = [*PLACE, "variant", "metric", "mean", "std", "seeds"]
+    return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
+
+
+def varies(cells: pd.DataFrame, axis: str) -> bool:
+    """Whether a part of the place differs between cells, or rows of a summary.
+
+    A variant without synthetic sentences has 0 of them, and one without a language model no writer:
+    that alone is no other setting.
+    """
+    nothing: dict[str, Any] = {"synthetic": 0, "writer": NO_WRITER}
+    values = cells[axis]
+    return bool(
+        values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
+    )
+
+
+def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str) -> pd.DataFrame:
+    """The cells of the baseline at a place, or those of it that read less than there is there.
+
+    A variant that reads less than the baseline does (one without synthetic sentences, where those
+    of the baseline have some) is compared with the one setting of the baseline, if there is but
+    one.
+    """
+    same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
+    of_baseline = cells[same & (cells["variant"] == baseline)]
+    at_place = of_baseline[(of_baseline[PLACE] == pd.Series(place)).all(axis=1)]
+    if len(at_place):
+        return at_place
+    reads_less = place["synthetic"] == 0 or place["writer"] == NO_WRITER
+    if reads_less and len(of_baseline[PLACE].drop_duplicates()) == 1:
+        return of_baseline
+    writers = [place["writer"], NO_WRITER]
+    return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["writer"].isin(writers)]
+
+
+def _named(metrics: Mapping[str, Any]) -> str:
+    usual = {0, DEFAULT_WRITER, NO_WRITER}
+    names = [name for name in (*PLACE[1:], "seed") if metrics[name] not in usual]
+    place = ", ".join(f"{name} {metrics[name]}" for name in names)
+    return f"{metrics['corpus']}, {place}, {metrics['variant']}"
+
+
+def _difference(
+    group: pd.DataFrame,
+    baseline: pd.DataFrame,
+    predictions: Sequence[pd.DataFrame],
+    metric: str,
+    params: ReportingParams,
+) -> dict[str, float]:
+    pairs = group.merge(baseline, on="seed", suffixes=("", "_baseline"))
+    if len(pairs) != len(group):
+        missing = sorted(set(group["seed"]) - set(baseline["seed"]))
+        raise IncompleteExperiment(
+            f"{baseline['variant'].iloc[0]} has no cell for seed(s) {missing} of "
+            f"{group['corpus'].iloc[0]}, so {group['variant'].iloc[0]} cannot be compared "
+            "with it: add them to the experiment"
+        )
+    ours, theirs, rows = [], [], []
+    for _, pair in pairs.iterrows():
+        a, b = predictions[pair["number"]], predictions[pair["number_baseline"]]
+        if a["id"].tolist() != b["id"].tolist():
+            raise IncompleteExperiment(
+                f"{pair['corpus']}, K = {pair['shots']}, seed {pair['seed']}: {pair['variant']} "
+                f"and {pair['variant_baseline']} scored different rows, so one of them is older "
+                "than the corpus; run both again"
+            )
+        kind: Metric = "micro" if metric == "micro_f1" else pair["official_metric"]
+        ours.append(_counts(a, pair["negative"], kind))
+        theirs.append(_counts(b, pair["negative"], kind))
+        rows.append(a["id"].tolist())
+    low, high = paired_difference(
+        ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed,
+        rows=rows,
+    )  # fmt: skip
+    difference = (pairs[metric] - pairs[f"{metric}_baseline"]).astype(float).mean()
+    return {"difference": difference, "difference_low": low, "difference_high": high}
+
+
+def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> Counts:
+    return counts(
+        predictions["relation"].tolist(), predictions["predicted"].tolist(), negative, metric
+    )
+
+
+# What a cell is, but for its seed.
+SETTING = [*PLACE, "variant"]
+
+
+def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
+    """The settings of cells, each with the numbers of its cells, in the order of the cells."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for number, cell in enumerate(metrics):
+        groups.setdefault(tuple(cell[name] for name in SETTING), []).append(number)
+    return [(dict(zip(SETTING, setting, strict=True)), cells) for setting, cells in groups.items()]
+
+
+def spread(values: pd.Series) -> float:
+    """The population standard deviation over seeds; missing for one seed, which shows none."""
+    return float(values.std(ddof=0)) if values.count() > 1 else float("nan")
+
+
+def draws_table(
+    readings: Sequence[Mapping[str, Any]],
+    shots: Sequence[Mapping[str, Any]],
+    yields: Sequence[pd.DataFrame],
+) -> pd.DataFrame:
+    """One row per draw.
+
+    Args:
+        readings: What reading each corpus met with.
+        shots: The ids of each draw, with what relations lack.
+        yields: What became of what was asked, for the draws that have knowledge.
+
+    Returns:
+        Rows of the support and validation sets and what relations lack there; bad rows left out
+        when the corpus was read; sentences shared with the test split; explanations and synthetic
+        sentences that were kept, rejected, and are short.
+    """
+    of_corpus = {reading["corpus"]: reading for reading in readings}
+    of_draw = {frame["draw"].iloc[0]: frame for frame in yields}
+    return pd.DataFrame(
+        _row(
+            parse_draw(s["draw"]),
+            s,
+            of_corpus[parse_draw(s["draw"]).corpus],
+            of_draw.get(s["draw"]),
+        )
+        for s in shots
+    )
+
+
+def _row(
+    draw: Draw, shots: Mapping[str, Any], reading: Mapping[str, Any], yields: pd.DataFrame | None
+) -> dict[str, Any]:
+    lacking, shared = shots["shortfalls"], shots["sentences_shared_with_test"]
+    row: dict[str, Any] = {
+        "corpus": draw.corpus,
+        "shots": draw.shots,
+        "seed": draw.seed,
+        "synthetic": draw.synthetic,
+        "writer": draw.writer,
+        "support": len(shots["support"]),
+        "validation": len(shots["validation"]),
+        "short_in_support": _listed(lacking["support"]),
+        "short_in_validation": _listed(lacking["validation"]),
+        "bad_rows_left_out": len(reading["bad_rows"]),
+        "types_against_schema": len(reading["type_mismatches"]),
+        "shared_with_test": len(shared["support"]) + len(shared["validation"]),
+        "passed_over": len(shots["passed_over"]),
+        "set_aside": len(shots["set_aside"]),
+    }
+    if yields is not None:
+        for kind, group in yields.groupby("kind"):
+            short = {r["relation"]: r["short"] for r in group.to_dict("records") if r["short"]}
+            row |= {
+                f"{kind}_kept": int(group["kept"].sum()),
+                f"{kind}_rejected": int(group["rejected"].sum()),
+                f"{kind}_short": _listed(short),
+            }
+    return row
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

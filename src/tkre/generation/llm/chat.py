@@ -1,0 +1,107 @@
+"""Chat messages as a local model reads them: its own template, its own tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from tkre.generation.llm.protocol import LanguageModelError, Request
+
+
+class ChatTokenizer:
+    """The tokenizer of a model, loaded when it is first used.
+
+    Args:
+        model: Name on the Hub, or folder.
+        revision: Commit or branch on the Hub.
+    """
+
+    def __init__(self, model: str, revision: str | None) -> None:
+        self._model = model
+        self._revision = revision
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """What transformers makes of it.
+
+        Raises:
+            LanguageModelError: There is none.
+        """
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(self._model, revision=self._revision)
+        except (OSError, ValueError) as error:
+            problem = f"language model {self._model!r} has no tokenizer: {error}"
+            raise LanguageModelError(problem) from error
+
+    def ids(self, request: Request) -> list[int]:
+        """A request's messages as tokens (``token_ids``)."""
+        return token_ids(self.tokenizer, request)
+
+    def lengths(self, requests: Sequence[Request]) -> list[int]:
+        """Length of each request, in tokens."""
+        return [len(self.ids(request)) for request in requests]
+
+
+def token_ids(tokenizer: Any, request: Request) -> list[int]:
+    """A request's messages in the model's chat template, up to where its answer begins.
+
+    A template that knows no system message gets it at the head of the first user message; a
+    tokenizer without a template gets the contents one after the other.
+    """
+    messages: Sequence[dict[str, str]] = request.messages
+    if not tokenizer.chat_template:
+        text = "\n\n".join(message["content"] for message in messages) + "\n\n"
+        return list(tokenizer(text)["input_ids"])
+    try:
+        text = _templated(tokenizer, messages)
+    except Exception as error:
+        # Templates refuse a role by raising an error of their own inside of Jinja.
+        if type(error).__module__.partition(".")[0] != "jinja2" or messages[0]["role"] != "system":
+            raise
+        text = _templated(tokenizer, _without_system(messages))
+    # The template has written the special tokens already.
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def refuse_missing(package: str, extra: str) -> None:
+    """Refuses a backend whose package is not installed.
+
+    Raises:
+        LanguageModelError: It is not; the message says how to install it.
+    """
+    if find_spec(package) is None:
+        raise LanguageModelError(
+            f"this language model needs the package {package}, which is not installed: "
+            f"pip install '.[{extra}]' (docs/language_models.md says into which environment)"
+        )
+
+
+def refuse_missing_folder(model: str) -> None:
+    """Refuses a model that is named as a folder and is none.
+
+    Raises:
+        LanguageModelError: Likewise.
+    """
+    looks_like_folder = model.startswith((".", "/", "~")) or model.count("/") > 1
+    if looks_like_folder and not (Path(model) / "config.json").is_file():
+        raise LanguageModelError(f"language model {model!r}: there is no folder with a config.json")
+
+
+def _templated(tokenizer: Any, messages: Sequence[dict[str, str]]) -> str:
+    text: str = tokenizer.apply_chat_template(
+        list(messages), tokenize=False, add_generation_prompt=True
+    )
+    return text
+
+
+def _without_system(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    system, *others = messages
+    if not others:
+        return [{**system, "role": "user"}]
+    first, *rest = others
+    return [{**first, "content": f"{system['content']}\n\n{first['content']}"}, *rest]

@@ -1,0 +1,116 @@
+"""What a run would ask and what that would take, before anything is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tkre.generation.llm.protocol import Request, Response
+
+# English text in the tokenizers of today's large language models, about; used where no tokenizer
+# is at hand.
+CHARACTERS_PER_TOKEN = 4
+CountTokens = Callable[[Sequence[Request]], Sequence[int] | None]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the first attempts of one kind of question take.
+
+    Attributes:
+        kind: First part of the request ids: ``explanation`` or ``synthesis``.
+        requests: Different questions of the run.
+        stored: How many the store has responses to.
+        asked: How many would be sent.
+        prompt_tokens: Length of those, in tokens.
+        counted: Whether by the model's tokenizer; if not, from their characters.
+        completion_tokens: Expected length of the answers, in tokens.
+        basis: What that expectation stands on.
+        limit: Length of the answers at most, in tokens.
+    """
+
+    kind: str
+    requests: int
+    stored: int
+    asked: int
+    prompt_tokens: int
+    counted: bool
+    completion_tokens: int
+    basis: str
+    limit: int
+
+
+def estimate(
+    requests: Sequence[Request],
+    missing: Sequence[Request],
+    known: Sequence[Response],
+    count: CountTokens,
+) -> list[Estimate]:
+    """What is to be asked, by kind of question.
+
+    Args:
+        requests: All first attempts; one that several cells share counts once.
+        missing: Those of them that would be sent.
+        known: Stored responses, for the length of answers.
+        count: Length of requests in tokens, or None where it is not known.
+    """
+    return [
+        _of_kind(
+            kind,
+            [r for r in requests if _kind(r.id) == kind],
+            [r for r in missing if _kind(r.id) == kind],
+            [r for r in known if _kind(r.request_id) == kind],
+            count,
+        )
+        for kind in sorted({_kind(request.id) for request in requests})
+    ]
+
+
+def cost(estimates: Sequence[Estimate], prices: Mapping[Any, float]) -> float:
+    """Price of what is to be asked, in the unit of the prices per million tokens."""
+    return (
+        sum(e.prompt_tokens for e in estimates) * prices.get("prompt", 0.0)
+        + sum(e.completion_tokens for e in estimates) * prices.get("completion", 0.0)
+    ) / 1e6
+
+
+def _of_kind(
+    kind: str,
+    requests: Sequence[Request],
+    missing: Sequence[Request],
+    known: Sequence[Response],
+    count: CountTokens,
+) -> Estimate:
+    lengths = count(missing)
+    characters = sum(len(m["content"]) for request in missing for m in request.messages)
+    expected, basis = _expected(known)
+    limit = sum(request.sampling.max_tokens for request in missing)
+    return Estimate(
+        kind=kind,
+        requests=len(requests),
+        stored=len(requests) - len(missing),
+        asked=len(missing),
+        prompt_tokens=characters // CHARACTERS_PER_TOKEN if lengths is None else sum(lengths),
+        counted=lengths is not None,
+        completion_tokens=limit if expected is None else min(limit, round(expected * len(missing))),
+        basis=basis,
+        limit=limit,
+    )
+
+
+def _expected(known: Sequence[Response]) -> tuple[float | None, str]:
+    """Mean length of an answer in tokens, and where that is from."""
+    counted = [r.completion_tokens for r in known if r.completion_tokens is not None]
+    if counted:
+        return sum(counted) / len(counted), f"mean of {len(counted)} stored answers"
+    written = [len(json.dumps(r.answer, ensure_ascii=False)) for r in known if r.answer is not None]
+    if written:
+        mean = sum(written) / len(written) / CHARACTERS_PER_TOKEN
+        return mean, f"letters of {len(written)} recorded answers"
+    return None, "the most they may take, since none is known"
+
+
+def _kind(request_id: str) -> str:
+    return request_id.partition("/")[0]

@@ -1,0 +1,237 @@
+"""Drawing the next tokens of a batch with a seed for each of its rows.
+
+A causal language model of Hugging Face in this process, for a small GPU or a CPU.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from itertools import groupby
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, TopPLogitsWarper
+
+from tkre.generation.llm.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
+from tkre.generation.llm.params import TransformersParams
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.protocol import LanguageModelError, Request, Response, Sampling
+
+
+class SeededDraw(LogitsProcessor):
+    """Makes a greedy choice a draw: the largest of logits with Gumbel noise is a sample of them.
+
+    ``generate`` draws all rows of a batch from one source of random numbers, so what a row gets
+    depends on the rows beside it. Here each row has a source of its own.
+
+    Args:
+        sampling: Temperature (above 0) and nucleus.
+        seeds: One for each row.
+        device: Where the logits are.
+    """
+
+    def __init__(self, sampling: Sampling, seeds: Sequence[int], device: torch.device) -> None:
+        self._temperature = sampling.temperature
+        self._nucleus = TopPLogitsWarper(sampling.top_p)
+        self._sources = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.Tensor:
+        """Noisy logits.
+
+        Args:
+            input_ids: Tokens so far, ``(rows, length)``.
+            scores: Logits of the next one, ``(rows, vocabulary)``.
+        """
+        kept = self._nucleus(input_ids, scores.float() / self._temperature)
+        waits = torch.stack(
+            [torch.empty_like(row).exponential_(generator=source)
+             for row, source in zip(kept, self._sources, strict=True)]
+        )  # fmt: skip
+        # If a waiting time is exponentially distributed, minus its logarithm is a Gumbel variable.
+        return kept - waits.log()
+
+
+logger = logging.getLogger(__name__)
+Question = tuple[Request, list[int]]
+
+
+class TransformersModel:
+    """An ``AutoModelForCausalLM``, loaded at the first question.
+
+    Responses come a batch at a time, and a batch is what a kill can cost. Requests of one batch
+    are of like length and sampling. Each request draws with a seed of its own, so what it is
+    answered does not depend on its company, but for the rounding of floating-point numbers.
+
+    Args:
+        params: Its settings.
+    """
+
+    def __init__(self, params: TransformersParams) -> None:
+        self.name = params.called
+        self.source = "transformers"
+        self._params = params
+        self._chat = ChatTokenizer(params.model, params.revision)
+        self._model: Any = None
+        self._grammars: Any = None
+
+    def check(self) -> None:
+        """Refuses a missing package or folder."""
+        refuse_missing_folder(self._params.model)
+        if self._params.constrained == "always":
+            refuse_missing("xgrammar", "constrained")
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Length of each question; only the tokenizer is loaded."""
+        return self._chat.lengths(requests)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """Batches of requests with equal sampling, the longest first.
+
+        Raises:
+            LanguageModelError: The model cannot be loaded.
+        """
+        self._start()
+        longest = getattr(self._model.config, "max_position_embeddings", None)
+        questions: list[Question] = []
+        for request in requests:
+            ids = self._chat.ids(request)
+            if longest is not None and len(ids) >= longest:
+                error = f"the question has {len(ids)} tokens, the model takes {longest}"
+                yield Response(
+                    request.id, reason="prompt_too_long", error=error, prompt_tokens=len(ids)
+                )
+            else:
+                questions.append((request, ids))
+        # The longest first: a batch that does not fit into memory fails at the start.
+        questions.sort(key=lambda q: (str(q[0].sampling), -len(q[1]), q[0].id))
+        for _, alike in groupby(questions, key=lambda q: q[0].sampling):
+            together = list(alike)
+            for start in range(0, len(together), self._params.batch_size):
+                yield from self._batch(together[start : start + self._params.batch_size])
+
+    def close(self) -> None:
+        """Forgets the model and gives its GPU memory back."""
+        if self._model is None:
+            return
+        import torch
+
+        self._model = self._grammars = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _start(self) -> None:
+        if self._model is not None:
+            return
+        import torch
+        import transformers
+
+        params = self._params
+        device = params.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                params.model, revision=params.revision, dtype=params.dtype, use_safetensors=True
+            )
+        except (OSError, ValueError) as error:
+            raise LanguageModelError(f"{params.model!r} cannot be loaded: {error}") from error
+        self._model = model.to(device).eval()
+        tokenizer = self._chat.tokenizer
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        self.source = f"transformers {transformers.__version__}"
+        self._grammars = self._grammar_compiler()
+
+    def _grammar_compiler(self) -> Any:
+        """What keeps answers to their schemas; None where it is not installed or not wanted."""
+        if self._params.constrained == "never":
+            return None
+        if find_spec("xgrammar") is None:
+            logger.info("xgrammar is not installed: answers are checked, but not kept to a schema")
+            return None
+        import xgrammar
+
+        size = self._model.config.get_text_config().vocab_size
+        info = xgrammar.TokenizerInfo.from_huggingface(self._chat.tokenizer, vocab_size=size)
+        return xgrammar.GrammarCompiler(info)
+
+    def _batch(self, questions: Sequence[Question]) -> Iterator[Response]:
+        import torch
+
+        started = time.monotonic()
+        try:
+            answers = self._answers(questions)
+        except torch.OutOfMemoryError:
+            if len(questions) == 1:
+                request, ids = questions[0]
+                error = f"a question of {len(ids)} tokens does not fit into the GPU's memory"
+                yield Response(request.id, reason="prompt_too_long", error=error)
+                return
+            half = len(questions) // 2
+            logger.warning("%d questions at once do not fit into memory; halving", len(questions))
+            yield from self._batch(questions[:half])
+            yield from self._batch(questions[half:])
+            return
+        seconds = time.monotonic() - started
+        for (request, ids), (text, written, complete) in zip(questions, answers, strict=True):
+            yield read_answer(
+                request,
+                text,
+                complete=complete,
+                prompt_tokens=len(ids),
+                completion_tokens=written,
+                seconds=seconds,
+            )
+
+    def _answers(self, questions: Sequence[Question]) -> list[tuple[str, int, bool]]:
+        """Text, length in tokens, and whether the model ended by itself, of each answer."""
+        import torch
+
+        padded = self._chat.tokenizer.pad(
+            {"input_ids": [ids for _, ids in questions]}, padding_side="left", return_tensors="pt"
+        ).to(self._model.device)
+        requests = [request for request, _ in questions]
+        with torch.inference_mode():
+            written = self._model.generate(
+                **padded,
+                # Greedy, with nothing left to the model's own defaults: chance comes in by
+                # seeded_draw.
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                max_new_tokens=requests[0].sampling.max_tokens,
+                pad_token_id=self._chat.tokenizer.pad_token_id,
+                logits_processor=[*self._constraints(requests), *self._draws(requests)],
+            )
+        ends = self._model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends]) | {self._chat.tokenizer.eos_token_id}
+        answers = []
+        for row in written[:, padded["input_ids"].shape[1] :].tolist():
+            end = next((n for n, token in enumerate(row) if token in ends), None)
+            text = self._chat.tokenizer.decode(row[:end], skip_special_tokens=True)
+            answers.append((text, len(row) if end is None else end + 1, end is not None))
+        return answers
+
+    def _constraints(self, requests: Sequence[Request]) -> list[Any]:
+        if self._grammars is None:
+            return []
+        from xgrammar.contrib.hf import LogitsProcessor
+
+        schemas = [
+            self._grammars.compile_json_schema(request.schema, any_whitespace=False)
+            for request in requests
+        ]
+        return [LogitsProcessor(schemas)]
+
+    def _draws(self, requests: Sequence[Request]) -> list[Any]:
+        if requests[0].sampling.temperature == 0:
+            return []
+
+        seeds = [request.seed(self.name) for request in requests]
+        return [SeededDraw(requests[0].sampling, seeds, self._model.device)]

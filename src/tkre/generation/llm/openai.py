@@ -1,0 +1,297 @@
+"""The forms in which a server may take the schema of an answer, from strict to none.
+
+Any server that speaks OpenAI's chat completions, through the official client.
+
+The client retries what is worth retrying (429, 5xx, connections that break) with growing, random
+pauses and keeps to ``Retry-After``; here is decided what a failure means for the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tkre.generation.llm.chat import refuse_missing
+from tkre.generation.llm.params import OpenAIParams
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.protocol import LanguageModelError, Request, Response
+from tkre.generation.llm.watchdog import interruptible
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+
+# From what says most to what every server takes.
+FORMS = ("json_schema", "plain_schema", "json_object", "text")
+# Bounds that hosted servers refuse in a schema; answers are checked against them anyway.
+_BOUNDS = {"minLength", "maxLength", "minItems", "maxItems"}
+
+
+def response_format(form: str, schema: dict[str, Any]) -> dict[str, Any] | None:
+    """The field ``response_format`` of a request; None to leave it out.
+
+    Args:
+        form: One of ``FORMS``.
+        schema: JSON schema of the answer.
+    """
+    if form == "text":
+        return None
+    if form == "json_object":
+        return {"type": "json_object"}
+    sent = _unbounded(schema) if form == "plain_schema" else schema
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "answer", "schema": sent, "strict": True},
+    }
+
+
+def _unbounded(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _unbounded(value) for key, value in schema.items() if key not in _BOUNDS}
+    if isinstance(schema, list):
+        return [_unbounded(item) for item in schema]
+    return schema
+
+
+logger = logging.getLogger(__name__)
+HOSTED = "api.openai.com"
+
+
+class OpenAIServer:
+    """A chat model behind HTTP.
+
+    Args:
+        params: Where it is, and how it is asked.
+        api_key: For servers that want one.
+    """
+
+    def __init__(self, params: OpenAIParams, api_key: str | None) -> None:
+        self.name = params.called
+        self._params = params
+        self._key = api_key
+        # Without a user name or a key that may stand before it.
+        self._host = urlsplit(params.base_url).netloc.rpartition("@")[2]
+        self.source = f"openai {self._host}"
+        self._client: OpenAI | None = None
+        self._lock = threading.Lock()
+        # Index of the form in which the server is known to take a schema.
+        self._form = 0 if params.response_format == "auto" else FORMS.index(params.response_format)
+
+    def check(self) -> None:
+        """Refuses a missing package or key, and an address that is none or holds a key."""
+        refuse_missing("openai", "openai")
+        address = urlsplit(self._params.base_url)
+        if address.scheme not in ("http", "https") or not self._host or "@" in address.netloc:
+            raise LanguageModelError(
+                "base_url must be http(s)://<host>/v1, without a user name or key in it (a key "
+                "goes into conf/local/credentials.yml)"
+            )
+        if self._host == HOSTED and not self._key:
+            raise LanguageModelError(
+                f"{HOSTED} wants a key: set OPENAI_API_KEY, or language_model.api_key in "
+                "conf/local/credentials.yml"
+            )
+
+    def count_tokens(self, requests: Sequence[Request]) -> None:
+        """Unknown: only the server has the tokenizer."""
+        return
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """Some requests at a time; each response as it comes.
+
+        The next request goes out when the caller has dealt with a response, that is, stored it. So
+        a run that is killed loses the answers to ``concurrency`` requests at most.
+
+        When it has to stop (no key, a server that is gone, Ctrl-C), nothing new is sent, and what
+        is under way is waited for: it is being paid for.
+
+        Raises:
+            LanguageModelError: The server refuses all, or has not answered for long.
+        """
+        self._start()
+        stop = threading.Event()
+        problem: Exception | None = None
+        failed_in_row = 0
+        concurrency = self._params.concurrency
+        with (
+            interruptible(stop, self._say) as interrupted,
+            ThreadPoolExecutor(concurrency, "language-model") as executor,
+        ):
+            waiting = iter(requests)
+            pending = {executor.submit(self._ask, r) for r in islice(waiting, concurrency)}
+            try:
+                while pending:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        response, refusal = _outcome(future)
+                        if refusal is not None and problem is None:
+                            problem = refusal
+                            stop.set()
+                            self._say("the server refuses")
+                        if response is None:
+                            continue
+                        failed_in_row = 0 if response.settled else failed_in_row + 1
+                        yield response
+                        if failed_in_row >= self._params.give_up_after and problem is None:
+                            problem = self._gone(failed_in_row, response)
+                            stop.set()
+                            self._say("the server is gone")
+                        following = None if stop.is_set() else next(waiting, None)
+                        if following is not None:
+                            pending.add(executor.submit(self._ask, following))
+            finally:
+                stop.set()
+                if pending:  # nobody takes the answers any more
+                    self.close()
+                executor.shutdown(wait=False, cancel_futures=True)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        if problem is not None:
+            raise problem
+
+    def close(self) -> None:
+        """Closes its connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _start(self) -> None:
+        if self._client is None:
+            from openai import OpenAI
+
+            # One line per request, and per retry, would drown a log.
+            for name in ("openai", "httpx", "httpcore"):
+                logging.getLogger(name).setLevel(logging.WARNING)
+            self._client = OpenAI(
+                base_url=self._params.base_url,
+                api_key=self._key or "none",
+                timeout=self._params.timeout,
+                max_retries=self._params.retries,
+            )
+
+    def _say(self, why: str) -> None:
+        logger.warning("%s: %s; waiting for what is under way", self._host, why)
+
+    def _gone(self, failed: int, last: Response) -> LanguageModelError:
+        return LanguageModelError(
+            f"{self._params.base_url}: {failed} requests in a row failed in spite of "
+            f"{self._params.retries} retries each, the last one with {last.error}. What has been "
+            "answered is stored: run again when the server is back."
+        )
+
+    def _ask(self, request: Request) -> Response:
+        """One request, in the form that the server takes; never raises for one bad row."""
+        import openai
+
+        started = time.monotonic()
+        form = self._form
+        while True:
+            try:
+                return self._send(request, FORMS[form], started)
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if self._params.response_format == "auto" and form + 1 < len(FORMS):
+                    form += 1
+                    continue
+                return self._failed(request, "refused_request", error, started)
+            except openai.APITimeoutError as error:
+                return self._failed(request, "timed_out", error, started)
+            except openai.APIConnectionError as error:
+                return self._failed(request, "unreachable", error, started)
+            except openai.APIStatusError as error:
+                reason = _status_reason(error.status_code, str(error.code or ""))
+                if reason is None:
+                    raise LanguageModelError(
+                        f"{self._params.base_url} refuses {self.name!r}: {self._scrubbed(error)}"
+                    ) from None
+                return self._failed(request, reason, error, started)
+            except (openai.APIError, ValueError) as error:
+                # A body that is no JSON, or another thing than a completion.
+                return self._failed(request, "server_error", error, started)
+
+    def _send(self, request: Request, form: str, started: float) -> Response:
+        assert self._client is not None
+        params, sampling = self._params, request.sampling
+        options: dict[str, Any] = {params.token_limit: sampling.max_tokens}
+        if params.send_sampling:
+            options |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if params.send_seed:
+            options["seed"] = request.seed(self.name)
+        if asked_form := response_format(form, request.schema):
+            options["response_format"] = asked_form
+        raw = self._client.chat.completions.with_raw_response.create(
+            model=params.model,
+            messages=list(request.messages),  # type: ignore[arg-type]
+            extra_body=params.extra_body or None,
+            **options,
+        )
+        completion = raw.parse()
+        if not getattr(completion, "choices", None):
+            raise ValueError("the body holds no completion")
+        self._remember(form)
+        return _response(request, completion, time.monotonic() - started, raw.retries_taken + 1)
+
+    def _remember(self, form: str) -> None:
+        """What the server has taken once is what the others are sent in."""
+        with self._lock:
+            if FORMS.index(form) > self._form:
+                self._form = FORMS.index(form)
+                logger.warning(
+                    "%s does not take the schema of an answer as asked; it is sent as %s, and "
+                    "every answer is checked",
+                    self._host,
+                    form,
+                )
+
+    def _failed(self, request: Request, reason: str, error: Exception, started: float) -> Response:
+        return Response(
+            request.id,
+            reason=reason,
+            error=self._scrubbed(error),
+            seconds=round(time.monotonic() - started, 3),
+        )
+
+    def _scrubbed(self, error: Exception) -> str:
+        """An error's message; servers have been seen to repeat the key in it."""
+        text = " ".join(str(error).split())[:500]
+        return text.replace(self._key, "***") if self._key else text
+
+
+def _status_reason(status: int, code: str) -> str | None:
+    """Why there is no answer; None if no other request would fare better."""
+    if status == 429:
+        return None if code == "insufficient_quota" else "rate_limited"
+    if status >= 500 or status in (408, 409):
+        return "server_error"
+    return None if status in (401, 403, 404) else "refused_request"
+
+
+def _outcome(
+    future: Future[Response],
+) -> tuple[Response | None, LanguageModelError | None]:
+    try:
+        return future.result(), None
+    except LanguageModelError as refusal:
+        return None, refusal
+
+
+def _response(request: Request, completion: Any, seconds: float, tries: int) -> Response:
+    choice, usage = completion.choices[0], completion.usage
+    text, refusal = choice.message.content, getattr(choice.message, "refusal", None)
+    response = read_answer(
+        request,
+        text,
+        complete=choice.finish_reason != "length",
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        completion_tokens=usage.completion_tokens if usage else None,
+        seconds=seconds,
+    )
+    if response.answer is None and (refusal or choice.finish_reason == "content_filter"):
+        response = replace(response, reason="refused", error=refusal or "content filter")
+    return replace(response, tries=tries)

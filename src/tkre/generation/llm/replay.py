@@ -1,0 +1,121 @@
+"""Answers from response stores and nothing behind them: a run without any language model."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.store import ResponseStore
+
+logger = logging.getLogger(__name__)
+SHOWN = 10  # requests in an error message; the rest is a number
+
+
+class MissingResponse(LookupError):
+    """A request that no replayed store holds an answer to; the message names it."""
+
+
+class Replay:
+    """A language model that knows only what stores hold.
+
+    A stored answer whose digest differs from the request's answers another question: a changed
+    prompt, model, sampling or schema. Such answers are refused. One without a digest (recordings
+    made elsewhere) is taken on trust, and this is said, unless it names another model. One that
+    names no model at all is not taken either where the same store holds answers that name this
+    one, for then it is another's.
+
+    Args:
+        stores: What is replayed; the first that holds an answer gives it.
+        model: Name of the model that gave the stored answers.
+        strict: Trust no answer without a digest.
+    """
+
+    def __init__(self, stores: Sequence[ResponseStore], model: str, *, strict: bool) -> None:
+        self.name = model
+        self._stores = stores
+        self._strict = strict
+        # Per store: are answers that name no model this one's?
+        self._nameless = [not any(a.model == model for a in store.all()) for store in stores]
+
+    def holds(self, request: Request) -> bool:
+        """Whether a store holds a response."""
+        return self._lookup(request) is not None
+
+    def can_answer(self, request: Request) -> bool:
+        """Likewise: there is nobody else to ask."""
+        return self.holds(request)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """The stored responses, in the order of the requests.
+
+        Raises:
+            MissingResponse: Before the first answer, if any is missing.
+        """
+        found = [(request, self._lookup(request)) for request in requests]
+        if missing := [request for request, response in found if response is None]:
+            raise MissingResponse(self._explain(missing))
+        responses = [response for _, response in found if response is not None]
+        if trusted := sum(response.digest is None for response in responses):
+            logger.info(
+                "replay: %d of %d responses carry no digest of their request; they are taken as "
+                "answers to the requests of these names",
+                trusted,
+                len(responses),
+            )
+        sources = Counter(f"{r.model} by {r.source}" for r in responses if r.source)
+        if sources:
+            told = ", ".join(f"{n} of {source}" for source, n in sources.most_common())
+            logger.info("replay: the responses come from %s", told)
+        yield from responses
+
+    def _lookup(self, request: Request) -> Response | None:
+        found = [store.find(request, self.name) for store in self._stores]
+        exact = [response for response in found if response is not None]
+        if exact:
+            return next((r for r in exact if r.answer is not None), exact[0])
+        # What is asked a second time in another way has no answer of a name to be trusted: it
+        # would be the answer that was not usable.
+        if request.attempt or self._strict:
+            return None
+        for store, nameless in zip(self._stores, self._nameless, strict=True):
+            models = {self.name, None} if nameless else {self.name}
+            unsigned = [a for a in store.attempts(request.id) if a.digest is None]
+            answers = [a for a in unsigned if a.answer is not None and a.model in models]
+            if answers:
+                return answers[-1]
+        return None
+
+    def _explain(self, missing: list[Request]) -> str:
+        changed = [r.id for r in missing if any(s.attempts(r.id) for s in self._stores)]
+        absent = [r.id for r in missing if r.id not in set(changed)]
+        places = " and ".join(str(store.path) for store in self._stores)
+        lines = [f"{len(missing)} response(s) of {self.name!r} are missing in {places}:"]
+        for reason, ids in (
+            ("not in the store", absent),
+            ("there, but not as answers to this very question", changed),
+        ):
+            if ids:
+                more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
+                lines.append(f"  {reason}: {', '.join(ids[:SHOWN])}{more}")
+        models = Counter(str(a.model) for s in self._stores for a in s.all() if a.model)
+        if models and self.name not in models:
+            held = ", ".join(f"{model} ({n})" for model, n in models.most_common())
+            lines.append(f"  the models in it, for the entry model of a replay: {held}")
+        if changed:
+            lines.append(
+                "  an answer belongs to its prompt, model, sampling and schema"
+                + (
+                    "; one without a digest is refused by a strict replay, which those of "
+                    "generation.writers are unless they say strict: false"
+                    if self._strict
+                    else ""
+                )
+            )
+        lines.append(
+            "Replaying needs a recorded response for each; a live language model "
+            "(params:generation.language_model) would be asked for them, and `kedro corpus "
+            "questions` writes them down for whoever else may answer."
+        )
+        return "\n".join(lines)

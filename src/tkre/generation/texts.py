@@ -1,0 +1,235 @@
+"""Knowledge texts: what an encoder is further pre-trained on, with the roles of their characters.
+
+A knowledge text is an explanation, a synthetic sentence or a support sentence. Every character of
+it is part of a *relation* span (the words that state the relation), an *entity* span (a mention),
+or of neither. The encoder learns from masking them at different rates (paper, masked span language
+modelling), so what is marked here decides what it learns:
+
+* every occurrence of either mention is an entity span: one left unmasked would be copied;
+* every occurrence of a trigger is a relation span, and in an explanation so are the words that
+  the relation's name and phrase are made of; where no words state the relation, it is what stands
+  between the mentions;
+* a relation span never covers a mention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tkre.core.instance import Instance, Span
+from tkre.core.schema import Relation, RelationSchema
+
+EXPLANATION, SYNTHETIC, SUPPORT = "explanation", "synthetic", "support"
+_WORD = re.compile(r"\w+")
+# Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
+# conjunctions, the commonest prepositions, and the prefixes of TACRED's names. Prepositions such as
+# "into" or "inside" and words of comparison are not among them: some relations are stated by them.
+_FUNCTION_WORDS = re.compile(
+    r"and|are|been|for|from|had|has|have|its|not|org|per|that|the|their|was|were|which|with"
+    r"|being|but|can|could|did|does|her|him|his|how|may|might|must|nor|our|shall|she|should|them"
+    r"|there|these|they|this|those|what|when|where|who|whom|whose|why|will|would|you|your"
+)
+
+
+@dataclass(frozen=True)
+class KnowledgeText:
+    """One text with the roles of its characters.
+
+    Attributes:
+        id: Of the instance it comes from.
+        source: ``explanation``, ``synthetic`` or ``support``.
+        relation: Label it expresses.
+        text: What the encoder reads; the label itself never stands in it.
+        heads: Every occurrence of the head mention; possibly none in a text that was rejected.
+        tails: Every occurrence of the tail mention.
+        relations: Spans that state the relation, disjoint and in order.
+    """
+
+    id: str
+    source: str
+    relation: str
+    text: str
+    heads: tuple[Span, ...]
+    tails: tuple[Span, ...]
+    relations: tuple[Span, ...]
+
+
+def knowledge_texts(
+    explained: Sequence[Instance],
+    synthetic: Sequence[Instance],
+    schema: RelationSchema,
+    sources: Iterable[str],
+) -> list[KnowledgeText]:
+    """The texts of a draw.
+
+    Args:
+        explained: The support, with explanations where there are any.
+        synthetic: The synthetic instances.
+        schema: The relations.
+        sources: Which kinds of text are wanted.
+    """
+    texts = []
+    for source in sources:
+        for instance in synthetic if source == SYNTHETIC else explained:
+            if source != EXPLANATION:
+                texts.append(from_sentence(instance, source))
+            elif instance.explanation:
+                assert instance.relation is not None
+                relation = schema.relations[instance.relation]
+                texts.append(from_explanation(instance, instance.relation, relation))
+    return texts
+
+
+def from_sentence(instance: Instance, source: str) -> KnowledgeText:
+    """The roles in a sentence whose mentions are marked."""
+    assert instance.relation is not None
+    heads = _occurrences(instance.text, [instance.head_text], marked=[instance.head])
+    tails = _occurrences(instance.text, [instance.tail_text], marked=[instance.tail])
+    stated = _occurrences(instance.text, instance.triggers)
+    if not stated and instance.between:
+        stated = [instance.between]
+    return KnowledgeText(
+        instance.id,
+        source,
+        instance.relation,
+        instance.text,
+        tuple(heads),
+        tuple(tails),
+        tuple(_without(stated, [*heads, *tails], instance.text)),
+    )
+
+
+def from_explanation(instance: Instance, name: str, relation: Relation) -> KnowledgeText:
+    """The roles in an explanation: its mentions are found, its relation words looked up."""
+    text = instance.explanation or ""
+    heads = _occurrences(text, [instance.head_text])
+    tails = _occurrences(text, [instance.tail_text])
+    stated = _occurrences(text, instance.triggers)
+    if not relation.negative:
+        stated = sorted({*stated, *words_like(text, f"{name} {relation.phrase}")})
+    if not stated:
+        stated = _between_nearest(heads, tails)
+    return KnowledgeText(
+        instance.id,
+        EXPLANATION,
+        name,
+        text,
+        tuple(heads),
+        tuple(tails),
+        tuple(_without(stated, [*heads, *tails], text)),
+    )
+
+
+def to_frame(texts: Iterable[KnowledgeText]) -> pd.DataFrame:
+    """A row per text; spans become lists of pairs."""
+    rows = [
+        {
+            "id": t.id,
+            "source": t.source,
+            "relation": t.relation,
+            "text": t.text,
+            **{role: [[s.start, s.end] for s in getattr(t, role)] for role in _ROLES},
+        }
+        for t in texts
+    ]
+    return pd.DataFrame(rows, columns=["id", "source", "relation", "text", *_ROLES])
+
+
+def from_frame(frame: pd.DataFrame) -> list[KnowledgeText]:
+    """The texts of a frame that ``to_frame`` made."""
+    return [
+        KnowledgeText(
+            row["id"],
+            row["source"],
+            row["relation"],
+            row["text"],
+            *(tuple(Span(int(a), int(b)) for a, b in row[role]) for role in _ROLES),
+        )
+        for row in frame.to_dict("records")
+    ]
+
+
+_ROLES = ("heads", "tails", "relations")
+
+
+def _occurrences(text: str, phrases: Iterable[str], marked: Iterable[Span] = ()) -> list[Span]:
+    """Where the phrases stand in the text as whole words, in any case; overlaps are joined."""
+    spans = list(marked)
+    for phrase in phrases:
+        words = r"\s+".join(re.escape(word) for word in phrase.split())
+        if not words:
+            continue
+        # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
+        pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
+        spans += [Span(*m.span()) for m in re.finditer(pattern, text, re.IGNORECASE)]
+    return _joined(spans)
+
+
+def words_like(text: str, phrases: str) -> list[Span]:
+    """The words of the text that are forms of content words of phrases, or of a relation's name."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", phrases)
+    words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
+    content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
+    return [
+        Span(*m.span())
+        for m in _WORD.finditer(text)
+        if any(_same_stem(m.group().lower(), word) for word in content)
+    ]
+
+
+def _same_stem(a: str, b: str) -> bool:
+    """Whether two words are forms of one: they differ in at most their last three letters."""
+    if a[:3] != b[:3]:
+        return False
+    shared = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        shared += 1
+    return shared >= max(3, max(len(a), len(b)) - 3) and shared >= min(len(a), len(b)) - 1
+
+
+def _between_nearest(heads: list[Span], tails: list[Span]) -> list[Span]:
+    """What stands between the head and the tail occurrence that are nearest to each other."""
+    gaps = []
+    for head in heads:
+        for tail in tails:
+            first, second = sorted((head, tail))
+            if first.end < second.start:
+                gaps.append(Span(first.end, second.start))
+    return [min(gaps, key=lambda gap: gap.end - gap.start)] if gaps else []
+
+
+def _without(spans: list[Span], holes: list[Span], text: str) -> list[Span]:
+    """The spans less the holes, with no white space at their ends and none that holds no word."""
+    for hole in holes:
+        spans = [part for span in spans for part in _less(span, hole)]
+    trimmed = []
+    for span in _joined(spans):
+        words = list(_WORD.finditer(text, span.start, span.end))
+        if words:
+            trimmed.append(Span(words[0].start(), words[-1].end()))
+    return trimmed
+
+
+def _less(span: Span, hole: Span) -> list[Span]:
+    """What is left of a span before and after a hole."""
+    if not span.overlaps(hole):
+        return [span]
+    parts = (Span(span.start, hole.start), Span(hole.end, span.end))
+    return [part for part in parts if part.start < part.end]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that overlap made one."""
+    joined: list[Span] = []
+    for span in sorted(spans):
+        if joined and span.start < joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
+        else:
+            joined.append(span)
+    return joined

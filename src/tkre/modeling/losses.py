@@ -1,0 +1,119 @@
+"""Span-level contrastive learning (SCL, paper's second stage).
+
+Legend of shapes: B texts, T tokens, H hidden size, D dimension of the contrast, R relations, S
+other spans per text, N negatives per text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tkre.core.params import Parts
+from tkre.modeling.params import ContrastParams
+
+
+class SpanContrast(nn.Module):
+    """Pulls what expresses a relation to the relation's anchor, pushes away what does not.
+
+    What expresses a relation is a triple of pooled spans: head mention, tail mention, relation
+    span. For a text of relation r with triple p,
+
+    ``-log( exp(sim(a_r, p)/tau) / (exp(sim(a_r, p)/tau) + sum_n exp(sim(a_r, n)/tau)) )``
+
+    with cosine similarity, where the negatives n are the triples of the batch's texts of other
+    relations, the same text's triple with another of its spans in the place of the relation span,
+    and its triple with head and tail exchanged, if the relation has a direction.
+
+    Args:
+        definitions: R x H embeddings of the relations' definitions; the anchors start there.
+        symmetric: R flags of the relations that hold in both directions.
+        params: Temperature, dimension, which negatives there are.
+    """
+
+    symmetric: Tensor
+
+    def __init__(self, definitions: Tensor, symmetric: Tensor, params: ContrastParams) -> None:
+        super().__init__()
+        self.params = params
+        hidden = definitions.shape[1]
+        self.anchors = nn.Parameter(definitions.clone())
+        self.project_anchor = nn.Linear(hidden, params.dimension)
+        self.project_triple = nn.Linear(3 * hidden, params.dimension)
+        self.register_buffer("symmetric", symmetric, persistent=False)
+
+    def forward(
+        self, hidden_BTH: Tensor, spans_B3T: Tensor, others_BST: Tensor, relations_B: Tensor
+    ) -> Tensor:
+        """The mean loss over the texts that have all three spans; 0 if none has.
+
+        Args:
+            hidden_BTH: Last hidden states.
+            spans_B3T: Flags of the tokens of the head, the tail and the relation span.
+            others_BST: Flags of the tokens of other spans; an empty one is no negative.
+            relations_B: Number of each text's relation.
+        """
+        head, tail, stated = pool(hidden_BTH, spans_B3T).unbind(dim=1)
+        anchors_BD = self._normal(self.project_anchor(self.anchors[relations_B]))
+        triples_BD = self._triple(head, tail, stated)
+        # Row i compares the anchor of text i's relation with the triples of all texts.
+        scores_BB = anchors_BD @ triples_BD.T / self.params.temperature
+        complete_B = spans_B3T.any(dim=-1).all(dim=-1)
+        other_relation_BB = relations_B[:, None] != relations_B[None, :]
+        negatives = [scores_BB.masked_fill(~(other_relation_BB & complete_B[None, :]), -torch.inf)]
+        if self.params.reversed_direction:
+            reversed_B = (anchors_BD * self._triple(tail, head, stated)).sum(dim=-1)
+            reversed_B = reversed_B / self.params.temperature
+            negatives.append(
+                reversed_B.masked_fill(self.symmetric[relations_B], -torch.inf)[:, None]
+            )
+        if others_BST.shape[1]:
+            others_BSH = pool(hidden_BTH, others_BST)
+            heads_BSH, tails_BSH = (t[:, None].expand_as(others_BSH) for t in (head, tail))
+            triples_BSD = self._triple(heads_BSH, tails_BSH, others_BSH)
+            others_BS = torch.einsum("bd,bsd->bs", anchors_BD, triples_BSD)
+            others_BS = others_BS / self.params.temperature
+            negatives.append(others_BS.masked_fill(~others_BST.any(dim=-1), -torch.inf))
+        loss_B = self.losses(scores_BB.diagonal(), torch.cat(negatives, dim=1))
+        # Rows without a span are left out, not filled with zeros: a zero vector would be an example
+        # of nothing. (sum() keeps the graph where no row is complete.)
+        return (loss_B * complete_B).sum() / complete_B.sum().clamp(min=1)
+
+    def losses(self, positive_B: Tensor, negatives_BN: Tensor) -> Tensor:
+        """The loss of each text; a variant of the loss may differ in this alone.
+
+        Args:
+            positive_B: Similarity of the anchor to the text's own triple, over the temperature.
+            negatives_BN: Likewise to N negatives; minus infinity where there is none.
+        """
+        all_B1N = torch.cat([positive_B[:, None], negatives_BN], dim=1)
+        return all_B1N.logsumexp(dim=1) - positive_B
+
+    def _triple(self, head: Tensor, tail: Tensor, stated: Tensor) -> Tensor:
+        return self._normal(self.project_triple(torch.cat([head, tail, stated], dim=-1)))
+
+    @staticmethod
+    def _normal(vectors: Tensor) -> Tensor:
+        return F.normalize(vectors, dim=-1)
+
+
+def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
+    """Mean hidden state of each span's tokens, by one matrix product; zeros for an empty span.
+
+    Args:
+        hidden_BTH: Hidden states.
+        flags_BST: Which tokens belong to each of S spans.
+
+    Returns:
+        B x S x H.
+    """
+    weights = flags_BST.to(hidden_BTH.dtype)
+    weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
+    return weights @ hidden_BTH
+
+
+Contrast = Callable[[Tensor, Tensor, ContrastParams], nn.Module]
+CONTRASTS: Parts[Contrast] = Parts(__name__, {"spans": SpanContrast})

@@ -1,0 +1,193 @@
+"""Prompt tuning on a masked language model: by phrases (GenPT, Han et al. 2022), by trained words.
+
+Legend of shapes: B sentences, T tokens, H hidden size, S masks, V vocabulary, P tokens of all
+phrases, R relations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from tkre.core.instance import Instance
+from tkre.modeling.backbone import before_vocabulary, masked_lm_head
+from tkre.modeling.heads import Head
+from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
+from tkre.modeling.tokenization import Encoded, Tokenizer
+
+# Architectures that read packed prompts as they read them alone: places are absolute and can be
+# given, attention goes wherever the mask lets it. Their values: whether places are counted from
+# behind the padding token's number (RoBERTa) or from 0 (BERT).
+PACKABLE = {"bert": False, "roberta": True, "camembert": True, "xlm-roberta": True}
+
+
+class MaskHead(Head):
+    """A head that reads the states at the masks of packed prompts.
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+
+    Raises:
+        ValueError: The encoder's architecture cannot read packed prompts, or a label has no phrase.
+    """
+
+    masked_lm: ClassVar[bool] = True
+    lengths: Sequence[int]
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        encoder = config.encoder_sizes()
+        if encoder.model_type not in PACKABLE:
+            raise ValueError(
+                f"head {config.head!r} reads {', '.join(PACKABLE)}, not {encoder.model_type}: its "
+                "prompts are packed into one sequence. Take another backbone, or another head"
+            )
+        self.first_place = encoder.pad_token_id + 1 if PACKABLE[encoder.model_type] else 0
+        self.phrases = phrases_of(config)
+        if not all(self.phrases):
+            raise ValueError(
+                f"head {config.head!r} needs a phrase of at least one token for every label"
+            )
+        self.bias = nn.Parameter(torch.zeros(config.num_labels))
+
+    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
+        """Sentences with a prompt for every number of masks."""
+        return encode_prompts(
+            instances, tokenizer, self.lengths, max_length=self.max_length, typed=self.typed
+        )
+
+    def at_masks(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> Tensor:
+        """B x S x H: the last hidden states at the masks.
+
+        Args:
+            encoder: A masked language model.
+            input_ids: B x T (``modeling.prompting``).
+            attention_mask: B x T.
+            **inputs: ``positions`` and ``prompts``, B x T; ``masks``, B x S.
+        """
+        states_BTH = encoder.base_model(
+            input_ids=input_ids,
+            attention_mask=visible(attention_mask, inputs["prompts"], encoder.dtype),
+            position_ids=inputs["positions"] + self.first_place,
+        ).last_hidden_state
+        masks_BSH = inputs["masks"][:, :, None].expand(-1, -1, states_BTH.shape[2])
+        at_masks: Tensor = states_BTH.gather(1, masks_BSH)
+        return at_masks
+
+
+class PromptHead(MaskHead):
+    """Scores a relation by how well its phrase fits between head and tail.
+
+    The score is the mean log-probability of the phrase's tokens at the masks of the prompt that
+    has as many: a mean, so that long phrases are not the unlikely ones. Two relations whose phrases
+    are equally likely after every sentence would still differ by how common their words are, so
+    each relation has a bias; one scale for all says how much a nat counts. (A scale for each would
+    have to be learned from K examples, and could turn a score into its opposite.)
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+    """
+
+    slots: Tensor
+    tokens: Tensor
+    relations: Tensor
+    shares: Tensor
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.lengths = phrase_lengths(self.phrases)
+        first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
+        parts = [
+            (first[len(phrase)] + n, token, relation, 1 / len(phrase))
+            for relation, phrase in enumerate(self.phrases)
+            for n, token in enumerate(phrase)
+        ]
+        for name, values in zip(
+            ("slots", "tokens", "relations", "shares"), zip(*parts, strict=True), strict=True
+        ):
+            self.register_buffer(name, torch.tensor(values))
+        self.size = config.num_labels
+        self.dropout = nn.Dropout(0.0)  # the encoder's own is all there is
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x R mean log-probabilities of the relations' phrases; arguments as of ``at_masks``."""
+        # The vocabulary is large: its logits are computed at the masks alone, in full there, since
+        # a probability needs their sum.
+        states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
+        logits_BSV = masked_lm_head(encoder)(states_BSH).float()
+        totals_BS = logits_BSV.logsumexp(dim=-1)
+        logs_BP = logits_BSV[:, self.slots, self.tokens] - totals_BS[:, self.slots]
+        scores_BR = logs_BP.new_zeros(logs_BP.shape[0], self.size)
+        return scores_BR.index_add(1, self.relations, logs_BP * self.shares), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        return self.scale * features + self.bias
+
+
+class AnswerHead(MaskHead):
+    """One mask between head and tail, and for every relation a word that could stand there.
+
+    In the manner of KnowPrompt (Chen et al. 2022): the words are no words of the vocabulary. Each
+    is a vector that starts as the mean of the embeddings of its phrase's tokens and is trained.
+    (Its other half, trained types of the mentions, is left out: types, where there are any, are
+    told in words.)
+
+    Args:
+        config: A ``RelationClassifierConfig`` with ``phrases``.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.lengths = ONE_MASK
+        self.size = config.encoder_sizes().hidden_size
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.answers = nn.Parameter(torch.zeros(config.num_labels, self.size))
+
+    @torch.no_grad()
+    def start(self, embeddings: nn.Module) -> None:
+        """Sets the words from the phrases.
+
+        Args:
+            embeddings: The input embeddings of the encoder, which are those of its masked-LM head.
+        """
+        for relation, phrase in enumerate(self.phrases):
+            tokens = torch.tensor(phrase, device=self.answers.device)
+            self.answers[relation] = embeddings(tokens).mean(dim=0)
+
+    def read(
+        self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
+    ) -> tuple[Tensor, None]:
+        """B x H: what the masked-LM head would compare with words; arguments as of ``at_masks``."""
+        states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
+        return before_vocabulary(encoder, states_BSH[:, 0]), None
+
+    def classify(self, features: Tensor) -> Tensor:
+        """B x R logits."""
+        return self.dropout(features) @ self.answers.T + self.bias
+
+
+def visible(attention_mask: Tensor, prompts: Tensor, dtype: torch.dtype) -> Tensor:
+    """What each token attends to, as what is added to the attention scores: 0 or the lowest value.
+
+    Args:
+        attention_mask: B x T, 0 at padding.
+        prompts: B x T numbers of the prompts, 0 for the sentence.
+        dtype: Of the scores.
+
+    Returns:
+        B x 1 x T x T: rows attend to columns.
+    """
+    sentence_B1T = (prompts == 0)[:, None, :]
+    same_BTT = prompts[:, :, None] == prompts[:, None, :]
+    allowed_BTT = (sentence_B1T | same_BTT) & attention_mask.bool()[:, None, :]
+    scores = torch.zeros(allowed_BTT.shape, dtype=dtype, device=prompts.device)
+    return scores.masked_fill(~allowed_BTT, torch.finfo(dtype).min)[:, None]

@@ -1,0 +1,84 @@
+"""Where models compute: on the GPU if there is one, else on the CPU.
+
+Which precision matrix products have on this machine, in training and in scoring alike.
+
+Attention masks in the form that an encoder takes without looking into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+def device() -> torch.device:
+    """The first visible CUDA device, else the CPU.
+
+    No other accelerator is taken: nothing here has been run on one, and Apple's has no doubles,
+    in which probabilities are computed.
+    """
+    return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def on_device(model: PreTrainedModel) -> Iterator[None]:
+    """Has a model on the device for a while; afterwards it is where it was.
+
+    Checkpoints lie in main memory, so that the GPU holds what computes and nothing else.
+    """
+    before = model.device
+    model.to(device())
+    try:
+        yield
+    finally:
+        model.to(before)
+
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+def use_bf16(precision: Precision) -> bool:
+    """Whether a precision means bf16 on this machine.
+
+    ``auto`` does where the hardware multiplies in bf16, GPU or CPU; elsewhere it is emulated, and
+    slower than fp32. Weights, optimiser and losses stay in fp32.
+    """
+    if precision == "auto":
+        if torch.cuda.is_available():
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return precision == "bf16"
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """A context in which matrix products on a device have the precision.
+
+    Args:
+        device: Where they are computed.
+        precision: As for ``use_bf16``.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision))
+
+
+def mask_for(model: Any, mask_BT: Tensor) -> Tensor:
+    """The mask to call a Hugging Face encoder with.
+
+    Given B x T flags, ``transformers`` asks whether all are set, to do without a mask then: that
+    question waits for a GPU in every pass. It takes a mask of four dimensions as it is.
+
+    Args:
+        model: The encoder; another attention than torch's fused one may want other values.
+        mask_BT: 1 for tokens, 0 for padding.
+
+    Returns:
+        On a GPU, B x 1 x 1 x T flags, where the model's attention is torch's; else ``mask_BT``.
+    """
+    if mask_BT.device.type != "cuda" or model.config._attn_implementation != "sdpa":
+        return mask_BT
+    return mask_BT[:, None, None, :].bool()

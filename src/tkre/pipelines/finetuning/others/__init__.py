@@ -1,1 +1,0 @@
-"""Baselines that other packages train."""

@@ -1,0 +1,259 @@
+"""The experiment book: every experiment of ``conf/``, as cells with their variants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar, get_args
+
+from pydantic import ValidationError
+
+from tkre.core.cells import Cell, EncoderChain, Experiment, parse_cell
+from tkre.core.params import DEFAULT_WRITER, Params, did_you_mean
+from tkre.corpora.params import CorpusParams
+from tkre.evaluation.params import ReportingParams, Share, TrustParams
+from tkre.generation.params import GenerationParams
+from tkre.report.params import PublishingParams
+from tkre.training.params import Stage
+from tkre.training.recipes import Variant, changed, varied, written_out
+
+P = TypeVar("P", bound=Params)
+_OF_VARIANT = re.compile(r"^  variants\.\w+\.")
+
+
+class ConfigurationError(ValueError):
+    """Something in ``conf/`` or ``--params`` that cannot be; the message names the entry."""
+
+
+class InferenceParams(Params):
+    """What ``kedro run --pipelines inference`` labels, and with what.
+
+    Attributes:
+        classifier: Name of the cell whose newest classifier is used.
+        sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
+        wanted_precision: Answers below the threshold for it are withheld: one of
+            ``trust.precisions``; None withholds none.
+    """
+
+    classifier: str
+    sentences: str
+    wanted_precision: Share | None = None
+
+
+class ProjectParameters(Params):
+    """All parameters of the project; a key that is not here does not exist.
+
+    Attributes:
+        default_experiment: What ``kedro run`` runs.
+        development_seeds: Seeds of the protocol, whose K-shot sets make up the development rows.
+        corpora: By name.
+        variants: By name.
+        experiments: By name.
+        generation: Of knowledge.
+        reporting: Of experiments.
+        trust: In probabilities.
+        publishing: What readers are shown.
+        inference: Of new sentences.
+    """
+
+    default_experiment: str
+    development_seeds: list[int]
+    corpora: dict[str, CorpusParams]
+    variants: dict[str, Variant]
+    experiments: dict[str, Experiment]
+    generation: GenerationParams
+    reporting: ReportingParams
+    trust: TrustParams
+    publishing: PublishingParams
+    inference: InferenceParams
+
+
+class Book:
+    """Experiments and what they are made of.
+
+    Args:
+        parameters: All of them, as ``assembled`` gives them.
+
+    Raises:
+        ConfigurationError: Something is misspelt, of the wrong kind, or not there.
+    """
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.parameters = parse(ProjectParameters, parameters, "parameters and experiments")
+        self.experiments = self.parameters.experiments
+        for name, experiment in self.experiments.items():
+            self._check(name, experiment)
+        default = self.parameters.default_experiment
+        if default not in self.experiments:
+            raise ConfigurationError(
+                f"default_experiment {default!r} is not an experiment"
+                + did_you_mean(default, self.experiments)
+            )
+        labelling = parse_cell(self.parameters.inference.classifier)
+        for what, name, known in (
+            ("corpus", labelling.draw.corpus, self.parameters.corpora),
+            ("variant", labelling.variant, self.parameters.variants),
+        ):
+            if name not in known:
+                raise ConfigurationError(
+                    f"inference.classifier: there is no {what} {name!r}{did_you_mean(name, known)}"
+                )
+
+    def cells(self, experiment: str) -> dict[Cell, Variant]:
+        """The cells of an experiment with their variants, corpora first, variants last.
+
+        A variant that reads no synthetic sentence does the same whatever their number, and one
+        that reads nothing of a language model whichever that is: it shares its cell with the
+        experiments that have another one. Where there is no synthetic sentence, none can be put
+        under a wrong label or be refused: these draws are the plain one.
+        """
+        spec, variants = self.experiments[experiment], self.parameters.variants
+        return {
+            Cell(variants[name].read_of(draw), name): variants[name]
+            for draw in (draw if draw.synthetic else draw.plain for draw in spec.draws)
+            for name in spec.variants
+        }
+
+    def encoder(self, cell: Cell) -> EncoderChain | None:
+        """Where the encoder of a cell is made; None if it starts from the backbone as it is.
+
+        Variants whose pre-training is the same up to a stage share that stage's encoder: it is
+        trained once, in the cell of the first of them in ``conf/``.
+        """
+        variants = self.parameters.variants
+        own = variants[cell.variant]
+        if own.pretraining is None:
+            return None
+        draw = own.pretrained_on.draw(cell.draw)
+
+        def owner(stage: Stage) -> Cell:
+            recipe = own.pretraining_until(stage)
+            name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
+            return Cell(draw, name)
+
+        return EncoderChain(
+            tuple((stage, owner(stage)) for stage in own.pretraining.stages),
+            own.pretrained_on.zero_shot_draw(cell.draw),
+        )
+
+    def axes(self, experiment: str) -> list[str]:
+        """What its scores are drawn along.
+
+        Axes of several values, and ``parameter`` for variants that differ in one number.
+        """
+        spec = self.experiments[experiment]
+        axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
+        variants = {name: self.parameters.variants[name] for name in spec.variants}
+        return [*axes, "parameter"] if varied(variants) else axes
+
+    def _pretrained_on(self, experiment: Experiment) -> list[str]:
+        known = self.parameters.variants
+        variants = [known[name] for name in experiment.variants if name in known]
+        return [v.pretrained_on.corpus for v in variants if v.pretrained_on.corpus]
+
+    def _check(self, name: str, experiment: Experiment) -> None:
+        writers = (DEFAULT_WRITER, *self.parameters.generation.writers)
+        for what, used, known in (
+            ("corpus", experiment.corpora, self.parameters.corpora),
+            ("variant", experiment.variants, self.parameters.variants),
+            ("corpus", self._pretrained_on(experiment), self.parameters.corpora),
+            ("variant", [experiment.baseline] if experiment.baseline else [], experiment.variants),
+            ("writer", experiment.writers, writers),
+        ):
+            for entry in used:
+                if entry not in known:
+                    raise ConfigurationError(
+                        f"experiment {name} (conf/*/experiments*.yml): there is no {what} "
+                        f"{entry!r}{did_you_mean(entry, known)}"
+                    )
+        called: dict[str, str] = {}
+        for writer in experiment.writers:
+            model = self.parameters.generation.of_writer(writer).called
+            if (other := called.setdefault(model, writer)) != writer:
+                raise ConfigurationError(
+                    f"experiment {name}: the writers {other} and {writer} are both {model!r}, and "
+                    "a store would take the answers of one for those of the other; give one "
+                    "another name"
+                )
+
+
+def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as nodes see them, with the experiments among them.
+
+    Variants that are ``like`` others are written out. Every corpus is an experiment too, the
+    default one's grid on that corpus: so a user's own corpus runs by its name, with no other entry
+    than its own.
+
+    Args:
+        parameters: Content of ``conf/*/parameters*.yml``, with ``--params`` over it; under
+            ``experiments`` it may change some.
+        experiments: Content of ``conf/*/experiments*.yml``.
+
+    Raises:
+        VariantError: A variant is like one that does not exist, or like itself.
+    """
+    whole = dict(parameters)
+    if isinstance(variants := parameters.get("variants"), Mapping):
+        whole["variants"] = written_out(variants)
+    written = changed(experiments, parameters.get("experiments", {}))
+    pattern = written.get(str(parameters.get("default_experiment")))
+    if isinstance(pattern, Mapping):
+        corpora = parameters.get("corpora", {})
+        # Behind those that were written: this is the order in which the graph offers them.
+        of_corpora = {name: {**pattern, "corpora": [name]} for name in corpora}
+        written |= {name: grid for name, grid in of_corpora.items() if name not in written}
+    return {**whole, "experiments": written}
+
+
+def parse(model: type[P], raw: Mapping[str, Any], what: str) -> P:
+    """A parameter model from what ``conf/`` holds.
+
+    Args:
+        model: The model.
+        raw: What the files hold.
+        what: What it is, for messages.
+
+    Raises:
+        ConfigurationError: With one line per wrong entry.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        problems = _told_once([_described(dict(problem), model) for problem in error.errors()])
+        head = f"{len(problems)} wrong entry(ies) among the {what} of conf/ and --params:"
+        raise ConfigurationError("\n".join([head, *problems])) from None
+
+
+def _told_once(problems: list[str]) -> list[str]:
+    """Problems of variants that only inherit them from the one they are ``like`` are counted."""
+    told: dict[str, list[str]] = {}
+    for problem in problems:
+        told.setdefault(_OF_VARIANT.sub("", problem), []).append(problem)
+    return [
+        first + (f" (and so in {len(others)} more variants)" if others else "")
+        for first, *others in told.values()
+    ]
+
+
+def _described(problem: dict[str, Any], model: type[Params]) -> str:
+    *place, last = (str(part) for part in problem["loc"])
+    dotted = ".".join([*place, last])
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(last, _field_names(model) - {last}, n=1)
+        return f"  {dotted}: there is no such entry" + (
+            f" (did you mean {near[0]!r}?)" if near else ""
+        )
+    given = repr(problem["input"])
+    return f"  {dotted}: {problem['msg']}" + (f" (it is {given})" if len(given) < 80 else "")
+
+
+def _field_names(annotation: Any) -> set[str]:
+    """The names of all fields of a model and of the models inside it."""
+    names: set[str] = set()
+    if isinstance(annotation, type) and issubclass(annotation, Params):
+        for name, field in annotation.model_fields.items():
+            names |= {name} | _field_names(field.annotation)
+    for argument in get_args(annotation):
+        names |= _field_names(argument)
+    return names

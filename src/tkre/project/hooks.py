@@ -1,0 +1,81 @@
+"""What happens around a run: parameters and inputs are checked before, results are told after.
+
+Kedro reads this module in every command; what only a run needs is imported where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from click import ClickException
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Node, Pipeline
+
+from tkre.generation.llm.protocol import LanguageModelError
+from tkre.project import config_loader as configuration
+
+# What the project's own checks raise. Anything else is a defect and keeps its traceback.
+REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
+
+
+class Refusal(ClickException):
+    """A run that is refused. The command line shows the message alone, without a traceback."""
+
+
+class ProjectHooks:
+    """Kedro hooks of the project."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuses parameters that do not exist or cannot be; remembers the configuration."""
+        configuration.remember(context.config_loader)
+        try:
+            self._book = configuration.read_book()
+        except ValueError as error:
+            raise Refusal(str(error)) from error
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Refuses a run that is bound to fail, before it writes or trains anything."""
+        from tkre.project.preflight import preflight
+
+        try:
+            preflight(pipeline, catalog, self._book.parameters.generation)
+        except REFUSALS as error:
+            raise Refusal(str(error)) from error
+
+    @hook_impl
+    def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
+        """Closes language models before another node takes the GPU."""
+        from tkre.project.preflight import LANGUAGE_MODEL
+
+        if "gpu" in node.tags and LANGUAGE_MODEL not in node.tags:
+            _close_language_models(catalog)
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Shows the tables of the experiments that have just been reported, and where all lies."""
+        from tkre.project.summary import show_results
+
+        _close_language_models(catalog)
+        show_results(pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
+        """Closes language models. What stopped one is for its user, not a defect to be traced."""
+        _close_language_models(catalog)
+        if isinstance(error, LanguageModelError):
+            raise Refusal(str(error)) from error
+
+
+def _close_language_models(catalog: CatalogProtocol) -> None:
+    from tkre.project.preflight import LANGUAGE_MODELS
+
+    if LANGUAGE_MODELS in catalog:
+        catalog.release(LANGUAGE_MODELS)

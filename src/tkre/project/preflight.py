@@ -1,0 +1,239 @@
+"""What a run would ask of language models, gathered from its pipeline without asking.
+
+What is checked before a run starts, so that bad input costs no training and writes no file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Node, Pipeline
+
+from tkre.core.cells import Draw
+from tkre.generation.llm.cost import Estimate, estimate
+from tkre.generation.llm.params import LanguageModelParams, ReplayParams
+from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.store import ResponseStore
+from tkre.generation.params import GenerationParams
+from tkre.pipelines.data_generation import nodes
+
+LANGUAGE_MODEL = "language_model"  # the tag of nodes that ask
+LANGUAGE_MODELS = "language_models"  # the dataset of what they ask
+
+# The requests of each node that asks, from the same inputs.
+_PLANNED: dict[str, Callable[..., list[Request]]] = {
+    "explain": nodes.explanation_requests,
+    "synthesise": nodes.sentence_requests,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The first attempts of a run at what it asks one language model.
+
+    Attributes:
+        writer: Its name among ``generation.writers``, or ``default``.
+        params: Which one it is.
+        requests: All of them, each once.
+        missing: Those that no store holds a response to.
+        known: Stored responses: this model's, or, if there are none, those of others.
+    """
+
+    writer: str
+    params: LanguageModelParams
+    requests: list[Request]
+    missing: list[Request]
+    known: list[Response]
+
+    def estimates(self, language_models: LanguageModels) -> list[Estimate]:
+        """What asking for the missing ones takes."""
+        if isinstance(self.params, ReplayParams):
+            return estimate(self.requests, self.missing, self.known, lambda requests: None)
+        count = language_models.live(self.params).count_tokens
+        return estimate(self.requests, self.missing, self.known, count)
+
+
+def plan(
+    pipeline: Pipeline,
+    catalog: CatalogProtocol,
+    known: dict[str, Any],
+    generation: GenerationParams,
+) -> list[Plan]:
+    """What the nodes of a pipeline that ask would ask first, by language model.
+
+    Args:
+        pipeline: What would run.
+        catalog: What it reads.
+        known: What has been made or loaded already, by dataset name (``rehearse``).
+        generation: Which language models there are.
+    """
+    asking: dict[str, list[Node]] = {}
+    for node in _asking(pipeline):
+        asking.setdefault(writer_of(node, catalog), []).append(node)
+    return [
+        _plan(writer, generation.of_writer(writer), nodes, catalog, known)
+        for writer, nodes in asking.items()
+    ]
+
+
+def writer_of(node: Node, catalog: CatalogProtocol) -> str:
+    """The language model that a node asks: that of its draw."""
+    draw: Draw = catalog.load(next(name for name in node.inputs if name.endswith(".draw")))
+    return draw.writer
+
+
+def _plan(
+    writer: str,
+    params: LanguageModelParams,
+    asking: Iterable[Node],
+    catalog: CatalogProtocol,
+    known: dict[str, Any],
+) -> Plan:
+    requests: dict[tuple[str, str], Request] = {}
+    stores: dict[str, ResponseStore] = {}
+    missing: dict[tuple[str, str], Request] = {}
+    for node in asking:
+        values = inputs_of(node, catalog, known)
+        mine = {name: value for name, value in values.items() if isinstance(value, ResponseStore)}
+        stores |= mine
+        language_model = values[LANGUAGE_MODELS].answering(params, *_by_role(mine))
+        for request in _PLANNED[_function(node)](*(values[name] for name in node.inputs)):
+            key = (request.id, request.digest(language_model.name))
+            requests[key] = request
+            if not language_model.holds(request):
+                missing[key] = request
+    responses = [response for store in stores.values() for response in store.all()]
+    own = [response for response in responses if response.model == params.called]
+    return Plan(writer, params, list(requests.values()), list(missing.values()), own or responses)
+
+
+def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> dict[str, Any]:
+    """What a node reads; what has to be loaded for it is put beside what is known."""
+    for name in node.inputs:
+        if name not in known:
+            known[name] = catalog.load(name)
+    return {name: known[name] for name in node.inputs}
+
+
+def _asking(pipeline: Pipeline) -> Iterable[Node]:
+    return (node for node in pipeline.nodes if LANGUAGE_MODEL in node.tags)
+
+
+def _function(node: Node) -> str:
+    return str(node.name).rpartition(".")[2]
+
+
+def _by_role(stores: Mapping[str, ResponseStore]) -> tuple[ResponseStore, ResponseStore]:
+    """Recordings and live responses."""
+    roles = {name.rpartition(".")[2]: store for name, store in stores.items()}
+    return roles["recordings"], roles["responses"]
+
+
+logger = logging.getLogger(__name__)
+
+# The nodes with this tag are cheap and pure: they are run once in memory, for what they refuse.
+REHEARSED = "rehearsed"
+
+
+class MissingInput(FileNotFoundError):
+    """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
+
+
+def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:
+    """Refuses a run that is bound to fail.
+
+    Weights are compared with their digests; packages and inputs must exist; corpora are read,
+    K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
+    in memory. Where responses are replayed, the nodes that read them are rehearsed too: a missing
+    recording is found before any training. The settings of live language models are looked at, and
+    what will be asked of them is said.
+
+    Args:
+        pipeline: What is about to run.
+        catalog: What it reads.
+        generation: Which language models there are.
+
+    Raises:
+        ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
+    """
+    _check_inputs(pipeline, catalog)
+
+    def replays(node: Node) -> bool:
+        return LANGUAGE_MODEL in node.tags and isinstance(
+            generation.of_writer(writer_of(node, catalog)), ReplayParams
+        )
+
+    # What asks live is not run for what it refuses; its prompts are filled in by the plan.
+    live = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and not replays(n)])
+    known = rehearse(
+        Pipeline([node for node in pipeline.nodes if REHEARSED in node.tags or replays(node)]),
+        catalog,
+    )
+    for planned in plan(live, catalog, known, generation):
+        if not isinstance(planned.params, ReplayParams):
+            catalog.load(LANGUAGE_MODELS).live(planned.params).check()
+        logger.info(
+            "%s will be asked %d first questions; of %d, %d have been answered",
+            planned.params.called,
+            len(planned.missing),
+            len(planned.requests),
+            len(planned.requests) - len(planned.missing),
+        )
+
+
+def rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
+    """Runs nodes in memory.
+
+    Returns:
+        What they read and made, by dataset name; nothing is saved.
+    """
+    known: dict[str, Any] = {}
+    for node in pipeline.nodes:
+        known |= node.run(inputs_of(node, catalog, known))
+    return known
+
+
+def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    missing = []
+    for name in sorted(pipeline.inputs()):
+        is_parameter = name.startswith("params:")
+        source = catalog.load(name) if is_parameter else catalog.get(name)
+        if hasattr(source, "check"):
+            source.check()
+        elif is_parameter:
+            continue
+        elif source is None or not (_is_optional(name) or source.exists()):
+            missing.append(name)
+    if missing:
+        made_by = _makers(missing)
+        lines = [f"{len(missing)} dataset(s) that this run reads are missing:"]
+        lines += [f"  {name}{made_by.get(name) or _place(catalog, name)}" for name in missing]
+        raise MissingInput("\n".join(lines))
+
+
+def _is_optional(name: str) -> bool:
+    """A response store that does not exist yet is empty, and a folder says itself what it lacks."""
+    return name.endswith((".recordings", ".responses", ".folder"))
+
+
+def _makers(names: list[str]) -> Mapping[str, str]:
+    """Which pipeline makes a dataset, in words: a stage of the default one, or an experiment."""
+    found: dict[str, str] = {}
+    for called, pipeline in pipelines.items():
+        if called == "__default__":
+            continue
+        for name in pipeline.all_outputs() & set(names):
+            found.setdefault(name, f": made by the pipeline {called}; run that first")
+    return found
+
+
+def _place(catalog: CatalogProtocol, name: str) -> str:
+    """Where a file should be that nothing makes; nothing for what is no file."""
+    path = getattr(catalog.get(name), "_filepath", None)
+    return "" if path is None else f": there is no {path}"

@@ -1,0 +1,200 @@
+"""The card of a classifier: a README.md as the Hugging Face Hub reads it, metadata first."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tkre.core.cells import Cell
+from tkre.core.params import NO_WRITER
+from tkre.core.provenance import Lineage
+from tkre.core.schema import RelationSchema
+from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.params import ReportingParams
+from tkre.report.formatting import duration, minute, recipe_in_words, writer_in_words
+from tkre.report.origins import revision
+from tkre.report.page import templates
+from tkre.report.params import CardParams
+from tkre.training.recipes import Variant
+
+# What would be markup in a Markdown table.
+_MARKUP = re.compile(r"([\\|\[\]*`<])")
+_ROWS = {"test": "test", "development": "validation"}  # splits, in the words of the Hub
+
+
+@dataclass(frozen=True)
+class CardContent:
+    """What a card is made from.
+
+    Attributes:
+        cell: Which classifier.
+        metrics: Its scores (``tables.score_cell``) with its ``recipe``.
+        interval: Of its micro-F1 over scored rows; None without a row.
+        trust: Its trust record.
+        measured: What the scored rows say of that (``trust_tables.score_trust``).
+        lineage: From the backbone to its weights.
+        schema: Of its corpus.
+        shots: Ids of its K-shot sets.
+        training_rows: All it was trained on, golden and synthetic.
+        rows: What it was scored on: ``test`` or ``development``.
+        called: What language models are called, by writer.
+        reporting: How the interval was made.
+        card: What no run knows.
+    """
+
+    cell: Cell
+    metrics: Mapping[str, Any]
+    interval: tuple[float, float] | None
+    trust: Trust
+    measured: Mapping[str, Any]
+    lineage: Lineage
+    schema: RelationSchema
+    shots: Mapping[str, Any]
+    training_rows: int
+    rows: str
+    called: Mapping[str, str]
+    reporting: ReportingParams
+    card: CardParams
+
+
+def model_card(content: CardContent) -> str:
+    """The card: YAML metadata between dashes, then Markdown."""
+    environment = content.lineage.steps[-1].environment if content.lineage.steps else None
+    golden = len(content.shots["support"])
+    variant = Variant.model_validate(content.metrics["recipe"])
+    assert variant.finetuning is not None  # else there is no classifier that could have a card
+    text: str = (
+        templates()
+        .get_template("card.md.j2")
+        .render(
+            c=content,
+            draw=content.cell.draw,
+            metrics=content.metrics,
+            trust=content.trust,
+            relations=list(_relations(content.schema)),
+            by_relation=content.metrics["by_relation"],
+            scores=list(_scores(content)),
+            thresholds=list(_thresholds(content)),
+            sure=_promised(content.trust),
+            recipe=recipe_in_words(variant),
+            max_length=variant.finetuning.max_length,
+            example=_example(content.schema),
+            golden=golden,
+            synthetic=content.training_rows - golden,
+            writer=_writer(content),
+            seconds=duration(content.lineage.seconds),
+            environment=environment,
+            revision=revision(environment) if environment else "not recorded",
+            finished=minute(environment.finished) if environment else "not recorded",
+            md=_escaped,
+        )
+    )
+    return f"---\n{metadata(content)}\n---\n\n{text}"
+
+
+def metadata(content: CardContent) -> str:
+    """The YAML of a card, as the Hub's own library writes it."""
+    from huggingface_hub import ModelCardData
+
+    corpus, backbone = content.schema.corpus, content.lineage.backbone
+    data = ModelCardData(
+        language=list(content.card.language),
+        license=content.card.license,
+        library_name="tkre",
+        pipeline_tag="text-classification",
+        tags=["relation-extraction", "few-shot", "tkre"],
+        base_model=content.card.base_models.get(backbone, backbone),
+        datasets=[content.card.datasets.get(corpus, corpus)],
+        metrics=["f1", "precision", "recall"],
+        model_name=content.cell.name,
+        eval_results=list(_results(content)) or None,
+    )
+    return str(data.to_yaml())
+
+
+def _results(content: CardContent) -> Iterator[Any]:
+    from huggingface_hub import EvalResult
+
+    corpus, metrics = content.schema.corpus, content.metrics
+    for kind, key, name in (
+        ("f1", "micro_f1", "micro-F1 without the negative relation, %"),
+        ("f1", "official_f1", f"official F1 ({metrics['official_metric']}), %"),
+        ("precision", "micro_precision", "micro-precision, %"),
+        ("recall", "micro_recall", "micro-recall, %"),
+    ):
+        if metrics[key] is not None:
+            yield EvalResult(
+                task_type="text-classification",
+                task_name=f"Relation extraction, K = {content.cell.draw.shots}",
+                dataset_type=content.card.datasets.get(corpus, corpus),
+                dataset_name=corpus,
+                dataset_split=_ROWS[content.rows],
+                metric_type=kind,
+                metric_name=name,
+                metric_value=round(float(metrics[key]), 2),
+            )
+
+
+def _scores(content: CardContent) -> Iterator[tuple[str, str, str]]:
+    metrics, low_high = content.metrics, ""
+    if content.interval is not None:
+        low_high = f"{content.interval[0]:.1f} to {content.interval[1]:.1f}"
+    for key, name in (("micro_f1", "micro-F1"), ("micro_precision", "precision"),
+                      ("micro_recall", "recall"), ("official_f1", "official F1")):  # fmt: skip
+        if metrics[key] is not None:
+            yield name, f"{metrics[key]:.1f}", low_high if key == "micro_f1" else ""
+
+
+def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
+    kept = {t["wanted"]: t for t in content.measured["thresholds"]}
+    for threshold in content.trust.thresholds:
+        found = kept.get(threshold.precision, {})
+        precision = found.get("precision")
+        yield (
+            f"{threshold.precision:g}",
+            "none" if threshold.confidence is None else f"{threshold.confidence:.3f}",
+            f"{found.get('coverage', 0.0):.1f}",
+            "" if precision is None else f"{precision:.1f}",
+        )
+
+
+def _promised(trust: Trust) -> float | None:
+    """The lowest precision that there is a threshold for."""
+    found = (t.precision for t in trust.thresholds if t.confidence is not None)
+    return min(found, default=None)
+
+
+def _relations(schema: RelationSchema) -> Iterator[tuple[str, str, str]]:
+    for name in schema.names:
+        relation = schema.relations[name]
+        types = " → ".join(
+            " or ".join(kinds) or "any" for kinds in (relation.head_types, relation.tail_types)
+        )
+        yield name, relation.definition, types if schema.entity_types else ""
+
+
+def _example(schema: RelationSchema) -> str:
+    """A sentence as Python source, made from the first relation's phrase: no corpus is quoted."""
+    name = next(name for name in schema.names if not schema.relations[name].negative)
+    relation = schema.relations[name]
+    sentence = f"<head>This one</head> {relation.phrase} <tail>that one</tail>."
+    types = {
+        role: kinds[0]
+        for role, kinds in (("head_type", relation.head_types), ("tail_type", relation.tail_types))
+        if kinds
+    }
+    source = json.dumps({"sentence": sentence} | types, ensure_ascii=False)
+    return source.replace("`", "\\u0060")  # it stands in a fence of them
+
+
+def _writer(content: CardContent) -> str | None:
+    writer = content.metrics["writer"]
+    return None if writer == NO_WRITER else writer_in_words(writer, content.called.get(writer))
+
+
+def _escaped(words: object) -> str:
+    """Text as Markdown shows it word for word, on one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(words).split()))

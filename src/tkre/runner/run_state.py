@@ -1,0 +1,179 @@
+"""The record of what each node was last made of and gave, and whether that still holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from filelock import FileLock, Timeout
+from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
+from kedro.pipeline import Node
+
+from tkre.runner import fingerprints as digests
+
+LEDGER = "ledger"  # the catalog entry
+# How the reason ends for what has never been made: it explains itself.
+NOT_THERE = "is not there"
+
+
+class Ledger:
+    """Records of nodes, a JSON file each.
+
+    A node is up to date if its code, its parameters and the content of what it reads are those of
+    its record, and what it wrote is there as it wrote it. Content decides, not time: a node above
+    that was run again and gave the same changes nothing below it.
+
+    Args:
+        folder: Where the records lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._content = digests.ContentDigests()
+
+    def bring_up_to_date(
+        self,
+        node: Node,
+        catalog: CatalogProtocol,
+        run: Callable[[str], object],
+        *,
+        again: bool = False,
+    ) -> str | None:
+        """Runs a node if it must be run, and writes that down.
+
+        Args:
+            node: Which.
+            catalog: What it reads and writes.
+            run: Runs it; is given the reason.
+            again: Run it even if it is up to date.
+
+        Returns:
+            Why it was run; None if it was not.
+        """
+        reason = self.reason_to_run(node, catalog) or ("wanted again" if again else None)
+        if reason is not None:
+            # Before it runs: what it has read, not what has become of that meanwhile.
+            inputs = self._digests(node.inputs, catalog)
+            run(reason)
+            self.record(node, catalog, inputs)
+        return reason
+
+    def reason_to_run(self, node: Node, catalog: CatalogProtocol) -> str | None:
+        """Why a node must be run, in words; None if it is up to date."""
+        return next(self._reasons(node, catalog), None)
+
+    def _reasons(self, node: Node, catalog: CatalogProtocol) -> Iterator[str]:
+        """Whatever speaks against what a node has made; what is missing comes first."""
+        outputs = self._digests(node.outputs, catalog)
+        yield from (f"{_short(n)} {NOT_THERE}" for n in node.outputs if outputs[n] is None)
+        record = self._read(node)
+        if record is None:
+            yield "nothing is known of the run that made it"
+            return
+        inputs = self._digests(node.inputs, catalog)
+        yield from (f"{_short(n)} is read anew every time" for n in inputs if inputs[n] is None)
+        yield from (f"{_short(n)} has changed" for n in _changed(record["inputs"], inputs))
+        if record["code"] != digests.of_function(node.func):
+            yield "its code or a library has changed"
+        yield from (
+            f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
+        )
+
+    @contextmanager
+    def claim(self, node: Node) -> Iterator[bool]:
+        """Whether this process may work on a node: no other one does until this ends.
+
+        A claim dies with its process, however that ends.
+        """
+        claims = self._folder / "claims"
+        claims.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(claims / node.name, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def record(
+        self, node: Node, catalog: CatalogProtocol, inputs: Mapping[str, str | None] | None = None
+    ) -> None:
+        """Writes down a node that has just been run: whole or not at all.
+
+        Args:
+            node: Which.
+            catalog: What it has read and written.
+            inputs: Digests of what it read, as of then; None takes those of now.
+        """
+        record = {
+            "node": node.name,
+            "code": digests.of_function(node.func),
+            "inputs": inputs or self._digests(node.inputs, catalog),
+            "outputs": self._digests(node.outputs, catalog),
+        }
+        place = self._place(node)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = place.with_name(f".{place.name}.{os.getpid()}")
+        unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        unfinished.replace(place)
+
+    def written_since(self, node: Node, time: float) -> bool:
+        """Whether the record of a node is younger than a time, in seconds since the epoch."""
+        place = self._place(node)
+        return place.is_file() and place.stat().st_mtime >= time
+
+    def _digests(self, names: list[str], catalog: CatalogProtocol) -> dict[str, str | None]:
+        return {name: self._content.of(catalog, name) for name in names}
+
+    def _place(self, node: Node) -> Path:
+        return self._folder / f"{node.name}.json"
+
+    def _read(self, node: Node) -> dict[str, Any] | None:
+        try:
+            record = json.loads(self._place(node).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return record if isinstance(record, dict) else None
+
+
+class LedgerDataset(AbstractDataset[NoReturn, Ledger]):
+    """The ledger as a catalog entry, so that its place is configuration like any other.
+
+    Args:
+        filepath: Its folder.
+        metadata: Ignored; for kedro-viz.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Ledger:
+        """The ledger; its folder need not exist yet."""
+        return Ledger(self._folder)
+
+    def save(self, data: NoReturn) -> None:
+        """Never: the ledger writes itself, node by node."""
+        raise DatasetError("the ledger writes itself")
+
+    def _exists(self) -> bool:
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._folder)}
+
+
+def _changed(then: Mapping[str, str | None], now: Mapping[str, str | None]) -> list[str]:
+    """The names whose digest is another, or that only one of the two has."""
+    return [name for name in dict.fromkeys([*now, *then]) if then.get(name, "") != now.get(name)]
+
+
+def _short(name: str) -> str:
+    return name.rsplit(".", 1)[-1] if not name.startswith("params:") else name

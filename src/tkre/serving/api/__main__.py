@@ -1,0 +1,73 @@
+"""``python -m tkre.serving.api FOLDER``: the service without a Kedro project, as in a container."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tkre.serving.api.schemas import LEAST_BODY_BYTES, ServiceParams
+
+LIMITS = ServiceParams()
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: all interfaces.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
+)
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, path_type=Path),
+    help="The trust record; trust.json beside the weights, if there is one, when not given.",
+)
+@click.option(
+    "--schema",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The relation schema; relations.yml beside the weights, if there is one, when not given.",
+)
+@click.option("--wanted-precision", type=float, help="Withholds what is less sure.")
+@click.option("--threads", type=click.IntRange(min=1), help="Of torch or ONNX Runtime.")
+@click.option(
+    "--max-body-bytes",
+    type=click.IntRange(min=LEAST_BODY_BYTES),
+    default=LIMITS.max_body_bytes,
+    show_default=True,
+)
+@click.option(
+    "--max-sentences", type=click.IntRange(min=1), default=LIMITS.max_sentences, show_default=True
+)
+@click.option(
+    "--max-characters", type=click.IntRange(min=1), default=LIMITS.max_characters,
+    show_default=True,
+)  # fmt: skip
+def main(
+    folder: Path,
+    host: str,
+    port: int,
+    trust: Path | None,
+    schema: Path | None,
+    wanted_precision: float | None,
+    threads: int | None,
+    max_body_bytes: int,
+    max_sentences: int,
+    max_characters: int,
+) -> None:
+    """Serves the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
+    try:
+        from tkre.serving.api.server import loaded, require_free, serve
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"{error}: pip install 'tkre[serve]'") from None
+    params = ServiceParams(
+        max_body_bytes=max_body_bytes, max_sentences=max_sentences, max_characters=max_characters
+    )
+    try:
+        require_free(host, port)
+        serve(loaded(folder, trust, wanted_precision, schema, threads), params, host, port)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m tkre.serving.api")

@@ -1,0 +1,359 @@
+"""The folder of a classifier: its newest version, what is in it, what lies beside the weights.
+
+The trained classifier as a plain Python object, without Kedro.
+
+extractor = RelationExtractor.from_pretrained("path/to/classifier")
+sentence = "<head>Ada</head> was born in <tail>London</tail>."
+print(extractor([sentence])[0].relation)
+
+Importing this module loads neither torch nor transformers; loading a classifier does, unless it
+was exported for ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.corpora.reading import RELATIONS_FILE
+from tkre.corpora.unlabelled import Sentence, read_sentences
+from tkre.evaluation.calibrator import TRUST_FILE, Trust, calibrated_rows, share_of
+from tkre.evaluation.predictions import withheld
+from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.tokenization import Tokenizer
+from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
+from tkre.training.scoring import Probabilities, labels_of, score
+
+if TYPE_CHECKING:  # it loads torch
+    from tkre.modeling.classifier import RelationClassifier
+
+
+SCHEMA_FILE = RELATIONS_FILE  # as in the folder of its corpus
+
+
+def newest_version(path: Path) -> Path:
+    """The folder itself if it holds a model, else the newest version in it.
+
+    Raises:
+        FileNotFoundError: Neither holds one.
+    """
+    if (path / "config.json").is_file():
+        return path
+    versions = sorted(p.parent for p in path.glob("*/*/config.json"))
+    if not versions:
+        raise FileNotFoundError(
+            f"no classifier in {path}: neither config.json nor a version of one; `kedro run` "
+            "writes classifiers to data/06_models/<corpus>/<shots>/<seed>/<variant>/classifier"
+        )
+    return versions[-1]
+
+
+def load_model(
+    folder: Path, threads: int | None
+) -> tuple[RelationClassifier | OnnxClassifier, Tokenizer]:
+    """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
+    if (folder / MODEL_FILE).is_file():
+        exported = OnnxClassifier.load(folder, threads)
+        return exported, exported.load_tokenizer(folder)
+    from tkre.modeling.startup import load_tokenizer, quiet_transformers, spare_sklearn
+
+    with quiet_transformers():
+        spare_sklearn()
+        from tkre.modeling.classifier import RelationClassifier
+        from tkre.modeling.runtime import device
+
+        model = RelationClassifier.from_pretrained(folder).to(device())
+        return model, load_tokenizer(folder)
+
+
+def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
+    """The record that is meant: a given one, that beside the weights if None, none if False."""
+    if trust is None:
+        beside = folder / TRUST_FILE
+        return Trust.read(beside) if beside.is_file() else None
+    if trust is False:
+        return None
+    return trust if isinstance(trust, Trust) else Trust.read(trust)
+
+
+def schema_beside(
+    folder: Path, schema: RelationSchema | str | Path | None
+) -> RelationSchema | None:
+    """The schema that is meant: a given one, or that beside the weights, if there is one."""
+    if isinstance(schema, RelationSchema):
+        return schema
+    file = folder / SCHEMA_FILE if schema is None else Path(schema)
+    if schema is None and not file.is_file():
+        return None
+    import yaml
+
+    return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+
+
+def put_beside(folder: Path, trust: Path, schema: RelationSchema) -> None:
+    """Puts beside the weights what ``trust_beside`` and ``schema_beside`` look for.
+
+    Args:
+        folder: Of the classifier.
+        trust: The file of its trust record.
+        schema: Of its labels.
+    """
+    import yaml
+
+    shutil.copyfile(trust, folder / TRUST_FILE)
+    content = schema.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")
+
+
+ROWS = 1024  # that a stream reads at a time
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a sentence says about its two mentions.
+
+    Attributes:
+        relation: The likeliest label, or the negative one where none is likely enough; None where
+            the guess is not sure enough for the wanted precision.
+        probability: That of the guess.
+        probabilities: Of every label.
+        guess: The label in any case.
+        truncated: Whether the sentence has more tokens than the classifier reads, so that the
+            answer is about a part of it: the words around the mentions.
+    """
+
+    relation: str | None
+    probability: float
+    probabilities: dict[str, float]
+    guess: str
+    truncated: bool = False
+
+    @property
+    def abstained(self) -> bool:
+        """Whether the guess is withheld."""
+        return self.relation is None
+
+
+class RelationExtractor:
+    """Labels sentences whose two mentions are marked.
+
+    Args:
+        model: A relation classifier, or an exported one.
+        tokenizer: Its own.
+        trust: Its trust record, which calibrates probabilities; None leaves them as they are.
+        wanted_precision: Answers below the record's threshold for it are withheld; None
+            withholds none.
+        schema: What its labels mean, where that is known.
+
+    Attributes:
+        trust: See above.
+        wanted_precision: See above.
+        schema: See above.
+
+    Raises:
+        TrustError: The record is of another classifier, or has no threshold for that precision.
+        ValueError: A precision is wanted without a record, or is none.
+    """
+
+    def __init__(
+        self,
+        model: RelationClassifier | OnnxClassifier,
+        tokenizer: Tokenizer,
+        trust: Trust | None = None,
+        wanted_precision: float | None = None,
+        schema: RelationSchema | None = None,
+    ) -> None:
+        self._model = model if isinstance(model, OnnxClassifier) else model.eval()
+        self._tokenizer = tokenizer
+        self._confidence = 0.0
+        self.trust = trust
+        self.wanted_precision = wanted_precision
+        self.schema = schema
+        _check_precision(wanted_precision)
+        if trust is not None:
+            trust.require(self.digest)
+        if wanted_precision is not None:
+            if trust is None:
+                raise ValueError(
+                    f"wanted_precision={wanted_precision} needs the classifier's trust record: "
+                    'trust="data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"'
+                )
+            self._confidence = trust.confidence_for(wanted_precision)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | Path,
+        *,
+        trust: Trust | str | Path | Literal[False] | None = None,
+        wanted_precision: float | None = None,
+        schema: RelationSchema | str | Path | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """The extractor in a folder.
+
+        Args:
+            path: A folder that a run wrote a classifier to, or a folder of its versions, of which
+                the newest is taken; or one that ``kedro classifier export`` wrote.
+            trust: The classifier's trust record, its file, or a folder of its versions. None takes
+                a ``trust.json`` that lies beside the weights, if one does; False takes none.
+            wanted_precision: See the class.
+            schema: What the labels mean, or its file. None takes a ``relations.yml`` that lies
+                beside the weights, if one does.
+            threads: Of ONNX Runtime, for an exported classifier; None is its own choice. torch's
+                are set for the whole process: ``torch.set_num_threads``.
+
+        Raises:
+            FileNotFoundError: There is no classifier, or no trust record.
+            ValueError: See the class.
+        """
+        _check_precision(wanted_precision)
+        folder = newest_version(Path(path))
+        model, tokenizer = load_model(folder, threads)
+        return cls(
+            model,
+            tokenizer,
+            trust_beside(folder, trust),
+            wanted_precision,
+            schema_beside(folder, schema),
+        )
+
+    @property
+    def config(self) -> ClassifierSettings:
+        """The classifier's: labels, inverses, which types they join."""
+        return self._model.config
+
+    @property
+    def relations(self) -> list[str]:
+        """The labels, in the order of their numbers."""
+        labels = self.config.id2label
+        return [labels[n] for n in range(len(labels))]
+
+    @property
+    def negative(self) -> str | None:
+        """The label that says "none of the others", if there is one."""
+        return self.config.negative
+
+    @cached_property
+    def entity_types(self) -> frozenset[str] | None:
+        """The types that a mention may have; None where nothing says which there are.
+
+        Those of its schema. A classifier of an older version does not hold them all: then those
+        that its relations name.
+        """
+        if self.schema is not None:
+            return frozenset(self.schema.entity_types)
+        config = self.config
+        if config.entity_types is not None:
+            return frozenset(config.entity_types)
+        named = {kind for sides in config.allowed_types.values() for side in sides for kind in side}
+        return frozenset(named) or None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights; of an exported classifier, of those it was exported from."""
+        if isinstance(self._model, OnnxClassifier):
+            return self._model.weights
+        from tkre.modeling.checkpoint import weights_digest
+
+        return weights_digest(self._model)
+
+    @property
+    def backend(self) -> str:
+        """What computes: ``torch`` or ``onnxruntime``."""
+        return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
+
+    @property
+    def rows_are_independent(self) -> bool:
+        """Whether what is said of a sentence is the same in any batch."""
+        return self.trust is None or self.trust.settings.negative_share != "estimated"
+
+    def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
+        """Labels a batch.
+
+        Args:
+            sentences: Tagged texts; or mappings with ``sentence`` (tagged), or ``text`` and the
+                spans ``head`` and ``tail`` (``[start, end]``, half-open, in characters), and
+                ``head_type`` and ``tail_type``, if known; or instances.
+
+        Returns:
+            A prediction for each, in order.
+
+        Raises:
+            SentenceError: Some cannot be labelled: no head and tail, or a type that the classifier
+                does not know. All are listed, by their places.
+            TypeError: One sentence was given instead of a batch.
+        """
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError(
+                f"one sentence ({type(sentences).__name__}) was given where a list of sentences "
+                "is expected: extractor([sentence])[0]"
+            )
+        return self._labelled(read_sentences(sentences, self.entity_types))
+
+    def stream(self, sentences: Iterable[Sentence], rows: int = ROWS) -> Iterator[Prediction]:
+        """Labels any number of sentences, ``rows`` of them in memory at a time.
+
+        Args:
+            sentences: As in a batch. The first bad one stops the stream, with its place in it.
+            rows: A batch. A trust record whose ``negative_share`` is ``estimated`` estimates it
+                from each.
+        """
+        if isinstance(sentences, str | bytes | Mapping | Instance):
+            raise TypeError("a stream is of sentences, not one sentence: extractor([sentence])[0]")
+        waiting, first = iter(sentences), 0
+        while batch := list(islice(waiting, rows)):
+            yield from self._labelled(read_sentences(batch, self.entity_types, first))
+            first += len(batch)
+
+    def _labelled(self, instances: list[Instance]) -> list[Prediction]:
+        labels, numbers = self.relations, self.config.label2id
+        rows_NR = self._probabilities(instances)
+        guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
+        if self.trust is not None:
+            share = share_of(rows_NR, labels, self.trust)
+            rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
+        return [
+            self._prediction(labels, row, guess, text.truncated)
+            for row, guess, text in zip(
+                rows_NR.tolist(),
+                guesses_N.tolist(),
+                # Once more: what scores them keeps probabilities alone. It is a hundredth of that.
+                self._model.encode(instances, self._tokenizer),
+                strict=True,
+            )
+        ]
+
+    def _probabilities(self, instances: list[Instance]) -> Probabilities:
+        if isinstance(self._model, OnnxClassifier):
+            return score(self._model, self._tokenizer, instances, "extraction")
+        from tkre.training.inference import predict
+
+        # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
+        return predict(
+            self._model, self._tokenizer, instances, precision="fp32", description="extraction"
+        )
+
+    def _prediction(
+        self, labels: list[str], row: list[float], number: int, truncated: bool
+    ) -> Prediction:
+        guess, probability = labels[number], row[number]
+        unsure = withheld(probability, guess != self.negative, self._confidence)
+        named = dict(zip(labels, row, strict=True))
+        return Prediction(None if unsure else guess, probability, named, guess, truncated)
+
+
+def _check_precision(wanted: float | None) -> None:
+    """Before anything is loaded: per cent, say, are meant for a share."""
+    if wanted is not None and not 0 < wanted < 1:
+        raise ValueError(f"wanted_precision must be between 0 and 1, not {wanted:g}")

@@ -1,0 +1,271 @@
+"""The classifier as a component of a spaCy pipeline (extra ``spacy``).
+
+    nlp.add_pipe("tkre_relations", config={"classifier": "path/to/classifier"})
+    nlp("Ada was born in London.")._.relations
+
+It reads the entities that are there (``doc.ents``) and asks for every ordered pair of them within
+a sentence; so something that finds entities comes before it, and something that finds sentences
+should. An entry point makes the component known without an import of this module.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+from pathlib import Path
+from typing import Any, Literal
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.util import minibatch, raise_error
+
+from tkre.core.instance import Instance
+from tkre.core.instance import Span as Characters
+from tkre.core.params import did_you_mean
+from tkre.serving.extractor import TRUST_FILE, Prediction, RelationExtractor, newest_version
+
+logger = logging.getLogger(__name__)
+
+FACTORY = "tkre_relations"
+_STORED = "tkre_relations"  # the key in ``doc.user_data``, of plain values that a DocBin can hold
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What is said of two entities of a document.
+
+    Attributes:
+        head: The entity that the relation starts from.
+        tail: The entity that it leads to.
+        label: The relation; None where the guess is not sure enough for the wanted precision.
+        probability: That of the guess.
+        abstained: Whether the guess is withheld.
+        guess: The relation in any case.
+        truncated: Whether the sentence is longer than what the classifier reads, and was read in
+            part.
+    """
+
+    head: Span
+    tail: Span
+    label: str | None
+    probability: float
+    abstained: bool
+    guess: str
+    truncated: bool = False  # not told in documents of an older version
+
+
+class RelationComponent:
+    """Sets ``doc._.relations``; see ``make_relations`` for the settings.
+
+    Args:
+        name: Of the component in its pipeline.
+        classifier: Folder of the classifier. If it is not there yet, that is said when it is
+            needed: a pipeline that is loaded from disk brings its own.
+        trust: As of ``RelationExtractor.from_pretrained``.
+        wanted_precision: Likewise.
+        types: Type of the classifier's schema by entity label. None: all entities, without types.
+        keep_negative: Whether pairs of which no relation holds are kept.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        classifier: str,
+        trust: str | Literal[False] | None,
+        wanted_precision: float | None,
+        types: dict[str, str | None] | None,
+        keep_negative: bool,
+    ) -> None:
+        self.name = name
+        self._folder, self._trust = Path(classifier), trust
+        self._wanted_precision = wanted_precision
+        self._types = types
+        self._keep_negative = keep_negative
+        self._told = False
+        self._on_error: Callable[..., None] = raise_error
+        if self._folder.is_dir():
+            self._check_types(self.extractor)
+
+    @cached_property
+    def extractor(self) -> RelationExtractor:
+        """The classifier, loaded when it is first asked for."""
+        return RelationExtractor.from_pretrained(
+            self._folder, trust=self._trust, wanted_precision=self._wanted_precision
+        )
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Sets the relations of one document."""
+        self._set([doc])
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Sets the relations of many documents; the pairs of a batch are read together."""
+        for docs in minibatch(stream, size=batch_size):
+            try:
+                self._set(docs)
+            except Exception as error:
+                self._on_error(self.name, self, docs, error)
+            else:
+                yield from docs
+
+    def set_error_handler(self, handler: Callable[..., None]) -> None:
+        """What is done about documents that cannot be read; spaCy's default raises."""
+        self._on_error = handler
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Copies the classifier, so that the pipeline works wherever its folder is put.
+
+        Args:
+            path: Folder of the component.
+            exclude: Not used; spaCy gives it.
+        """
+        extractor, folder = self.extractor, Path(path)
+        source = newest_version(self._folder)
+        if source.resolve() == folder.resolve():
+            return
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        if extractor.trust is not None:
+            text = extractor.trust.model_dump_json(indent=2)
+            (folder / TRUST_FILE).write_text(text + "\n", encoding="utf-8")
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> RelationComponent:
+        """Takes the classifier that ``to_disk`` copied, not the one that its settings name.
+
+        Args:
+            path: Folder of the component.
+            exclude: Not used; spaCy gives it.
+        """
+        self._folder = Path(path)
+        self._trust = False if self._trust is False else None
+        self.__dict__.pop("extractor", None)
+        self._check_types(self.extractor)
+        return self
+
+    def _set(self, docs: list[Doc]) -> None:
+        pairs = [pair for doc in docs for pair in self._pairs(doc)]
+        predictions = self.extractor.stream(_instance(*pair) for pair in pairs)
+        found: dict[int, list[list[Any]]] = {id(doc): [] for doc in docs}
+        for (sentence, head, tail), prediction in zip(pairs, predictions, strict=True):
+            if self._keep_negative or prediction.relation != self.extractor.negative:
+                found[id(sentence.doc)].append(_stored(head, tail, prediction))
+        for doc in docs:
+            doc.user_data[_STORED] = found[id(doc)]
+
+    def _pairs(self, doc: Doc) -> Iterator[tuple[Span, _Mention, _Mention]]:
+        """A sentence and two entities of it, in either order, with their types."""
+        if doc.has_annotation("SENT_START"):
+            sentences: Iterable[Span] = doc.sents
+        else:
+            self._tell_no_sentences()
+            sentences = [doc[:]]
+        entities = [(e, *self._type(e)) for e in doc.ents if e.text.strip()]
+        for sentence in sentences:
+            within = [
+                (entity, kind)
+                for entity, wanted, kind in entities
+                if wanted and sentence.start <= entity.start and entity.end <= sentence.end
+            ]
+            for head, tail in permutations(within, 2):
+                yield sentence, head, tail
+
+    def _type(self, entity: Span) -> tuple[bool, str | None]:
+        """Whether an entity takes part, and its type."""
+        if self._types is None:
+            return True, None
+        return entity.label_ in self._types, self._types.get(entity.label_)
+
+    def _check_types(self, extractor: RelationExtractor) -> None:
+        known = extractor.entity_types
+        for label, kind in (self._types or {}).items():
+            if kind is not None and known is not None and kind not in known:
+                raise ValueError(
+                    f"{self.name}: types.{label} is {kind!r}, which is not a type that the "
+                    f"classifier in {self._folder} knows" + did_you_mean(kind, known)
+                )
+
+    def _tell_no_sentences(self) -> None:
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "%s: documents have no sentence boundaries, so all their entities are paired; "
+                'nlp.add_pipe("sentencizer") before it finds some', self.name,
+            )  # fmt: skip
+
+
+_Mention = tuple[Span, str | None]  # an entity and its type in the classifier's schema
+
+
+def _instance(sentence: Span, head: _Mention, tail: _Mention) -> Instance:
+    start = sentence.start_char
+    first, second = (
+        Characters(entity.start_char - start, entity.end_char - start) for entity, _ in (head, tail)
+    )
+    return Instance("", sentence.text, first, second, head_type=head[1], tail_type=tail[1])
+
+
+def _stored(head: _Mention, tail: _Mention, prediction: Prediction) -> list[Any]:
+    sides = [[entity.start, entity.end, entity.label_] for entity, _ in (head, tail)]
+    said = (prediction.relation, prediction.probability, prediction.guess, prediction.truncated)
+    return [*sides, *said]
+
+
+def _relations(doc: Doc) -> list[Relation]:
+    return [
+        Relation(_span(doc, head), _span(doc, tail), label, probability, label is None, *said)
+        for head, tail, label, probability, *said in doc.user_data.get(_STORED, [])
+    ]
+
+
+def _span(doc: Doc, side: list[Any]) -> Span:
+    start, end, label = side
+    return Span(doc, start, end, label=label)
+
+
+@Language.factory(
+    FACTORY,
+    assigns=["doc._.relations"],
+    requires=["doc.ents"],
+    default_config={
+        "trust": None,
+        "wanted_precision": None,
+        "types": None,
+        "keep_negative": False,
+    },
+)
+def make_relations(
+    nlp: Language,
+    name: str,
+    classifier: str,
+    trust: str | bool | None,
+    wanted_precision: float | None,
+    types: dict[str, str | None] | None,
+    keep_negative: bool,
+) -> RelationComponent:
+    """The component.
+
+    Args:
+        nlp: Its pipeline.
+        name: Its name there.
+        classifier: Folder of the classifier, or of its versions, or of an exported one.
+        trust: File of its trust record; None takes the ``trust.json`` beside the weights, if there
+            is one; False none.
+        wanted_precision: Answers that are not sure enough for it are withheld (``abstained``).
+        types: By entity label (``PERSON``), the type in the classifier's schema (``person``), or
+            None for no type; entities of other labels take no part. None: all take part, without
+            types.
+        keep_negative: Whether pairs of which no relation holds are kept.
+
+    Raises:
+        ValueError: ``types`` names a type that the classifier does not know.
+    """
+    if trust is True:
+        raise ValueError(f"{name}: trust is a file, false for none, or null for that beside")
+    return RelationComponent(name, classifier, trust, wanted_precision, types, keep_negative)
+
+
+if not Doc.has_extension("relations"):
+    Doc.set_extension("relations", getter=_relations)

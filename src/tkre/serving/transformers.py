@@ -1,0 +1,164 @@
+"""The classifier in ``transformers.pipeline``; importing this module is what registers it.
+
+    from transformers import pipeline
+    import tkre.serving.transformers
+
+    classify = pipeline("relation-classification", model="path/to/classifier")
+    classify("<head>Ada</head> was born in <tail>London</tail>.")
+
+``AutoModel`` and ``AutoModelForSequenceClassification`` then load classifiers, too. No code comes
+from the folder, and ``trust_remote_code`` is not needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from transformers import AutoModel, AutoModelForSequenceClassification, Pipeline
+from transformers.pipelines import PIPELINE_REGISTRY
+
+from tkre.corpora.unlabelled import Sentence
+from tkre.evaluation.calibrator import Trust
+from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.serving.extractor import Prediction, RelationExtractor, schema_beside, trust_beside
+
+TASK = "relation-classification"
+BATCH = 64  # sentences of a list that are read together
+_BEST: Any = (
+    ""  # as in text-classification: ``top_k=None`` means all, so it cannot mean "not given"
+)
+
+
+class RelationClassificationPipeline(Pipeline):
+    """Says which relation holds between the two marked mentions of a sentence.
+
+    A sentence is a tagged text, a mapping or an instance, as ``RelationExtractor`` takes them; a
+    list gives a list, a generator or a data set an iterator.
+
+    Args:
+        trust: As of ``RelationExtractor.from_pretrained``: None takes the ``trust.json`` beside
+            the weights, if there is one; False none.
+        wanted_precision: Answers that are not sure enough for it are withheld.
+        **kwargs: As of any pipeline: ``model``, ``tokenizer``, ``device``, ``batch_size``; and
+            ``top_k``.
+
+    Raises:
+        TrustError: See ``RelationExtractor``.
+    """
+
+    _load_processor = False
+    _load_image_processor = False
+    _load_feature_extractor = False
+    _load_tokenizer = True
+
+    def __init__(
+        self,
+        *,
+        trust: Trust | str | Path | Literal[False] | None = None,
+        wanted_precision: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        folder = Path(self.model.name_or_path)
+        self._extractor = RelationExtractor(
+            self.model,
+            self.tokenizer,
+            trust_beside(folder, trust),
+            wanted_precision,
+            schema_beside(folder, None),
+        )
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Classifies a sentence, a list of them, or as many as a generator or data set gives.
+
+        Args:
+            inputs: See the class.
+            **kwargs: ``top_k``: so many labels (None: all), the predicted one first, then the
+                likeliest. ``batch_size``: sentences that are read together.
+
+        Returns:
+            For a sentence a dictionary with ``label`` (None where the answer is withheld),
+            ``score`` (its probability, or that of what is withheld), ``abstained``, and
+            ``truncated`` (whether the sentence was read in part). With ``top_k``, a list of such
+            dictionaries. All of them have their label, since they are asked for to be compared;
+            ``abstained``, the same in each, says whether the first is withheld.
+
+        Raises:
+            SentenceError: A sentence cannot be labelled.
+        """
+        if isinstance(inputs, list | tuple):
+            # What is all there need not be read one by one, as the default of transformers is.
+            kwargs.setdefault("batch_size", self._batch_size or BATCH)
+            return super().__call__(list(inputs), **kwargs) if inputs else []
+        return super().__call__(inputs, **kwargs)
+
+    def _sanitize_parameters(
+        self, top_k: int | None = _BEST, **unknown: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        if unknown:
+            raise TypeError(f"{TASK} has no parameter {', '.join(sorted(unknown))}")
+        if top_k is not None and top_k is not _BEST and top_k < 1:
+            raise ValueError(f"top_k must be 1 or more, or None for all labels, not {top_k}")
+        return {}, {}, {} if top_k is _BEST else {"top_k": top_k}
+
+    def get_iterator(
+        self,
+        inputs: Iterable[Sentence],
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: Mapping[str, Any],
+        forward_params: Mapping[str, Any],
+        postprocess_params: Mapping[str, Any],
+    ) -> Iterator[Any]:
+        """The outputs of many sentences.
+
+        Batches are the extractor's: it pads what a classifier reads, which the collator of
+        ``transformers`` knows nothing of, and names bad sentences by their places.
+        """
+        for prediction in self._extractor.stream(inputs, rows=batch_size):
+            yield self.postprocess(prediction, **postprocess_params)
+
+    def preprocess(self, input_: Sentence, **preprocess_parameters: Any) -> dict[str, Any]:
+        """One sentence as a batch."""
+        return {"sentences": [input_]}
+
+    def _forward(self, input_tensors: Mapping[str, Any], **forward_parameters: Any) -> Any:
+        [prediction] = self._extractor(input_tensors["sentences"])
+        return prediction
+
+    def postprocess(self, model_outputs: Prediction, top_k: int | None = _BEST) -> Any:
+        """What is said of a sentence; see ``__call__``."""
+        prediction = model_outputs
+        said = {"abstained": prediction.abstained, "truncated": prediction.truncated}
+        if top_k is _BEST:
+            return {"label": prediction.relation, "score": prediction.probability} | said
+        # The predicted label need not be the likeliest: out of doubt it is the negative one.
+        ranked = sorted(
+            prediction.probabilities.items(),
+            key=lambda item: (item[0] != prediction.guess, -item[1]),
+        )
+        return [{"label": label, "score": score} | said for label, score in ranked[:top_k]]
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Saves model and tokenizer, and no code: whoever loads them imports this module."""
+        self.model.save_pretrained(save_directory, **kwargs)
+        self.tokenizer.save_pretrained(save_directory, **kwargs)
+
+
+def register() -> None:
+    """Makes the task and the model known to transformers; again changes nothing."""
+    if TASK in PIPELINE_REGISTRY.supported_tasks:
+        return
+    for auto in (AutoModel, AutoModelForSequenceClassification):
+        auto.register(RelationClassifierConfig, RelationClassifier)
+    PIPELINE_REGISTRY.register_pipeline(
+        TASK,
+        pipeline_class=RelationClassificationPipeline,
+        pt_model=(RelationClassifier,),
+        type="text",
+    )
+
+
+register()

@@ -1,0 +1,156 @@
+"""Texts as vectors: the mean of an encoder's last hidden states.
+
+Probabilities of relations for instances, by a classifier of torch.
+
+What a classifier sees of instances: the features that its head classifies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from tkre.core.instance import Instance
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.runtime import Precision, autocast
+from tkre.modeling.tokenization import Encoded, Tokenizer
+from tkre.training.batching import sorted_batches
+from tkre.training.scoring import TOKENS_PER_BATCH, Batch, Probabilities, batches, gathered, score
+
+
+@torch.no_grad()
+def embed(encoder: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Tensor:
+    """One vector per text, in their order.
+
+    Args:
+        encoder: A bare Hugging Face encoder; it is put into evaluation mode for the pass.
+        tokenizer: Its own.
+        texts: Cut at 256 tokens.
+
+    Returns:
+        N x H on the CPU.
+    """
+    was_training = encoder.training
+    encoder.eval()
+    encoded = [tokenizer(text, truncation=True, max_length=256) for text in texts]
+    vectors: list[Tensor] = [torch.empty(0)] * len(texts)
+    for batch in sorted_batches([len(e["input_ids"]) for e in encoded], tokens=8192):
+        padded = tokenizer.pad(
+            {"input_ids": [encoded[n]["input_ids"] for n in batch]}, return_tensors="pt"
+        ).to(encoder.device)
+        states = encoder(**padded).last_hidden_state
+        weights = padded["attention_mask"].unsqueeze(-1).to(states.dtype)
+        means = (states * weights).sum(dim=1) / weights.sum(dim=1)
+        for n, vector in zip(batch, means.cpu(), strict=True):
+            vectors[n] = vector
+    encoder.train(was_training)
+    return torch.stack(vectors)
+
+
+GPU_TOKENS_PER_BATCH = 32768
+
+
+def predict(
+    model: RelationClassifier,
+    tokenizer: Tokenizer,
+    instances: Sequence[Instance],
+    *,
+    precision: Precision = "auto",
+    description: str | None = None,
+) -> Probabilities:
+    """The probability of every relation for every instance.
+
+    Args:
+        model: The classifier; it is put into evaluation mode for the pass.
+        tokenizer: Its own.
+        instances: Their relations are not looked at.
+        precision: Of the matrix products; ``auto`` is bf16 where the machine has it.
+        description: Names the rows where it is said how many are too long; None says nothing.
+
+    Returns:
+        N x R, rows in the order of the instances, columns in that of the labels.
+    """
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode(), autocast(model.device, precision):
+        probabilities = score(_OnTorch(model), tokenizer, instances, description)
+    model.train(was_training)
+    return probabilities
+
+
+def model_batches(
+    model: RelationClassifier, encoded: Sequence[Encoded]
+) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+    """Row numbers and tensors of batches of like length, on the model's device."""
+    for numbers, batch in batches(encoded, model.padding, tokens_per_batch(model.device)):
+        yield numbers, _tensors(batch, model.device)
+
+
+def tokens_per_batch(device: torch.device) -> int:
+    """How many tokens a device reads at once; a GPU is not filled by what fills a core."""
+    return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
+
+
+def collate(encoded: Sequence[Encoded], padding: int) -> dict[str, Tensor]:
+    """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels."""
+    return _tensors(gathered(encoded, padding))
+
+
+class _OnTorch:
+    """A classifier as ``scoring`` wants it: arrays in, arrays out."""
+
+    def __init__(self, model: RelationClassifier) -> None:
+        self._model = model
+        self.config = model.config
+        self.padding = model.padding
+        self.tokens_per_batch = tokens_per_batch(model.device)
+        self.encode = model.encode
+
+    def probabilities(self, batch: Batch) -> Probabilities:
+        logits = self._model(**_tensors(batch, self._model.device)).logits.double()
+        probabilities: Probabilities = logits.softmax(dim=-1).cpu().numpy()
+        return probabilities
+
+
+def _tensors(
+    batch: Mapping[str, npt.NDArray[Any]], device: torch.device | None = None
+) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
+
+
+@torch.inference_mode()
+def features_of(
+    model: RelationClassifier,
+    tokenizer: PreTrainedTokenizerBase,
+    instances: Sequence[Instance],
+) -> npt.NDArray[np.float64] | None:
+    """The features of instances, whatever the head.
+
+    Args:
+        model: The classifier; it is put into evaluation mode for the pass.
+        tokenizer: Its own.
+        instances: Their relations are not looked at.
+
+    Returns:
+        N x F, rows in the order of the instances; None if there are none, or if the head
+        classifies without features.
+    """
+    encoded = model.encode(instances, tokenizer)
+    was_training = model.training
+    model.eval()
+    rows: dict[int, npt.NDArray[np.float64]] = {}
+    try:
+        for numbers, batch in model_batches(model, encoded):
+            features_BF = model.features(**batch)[0].double().cpu().numpy()
+            rows |= dict(zip(numbers, features_BF, strict=True))
+    except NotImplementedError:  # what ``Head.features`` says of a head that has none
+        return None
+    finally:
+        model.train(was_training)
+    return np.stack([rows[n] for n in range(len(instances))]) if rows else None

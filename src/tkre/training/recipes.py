@@ -1,0 +1,181 @@
+"""A variant: one way to run a cell, an entry under ``variants`` in ``conf/base``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from tkre.core.cells import Draw
+from tkre.core.params import Params, did_you_mean
+from tkre.core.provenance import Lineage
+from tkre.training.params import FinetuningParams, PretrainingParams, SetFitParams, Stage
+
+LIKE = "like"
+
+
+class VariantError(ValueError):
+    """A variant that is like one that does not exist, or like itself."""
+
+
+class PretrainedOn(Params):
+    """Whose knowledge an encoder is pre-trained on, where that is not its own draw's.
+
+    Attributes:
+        corpus: Another corpus (transfer); None is its own.
+        synthetic: Another amount of synthetic sentences than the classifier is trained on, as a
+            multiple of K; None is the same.
+        zero_shot: Rounds of sentences that were written without any example, beside them.
+    """
+
+    corpus: str | None = None
+    synthetic: int | None = Field(None, ge=0)
+    zero_shot: int = Field(0, ge=0)
+
+    def draw(self, draw: Draw) -> Draw:
+        """The draw whose knowledge is meant, for a classifier of the given one."""
+        synthetic = draw.synthetic if self.synthetic is None else self.synthetic
+        return replace(draw, corpus=self.corpus or draw.corpus, synthetic=synthetic)
+
+    def zero_shot_draw(self, draw: Draw) -> Draw | None:
+        """The draw that those sentences without an example belong to."""
+        corpus = self.corpus or draw.corpus
+        if not self.zero_shot:
+            return None
+        return Draw(corpus, 0, draw.seed, self.zero_shot, writer=draw.writer)
+
+
+class Variant(Params):
+    """A named recipe.
+
+    Attributes:
+        backbone: Name of the catalog entry ``backbones.<backbone>``.
+        pretraining: Further pre-training on knowledge; None starts from the backbone as it is.
+        pretrained_on: Whose knowledge, if not that of the cell's own draw.
+        finetuning: The classifier and its training.
+        setfit: SetFit in place of a classifier of ours; it is neither pre-trained nor saved.
+    """
+
+    backbone: str
+    pretraining: PretrainingParams | None = None
+    pretrained_on: PretrainedOn = PretrainedOn()
+    finetuning: FinetuningParams | None = None
+    setfit: SetFitParams | None = None
+
+    @model_validator(mode="after")
+    def _is_one_recipe(self) -> Self:
+        if (self.finetuning is None) == (self.setfit is None):
+            raise ValueError("a variant has either finetuning or setfit")
+        if self.setfit is not None and self.pretraining is not None:
+            raise ValueError("setfit starts from the backbone as it is: leave out pretraining")
+        return self
+
+    @property
+    def uses_knowledge(self) -> bool:
+        """Whether it needs what a language model wrote."""
+        return self.pretraining is not None or (
+            self.finetuning is not None and self.finetuning.uses_knowledge
+        )
+
+    @property
+    def uses_synthetic(self) -> bool:
+        """Whether it needs the sentences among it."""
+        pretrained_on = self.pretraining.sources if self.pretraining else ()
+        finetuned_on = self.finetuning is not None and self.finetuning.synthetic
+        return finetuned_on or "synthetic" in pretrained_on
+
+    def read_of(self, draw: Draw) -> Draw:
+        """The draw that stands for all that it reads of the given one."""
+        if self.uses_synthetic:
+            return draw
+        return draw.explained if self.uses_knowledge else draw.golden
+
+    def pretraining_until(self, stage: Stage) -> tuple[Any, ...]:
+        """What decides the encoder of a stage; equal for variants that can share it."""
+        stages = self.pretraining.stages if self.pretraining else {}
+        return self.backbone, self.pretrained_on.zero_shot, stages.get(stage)
+
+    def stale(self, lineage: Lineage) -> list[str]:
+        """How what a classifier was made by differs from this recipe; empty if it does not."""
+        stages = self.pretraining.stages if self.pretraining else {}
+        wanted: dict[str, Any] = {str(stage): settings for stage, settings in stages.items()}
+        recipe = self.finetuning or self.setfit
+        wanted["finetuning"] = recipe.model_dump(mode="json") if recipe else {}
+        made = {step.stage: step.settings for step in lineage.steps}
+        if list(made) != list(wanted):
+            return [f"it went through {' and '.join(made)}, not {' and '.join(wanted)}"]
+        return [
+            f"{stage}.{entry} was {made[stage].get(entry)!r}, it is {setting!r} now"
+            for stage, settings in wanted.items()
+            for entry, setting in settings.items()
+            if made[stage].get(entry) != setting
+        ]
+
+
+def varied(variants: Mapping[str, Variant]) -> tuple[str, dict[str, float]] | None:
+    """The one number that variants differ in; None if that is not all, or not a number.
+
+    Returns:
+        Its dotted path, e.g. ``pretraining.contrast.temperature``, and its value by variant: what
+        scores can be drawn along.
+    """
+    leaves = {name: dict(_leaves(v.model_dump(mode="json"))) for name, v in variants.items()}
+    paths = {path for of_variant in leaves.values() for path in of_variant}
+    differing = [p for p in paths if len({repr(leaf.get(p)) for leaf in leaves.values()}) > 1]
+    if len(differing) != 1:
+        return None
+    values: dict[str, float] = {}
+    for name, of_variant in leaves.items():
+        value = of_variant.get(differing[0])
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        values[name] = value
+    return differing[0], values
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, Mapping):
+        yield path, value
+        return
+    for key, part in value.items():
+        yield from _leaves(part, f"{path}.{key}" if path else key)
+
+
+def written_out(variants: Mapping[str, Any]) -> dict[str, Any]:
+    """Variants with what they are ``like`` put in, so that each stands by itself.
+
+    ``{like: tkre, finetuning: {synthetic: false}}`` is all that ``tkre`` is, but for one entry.
+    Entries of mappings are replaced one by one, everything else as a whole.
+
+    Args:
+        variants: As written in ``conf/``, by name.
+
+    Raises:
+        VariantError: A variant is like one that does not exist, or, at some remove, like itself.
+    """
+    return {name: _written_out(name, variants, ()) for name in variants}
+
+
+def _written_out(name: str, variants: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    own = variants[name]
+    if not isinstance(own, Mapping) or LIKE not in own:
+        return own
+    path, model = (*path, name), own[LIKE]
+    if model in path:
+        raise VariantError(f"variant {name} is like itself: {' -> '.join((*path, model))}")
+    if model not in variants:
+        raise VariantError(
+            f"variant {name} is like {model!r}, which does not exist"
+            + did_you_mean(model, variants)
+        )
+    changes = {key: value for key, value in own.items() if key != LIKE}
+    return changed(_written_out(model, variants, path), changes)
+
+
+def changed(base: Any, changes: Any) -> Any:
+    """Mappings within mappings with some entries changed; anything else is replaced."""
+    if not isinstance(base, Mapping) or not isinstance(changes, Mapping):
+        return changes
+    return {**base, **{key: changed(base.get(key), value) for key, value in changes.items()}}

@@ -1,0 +1,203 @@
+"""SetFit (Tunstall et al. 2022) through its own package: what a user would otherwise pick.
+
+SetFit trains a sentence encoder on pairs of sentences, alike if their labels are the same, and
+fits a logistic regression on its embeddings. It knows sentences and labels, nothing of mentions;
+so the mentions are marked in the text, with the signs that our own heads read
+(``modeling.marking``). These are words that any encoder knows: markers such as ``[E1]`` would
+need new tokens, which SetFit's users do not add, and fall into pieces without.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import logging
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import disable_progress_bars
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+from setfit import SetFitModel, Trainer, TrainingArguments
+from transformers import TrainerCallback
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from tkre.core.instance import Instance
+from tkre.core.progress import Progress
+from tkre.core.provenance import Lineage, Step
+from tkre.core.schema import RelationSchema
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.entity_markers import encode_instances, mark
+from tkre.modeling.runtime import use_bf16
+from tkre.modeling.startup import quiet_transformers
+from tkre.training.batching import tell_truncated
+from tkre.training.initialisation import LinearProbe
+from tkre.training.params import SetFitParams
+from tkre.training.scoring import Probabilities
+from tkre.training.trainer import surroundings
+
+
+def train_setfit(
+    start: Checkpoint,
+    rows: Sequence[Instance],
+    schema: RelationSchema,
+    params: SetFitParams,
+    *,
+    data: str,
+    seed: int,
+    description: str,
+) -> tuple[SetFitModel, Lineage]:
+    """Trains a sentence encoder and fits the logistic regression.
+
+    Args:
+        start: A masked language model; it is not changed.
+        rows: Golden training rows.
+        schema: The relations.
+        params: SetFit's settings.
+        data: Digest of the rows, for the lineage.
+        seed: Of the order and of dropout. The pairs are always the same ones: SetFit draws them
+            with a seed of its own.
+        description: Shown with the progress.
+
+    Returns:
+        The model and the lineage of its sentence encoder.
+    """
+    begun = time.perf_counter()
+    _silence()
+    model = SetFitModel(sentence_encoder(start, params.max_length), LinearProbe())
+    sentences = texts(start, rows, params, f"{description} finetuning")
+    labels = [str(row.relation) for row in rows]
+    iterations = params.iterations(len(rows), len(schema.names))
+    steps = iterations and math.ceil(2 * iterations * len(rows) / params.batch_size)
+    with (
+        tempfile.TemporaryDirectory() as unused,
+        Progress(f"{description} finetuning", steps) as progress,
+    ):
+        trainer = Trainer(model, _arguments(params, iterations, seed, unused))
+        inner = trainer.st_trainer
+        for bar in (ProgressCallback, PrinterCallback):
+            inner.pop_callback(bar)
+        inner.add_callback(_Steps(progress))
+        inner.args.dataloader_pin_memory = torch.cuda.is_available()
+        inner.args._n_gpu = min(1, inner.args.n_gpu)  # as in training.run
+        # SetFit itself knows fp16 alone, and that on a GPU. Around all steps at once, the cache
+        # would give every step the weights of the first.
+        bf16 = use_bf16(params.precision)
+        with torch.autocast(model.device.type, torch.bfloat16, bf16, cache_enabled=False):
+            trainer.train_embeddings(sentences, labels)
+        trainer.train_classifier(sentences, labels)
+        inner.accelerator.free_memory()
+        del trainer, inner
+        gc.collect()
+    body = model.model_body.eval()
+    step = Step(
+        stage="finetuning",
+        started_from=weights_digest(start.model),
+        weights=weights_digest(body),
+        data=data,
+        settings=params.model_dump(mode="json"),
+        seconds=time.perf_counter() - begun,
+        environment=surroundings(params.precision),
+    )
+    return model, start.lineage.then(step)
+
+
+def predict_setfit(
+    model: SetFitModel,
+    start: Checkpoint,
+    instances: Sequence[Instance],
+    schema: RelationSchema,
+    params: SetFitParams,
+    *,
+    description: str,
+) -> Probabilities:
+    """The probability of every relation for every instance.
+
+    Args:
+        model: A trained one.
+        start: What it was trained from; its tokenizer is the model's.
+        instances: Their relations are not looked at.
+        schema: The relations. One that no training row had is never predicted.
+        params: SetFit's settings.
+        description: Names the rows where it is said how many are too long.
+
+    Returns:
+        N x R, columns in the order of the schema's names.
+    """
+    known = model.predict_proba(
+        texts(start, instances, params, description), as_numpy=True, show_progress_bar=False
+    )
+    probabilities = np.zeros((len(instances), len(schema.names)))
+    columns = [schema.names.index(name) for name in model.model_head.classes_]
+    probabilities[:, columns] = known
+    return probabilities
+
+
+def sentence_encoder(start: Checkpoint, max_length: int) -> SentenceTransformer:
+    """A sentence encoder with the weights of a masked language model.
+
+    Its embedding is the mean over the tokens, of length 1: what all-MiniLM-L6-v2 was published
+    with, and the usual choice for an encoder that was published without one.
+    """
+    with tempfile.TemporaryDirectory() as folder, quiet_transformers():
+        # The module is made from files alone; it would start a pooler, which nothing reads.
+        encoder = start.model.base_model
+        encoder.save_pretrained(folder)
+        start.tokenizer.save_pretrained(folder)
+        words = Transformer(folder, max_seq_length=max_length)
+    words.model = copy.deepcopy(encoder)
+    return SentenceTransformer(modules=[words, Pooling(encoder.config.hidden_size), Normalize()])
+
+
+def texts(
+    start: Checkpoint, instances: Sequence[Instance], params: SetFitParams, description: str
+) -> list[str]:
+    """Sentences with their mentions marked.
+
+    SetFit cuts what is longer than ``max_length`` at its end, wherever the mentions are; how many
+    that are is said.
+    """
+    encoded = encode_instances(
+        instances, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
+    )
+    tell_truncated(encoded, description)
+    return [mark(instance, typed=params.typed_markers)[0] for instance in instances]
+
+
+def _arguments(
+    params: SetFitParams, iterations: int | None, seed: int, folder: str
+) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=folder,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        show_progress_bar=False,
+        num_iterations=iterations,
+        num_epochs=1,
+        batch_size=params.batch_size,
+        body_learning_rate=params.learning_rate,
+        seed=seed,
+    )
+
+
+def _silence() -> None:
+    """SetFit turns its own messages on when it is imported; what it builds on shows bars."""
+    disable_progress_bars()
+    for name in ("setfit", "sentence_transformers"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Steps(TrainerCallback):
+    """Shows how far the training is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._progress.advance(1)

@@ -1,0 +1,324 @@
+"""Where something has just been trained, for its lineage.
+
+A running average of weights: what a short training at a high rate ends up around.
+
+The layers of an encoder compiled by ``torch.compile``, for as long as a training lasts.
+
+The run of one stage of training, on ``transformers.Trainer``.
+
+The Trainer brings devices, mixed precision, clipping and schedules. What is ours: batches by
+length, two learning rates, the losses of every step as a table, progress, and weights that are
+kept in memory, since a few-shot run is short and a checkpoint folder per epoch is not.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from transformers import (
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.trainer_callback import PrinterCallback
+
+from tkre.core.progress import Progress
+from tkre.core.provenance import Environment, environment
+from tkre.modeling.runtime import device, use_bf16
+from tkre.training.batching import LengthBatches
+from tkre.training.cpu_speed import quick_on_cpu
+from tkre.training.params import OptimisationParams
+
+
+def surroundings(precision: Literal["auto", "fp32", "bf16"]) -> Environment:
+    """The device, the threads and the precision of this process, and where it runs.
+
+    Args:
+        precision: As the parameters of the training name it.
+    """
+    name = torch.cuda.get_device_name() if device().type == "cuda" else "cpu"
+    used = "bf16" if use_bf16(precision) else "fp32"
+    return environment(name, torch.get_num_threads(), used)
+
+
+class AveragedWeights:
+    """An exponential moving average of a model's weights.
+
+    Early on the decay is smaller, (1 + n) / (10 + n) after n steps, so that the random start is
+    soon forgotten in runs of some hundred steps.
+
+    Args:
+        model: Its state is averaged, buffers too; what is frozen is not, it does not change. It
+            stays on its device, on which the average is.
+        decay: Share of the average that stays at each step.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self._steps = 0
+        frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
+        state = model.state_dict()
+        averaged = [name for name in state if name not in frozen]
+        self._fractions = [name for name in averaged if state[name].is_floating_point()]
+        self._whole = [name for name in averaged if not state[name].is_floating_point()]
+        self.weights: dict[str, Tensor] = {
+            name: tensor.detach().clone() for name, tensor in state.items()
+        }
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the weights as they are now."""
+        self._steps += 1
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        state = self._model.state_dict()
+        for name in self._whole:
+            self.weights[name].copy_(state[name])
+        # All at once: one by one, a GPU has a launch for each of some hundred small tensors.
+        averages = [self.weights[name] for name in self._fractions]
+        get_ema_multi_avg_fn(decay)(averages, [state[name] for name in self._fractions], None)
+
+
+@contextmanager
+def compiled_layers(objective: nn.Module) -> Iterator[None]:
+    """Compiles each layer of the models of an objective; afterwards they are as they were.
+
+    Layers, not whole models: all layers of a model share one compilation, so the wait does not grow
+    with their number. For all lengths at once, since batches differ in theirs.
+
+    Args:
+        objective: Its Hugging Face models' transformer layers are compiled at their first batch.
+    """
+    layers = [m for m in objective.modules() if isinstance(m, GradientCheckpointingLayer)]
+    for layer in layers:
+        layer.compile(dynamic=True)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._compiled_call_impl = None
+
+
+# Called after every epoch with its number, counted from 1, and the model; what it returns is
+# added to the table of losses.
+EpochEnd = Callable[[int, nn.Module], dict[str, float]]
+
+
+class Objective(nn.Module):
+    """What a stage minimises: a module whose forward gives a loss and the parts it is made of.
+
+    The parts are detached scalars, by name; they become columns of the table of losses.
+    """
+
+    def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:  # noqa: D102
+        raise NotImplementedError
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The encoder's parameters, and those of everything that is new."""
+        raise NotImplementedError
+
+
+def train(
+    objective: Objective,
+    rows: Sequence[Any],
+    collate: Callable[[list[Any]], dict[str, Tensor]],
+    params: OptimisationParams,
+    *,
+    epochs: int,
+    seed: int,
+    description: str,
+    on_step_end: Callable[[], None] | None = None,
+    on_epoch_end: EpochEnd | None = None,
+) -> pd.DataFrame:
+    """Minimises an objective over rows; the objective's modules are changed in place.
+
+    Args:
+        objective: What is minimised.
+        rows: Anything with a ``len``: its length in tokens.
+        collate: A batch of rows as tensors.
+        params: Optimiser, batch size, precision.
+        epochs: Passes over the rows.
+        seed: Of the order of the rows, of dropout, and of masks that ``collate`` draws.
+        description: Shown with the progress.
+        on_step_end: Called after every step.
+        on_epoch_end: Called after every epoch.
+
+    Returns:
+        One row per step: epoch, step, loss and its parts; the figures of ``on_epoch_end`` stand
+        in the last row of each epoch.
+    """
+    set_seed(seed)
+    batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
+    steps = epochs * len(batches)
+    bf16 = use_bf16(params.precision)
+    on_gpu = device().type == "cuda"
+    with (
+        tempfile.TemporaryDirectory() as unused,
+        Progress(description, steps) as progress,
+        _quick_collection(),
+    ):
+        recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
+        arguments = TrainingArguments(
+            output_dir=unused,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            logging_strategy="no",
+            num_train_epochs=epochs,
+            seed=seed,
+            max_grad_norm=params.max_grad_norm,
+            lr_scheduler_type="linear",
+            warmup_steps=round(params.warmup * steps),
+            bf16=bf16,
+            use_cpu=not on_gpu,  # it has to be told
+            # It would look at every loss, which waits for a GPU; the table of losses shows it.
+            logging_nan_inf_filter=False,
+            remove_unused_columns=False,
+        )
+        # Several GPUs would be used by splitting each small batch: slower, and not the same run.
+        arguments._n_gpu = min(1, arguments.n_gpu)
+        trainer = _Trainer(
+            model=objective,
+            args=arguments,
+            callbacks=[recorder],
+            optimizers=(optimiser(objective, params), None),
+        )
+        # A sequence is all that DataLoader needs of a Dataset.
+        trainer.batches = DataLoader(
+            rows,  # type: ignore[arg-type]
+            batch_sampler=batches,
+            collate_fn=collate,
+            pin_memory=on_gpu,
+        )
+        trainer.recorder = recorder
+        trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
+        objective.train()
+        with (
+            nullcontext() if on_gpu else quick_on_cpu(objective, bf16=bf16),
+            compiled_layers(objective) if params.compile_layers else nullcontext(),
+        ):
+            trainer.train()
+        # Trainer, accelerator and optimiser hold one another: without this their memory stays
+        # until some later collection, and adds to that of the next stage.
+        trainer.accelerator.free_memory()
+        del trainer
+        gc.collect()
+    objective.eval()
+    return recorder.table()
+
+
+def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.Optimizer:
+    """AdamW over both parameter groups, less what is frozen; no decay of biases and norms."""
+    groups = []
+    rates = (params.learning_rate, params.head_learning_rate)
+    for parameters, rate in zip(objective.parameter_groups(), rates, strict=True):
+        trained = [p for p in parameters if p.requires_grad]
+        for decays in (True, False):
+            members = [p for p in trained if (p.ndim > 1) == decays]
+            decay = params.weight_decay if decays else 0.0
+            if members:
+                groups.append({"params": members, "lr": rate, "weight_decay": decay})
+    # Fused: of a small model on a CPU the update is a good part of the step.
+    return torch.optim.AdamW(groups, fused=True)
+
+
+@contextmanager
+def _quick_collection() -> Iterator[None]:
+    """Has the garbage collector leave alone what was there before: libraries, for the most part.
+
+    The end of a stage and accelerate both collect, which takes a second where all that is imported
+    is looked through each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+class _Trainer(Trainer):
+    batches: DataLoader[Any]
+    recorder: _Recorder
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        return self.batches
+
+    def _prepare_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        # The batch is in pinned memory: the copy runs beside the step before.
+        return {n: t.to(self.args.device, non_blocking=True) for n, t in inputs.items()}
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], *_: Any, **__: Any
+    ) -> Tensor:
+        loss, parts = model(**inputs)
+        self.recorder.losses.append({"loss": loss.detach(), **parts})
+        return loss
+
+
+class _Recorder(TrainerCallback):
+    """Keeps the losses as tensors (reading one would wait for the device) and shows progress."""
+
+    def __init__(
+        self,
+        progress: Progress,
+        steps_per_epoch: int,
+        on_step_end: Callable[[], None] | None,
+        on_epoch_end: EpochEnd | None,
+    ) -> None:
+        self.losses: list[dict[str, Tensor]] = []
+        self._figures: dict[int, dict[str, float]] = {}
+        self._progress = progress
+        self._steps_per_epoch = steps_per_epoch
+        self._step_ended = on_step_end
+        self._epoch_ended = on_epoch_end
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if self._step_ended:
+            self._step_ended()
+        # Often enough for a person, seldom enough for a GPU that runs ahead of us.
+        figures: dict[str, float] = {}
+        if state.global_step % 10 == 0:
+            figures = {name: float(value) for name, value in self.losses[-1].items()}
+        self._progress.advance(1, **figures)
+
+    def on_epoch_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: nn.Module,
+        **_: Any,
+    ) -> None:
+        if self._epoch_ended:
+            model.eval()
+            epoch = state.global_step // self._steps_per_epoch
+            self._figures[state.global_step] = self._epoch_ended(epoch, model)
+            self._progress.advance(0, **self._figures[state.global_step])
+            model.train()
+
+    def table(self) -> pd.DataFrame:
+        rows = [
+            {
+                "epoch": 1 + (step - 1) // self._steps_per_epoch,
+                "step": step,
+                **{name: float(value) for name, value in losses.items()},
+                **self._figures.get(step, {}),
+            }
+            for step, losses in enumerate(self.losses, start=1)
+        ]
+        return pd.DataFrame(rows)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from tkre.core.schema import RelationSchema, SchemaError
+
+
+def relation(**fields):
+    return {"definition": "d", "phrase": "p", **fields}
+
+
+def parse(relations, **fields):
+    return RelationSchema.parse(
+        {"corpus": "c", "relations": relations, **fields}, "c/relations.yml"
+    )
+
+
+def test_names_are_sorted_and_the_negative_is_found_by_name():
+    schema = parse({"b": relation(), "Other": relation(negative=True), "a": relation()})
+    assert schema.names == ["Other", "a", "b"]
+    assert schema.negative == "Other"
+    assert parse({"a": relation(), "b": relation()}).negative is None
+
+
+def test_inverses():
+    schema = parse(
+        {"a": relation(inverse="b"), "b": relation(inverse="a"), "s": relation(inverse="s"),
+         "n": relation(negative=True), "x": relation()}
+    )  # fmt: skip
+    assert [schema.inverse_of(n) for n in "absnx"] == ["b", "a", "s", "n", None]
+
+
+@pytest.mark.parametrize(
+    ("relations", "fields", "problem"),
+    [
+        ({"a": relation()}, {}, "at least two"),
+        ({"a": relation(negative=True), "b": relation(negative=True)}, {}, "only one"),
+        ({"a": relation(inverse="bb"), "b": relation()}, {}, "inverse 'bb'.*did you mean 'b'"),
+        ({"a": relation(inverse="b"), "b": relation()}, {}, "each must name the other"),
+        ({"a": relation(head_types=["persn"]), "b": relation()},
+         {"entity_types": ["person"]}, "persn.*did you mean 'person'"),
+        ({"a": relation(colour="red"), "b": relation()}, {}, "relations.a.colour"),
+        ({"a": {"phrase": "p"}, "b": relation()}, {}, "relations.a.definition"),
+    ],
+)  # fmt: skip
+def test_inconsistent_schemas_name_the_entry(relations, fields, problem):
+    with pytest.raises(SchemaError, match=f"c/relations.yml(.|\n)*{problem}"):
+        parse(relations, **fields)
+
+
+def test_allows(schema):
+    assert schema.allows("lives_in", "person", "place")
+    assert schema.allows("lives_in", None, None)
+    assert not schema.allows("lives_in", "place", "person")
+    assert schema.allows("none", "place", "place")
+
+
+@pytest.mark.parametrize(
+    ("corpus", "count", "negative"),
+    [
+        ("newsroom", 11, "no_relation"),
+        ("semeval2010_task8", 19, "Other"),
+        ("scierc", 7, None),
+        ("tacred", 42, "no_relation"),
+        ("retacred", 40, "no_relation"),
+        ("chemprot", 13, None),
+    ],
+)
+def test_shipped_schemas(root, corpus, count, negative):
+    path = root / "data" / "01_raw" / corpus / "relations.yml"
+    schema = RelationSchema.parse(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    assert len(schema.relations) == count
+    assert schema.negative == negative
+    assert schema.corpus == corpus
+    phrases = [r.phrase for r in schema.relations.values()]
+    assert len(set(phrases)) == len(phrases)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_retacred_schema_has_the_labels_of_its_maps(root, shared, split):
+    import json
+
+    raw = yaml.safe_load((root / "data/01_raw/retacred/relations.yml").read_text(encoding="utf-8"))
+    labels = set(json.loads((shared / f"retacred/{split}_id2label.json").read_text()).values())
+    assert labels <= set(raw["relations"])
+
+
+def test_tacred_schema_has_the_labels_of_the_patch(root, shared):
+    import json
+
+    raw = yaml.safe_load((root / "data/01_raw/tacred/relations.yml").read_text(encoding="utf-8"))
+    for split in ("dev", "test"):
+        patch = json.loads((shared / f"tacrev/{split}_patch.json").read_text())
+        assert {row["relation"] for row in patch} <= set(raw["relations"])
+
+
+def test_all_that_does_not_fit_is_told_at_once():
+    relations = {"a": relation(inverse="x"), "b": relation(head_types=["y"]), "c": relation()}
+    with pytest.raises(SchemaError) as refused:
+        parse(relations)
+    told = str(refused.value).splitlines()
+    assert len(told) == 3 and "a: its inverse 'x'" in told[1] and "b: type 'y'" in told[2]
+
+
+@pytest.mark.parametrize("name", ["lives in", "owns", "gehört"])
+def test_a_label_of_plain_words_is_not_told_from_the_words(name):
+    schema = parse({name: relation(), "x_y": relation(), "no_relation": relation(negative=True)})
+    assert not schema.spelled_out(name, f"Ada {name} Rome")
+    assert schema.spelled_out("x_y", "Ada x_y Rome") and not schema.spelled_out("x_y", "x y")
+    assert not schema.spelled_out("no_relation", "It is no_relation.")

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog
+
+from tests.project.conftest import LINEAGE, METRICS, SUMMARY, VERSION
+from tkre.core.cells import parse_cell
+from tkre.core.provenance import environment
+from tkre.project.mlflow import flat, tracked_cell, tracked_experiment
+
+
+def test_a_cell_is_told_by_its_place_its_recipe_and_its_scores(catalog, cell):
+    told = tracked_cell(catalog, cell, "test")
+    assert told.name == "toy.k8x4.s13.tkre"
+    assert {name: told.tags[name] for name in ("corpus", "k", "seed", "variant", "synthetic")} == {
+        "corpus": "toy", "k": "8", "seed": "13", "variant": "tkre", "synthetic": "4",
+    }  # fmt: skip
+    assert told.tags["weights"] == "d" * 12 and told.tags["stages"] == "mslm, finetuning"
+    assert "stale" not in told.tags and "classifier" not in told.tags
+    assert told.params == {"backbone": "minilm", "finetuning.layers": "1, 2",
+                           "finetuning.optimisation.learning_rate": "0.0001"}  # fmt: skip
+    assert told.metrics["micro_f1"] == 44.4 and told.metrics["f1/born_in"] == 80
+    assert told.metrics["trust/ece_before"] == 9
+    # What could not be had is no number, and is left out.
+    assert not {"official_f1", "trust/aurc"} & set(told.metrics)
+    assert (told.seconds, told.started) == (5.0, datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
+    json.dumps(told.files)
+
+
+def test_curves_have_the_steps_of_training(catalog, cell):
+    curves = tracked_cell(catalog, cell, "test").curves
+    assert curves["finetuning/loss"] == [(1, 3.0), (2, 2.0), (3, 1.5)]
+    assert curves["finetuning/validation_f1"] == [(2, 10.0), (3, 20.0)]
+    assert set(curves) == {"finetuning/loss", "finetuning/validation_f1"}
+
+
+def test_a_cell_without_scores_is_not_told(catalog):
+    assert tracked_cell(catalog, parse_cell("toy.k8.s21.tkre"), "test") is None
+    assert tracked_cell(catalog, parse_cell("toy.k8x4.s13.tkre"), "development") is None
+
+
+@pytest.mark.parametrize("change", [{"micro_f1": 50.0}, {"stale": ["its rows have changed"]}])
+def test_another_result_has_another_digest_and_the_same_one_the_same(catalog, cell, change):
+    told = tracked_cell(catalog, cell, "test")
+    assert told.digest == tracked_cell(catalog, cell, "test").digest
+    later = DataCatalog.from_config(
+        catalog.config_resolver.config | catalog.config_resolver._dataset_patterns,
+        save_version=VERSION.replace("2026-01", "2026-02"),
+    )
+    later.save(f"{cell.name}.test_metrics", METRICS | change)
+    again = tracked_cell(later, cell, "test")
+    assert again.digest != told.digest and again.started > told.started
+    assert again.tags.get("stale") == change.get("stale", [None])[0]
+
+
+def test_an_experiment_is_told_by_its_grid_its_means_and_its_tables(catalog, cell):
+    told = tracked_experiment(catalog, "demo", {"corpora": ["toy"], "shots": [8, 16]}, [cell])
+    assert told.params == {"corpora": "toy", "shots": "8, 16"}
+    assert told.metrics["micro_f1/tkre"] == 44.4 and len(told.metrics) == 4
+    assert (told.seconds, told.command) == (5.0, "kedro run --pipelines demo")
+    assert set(told.copies) == {"summary", "cells"}
+    assert told.copies["summary"].endswith("summary.csv")
+    assert tracked_experiment(catalog, "other", {}, []) is None
+
+
+def test_means_are_named_by_what_differs(catalog, cell):
+    """So that a server draws the variants side by side, and names stay short."""
+    more = SUMMARY.assign(shots=16, mean=55.55559)
+    catalog.save("two.summary", pd.concat([SUMMARY, more]))
+    cells = catalog.load("demo.cells")
+    catalog.save("two.cells", pd.concat([cells, cells.assign(shots=16)]))
+    told = tracked_experiment(catalog, "two", {}, [])
+    assert told.metrics["micro_f1/shots-8/tkre"] == 44.4
+    assert told.metrics["micro_f1/shots-16/tkre"] == 55.5556
+
+
+def test_the_revision_is_told_where_all_were_trained_with_one(catalog, cell):
+    assert tracked_cell(catalog, cell, "test").revision is None
+    place = environment().model_copy(update={"revision": "abc"})
+    steps = [step.model_copy(update={"environment": place}) for step in LINEAGE.steps]
+    lineage = LINEAGE.model_copy(update={"steps": tuple(steps)})
+    later = DataCatalog.from_config(
+        catalog.config_resolver.config | catalog.config_resolver._dataset_patterns,
+        save_version=VERSION.replace("2026-01", "2026-02"),
+    )
+    later.save(f"{cell.name}.lineage", lineage.model_dump(mode="json"))
+    assert tracked_cell(later, cell, "test").revision == "abc"
+
+
+def test_parameters_are_written_by_dotted_names():
+    assert flat({"a": {"b": [1, 2], "c": None}, "d": True}) == {"a.b": "1, 2", "d": "True"}

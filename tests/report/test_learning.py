@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from tkre.report.figures import TrainedCell, learning_curves, learning_table
+
+PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+         "writer": "default"}  # fmt: skip
+
+
+def cell(variant, seed, mslm, scores):
+    pretraining = {"mslm": pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": mslm})}
+    finetuning = pd.DataFrame({"epoch": [1, 1, 2, 2], "step": range(4), "loss": 1.0,
+                               "validation_f1": [None, scores[0], None, scores[1]]})  # fmt: skip
+    return TrainedCell(PLACE | {"variant": variant, "seed": seed}, pretraining, finetuning)
+
+
+def test_losses_are_averaged_over_an_epoch_and_scores_are_those_after_it():
+    table = learning_table([cell("v", 13, [4.0, 2.0, 1.0], [50, 60])])
+    values = table.set_index(["stage", "epoch"])["value"]
+    assert values.loc["mslm"].tolist() == [3, 1]
+    assert values.loc["fine-tuning"].tolist() == [50, 60]
+
+
+def test_a_cell_that_was_not_trained_has_no_row():
+    untrained = TrainedCell(
+        PLACE | {"variant": "v", "seed": 1}, {}, pd.DataFrame(columns=["epoch"])
+    )
+    table = learning_table([untrained])
+    assert table.empty
+    assert not learning_curves(table).data
+
+
+def test_one_seed_has_no_mean():
+    tables = [
+        learning_table([cell("a", seed, [4, 4, 2], [50, 60]) for seed in seeds])
+        for seeds in ((1,), (1, 2))
+    ]
+    titles = [learning_curves(table).layout.title.text for table in tables]
+    assert titles == ["Training", "Training, mean over seeds"]
+
+
+def test_a_line_for_each_variant_in_every_panel():
+    table = learning_table(
+        [cell("a", 1, [4, 4, 2], [50, 60]), cell("a", 2, [2, 2, 2], [70, 80]),
+         cell("<b>", 1, [1, 1, 1], [10, 20])]
+    )  # fmt: skip
+    lines = learning_curves(table).data
+    assert len(lines) == 4
+    assert list(lines[0].y) == [3, 2] and list(lines[1].y) == [60, 70]
+    assert lines[2].name == "&lt;b&gt;"
+    assert [line.showlegend for line in lines] == [False, True] * 2

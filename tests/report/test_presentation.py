@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from tests.evaluation.test_tables import PARAMS, experiment, metrics, predictions
+from tkre.evaluation.results import cells_table, summary_table
+from tkre.report.tables import detail_tables, score_tables, writer_tables
+
+
+def shown(ms, ps, baseline="typ_marker"):
+    return list(score_tables(summary_table(ms, ps, baseline, PARAMS), cells_table(ms)))
+
+
+def test_a_row_for_each_variant():
+    [table] = shown(*experiment())
+    assert table.title == "toy, K = 8" and "seeds 13, 21" in table.note
+    assert table.columns == ["variant", "micro-F1", "to baseline, 95 %", "P", "R", "s/cell"]
+    assert [row[0] for row in table.rows] == ["typ_marker", "tkre"]
+    assert table.rows[0][2] == "" and table.rows[1][2].startswith("+")
+    assert table.rows[1][1] == "94.4 ± 5.6"
+
+
+def test_what_no_row_was_scored_on_says_so():
+    ps = [predictions(["a"] * 6).iloc[:0]] * 2
+    ms = [metrics(f"toy.k8.s{seed}.v", p) for seed, p in zip((13, 21), ps, strict=True)]
+    [table] = shown(ms, ps)
+    assert table.rows == [["v", "not scored", "", "", "", table.rows[0][-1]]]
+
+
+def test_axes_that_vary_have_columns():
+    guessed = ["a", "a", "b", "b", "no", "a"]
+    ps = [predictions(guessed)] * 3
+    ms = [
+        metrics(f"toy.{kind}.s13.v", p)
+        for kind, p in zip(("k8", "k8n20", "k8n20f"), ps, strict=True)
+    ]
+    [table] = shown(ms, ps)
+    assert table.columns[:3] == ["variant", "noise, %", "filtered"] and table.labels == 3
+    assert [row[1:3] for row in table.rows] == [["0", "no"], ["20", "no"], ["20", "yes"]]
+
+
+def test_language_models_have_rows_where_there_are_several():
+    frame = predictions(["a", "a", "b", "b", "no", "a"])
+    golden = metrics("toy.k8.s13.typ_marker", frame, synthetic=0, writer="none")
+    ms = [golden, metrics("toy.k8.s13.v", frame), metrics("toy.k8_qwen.s13.v", frame)]
+    [table] = shown(ms, [frame] * 3)
+    assert table.columns[:2] == ["variant", "language model"]
+    assert [row[:2] for row in table.rows] == [
+        ["typ_marker", "none"], ["v", "default"], ["v", "qwen"],
+    ]  # fmt: skip
+    assert all(row[3] for row in table.rows[1:])  # both are compared with the baseline
+    [table] = shown(ms[:2], [frame] * 2)
+    assert "language model" not in table.columns  # one writer, and none, are no comparison
+
+
+def test_a_table_of_writers_leaves_out_what_is_not_known():
+    row = {"corpus": "toy", "shots": 8, "synthetic": 1, "writer": "qwen", "model": "Qwen3",
+           "seeds": 2, "explanation_validity": 50.0, "synthesis_validity": 0.0,
+           "synthesis_yield": 0.0, "distinct_2": float("nan"), "largest_overlap": float("nan"),
+           "distinct_pairs": float("nan"), "words": float("nan"),
+           "micro_f1.v": 60.0, "micro_f1_std.v": 1.5,
+           "micro_f1.w": float("nan"), "micro_f1_std.w": float("nan")}  # fmt: skip
+    [table] = writer_tables(pd.DataFrame([row]))
+    assert table.columns[0] == "language model" and table.columns[-2:] == ["F1 v", "F1 w"]
+    assert table.rows == [["qwen (Qwen3)", "50.0", "0.0", "0.0", *[""] * 4, "60.0 ± 1.5", ""]]
+
+
+def test_a_baseline_without_synthetic_sentences_is_compared_with_any_number():
+    ps = [
+        predictions(["a", "no", "b", "b", "no", "a"]),
+        predictions(["a", "a", "b", "b", "no", "a"]),
+    ]
+    ms = [metrics("toy.k8.s13.typ_marker", ps[0], synthetic=0), metrics("toy.k8x4.s13.v", ps[1])]
+    [table] = shown(ms, ps)
+    assert "synthetic" not in " ".join(table.columns)
+    assert table.rows[1][2] != ""
+
+
+def test_details_show_what_a_reader_wants_of_them():
+    rows = [
+        {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "variant": "v",
+         "precision": precision, "recall": 70.55, "recovered": 60.0, "seeds": 3}
+        for noise, precision in ((0, float("nan")), (40, 88.7))
+    ]  # fmt: skip
+    [table] = detail_tables("filter", pd.DataFrame(rows))
+    assert table.title == "the filter of synthetic sentences: toy, K = 8"
+    assert table.columns == ["variant", "noise, %", "precision", "recall", "recovered"]
+    assert table.rows[1] == ["v", "40", "88.7", "70.5", "60.0"]
+    assert table.rows[0][2] == ""
+    rows = [{"corpus": "toy", "shots": 8, "variant": "v", "explicit_f1": 90.0,
+             "explicit_rows": 775.0}]  # fmt: skip
+    [table] = detail_tables("implicit", pd.DataFrame(rows))
+    assert table.rows == [["v", "90.0", "775"]]
+
+
+def test_rows_that_nothing_decides_are_counted():
+    row = {"corpus": "toy", "shots": 8, "variant": "v", "explicit_f1": float("nan"),
+           "explicit_rows": 0, "implicit_f1": float("nan"), "implicit_rows": 0,
+           "undecided_rows": 3469, "difference": float("nan")}  # fmt: skip
+    [table] = detail_tables("implicit", pd.DataFrame([row]))
+    assert table.rows == [["v", "", "0", "", "0", "3469", ""]]
+    assert table.columns[5] == "undecided" and "undecided" in table.note

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.conftest import instance
+from tkre.core.instance import to_tagged
+from tkre.corpora.unlabelled import SentenceError
+from tkre.evaluation.calibrator import TrustError
+from tkre.serving.extractor import RelationExtractor, newest_version
+
+
+@pytest.fixture(scope="module")
+def folder(classifier_folder, tmp_path_factory):
+    """Of versions."""
+    path = tmp_path_factory.mktemp("classifier")
+    for version in ("2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"):
+        shutil.copytree(classifier_folder, path / version / "classifier")
+    return path
+
+
+def test_three_lines(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    predictions = extractor([to_tagged(row) for row in toy_rows])
+    assert [p.relation for p in predictions] == [row.relation for row in toy_rows]
+    first = predictions[0]
+    assert first.probability == max(first.probabilities.values())
+    assert sum(first.probabilities.values()) == pytest.approx(1)
+    assert list(first.probabilities) == extractor.relations
+
+
+def test_what_a_sentence_can_be(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    row = toy_rows[0]
+    record = {"sentence": to_tagged(row), "head_type": "person", "tail_type": "place"}
+    by_record, by_instance = extractor([record, row])
+    assert by_record == by_instance
+    spans = {"text": row.text, "head": [0, 4], "tail": (22, 26)}
+    assert row.head_text == "anna" and spans["text"][22:26] == row.tail_text
+    by_spans, by_tags = extractor([spans | {"head_type": "person", "tail_type": "place"}, record])
+    assert by_spans == by_tags == by_instance
+    assert extractor([]) == []
+    assert extractor(iter([record]))[0].relation == by_tags.relation
+
+
+@pytest.mark.parametrize(
+    "one", ["a", b"a", {"sentence": "a"}, instance("<head>a</head> <tail>b</tail>")]
+)
+def test_one_sentence_is_no_batch(folder, one):
+    extractor = RelationExtractor.from_pretrained(folder)
+    for call in (extractor, lambda given: next(extractor.stream(given))):
+        with pytest.raises(TypeError, match=r"extractor\(\[sentence\]\)\[0\]"):
+            call(one)
+
+
+def test_all_bad_sentences_are_named_with_their_places(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    bad = {"sentence": to_tagged(toy_rows[0]), "head_type": "persn"}
+    batch = [toy_rows[0], "<head>anna</head> lives here", toy_rows[1], bad]
+    with pytest.raises(SentenceError, match="sentence 1: tag <tail> is missing") as raised:
+        extractor(batch)
+    assert list(raised.value.problems) == [1, 3]
+    assert raised.value.problems[3] == (
+        "head_type 'persn' is not a type that this classifier knows (did you mean 'person'?); "
+        "it knows person, place"
+    )
+
+
+def test_a_stream_reads_as_much_as_it_has_room_for(folder, toy_rows):
+    extractor = RelationExtractor.from_pretrained(folder)
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield toy_rows[len(taken) % len(toy_rows)]
+
+    first = next(extractor.stream(endless(), rows=4))
+    assert len(taken) == 4 and first.relation == toy_rows[1].relation
+    streamed, batch = list(extractor.stream(toy_rows, rows=3)), extractor(toy_rows)
+    assert [p.relation for p in streamed] == [p.relation for p in batch]
+    assert [p.probability for p in streamed] == pytest.approx([p.probability for p in batch])
+    with pytest.raises(SentenceError, match="sentence 5: "):
+        list(extractor.stream([*toy_rows[:5], "no tags"], rows=2))
+
+
+def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, trust_of, tmp_path):
+    raw = RelationExtractor.from_pretrained(folder)(toy_rows)
+    trust = trust_of(folder, toy_rows)
+    file = tmp_path / "trust.json"
+    file.write_text(trust.model_dump_json())
+    calibrated = RelationExtractor.from_pretrained(folder, trust=file)(toy_rows)
+    beside = newest_version(folder) / "trust.json"
+    beside.write_text(trust.model_dump_json())
+    assert RelationExtractor.from_pretrained(folder)(toy_rows) == calibrated
+    assert RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
+    beside.unlink()
+    assert [p.relation for p in calibrated] == [p.relation for p in raw]
+    assert all(sum(p.probabilities.values()) == pytest.approx(1) for p in calibrated)
+    assert np.mean([p.probability for p in calibrated]) < np.mean([p.probability for p in raw])
+    careful = RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.5)
+    doubtful = instance("<head>anna</head> and <tail>oslo</tail> .")
+    for p in careful([*toy_rows, doubtful]):
+        least = trust.confidence_for(0.5)
+        assert p.abstained == (p.guess != "none" and p.probability < least) == (p.relation is None)
+    with pytest.raises(TrustError, match=r"precision of 0.99"):
+        RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.99)
+    with pytest.raises(TrustError, match="classifier with the digest"):
+        other = trust.model_copy(update={"classifier": "0" * 64})
+        RelationExtractor.from_pretrained(folder, trust=other)
+    with pytest.raises(ValueError, match="needs the classifier's trust record"):
+        RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
+
+
+def test_a_sentence_that_is_read_in_part_is_told(folder):
+    """Of two sentences that differ in words that are not read, the answers are the same."""
+    extractor = RelationExtractor.from_pretrained(folder)
+    short = "<head>anna</head> lives in the old <tail>oslo</tail> ."
+    long = [short + " then" * 200 + f" {last}" for last in ("home", "work")]
+    apart = f"<head>anna</head>{' then' * 200} <tail>oslo</tail>"
+    whole, one, other, torn = extractor([short, *long, apart])
+    assert [p.truncated for p in (whole, one, other, torn)] == [False, True, True, True]
+    assert one == other
+    assert [p.truncated for p in extractor.stream([long[0], short], rows=1)] == [True, False]
+
+
+@pytest.mark.parametrize("wanted", [1.5, 8, -1, 0, 1, float("nan")])
+def test_a_precision_is_a_share(folder, toy_rows, trust_of, tmp_path, wanted):
+    """That is said before a classifier is looked for, and by the class itself."""
+    reason = f"wanted_precision must be between 0 and 1, not {wanted:g}"
+    with pytest.raises(ValueError, match=reason):
+        RelationExtractor.from_pretrained(tmp_path, wanted_precision=wanted)
+    loaded = RelationExtractor.from_pretrained(folder)
+    with pytest.raises(ValueError, match=reason):
+        RelationExtractor(
+            loaded._model, loaded._tokenizer, trust_of(folder, toy_rows), wanted_precision=wanted
+        )
+
+
+def test_the_newest_version_is_taken(folder, tmp_path):
+    assert newest_version(folder).parent.name == "2026-02-01T00.00.00.000Z"
+    assert newest_version(folder / "2026-01-01T00.00.00.000Z" / "classifier").name == "classifier"
+    with pytest.raises(FileNotFoundError, match=r"no classifier in .*06_models"):
+        newest_version(tmp_path)
+
+
+def test_it_needs_no_kedro(folder):
+    code = textwrap.dedent(
+        """
+        import sys
+        from tkre.serving.extractor import RelationExtractor
+        extractor = RelationExtractor.from_pretrained(sys.argv[1])
+        print(extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])[0].relation)
+        assert not [m for m in sys.modules if m.split(".")[0] == "kedro"]
+        """
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "lives_in"
+
+
+def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, trust_of, tmp_path):
+    shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
+    trust = trust_of(tmp_path, toy_rows)
+    (tmp_path / "trust.json").write_text(trust.model_dump_json())
+    raw = schema.model_dump() | {"entity_types": ["person", "place", "date"]}
+    (tmp_path / "relations.yml").write_text(yaml.safe_dump(json.loads(json.dumps(raw))))
+    beside = RelationExtractor.from_pretrained(tmp_path, wanted_precision=0.5)
+    without = RelationExtractor.from_pretrained(tmp_path, trust=False)
+    assert beside.trust == trust and without.trust is None
+    assert beside(toy_rows[:1])[0].probability < without(toy_rows[:1])[0].probability
+    assert beside.schema.relations == schema.relations
+    assert beside.entity_types == {"person", "place", "date"}
+    assert without([{"sentence": to_tagged(toy_rows[0]), "head_type": "date"}])
+
+
+def test_types_of_a_classifier_that_does_not_hold_them_all(folder):
+    """As those of older versions: what its relations name is all that is known."""
+    extractor = RelationExtractor.from_pretrained(folder)
+    assert extractor.entity_types == {"person", "place"}
+    config = extractor._model.config
+    config.entity_types, config.allowed_types = None, {"lives_in": [["person"], []]}
+    del extractor.entity_types
+    assert extractor.entity_types == {"person"}
+    config.allowed_types = {}
+    del extractor.entity_types
+    assert extractor.entity_types is None
+    config.entity_types = []
+    del extractor.entity_types
+    with pytest.raises(SentenceError, match="knows no types, leave it out"):
+        extractor([{"sentence": "<head>a</head> <tail>b</tail>", "tail_type": "x"}])
+
+
+def test_importing_it_loads_no_library_of_models():
+    code = (
+        "import sys; from tkre.serving.extractor import RelationExtractor; "
+        "assert not {'torch', 'transformers', 'sklearn', 'kedro', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder):
+    """Seconds of every start; what an exported classifier needs is in test_architecture."""
+    code = textwrap.dedent(
+        """
+        import sys
+        from tkre.serving.extractor import RelationExtractor
+        extractor = RelationExtractor.from_pretrained(sys.argv[1])
+        extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])
+        found = {"sklearn", "pandas", "kedro"} & set(sys.modules)
+        assert not found, found
+        """
+    )
+    subprocess.run([sys.executable, "-c", code, str(newest_version(folder))], check=True)

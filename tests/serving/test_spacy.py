@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import logging
+import shutil
+import tomllib
+from importlib import import_module
+
+import pytest
+
+from tests.conftest import ROOT
+from tkre.serving.extractor import RelationExtractor
+
+spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
+
+from spacy.tokens import DocBin  # noqa: E402
+
+from tkre.serving.spacy import Relation, make_relations  # noqa: E402
+
+TYPES = {"PERSON": "person", "GPE": "place"}
+
+
+def made(classifier_folder, sentences=True, **config):
+    nlp = spacy.blank("en")
+    if sentences:
+        nlp.add_pipe("sentencizer")
+    patterns = {"PERSON": ("anna", "bert"), "GPE": ("oslo", "rome"), "DATE": ("years",)}
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns(
+        [{"label": label, "pattern": word} for label, words in patterns.items() for word in words]
+    )
+    nlp.add_pipe(
+        "tkre_relations", config={"classifier": str(classifier_folder), "types": TYPES, **config}
+    )
+    return nlp
+
+
+def told(doc):
+    return [(r.head.text, r.label, r.tail.text) for r in doc._.relations]
+
+
+@pytest.fixture(scope="module")
+def nlp(classifier_folder):
+    return made(classifier_folder)
+
+
+def test_it_relates_the_entities_of_a_sentence(nlp, classifier_folder):
+    doc = nlp("anna lives in the old oslo for years . bert never saw rome .")
+    assert told(doc) == [("anna", "lives_in", "oslo"), ("oslo", "home_of", "anna")]
+    first = doc._.relations[0]
+    assert isinstance(first, Relation)
+    assert (first.head.label_, first.head.start, first.tail.label_) == ("PERSON", 0, "GPE")
+    [expected] = RelationExtractor.from_pretrained(classifier_folder)(
+        [{"text": "anna lives in the old oslo for years .", "head": [0, 4], "tail": [22, 26],
+          "head_type": "person", "tail_type": "place"}]
+    )  # fmt: skip
+    assert first.probability == pytest.approx(expected.probability)
+    assert (first.guess, first.abstained) == ("lives_in", False)
+
+
+def test_a_sentence_that_is_read_in_part_is_told(nlp):
+    for text, cut in (("", False), (" then" * 200, True)):
+        relations = nlp(f"anna lives in the old oslo{text}")._.relations
+        assert relations and all(relation.truncated is cut for relation in relations)
+
+
+def test_mentions_are_found_in_any_sentence_of_a_document(nlp):
+    doc = nlp("rome is an old town . the oslo of bert is home of anna .")
+    assert ("oslo", "home_of", "anna") in told(doc)
+    assert not any("rome" in pair for pair in told(doc))
+
+
+def test_batches_give_what_single_documents_give(nlp):
+    texts = ["anna lives in the old oslo .", "bert .", "", "anna met and knows bert ."] * 3
+    piped = list(nlp.pipe(texts, batch_size=5))
+    assert [told(doc) for doc in piped] == [told(nlp(text)) for text in texts]
+    assert told(piped[3]) == [("anna", "knows", "bert"), ("bert", "knows", "anna")]
+    assert told(piped[2]) == []
+
+
+def test_negative_pairs_are_kept_if_that_is_wanted(classifier_folder):
+    doc = made(classifier_folder, keep_negative=True)("anna never saw oslo .")
+    assert ("anna", "none", "oslo") in told(doc) and len(told(doc)) == 2
+
+
+def test_labels_without_a_type_take_part_only_if_they_are_named(classifier_folder):
+    with_dates = made(classifier_folder, types={**TYPES, "DATE": None}, keep_negative=True)
+    doc = with_dates("anna lives in the old oslo for years .")
+    assert {word for r in doc._.relations for word in (r.head.text, r.tail.text)} == {
+        "anna", "oslo", "years",
+    }  # fmt: skip
+    assert len(made(classifier_folder, types=None, keep_negative=True)(doc.text)._.relations) == 6
+
+
+def test_a_type_that_the_classifier_does_not_know(classifier_folder):
+    with pytest.raises(ValueError, match=r"types.PERSON is 'persn'.*did you mean 'person'"):
+        made(classifier_folder, types={"PERSON": "persn"})
+    with pytest.raises(ValueError, match="trust is a file"):
+        made(classifier_folder, trust=True)
+
+
+def test_without_sentences_all_is_paired_and_that_is_said_once(classifier_folder, caplog):
+    nlp = made(classifier_folder, sentences=False, keep_negative=True)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            doc = nlp("anna is here . rome is old .")
+    assert len(doc._.relations) == 2
+    assert len([r for r in caplog.records if "sentence boundaries" in r.message]) == 1
+
+
+def test_relations_travel_with_a_document(nlp):
+    doc = nlp("anna lives in the old oslo .")
+    content = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    [again] = DocBin().from_bytes(content).get_docs(nlp.vocab)
+    assert told(again) == told(doc) and again._.relations[0].head.label_ == "PERSON"
+
+
+def test_a_saved_pipeline_brings_its_classifier(classifier_folder, toy_rows, trust_of, tmp_path):
+    own = tmp_path / "classifier"
+    shutil.copytree(classifier_folder, own)
+    (tmp_path / "record.json").write_text(trust_of(classifier_folder, toy_rows).model_dump_json())
+    nlp = made(own, trust=str(tmp_path / "record.json"), wanted_precision=0.5)
+    before = nlp("anna lives in the old oslo .")
+    nlp.to_disk(tmp_path / "saved")
+    shutil.rmtree(own)
+    (tmp_path / "record.json").unlink()
+    (tmp_path / "saved").rename(tmp_path / "moved")
+    again = spacy.load(tmp_path / "moved")
+    after = again("anna lives in the old oslo .")
+    assert told(after) == told(before)
+    assert after._.relations[0].probability == pytest.approx(before._.relations[0].probability)
+    again.to_disk(tmp_path / "moved")  # onto itself
+
+
+def test_a_classifier_that_is_missing_is_said_when_it_is_needed(tmp_path):
+    nlp = made(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="no classifier in"):
+        nlp("anna lives in oslo .")
+
+
+def test_an_error_handler_decides_about_bad_documents(classifier_folder, monkeypatch):
+    nlp = made(classifier_folder)
+    seen = []
+    nlp.set_error_handler(lambda name, component, docs, error: seen.append((name, len(docs))))
+    monkeypatch.setattr(
+        nlp.get_pipe("tkre_relations").extractor, "stream", lambda _: (1 / 0 for _ in "a")
+    )
+    assert list(nlp.pipe(["anna lives in oslo ."])) == []
+    assert seen == [("tkre_relations", 1)]
+
+
+def test_the_entry_point_is_the_factory():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    target = project["entry-points"]["spacy_factories"]["tkre_relations"]
+    module, _, name = target.partition(":")
+    assert getattr(import_module(module), name) is make_relations

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.core.test_lineage import CHAIN
+from tests.evaluation.test_trust import fit, predictions
+from tests.paths import machine_paths
+from tkre.core.schema import Relation
+from tkre.evaluation.calibrator import Trust, TrustError
+from tkre.serving.export import PublishingError, assemble
+from tkre.serving.extractor import schema_beside, trust_beside
+
+
+@pytest.fixture
+def parts(tmp_path, schema):
+    """A classifier, its trust record, its relations and its card, as runs leave them."""
+    weights = tmp_path / "classifier"
+    weights.mkdir()
+    (weights / "config.json").write_text("{}")
+    (weights / "lineage.json").write_text(CHAIN.model_dump_json())
+    return weights, record(tmp_path, CHAIN.weights), schema, f"card of {CHAIN.weights}"
+
+
+def record(folder, weights: str):
+    trust = fit(predictions(50)).model_copy(update={"classifier": weights})
+    path = folder / f"{weights}.json"
+    path.write_text(json.dumps(trust.model_dump(mode="json")))
+    return path
+
+
+def test_all_parts_lie_in_one_folder_and_are_found_there(parts, tmp_path):
+    target = tmp_path / "a" / "b"
+    files = assemble(*parts, target)
+    assert files == ["README.md", "config.json", "lineage.json", "relations.yml", "trust.json"]
+    assert (target / "README.md").read_text() == parts[3]
+    assert trust_beside(target, None) == Trust.read(parts[1])
+    assert schema_beside(target, None) == parts[2]
+
+
+def test_relations_are_read_back_as_they_were(parts, tmp_path, newsroom_schema):
+    """Names that YAML takes for something else, and letters beyond ASCII."""
+    odd = Relation(definition="Der Kopf: 'ja' - \"nein\"", phrase="#1")
+    relations = newsroom_schema.relations | {"no": odd, "1": odd, "été": odd}
+    schema = newsroom_schema.model_copy(update={"relations": relations})
+    assemble(*parts[:2], schema, parts[3], tmp_path / "new")
+    found = schema_beside(tmp_path / "new", None)
+    assert found == schema and list(found.relations) == list(relations)
+
+
+def test_a_classifier_of_an_older_version_does_not_tell_where_it_was_trained(parts, tmp_path):
+    """Its configuration holds the folder of its encoder."""
+    config = {"encoder": {"_name_or_path": str(tmp_path), "hidden_size": 8}, "head": "spans"}
+    (parts[0] / "config.json").write_text(json.dumps(config))
+    assemble(*parts, tmp_path / "new")
+    assert machine_paths(tmp_path / "new") == []
+    found = json.loads((tmp_path / "new/config.json").read_text())
+    assert found == {"encoder": {"hidden_size": 8}, "head": "spans"}
+
+
+def test_a_folder_that_holds_something_is_left_alone(parts, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/file").write_text("mine")
+    with pytest.raises(PublishingError, match="mine is not empty: name another folder"):
+        assemble(*parts, tmp_path / "mine")
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["file"]
+
+
+def test_parts_of_other_weights_are_refused(parts, tmp_path):
+    weights, trust, schema, card = parts
+    with pytest.raises(PublishingError, match="--tags reporting writes it again"):
+        assemble(weights, trust, schema, "card of others", tmp_path / "new")
+    with pytest.raises(TrustError, match="of a classifier with the digest"):
+        assemble(weights, record(tmp_path, "other"), schema, card, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tests.training.test_params import OPTIMISATION
+from tkre.core.cells import Draw
+from tkre.core.provenance import Lineage, Step
+from tkre.training.recipes import Variant, VariantError, varied, written_out
+
+PLAIN = {"backbone": "b", "finetuning": {"optimisation": OPTIMISATION}}
+STAGE = {"epochs": 1, "optimisation": OPTIMISATION}
+
+
+def test_which_variants_use_knowledge():
+    assert not Variant.model_validate(PLAIN).uses_knowledge
+    pretrained = PLAIN | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}}
+    assert Variant.model_validate(pretrained).uses_knowledge
+    with_synthetic = {"backbone": "b", "finetuning": PLAIN["finetuning"] | {"synthetic": True}}
+    assert Variant.model_validate(with_synthetic).uses_knowledge
+
+
+def test_a_variant_like_another_changes_only_what_it_names():
+    written = {
+        "grandchild": {"like": "child", "finetuning": {"optimisation": {"batch_size": 4}}},
+        "child": {"like": "plain", "finetuning": {"synthetic": True}, "pretraining": None},
+        "plain": PLAIN | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},
+    }
+    variants = {name: Variant.model_validate(v) for name, v in written_out(written).items()}
+    assert variants["plain"].pretraining and not variants["grandchild"].pretraining
+    assert variants["grandchild"].finetuning.synthetic
+    assert variants["grandchild"].finetuning.optimisation.batch_size == 4
+    assert variants["child"].finetuning.optimisation == variants["plain"].finetuning.optimisation
+    assert "like" in written["child"]  # what is written is not changed
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [({"a": {"like": "b"}, "b": {"like": "a"}}, "is like itself: a -> b -> a"),
+     ({"mine": {"like": "tkree"}, "tkre": PLAIN}, "like 'tkree', which.*did you mean 'tkre'")],
+)  # fmt: skip
+def test_what_a_variant_cannot_be_like(written, problem):
+    with pytest.raises(VariantError, match=problem):
+        written_out(written)
+
+
+def variant(**changes):
+    pretraining = {"sources": ["support"], "mslm": STAGE, "scl": STAGE | {"scl_weight": 1.0}}
+    written = {"base": PLAIN | {"pretraining": pretraining}, "it": {"like": "base", **changes}}
+    return Variant.model_validate(written_out(written)["it"])
+
+
+def test_a_stage_is_shared_by_variants_that_agree_up_to_it():
+    base = variant()
+    hotter = variant(pretraining={"contrast": {"temperature": 0.5}})
+    masked = variant(pretraining={"masking": {"other": 0.5}})
+    other_head = variant(finetuning={"head_dropout": 0.5})
+    assert base.pretraining_until("mslm") == hotter.pretraining_until("mslm")
+    assert base.pretraining_until("scl") != hotter.pretraining_until("scl")
+    assert base.pretraining_until("mslm") != masked.pretraining_until("mslm")
+    assert base.pretraining_until("scl") == other_head.pretraining_until("scl")
+
+
+def test_the_one_number_that_variants_differ_in():
+    temperatures = {
+        f"t{t}": variant(pretraining={"contrast": {"temperature": t}}) for t in (0.05, 0.1, 0.5)
+    }
+    path, values = varied(temperatures)
+    assert path == "pretraining.contrast.temperature"
+    assert values == {"t0.05": 0.05, "t0.1": 0.1, "t0.5": 0.5}
+    assert varied({"a": variant(), "b": variant(finetuning={"synthetic": True})}) is None
+    two = variant(pretraining={"contrast": {"temperature": 0.5, "dimension": 8}})
+    assert varied({"a": variant(), "b": two}) is None
+    assert varied({"a": variant(), "b": variant()}) is None
+
+
+def lineage(of):
+    steps = {**of.pretraining.stages, "finetuning": of.finetuning.model_dump(mode="json")}
+    weights = [f"w{n}" for n in range(len(steps) + 1)]
+    made = [
+        Step(stage=stage, started_from=a, weights=b, data="d", settings=settings, seconds=1)
+        for (stage, settings), a, b in zip(steps.items(), weights, weights[1:], strict=False)
+    ]
+    return Lineage(backbone="b", origin="w0", steps=tuple(made))
+
+
+def test_what_was_made_by_another_recipe_is_stale():
+    assert variant().stale(lineage(variant())) == []
+    [reason] = variant(finetuning={"swap": True}).stale(lineage(variant()))
+    assert reason == "finetuning.swap was False, it is True now"
+    [reason] = variant(pretraining={"scl": {"epochs": 0}}).stale(lineage(variant()))
+    assert "mslm and scl and finetuning, not mslm and finetuning" in reason
+    [reason] = variant(pretraining={"contrast": {"temperature": 1}}).stale(lineage(variant()))
+    assert reason.startswith("scl.contrast was")
+
+
+def test_an_encoder_may_come_from_other_knowledge():
+    draw = Draw("a", 8, 13)
+    assert variant().pretrained_on.draw(draw) == draw
+    assert variant(pretrained_on={"corpus": "b"}).pretrained_on.draw(draw) == Draw("b", 8, 13)
+    more = variant(pretrained_on={"synthetic": 4, "zero_shot": 2})
+    assert more.pretrained_on.draw(draw) == Draw("a", 8, 13, 4)
+    assert more.pretrained_on.zero_shot_draw(draw) == Draw("a", 0, 13, 2)
+    assert variant().pretrained_on.zero_shot_draw(draw) is None
+    # With more texts it is another encoder, though the recipe is the same.
+    assert more.pretraining_until("mslm") != variant().pretraining_until("mslm")
+
+
+SETFIT = {"backbone": "b", "setfit": {"presentations": 320}}
+
+
+def test_setfit_is_a_variant_that_needs_no_language_model():
+    variant = Variant.model_validate(SETFIT)
+    assert not variant.uses_knowledge and not variant.uses_synthetic
+    step = Step(stage="finetuning", started_from="o", weights="w", data="d", seconds=1.0,
+                settings=variant.setfit.model_dump(mode="json"))  # fmt: skip
+    lineage = Lineage(backbone="b", origin="o").then(step)
+    assert variant.stale(lineage) == []
+    other = Variant.model_validate(SETFIT | {"setfit": {"presentations": 160}})
+    assert other.stale(lineage) == ["finetuning.presentations was 320, it is 160 now"]
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ({"backbone": "b"}, "either finetuning or setfit"),
+        (PLAIN | SETFIT, "either finetuning or setfit"),
+        (SETFIT | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},
+         "leave out pretraining"),
+    ],
+)  # fmt: skip
+def test_a_variant_is_one_recipe(variant, message):
+    with pytest.raises(ValidationError, match=message):
+        Variant.model_validate(variant)

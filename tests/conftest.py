@@ -196,18 +196,18 @@ def classifier_folder(backbone, toy_rows, schema, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trust_of(schema: RelationSchema):
-    """Makes the trust record of a toy classifier's folder, by rows some of which it has wrong."""
+def calibrator_of(schema: RelationSchema):
+    """Makes the calibrator record of a toy classifier's folder, by rows some of which it has wrong."""
 
     def made(folder: Path, rows: list[Instance]):
         import numpy as np
 
-        from tkre.evaluation.calibration_report import fit_trust
-        from tkre.evaluation.params import TrustParams
+        from tkre.evaluation.calibration_report import fit_calibrator
+        from tkre.evaluation.params import CalibrationParams
         from tkre.evaluation.predictions import prediction_frame
         from tkre.serving.extractor import RelationExtractor
 
-        plain = RelationExtractor.from_pretrained(folder, trust=False)
+        plain = RelationExtractor.from_pretrained(folder, calibrator=False)
         raw = plain(rows)
         gold = ["none", "none", *(row.relation for row in rows[2:])]
         frame = prediction_frame(
@@ -217,8 +217,8 @@ def trust_of(schema: RelationSchema):
             plain.relations,
             np.array([list(p.probabilities.values()) for p in raw]),
         )
-        params = TrustParams(precisions=(0.5, 0.99))
-        return fit_trust(
+        params = CalibrationParams(precisions=(0.5, 0.99))
+        return fit_calibrator(
             frame, schema.negative, params, cell="toy.k5.s0.v", classifier=plain.digest
         )
 

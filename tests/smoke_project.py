@@ -18,21 +18,21 @@ STAGE = {"epochs": 1, "optimisation": RATES}
 SMOKE_PARAMETERS = {
     "reporting": {"resamples": 50},
     "generation": {"filtering": {"crossfit": {"layers": [1, 2]}}},
-    "trust": {"precisions": [0.4, 0.95]},
+    "calibration": {"precisions": [0.4, 0.95]},
     "variants": {
-        "setfit": {"setfit": {"presentations": 4}},
-        "typ_marker": {"finetuning": {"presentations": 8, "min_epochs": 1}},
+        "setfit": {"setfit": {"samples_per_relation": 4}},
+        "typ_marker": {"finetuning": {"samples_per_relation": 8, "min_epochs": 1}},
         "tkre": {
             "pretraining": {"mslm": STAGE, "scl": STAGE},
-            "finetuning": {"presentations": 16, "min_epochs": 1},
+            "finetuning": {"samples_per_relation": 16, "min_epochs": 1},
         },
         "tkre_plus": {
             "pretraining": {"sources": ["synthetic"], "mslm": STAGE, "scl": STAGE},
-            "finetuning": {"presentations": 16, "min_epochs": 1, "layers": [1, 2]},
+            "finetuning": {"samples_per_relation": 16, "min_epochs": 1, "layers": [1, 2]},
         },
         # Variants like these take their size from them; the others are made small by themselves.
-        "genpt": {"finetuning": {"presentations": 8, "min_epochs": 1}},
-        "tkre_genpt": {"finetuning": {"presentations": 8, "min_epochs": 1}},
+        "genpt": {"finetuning": {"samples_per_relation": 8, "min_epochs": 1}},
+        "tkre_genpt": {"finetuning": {"samples_per_relation": 8, "min_epochs": 1}},
     },
 }
 

@@ -145,7 +145,7 @@ def test_tests_mirror_the_source():
         "setfit_params": "params", "row": "native", "samples": "synthesis", "rows": "finetuning",
         "selection": "finetuning", "alignment": "objective", "unlabelled": "extractor",
         "quiet": "pipelines_run", "hooks": "bad_input", "preflight": "bad_input",
-        "trust_fitting": "trust",
+        "trust_fitting": "calibrator",
         "configuration": "wiring", "pipeline_registry": "wiring", "settings": "wiring",
         "stages": "wiring", "pipeline": "wiring", "nodes": "pipelines_run",
         "gpu_nodes": "pipelines_run", "__main__": "pipelines_run",

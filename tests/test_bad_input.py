@@ -87,10 +87,10 @@ def test_a_missing_recording(project):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ("variants.tkre.finetuning.presentation=3", "(did you mean 'presentations'?)"),
+        ("variants.tkre.finetuning.presentation=3", "(did you mean 'samples_per_relation'?)"),
         ("bogus=1", "bogus: there is no such entry"),
         (
-            "variants.tkre.finetuning.presentations=-1",
+            "variants.tkre.finetuning.samples_per_relation=-1",
             "greater than or equal to 0 (it is -1) (and so in",
         ),
         ("generation.language_model.backend=oracle", "generation.language_model"),

@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAME_EVERYWHERE = ("corpus new", "corpus validate", "corpus questions", "corpus candidates")
 # Two layers, random weights: some steps more than elsewhere, so that rows are learnt by heart.
 RATES = {"learning_rate": 5e-3, "head_learning_rate": 1e-2, "batch_size": 8}
-LEARNS = {"presentations": 60, "min_epochs": 1, "layers": [1, 2], "max_length": 256,
+LEARNS = {"samples_per_relation": 60, "min_epochs": 1, "layers": [1, 2], "max_length": 256,
           "optimisation": RATES}  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from huggingface_hub import ModelCard
 from tests.conftest import ROOT
 from tests.serving.process import Service
 from tests.smoke_project import Project
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.serving.extractor import RelationExtractor
 
 STAGES = ["data_generation", "knowledge_pretraining", "finetuning", "reporting"]
@@ -49,11 +49,11 @@ def cells(project: Project) -> pd.DataFrame:
 def test_the_report_has_a_row_per_cell_and_one_per_metric(project):
     table = cells(project)
     assert table["variant"].tolist() == VARIANTS
-    assert list(table)[:9] == ["corpus", "shots", "synthetic", "noise", "filtered", "writer",
+    assert list(table)[:9] == ["corpus", "shots", "synthetic", "noise", "filtered", "llm",
                                "seed", "variant", "micro_precision"]  # fmt: skip
     # The baseline uses no synthetic sentence, and nothing else of a language model.
     assert table["synthetic"].tolist() == [0, 1, 1]
-    assert table["writer"].tolist() == ["none", "default", "default"]
+    assert table["llm"].tolist() == ["none", "default", "default"]
     summary = pd.read_csv(newest(project, "08_reporting/demo/summary.csv"))
     assert len(summary) == 3 * 4
     assert {"corpus", "shots", "variant", "metric", "mean", "std"} <= set(summary)
@@ -129,7 +129,7 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
     assert one.probability != other.probability
     exported = RelationExtractor.from_pretrained(tmp_path)
     assert exported.schema.relations["born_in"].definition
-    [plain] = RelationExtractor.from_pretrained(tmp_path, trust=False)([sentence])
+    [plain] = RelationExtractor.from_pretrained(tmp_path, calibrator=False)([sentence])
     assert plain.probability == pytest.approx(other.probability, abs=1e-4)
     rows = [{"sentence": sentence}, {"sentence": "no mention"}]
     source, target = tmp_path / "to_label", tmp_path / "labels"
@@ -148,7 +148,9 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(project, tmp_path):
         assert again.returncode == 1 and "is not empty: name another folder" in again.stdout
     assert RelationExtractor.from_pretrained(tmp_path).digest == exported.digest
     missing = project.kedro("classifier", "export", "newsroom.k8.s21.tkre", str(tmp_path))
-    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
+    assert (
+        missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.calibrator" in missing.stdout
+    )
 
 
 def test_the_page_is_one_file_that_says_what_was_found(project):
@@ -194,9 +196,9 @@ def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(proje
     assert used.returncode == 0, used.stderr
     relation, probability = used.stdout.split()
     # Calibrated by the record that lies beside the weights.
-    record = Trust.read(folder / "trust.json")
+    record = Calibrator.read(folder / "trust.json")
     plain = RelationExtractor.from_pretrained(folder)
-    assert plain.trust == record and record.temperature != 1
+    assert plain.calibrator == record and record.temperature != 1
     assert relation in plain.relations and 0 < float(probability) <= 1
     again = project.kedro(*command)
     assert again.returncode == 1 and "is not empty" in again.stdout
@@ -232,7 +234,9 @@ def test_a_classifier_is_served_by_the_name_of_its_cell(project):
         assert answer.status_code == 200, answer.text
         assert service.stop() == 0
     missing = project.kedro("classifier", "serve", "newsroom.k8.s21.tkre")
-    assert missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.trust" in missing.stdout
+    assert (
+        missing.returncode != 0 and "--to-outputs newsroom.k8.s21.tkre.calibrator" in missing.stdout
+    )
     assert "Traceback" not in missing.stdout
 
 
@@ -318,7 +322,7 @@ def test_inference_labels_a_file_with_the_newest_classifier(project):
 
 def test_the_trust_record_is_of_the_classifier_and_reported_on_the_test_rows(project):
     of_cell = "07_model_output/newsroom/k8/s13/tkre_plus"
-    record = Trust.read(project.folder / "data" / of_cell / "trust.json")
+    record = Calibrator.read(project.folder / "data" / of_cell / "trust.json")
     lineage = json.loads(newest(project, f"{of_cell}/lineage.json").read_text())
     assert record.classifier == lineage["steps"][-1]["weights"]
     assert record.validation_rows == 88 and record.temperature != 1
@@ -328,11 +332,11 @@ def test_the_trust_record_is_of_the_classifier_and_reported_on_the_test_rows(pro
     assert table.loc["tkre_plus", "temperature"] == record.temperature
     assert table.loc["tkre_plus", "nll_after"] < table.loc["tkre_plus", "nll_before"]
     scores = json.loads(
-        newest(project, "08_reporting/cells/newsroom/k8/s13/tkre_plus/test_trust_scores.json")
+        newest(project, "08_reporting/cells/newsroom/k8/s13/tkre_plus/test_calibration_scores.json")
         .read_text()
     )  # fmt: skip
     assert scores["rows"] == 330
-    assert "trust_figures.html" in project.printed["reporting"]
+    assert "calibration_figures.html" in project.printed["reporting"]
 
 
 def test_inference_abstains_below_the_threshold_of_a_wanted_precision(project):
@@ -344,7 +348,7 @@ def test_inference_abstains_below_the_threshold_of_a_wanted_precision(project):
     assert result.returncode == 0, result.stdout
     written = newest(project, "07_model_output/inference/predictions.jsonl").read_text()
     rows = [json.loads(line) for line in written.splitlines()]
-    record = Trust.read(
+    record = Calibrator.read(
         project.folder / "data/07_model_output/newsroom/k8/s13/tkre_plus/trust.json"
     )
     least = record.confidence_for(0.4)
@@ -373,7 +377,7 @@ def test_inference_without_a_trust_record_says_what_makes_it(project):
     result = project.kedro("run", "--pipelines", "inference", "--params", params)
     (cell / "elsewhere").rename(cell / "trust.json")
     assert result.returncode == 1 and "Traceback" not in result.stdout
-    assert "newsroom.k8.s13.tkre.trust: made by the pipeline finetuning" in result.stdout
+    assert "newsroom.k8.s13.tkre.calibrator: made by the pipeline finetuning" in result.stdout
 
 
 def test_inference_on_a_file_and_a_classifier_of_one_s_own(project):
@@ -401,7 +405,7 @@ def test_a_seed_alone_gives_what_it_gives_among_others(project):
     project.edit("conf/base/experiments.yml", "seeds: [13]", "seeds: [13, 21]")
     result = project.kedro("run", "--namespaces", "newsroom.k8.s21.typ_marker",
                            "--pipelines", "finetuning")  # fmt: skip
-    # Seed 21 has rows to draw, but its draw has not been made: the message says by what it is.
+    # Seed 21 has rows to sample, but its sample has not been made: the message says by what it is.
     assert result.returncode != 0 and "data_generation" in result.stdout
     project.write("conf/smoke/experiments.yml", {
         "pair": {"corpora": ["newsroom"], "seeds": [21, 13], "variants": ["typ_marker"]}

@@ -51,7 +51,7 @@ def datasets(pipeline):
 
 def test_the_pipelines_by_name(pipelines):
     assert {"__default__", *STAGES, "inference", "demo", "semeval", "semeval_x4"} <= set(pipelines)
-    assert tuple(stages_of(configuration.read_book(), "demo")) == STAGES
+    assert tuple(stages_of(configuration.read_config(), "demo")) == STAGES
     names = {node.name for node in pipelines["__default__"].nodes}
     assert names == {node.name for node in pipelines["demo"].nodes}
     assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}
@@ -63,7 +63,7 @@ def test_any_experiments_run_in_one_command(pipelines):
     assert {node.name for node in together.nodes} == {
         node.name for pipeline in pipelines.values() for node in pipeline.nodes
     }
-    assert {"chemprot", "chemprot_golden"} <= set(pipelines)  # of one draw, one with explanations
+    assert {"chemprot", "chemprot_golden"} <= set(pipelines)  # of one sample, one with explanations
 
 
 def test_the_graph_offers_them_in_an_order(pipelines):
@@ -125,7 +125,7 @@ def test_every_entry_and_pattern_has_a_layer(loader):
 
 
 def test_no_node_leads_back_to_an_earlier_layer(pipelines, catalog):
-    """kedro-viz draws layers only if they follow one another."""
+    """kedro-viz samples layers only if they follow one another."""
     order = list(LAYER_FOLDERS)
 
     def place(dataset):
@@ -154,7 +154,7 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
 def test_what_is_dear_or_published_has_versions(pipelines, catalog):
     dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
             "predictions", "metrics", "summary", "cells", "confusion", "f1_by_variant",
-            "trust", "trust_scores", "trust_figures", "environment", "errors", "card")  # fmt: skip
+            "calibrator", "calibration_scores", "calibration_figures", "environment", "errors", "card")  # fmt: skip
     checked = set()
     for dataset in datasets(pipelines["semeval"]):
         leaf = dataset.rsplit(".", 1)[-1]
@@ -208,12 +208,12 @@ def test_language_models_are_asked_before_anything_is_trained(pipelines):
 
 
 def test_the_rest_of_the_training_split_is_read_by_nothing_but_the_draw(pipelines):
-    """The K-shot protocol: train and dev go into the draw of shots, and nowhere else."""
+    """The K-shot protocol: train and dev go into the sample of shots, and nowhere else."""
     for name in ("demo", "semeval", "semeval_x4"):
         for node in pipelines[name].nodes:
             leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
             if leaves & {"train", "dev"}:
-                assert node.func.__name__ == "draw_shots"
+                assert node.func.__name__ == "sample_k_shots"
             assert "development" not in leaves
 
 
@@ -222,7 +222,7 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
         nodes = pipelines["semeval"].nodes
         return {n.func.__name__ for n in nodes if any(i.endswith(of) for i in n.inputs)}
 
-    assert readers(".test") == {"draw_shots", "synthesise", "keep_sentences", "mark_implicit"}
+    assert readers(".test") == {"sample_k_shots", "synthesise", "keep_sentences", "mark_implicit"}
     assert readers(".unseen_test") == {"predict", "score", "list_errors"}
 
 
@@ -233,8 +233,8 @@ def test_classifiers_that_are_saved_have_a_card_and_all_cells_are_on_the_page(pi
     assert not [name for name in cards if ".setfit." in name]
     read = nodes["baselines.write_report"].inputs
     assert sum(name.endswith(".test_metrics") for name in read) == 24
-    assert {"baselines.summary", "baselines.diagnosis", "baselines.trust"} <= set(read)
-    assert "baselines.writers" not in read
+    assert {"baselines.summary", "baselines.diagnosis", "baselines.calibrator"} <= set(read)
+    assert "baselines.llms" not in read
 
 
 def test_namespaces_narrow(pipelines):

@@ -16,7 +16,7 @@ from tests.test_pipelines_run import newest
 COMPARED = {
     "corpora": ["newsroom"],
     "shots": 2,
-    "writers": ["default", "tiny"],
+    "llms": ["default", "tiny"],
     "variants": ["typ_marker", "tkre_plus_no_pretraining"],
 }
 # Random weights never come to an end by themselves. Recordings without digests answer all the same.
@@ -27,8 +27,8 @@ SHORT: dict[str, Any] = {
 }
 
 
-def choose(project: Project, **writers: dict[str, str]) -> None:
-    project.write("conf/smoke/parameters_writers.yml", {"generation": SHORT | {"writers": writers}})
+def choose(project: Project, **llms: dict[str, str]) -> None:
+    project.write("conf/smoke/parameters_writers.yml", {"generation": SHORT | {"llms": llms}})
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +47,19 @@ def table(project: Project, name: str) -> pd.DataFrame:
     return pd.read_csv(newest(project, f"08_reporting/compared/{name}.csv"))
 
 
-def draw_file(project: Project, draw: str, name: str) -> Path:
-    return newest(project, f"04_feature/newsroom/{draw}/s13/{name}")
+def draw_file(project: Project, sample: str, name: str) -> Path:
+    return newest(project, f"04_feature/newsroom/{sample}/s13/{name}")
 
 
 def test_both_are_compared_on_the_same_sets(project):
     sets = [
-        pd.read_parquet(project.folder / f"data/03_primary/newsroom/{draw}/s13/{name}.parquet")
+        pd.read_parquet(project.folder / f"data/03_primary/newsroom/{sample}/s13/{name}.parquet")
         for name in ("support", "validation")
-        for draw in ("k2", "k2_tiny")
+        for sample in ("k2", "k2_tiny")
     ]
     assert sets[0].equals(sets[1]) and sets[2].equals(sets[3])
     cells = table(project, "cells")
-    assert list(zip(cells["variant"], cells["writer"], strict=True)) == [
+    assert list(zip(cells["variant"], cells["llm"], strict=True)) == [
         ("typ_marker", "none"),
         ("tkre_plus_no_pretraining", "default"),
         ("tkre_plus_no_pretraining", "tiny"),
@@ -68,8 +68,8 @@ def test_both_are_compared_on_the_same_sets(project):
 
 
 def test_each_is_measured_by_what_it_wrote(project):
-    writers = table(project, "writers").set_index("writer")
-    recorded, random = writers.loc["default"], writers.loc["tiny"]
+    llms = table(project, "llms").set_index("llm")
+    recorded, random = llms.loc["default"], llms.loc["tiny"]
     assert (recorded["model"], random["model"]) == ("claude", "llama")
     assert recorded["explanation_validity"] > 90 and recorded["synthesis_yield"] == 100
     assert recorded["distinct_2"] > 50 and recorded["words"] > 5
@@ -77,8 +77,8 @@ def test_each_is_measured_by_what_it_wrote(project):
     assert "truncated" in random["synthesis_rejects"] and pd.isna(random["distinct_2"])
     # Recordings do not tell what they took.
     assert pd.isna(recorded["completion_tokens"]) and random["completion_tokens"] > 0
-    cells = table(project, "cells").set_index("writer")["micro_f1"]
-    f1 = writers["micro_f1.tkre_plus_no_pretraining"]
+    cells = table(project, "cells").set_index("llm")["micro_f1"]
+    f1 = llms["micro_f1.tkre_plus_no_pretraining"]
     assert f1.to_dict() == pytest.approx({name: cells[name] for name in ("default", "tiny")})
 
 
@@ -88,7 +88,7 @@ def test_relations_that_stay_short_are_named_and_the_golden_rows_are_trained_on(
     assert (yields["short"] == 2).all() and len(yields) == 22
     rows = "data/05_model_input/newsroom/{}/s13/tkre_plus_no_pretraining/training_rows.parquet"
     golden, both = (
-        pd.read_parquet(project.folder / rows.format(draw)) for draw in ("k2_tiny", "k2")
+        pd.read_parquet(project.folder / rows.format(sample)) for sample in ("k2_tiny", "k2")
     )
     assert len(golden) == 22 and len(both) == 44
     [note] = [line for line in project.printed.splitlines() if "written by tiny: " in line]
@@ -103,13 +103,13 @@ def test_what_was_asked_live_is_named_and_paid_once(project):
     rows, said = plan(project, "--pipelines", "compared")
     assert rows["explanation"][:3] == ["22", "22", "0"]
     assert "first questions to claude by replay" in said
-    assert "first questions to llama by transformers, writer tiny" in said
+    assert "first questions to llama by transformers, llm tiny" in said
 
 
 def test_a_writer_that_is_replayed_takes_its_own_answers_and_no_other_s(project):
     choose(project, tiny={"backend": "replay", "model": "llama"})
     rows, said = plan(project, "--pipelines", "compared")
-    assert rows["synthesis"][2] == "0" and "llama by replay, writer tiny" in said
+    assert rows["synthesis"][2] == "0" and "llama by replay, llm tiny" in said
     # The recordings carry no digests: they are not taken for those of just any model.
     choose(project, tiny={"backend": "replay", "model": "another"})
     result = project.kedro("run", "--pipelines", "compared", "--tags", "data_generation")
@@ -124,4 +124,4 @@ def test_the_page_of_results_has_the_comparison(project):
     assert result.returncode == 0, result.stdout
     page = (project.folder / "docs/results/compared.md").read_text(encoding="utf-8")
     assert "## Language models: newsroom, K = 2" in page and "| tiny (llama) | 0.0 |" in page
-    assert (project.folder / "docs/results/compared/writers.csv").is_file()
+    assert (project.folder / "docs/results/compared/llms.csv").is_file()

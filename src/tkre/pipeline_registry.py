@@ -8,8 +8,8 @@ from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, parse_cell
 from tkre.pipelines.namespaces import DeferredPipeline
-from tkre.project.config import Book
-from tkre.project.config_loader import read_book
+from tkre.project.config import ExperimentConfig
+from tkre.project.config_loader import read_config
 
 STAGES = ("data_generation", "knowledge_pretraining", "finetuning", "reporting")
 
@@ -24,28 +24,28 @@ def register_pipelines() -> dict[str, Pipeline]:
     What is wrong in ``conf/`` is refused here. The graphs are made when they are used: there are
     some dozen experiments, and Kedro registers them all in every command.
     """
-    book = read_book()
-    graphs = _Graphs(book, parse_cell(book.parameters.inference.classifier))
-    default = book.parameters.default_experiment
+    config = read_config()
+    graphs = _Graphs(config, parse_cell(config.parameters.inference.classifier))
+    default = config.parameters.default_experiment
     return {
         "__default__": graphs.experiment(default),
         **{stage: graphs.stage(default, stage) for stage in STAGES},
         "inference": graphs.inference(),
-        **{name: graphs.experiment(name) for name in book.experiments},
+        **{name: graphs.experiment(name) for name in config.experiments},
     }
 
 
 class _Graphs:
     """Makes graphs when they are used; nodes, and what they are made of, are imported then."""
 
-    def __init__(self, book: Book, classifier: Cell) -> None:
+    def __init__(self, config: ExperimentConfig, classifier: Cell) -> None:
         self._classifier = classifier
 
         @cache
         def stages(experiment: str) -> dict[str, Pipeline]:
             from tkre.project.stages import stages_of
 
-            return stages_of(book, experiment)
+            return stages_of(config, experiment)
 
         self._stages = stages
 

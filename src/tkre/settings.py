@@ -7,7 +7,7 @@ from omegaconf.resolvers import oc
 from tkre.project.config_loader import ConfigLoader
 from tkre.project.hooks import ProjectHooks
 
-# A cell reads what its draw and its corpus made, and an experiment what its cells made: names with
+# A cell reads what its sample and its corpus made, and an experiment what its cells made: names with
 # dots that begin with another namespace are meant. They are put together in one place (tkre.core.cells).
 warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
 

@@ -1,7 +1,7 @@
 """Sentences per second of fine-tuning, beside SetFit's, and how the cost grows with the data.
 
 In one run, from the same backbone, on the demo's golden and synthetic rows, with batches of 16: the
-marker head, the recipe `tkre_plus`, and SetFit through its own package with as many presentations.
+marker head, the recipe `tkre_plus`, and SetFit through its own package with as many samples_per_relation.
 Then 1, 2, 4 and 8 times the rows for one epoch. What is done once (tokens, the start of the head,
 embeddings of explanations) is part of the time, as it is for a user.
 
@@ -69,7 +69,7 @@ class Setting:
     def setfit(self, rows: Sequence[Instance]) -> tuple[int, float]:
         """Sentences shown (two for each pair), and seconds."""
         given = SetFitParams.model_validate(self.variants["setfit"]["setfit"])
-        recipe = given.model_dump() | {"presentations": PRESENTATIONS}
+        recipe = given.model_dump() | {"samples_per_relation": PRESENTATIONS}
         params = SetFitParams.model_validate(recipe)
         from tkre.training.setfit import train_setfit
 
@@ -92,7 +92,7 @@ def main() -> None:
     setting = Setting(options.shape)
     tell(f"{where()}, {options.threads} threads, {options.shape}, {len(setting.rows)} rows of "
          "newsroom, batches of 16")  # fmt: skip
-    once = {"presentations": PRESENTATIONS, "min_epochs": 1}
+    once = {"samples_per_relation": PRESENTATIONS, "min_epochs": 1}
     ways: dict[str, Callable[[], tuple[int, float]]] = {
         "SetFit": lambda: setting.setfit(setting.rows),
         "typ_marker": lambda: setting.finetuned("typ_marker", setting.rows, **once),
@@ -100,7 +100,7 @@ def main() -> None:
     }
     if find_spec("setfit") is None:
         del ways["SetFit"]  # extra `baselines`
-    setting.finetuned("typ_marker", setting.rows[:32], presentations=1, min_epochs=1)  # warm
+    setting.finetuned("typ_marker", setting.rows[:32], samples_per_relation=1, min_epochs=1)  # warm
     for name, way in ways.items():
         shown, seconds = way()
         tell(
@@ -110,7 +110,7 @@ def main() -> None:
     first = 0.0
     for times in SIZES:
         rows = setting.several(times)
-        _, seconds = setting.finetuned("tkre_plus", rows, presentations=1, min_epochs=1)
+        _, seconds = setting.finetuned("tkre_plus", rows, samples_per_relation=1, min_epochs=1)
         first = first or seconds
         tell(f"{times} x: {len(rows):>5} rows, {seconds:6.1f} s, x {seconds / first:.1f}")
     tell(f"peak memory {peak_memory():.1f} GiB")

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import ROOT, tell
 from tkre.cli.session import require_corpus, variant_of
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance, from_frame
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
@@ -52,21 +52,22 @@ def main() -> None:
     bootstrap_project(ROOT)
     with KedroSession.create(project_path=ROOT) as session:
         catalog = session.load_context().catalog
-        book = configuration.read_book()
-        require_corpus(book, given.corpus)
-        variant = variant_of(book, given.variant)
+        config = configuration.read_config()
+        require_corpus(config, given.corpus)
+        variant = variant_of(config, given.variant)
         if variant.finetuning is None or not variant.finetuning.layers:
             parser.error(f"{given.variant} has no span head, whose layers could be others")
-        draws = [Draw(given.corpus, 8, seed) for seed in given.seeds]
-        pipeline = data_generation.create_pipeline(draws, [], variant.backbone)
+        samples = [KShotSample(given.corpus, 8, seed) for seed in given.seeds]
+        pipeline = data_generation.create_pipeline(samples, [], variant.backbone)
         known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), catalog)
         backbone = catalog.load(f"backbones.{variant.backbone}")
     schema = RelationSchema.model_validate(known[f"{given.corpus}.schema"])
     sets = [
-        (rows_of(known, draw, "support"), rows_of(known, draw, "development")) for draw in draws
+        (rows_of(known, sample, "support"), rows_of(known, sample, "development"))
+        for sample in samples
     ]
     if not all(development for _, development in sets):
-        parser.error(f"{given.corpus} has no more rows than a draw takes: nothing to score on")
+        parser.error(f"{given.corpus} has no more rows than a sample takes: nothing to score on")
     sizes = ", ".join(str(len(development)) for _, development in sets)
     tell(f"{given.corpus}, K = 8, {given.variant} before any training, seeds {given.seeds}")
     tell(f"micro-F1 on {sizes} development rows")
@@ -80,9 +81,9 @@ def main() -> None:
         tell(f"layers {told:5} {np.mean(f1):5.1f}{spread}")
 
 
-def rows_of(known: dict[str, Any], draw: Draw, part: str) -> list[Instance]:
-    """One of the K-shot sets of a draw."""
-    return from_frame(known[f"{draw.name}.{part}"])
+def rows_of(known: dict[str, Any], sample: KShotSample, part: str) -> list[Instance]:
+    """One of the K-shot sets of a sample."""
+    return from_frame(known[f"{sample.name}.{part}"])
 
 
 def probed(

@@ -16,7 +16,7 @@ def project(tiny_backbone, tmp_path) -> Project:
     rates = {"learning_rate": 5e-3, "head_learning_rate": 1e-2, "batch_size": 8}
     # Its tokenizer spells most words out.
     finetuning = {
-        "presentations": 60, "layers": [1, 2], "max_length": 256, "optimisation": rates,
+        "samples_per_relation": 60, "layers": [1, 2], "max_length": 256, "optimisation": rates,
     }  # fmt: skip
     stage = {"epochs": 1, "optimisation": rates}
     pretraining = {"mslm": stage, "scl": stage}

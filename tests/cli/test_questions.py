@@ -32,7 +32,7 @@ def test_only_what_has_no_answer_is_asked(project):
     said = ask(project)
     questions = [json.loads(line) for line in
                  (project.folder / "questions.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
-    # A round or a draw that no run with K = 8 needs is not asked for.
+    # A round or a sample that no run with K = 8 needs is not asked for.
     assert questions and {q["request_id"] for q in questions} <= set(taken)
     assert f"{len(questions)} questions in questions.jsonl" in said and RECORDINGS in said
     assert {*questions[0]} == {"request_id", "messages", "schema"}

@@ -23,7 +23,7 @@ def catalog(root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(tmp_path, schema):
-    """What runs leave of a cell: its classifier, its trust record, the schema."""
+    """What runs leave of a cell: its classifier, its calibrator record, the schema."""
 
     def write(file: str, content: object):
         path = tmp_path / "data" / file
@@ -34,14 +34,16 @@ def trained(tmp_path, schema):
     for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
         model = f"06_models/newsroom/k8/s13/tkre/classifier/{version}/classifier/config.json"
         config = write(model, {"id2label": dict(enumerate(schema.names))})
-        trust = write(f"07_model_output/newsroom/k8/s13/tkre/trust.json/{version}/trust.json", {})
+        calibrator = write(
+            f"07_model_output/newsroom/k8/s13/tkre/trust.json/{version}/trust.json", {}
+        )
     write("02_intermediate/newsroom/schema.json", schema.model_dump(mode="json"))
-    return config.parent, trust
+    return config.parent, calibrator
 
 
 def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
     found = find_trained(catalog, CELL)
-    assert (found.classifier.resolve(), found.trust.resolve()) == trained
+    assert (found.classifier.resolve(), found.calibrator.resolve()) == trained
     assert found.schema == schema
 
 
@@ -68,7 +70,7 @@ def test_a_classifier_without_its_trust_record_is_not_yet_made(catalog, trained)
     for version in trained[1].parents[1].iterdir():
         (version / "trust.json").unlink()
         version.rmdir()
-    with pytest.raises(FileNotFoundError, match=f"--to-outputs {CELL}.trust"):
+    with pytest.raises(FileNotFoundError, match=f"--to-outputs {CELL}.calibrator"):
         find_trained(catalog, CELL)
 
 

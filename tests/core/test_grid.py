@@ -3,24 +3,24 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tkre.core.cells import Cell, Draw, Experiment, parse_cell, parse_draw
+from tkre.core.cells import Cell, Experiment, KShotSample, parse_cell, parse_sample
 
 
 @pytest.mark.parametrize(
-    ("draw", "name"),
-    [(Draw("newsroom", 8, 13), "newsroom.k8.s13"),
-     (Draw("semeval2010_task8", 16, 42, 4), "semeval2010_task8.k16x4.s42"),
-     (Draw("a", 0, 1, 0), "a.k0x0.s1"),
-     (Draw("a", 8, 13, 4, 20), "a.k8x4n20.s13"),
-     (Draw("a", 8, 13, 1, 5, True), "a.k8n5f.s13"),
-     (Draw("a", 8, 13, filtered=True), "a.k8f.s13"),
-     (Draw("semeval2010_task8", 8, 13, writer="qwen"), "semeval2010_task8.k8_qwen.s13"),
-     (Draw("a_b", 8, 13, 4, 20, True, "Qwen3"), "a_b.k8x4n20f_Qwen3.s13")],
+    ("sample", "name"),
+    [(KShotSample("newsroom", 8, 13), "newsroom.k8.s13"),
+     (KShotSample("semeval2010_task8", 16, 42, 4), "semeval2010_task8.k16x4.s42"),
+     (KShotSample("a", 0, 1, 0), "a.k0x0.s1"),
+     (KShotSample("a", 8, 13, 4, 20), "a.k8x4n20.s13"),
+     (KShotSample("a", 8, 13, 1, 5, True), "a.k8n5f.s13"),
+     (KShotSample("a", 8, 13, filtered=True), "a.k8f.s13"),
+     (KShotSample("semeval2010_task8", 8, 13, llm="qwen"), "semeval2010_task8.k8_qwen.s13"),
+     (KShotSample("a_b", 8, 13, 4, 20, True, "Qwen3"), "a_b.k8x4n20f_Qwen3.s13")],
 )  # fmt: skip
-def test_names_of_draws_and_cells_are_read_back(draw, name):
-    assert draw.name == name
-    assert parse_draw(name) == draw
-    cell = Cell(draw, "tkre_plus")
+def test_names_of_draws_and_cells_are_read_back(sample, name):
+    assert sample.name == name
+    assert parse_sample(name) == sample
+    cell = Cell(sample, "tkre_plus")
     assert cell.name == f"{name}.tkre_plus"
     assert parse_cell(cell.name) == cell
 
@@ -28,8 +28,8 @@ def test_names_of_draws_and_cells_are_read_back(draw, name):
 @pytest.mark.parametrize("name", ["newsroom", "a.k8", "a.8.s13", "a.k8.s13.tkre", "a b.k8.s1", "",
                                   "a.k8_.s1", "a.k8_q_n.s1"])  # fmt: skip
 def test_names_that_are_no_draw(name):
-    with pytest.raises(ValueError, match="not the name of a draw"):
-        parse_draw(name)
+    with pytest.raises(ValueError, match="not the name of a sample"):
+        parse_sample(name)
 
 
 @pytest.mark.parametrize("name", ["a.k8.s13", "a.k8.s13.x-y", "tkre"])
@@ -46,19 +46,19 @@ def test_names_that_cannot_be_namespaces_are_refused(field, name):
 
 
 def test_noise_is_planted_before_it_is_filtered():
-    draw = Draw("a", 8, 13, 4, 20, filtered=True)
-    assert draw.parent == Draw("a", 8, 13, 4, 20)
-    assert draw.parent.parent == draw.plain == Draw("a", 8, 13, 4)
-    assert Draw("a", 8, 13, 4, filtered=True).parent == draw.plain
-    assert draw.golden == Draw("a", 8, 13)
+    sample = KShotSample("a", 8, 13, 4, 20, filtered=True)
+    assert sample.parent == KShotSample("a", 8, 13, 4, 20)
+    assert sample.parent.parent == sample.plain == KShotSample("a", 8, 13, 4)
+    assert KShotSample("a", 8, 13, 4, filtered=True).parent == sample.plain
+    assert sample.golden == KShotSample("a", 8, 13)
 
 
 def test_what_a_writer_has_written_is_in_all_but_the_golden_draw():
-    draw = Draw("a", 8, 13, 4, 20, filtered=True, writer="qwen")
-    assert draw.parent == Draw("a", 8, 13, 4, 20, writer="qwen")
-    assert draw.plain == Draw("a", 8, 13, 4, writer="qwen")
-    assert draw.explained == Draw("a", 8, 13, writer="qwen")
-    assert draw.golden == Draw("a", 8, 13)
+    sample = KShotSample("a", 8, 13, 4, 20, filtered=True, llm="qwen")
+    assert sample.parent == KShotSample("a", 8, 13, 4, 20, llm="qwen")
+    assert sample.plain == KShotSample("a", 8, 13, 4, llm="qwen")
+    assert sample.explained == KShotSample("a", 8, 13, llm="qwen")
+    assert sample.golden == KShotSample("a", 8, 13)
 
 
 def test_an_experiment_has_every_combination_of_its_axes():
@@ -66,7 +66,7 @@ def test_an_experiment_has_every_combination_of_its_axes():
         {"corpora": ["a"], "seeds": [1, 2], "synthetic": 4, "noise": [0, 10],
          "filtered": [False, True], "variants": ["v"]}
     )  # fmt: skip
-    assert [d.name for d in experiment.draws] == [
+    assert [d.name for d in experiment.samples] == [
         "a.k8x4.s1", "a.k8x4.s2", "a.k8x4f.s1", "a.k8x4f.s2",
         "a.k8x4n10.s1", "a.k8x4n10.s2", "a.k8x4n10f.s1", "a.k8x4n10f.s2",
     ]  # fmt: skip
@@ -74,11 +74,11 @@ def test_an_experiment_has_every_combination_of_its_axes():
 
 def test_writers_are_an_axis():
     spec = {"corpora": ["a"], "seeds": [1, 2], "variants": ["v"]}
-    experiment = Experiment.model_validate(spec | {"writers": ["default", "qwen"]})
-    assert [d.name for d in experiment.draws] == [
+    experiment = Experiment.model_validate(spec | {"llms": ["default", "qwen"]})
+    assert [d.name for d in experiment.samples] == [
         "a.k8.s1", "a.k8.s2", "a.k8_qwen.s1", "a.k8_qwen.s2",
     ]  # fmt: skip
-    assert Experiment.model_validate(spec | {"writers": "qwen"}).writers == ("qwen",)
+    assert Experiment.model_validate(spec | {"llms": "qwen"}).llms == ("qwen",)
 
 
 @pytest.mark.parametrize("share", [-1, 100])

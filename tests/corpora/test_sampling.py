@@ -24,12 +24,12 @@ ROWS = [
 ]
 
 
-def draw(schema, shots=4, seed=13, rows=ROWS, dev=()):
+def sample(schema, shots=4, seed=13, rows=ROWS, dev=()):
     return sample_shots(rows, dev, schema, shots=shots, seed=seed)
 
 
 def test_the_protocol_word_by_word(schema):
-    shots = draw(schema)
+    shots = sample(schema)
     expected_support, expected_validation = [], []
     for i, relation in enumerate(["home_of", "knows", "lives_in", "none"]):
         ids = [f"{relation}-{n}" for n in range(20)]
@@ -41,16 +41,16 @@ def test_the_protocol_word_by_word(schema):
 
 
 def test_support_is_nested_in_k(schema):
-    small, large = draw(schema, 2), draw(schema, 8)
+    small, large = sample(schema, 2), sample(schema, 8)
     assert {r.id for r in small.support} < {r.id for r in large.support}
 
 
 def test_a_draw_does_not_depend_on_what_ran_before(schema):
-    alone = draw(schema, seed=42)
+    alone = sample(schema, seed=42)
     for seed in (13, 21):
-        draw(schema, seed=seed)
-    assert draw(schema, seed=42) == alone
-    assert draw(schema, seed=13) != alone
+        sample(schema, seed=seed)
+    assert sample(schema, seed=42) == alone
+    assert sample(schema, seed=13) != alone
 
 
 def test_a_dev_split_gives_the_validation_rows(schema):
@@ -59,8 +59,8 @@ def test_a_dev_split_gives_the_validation_rows(schema):
         for n in range(9)
         for r in schema.names
     ]
-    shots = draw(schema, dev=dev)
-    assert shots.support == draw(schema).support
+    shots = sample(schema, dev=dev)
+    assert shots.support == sample(schema).support
     ids = [f"dev-home_of-{n}" for n in range(9)]
     order = np.random.default_rng([13, 0, 1]).permutation(9)
     assert [r.id for r in shots.validation][:4] == [ids[n] for n in order[:4]]
@@ -68,22 +68,22 @@ def test_a_dev_split_gives_the_validation_rows(schema):
 
 def test_short_relations_give_what_they_have_and_say_so(schema):
     rows = [r for r in ROWS if r.relation != "knows" or r.id in {"knows-0", "knows-1"}]
-    shots = draw(schema, shots=4, rows=rows)
+    shots = sample(schema, shots=4, rows=rows)
     assert sum(r.relation == "knows" for r in shots.support) == 2
     assert shots.shortfalls == {"support": {"knows": 2}, "validation": {"knows": 4}}
 
 
 def test_a_relation_without_rows_is_refused_by_name(schema):
     with pytest.raises(SamplingError, match="'knows' of corpus toy has no training row"):
-        draw(schema, rows=[r for r in ROWS if r.relation != "knows"])
+        sample(schema, rows=[r for r in ROWS if r.relation != "knows"])
 
 
 def test_zero_shots_are_no_rows(schema):
-    assert draw(schema, shots=0).support == []
+    assert sample(schema, shots=0).support == []
 
 
 def test_development_rows_are_those_of_other_seeds(schema):
-    own, others = draw(schema), [draw(schema, seed=21), draw(schema, seed=42)]
+    own, others = sample(schema), [sample(schema, seed=21), sample(schema, seed=42)]
     rows = development_rows(own, others)
     ids = {r.id for r in rows}
     assert len(ids) == len(rows) > 0
@@ -92,14 +92,14 @@ def test_development_rows_are_those_of_other_seeds(schema):
 
 
 def test_test_instances_in_the_support_are_refused(schema):
-    shots = draw(schema)
+    shots = sample(schema)
     copy = instance(f"<head>{shots.support[0].head_text.upper()}</head>  x <tail>t</tail>", id="t1")
     with pytest.raises(SamplingError, match=rf"1 test .*support set.*{shots.support[0].id} = t1"):
         unseen_test(shots, [copy], "toy")
 
 
 def test_or_they_are_set_aside_and_told(schema):
-    shots = draw(schema)
+    shots = sample(schema)
     test = [replace(shots.support[3], id="t1"), instance("<head>a</head> <tail>b</tail>", id="t2")]
     unseen, told = unseen_test(shots, test, "toy", "set_aside")
     assert [i.id for i in unseen] == ["t2"]
@@ -107,10 +107,10 @@ def test_or_they_are_set_aside_and_told(schema):
 
 
 def test_test_instances_are_passed_over_for_validation(schema):
-    shots = draw(schema)
+    shots = sample(schema)
     copies = [replace(shots.validation[1], id="t1"), replace(shots.validation[2], id="t2")]
     without = sample_shots(ROWS, (), schema, shots=4, seed=13, test=copies)
-    wider = draw(schema, shots=8).support  # the same permutation, further on
+    wider = sample(schema, shots=8).support  # the same permutation, further on
     relation = shots.validation[0].relation
     order = [r.id for r in wider if r.relation == relation]
     assert [r.id for r in without.validation if r.relation == relation][:2] == [order[4], order[7]]
@@ -118,7 +118,7 @@ def test_test_instances_are_passed_over_for_validation(schema):
     assert without.support == shots.support
     assert not without.shortfalls["validation"]
     # A row that is too far on to be wanted is not passed over.
-    assert not draw(schema).passed_over
+    assert not sample(schema).passed_over
 
 
 def test_without_shots_nothing_is_passed_over(schema):
@@ -133,7 +133,7 @@ def test_a_dev_row_that_is_a_test_instance_is_missed_and_counted(schema):
 
 
 def test_one_sentence_with_other_mentions_is_reported(schema):
-    shots = draw(schema)
+    shots = sample(schema)
     text = shots.support[0].text
     other = instance(f"{text.split()[0]} <head>{text.split()[1]}</head> <tail>x</tail> t", id="t1")
     unseen, report = unseen_test(shots, [other], "toy")

@@ -6,7 +6,7 @@ from kedro.io import DataCatalog, DatasetError, Version
 from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_pool import connections, connections_end
 from tests.generation.test_protocol import REQUEST
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
 from tkre.datasets.corpus import CorpusFolderDataset
 from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
@@ -43,9 +43,9 @@ def test_a_store_that_does_not_exist_is_empty_and_writes_itself(tmp_path):
 
 
 def test_names():
-    assert NameDataset(draw="a.k8x4.s13").load() == Draw("a", 8, 13, 4)
-    assert NameDataset(cell="a.k8.s13.tkre").load() == Cell(Draw("a", 8, 13), "tkre")
-    assert NameDataset(draw="a.k8.s13").exists()
+    assert NameDataset(sample="a.k8x4.s13").load() == KShotSample("a", 8, 13, 4)
+    assert NameDataset(cell="a.k8.s13.tkre").load() == Cell(KShotSample("a", 8, 13), "tkre")
+    assert NameDataset(sample="a.k8.s13").exists()
     name = NameDataset(text="demo")
     assert name.load() == name.digest(None) == "demo"
 

@@ -54,7 +54,7 @@ def test_a_backbone_shows_what_is_here_of_it(tiny_backbone):
 
 def test_a_name_shows_its_parts():
     shown = json.loads(NameDataset(cell="a.k8x4.s13.tkre").preview())
-    assert shown["variant"] == "tkre" and shown["draw"]["synthetic"] == 4
+    assert shown["variant"] == "tkre" and shown["sample"]["synthetic"] == 4
 
 
 def test_a_corpus_shows_its_relations_and_no_sentence(newsroom):

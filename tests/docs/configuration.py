@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from tests.conftest import ROOT
 from tkre.core.params import Params
-from tkre.project.config import Book, ProjectParameters
+from tkre.project.config import ExperimentConfig, ProjectParameters
 from tkre.project.config_loader import ConfigLoader
 from tkre.settings import CONFIG_LOADER_ARGS
 
@@ -20,9 +20,9 @@ def loader(env: str | None = None) -> ConfigLoader:
 
 
 @cache
-def book(env: str | None = None) -> Book:
+def config(env: str | None = None) -> ExperimentConfig:
     """The experiments of an environment."""
-    return Book(loader(env)["parameters"])
+    return ExperimentConfig(loader(env)["parameters"])
 
 
 def is_parameter(dotted: str) -> bool:

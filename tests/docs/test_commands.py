@@ -18,7 +18,7 @@ from tests.docs.markdown import PAGES, blocks
 from tkre.cli import cli
 
 # Names of what a reader makes by following the page, and runs then.
-MADE_BY_READERS = re.compile(r"my_\w+|theatre|writers")
+MADE_BY_READERS = re.compile(r"my_\w+|theatre|llms")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 

@@ -85,9 +85,9 @@ def as_csv(lines: str) -> str:
     """A native file as the CSV of the page's reader."""
     text = io.StringIO(newline="")
     columns = ["id", "sentence", "relation", "head_type", "tail_type"]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(json.loads(line) for line in lines.splitlines())
+    llm = csv.DictWriter(text, columns, extrasaction="ignore")
+    llm.writeheader()
+    llm.writerows(json.loads(line) for line in lines.splitlines())
     return text.getvalue()
 
 

@@ -15,12 +15,12 @@ from tests.conftest import ROOT
 from tests.docs.configuration import is_parameter, loader
 from tests.docs.markdown import PAGES, Block, blocks
 from tkre.core.schema import RelationSchema
-from tkre.project.config import Book, ProjectParameters, assembled
+from tkre.project.config import ExperimentConfig, ProjectParameters, assembled
 from tkre.training.recipes import changed
 
 SOURCE = ROOT / "src"
 GROUPS = "|".join(ProjectParameters.model_fields)
-# An entry of conf/, not a file: `trust.negative_share`, and not `trust.json`.
+# An entry of conf/, not a file: `calibrator.negative_share`, and not `trust.json`.
 ENTRY = re.compile(rf"(?:{GROUPS})(?:\.(?!json|csv|html|yml)[\w<>]+)+")
 PLACES = ("conf/", "src/", "docs/", "tests/", "data/01_raw/", "notebooks/")
 MADE_BY_READERS = (
@@ -88,7 +88,7 @@ def test_files(page):
             assert (ROOT / path).exists() or list(ROOT.glob(path)), path
 
 
-def overlaid(block: Block) -> Book:
+def overlaid(block: Block) -> ExperimentConfig:
     """The configuration with what a block puts into it; other blocks of its page stand by."""
     parameters, experiments = dict(loader()["parameters"]), dict(loader()["experiments"])
     del parameters["experiments"]
@@ -98,9 +98,9 @@ def overlaid(block: Block) -> Book:
             continue
         if other is block and "experiments" in str(block.title):
             experiments |= content
-        elif other is block or "variants" in content or "writers" in content.get("generation", {}):
+        elif other is block or "variants" in content or "llms" in content.get("generation", {}):
             parameters = changed(parameters, content)
-    return Book(assembled(parameters, experiments))
+    return ExperimentConfig(assembled(parameters, experiments))
 
 
 @pytest.mark.parametrize("block", YAML, ids=lambda b: f"{b.page}:{b.title}")

@@ -16,13 +16,13 @@ def rows(frame):
 
 
 def test_all_wrong_rows_the_most_confident_first_with_calibrated_probabilities():
-    frame, trust = predictions(200, noise=0.9), fit(predictions(200, seed=1))
-    table = errors_table(rows(frame), frame, trust)
+    frame, calibrator = predictions(200, noise=0.9), fit(predictions(200, seed=1))
+    table = errors_table(rows(frame), frame, calibrator)
     wrong = frame[frame["relation"] != frame["predicted"]]
     assert 0 < len(table) == len(wrong) and set(table["id"]) == set(wrong["id"])
     assert table["probability"].is_monotonic_decreasing
     first = table.iloc[0]
-    calibrated = calibrate(frame, trust, None).set_index("id").loc[first["id"]]
+    calibrated = calibrate(frame, calibrator, None).set_index("id").loc[first["id"]]
     assert first["probability"] == calibrated["probability"]
     assert first["gold_probability"] == pytest.approx(calibrated[f"p.{first['relation']}"])
     assert first["text"][first["head_start"] : first["head_end"]].startswith("a")

@@ -9,14 +9,14 @@ from tkre.evaluation.llm_comparison import COLUMNS, doubts_table, filter_table
 def cells(scores, variant="v"):
     rows = [
         {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "filtered": filtered,
-         "writer": "default", "seed": seed, "variant": variant, "micro_f1": f1}
+         "llm": "default", "seed": seed, "variant": variant, "micro_f1": f1}
         for (noise, filtered), f1s in scores.items() for seed, f1 in enumerate(f1s)
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def scores(name, found, rejected, planted):
-    return {"draw": name, "rows": 100, "planted": planted, "rejected": rejected, "found": found,
+    return {"sample": name, "rows": 100, "planted": planted, "rejected": rejected, "found": found,
             "precision": 100 * found / rejected, "recall": 100 * found / planted if planted else
             float("nan"), "lost": 100 * (rejected - found) / (100 - planted)}  # fmt: skip
 
@@ -45,11 +45,11 @@ def test_a_filter_without_its_other_half_has_no_row():
 
 def test_filters_of_different_writers_are_kept_apart():
     of_both = pd.concat(
-        [cells({(40, False): [60], (40, True): [score]}).assign(writer=writer)
-         for writer, score in (("default", 70), ("qwen", 80))]
+        [cells({(40, False): [60], (40, True): [score]}).assign(llm=llm)
+         for llm, score in (("default", 70), ("qwen", 80))]
     )  # fmt: skip
     found = [scores("toy.k8x4n40f.s0", 30, 40, 40), scores("toy.k8x4n40f_qwen.s0", 40, 40, 40)]
-    rows = filter_table(of_both, found).set_index("writer")
+    rows = filter_table(of_both, found).set_index("llm")
     assert rows["filtered_f1"].to_dict() == {"default": 70, "qwen": 80}
     assert rows["recall"].to_dict() == {"default": 75, "qwen": 100}
 

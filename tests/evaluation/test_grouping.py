@@ -3,7 +3,7 @@ from __future__ import annotations
 from tkre.evaluation.results import by_setting
 
 CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-        "writer": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip
+        "llm": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip
 
 
 def test_cells_of_one_setting_differ_in_the_seed_alone():
@@ -12,7 +12,7 @@ def test_cells_of_one_setting_differ_in_the_seed_alone():
         {"variant": "tkre_plus"},
         {"seed": 21},
         {"synthetic": 4},
-        {"writer": "qwen"},
+        {"llm": "qwen"},
         {"noise": 20},
         {"seed": 42},
     ]

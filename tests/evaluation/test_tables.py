@@ -26,8 +26,8 @@ def predictions(guessed, ids=None):
 
 
 def metrics(name, frame, metric="micro", seconds=3.0, **more):
-    more.setdefault("synthetic", parse_cell(name).draw.synthetic)
-    more.setdefault("writer", parse_cell(name).draw.writer)
+    more.setdefault("synthetic", parse_cell(name).sample.synthetic)
+    more.setdefault("llm", parse_cell(name).sample.llm)
     return score_cell(frame, parse_cell(name), LABELS, "no", metric, seconds, **more)
 
 
@@ -123,10 +123,10 @@ def test_a_baseline_that_reads_less_is_compared_with_its_own_writer():
         metrics(f"toy.{k}.s13.base", f, synthetic=0) for k, f in (("k8", worse), ("k8_q", frame))
     ]
     full = [metrics(f"toy.{k}.s13.v", frame) for k in ("k8", "k8_q")]
-    golden = metrics("toy.k8.s13.golden", frame, synthetic=0, writer="none")
+    golden = metrics("toy.k8.s13.golden", frame, synthetic=0, llm="none")
     summary = summary_table(
         [*explained, *full, golden], [worse, *[frame] * 4], "base", PARAMS
-    ).set_index(["metric", "variant", "writer"])["difference"]["micro_f1"]
+    ).set_index(["metric", "variant", "llm"])["difference"]["micro_f1"]
     assert summary["v", "default"] > 0 and summary["v", "q"] == 0
     assert pd.isna(summary["golden", "none"])  # which of the two is not said
 
@@ -152,7 +152,7 @@ def test_the_place_of_a_stale_cell_is_said_as_far_as_it_is_not_the_usual_one():
     with pytest.raises(IncompleteExperiment) as error:
         cells_table(ms)
     assert "toy, shots 8, synthetic 1, seed 13, v: it is old" in str(error.value)
-    assert "noise 20, writer q, seed 13, v" in str(error.value)
+    assert "noise 20, llm q, seed 13, v" in str(error.value)
 
 
 def test_scores_that_other_packages_add_are_columns_and_rows(monkeypatch):

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from tkre.evaluation.calibration import expected_calibration_error, likeliest, tempered
-from tkre.evaluation.calibration_report import fit_trust
-from tkre.evaluation.calibrator import Trust, TrustError, calibrate, estimated_share, share_among
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.calibrator import (
+    Calibrator,
+    CalibratorError,
+    calibrate,
+    estimated_share,
+    share_among,
+)
+from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import answers, gold_of, prediction_frame, probabilities_of
 from tkre.evaluation.selective import attained
 
@@ -41,27 +47,36 @@ def predictions(rows: int, *, too_sure: float = 2.5, negative: float = 0.25, see
     )
 
 
-def fit(frame, **settings) -> Trust:
-    params = TrustParams(**{"precisions": (0.8, 0.95)} | settings)
-    return fit_trust(frame, "none", params, cell="toy.k8.s13.v", classifier="abc")
+def fit(frame, **settings) -> Calibrator:
+    params = CalibrationParams(**{"precisions": (0.8, 0.95)} | settings)
+    return fit_calibrator(frame, "none", params, cell="toy.k8.s13.v", classifier="abc")
 
 
 def test_the_record_says_what_was_found_on_the_validation_rows():
-    trust = fit(predictions(200))
-    assert trust.temperature == pytest.approx(2.5, rel=0.35)
-    assert trust.ece_after < trust.ece_before and trust.nll_after < trust.nll_before
-    assert (trust.validation_rows, trust.cell, trust.note) == (200, "toy.k8.s13.v", None)
-    assert trust.validation_negative == trust.trained_share
-    assert [t.precision for t in trust.thresholds] == [0.8, 0.95]
-    assert trust.thresholds[0].validation_precision >= 0.8
-    assert trust.thresholds[0].validation_coverage > trust.thresholds[1].validation_coverage
-    as_json = json.loads(json.dumps(trust.model_dump(mode="json"), allow_nan=False))
-    assert Trust.model_validate(as_json) == trust
+    calibrator = fit(predictions(200))
+    assert calibrator.temperature == pytest.approx(2.5, rel=0.35)
+    assert (
+        calibrator.ece_after < calibrator.ece_before
+        and calibrator.nll_after < calibrator.nll_before
+    )
+    assert (calibrator.validation_rows, calibrator.cell, calibrator.note) == (
+        200,
+        "toy.k8.s13.v",
+        None,
+    )
+    assert calibrator.validation_negative == calibrator.trained_share
+    assert [t.precision for t in calibrator.thresholds] == [0.8, 0.95]
+    assert calibrator.thresholds[0].validation_precision >= 0.8
+    assert (
+        calibrator.thresholds[0].validation_coverage > calibrator.thresholds[1].validation_coverage
+    )
+    as_json = json.loads(json.dumps(calibrator.model_dump(mode="json"), allow_nan=False))
+    assert Calibrator.model_validate(as_json) == calibrator
 
 
 def test_it_holds_on_other_rows():
-    trust, others = fit(predictions(200)), predictions(3000, seed=1)
-    calibrated = calibrate(others, trust, None)
+    calibrator, others = fit(predictions(200)), predictions(3000, seed=1)
+    calibrated = calibrate(others, calibrator, None)
     gold = gold_of(others)
     before, after = (
         expected_calibration_error(*likeliest(probabilities_of(frame), gold))
@@ -70,7 +85,7 @@ def test_it_holds_on_other_rows():
     assert after < 0.05 < before
     for wanted in (0.8, 0.95):
         coverage, precision = attained(
-            *answers(calibrated, "none"), trust.confidence_for(wanted)
+            *answers(calibrated, "none"), calibrator.confidence_for(wanted)
         )  # fmt: skip
         assert precision >= wanted and coverage > 0.2
 
@@ -90,10 +105,10 @@ def test_doubt_is_decided_on_the_classifier_s_own_probabilities():
 
 
 def test_another_share_of_the_negative_relation_changes_labels_for_the_better():
-    trust, frame = fit(predictions(400)), predictions(3000, negative=0.8, seed=2)
-    assert estimated_share(frame, trust) == pytest.approx(0.8, abs=0.06)
+    calibrator, frame = fit(predictions(400)), predictions(3000, negative=0.8, seed=2)
+    assert estimated_share(frame, calibrator) == pytest.approx(0.8, abs=0.06)
     gold = frame["relation"]
-    plain, corrected = (calibrate(frame, trust, share)["predicted"] for share in (None, 0.8))
+    plain, corrected = (calibrate(frame, calibrator, share)["predicted"] for share in (None, 0.8))
     assert (corrected == gold).mean() > (plain == gold).mean() + 0.01
     assert (corrected == "none").sum() > (plain == "none").sum()
 
@@ -106,7 +121,7 @@ def test_which_share_is_corrected_for_is_a_setting():
     assert share_among(frame, estimated) == estimated_share(frame, estimated)
     for wrong in (0, 1, -0.2, "guess"):
         with pytest.raises(ValueError, match="negative_share"):
-            TrustParams(negative_share=wrong)
+            CalibrationParams(negative_share=wrong)
 
 
 def test_where_the_negative_relation_will_be_frequent_thresholds_are_higher():
@@ -114,56 +129,67 @@ def test_where_the_negative_relation_will_be_frequent_thresholds_are_higher():
     assert shifted.temperature == plain.temperature
     others = predictions(6000, negative=0.9, seed=3)
     reached = {}
-    for name, trust in (("plain", plain), ("shifted", shifted)):
-        calibrated = calibrate(others, trust, share_among(others, trust))
-        confidence = trust.confidence_for(0.8)
+    for name, calibrator in (("plain", plain), ("shifted", shifted)):
+        calibrated = calibrate(others, calibrator, share_among(others, calibrator))
+        confidence = calibrator.confidence_for(0.8)
         reached[name] = attained(*answers(calibrated, "none"), confidence)[1]
     assert reached["plain"] < 0.8 <= reached["shifted"]
 
 
 def test_without_a_negative_relation_no_share_is_corrected_for():
     frame = predictions(200)
-    params = TrustParams(negative_share=0.4)
-    trust = fit_trust(frame, None, params, cell="toy.k8.s13.v", classifier="abc")
-    assert "no validation row is negative" in trust.note
-    assert share_among(frame, trust) is None and estimated_share(frame, trust) is None
-    assert trust.confidence_for(0.8) > 0
+    params = CalibrationParams(negative_share=0.4)
+    calibrator = fit_calibrator(frame, None, params, cell="toy.k8.s13.v", classifier="abc")
+    assert "no validation row is negative" in calibrator.note
+    assert share_among(frame, calibrator) is None and estimated_share(frame, calibrator) is None
+    assert calibrator.confidence_for(0.8) > 0
 
 
 def test_a_zero_shot_cell_has_a_temperature_of_1_and_no_threshold():
-    trust = fit(predictions(0))
-    assert (trust.temperature, trust.validation_rows, trust.ece_before) == (1, 0, None)
-    assert "no validation rows" in trust.note
-    assert all(t.confidence is None for t in trust.thresholds)
-    json.dumps(trust.model_dump(mode="json"), allow_nan=False)
+    calibrator = fit(predictions(0))
+    assert (calibrator.temperature, calibrator.validation_rows, calibrator.ece_before) == (
+        1,
+        0,
+        None,
+    )
+    assert "no validation rows" in calibrator.note
+    assert all(t.confidence is None for t in calibrator.thresholds)
+    json.dumps(calibrator.model_dump(mode="json"), allow_nan=False)
     frame = predictions(20)
-    assert calibrate(frame, trust, None)["probability"].to_numpy() == pytest.approx(
+    assert calibrate(frame, calibrator, None)["probability"].to_numpy() == pytest.approx(
         frame["probability"].to_numpy()
     )
-    with pytest.raises(TrustError, match=r"0 validation rows support no threshold.*more shots"):
-        trust.confidence_for(0.8)
+    with pytest.raises(
+        CalibratorError, match=r"0 validation rows support no threshold.*more shots"
+    ):
+        calibrator.confidence_for(0.8)
 
 
 def test_a_temperature_at_its_bound_is_said():
     frame = predictions(20)
     frame["relation"] = [LABELS[n] for n in probabilities_of(frame).argmin(axis=1)]
-    trust = fit(frame)
-    assert trust.temperature == 100 and trust.note == "the temperature is at its bound of 100"
+    calibrator = fit(frame)
+    assert (
+        calibrator.temperature == 100
+        and calibrator.note == "the temperature is at its bound of 100"
+    )
 
 
 def test_a_precision_that_cannot_be_had_is_an_error_with_the_way_out():
-    trust = fit(predictions(40), precisions=(0.6, 0.99))
-    with pytest.raises(TrustError, match=r"precision of 0.99: want less \(it has 0.6\)"):
-        trust.confidence_for(0.99)
-    with pytest.raises(TrustError, match=r"0.7 \(it has 0.6, 0.99\): add it to trust.precisions"):
-        trust.confidence_for(0.7)
+    calibrator = fit(predictions(40), precisions=(0.6, 0.99))
+    with pytest.raises(CalibratorError, match=r"precision of 0.99: want less \(it has 0.6\)"):
+        calibrator.confidence_for(0.99)
+    with pytest.raises(
+        CalibratorError, match=r"0.7 \(it has 0.6, 0.99\): add it to calibrator.precisions"
+    ):
+        calibrator.confidence_for(0.7)
 
 
 def test_other_weights_are_refused():
-    trust = fit(predictions(40))
-    trust.require("abc")
-    with pytest.raises(TrustError, match=r"--from-nodes toy.k8.s13.v.predict_validation"):
-        trust.require("abd")
+    calibrator = fit(predictions(40))
+    calibrator.require("abc")
+    with pytest.raises(CalibratorError, match=r"--from-nodes toy.k8.s13.v.predict_validation"):
+        calibrator.require("abd")
 
 
 def test_a_record_is_read_from_its_file_or_its_newest_version(tmp_path):
@@ -171,8 +197,8 @@ def test_a_record_is_read_from_its_file_or_its_newest_version(tmp_path):
         folder = tmp_path / "trust.json" / version
         folder.mkdir(parents=True)
         (folder / "trust.json").write_text(fit(predictions(rows)).model_dump_json())
-    assert Trust.read(tmp_path / "trust.json").validation_rows == 60
+    assert Calibrator.read(tmp_path / "trust.json").validation_rows == 60
     first = tmp_path / "trust.json" / "2026-01-01" / "trust.json"
-    assert Trust.read(str(first)).validation_rows == 40
-    with pytest.raises(FileNotFoundError, match=r"no trust record in .*finetuning"):
-        Trust.read(tmp_path / "elsewhere")
+    assert Calibrator.read(str(first)).validation_rows == 40
+    with pytest.raises(FileNotFoundError, match=r"no calibrator record in .*finetuning"):
+        Calibrator.read(tmp_path / "elsewhere")

@@ -6,19 +6,21 @@ import pandas as pd
 import pytest
 
 from tests.evaluation.test_trust import fit, predictions
-from tkre.evaluation.calibration_report import COVERAGES, score_trust, trust_table
+from tkre.evaluation.calibration_report import COVERAGES, calibration_table, score_calibration
 from tkre.evaluation.metrics import micro_scores
 
 
 def metrics(seed: int = 13, variant: str = "v", **place: object) -> dict[str, object]:
     grid = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-            "writer": "default"}  # fmt: skip
+            "llm": "default"}  # fmt: skip
     return {**grid, "seed": seed, "variant": variant, "micro_f1": 0.0, **place}
 
 
 def scores(rows: int = 1500, validation: int = 200, seed: int = 13, **settings: object):
-    trust = fit(predictions(validation, seed=seed), **settings)
-    return score_trust(predictions(rows, negative=0.5, seed=seed + 1), trust, metrics(seed))
+    calibrator = fit(predictions(validation, seed=seed), **settings)
+    return score_calibration(
+        predictions(rows, negative=0.5, seed=seed + 1), calibrator, metrics(seed)
+    )
 
 
 def test_what_is_measured_on_the_scored_rows():
@@ -36,8 +38,8 @@ def test_what_is_measured_on_the_scored_rows():
 
 
 def test_f1_without_and_with_the_correction_for_the_share():
-    frame, trust = predictions(1500, negative=0.5, seed=14), fit(predictions(200, seed=13))
-    plain = score_trust(frame, trust, metrics())
+    frame, calibrator = predictions(1500, negative=0.5, seed=14), fit(predictions(200, seed=13))
+    plain = score_calibration(frame, calibrator, metrics())
     gold, guessed = frame["relation"].tolist(), frame["predicted"].tolist()
     assert plain["micro_f1"] == micro_scores(gold, guessed, "none")["micro_f1"]
     assert plain["negative_share"] == pytest.approx(50, abs=4)
@@ -45,7 +47,7 @@ def test_f1_without_and_with_the_correction_for_the_share():
     assert plain["negative_share_corrected"] == plain["negative_share_estimated"]
     assert plain["negative_share_estimated"] == pytest.approx(50, abs=8)
     assert plain["micro_f1_corrected"] > plain["micro_f1"]
-    given = score_trust(frame, fit(predictions(200, seed=13), negative_share=0.5), metrics())
+    given = score_calibration(frame, fit(predictions(200, seed=13), negative_share=0.5), metrics())
     assert given["negative_share_corrected"] == 50
     assert given["micro_f1"] == plain["micro_f1"]
     assert given["nll_after"] < plain["nll_after"]
@@ -53,7 +55,7 @@ def test_f1_without_and_with_the_correction_for_the_share():
 
 def test_the_table_averages_over_seeds():
     both = [scores(), scores(seed=21)]
-    [row] = trust_table(both).to_dict("records")
+    [row] = calibration_table(both).to_dict("records")
     assert (row["corpus"], row["variant"], row["seeds"]) == ("toy", "v", 2)
     assert row["ece_after"] == pytest.approx(sum(s["ece_after"] for s in both) / 2)
     coverages = [s["thresholds"][0]["coverage"] for s in both]
@@ -68,7 +70,7 @@ def test_a_seed_without_a_threshold_answers_nothing_and_has_no_precision():
         "wanted": 0.8, "confidence": None, "coverage": 0.0, "precision": None,
     }  # fmt: skip
     json.dumps(none, allow_nan=False)
-    [row] = trust_table([one, none]).to_dict("records")
+    [row] = calibration_table([one, none]).to_dict("records")
     assert row["seeds_at_80"] == 1
     assert row["precision_at_80"] == one["thresholds"][0]["precision"]
     assert row["coverage_at_80"] == one["thresholds"][0]["coverage"] / 2
@@ -78,6 +80,6 @@ def test_nothing_to_score():
     empty = scores(rows=0)
     assert empty["micro_f1"] is None and empty["aurc"] is None and empty["risks"] == []
     json.dumps(empty, allow_nan=False)
-    [row] = trust_table([empty]).to_dict("records")
+    [row] = calibration_table([empty]).to_dict("records")
     assert pd.isna(row["ece_before"]) and row["coverage_at_80"] == 0
-    assert trust_table([]).empty
+    assert calibration_table([]).empty

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.evaluation.llm_comparison import Written, diversity, writers_table
+from tkre.evaluation.llm_comparison import Written, diversity, llms_table
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
@@ -25,12 +25,12 @@ def written(name, *, kept=2, seed_rows=ALIKE, responses=(), reasons=()):
         yield_frame("synthesis", {"knows": synthesis}),
     ]
     return Written(
-        pd.concat(yields).assign(draw=name), rejects_frame(rejects), responses, seed_rows
+        pd.concat(yields).assign(sample=name), rejects_frame(rejects), responses, seed_rows
     )
 
 
 def cells(*rows):
-    columns = ["variant", "writer", "synthetic", "seed", "micro_f1", "noise", "filtered"]
+    columns = ["variant", "llm", "synthetic", "seed", "micro_f1", "noise", "filtered"]
     padded = [(*row, *(0, False)[len(row) - 5 :]) for row in rows]
     return pd.DataFrame(padded, columns=columns).assign(corpus="toy", shots=8)
 
@@ -58,8 +58,8 @@ def test_repeated_sentences_are_not_diverse():
 def test_counts_are_summed_over_seeds_and_rates_are_of_the_sums():
     reasons = ["length", "order", "length", "type", "near_copy", "near_copy"]
     of = [written("toy.k8.s13", reasons=reasons), written("toy.k8.s21", kept=4)]
-    [row] = writers_table(of, NO_CELLS, CALLED, 3).to_dict("records")
-    assert (row["corpus"], row["shots"], row["writer"], row["model"], row["seeds"]) == (
+    [row] = llms_table(of, NO_CELLS, CALLED, 3).to_dict("records")
+    assert (row["corpus"], row["shots"], row["llm"], row["model"], row["seeds"]) == (
         "toy", 8, "default", "claude", 2,
     )  # fmt: skip
     assert (row["synthesis_asked"], row["synthesis_answered"], row["synthesis_kept"]) == (20, 16, 6)
@@ -71,7 +71,7 @@ def test_counts_are_summed_over_seeds_and_rates_are_of_the_sums():
 
 def test_a_model_of_which_nothing_is_used_has_a_row_all_the_same():
     of = [written("toy.k8.s13"), written("toy.k8_qwen.s13", kept=0, seed_rows=[])]
-    table = writers_table(of, NO_CELLS, CALLED, 3).set_index("writer")
+    table = llms_table(of, NO_CELLS, CALLED, 3).set_index("llm")
     assert table.loc["qwen", "model"] == "Qwen3" and table.loc["qwen", "synthesis_yield"] == 0
     assert table.loc["qwen", ["distinct_2", "words"]].isna().all()
     assert table.loc["default", "distinct_2"] > 0
@@ -83,11 +83,11 @@ def test_what_seeds_ask_in_common_is_counted_once():
         for i, s in (("a", 1.0), ("b", 3.0))
     )
     of = [written("toy.k8.s13", responses=[one, other]), written("toy.k8.s21", responses=[other])]
-    [row] = writers_table(of, NO_CELLS, CALLED, 3).to_dict("records")
+    [row] = llms_table(of, NO_CELLS, CALLED, 3).to_dict("records")
     assert (row["attempts"], row["prompt_tokens"], row["completion_tokens"]) == (2, 200, 20)
     assert row["seconds"] == 2
     recorded = [written("toy.k8.s13", responses=[Response("a", answer={})])]
-    [row] = writers_table(recorded, NO_CELLS, CALLED, 3).to_dict("records")
+    [row] = llms_table(recorded, NO_CELLS, CALLED, 3).to_dict("records")
     assert row["attempts"] == 1 and pd.isna(row["prompt_tokens"]) and pd.isna(row["seconds"])
 
 
@@ -98,7 +98,7 @@ def test_f1_is_that_of_the_cells_that_read_this_knowledge_or_none():
         ("v", "qwen", 1, 13, 1), ("explained", "qwen", 0, 13, 50), ("golden", "none", 0, 13, 40),
         ("v", "qwen", 4, 13, 65, 0, True), ("v", "qwen", 4, 13, 2, 20, False),
     )  # fmt: skip
-    table = writers_table(of, scored, CALLED, 3).set_index("writer")
+    table = llms_table(of, scored, CALLED, 3).set_index("llm")
     assert table["micro_f1.v"].to_dict() == {"default": 75, "qwen": 60}
     assert table.loc["default", "micro_f1_std.v"] == 5
     assert pd.isna(table.loc["qwen", "micro_f1_std.v"])  # one seed has no spread

@@ -6,14 +6,14 @@ import pytest
 
 from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.protocol import UNANSWERED, Request, Response, Sampling
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.retry import HOPELESS, ask
 from tkre.generation.llm.store import ResponseStore
-from tkre.generation.params import AgainParams
+from tkre.generation.params import RetryParams
 
-AGAIN = AgainParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
+AGAIN = RetryParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
 SAMPLING = Sampling(temperature=0.7, max_tokens=100, seed=5)
 REQUESTS = [replace(REQUEST, id=i, sampling=SAMPLING) for i in ("a", "b", "c")]
 
@@ -44,7 +44,7 @@ def test_what_failed_is_asked_again_in_another_way_and_nothing_else():
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_attempts_are_bounded_and_all_of_them_are_given(attempts):
     model = Scripted(lambda r: "no JSON")
-    responses = asked(model, params=AgainParams(attempts=attempts))
+    responses = asked(model, params=RetryParams(attempts=attempts))
     assert len(model.asked) == len(responses) == 3 * attempts
     assert {r.reason for r in responses} == {"not_json"}
 
@@ -73,7 +73,7 @@ def test_what_no_other_attempt_mends_is_asked_once(reason):
 def test_no_temperature_leaves_its_bounds(first, lowest, highest):
     model = Scripted(cut_off)
     start = replace(REQUEST, sampling=Sampling(temperature=first, max_tokens=10))
-    asked(model, [start], AgainParams(attempts=5, temperature_step=0.6))
+    asked(model, [start], RetryParams(attempts=5, temperature_step=0.6))
     temperatures = [r.sampling.temperature for r in model.requests]
     assert len(temperatures) == 5
     assert (min(temperatures), max(temperatures)) == (lowest, highest)
@@ -81,8 +81,8 @@ def test_no_temperature_leaves_its_bounds(first, lowest, highest):
 
 def test_a_replay_without_later_attempts_ends_without_an_error():
     store = ResponseStore()
-    live = Remembering(Scripted(lambda r: cut_off(r) if r.id == "b" else {}), store)
-    asked(live, params=AgainParams(attempts=1))
+    live = CachedModel(Scripted(lambda r: cut_off(r) if r.id == "b" else {}), store)
+    asked(live, params=RetryParams(attempts=1))
     responses = asked(Replay([store], "scripted", strict=True))
     assert [(r.request_id, r.reason) for r in responses] == [
         ("a", None), ("b", "truncated"), ("c", None),
@@ -91,7 +91,7 @@ def test_a_replay_without_later_attempts_ends_without_an_error():
 
 def test_a_replay_takes_the_same_way_through_the_attempts():
     store = ResponseStore()
-    given = asked(Remembering(Scripted(lambda r: {} if r.attempt > 1 else cut_off(r)), store))
+    given = asked(CachedModel(Scripted(lambda r: {} if r.attempt > 1 else cut_off(r)), store))
     assert len(given) == 9
     assert asked(Replay([store], "scripted", strict=True)) == given
 
@@ -120,9 +120,9 @@ def test_what_was_not_answered_is_asked_by_the_next_run_and_then_again():
         return {} if request.attempt else cut_off(request)
 
     model = Scripted(answer)
-    asked(Remembering(model, store), REQUESTS[:1])
+    asked(CachedModel(model, store), REQUESTS[:1])
     reached = True
-    last = asked(Remembering(model, store), REQUESTS[:1])
+    last = asked(CachedModel(model, store), REQUESTS[:1])
     assert [r.reason for r in last] == ["truncated", None]
     assert [r.attempt for r in model.requests] == [0, 0, 1]
 

@@ -13,9 +13,9 @@ from tkre.generation.explanations import (
     verbatim_triggers,
 )
 from tkre.generation.llm.protocol import Response, Sampling
-from tkre.generation.params import AgainParams, ExplanationParams
+from tkre.generation.params import ExplanationParams, RetryParams
 
-AGAIN = AgainParams(attempts=3)
+AGAIN = RetryParams(attempts=3)
 PARAMS = ExplanationParams(sampling=Sampling(), max_words=30)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),

@@ -7,14 +7,14 @@ import pytest
 from tests.conftest import instance
 from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
 from tkre.generation.explanations import explain
-from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.protocol import Response, Sampling
 from tkre.generation.llm.replay import MissingResponse, Replay
 from tkre.generation.llm.store import ResponseStore, export_responses
-from tkre.generation.params import AgainParams, ExplanationParams, SynthesisParams
+from tkre.generation.params import ExplanationParams, RetryParams, SynthesisParams
 from tkre.generation.synthesis import SynthesisTask, write_sentences
 
-AGAIN = AgainParams(attempts=3)
+AGAIN = RetryParams(attempts=3)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),
     instance("<head>Bo</head> has a home in <tail>Oslo</tail>.", "lives_in", id="b"),
@@ -177,8 +177,8 @@ def test_what_a_live_run_left_is_replayed_elsewhere_attempt_by_attempt(
 
     path = tmp_path / "responses.jsonl"
     first = Scripted(lambda r: unreachable(r) if r.attempt else sometimes_bad(r))
-    run(Remembering(first, ResponseStore(path)))  # a run whose server goes away
-    live = run(Remembering(Scripted(sometimes_bad), ResponseStore(path)))
+    run(CachedModel(first, ResponseStore(path)))  # a run whose server goes away
+    live = run(CachedModel(Scripted(sometimes_bad), ResponseStore(path)))
     assert [r.reason for r in live["synthesis/toy/knows/seed-13/round-0"]] == ["truncated"] * 3
     assert [r.answer is not None for r in live["explanation/toy/b"]] == [True, True]
     assert "synthesis/toy/knows/seed-13/round-1" in live

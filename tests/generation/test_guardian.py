@@ -18,31 +18,31 @@ PARENT = textwrap.dedent(
     import os, subprocess, sys, time
     sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
     before = subprocess.Popen(sleeper)
-    from tkre.generation.llm.watchdog import start_guardian
-    guardian = start_guardian(os.getpid())
+    from tkre.generation.llm.watchdog import start_watchdog
+    watchdog = start_watchdog(os.getpid())
     time.sleep(0.5)
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     nested = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {deaf!r}])"
     children = [subprocess.Popen(sleeper), subprocess.Popen([sys.executable, "-c", nested])]
     time.sleep(2)
-    print(before.pid, guardian.pid, *(c.pid for c in children), flush=True)
+    print(before.pid, watchdog.pid, *(c.pid for c in children), flush=True)
     sys.stdin.readline()
-    guardian.terminate()
+    watchdog.terminate()
     """
 )
 
 
 @pytest.fixture
 def family():
-    """A parent that has a guardian, a child from before, the guardian, and three children."""
+    """A parent that has a watchdog, a child from before, the watchdog, and three children."""
     with subprocess.Popen([sys.executable, "-c", PARENT], text=True,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:  # fmt: skip
         assert parent.stdout is not None
         pids = parent.stdout.readline().split()
-        before, guardian, *children = (psutil.Process(int(pid)) for pid in pids)
+        before, watchdog, *children = (psutil.Process(int(pid)) for pid in pids)
         children += children[1].children()
         assert len(children) == 3 and all(child.is_running() for child in children)
-        yield parent, before, guardian, children
+        yield parent, before, watchdog, children
         for process in [before, *children]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -50,22 +50,22 @@ def family():
 
 @pytest.mark.slow
 def test_what_a_killed_parent_started_is_ended_and_nothing_else(family):
-    parent, before, guardian, children = family
+    parent, before, watchdog, children = family
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
-    _, alive = psutil.wait_procs([*children, guardian], timeout=15)
+    _, alive = psutil.wait_procs([*children, watchdog], timeout=15)
     assert not alive
-    assert before.is_running(), "what was there before is not the guardian's"
+    assert before.is_running(), "what was there before is not the watchdog's"
 
 
 @pytest.mark.slow
 def test_a_dismissed_guardian_ends_nothing(family):
-    parent, before, guardian, children = family
+    parent, before, watchdog, children = family
     # Not communicate(): it waits for the children too, which have inherited the pipes.
     parent.stdin.write("dismiss it\n")
     parent.stdin.flush()
     parent.wait(15)
-    _, alive = psutil.wait_procs([guardian], timeout=15)
+    _, alive = psutil.wait_procs([watchdog], timeout=15)
     assert not alive
     time.sleep(1)
     assert all(child.is_running() for child in [before, *children])

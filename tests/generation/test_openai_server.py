@@ -14,7 +14,7 @@ from dataclasses import replace
 import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
-from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.openai import OpenAIServer
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
@@ -207,7 +207,7 @@ def test_a_server_that_is_gone_ends_the_run_and_keeps_what_came(tmp_path):
         asked = model(server, retries=0, concurrency=1, give_up_after=3)
         store = ResponseStore(tmp_path / "responses.jsonl")
         with pytest.raises(LanguageModelError, match=r"3 requests in a row failed.*run again"):
-            list(Remembering(asked, store).generate(requests(50)))
+            list(CachedModel(asked, store).generate(requests(50)))
         asked.close()
     assert len(server.received) < 12
     assert sum(a.answer is not None for a in store.all()) == 5
@@ -223,7 +223,7 @@ def test_a_failed_row_is_asked_again_by_the_next_run_and_no_other(tmp_path):
         path = tmp_path / "responses.jsonl"
         for _ in range(2):
             asked = model(server, retries=0)
-            last = list(Remembering(asked, ResponseStore(path)).generate(requests(9)))
+            last = list(CachedModel(asked, ResponseStore(path)).generate(requests(9)))
             asked.close()
             failing = False
     assert all(r.answer for r in last)
@@ -239,11 +239,11 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
         from tests.generation.test_openai_server import requests
         from tkre.generation.llm.openai import OpenAIServer
         from tkre.generation.llm.params import OpenAIParams
-        from tkre.generation.llm.cache import Remembering
+        from tkre.generation.llm.cache import CachedModel
         from tkre.generation.llm.store import ResponseStore
         params = OpenAIParams(backend="openai", model="m", base_url=sys.argv[1], concurrency=4)
         store = ResponseStore(Path(sys.argv[2]))
-        list(Remembering(OpenAIServer(params, None), store).generate(requests(100)))
+        list(CachedModel(OpenAIServer(params, None), store).generate(requests(100)))
         """
     )
     with ChatServer(lambda body, tries: replace(GOOD, delay=0.4)) as server:

@@ -84,24 +84,24 @@ def shipped(root) -> dict[str, object]:
 
 def test_writers_are_language_models_by_name(shipped):
     qwen = {"backend": "vllm", "model": "Qwen/Qwen3-8B"}
-    params = GenerationParams.model_validate(shipped | {"writers": {"qwen": qwen}})
-    assert params.of_writer("default") == params.language_model
-    assert params.of_writer("qwen") == VllmParams(**qwen)
+    params = GenerationParams.model_validate(shipped | {"llms": {"qwen": qwen}})
+    assert params.of_llm("default") == params.language_model
+    assert params.of_llm("qwen") == VllmParams(**qwen)
 
 
 @pytest.mark.parametrize(("said", "strict"), [(None, True), (True, True), (False, False)])
 def test_a_writer_that_is_replayed_trusts_what_it_is_told_to(shipped, said, strict):
     replayed = {"backend": "replay", "model": "m"} | ({} if said is None else {"strict": said})
-    params = GenerationParams.model_validate(shipped | {"writers": {"m": replayed}})
-    assert params.of_writer("m").strict is strict
-    assert not params.of_writer("default").strict
+    params = GenerationParams.model_validate(shipped | {"llms": {"m": replayed}})
+    assert params.of_llm("m").strict is strict
+    assert not params.of_llm("default").strict
 
 
 @pytest.mark.parametrize("name", ["my_model", "a-b", "a.b", "", "7b", "default", "None", "nan"])
 def test_names_of_writers_can_be_namespaces_and_are_read_back_from_tables(shipped, name):
-    writers = {name: {"backend": "replay", "model": "m"}}
-    with pytest.raises(ValidationError, match="names of writers are made of letters and digits"):
-        GenerationParams.model_validate(shipped | {"writers": writers})
+    llms = {name: {"backend": "replay", "model": "m"}}
+    with pytest.raises(ValidationError, match="names of llms are made of letters and digits"):
+        GenerationParams.model_validate(shipped | {"llms": llms})
 
 
 def test_a_backend_of_another_package_is_written_out_with_its_own_settings(monkeypatch, shipped):

@@ -9,7 +9,7 @@ from contextlib import closing
 
 from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.huggingface import TransformersModel
 from tkre.generation.llm.openai import OpenAIServer
 from tkre.generation.llm.params import OpenAIParams, ReplayParams, TransformersParams, VllmParams
@@ -69,7 +69,7 @@ def test_a_live_model_remembers_in_the_responses_and_reads_no_recordings():
     known = Response(REQUEST.id, answer={}, digest=REQUEST.digest("m"), model="m")
     recordings.append(known)
     model = LanguageModels().answering(OPENAI, recordings, responses)
-    assert isinstance(model, Remembering) and model.name == "m"
+    assert isinstance(model, CachedModel) and model.name == "m"
     assert not model.holds(REQUEST)
     responses.append(known)
     assert list(model.generate([REQUEST])) == [known]

@@ -213,13 +213,13 @@ def test_a_killed_writer_loses_nothing_it_was_told(tmp_path):
         """
     )
     command = [sys.executable, "-c", code, str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-        assert writer.stdout is not None
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as llm:
+        assert llm.stdout is not None
         deadline, told = time.monotonic() + 300, -1
         while told < 25 and time.monotonic() < deadline:
-            told = int(writer.stdout.readline())
-        os.kill(writer.pid, signal.SIGKILL)
-        told = max([told, *(int(line) for line in writer.stdout.read().splitlines())])
+            told = int(llm.stdout.readline())
+        os.kill(llm.pid, signal.SIGKILL)
+        told = max([told, *(int(line) for line in llm.stdout.read().splitlines())])
     store = ResponseStore(path)
     assert all(store.attempts(f"r{n}") for n in range(told + 1))
 

@@ -10,7 +10,7 @@ from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
 from tkre.generation.llm.protocol import Response, Sampling
 from tkre.generation.llm.replay import MissingResponse, Replay
 from tkre.generation.llm.store import ResponseStore
-from tkre.generation.params import AgainParams, SynthesisParams
+from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.synthesis import (
     SynthesisTask,
     keep_sentences,
@@ -19,7 +19,7 @@ from tkre.generation.synthesis import (
     write_sentences,
 )
 
-AGAIN = AgainParams(attempts=3)
+AGAIN = RetryParams(attempts=3)
 PARAMS = SynthesisParams(sampling=Sampling(), per_request=2, demonstrations=1, extra_rounds=2)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail> with her three old cats.", "lives_in"),

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.graph.conftest import SHOWN
 from tkre.graph.site import LAYERS, _order_layers, publishable
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 
 
 def answers(site: Path) -> dict[str, dict]:
@@ -122,18 +122,18 @@ def test_names_that_do_not_exist_are_refused(project, arguments, complaint):
     assert not (project.folder / "elsewhere").exists()
 
 
-def test_an_experiment_is_seen_if_all_of_its_corpora_are(book):
-    seen = publishable(book, {"newsroom"})
+def test_an_experiment_is_seen_if_all_of_its_corpora_are(config):
+    seen = publishable(config, {"newsroom"})
     assert seen("newsroom.k8.s13.synthetic") and seen("demo.summary")
     assert seen("explanation_prompt") and seen("backbones.minilm")
     for hidden in ("tacred.k8.s13.synthetic", "semeval.summary", "transfer.cells",
                    "inference.predictions"):  # fmt: skip
         assert not seen(hidden), hidden
-    assert publishable(book, {"inference"})("inference.predictions")
+    assert publishable(config, {"inference"})("inference.predictions")
 
 
 @pytest.fixture(scope="module")
-def book() -> Book:
+def config() -> ExperimentConfig:
     from kedro.framework.project import configure_project
 
     from tkre.project import config_loader as configuration
@@ -141,4 +141,4 @@ def book() -> Book:
 
     configure_project("tkre")
     loader = configuration.ConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)
-    return Book(loader["parameters"])
+    return ExperimentConfig(loader["parameters"])

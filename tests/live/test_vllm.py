@@ -128,13 +128,13 @@ def test_in_process(tiny_backbone, tiny_llama, tmp_path):
     settings = {"backend": "vllm", "model": str(tiny_llama), "name": "tiny", "max_model_len": 2048,
                 "enforce_eager": True}  # fmt: skip
     project = project_with(tmp_path / "project", tiny_backbone, settings)
-    draw = "newsroom.k8.s13"
-    wanted = f"{draw}.knowledge,{draw}.rejects,{draw}.typ_marker.classifier"
+    sample = "newsroom.k8.s13"
+    wanted = f"{sample}.knowledge,{sample}.rejects,{sample}.typ_marker.classifier"
     # One process, as on a GPU: without one, another would train beside the engine.
     one = ("--runner-params", "workers=1")
     said = run(project, "--pipelines", "__default__", "--to-outputs", wanted, *one)
     assert said.count("starting") == 1, "the engine starts once"
-    closed, trained = said.index("engine closed"), said.index(f"{draw}.typ_marker finetuning")
+    closed, trained = said.index("engine closed"), said.index(f"{sample}.typ_marker finetuning")
     assert closed < trained, "the GPU is given back before training"
     wait_until_gone(project.folder)
     check_store(project)

@@ -5,7 +5,7 @@ import torch
 
 from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.entity_markers import in_roles
+from tkre.modeling.entity_markers import mask_entities
 from tkre.modeling.heads import definition_text
 from tkre.training.finetuning import build_classifier
 from tkre.training.inference import collate, embed
@@ -13,7 +13,7 @@ from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 
 PARAMS = FinetuningParams(
-    head="prototypes", presentations=0, min_epochs=0, temperature=0.1,
+    head="prototypes", samples_per_relation=0, min_epochs=0, temperature=0.1,
     optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3},
 )  # fmt: skip
 
@@ -28,7 +28,7 @@ def model(backbone, schema):
 def test_logits_are_cosines_of_embeddings(model, backbone, schema, toy_rows):
     encoder, tokenizer = backbone.model.base_model, backbone.tokenizer
     batch = collate(model.encode(toy_rows, tokenizer), tokenizer.pad_token_id)
-    sentences = embed(encoder, tokenizer, [in_roles(row, typed=True)[0] for row in toy_rows])
+    sentences = embed(encoder, tokenizer, [mask_entities(row, typed=True)[0] for row in toy_rows])
     meanings = embed(
         encoder, tokenizer, [definition_text(schema.relations[name]) for name in schema.names]
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import instance
-from tkre.modeling.entity_markers import in_roles
+from tkre.modeling.entity_markers import mask_entities
 
 
 @pytest.mark.parametrize(
@@ -18,11 +18,11 @@ from tkre.modeling.entity_markers import in_roles
     ],
 )  # fmt: skip
 def test_sentences_speak_of_the_head_and_the_tail(sentence, told, places):
-    text, spans = in_roles(instance(sentence, head_type="PERSON"), typed=True)
+    text, spans = mask_entities(instance(sentence, head_type="PERSON"), typed=True)
     assert text == told
     assert [span.of(text) for span in spans] == places
 
 
 def test_types_can_be_left_out():
     row = instance("<head>anna</head> met <tail>bert</tail>", head_type="person")
-    assert in_roles(row, typed=False)[0] == "the head met the tail"
+    assert mask_entities(row, typed=False)[0] == "the head met the tail"

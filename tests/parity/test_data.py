@@ -29,7 +29,7 @@ def texts_of(demo):
 
 
 def test_the_draw(demo):
-    check("draw", demo.shots.ids())
+    check("sample", demo.shots.ids())
 
 
 def test_frames_have_the_digests_that_lineages_name(demo):

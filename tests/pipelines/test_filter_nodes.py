@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.instance import from_frame, to_frame
 from tkre.generation.params import CrossFitParams, FilterParams, GenerationParams
 from tkre.pipelines.data_generation import gpu_nodes
@@ -10,7 +10,7 @@ from tkre.pipelines.data_generation import nodes as filter_nodes
 from tkre.pipelines.finetuning.gpu_nodes import score_support
 from tkre.pipelines.finetuning.nodes import doubt_support
 
-DRAW = Draw("toy", 2, 13, noise=20)
+DRAW = KShotSample("toy", 2, 13, noise=20)
 CROSSFIT = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
 SAMPLING = {"temperature": 0.0, "max_tokens": 8}
 PARAMS = GenerationParams.model_validate(
@@ -38,7 +38,7 @@ def test_planted_labels_go_through_scoring_and_filter_into_scores(backbone, fram
     assert len(kept) == verdicts["reason"].isna().sum() == summary["kept"].sum()
     assert list(kept) == list(synthetic)
     record = filter_nodes.score_filter(verdicts, DRAW, planted)
-    assert (record["draw"], record["rows"], record["planted"]) == (DRAW.name, 12, 2)
+    assert (record["sample"], record["rows"], record["planted"]) == (DRAW.name, 12, 2)
     assert record["rejected"] == 12 - len(kept)
     clean = filter_nodes.score_filter(verdicts, DRAW)  # without planted labels all were right
     assert (clean["planted"], clean["found"]) == (0, 0)

@@ -8,8 +8,8 @@ from tests.report.contents import predictions as predicted
 from tests.report.html_page import Page
 from tkre.core.cells import parse_cell
 from tkre.core.instance import to_frame
-from tkre.evaluation.calibration_report import fit_trust
-from tkre.evaluation.params import ReportingParams, TrustParams
+from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.pipelines.reporting import report_nodes as nodes
 from tkre.report.params import PublishingParams
 
@@ -22,11 +22,11 @@ def inputs() -> dict[str, object]:
     for n, cell in enumerate(FOUND.cells):
         given |= {
             f"metrics_{n}": cell.metrics,
-            f"scores_{n}": cell.trust,
+            f"scores_{n}": cell.calibrator,
             f"errors_{n}": cell.errors,
             f"lineage_{n}": cell.lineage.model_dump(mode="json"),
         }
-    for n, reported in enumerate(FOUND.draws):
+    for n, reported in enumerate(FOUND.samples):
         known = reported.knowledge
         given |= {
             f"shots_{n}": reported.shots,
@@ -60,8 +60,8 @@ def page(given: dict[str, object]) -> Page:
 def test_the_page_is_made_of_what_the_graph_gives():
     shown = page(inputs())
     assert shown.all("h1")[0].text == "trial"
-    for reported in FOUND.draws:
-        assert f"{reported.draw.name}: 24 to train on" in shown.text
+    for reported in FOUND.samples:
+        assert f"{reported.sample.name}: 24 to train on" in shown.text
     # Cells stand beside their own seeds, whatever the order of their names.
     steps = next(table for table in shown.all("table") if "Stages of training" in table.text)
     seeds = [e.text for e in steps.inside if e.tag == "td"][2::12]
@@ -95,23 +95,25 @@ def of_cell():
     parsed = schema()
     given = rows(parsed)
     frame = predicted(parsed, given, 1, 0.3)
-    trust = fit_trust(frame, "none", TrustParams(), cell="toy.k8.s1.tkre", classifier="w")
-    return parsed, given, frame, trust.model_dump(mode="json")
+    calibrator = fit_calibrator(
+        frame, "none", CalibrationParams(), cell="toy.k8.s1.tkre", classifier="w"
+    )
+    return parsed, given, frame, calibrator.model_dump(mode="json")
 
 
 def test_errors_are_listed_with_their_sentences(of_cell):
-    _, given, frame, trust = of_cell
-    table = nodes.list_errors(frame, to_frame(given), trust)
+    _, given, frame, calibrator = of_cell
+    table = nodes.list_errors(frame, to_frame(given), calibrator)
     assert len(table) == (frame["relation"] != frame["predicted"]).sum() > 0
     assert set(table["text"]) <= {row.text for row in given}
 
 
 def test_a_card_counts_golden_and_synthetic_sentences(of_cell):
-    parsed, given, frame, trust = of_cell
-    cell, draw = FOUND.cells[1], FOUND.draws[0]
+    parsed, given, frame, calibrator = of_cell
+    cell, sample = FOUND.cells[1], FOUND.samples[0]
     card = nodes.write_card(
-        cell.metrics, frame, cell.trust, trust, cell.lineage.model_dump(mode="json"),
-        parsed.model_dump(mode="json"), draw.shots, to_frame([*given, *given[:4]]), GENERATION,
+        cell.metrics, frame, cell.calibrator, calibrator, cell.lineage.model_dump(mode="json"),
+        parsed.model_dump(mode="json"), sample.shots, to_frame([*given, *given[:4]]), GENERATION,
         ReportingParams(resamples=20), PublishingParams(), parse_cell("toy.k8.s1.tkre"), "test",
     )  # fmt: skip
     assert "**Synthetic sentences**: 4, written by claude" in card

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.pipelines.data_generation.pipeline import KNOWLEDGE
-from tkre.pipelines.namespaces import at_cell, at_draw
+from tkre.pipelines.namespaces import at_cell, at_sample
 
-DRAW = Draw("newsroom", 8, 13)
+DRAW = KShotSample("newsroom", 8, 13)
 CELL = Cell(DRAW, "tkre")
 
 
@@ -28,7 +28,7 @@ def test_templates_are_placed_as_kedro_places_them():
             "params:corpus": "params:corpora.newsroom",
         },
     )
-    placed = Pipeline(at_draw(KNOWLEDGE, DRAW))
+    placed = Pipeline(at_sample(KNOWLEDGE, DRAW))
     assert [all_of(node) for node in placed.nodes] == [all_of(node) for node in by_kedro.nodes]
 
 
@@ -56,4 +56,4 @@ def test_every_form_of_names(inputs, outputs):
 def test_a_parameter_of_no_level():
     stray = Pipeline([Node(len, "params:stray", "length", name="measure")])
     with pytest.raises(ValueError, match="params:stray is at no level"):
-        at_draw(stray, DRAW)
+        at_sample(stray, DRAW)

@@ -24,10 +24,10 @@ METRICS = {
     "recipe": {"backbone": "minilm", "setfit": None,
                "finetuning": {"layers": [1, 2], "optimisation": {"learning_rate": 1e-4}}},
 }  # fmt: skip
-PLACE = {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": 0, "filtered": False,
-         "writer": "default", "variant": "tkre"}  # fmt: skip
+GROUP_KEYS = {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": 0, "filtered": False,
+         "llm": "default", "variant": "tkre"}  # fmt: skip
 SUMMARY = pd.DataFrame([
-    {**PLACE, "metric": metric, "mean": mean, "std": 0.0, "seeds": 1,
+    {**GROUP_KEYS, "metric": metric, "mean": mean, "std": 0.0, "seeds": 1,
      "difference": None, "difference_low": None, "difference_high": None}
     for metric, mean in (("micro_f1", 44.4), ("micro_precision", 50.0), ("micro_recall", 40.0),
                          ("official_f1", 44.4))
@@ -58,10 +58,12 @@ def catalog(tmp_path) -> DataCatalog:
     )
     catalog.save(f"{CELL.name}.test_metrics", METRICS)
     catalog.save(f"{CELL.name}.lineage", LINEAGE.model_dump(mode="json"))
-    catalog.save(f"{CELL.name}.test_trust_scores", {"ece_before": 9.0, "aurc": None, "note": "n"})
+    catalog.save(
+        f"{CELL.name}.test_calibration_scores", {"ece_before": 9.0, "aurc": None, "note": "n"}
+    )
     losses = pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "loss": [3.0, 2.0, 1.5],
                            "validation_f1": [None, 10.0, 20.0]})  # fmt: skip
     catalog.save(f"{CELL.name}.finetuning_losses", losses)
     catalog.save("demo.summary", SUMMARY)
-    catalog.save("demo.cells", pd.DataFrame([{**PLACE, "seed": 13, "seconds": 5.0}]))
+    catalog.save("demo.cells", pd.DataFrame([{**GROUP_KEYS, "seed": 13, "seconds": 5.0}]))
     return catalog

@@ -6,7 +6,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from tkre.core.cells import parse_cell
-from tkre.project.config import Book, ConfigurationError, assembled
+from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
 from tkre.settings import CONFIG_LOADER_ARGS
 
 
@@ -14,7 +14,7 @@ from tkre.settings import CONFIG_LOADER_ARGS
 def conf(root):
     loader = OmegaConfigLoader(str(root / "conf"), **CONFIG_LOADER_ARGS)
     parameters = loader["parameters"] | {"experiments": loader["experiments"]}
-    parameters["generation"]["writers"] = {
+    parameters["generation"]["llms"] = {
         "qwen": {"backend": "vllm", "model": "Qwen/Qwen3-8B"},
         "again": {"backend": "replay", "model": "claude"},
     }
@@ -27,20 +27,20 @@ def changed(conf, path, value):
     for key in path[:-1]:
         entry = entry[key]
     entry[path[-1]] = value
-    return Book(assembled(parameters, {}))
+    return ExperimentConfig(assembled(parameters, {}))
 
 
 def test_what_is_shipped_is_consistent(conf):
-    book = Book(assembled(conf, {}))
-    assert book.parameters.default_experiment == "demo"
-    assert [cell.name for cell in book.cells("demo")] == [
+    config = ExperimentConfig(assembled(conf, {}))
+    assert config.parameters.default_experiment == "demo"
+    assert [cell.name for cell in config.cells("demo")] == [
         f"newsroom.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")
     ]
-    assert len(book.cells("semeval")) == 12
+    assert len(config.cells("semeval")) == 12
 
 
 def test_variants_that_use_no_knowledge_share_their_cell(conf):
-    names = {cell.name for cell in Book(assembled(conf, {})).cells("semeval_x4")}
+    names = {cell.name for cell in ExperimentConfig(assembled(conf, {})).cells("semeval_x4")}
     assert "semeval2010_task8.k8.s13.typ_marker" in names
     assert "semeval2010_task8.k8x4.s13.tkre_plus" in names
 
@@ -48,30 +48,30 @@ def test_variants_that_use_no_knowledge_share_their_cell(conf):
 def test_without_a_synthetic_sentence_there_is_nothing_to_plant_or_to_filter(conf):
     conf = deepcopy(conf)
     conf["experiments"]["amounts"] |= {"seeds": [13], "synthetic": [0, 1], "noise": [0, 20]}
-    draws = [cell.draw.name for cell in Book(assembled(conf, {})).cells("amounts")]
-    assert draws == [
+    samples = [cell.sample.name for cell in ExperimentConfig(assembled(conf, {})).cells("amounts")]
+    assert samples == [
         f"semeval2010_task8.{kind}.s13" for kind in ("k8x0", "k8", "k8f", "k8n20", "k8n20f")
     ]
 
 
 def test_variants_have_a_cell_for_each_writer_whose_words_they_read(conf):
-    spec = {"corpora": ["newsroom"], "synthetic": 4, "writers": ["default", "qwen"],
+    spec = {"corpora": ["newsroom"], "synthetic": 4, "llms": ["default", "qwen"],
             "variants": ["typ_marker", "tkre_plus_no_synthetic", "tkre_plus"]}  # fmt: skip
-    book = changed(conf, ["experiments", "writers"], spec)
-    assert [cell.name for cell in book.cells("writers")] == [
+    config = changed(conf, ["experiments", "llms"], spec)
+    assert [cell.name for cell in config.cells("llms")] == [
         "newsroom.k8.s13.typ_marker",
         "newsroom.k8.s13.tkre_plus_no_synthetic",
         "newsroom.k8x4.s13.tkre_plus",
         "newsroom.k8_qwen.s13.tkre_plus_no_synthetic",
         "newsroom.k8x4_qwen.s13.tkre_plus",
     ]
-    encoder = book.encoder(parse_cell("newsroom.k8_qwen.s13.tkre"))
+    encoder = config.encoder(parse_cell("newsroom.k8_qwen.s13.tkre"))
     assert encoder.encoder == "newsroom.k8_qwen.s13.tkre.scl_encoder"
 
 
 def test_every_corpus_is_an_experiment(conf):
-    book = Book(assembled(conf, {}))
-    assert {cell.draw.corpus for cell in book.cells("scierc")} == {"scierc"}
+    config = ExperimentConfig(assembled(conf, {}))
+    assert {cell.sample.corpus for cell in config.cells("scierc")} == {"scierc"}
     mine = changed(conf, ["corpora", "mine"], {"format": "native", "train": "t.jsonl"})
     assert parse_cell("mine.k8.s13.tkre") in mine.cells("mine")
 
@@ -81,9 +81,9 @@ def test_every_corpus_is_an_experiment(conf):
     [
         (["bogus"], 1, "bogus: there is no such entry"),
         (["variants", "tkre", "finetuning", "presentation"], 1,
-         "finetuning.presentation: there is no such entry .did you mean 'presentations'"),
-        (["variants", "tkre", "finetuning", "presentations"], "many",
-         r"presentations: .*\(it is 'many'\)"),
+         "finetuning.presentation: there is no such entry .did you mean 'samples_per_relation'"),
+        (["variants", "tkre", "finetuning", "samples_per_relation"], "many",
+         r"samples_per_relation: .*\(it is 'many'\)"),
         (["corpora", "newsroom", "format"], "xml", "corpora.newsroom.format"),
         (["generation", "language_model", "backend"], "oracle", "generation.language_model"),
         (["default_experiment"], "demmo", "'demmo' is not an experiment .did you mean 'demo'"),
@@ -91,11 +91,11 @@ def test_every_corpus_is_an_experiment(conf):
          r"experiment demo .conf.*\.yml.: there is no corpus 'newsrom' .did you mean 'newsroom'"),
         (["experiments", "demo", "variants"], ["tkree"],
          "there is no variant 'tkree' .did you mean 'tkre'"),
-        (["experiments", "demo", "writers"], ["qwn"],
-         "there is no writer 'qwn' .did you mean 'qwen'"),
-        (["experiments", "demo", "writers"], ["default", "again"],
-         "the writers default and again are both 'claude'"),
-        (["generation", "writers", "qwen", "backend"], "oracle", "generation.writers.qwen"),
+        (["experiments", "demo", "llms"], ["qwn"],
+         "there is no llm 'qwn' .did you mean 'qwen'"),
+        (["experiments", "demo", "llms"], ["default", "again"],
+         "the llms default and again are both 'claude'"),
+        (["generation", "llms", "qwen", "backend"], "oracle", "generation.llms.qwen"),
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],
@@ -109,13 +109,13 @@ def test_all_wrong_entries_are_listed_at_once(conf):
     parameters = deepcopy(conf)
     parameters["one"], parameters["two"] = 1, 2
     with pytest.raises(ConfigurationError, match=r"(?s)2 wrong.*one: there is.*two: there is"):
-        Book(assembled(parameters, {}))
+        ExperimentConfig(assembled(parameters, {}))
 
 
 def test_variants_share_the_encoders_of_stages_they_agree_in(conf):
-    book = Book(assembled(conf, {}))
-    cells = {cell.variant: cell for cell in book.cells("ablation_tkre")}
-    shared = {name: book.encoder(cell) for name, cell in cells.items()}
+    config = ExperimentConfig(assembled(conf, {}))
+    cells = {cell.variant: cell for cell in config.cells("ablation_tkre")}
+    shared = {name: config.encoder(cell) for name, cell in cells.items()}
     assert shared["tkre_no_pretraining"] is None
     assert shared["tkre"].stages == (("mslm", cells["tkre"]), ("scl", cells["tkre"]))
     assert shared["tkre_no_scl"].stages == (("mslm", cells["tkre"]),)
@@ -123,26 +123,26 @@ def test_variants_share_the_encoders_of_stages_they_agree_in(conf):
 
 
 def test_an_encoder_of_another_corpus_is_made_there(conf):
-    book = changed(
+    config = changed(
         conf, ["variants", "away"], {"like": "tkre", "pretrained_on": {"corpus": "scierc"}}
     )
-    encoder = book.encoder(parse_cell("newsroom.k8.s13.away"))
+    encoder = config.encoder(parse_cell("newsroom.k8.s13.away"))
     assert encoder.encoder == "scierc.k8.s13.tkre.scl_encoder"
-    assert encoder.draw == parse_cell("scierc.k8.s13.tkre").draw
+    assert encoder.sample == parse_cell("scierc.k8.s13.tkre").sample
 
 
 def test_params_may_narrow_an_experiment(conf):
     parameters = conf | {"experiments": {"semeval": {"seeds": [21]}}}
-    book = Book(assembled(parameters, conf["experiments"]))
-    assert {cell.draw.seed for cell in book.cells("semeval")} == {21}
+    config = ExperimentConfig(assembled(parameters, conf["experiments"]))
+    assert {cell.sample.seed for cell in config.cells("semeval")} == {21}
 
 
 def test_what_scores_are_drawn_along(conf):
-    book = Book(assembled(conf, {}))
-    assert book.axes("demo") == []
-    assert book.axes("shots") == ["shots"]
-    assert book.axes("noise") == ["noise"]
-    assert book.axes("temperature") == ["parameter"]
+    config = ExperimentConfig(assembled(conf, {}))
+    assert config.axes("demo") == []
+    assert config.axes("shots") == ["shots"]
+    assert config.axes("noise") == ["noise"]
+    assert config.axes("temperature") == ["parameter"]
 
 
 def test_a_problem_that_variants_inherit_is_told_once(conf):

@@ -24,9 +24,9 @@ def test_a_cell_is_told_by_its_place_its_recipe_and_its_scores(catalog, cell):
     assert told.params == {"backbone": "minilm", "finetuning.layers": "1, 2",
                            "finetuning.optimisation.learning_rate": "0.0001"}  # fmt: skip
     assert told.metrics["micro_f1"] == 44.4 and told.metrics["f1/born_in"] == 80
-    assert told.metrics["trust/ece_before"] == 9
+    assert told.metrics["calibration/ece_before"] == 9
     # What could not be had is no number, and is left out.
-    assert not {"official_f1", "trust/aurc"} & set(told.metrics)
+    assert not {"official_f1", "calibration/aurc"} & set(told.metrics)
     assert (told.seconds, told.started) == (5.0, datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC))
     json.dumps(told.files)
 
@@ -68,7 +68,7 @@ def test_an_experiment_is_told_by_its_grid_its_means_and_its_tables(catalog, cel
 
 
 def test_means_are_named_by_what_differs(catalog, cell):
-    """So that a server draws the variants side by side, and names stay short."""
+    """So that a server samples the variants side by side, and names stay short."""
     more = SUMMARY.assign(shots=16, mean=55.55559)
     catalog.save("two.summary", pd.concat([SUMMARY, more]))
     cells = catalog.load("demo.cells")

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from tests.conftest import instance
-from tkre.core.cells import Cell, Draw, Experiment
+from tkre.core.cells import Cell, Experiment, KShotSample
 from tkre.core.instance import Instance
 from tkre.core.provenance import Environment, Lineage, Step
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibration_report import fit_trust, score_trust, trust_table
+from tkre.evaluation.calibration_report import calibration_table, fit_calibrator, score_calibration
 from tkre.evaluation.error_analysis import DiagnosedCell, cell_figures, confused_pairs, errors_table
 from tkre.evaluation.implicit_relations import implicit_table, mark_implicit
-from tkre.evaluation.params import ReportingParams, TrustParams
+from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.results import cells_table, score_cell, summary_table
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
@@ -24,7 +24,7 @@ from tkre.report.content import (
     ReportContent,
     ReportedCell,
     ReportedCorpus,
-    ReportedDraw,
+    ReportedSample,
 )
 from tkre.report.figures import TrainedCell, learning_table
 from tkre.report.params import PageParams
@@ -108,18 +108,18 @@ def content(
     Args:
         corpora: Its corpora.
         shots: Values of K.
-        seeds: Of its draws.
+        seeds: Of its samples.
         hostile: Put wherever text of others is.
         scored: Sentences that are scored.
         knowledge: Whether a language model wrote something.
         bare: Whether nothing is there that a page can do without.
         page: How much is quoted.
     """
-    draws = [Draw(corpus, k, seed) for corpus in corpora for k in shots for seed in seeds]
+    samples = [KShotSample(corpus, k, seed) for corpus in corpora for k in shots for seed in seeds]
     schemas = {corpus: schema(corpus, hostile) for corpus in corpora}
     made = [
-        _cell(draw, variant, schemas[draw.corpus], hostile, scored)
-        for draw in draws
+        _cell(sample, variant, schemas[sample.corpus], hostile, scored)
+        for sample in samples
         for variant in RECIPES
     ]
     cells, frames = [cell for cell, *_ in made], [frame for _, frame, _ in made]
@@ -139,7 +139,7 @@ def content(
         reporting=REPORTING,
         page=page or PageParams(),
         cells=cells,
-        draws=[_draw(d, schemas[d.corpus], hostile, knowledge=knowledge) for d in draws],
+        samples=[_sample(d, schemas[d.corpus], hostile, knowledge=knowledge) for d in samples],
         corpora=[_corpus(parsed, bare=bare) for parsed in schemas.values()],
         tables=tables,
         environment=ENVIRONMENT,
@@ -149,18 +149,18 @@ def content(
     )  # fmt: skip
 
 
-def _cell(draw: Draw, variant: str, parsed: RelationSchema, hostile: str, scored: int):
+def _cell(sample: KShotSample, variant: str, parsed: RelationSchema, hostile: str, scored: int):
     given = rows(parsed, hostile, scored)
     own = 0.4 if variant == "typ_marker" else 0.15
-    frame = predictions(parsed, given, draw.seed, own)
+    frame = predictions(parsed, given, sample.seed, own)
     metrics = score_cell(
-        frame, Cell(draw, variant), parsed.names, "none", "micro", 100.0,
+        frame, Cell(sample, variant), parsed.names, "none", "micro", 100.0,
         0 if variant == "typ_marker" else 1, "none" if variant == "typ_marker" else "default",
     ) | {"recipe": RECIPES[variant].model_dump(mode="json")}  # fmt: skip
-    validation = predictions(parsed, rows(parsed, hostile, 3 * draw.shots), draw.seed + 1, own)
-    weights = f"{variant}-{draw.seed}-{'f' * 40}"
-    trust = fit_trust(
-        validation, "none", TrustParams(), cell=Cell(draw, variant).name, classifier=weights
+    validation = predictions(parsed, rows(parsed, hostile, 3 * sample.shots), sample.seed + 1, own)
+    weights = f"{variant}-{sample.seed}-{'f' * 40}"
+    calibrator = fit_calibrator(
+        validation, "none", CalibrationParams(), cell=Cell(sample, variant).name, classifier=weights
     )
     step = Step(
         stage="finetuning", started_from="a" * 64, weights=weights, data="d" * 64, settings={},
@@ -169,8 +169,8 @@ def _cell(draw: Draw, variant: str, parsed: RelationSchema, hostile: str, scored
     cell = ReportedCell(
         metrics,
         Lineage(backbone="tiny", origin="a" * 64).then(step),
-        score_trust(frame, trust, metrics),
-        errors_table(given, frame, trust),
+        score_calibration(frame, calibrator, metrics),
+        errors_table(given, frame, calibrator),
     )
     return cell, frame, given
 
@@ -190,9 +190,9 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         "collapse": cell_figures(diagnosed),
         "implicit": implicit_table(ms, frames, marks, REPORTING),
         "learning": learning_table([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
-        "trust": trust_table([cell.trust for cell in cells if cell.trust]),
+        "calibrator": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
         "doubts": pd.DataFrame(
-            [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "writer": "default",
+            [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",
               "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",
               "relation": of_cells[0].names[0], "probability": 0.1, "likeliest": "owns",
               "likeliest_probability": 0.8, "doubt": 0.9}]
@@ -200,21 +200,27 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
-def _draw(draw: Draw, parsed: RelationSchema, hostile: str, *, knowledge: bool) -> ReportedDraw:
-    support = rows(parsed, hostile, 3 * draw.shots)
-    shots = {"draw": draw.name, "support": [row.id for row in support], "validation": ["held-1"]}
+def _sample(
+    sample: KShotSample, parsed: RelationSchema, hostile: str, *, knowledge: bool
+) -> ReportedSample:
+    support = rows(parsed, hostile, 3 * sample.shots)
+    shots = {
+        "sample": sample.name,
+        "support": [row.id for row in support],
+        "validation": ["held-1"],
+    }
     if not knowledge:
-        return ReportedDraw(shots)
+        return ReportedSample(shots)
     name = parsed.names[0]
     refused = Reject("synthesis", name, "r", "near_copy", f"a copy {hostile}", f"<head>{hostile}")
     tallies = {name: Tally(8, 9, 9, 7, 1, [refused]), "owns": Tally(8, 8, 8, 8)}
     yields = pd.concat([yield_frame(kind, tallies) for kind in ("explanation", "synthesis")])
     response = {"request_id": f"explanation/{hostile}", "digest": "d", "source": f"it{hostile}",
                 "finished": "2026-11-24T01:02:03+00:00", "completion_tokens": 12}  # fmt: skip
-    return ReportedDraw(
+    return ReportedSample(
         shots,
         Knowledge(
-            yields.assign(draw=draw.name), rejects_frame([refused]), support,
+            yields.assign(sample=sample.name), rejects_frame([refused]), support,
             rows(parsed, hostile, 6), [response, {"request_id": "synthesis/other"}],
         ),
     )  # fmt: skip

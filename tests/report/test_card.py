@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard
 from tests.report.contents import HOSTILE, content, predictions, rows
 from tkre.core.cells import parse_cell
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibration_report import fit_trust
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.params import CalibrationParams
 from tkre.report.model_card import CardContent, metadata, model_card
 from tkre.report.params import CardParams
 
@@ -18,15 +18,15 @@ from tkre.report.params import CardParams
 def card_content(hostile: str = "", **changes: object) -> CardContent:
     found = content(seeds=(13,), hostile=hostile)
     cell, parsed = found.cells[-1], found.corpora[0].schema
-    trust = fit_trust(
+    calibrator = fit_calibrator(
         predictions(parsed, rows(parsed, hostile, 90), 7, 0.1), "none",
-        TrustParams(precisions=(0.5, 0.999)), cell="toy.k8.s13.tkre",
+        CalibrationParams(precisions=(0.5, 0.999)), cell="toy.k8.s13.tkre",
         classifier=cell.lineage.weights,
     )  # fmt: skip
     made = CardContent(
         cell=parse_cell("toy.k8.s13.tkre"), metrics=cell.metrics, interval=(70.0, 90.0),
-        trust=trust, measured=cell.trust, lineage=cell.lineage, schema=parsed,
-        shots=found.draws[0].shots, training_rows=40, rows="test", called=found.called,
+        calibrator=calibrator, measured=cell.calibrator, lineage=cell.lineage, schema=parsed,
+        shots=found.samples[0].shots, training_rows=40, rows="test", called=found.called,
         reporting=found.reporting,
         card=CardParams(base_models={"tiny": "someone/tiny"}, datasets={"toy": "someone/toy"}),
     )  # fmt: skip
@@ -94,7 +94,9 @@ def test_what_it_says_is_true_where_it_lies():
 def test_calibration_is_promised_only_where_there_were_validation_rows():
     given = card_content()
     assert "Probabilities are calibrated by `trust.json`" in model_card(given)
-    bare = model_card(card_content(trust=given.trust.model_copy(update={"validation_rows": 0})))
+    bare = model_card(
+        card_content(calibrator=given.calibrator.model_copy(update={"validation_rows": 0}))
+    )
     assert "Probabilities are not calibrated: there was no validation row." in bare
     assert "are calibrated by" not in bare
 
@@ -112,8 +114,8 @@ def test_the_precision_that_is_promised_has_a_threshold():
     card = model_card(card_content())
     assert 'from_pretrained(".", wanted_precision=0.5)' in card
     assert re.search(r"\| 0\.999 \| none \| 0\.0 \|", card)
-    no_threshold = card_content().trust.model_copy(update={"thresholds": ()})
-    card = model_card(card_content(trust=no_threshold))
+    no_threshold = card_content().calibrator.model_copy(update={"thresholds": ()})
+    card = model_card(card_content(calibrator=no_threshold))
     assert "There is no threshold for a wanted precision" in card
     assert "wanted_precision=" not in card
 

@@ -31,8 +31,8 @@ def test_the_surest_mistakes_come_first_with_their_sentences():
     scores = said["probability"].to_numpy()
     for label in "rs":
         said[f"p.{label}"] = np.where(said["predicted"] == label, scores, 1 - scores)
-    trust = test_trust.fit(test_trust.predictions(50)).model_copy(update={"temperature": 2.0})
-    errors = errors_table(from_frame(ROWS), said, trust)
+    calibrator = test_trust.fit(test_trust.predictions(50)).model_copy(update={"temperature": 2.0})
+    errors = errors_table(from_frame(ROWS), said, calibrator)
     table = confident_mistakes(errors, 2)
     assert table["id"].tolist() == ["t2", "t3"]
     assert table["sentence"].tolist()[0] == "<head>A2</head> met <tail>B2</tail>"

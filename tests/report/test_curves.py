@@ -8,7 +8,7 @@ from tkre.report.figures import f1_along
 
 def cells(**columns):
     base = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-            "writer": "default", "seed": 13, "variant": "v", "micro_f1": 50.0}  # fmt: skip
+            "llm": "default", "seed": 13, "variant": "v", "micro_f1": 50.0}  # fmt: skip
     length = max(len(v) for v in columns.values())
     return pd.DataFrame({name: columns.get(name, [value] * length) for name, value in base.items()})
 
@@ -43,7 +43,7 @@ def test_what_else_differs_has_a_line_of_its_own():
 def test_language_models_have_lines_and_what_needs_none_has_its_own():
     figure = f1_along(
         cells(variant=["v", "v", "base"] * 2, shots=[8] * 3 + [16] * 3,
-              writer=["default", "qwen", "none"] * 2, micro_f1=range(6)),
+              llm=["default", "qwen", "none"] * 2, micro_f1=range(6)),
         "shots", "K",
     )  # fmt: skip
     names = {"v, written by default", "v, written by qwen", "base, no language model"}

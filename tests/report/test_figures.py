@@ -15,10 +15,10 @@ from tkre.evaluation.calibration import (
     reliability,
     tempered,
 )
-from tkre.evaluation.calibration_report import fit_trust
+from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.calibrator import calibrate, share_among
 from tkre.evaluation.metrics import by_relation, confusion, counts, micro_scores, official_f1
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import (
     answered,
     answers,
@@ -105,17 +105,17 @@ def test_thresholds(frame):
 
 @pytest.mark.parametrize("share", [None, 0.5, "estimated"])
 def test_trust(frame, share):
-    params = TrustParams(precisions=(0.6, 0.8, 0.9), assurance=0.7, negative_share=share)
-    trust = fit_trust(frame, OTHER, params, cell="c.k8.s1.v", classifier="d")
+    params = CalibrationParams(precisions=(0.6, 0.8, 0.9), assurance=0.7, negative_share=share)
+    calibrator = fit_calibrator(frame, OTHER, params, cell="c.k8.s1.v", classifier="d")
     thresholds = [
         [t.precision, t.confidence, t.validation_coverage, t.validation_precision]
-        for t in trust.thresholds
+        for t in calibrator.thresholds
     ]
     others = made_up(9, rows=60)
-    calibrated = calibrate(others, trust, share_among(others, trust))
+    calibrated = calibrate(others, calibrator, share_among(others, calibrator))
     given = answered(calibrated, OTHER, 0.6)
     check(f"trust with share {share}", {
-        "temperature": trust.temperature, "note": trust.note, "thresholds": thresholds,
-        "ece": [trust.ece_before, trust.ece_after], "nll": [trust.nll_before, trust.nll_after],
+        "temperature": calibrator.temperature, "note": calibrator.note, "thresholds": thresholds,
+        "ece": [calibrator.ece_before, calibrator.ece_after], "nll": [calibrator.nll_before, calibrator.nll_after],
         "calibrated": calibrated["probability"], "given": given["relation"],
     }, rel=EXACT)  # fmt: skip

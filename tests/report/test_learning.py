@@ -4,15 +4,15 @@ import pandas as pd
 
 from tkre.report.figures import TrainedCell, learning_curves, learning_table
 
-PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-         "writer": "default"}  # fmt: skip
+GROUP_KEYS = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+         "llm": "default"}  # fmt: skip
 
 
 def cell(variant, seed, mslm, scores):
     pretraining = {"mslm": pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": mslm})}
     finetuning = pd.DataFrame({"epoch": [1, 1, 2, 2], "step": range(4), "loss": 1.0,
                                "validation_f1": [None, scores[0], None, scores[1]]})  # fmt: skip
-    return TrainedCell(PLACE | {"variant": variant, "seed": seed}, pretraining, finetuning)
+    return TrainedCell(GROUP_KEYS | {"variant": variant, "seed": seed}, pretraining, finetuning)
 
 
 def test_losses_are_averaged_over_an_epoch_and_scores_are_those_after_it():
@@ -24,7 +24,7 @@ def test_losses_are_averaged_over_an_epoch_and_scores_are_those_after_it():
 
 def test_a_cell_that_was_not_trained_has_no_row():
     untrained = TrainedCell(
-        PLACE | {"variant": "v", "seed": 1}, {}, pd.DataFrame(columns=["epoch"])
+        GROUP_KEYS | {"variant": "v", "seed": 1}, {}, pd.DataFrame(columns=["epoch"])
     )
     table = learning_table([untrained])
     assert table.empty

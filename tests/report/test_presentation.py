@@ -4,7 +4,7 @@ import pandas as pd
 
 from tests.evaluation.test_tables import PARAMS, experiment, metrics, predictions
 from tkre.evaluation.results import cells_table, summary_table
-from tkre.report.tables import detail_tables, score_tables, writer_tables
+from tkre.report.tables import detail_tables, llm_tables, score_tables
 
 
 def shown(ms, ps, baseline="typ_marker"):
@@ -41,7 +41,7 @@ def test_axes_that_vary_have_columns():
 
 def test_language_models_have_rows_where_there_are_several():
     frame = predictions(["a", "a", "b", "b", "no", "a"])
-    golden = metrics("toy.k8.s13.typ_marker", frame, synthetic=0, writer="none")
+    golden = metrics("toy.k8.s13.typ_marker", frame, synthetic=0, llm="none")
     ms = [golden, metrics("toy.k8.s13.v", frame), metrics("toy.k8_qwen.s13.v", frame)]
     [table] = shown(ms, [frame] * 3)
     assert table.columns[:2] == ["variant", "language model"]
@@ -50,17 +50,17 @@ def test_language_models_have_rows_where_there_are_several():
     ]  # fmt: skip
     assert all(row[3] for row in table.rows[1:])  # both are compared with the baseline
     [table] = shown(ms[:2], [frame] * 2)
-    assert "language model" not in table.columns  # one writer, and none, are no comparison
+    assert "language model" not in table.columns  # one llm, and none, are no comparison
 
 
 def test_a_table_of_writers_leaves_out_what_is_not_known():
-    row = {"corpus": "toy", "shots": 8, "synthetic": 1, "writer": "qwen", "model": "Qwen3",
+    row = {"corpus": "toy", "shots": 8, "synthetic": 1, "llm": "qwen", "model": "Qwen3",
            "seeds": 2, "explanation_validity": 50.0, "synthesis_validity": 0.0,
            "synthesis_yield": 0.0, "distinct_2": float("nan"), "largest_overlap": float("nan"),
            "distinct_pairs": float("nan"), "words": float("nan"),
            "micro_f1.v": 60.0, "micro_f1_std.v": 1.5,
            "micro_f1.w": float("nan"), "micro_f1_std.w": float("nan")}  # fmt: skip
-    [table] = writer_tables(pd.DataFrame([row]))
+    [table] = llm_tables(pd.DataFrame([row]))
     assert table.columns[0] == "language model" and table.columns[-2:] == ["F1 v", "F1 w"]
     assert table.rows == [["qwen (Qwen3)", "50.0", "0.0", "0.0", *[""] * 4, "60.0 ± 1.5", ""]]
 

@@ -68,8 +68,8 @@ def test_in_short_the_best_variant_and_how_sure_that_is():
 
 
 def test_without_validation_rows_nothing_is_said_to_be_validated_or_calibrated():
-    draws = [replace(d, shots={**d.shots, "validation": []}) for d in FOUND.draws]
-    bare = replace(FOUND, draws=draws)
+    samples = [replace(d, shots={**d.shots, "validation": []}) for d in FOUND.samples]
+    bare = replace(FOUND, samples=samples)
     assert "its probabilities are not calibrated" in prose(in_short(bare))
     notes = [q.note for q in of_kind(failures(bare), Quotes)]
     assert any("no validation row to calibrate with" in note for note in notes)
@@ -187,12 +187,12 @@ def test_variants_that_differ_in_one_number_have_a_curve_along_it():
             metrics=cell.metrics
             | {"recipe": cell.metrics["recipe"] | {"finetuning": {
                 **FOUND.cells[0].metrics["recipe"]["finetuning"],
-                "presentations": 160 if cell.metrics["variant"] == "tkre" else 320}}},
+                "samples_per_relation": 160 if cell.metrics["variant"] == "tkre" else 320}}},
         )
         for cell in FOUND.cells
     ]  # fmt: skip
     curve = of_kind(scores(replace(FOUND, cells=cells)), Chart)[-1]
-    assert curve.title == "Micro-F1 along finetuning.presentations"
+    assert curve.title == "Micro-F1 along finetuning.samples_per_relation"
     assert [row[1] for row in curve.table.rows] == ["160", "320"]
 
 
@@ -222,7 +222,7 @@ def test_calibration_and_coverage():
     section = confidence(FOUND)
     [chart] = of_kind(section, Chart)
     assert len(chart.panels) == 3 and [n for n, _ in chart.legend] == ["typ_marker", "tkre"]
-    of_tkre = [cell.trust for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
+    of_tkre = [cell.calibrator for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
     row = next(row for row in chart.table.rows if row[0] == "tkre")
     assert row[2] == f"{np.mean([t['ece_before'] for t in of_tkre]):.1f}"
     assert row[-1] == f"{np.mean([t['risks'][-1] for t in of_tkre]):.1f}"
@@ -239,7 +239,7 @@ def test_knowledge_its_yield_and_examples():
 
 
 def test_examples_are_spread_over_all_rows():
-    rows = list(FOUND.draws[0].knowledge.explained)
+    rows = list(FOUND.samples[0].knowledge.explained)
     assert [row.id for row in spread(rows, 4)] == [rows[n].id for n in (3, 9, 15, 21)]
     assert spread(rows[:2], 4) == rows[:2] and spread([], 4) == []
 
@@ -259,7 +259,7 @@ def test_lineage_names_data_models_machines_and_weights():
     assert said["Device"] == "cpu, 1 thread, fp32"
     model = said["a model"]
     assert model.startswith("2 answers through replay") and "24 November 2026" in model
-    assert "12 tokens" in model  # draws share their questions
+    assert "12 tokens" in model  # samples share their questions
     assert "1 of them recorded without the digest" in model
     steps = of_kind(section, Table)[-1].table
     assert "threads" in steps.columns and len(steps.rows) == len(FOUND.cells)

@@ -30,8 +30,8 @@ def test_figures():
 
 
 def test_titles_begin_with_a_capital():
-    table = TextTable("trust: toy", "", ["a"], 1, [])
-    assert titled(table).table.title == "Trust: toy"
+    table = TextTable("calibrator: toy", "", ["a"], 1, [])
+    assert titled(table).table.title == "Calibrator: toy"
 
 
 def test_only_what_differs_varies():

@@ -5,14 +5,14 @@ import pytest
 
 from tests.evaluation.test_trust import fit, predictions
 from tests.evaluation.test_trust_tables import metrics
-from tkre.evaluation.calibration_report import score_trust
-from tkre.report.figures import trust_by_variant
+from tkre.evaluation.calibration_report import score_calibration
+from tkre.report.figures import calibration_by_variant
 
 
 def scores(rows: int = 300, **place: object):
-    trust = fit(predictions(200))
+    calibrator = fit(predictions(200))
     return [
-        score_trust(predictions(rows, seed=seed), trust, metrics(seed, variant, **place))
+        score_calibration(predictions(rows, seed=seed), calibrator, metrics(seed, variant, **place))
         for variant in ("one", "other")
         for seed in (13, 21)
     ]
@@ -20,7 +20,7 @@ def scores(rows: int = 300, **place: object):
 
 def test_bins_are_summed_and_risks_averaged_over_seeds():
     cells = scores()
-    traces = [t for t in trust_by_variant(cells).data if t.name == "one"]
+    traces = [t for t in calibration_by_variant(cells).data if t.name == "one"]
     assert len(traces) == 3
     before, _, risks = traces
     assert sum(before.customdata) == 600
@@ -32,24 +32,24 @@ def test_bins_are_summed_and_risks_averaged_over_seeds():
 
 
 def test_a_menu_chooses_the_place():
-    figure = trust_by_variant([*scores(), *scores(shots=16)])
+    figure = calibration_by_variant([*scores(), *scores(shots=16)])
     [menu] = figure.layout.updatemenus
     assert [b.label for b in menu.buttons] == ["toy, K = 8", "toy, K = 16"]
     for number, button in enumerate(menu.buttons):
         shown = button.args[0]["visible"]
         assert len(shown) == len(figure.data) and sum(shown) == 2 + 2 * 3
         assert (shown == [t.visible is not False for t in figure.data]) == (number == 0)
-    assert not trust_by_variant(scores()).layout.updatemenus
+    assert not calibration_by_variant(scores()).layout.updatemenus
 
 
 def test_cells_without_rows_leave_their_panels_empty():
-    figure = trust_by_variant(scores(rows=0))
+    figure = calibration_by_variant(scores(rows=0))
     assert all(len(t.x) == 0 for t in figure.data[2:])
-    assert len(trust_by_variant([]).data) == 2
+    assert len(calibration_by_variant([]).data) == 2
 
 
 def test_names_from_files_are_escaped():
     cells = [s | {"variant": "<script>alert(1)</script>", "corpus": "<b>x</b>"} for s in scores()]
-    figure = trust_by_variant(cells)
+    figure = calibration_by_variant(cells)
     assert figure.data[2].name.startswith("&lt;script&gt;")
     assert "<b>" not in figure.layout.title.text

@@ -9,10 +9,10 @@ from tkre.report.formatting import (
     day,
     duration,
     listed,
+    llm_in_words,
     minute,
     recipe_in_words,
     sentence,
-    writer_in_words,
 )
 from tkre.training.recipes import Variant, written_out
 
@@ -66,6 +66,6 @@ def test_numbers_dates_and_durations():
 
 
 def test_a_language_model_by_name_and_entry():
-    assert writer_in_words("default", "claude") == "claude"
-    assert writer_in_words("qwen", "Qwen/Qwen3") == "Qwen/Qwen3 (qwen)"
-    assert writer_in_words("gone", None) == "gone"
+    assert llm_in_words("default", "claude") == "claude"
+    assert llm_in_words("qwen", "Qwen/Qwen3") == "Qwen/Qwen3 (qwen)"
+    assert llm_in_words("gone", None) == "gone"

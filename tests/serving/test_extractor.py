@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import instance
 from tkre.core.instance import to_tagged
 from tkre.corpora.unlabelled import SentenceError
-from tkre.evaluation.calibrator import TrustError
+from tkre.evaluation.calibrator import CalibratorError
 from tkre.serving.extractor import RelationExtractor, newest_version
 
 
@@ -91,31 +91,33 @@ def test_a_stream_reads_as_much_as_it_has_room_for(folder, toy_rows):
         list(extractor.stream([*toy_rows[:5], "no tags"], rows=2))
 
 
-def test_with_a_trust_record_it_is_calibrated_and_abstains(folder, toy_rows, trust_of, tmp_path):
+def test_with_a_trust_record_it_is_calibrated_and_abstains(
+    folder, toy_rows, calibrator_of, tmp_path
+):
     raw = RelationExtractor.from_pretrained(folder)(toy_rows)
-    trust = trust_of(folder, toy_rows)
+    calibrator = calibrator_of(folder, toy_rows)
     file = tmp_path / "trust.json"
-    file.write_text(trust.model_dump_json())
-    calibrated = RelationExtractor.from_pretrained(folder, trust=file)(toy_rows)
+    file.write_text(calibrator.model_dump_json())
+    calibrated = RelationExtractor.from_pretrained(folder, calibrator=file)(toy_rows)
     beside = newest_version(folder) / "trust.json"
-    beside.write_text(trust.model_dump_json())
+    beside.write_text(calibrator.model_dump_json())
     assert RelationExtractor.from_pretrained(folder)(toy_rows) == calibrated
     assert RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
     beside.unlink()
     assert [p.relation for p in calibrated] == [p.relation for p in raw]
     assert all(sum(p.probabilities.values()) == pytest.approx(1) for p in calibrated)
     assert np.mean([p.probability for p in calibrated]) < np.mean([p.probability for p in raw])
-    careful = RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.5)
+    careful = RelationExtractor.from_pretrained(folder, calibrator=calibrator, wanted_precision=0.5)
     doubtful = instance("<head>anna</head> and <tail>oslo</tail> .")
     for p in careful([*toy_rows, doubtful]):
-        least = trust.confidence_for(0.5)
+        least = calibrator.confidence_for(0.5)
         assert p.abstained == (p.guess != "none" and p.probability < least) == (p.relation is None)
-    with pytest.raises(TrustError, match=r"precision of 0.99"):
-        RelationExtractor.from_pretrained(folder, trust=trust, wanted_precision=0.99)
-    with pytest.raises(TrustError, match="classifier with the digest"):
-        other = trust.model_copy(update={"classifier": "0" * 64})
-        RelationExtractor.from_pretrained(folder, trust=other)
-    with pytest.raises(ValueError, match="needs the classifier's trust record"):
+    with pytest.raises(CalibratorError, match=r"precision of 0.99"):
+        RelationExtractor.from_pretrained(folder, calibrator=calibrator, wanted_precision=0.99)
+    with pytest.raises(CalibratorError, match="classifier with the digest"):
+        other = calibrator.model_copy(update={"classifier": "0" * 64})
+        RelationExtractor.from_pretrained(folder, calibrator=other)
+    with pytest.raises(ValueError, match="needs the classifier's calibrator record"):
         RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 
@@ -132,7 +134,7 @@ def test_a_sentence_that_is_read_in_part_is_told(folder):
 
 
 @pytest.mark.parametrize("wanted", [1.5, 8, -1, 0, 1, float("nan")])
-def test_a_precision_is_a_share(folder, toy_rows, trust_of, tmp_path, wanted):
+def test_a_precision_is_a_share(folder, toy_rows, calibrator_of, tmp_path, wanted):
     """That is said before a classifier is looked for, and by the class itself."""
     reason = f"wanted_precision must be between 0 and 1, not {wanted:g}"
     with pytest.raises(ValueError, match=reason):
@@ -140,7 +142,10 @@ def test_a_precision_is_a_share(folder, toy_rows, trust_of, tmp_path, wanted):
     loaded = RelationExtractor.from_pretrained(folder)
     with pytest.raises(ValueError, match=reason):
         RelationExtractor(
-            loaded._model, loaded._tokenizer, trust_of(folder, toy_rows), wanted_precision=wanted
+            loaded._model,
+            loaded._tokenizer,
+            calibrator_of(folder, toy_rows),
+            wanted_precision=wanted,
         )
 
 
@@ -167,15 +172,15 @@ def test_it_needs_no_kedro(folder):
     assert result.stdout.strip() == "lives_in"
 
 
-def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, trust_of, tmp_path):
+def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, calibrator_of, tmp_path):
     shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
-    trust = trust_of(tmp_path, toy_rows)
-    (tmp_path / "trust.json").write_text(trust.model_dump_json())
+    calibrator = calibrator_of(tmp_path, toy_rows)
+    (tmp_path / "trust.json").write_text(calibrator.model_dump_json())
     raw = schema.model_dump() | {"entity_types": ["person", "place", "date"]}
     (tmp_path / "relations.yml").write_text(yaml.safe_dump(json.loads(json.dumps(raw))))
     beside = RelationExtractor.from_pretrained(tmp_path, wanted_precision=0.5)
-    without = RelationExtractor.from_pretrained(tmp_path, trust=False)
-    assert beside.trust == trust and without.trust is None
+    without = RelationExtractor.from_pretrained(tmp_path, calibrator=False)
+    assert beside.calibrator == calibrator and without.calibrator is None
     assert beside(toy_rows[:1])[0].probability < without(toy_rows[:1])[0].probability
     assert beside.schema.relations == schema.relations
     assert beside.entity_types == {"person", "place", "date"}

@@ -109,7 +109,7 @@ def test_an_exported_classifier_is_served_too(folder, tmp_path):
     from tkre.training.onnx_export import export_onnx
 
     export_onnx(Checkpoint.load(folder, RelationClassifier), tmp_path)
-    with Service.start(tmp_path, "--trust", str(folder / "trust.json")) as service:
+    with Service.start(tmp_path, "--calibrator", str(folder / "trust.json")) as service:
         health = httpx.get(f"{service.url}/health").json()
         assert (health["backend"], health["calibrated"]) == ("onnxruntime", True)
         answer = httpx.post(f"{service.url}/predict", json={"sentences": [SENTENCE]}, timeout=30)

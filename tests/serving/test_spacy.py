@@ -94,8 +94,8 @@ def test_labels_without_a_type_take_part_only_if_they_are_named(classifier_folde
 def test_a_type_that_the_classifier_does_not_know(classifier_folder):
     with pytest.raises(ValueError, match=r"types.PERSON is 'persn'.*did you mean 'person'"):
         made(classifier_folder, types={"PERSON": "persn"})
-    with pytest.raises(ValueError, match="trust is a file"):
-        made(classifier_folder, trust=True)
+    with pytest.raises(ValueError, match="calibrator is a file"):
+        made(classifier_folder, calibrator=True)
 
 
 def test_without_sentences_all_is_paired_and_that_is_said_once(classifier_folder, caplog):
@@ -114,11 +114,15 @@ def test_relations_travel_with_a_document(nlp):
     assert told(again) == told(doc) and again._.relations[0].head.label_ == "PERSON"
 
 
-def test_a_saved_pipeline_brings_its_classifier(classifier_folder, toy_rows, trust_of, tmp_path):
+def test_a_saved_pipeline_brings_its_classifier(
+    classifier_folder, toy_rows, calibrator_of, tmp_path
+):
     own = tmp_path / "classifier"
     shutil.copytree(classifier_folder, own)
-    (tmp_path / "record.json").write_text(trust_of(classifier_folder, toy_rows).model_dump_json())
-    nlp = made(own, trust=str(tmp_path / "record.json"), wanted_precision=0.5)
+    (tmp_path / "record.json").write_text(
+        calibrator_of(classifier_folder, toy_rows).model_dump_json()
+    )
+    nlp = made(own, calibrator=str(tmp_path / "record.json"), wanted_precision=0.5)
     before = nlp("anna lives in the old oslo .")
     nlp.to_disk(tmp_path / "saved")
     shutil.rmtree(own)

@@ -83,14 +83,14 @@ def test_a_bad_sentence_is_named_by_its_place(classify):
 
 
 def test_it_abstains_with_the_record_beside_the_weights(
-    classifier_folder, toy_rows, trust_of, tmp_path
+    classifier_folder, toy_rows, calibrator_of, tmp_path
 ):
     import shutil
 
     shutil.copytree(classifier_folder, tmp_path, dirs_exist_ok=True)
-    trust = trust_of(classifier_folder, toy_rows)
-    (tmp_path / "trust.json").write_text(trust.model_dump_json())
-    least = trust.confidence_for(0.5)
+    calibrator = calibrator_of(classifier_folder, toy_rows)
+    (tmp_path / "trust.json").write_text(calibrator.model_dump_json())
+    least = calibrator.confidence_for(0.5)
     careful = pipeline(
         "relation-classification", model=str(tmp_path), device="cpu", wanted_precision=0.5
     )
@@ -104,7 +104,7 @@ def test_it_abstains_with_the_record_beside_the_weights(
     assert [a["abstained"] for a in ranked] == [True, True]
     assert ranked[0]["label"] == guess and ranked[0]["score"] == answer["score"]
     assert None not in [a["label"] for a in ranked]
-    plain = pipeline("relation-classification", model=str(tmp_path), device="cpu", trust=False)
+    plain = pipeline("relation-classification", model=str(tmp_path), device="cpu", calibrator=False)
     assert plain(SENTENCE)["score"] > careful(SENTENCE)["score"]
 
 

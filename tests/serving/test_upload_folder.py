@@ -8,14 +8,14 @@ from tests.core.test_lineage import CHAIN
 from tests.evaluation.test_trust import fit, predictions
 from tests.paths import machine_paths
 from tkre.core.schema import Relation
-from tkre.evaluation.calibrator import Trust, TrustError
+from tkre.evaluation.calibrator import Calibrator, CalibratorError
 from tkre.serving.export import PublishingError, assemble
-from tkre.serving.extractor import schema_beside, trust_beside
+from tkre.serving.extractor import find_calibrator, schema_beside
 
 
 @pytest.fixture
 def parts(tmp_path, schema):
-    """A classifier, its trust record, its relations and its card, as runs leave them."""
+    """A classifier, its calibrator record, its relations and its card, as runs leave them."""
     weights = tmp_path / "classifier"
     weights.mkdir()
     (weights / "config.json").write_text("{}")
@@ -24,9 +24,9 @@ def parts(tmp_path, schema):
 
 
 def record(folder, weights: str):
-    trust = fit(predictions(50)).model_copy(update={"classifier": weights})
+    calibrator = fit(predictions(50)).model_copy(update={"classifier": weights})
     path = folder / f"{weights}.json"
-    path.write_text(json.dumps(trust.model_dump(mode="json")))
+    path.write_text(json.dumps(calibrator.model_dump(mode="json")))
     return path
 
 
@@ -35,7 +35,7 @@ def test_all_parts_lie_in_one_folder_and_are_found_there(parts, tmp_path):
     files = assemble(*parts, target)
     assert files == ["README.md", "config.json", "lineage.json", "relations.yml", "trust.json"]
     assert (target / "README.md").read_text() == parts[3]
-    assert trust_beside(target, None) == Trust.read(parts[1])
+    assert find_calibrator(target, None) == Calibrator.read(parts[1])
     assert schema_beside(target, None) == parts[2]
 
 
@@ -68,9 +68,9 @@ def test_a_folder_that_holds_something_is_left_alone(parts, tmp_path):
 
 
 def test_parts_of_other_weights_are_refused(parts, tmp_path):
-    weights, trust, schema, card = parts
+    weights, calibrator, schema, card = parts
     with pytest.raises(PublishingError, match="--tags reporting writes it again"):
-        assemble(weights, trust, schema, "card of others", tmp_path / "new")
-    with pytest.raises(TrustError, match="of a classifier with the digest"):
+        assemble(weights, calibrator, schema, "card of others", tmp_path / "new")
+    with pytest.raises(CalibratorError, match="of a classifier with the digest"):
         assemble(weights, record(tmp_path, "other"), schema, card, tmp_path / "new")
     assert not (tmp_path / "new").exists()

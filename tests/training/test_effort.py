@@ -10,7 +10,9 @@ SIZES = Sizes(relations=4, support=32, validation=10, synthetic=32, test=100, sw
 
 
 def finetuning(**fields) -> FinetuningParams:
-    return FinetuningParams.model_validate({"presentations": 80, "optimisation": RATES} | fields)
+    return FinetuningParams.model_validate(
+        {"samples_per_relation": 80, "optimisation": RATES} | fields
+    )
 
 
 def test_steps_of_finetuning():
@@ -40,5 +42,5 @@ def test_steps_of_pretraining():
 
 def test_a_corpus_of_nothing_takes_no_time():
     nothing = Sizes(relations=2, support=0, validation=0, synthetic=0, test=0, swapped=0)
-    untrained = finetuning(head="prototypes", presentations=0, min_epochs=0)
+    untrained = finetuning(head="prototypes", samples_per_relation=0, min_epochs=0)
     assert all(e.seconds == 0 for e in finetuning_effort(untrained, nothing, 1.0, 1.0))

@@ -16,20 +16,31 @@ from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, swapped
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
-MARKERS = FinetuningParams(optimisation=OPTIMISATION, presentations=100)
+MARKERS = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=100)
 SPANS = FinetuningParams(
     head="spans", layers=(1, 2), swap=True, both_directions=True, alignment={"weight": 0.5},
-    trigger_weight=0.2, probe_start=0.1, average=0.9, presentations=60,
+    trigger_weight=0.2, probe_start=0.1, average=0.9, samples_per_relation=60,
     optimisation=OPTIMISATION,
 )  # fmt: skip
 PROMPT = FinetuningParams(
-    head="prompt", presentations=100, both_directions=True, swap=True, optimisation=OPTIMISATION
+    head="prompt",
+    samples_per_relation=100,
+    both_directions=True,
+    swap=True,
+    optimisation=OPTIMISATION,
 )
 PROTOTYPES = FinetuningParams(
-    head="prototypes", presentations=100, alignment={"weight": 0.1}, optimisation=OPTIMISATION
+    head="prototypes",
+    samples_per_relation=100,
+    alignment={"weight": 0.1},
+    optimisation=OPTIMISATION,
 )
 ANSWERS = FinetuningParams(
-    head="answers", presentations=100, both_directions=True, swap=True, optimisation=OPTIMISATION
+    head="answers",
+    samples_per_relation=100,
+    both_directions=True,
+    swap=True,
+    optimisation=OPTIMISATION,
 )
 TRAINED = {
     "markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWERS,
@@ -39,7 +50,7 @@ TRAINED = {
 
 def untrained(head):
     return FinetuningParams(
-        head=head, presentations=0, min_epochs=0, type_guided=True, optimisation=OPTIMISATION
+        head=head, samples_per_relation=0, min_epochs=0, type_guided=True, optimisation=OPTIMISATION
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tkre.training.cpu_speed import QuickDropout, attention, drop, keep_memory, quick_on_cpu
+from tkre.training.cpu_speed import QuickDropout, attention, drop, quick_on_cpu, tune_malloc
 
 
 def tiny(**settings) -> BertForMaskedLM:
@@ -109,7 +109,7 @@ def test_afterwards_all_is_as_it_was_even_after_an_error(bf16):
 
 
 def test_the_allocator_keeps_what_is_freed():
-    if not keep_memory():
+    if not tune_malloc():
         pytest.skip("the allocator is not glibc's")
     pages = []
     for _ in range(8):  # the first ones have to find their place

@@ -8,9 +8,9 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from tests.training.test_finetuning import SPANS, run
-from tkre.evaluation.calibration_report import fit_trust
-from tkre.evaluation.calibrator import TrustError
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.calibrator import CalibratorError
+from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.encodings import ENCODINGS
@@ -24,7 +24,7 @@ pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 
 
 def short(params):
-    return params.model_copy(update={"presentations": 8, "min_epochs": 1})
+    return params.model_copy(update={"samples_per_relation": 8, "min_epochs": 1})
 
 
 @pytest.fixture(scope="module")
@@ -46,18 +46,18 @@ def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_row
         [row.id for row in toy_rows], [row.relation for row in toy_rows],
         [p.guess for p in plain(toy_rows)], plain.relations, probabilities,
     )  # fmt: skip
-    trust = fit_trust(
-        frame, schema.negative, TrustParams(), cell="toy.k8.s13.v",
+    calibrator = fit_calibrator(
+        frame, schema.negative, CalibrationParams(), cell="toy.k8.s13.v",
         classifier=weights_digest(trained.model),
     )  # fmt: skip
-    extractor = RelationExtractor.from_pretrained(exported, trust=trust)
-    ours = RelationExtractor(trained.model, trained.tokenizer, trust)(toy_rows)
+    extractor = RelationExtractor.from_pretrained(exported, calibrator=calibrator)
+    ours = RelationExtractor(trained.model, trained.tokenizer, calibrator)(toy_rows)
     for one, other in zip(extractor(toy_rows), ours, strict=True):
         assert one.relation == other.relation
         assert one.probability == pytest.approx(other.probability, abs=1e-4)
-    other = trust.model_copy(update={"classifier": "0" * 64})
-    with pytest.raises(TrustError):
-        RelationExtractor.from_pretrained(exported, trust=other)
+    other = calibrator.model_copy(update={"classifier": "0" * 64})
+    with pytest.raises(CalibratorError):
+        RelationExtractor.from_pretrained(exported, calibrator=other)
 
 
 def test_it_tells_which_sentences_it_reads_in_part(exported):

@@ -19,7 +19,7 @@ HEADS = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWER
 
 
 def short(params):
-    return params.model_copy(update={"presentations": 8, "min_epochs": 1})
+    return params.model_copy(update={"samples_per_relation": 8, "min_epochs": 1})
 
 
 @pytest.mark.parametrize("params", HEADS.values(), ids=HEADS)

@@ -14,7 +14,7 @@ OPTIMISATION = {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
 
 
 def test_epochs_follow_from_the_rows():
-    params = FinetuningParams(optimisation=OPTIMISATION, presentations=160, min_epochs=4)
+    params = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=160, min_epochs=4)
     assert params.epochs(rows=19 * 16, relations=19) == 10
     assert params.epochs(rows=19 * 8, relations=19) == 20
     assert params.epochs(rows=19 * 64, relations=19) == 4
@@ -35,9 +35,9 @@ def test_parts_that_the_head_does_not_have_are_refused():
         ({"head": "prompt", "layers": (1,)}, "layers is a part of head 'spans', not of 'prompt'"),
         ({"temperature": 0.1}, "temperature is a part of head 'prototypes', not of 'markers'"),
         ({"both_directions": True}, "both_directions without swap"),
-        ({"head": "prompt", "min_epochs": 0}, "then presentations are 0 too"),
-        ({"presentations": 0, "min_epochs": 0}, "'markers' starts random"),
-        ({"head": "prompt", "presentations": 0, "min_epochs": 0, "synthetic": True},
+        ({"head": "prompt", "min_epochs": 0}, "then samples_per_relation are 0 too"),
+        ({"samples_per_relation": 0, "min_epochs": 0}, "'markers' starts random"),
+        ({"head": "prompt", "samples_per_relation": 0, "min_epochs": 0, "synthetic": True},
          "synthetic is a part of training"),
     ],
 )  # fmt: skip
@@ -48,11 +48,11 @@ def test_what_does_not_fit_together_is_refused(change, message):
 
 def test_no_training_at_all():
     params = FinetuningParams(
-        optimisation=OPTIMISATION, head="prototypes", presentations=0, min_epochs=0
+        optimisation=OPTIMISATION, head="prototypes", samples_per_relation=0, min_epochs=0
     )
     assert not params.trained and not params.uses_knowledge
     assert params.epochs(rows=0, relations=19) == params.epochs(rows=152, relations=19) == 0
-    trained = FinetuningParams(optimisation=OPTIMISATION, presentations=0)
+    trained = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=0)
     assert trained.trained and trained.epochs(rows=10, relations=2) == 4
     with pytest.raises(ValueError, match="no rows to train on"):
         trained.epochs(rows=0, relations=2)
@@ -83,7 +83,7 @@ def test_stages_without_epochs_are_left_out():
 
 @pytest.mark.parametrize(("rows", "relations"), [(19 * 8, 19), (11 * 16, 11), (145, 19)])
 def test_setfit_shows_about_as_many_sentences_as_are_wanted(rows, relations):
-    iterations = SetFitParams(presentations=320).iterations(rows, relations)
+    iterations = SetFitParams(samples_per_relation=320).iterations(rows, relations)
     pairs = 2 * iterations * rows  # SetFit's count: so many alike, and as many not
     assert 2 * pairs / relations == pytest.approx(320, rel=0.06)
 

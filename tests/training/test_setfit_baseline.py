@@ -15,7 +15,7 @@ pytest.importorskip("setfit", reason="needs the extra `baselines`: pip install -
 from tkre.training.setfit import predict_setfit, sentence_encoder, texts, train_setfit
 
 # Enough steps at a high rate for a random encoder to learn twenty sentences.
-PARAMS = SetFitParams(presentations=120, learning_rate=2e-3)
+PARAMS = SetFitParams(samples_per_relation=120, learning_rate=2e-3)
 
 
 def train(backbone, rows, schema, params=PARAMS, seed=1):
@@ -62,7 +62,7 @@ def test_the_lineage_is_one_step_from_the_backbone_which_stays_as_it_is(trained,
 
 
 def test_the_same_seed_gives_the_same_model(backbone, toy_rows, schema):
-    params = PARAMS.model_copy(update={"presentations": 10})
+    params = PARAMS.model_copy(update={"samples_per_relation": 10})
     once, again, other = (train(backbone, toy_rows, schema, params, seed) for seed in (3, 3, 4))
     assert once[1].weights == again[1].weights != other[1].weights
 
@@ -80,7 +80,7 @@ def test_half_precision_learns_what_full_precision_does(backbone, toy_rows, sche
 
 def test_a_relation_without_a_row_is_never_predicted(backbone, toy_rows, schema):
     rows = [row for row in toy_rows if row.relation != "knows"]
-    params = PARAMS.model_copy(update={"presentations": 10})
+    params = PARAMS.model_copy(update={"samples_per_relation": 10})
     model, _ = train(backbone, rows, schema, params)
     probabilities = predict(model, backbone, toy_rows, schema, params)
     assert (probabilities[:, schema.names.index("knows")] == 0).all()

@@ -44,7 +44,7 @@ def test_pretraining(backbone, toy_rows, schema):
 @pytest.mark.parametrize("head", FINETUNING)
 def test_finetuning(backbone, toy_rows, schema, head):
     params = FinetuningParams(
-        head=head, presentations=20, min_epochs=2, optimisation=RATES, **FINETUNING[head]
+        head=head, samples_per_relation=20, min_epochs=2, optimisation=RATES, **FINETUNING[head]
     )
     classifier, losses = finetune(
         backbone, toy_rows, toy_rows[:12], schema, params, data="d", seed=3, description="toy"
@@ -61,7 +61,7 @@ def test_finetuning(backbone, toy_rows, schema, head):
 @pytest.mark.parametrize("head", FINETUNING)
 def test_what_a_head_reads(backbone, toy_rows, schema, demo, head):
     params = FinetuningParams(
-        head=head, max_length=48, presentations=1, min_epochs=1, optimisation=RATES,
+        head=head, max_length=48, samples_per_relation=1, min_epochs=1, optimisation=RATES,
         layers=(1, 2) if head == "spans" else (),
     )  # fmt: skip
     classifier, _ = finetune(

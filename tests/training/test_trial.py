@@ -8,7 +8,7 @@ from tkre.training.params import FinetuningParams, PretrainingParams
 from tkre.training.trial import a_few, by_heart, try_finetuning, try_pretraining
 
 RATES = {"learning_rate": 4e-3, "head_learning_rate": 5e-3, "batch_size": 8}
-MARKERS = FinetuningParams.model_validate({"presentations": 200, "optimisation": RATES})
+MARKERS = FinetuningParams.model_validate({"samples_per_relation": 200, "optimisation": RATES})
 
 
 def test_a_few_rows_are_of_all_relations(schema, toy_rows):

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.training.test_params import OPTIMISATION
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.provenance import Lineage, Step
 from tkre.training.recipes import Variant, VariantError, varied, written_out
 
@@ -95,18 +95,20 @@ def test_what_was_made_by_another_recipe_is_stale():
 
 
 def test_an_encoder_may_come_from_other_knowledge():
-    draw = Draw("a", 8, 13)
-    assert variant().pretrained_on.draw(draw) == draw
-    assert variant(pretrained_on={"corpus": "b"}).pretrained_on.draw(draw) == Draw("b", 8, 13)
+    sample = KShotSample("a", 8, 13)
+    assert variant().pretrained_on.sample(sample) == sample
+    assert variant(pretrained_on={"corpus": "b"}).pretrained_on.sample(sample) == KShotSample(
+        "b", 8, 13
+    )
     more = variant(pretrained_on={"synthetic": 4, "zero_shot": 2})
-    assert more.pretrained_on.draw(draw) == Draw("a", 8, 13, 4)
-    assert more.pretrained_on.zero_shot_draw(draw) == Draw("a", 0, 13, 2)
-    assert variant().pretrained_on.zero_shot_draw(draw) is None
+    assert more.pretrained_on.sample(sample) == KShotSample("a", 8, 13, 4)
+    assert more.pretrained_on.zero_shot_sample(sample) == KShotSample("a", 0, 13, 2)
+    assert variant().pretrained_on.zero_shot_sample(sample) is None
     # With more texts it is another encoder, though the recipe is the same.
     assert more.pretraining_until("mslm") != variant().pretraining_until("mslm")
 
 
-SETFIT = {"backbone": "b", "setfit": {"presentations": 320}}
+SETFIT = {"backbone": "b", "setfit": {"samples_per_relation": 320}}
 
 
 def test_setfit_is_a_variant_that_needs_no_language_model():
@@ -116,8 +118,8 @@ def test_setfit_is_a_variant_that_needs_no_language_model():
                 settings=variant.setfit.model_dump(mode="json"))  # fmt: skip
     lineage = Lineage(backbone="b", origin="o").then(step)
     assert variant.stale(lineage) == []
-    other = Variant.model_validate(SETFIT | {"setfit": {"presentations": 160}})
-    assert other.stale(lineage) == ["finetuning.presentations was 320, it is 160 now"]
+    other = Variant.model_validate(SETFIT | {"setfit": {"samples_per_relation": 160}})
+    assert other.stale(lineage) == ["finetuning.samples_per_relation was 320, it is 160 now"]
 
 
 @pytest.mark.parametrize(

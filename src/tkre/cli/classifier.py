@@ -15,7 +15,7 @@ import click
 from kedro.framework.session import KedroSession
 
 from tkre.cli.session import ENVIRONMENT, find_trained, newest
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.project import config_loader as configuration
 from tkre.project.hooks import REFUSALS, Refusal
 
@@ -49,25 +49,25 @@ def label(
 
     The same command again goes on with the files that are not done.
     """
-    from tkre.evaluation.calibrator import TRUST_FILE
+    from tkre.evaluation.calibrator import CALIBRATOR_FILE
     from tkre.serving import batch as labelling
     from tkre.serving.extractor import newest_version
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
         try:
-            trust: str | None
+            calibrator: str | None
             if classifier is None:
-                name = cell or configuration.read_book().parameters.inference.classifier
+                name = cell or configuration.read_config().parameters.inference.classifier
                 found = find_trained(catalog, name)
-                folder, trust = found.classifier, str(found.trust)
+                folder, calibrator = found.classifier, str(found.calibrator)
             elif cell is not None:
                 raise ValueError("--cell and --classifier name two classifiers: give one")
             else:
                 folder = newest_version(classifier)
-                beside = folder / TRUST_FILE
-                trust = str(beside) if beside.is_file() else None
-            labeller = labelling.Labeller(str(folder), trust, wanted_precision)
+                beside = folder / CALIBRATOR_FILE
+                calibrator = str(beside) if beside.is_file() else None
+            labeller = labelling.Labeller(str(folder), calibrator, wanted_precision)
             labeller.extractor()  # refuses a precision that it cannot promise
             files = labelling.partitions(source, target)
             done = (
@@ -123,7 +123,7 @@ def serve_classifier_command(
             found = find_trained(session.load_context().catalog, cell)
         server.require_free(host, port)
         extractor = server.loaded(
-            found.classifier, found.trust, wanted_precision, found.schema, threads
+            found.classifier, found.calibrator, wanted_precision, found.schema, threads
         )
         server.serve(extractor, ServiceParams(), host, port)
     except REFUSALS as error:
@@ -149,11 +149,11 @@ classifier.add_command(serve_classifier_command)
 def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
 
-    FOLDER is new, or empty. Its trust record and its relations are put beside it. What reads it
+    FOLDER is new, or empty. Its calibrator record and its relations are put beside it. What reads it
     (RelationExtractor, python -m tkre.serving.api) starts in a second, without torch.
     """
     from tkre.serving.export import require_empty
-    from tkre.serving.extractor import put_beside
+    from tkre.serving.extractor import save_artifacts
 
     with KedroSession.create(env=env) as session:
         catalog = session.load_context().catalog
@@ -161,11 +161,11 @@ def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
             found = find_trained(catalog, cell)
             require_empty(folder)
             checkpoint = catalog.load(f"{cell}.classifier")
-            Trust.read(found.trust).require(checkpoint.lineage.weights)
+            Calibrator.read(found.calibrator).require(checkpoint.lineage.weights)
             from tkre.training.onnx_export import export_onnx
 
             export_onnx(checkpoint, folder)
-            put_beside(folder, found.trust, found.schema)
+            save_artifacts(folder, found.calibrator, found.schema)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
     click.echo(folder)
@@ -178,7 +178,7 @@ def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
 def publish_classifier_command(cell: str, folder: Path, env: str | None) -> None:
     """Puts the classifier of CELL and its card into FOLDER, for the Hub.
 
-    FOLDER is new, or empty. Its trust record and its relations are put beside it.
+    FOLDER is new, or empty. Its calibrator record and its relations are put beside it.
     """
     from tkre.serving.export import assemble
 
@@ -194,7 +194,7 @@ def publish_classifier_command(cell: str, folder: Path, env: str | None) -> None
                     f"kedro run --to-outputs {cell}.{CARDS[0]}"
                 )
             text = card.read_text(encoding="utf-8")
-            files = assemble(found.classifier, found.trust, found.schema, text, folder)
+            files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
     for file in files:

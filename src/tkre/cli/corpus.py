@@ -67,7 +67,7 @@ def new_command(
     """
 
     def make(context: KedroContext) -> None:
-        corpora = configuration.read_book().parameters.corpora
+        corpora = configuration.read_config().parameters.corpora
         if name in corpora and (CONF / f"parameters_corpora_{name}.yml").is_file():  # made by this
             raise ScaffoldError(_THERE.format(name=name, folder=RAW / name, conf=CONF))
         check_name(name, [*pipelines, *corpora, *_RESERVED])
@@ -232,7 +232,7 @@ def candidates_command(
 
 
 def _schema(context: KedroContext, name: str) -> RelationSchema:
-    require_corpus(configuration.read_book(), name)
+    require_corpus(configuration.read_config(), name)
     schema: RelationSchema = context.catalog.load(f"{name}.folder").schema()
     return schema
 
@@ -315,14 +315,14 @@ def _write_parquet(records: Iterator[dict[str, Any]], file: Path) -> None:
 
     columns = ("id", "sentence", "head_type", "tail_type")
     schema = pa.schema([(column, pa.string()) for column in columns])
-    with pq.ParquetWriter(file, schema) as writer:
+    with pq.ParquetWriter(file, schema) as llm:
         batch: list[dict[str, Any]] = []
         for record in records:
             batch.append(record)
             if len(batch) == _ROWS:
-                writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+                llm.write_table(pa.Table.from_pylist(batch, schema=schema))
                 batch = []
-        writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+        llm.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
 def _tell(counts: CandidateCounts, dropped: dict[str, int], source: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ from kedro.framework.context import KedroContext
 
 from tkre.cli.questions import kept_of, planned_for
 from tkre.cli.session import ENVIRONMENT, checked_corpus, in_project, variant_of
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.core.schema import RelationSchema
 from tkre.corpora.sampling import Shots, sample_shots
 from tkre.corpora.schema_validation import Level, names
@@ -28,7 +28,7 @@ from tkre.generation.llm.params import OpenAIParams, ReplayParams
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 from tkre.project import config_loader as configuration
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 from tkre.project.hooks import REFUSALS
 from tkre.project.preflight import LANGUAGE_MODELS, Plan
 from tkre.training.recipes import Variant
@@ -193,7 +193,9 @@ def _reasons(told: pd.Series) -> str:
     "--variant", "-v", default="tkre_plus", show_default=True, help="What you mean to run."
 )
 @click.option("--shots", "-k", type=click.IntRange(1), default=8, show_default=True, help="K.")
-@click.option("--seed", type=click.IntRange(0), default=13, show_default=True, help="Of the draw.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=13, show_default=True, help="Of the sample."
+)
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | None) -> None:
     """Tries VARIANT on a few rows of the corpus NAME: weights, machine, labels, time, cost.
@@ -202,7 +204,7 @@ def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | No
     """
 
     def examine(context: KedroContext) -> bool:
-        cell = Cell(Draw(name, shots, seed), variant)
+        cell = Cell(KShotSample(name, shots, seed), variant)
         well = True
         for diagnosis in _examined(context, cell):
             click.echo(str(diagnosis))
@@ -215,7 +217,7 @@ def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | No
 
 
 def _next(name: str, variant: str) -> str:
-    experiment = configuration.read_book().experiments[name]
+    experiment = configuration.read_config().experiments[name]
     if variant in experiment.variants:
         return f"Next: kedro run --pipelines {name}"
     return (
@@ -226,18 +228,18 @@ def _next(name: str, variant: str) -> str:
 
 def _examined(context: KedroContext, cell: Cell) -> Iterator[Diagnosis]:
     """What is found, as it is found. Nothing is trained on rows that cannot be read."""
-    book = configuration.read_book()
-    variant = variant_of(book, cell.variant)
-    checked = checked_corpus(context, cell.draw.corpus, cell.draw.shots)
+    config = configuration.read_config()
+    variant = variant_of(config, cell.variant)
+    checked = checked_corpus(context, cell.sample.corpus, cell.sample.shots)
     rows, errors = checked.rows, sum(f.level == Level.ERROR for f in checked.findings)
     if errors or rows is None:
-        message = f"{errors} errors; kedro corpus validate {cell.draw.corpus} names them"
+        message = f"{errors} errors; kedro corpus validate {cell.sample.corpus} names them"
         yield Diagnosis("corpus", message, Level.ERROR)
         return
     yield Diagnosis("corpus", f"{sum(map(len, rows.splits.values()))} rows, no error")
     yield from _weights(context, variant)
-    yield from _language_model(context, book, cell)  # before what takes minutes
-    yield from _trained(context, book, cell, variant, rows)
+    yield from _language_model(context, config, cell)  # before what takes minutes
+    yield from _trained(context, config, cell, variant, rows)
 
 
 def _weights(context: KedroContext, variant: Variant) -> Iterator[Diagnosis]:
@@ -252,7 +254,7 @@ def _weights(context: KedroContext, variant: Variant) -> Iterator[Diagnosis]:
 
 
 def _trained(
-    context: KedroContext, book: Book, cell: Cell, variant: Variant, rows: Rows
+    context: KedroContext, config: ExperimentConfig, cell: Cell, variant: Variant, rows: Rows
 ) -> Iterator[Diagnosis]:
     """Everything that takes a short training to be known."""
     from tkre.training.trial import a_few, try_finetuning, try_pretraining
@@ -264,7 +266,7 @@ def _trained(
         return
     shots = sample_shots(
         rows.splits["train"], rows.splits["dev"], rows.schema,
-        shots=cell.draw.shots, seed=cell.draw.seed, test=rows.splits["test"],
+        shots=cell.sample.shots, seed=cell.sample.seed, test=rows.splits["test"],
     )  # fmt: skip
     everything = [row for split in rows.splits.values() for row in split]
     few = a_few(shots.support, rows.schema)
@@ -279,10 +281,10 @@ def _trained(
     speeds = {}
     if variant.pretraining is not None:
         speeds = try_pretraining(start, few, rows.schema, variant.pretraining)
-    sizes = _sizes(shots, rows, cell.draw)
+    sizes = _sizes(shots, rows, cell.sample)
     efforts: list[Effort] = []
     if variant.pretraining is not None:
-        known = _pretrained_on(book, variant, sizes, cell)
+        known = _pretrained_on(config, variant, sizes, cell)
         efforts += pretraining_effort(variant.pretraining, known, speeds)
     efforts += finetuning_effort(recipe, sizes, _step(trial.seconds, trial.steps), trial.labelling)
     yield from of_effort(efforts)
@@ -292,43 +294,47 @@ def _step(seconds: float, steps: int) -> float:
     return seconds / max(1, steps)
 
 
-def _sizes(shots: Shots, rows: Rows, draw: Draw) -> Sizes:
+def _sizes(shots: Shots, rows: Rows, sample: KShotSample) -> Sizes:
     exchangeable = [r for r in shots.support if rows.schema.inverse_of(str(r.relation))]
     return Sizes(
         relations=len(rows.schema.names),
         support=len(shots.support),
         validation=len(shots.validation),
-        synthetic=draw.shots * draw.synthetic * len(rows.schema.names),
+        synthetic=sample.shots * sample.synthetic * len(rows.schema.names),
         test=len(rows.splits["test"]),
         swapped=len(exchangeable),
     )
 
 
-def _pretrained_on(book: Book, variant: Variant, sizes: Sizes, cell: Cell) -> Sizes:
+def _pretrained_on(config: ExperimentConfig, variant: Variant, sizes: Sizes, cell: Cell) -> Sizes:
     """The sizes with the sentences that the encoder learns from, which may be more."""
     source = variant.pretrained_on
-    draw = source.draw(cell.draw)
-    rounds = source.zero_shot * book.parameters.generation.synthesis.per_request
-    synthetic = (draw.shots * draw.synthetic + rounds) * sizes.relations
+    sample = source.sample(cell.sample)
+    rounds = source.zero_shot * config.parameters.generation.synthesis.per_request
+    synthetic = (sample.shots * sample.synthetic + rounds) * sizes.relations
     return replace(sizes, synthetic=synthetic)
 
 
-def _language_model(context: KedroContext, book: Book, cell: Cell) -> Iterator[Diagnosis]:
-    plans = planned_for(context, book, cell)
+def _language_model(
+    context: KedroContext, config: ExperimentConfig, cell: Cell
+) -> Iterator[Diagnosis]:
+    plans = planned_for(context, config, cell)
     if not plans:
         yield Diagnosis(WHAT, f"{cell.variant} asks none")
     for planned in plans:
-        yield _answers(context, book, planned, cell)
+        yield _answers(context, config, planned, cell)
 
 
-def _answers(context: KedroContext, book: Book, planned: Plan, cell: Cell) -> Diagnosis:
-    corpus_name = cell.draw.corpus
+def _answers(
+    context: KedroContext, config: ExperimentConfig, planned: Plan, cell: Cell
+) -> Diagnosis:
+    corpus_name = cell.sample.corpus
     missing, asked = len(planned.missing), len(planned.requests)
     told = f"{planned.params.called} by {planned.params.backend}: {asked} questions"
     if isinstance(planned.params, ReplayParams):
         if not missing:
             return of_answers(
-                f"{told}, all answered in the recordings", kept_of(context, book, cell)
+                f"{told}, all answered in the recordings", kept_of(context, config, cell)
             )
         message = (
             f"{told}, {missing} without a recorded answer, and a replay asks nobody. Choose a "

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tkre.cli.session import ENVIRONMENT, PARAMETERS, SOURCE
-from tkre.core.params import DEFAULT_WRITER
+from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import OpenAIParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
@@ -71,7 +71,7 @@ def _print_plan(context: KedroContext, names: list[str]) -> None:
     pipeline = sum((pipelines[name] for name in names), Pipeline([]))
     if not pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
         raise ValueError(f"{', '.join(names)} asks no language model")
-    generation_params = configuration.read_book().parameters.generation
+    generation_params = configuration.read_config().parameters.generation
     known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
     models = context.catalog.load(LANGUAGE_MODELS)
     console = Console()
@@ -88,7 +88,7 @@ def _print_plan(context: KedroContext, names: list[str]) -> None:
 def _print_planned(planned: Plan, estimates: list[Estimate], console: Console) -> None:
     settings = planned.params
     title = f"{settings.called} by {settings.backend}"
-    written = "" if planned.writer == DEFAULT_WRITER else f", writer {planned.writer}"
+    written = "" if planned.llm == DEFAULT_LLM else f", llm {planned.llm}"
     console.print(_table(estimates, title + written))
     for e in estimates:
         console.print(f"{e.kind}: length of answers from {e.basis}")

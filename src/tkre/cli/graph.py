@@ -59,17 +59,17 @@ def _build(folder: Path, names: str, previews: str, env: str | None) -> None:
 
     with KedroSession.create(env=env) as session:
         context = session.load_context()
-        book = configuration.read_book()
+        config = configuration.read_config()
         named = [name for name in names.split(",") if name]
         if unknown := [name for name in named if name not in pipelines]:
             raise ValueError(f"no pipeline {', '.join(unknown)}; kedro registry list shows them")
         shown = {corpus for corpus in previews.split(",") if corpus}
-        if strange := shown - {*book.parameters.corpora, "inference"}:
+        if strange := shown - {*config.parameters.corpora, "inference"}:
             raise ValueError(f"no corpus {', '.join(sorted(strange))} in parameters_corpora.yml")
         build_site(
             context.catalog,
             {name: pipelines[name] for name in named},
             folder,
             root=context.project_path,
-            previews=publishable(book, shown),
+            previews=publishable(config, shown),
         )

@@ -11,11 +11,11 @@ from kedro.framework.context import KedroContext
 from kedro.pipeline import Pipeline
 
 from tkre.cli.session import ENVIRONMENT, RAW, in_project, require_corpus, variant_of
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.generation.llm.protocol import Request
 from tkre.pipelines import data_generation
 from tkre.project import config_loader as configuration
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 from tkre.project.preflight import LANGUAGE_MODEL, REHEARSED, Plan, plan, rehearse
 
 
@@ -26,7 +26,9 @@ from tkre.project.preflight import LANGUAGE_MODEL, REHEARSED, Plan, plan, rehear
     "--variant", "-v", default="tkre_plus", show_default=True, help="What you mean to run."
 )
 @click.option("--shots", "-k", type=click.IntRange(1), default=8, show_default=True, help="K.")
-@click.option("--seed", type=click.IntRange(0), default=13, show_default=True, help="Of the draw.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=13, show_default=True, help="Of the sample."
+)
 @click.option("--env", "-e", default=None, help=ENVIRONMENT)
 def questions_command(
     name: str, output: Path, variant: str, shots: int, seed: int, env: str | None
@@ -43,9 +45,9 @@ def questions_command(
                 f"{output} is there already, and nothing is written over; name another file: only "
                 "what still has no answer is written"
             )
-        book = configuration.read_book()
-        require_corpus(book, name)
-        planned = planned_for(context, book, Cell(Draw(name, shots, seed), variant))
+        config = configuration.read_config()
+        require_corpus(config, name)
+        planned = planned_for(context, config, Cell(KShotSample(name, shots, seed), variant))
         missing = [request for part in planned for request in part.missing]
         if missing:
             output.write_text("".join(map(_line, missing)), encoding="utf-8")
@@ -65,39 +67,39 @@ Answer each with a JSON object of its schema, and put the answers into
   {{"request_id": "<as in the question>", "response": <the JSON object>}}"""
 
 
-def planned_for(context: KedroContext, book: Book, cell: Cell) -> list[Plan]:
+def planned_for(context: KedroContext, config: ExperimentConfig, cell: Cell) -> list[Plan]:
     """What a cell would ask of language models; empty if its variant uses none.
 
     Raises:
         LookupError: There is no such variant.
     """
-    if not variant_of(book, cell.variant).uses_knowledge:
+    if not variant_of(config, cell.variant).uses_knowledge:
         return []
-    pipeline = _generation(book, _draws(book, cell))
+    pipeline = _generation(config, _samples(config, cell))
     known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
-    return plan(asking, context.catalog, known, book.parameters.generation)
+    return plan(asking, context.catalog, known, config.parameters.generation)
 
 
-def kept_of(context: KedroContext, book: Book, cell: Cell) -> pd.DataFrame:
+def kept_of(context: KedroContext, config: ExperimentConfig, cell: Cell) -> pd.DataFrame:
     """What a run would keep of answers that are all there, and refuse: its yield by relation.
 
     Nothing is written.
     """
-    draws = _draws(book, cell)
-    known = rehearse(_generation(book, draws), context.catalog)
-    return pd.concat([known[f"{draw.name}.yield"] for draw in draws], ignore_index=True)
+    samples = _samples(config, cell)
+    known = rehearse(_generation(config, samples), context.catalog)
+    return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
 
 
-def _draws(book: Book, cell: Cell) -> list[Draw]:
+def _samples(config: ExperimentConfig, cell: Cell) -> list[KShotSample]:
     """Whose knowledge a cell learns from."""
-    chain = book.encoder(cell)
-    return list(dict.fromkeys([cell.draw, *(chain.draws if chain else [])]))
+    chain = config.encoder(cell)
+    return list(dict.fromkeys([cell.sample, *(chain.samples if chain else [])]))
 
 
-def _generation(book: Book, draws: list[Draw]) -> Pipeline:
-    backbone = book.parameters.generation.filtering.backbone
-    return data_generation.create_pipeline(draws, draws, backbone)
+def _generation(config: ExperimentConfig, samples: list[KShotSample]) -> Pipeline:
+    backbone = config.parameters.generation.filtering.backbone
+    return data_generation.create_pipeline(samples, samples, backbone)
 
 
 def _line(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""``kedro results``: the book of results, for the docs."""
+"""``kedro results``: the config of results, for the docs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kedro.io import CatalogProtocol
 
 from tkre.cli.session import ENVIRONMENT, PARAMETERS
 from tkre.project import config_loader as configuration
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 from tkre.project.hooks import REFUSALS, Refusal
 from tkre.project.results import draw_curves, training, write_results
 
@@ -27,7 +27,7 @@ FOLDER = click.option(
 
 @click.group()
 def results() -> None:
-    """The book of results: what experiments found, for the docs."""
+    """The config of results: what experiments found, for the docs."""
 
 
 @results.command("track")
@@ -42,13 +42,13 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
 
     with KedroSession.create(env=env) as session:
         context = session.load_context()
-        book = configuration.read_book()
+        config = configuration.read_config()
         try:
-            _check(experiments, book)
+            _check(experiments, config)
             found = context.config_loader["mlflow"]
             runs = MlflowRuns(MlflowSettings.read(found, context.project_path))
             for name in experiments:
-                _track(runs, context.catalog, book, name)
+                _track(runs, context.catalog, config, name)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
 
@@ -71,14 +71,14 @@ def write_command(
     typed, given = params
     with KedroSession.create(env=env, runtime_params=given) as session:
         catalog = session.load_context().catalog
-        book = configuration.read_book()
+        config = configuration.read_config()
         try:
-            _check(experiments, book)
-            cells = {name: list(book.cells(name)) for name in experiments}
+            _check(experiments, config)
+            cells = {name: list(config.cells(name)) for name in experiments}
             for page in write_results(catalog, cells, folder, env, typed):
                 click.echo(page)
             for name in experiments:
-                _draw(book, name, folder)
+                _draw(config, name, folder)
             click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
         except REFUSALS as error:
             raise Refusal(str(error)) from error
@@ -92,32 +92,32 @@ def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) ->
     """Draws the curves of EXPERIMENTS that were published before, from their tables."""
     with KedroSession.create(env=env) as session:
         session.load_context()
-        book = configuration.read_book()
+        config = configuration.read_config()
         try:
-            _check(experiments, book)
+            _check(experiments, config)
             for name in experiments:
-                _draw(book, name, folder)
+                _draw(config, name, folder)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
 
 
-def _draw(book: Book, name: str, folder: Path) -> None:
-    spec = book.experiments[name]
-    variants = {variant: book.parameters.variants[variant] for variant in spec.variants}
+def _draw(config: ExperimentConfig, name: str, folder: Path) -> None:
+    spec = config.experiments[name]
+    variants = {variant: config.parameters.variants[variant] for variant in spec.variants}
     for drawn in draw_curves(name, spec, variants, folder):
         click.echo(drawn)
 
 
-def _check(experiments: tuple[str, ...], book: Book) -> None:
-    if unknown := sorted(set(experiments) - set(book.experiments)):
+def _check(experiments: tuple[str, ...], config: ExperimentConfig) -> None:
+    if unknown := sorted(set(experiments) - set(config.experiments)):
         raise ValueError(f"no experiment {', '.join(unknown)} in experiments.yml")
 
 
-def _track(runs: MlflowRuns, catalog: CatalogProtocol, book: Book, name: str) -> None:
+def _track(runs: MlflowRuns, catalog: CatalogProtocol, config: ExperimentConfig, name: str) -> None:
     from tkre.project.mlflow import tracked_cell, tracked_experiment
 
-    grid = book.experiments[name]
-    placed = book.cells(name)
+    grid = config.experiments[name]
+    placed = config.cells(name)
     whole = tracked_experiment(catalog, name, grid.model_dump(mode="json"), placed)
     if whole is None:
         raise FileNotFoundError(f"{name} has no report yet: kedro run --pipelines {name}")

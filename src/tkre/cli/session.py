@@ -22,7 +22,7 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.validation import CheckedCorpus, Likeness, check_corpus
 from tkre.project import config_loader as configuration
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 from tkre.project.hooks import REFUSALS, Refusal
 from tkre.runner.fingerprints import load_path
 from tkre.training.recipes import Variant
@@ -44,25 +44,25 @@ def in_project(env: str | None, do: Callable[[KedroContext], Any]) -> Any:
         raise Refusal(str(error)) from error
 
 
-def variant_of(book: Book, name: str) -> Variant:
+def variant_of(config: ExperimentConfig, name: str) -> Variant:
     """The variant of a name.
 
     Raises:
         LookupError: There is none.
     """
-    variants = book.parameters.variants
+    variants = config.parameters.variants
     if name not in variants:
         raise LookupError(f"there is no variant {name!r}{did_you_mean(name, variants)}")
     return variants[name]
 
 
-def require_corpus(book: Book, name: str) -> None:
+def require_corpus(config: ExperimentConfig, name: str) -> None:
     """Refuses a name that no corpus has.
 
     Raises:
         LookupError: With the way out.
     """
-    if name in book.parameters.corpora:
+    if name in config.parameters.corpora:
         return
     if (RAW / name).is_dir():
         raise LookupError(
@@ -71,7 +71,7 @@ def require_corpus(book: Book, name: str) -> None:
             "make all files"
         )
     raise LookupError(
-        f"there is no corpus {name!r}{did_you_mean(name, book.parameters.corpora)}; "
+        f"there is no corpus {name!r}{did_you_mean(name, config.parameters.corpora)}; "
         f"`kedro corpus new {name}` makes one"
     )
 
@@ -82,12 +82,12 @@ def checked_corpus(context: KedroContext, name: str, shots: int) -> CheckedCorpu
     Raises:
         LookupError: There is none.
     """
-    book = configuration.read_book()
-    require_corpus(book, name)
-    synthesis = book.parameters.generation.synthesis
+    config = configuration.read_config()
+    require_corpus(config, name)
+    synthesis = config.parameters.generation.synthesis
     return check_corpus(
         context.catalog.load(f"{name}.folder"),
-        book.parameters.corpora[name],
+        config.parameters.corpora[name],
         Likeness(synthesis.overlap_words, synthesis.max_overlap),
         shots,
     )
@@ -102,12 +102,12 @@ class TrainedCell:
 
     Attributes:
         classifier: Its folder.
-        trust: The file of its trust record.
+        calibrator: The file of its calibrator record.
         schema: Of its corpus; it has the labels of the classifier.
     """
 
     classifier: Path
-    trust: Path
+    calibrator: Path
     schema: RelationSchema
 
 
@@ -119,18 +119,20 @@ def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
         ValueError: This is no name of a cell, its classifier is never saved, or the corpus has
             other relations by now.
     """
-    corpus = _named(cell).draw.corpus
-    folder, trust = (newest(catalog, f"{cell}.{part}") for part in ("classifier", "trust"))
-    if folder is None or trust is None:
+    corpus = _named(cell).sample.corpus
+    folder, calibrator = (
+        newest(catalog, f"{cell}.{part}") for part in ("classifier", "calibrator")
+    )
+    if folder is None or calibrator is None:
         raise _missing(cell)
     schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
     labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"].values()
     if changed := sorted({*labels} ^ {*schema.relations}):
         raise ValueError(
             f"{corpus} has other relations than the classifier of {cell} ({', '.join(changed)}): "
-            f"kedro run --to-outputs {cell}.trust"
+            f"kedro run --to-outputs {cell}.calibrator"
         )
-    return TrainedCell(folder, trust, schema)
+    return TrainedCell(folder, calibrator, schema)
 
 
 def _named(cell: str) -> Cell:
@@ -157,7 +159,7 @@ def newest(catalog: CatalogProtocol, name: str) -> Path | None:
 
 def _missing(name: str) -> Exception:
     """Why a cell has no classifier, and what to do."""
-    variants = configuration.read_book().parameters.variants
+    variants = configuration.read_config().parameters.variants
     variant = _named(name).variant
     if variant not in variants:
         return ValueError(
@@ -167,4 +169,6 @@ def _missing(name: str) -> Exception:
         return ValueError(
             f"{name}: what SetFit trains is scored and not saved; take a variant with finetuning"
         )
-    return FileNotFoundError(f"{name} has no classifier yet: kedro run --to-outputs {name}.trust")
+    return FileNotFoundError(
+        f"{name} has no classifier yet: kedro run --to-outputs {name}.calibrator"
+    )

@@ -4,13 +4,13 @@ This is the only place where names of namespaces and datasets are put together o
 
 =================================  ================================================
 ``newsroom``                       a corpus
-``newsroom.k8.s13``                a *draw*: its K-shot sets and the knowledge of them
+``newsroom.k8.s13``                a *sample*: its K-shot sets and the knowledge of them
 ``newsroom.k8x4.s13``              the same, with 4 x K synthetic sentences per relation
 ``newsroom.k0x4.s13``              zero-shot: no labelled row, 4 rounds of synthetic sentences
 ``newsroom.k8x4n20.s13``           20 % of the synthetic sentences under a wrong label
 ``newsroom.k8x4n20f.s13``          the same after the filter
-``newsroom.k8_qwen.s13``           knowledge of another language model, the writer ``qwen``
-``newsroom.k8.s13.tkre``           a *cell*: one variant on a draw
+``newsroom.k8_qwen.s13``           knowledge of another language model, the llm ``qwen``
+``newsroom.k8.s13.tkre``           a *cell*: one variant on a sample
 ``demo``                           an experiment, for its tables
 =================================  ================================================
 """
@@ -24,28 +24,28 @@ from typing import Any, Literal
 
 from pydantic import field_validator
 
-from tkre.core.params import DEFAULT_WRITER, Params
+from tkre.core.params import DEFAULT_LLM, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
-_DRAW = re.compile(
+_SAMPLE = re.compile(
     r"(?P<corpus>\w+)\.k(?P<shots>\d+)(x(?P<synthetic>\d+))?(n(?P<noise>\d+))?(?P<filtered>f)?"
-    r"(_(?P<writer>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
+    r"(_(?P<llm>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
 )
 
 
 @dataclass(frozen=True)
-class Draw:
+class KShotSample:
     """The K-shot sets of one seed, and the knowledge that a language model adds to them.
 
     Attributes:
         corpus: Name of the corpus.
         shots: K, labelled rows per relation.
-        seed: Of the draw and of everything random that is trained on it.
+        seed: Of the sample and of everything random that is trained on it.
         synthetic: Synthetic sentences per relation, as a multiple of K; at K = 0 of the sentences
             that one request brings.
         noise: Per cent of the synthetic sentences that are put under a wrong label on purpose.
         filtered: Whether the synthetic sentences go through the filter.
-        writer: Which language model explains and writes: an entry of ``generation.writers``, or
+        llm: Which language model explains and writes: an entry of ``generation.llms``, or
             ``default``, the one of ``generation.language_model``.
     """
 
@@ -55,7 +55,7 @@ class Draw:
     synthetic: int = 1
     noise: int = 0
     filtered: bool = False
-    writer: str = DEFAULT_WRITER
+    llm: str = DEFAULT_LLM
 
     @property
     def name(self) -> str:
@@ -64,41 +64,41 @@ class Draw:
         kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
         kind += f"n{self.noise}" if self.noise else ""
         kind += "f" if self.filtered else ""
-        kind += "" if self.writer == DEFAULT_WRITER else f"_{self.writer}"
+        kind += "" if self.llm == DEFAULT_LLM else f"_{self.llm}"
         return f"{self.corpus}.{kind}.s{self.seed}"
 
     @property
-    def plain(self) -> Draw:
-        """The draw of the same K-shot sets whose synthetic sentences are as they were written."""
+    def plain(self) -> KShotSample:
+        """The sample of the same K-shot sets whose synthetic sentences are as they were written."""
         return replace(self, noise=0, filtered=False)
 
     @property
-    def parent(self) -> Draw:
-        """The draw whose synthetic sentences this one changes: noise is planted, then filtered."""
+    def parent(self) -> KShotSample:
+        """The sample whose synthetic sentences this one changes: noise is planted, then filtered."""
         return replace(self, filtered=False) if self.filtered else self.plain
 
     @property
-    def golden(self) -> Draw:
-        """The draw that stands for its K-shot sets alone, whatever is written beside them."""
-        return replace(self.explained, writer=DEFAULT_WRITER)
+    def golden(self) -> KShotSample:
+        """The sample that stands for its K-shot sets alone, whatever is written beside them."""
+        return replace(self.explained, llm=DEFAULT_LLM)
 
     @property
-    def explained(self) -> Draw:
-        """The draw that stands for them and their explanations, whatever is synthetic beside."""
+    def explained(self) -> KShotSample:
+        """The sample that stands for them and their explanations, whatever is synthetic beside."""
         return replace(self.plain, synthetic=1)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One variant on one draw."""
+    """One variant on one sample."""
 
-    draw: Draw
+    sample: KShotSample
     variant: str
 
     @property
     def name(self) -> str:
         """Its namespace."""
-        return f"{self.draw.name}.{self.variant}"
+        return f"{self.sample.name}.{self.variant}"
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,21 @@ class EncoderChain:
 
     Attributes:
         stages: The cell of every stage, by name, in their order.
-        zero_shot: The draw of sentences without an example that it learns from, too.
+        zero_shot: The sample of sentences without an example that it learns from, too.
     """
 
     stages: tuple[tuple[str, Cell], ...]
-    zero_shot: Draw | None = None
+    zero_shot: KShotSample | None = None
 
     @property
-    def draws(self) -> list[Draw]:
-        """All draws whose knowledge it is pre-trained on."""
-        return [self.draw, *([self.zero_shot] if self.zero_shot else [])]
+    def samples(self) -> list[KShotSample]:
+        """All samples whose knowledge it is pre-trained on."""
+        return [self.sample, *([self.zero_shot] if self.zero_shot else [])]
 
     @property
-    def draw(self) -> Draw:
+    def sample(self) -> KShotSample:
         """Whose knowledge it is pre-trained on."""
-        return self.stages[0][1].draw
+        return self.stages[0][1].sample
 
     @property
     def encoder(self) -> str:
@@ -150,28 +150,28 @@ def _encoder(stage: str, cell: Cell) -> str:
     return f"{cell.name}.{stage}_encoder"
 
 
-def parse_draw(name: str) -> Draw:
-    """The draw of a namespace such as ``newsroom.k8x4.s13``."""
-    match = _DRAW.fullmatch(name)
+def parse_sample(name: str) -> KShotSample:
+    """The sample of a namespace such as ``newsroom.k8x4.s13``."""
+    match = _SAMPLE.fullmatch(name)
     if match is None:
-        raise ValueError(f"{name!r} is not the name of a draw, such as 'newsroom.k8.s13'")
-    return Draw(
+        raise ValueError(f"{name!r} is not the name of a sample, such as 'newsroom.k8.s13'")
+    return KShotSample(
         match["corpus"],
         int(match["shots"]),
         int(match["seed"]),
         synthetic=int(match["synthetic"] or 1),
         noise=int(match["noise"] or 0),
         filtered=match["filtered"] is not None,
-        writer=match["writer"] or DEFAULT_WRITER,
+        llm=match["llm"] or DEFAULT_LLM,
     )
 
 
 def parse_cell(name: str) -> Cell:
     """The cell of a namespace such as ``newsroom.k8.s13.tkre``."""
-    draw, _, variant = name.rpartition(".")
+    sample, _, variant = name.rpartition(".")
     if not _NAME.fullmatch(variant):
         raise ValueError(f"{name!r} is not the name of a cell, such as 'newsroom.k8.s13.tkre'")
-    return Cell(parse_draw(draw), variant)
+    return Cell(parse_sample(sample), variant)
 
 
 class Experiment(Params):
@@ -180,12 +180,12 @@ class Experiment(Params):
     Attributes:
         corpora: Names of ``corpora`` parameters.
         shots: Values of K; 0 is zero-shot.
-        seeds: Of the draws.
+        seeds: Of the samples.
         variants: Names of ``variants`` parameters.
-        synthetic: Synthetic sentences per relation, as multiples of K (``Draw.synthetic``).
+        synthetic: Synthetic sentences per relation, as multiples of K (``KShotSample.synthetic``).
         noise: Per cent of synthetic sentences under a wrong label, planted to measure its effect.
         filtered: Whether synthetic sentences go through the filter; ``[false, true]`` compares.
-        writers: The language models whose knowledge is used, names of ``generation.writers``;
+        llms: The language models whose knowledge is used, names of ``generation.llms``;
             ``default`` is ``generation.language_model``. Several are compared.
         score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
             protocol's other seeds, so that no test row is read.
@@ -199,11 +199,11 @@ class Experiment(Params):
     synthetic: tuple[int, ...] = (1,)
     noise: tuple[int, ...] = (0,)
     filtered: tuple[bool, ...] = (False,)
-    writers: tuple[str, ...] = (DEFAULT_WRITER,)
+    llms: tuple[str, ...] = (DEFAULT_LLM,)
     score_on: Literal["test", "development"] = "test"
     baseline: str | None = None
 
-    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", "writers", mode="before")
+    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", "llms", mode="before")
     @classmethod
     def _one_value_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
@@ -225,17 +225,17 @@ class Experiment(Params):
         return shares
 
     @property
-    def draws(self) -> list[Draw]:
-        """All its draws; the seed changes first, the corpus last."""
+    def samples(self) -> list[KShotSample]:
+        """All its samples; the seed changes first, the corpus last."""
         return [
-            Draw(corpus, shots, seed, synthetic, noise, filtered, writer)
-            for corpus, shots, synthetic, noise, filtered, writer, seed in product(
+            KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm)
+            for corpus, shots, synthetic, noise, filtered, llm, seed in product(
                 self.corpora,
                 self.shots,
                 self.synthetic,
                 self.noise,
                 self.filtered,
-                self.writers,
+                self.llms,
                 self.seeds,
             )
         ]

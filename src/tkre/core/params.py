@@ -21,10 +21,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-# Who wrote the knowledge of a cell, where that is not an entry of ``generation.writers``: the model
+# Who wrote the knowledge of a cell, where that is not an entry of ``generation.llms``: the model
 # of ``generation.language_model``; nobody. Words, since an empty text in a CSV file is read back
 # as a missing value, which groups of rows leave out.
-DEFAULT_WRITER, NO_WRITER = "default", "none"
+DEFAULT_LLM, NO_WRITER = "default", "none"
 
 
 class Params(BaseModel):

@@ -201,7 +201,7 @@ class Lineage(Params):
         Args:
             origin: Digest of the cell's backbone.
             stages: The stages of its pre-training, with their settings.
-            data: Digest of the knowledge of its draw, by stage.
+            data: Digest of the knowledge of its sample, by stage.
 
         Raises:
             LineageError: It comes from another backbone, other stages or other knowledge, or its

@@ -45,7 +45,7 @@ class CorpusParams(Params):
         on_type_mismatch: What to do about a row whose entity types its relation does not allow
             according to the schema: a bad row, or counted and kept as annotated.
         on_leakage: What to do about a test instance that is in a support set: ``stop``, or
-            ``set_aside``: that draw is not scored on it, and the table of draws counts it.
+            ``set_aside``: that sample is not scored on it, and the table of samples counts it.
         head_first: Whether the head precedes the tail in every sentence; synthetic ones then do so
             too.
         official_metric: ``micro`` (without the negative relation, as TACRED's scorer) or

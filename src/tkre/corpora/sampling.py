@@ -39,7 +39,7 @@ class Shots:
     passed_over: list[tuple[str, str]]
 
     def ids(self) -> dict[str, Any]:
-        """What the catalog keeps of the draw, to be compared and published."""
+        """What the catalog keeps of the sample, to be compared and published."""
         return {
             "support": [i.id for i in self.support],
             "validation": [i.id for i in self.validation],
@@ -110,16 +110,16 @@ def sample_shots(
 
 
 def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
-    """Rows to choose a recipe on: the K-shot sets of other seeds, less this draw's own.
+    """Rows to choose a recipe on: the K-shot sets of other seeds, less this sample's own.
 
     Only experiments that score on ``development`` read them, and never to train.
 
     Args:
-        shots: The draw that is scored.
+        shots: The sample that is scored.
         others: The same corpus and K with the protocol's other seeds.
 
     Returns:
-        Each row once, by id; none whose sentence is also in the draw's own sets.
+        Each row once, by id; none whose sentence is also in the sample's own sets.
     """
     own = {normalised(i.text) for i in (*shots.support, *shots.validation)}
     rows = {i.id: i for other in others for i in (*other.support, *other.validation)}
@@ -150,16 +150,16 @@ def unseen_test(
     corpus: str,
     on_leakage: Literal["stop", "set_aside"] = "stop",
 ) -> tuple[list[Instance], dict[str, Any]]:
-    """The test instances that a draw may be scored on: none of them is in its support.
+    """The test instances that a sample may be scored on: none of them is in its support.
 
     Args:
-        shots: The draw.
+        shots: The sample.
         test: The test split.
         corpus: Its name, for the error.
         on_leakage: ``set_aside`` leaves a test instance out that is in the support.
 
     Returns:
-        The instances; what is told of the draw: the pairs set aside, and which sentences support
+        The instances; what is told of the sample: the pairs set aside, and which sentences support
         and validation share with the test split with other mentions marked (kept).
 
     Raises:

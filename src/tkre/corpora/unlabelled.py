@@ -56,7 +56,7 @@ def read_unlabelled(text: str, file: str) -> list[Instance]:
     return instances
 
 
-def sort_out(
+def validate_batch(
     sentences: Iterable[Sentence], known_types: Collection[str] | None = None, first: int = 0
 ) -> tuple[dict[int, Instance], dict[int, str]]:
     """The instances of a batch, and why the rest of it cannot be labelled.
@@ -84,12 +84,12 @@ def sort_out(
 def read_sentences(
     sentences: Iterable[Sentence], known_types: Collection[str] | None = None, first: int = 0
 ) -> list[Instance]:
-    """The instances of a batch all of which must be good; see ``sort_out``.
+    """The instances of a batch all of which must be good; see ``validate_batch``.
 
     Raises:
         SentenceError: Some cannot be labelled; all of them are listed.
     """
-    instances, problems = sort_out(sentences, known_types, first)
+    instances, problems = validate_batch(sentences, known_types, first)
     if problems:
         raise SentenceError(problems)
     return list(instances.values())

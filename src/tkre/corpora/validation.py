@@ -157,7 +157,7 @@ def leaks(rows: Rows, *, stops: bool) -> Iterator[Finding]:
         for a, b in same:
             what = f"the same sentence and mentions as {rows.places[a]}"
             way_out = {
-                True: "; a score on it would mean nothing, and a run that draws the row is refused",
+                True: "; a score on it would mean nothing, and a run that samples the row is refused",
                 False: f"; what {other} says of a classifier flatters it",
             }[refused]
             level = Level.ERROR if refused else Level.WARNING
@@ -248,7 +248,7 @@ def _each_once(rows: Sequence[Instance]) -> list[Instance]:
 
 
 def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
-    """Relations that have fewer rows than a draw wants.
+    """Relations that have fewer rows than a sample wants.
 
     Args:
         rows: Of the corpus.

@@ -1,4 +1,4 @@
-"""A dataset whose content is its own name: which draw, cell or experiment a node works on."""
+"""A dataset whose content is its own name: which sample, cell or experiment a node works on."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from tkre.core.cells import Cell, Draw, parse_cell, parse_draw
+from tkre.core.cells import Cell, KShotSample, parse_cell, parse_sample
 
 
-class NameDataset(AbstractDataset[NoReturn, Draw | Cell | str]):
+class NameDataset(AbstractDataset[NoReturn, KShotSample | Cell | str]):
     """Gives nodes the shots, seed and variant of their namespace, through a factory pattern.
 
     Args:
-        draw: Name of a draw; or
+        sample: Name of a sample; or
         cell: Name of a cell; or
         text: Any other name.
         metadata: For kedro-viz.
@@ -25,20 +25,20 @@ class NameDataset(AbstractDataset[NoReturn, Draw | Cell | str]):
     def __init__(
         self,
         *,
-        draw: str | None = None,
+        sample: str | None = None,
         cell: str | None = None,
         text: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._value: Draw | Cell | str
+        self._value: KShotSample | Cell | str
         if text:
             self._value = text
         else:
-            self._value = parse_draw(draw) if draw else parse_cell(cell or "")
+            self._value = parse_sample(sample) if sample else parse_cell(cell or "")
         self.metadata = metadata
 
-    def load(self) -> Draw | Cell | str:
-        """The draw, the cell or the name."""
+    def load(self) -> KShotSample | Cell | str:
+        """The sample, the cell or the name."""
         return self._value
 
     def digest(self, of_path: object) -> str:

@@ -1,6 +1,6 @@
-"""Making a trust record: a temperature and thresholds from the predictions for validation rows.
+"""Making a calibrator record: a temperature and thresholds from the predictions for validation rows.
 
-Whether trust is kept: calibration and thresholds on the rows that are scored.
+Whether calibrator is kept: calibration and thresholds on the rows that are scored.
 """
 
 from __future__ import annotations
@@ -19,11 +19,17 @@ from tkre.evaluation.calibration import (
     negative_log_likelihood,
     reliability,
 )
-from tkre.evaluation.calibrator import Threshold, Trust, calibrate, estimated_share, share_among
+from tkre.evaluation.calibrator import (
+    Calibrator,
+    Threshold,
+    calibrate,
+    estimated_share,
+    share_among,
+)
 from tkre.evaluation.metrics import Floats, micro_scores
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import answers, gold_of, probabilities_of
-from tkre.evaluation.results import SETTING
+from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT
 from tkre.evaluation.selective import (
     area_under,
     attained,
@@ -33,14 +39,14 @@ from tkre.evaluation.selective import (
 )
 
 
-def fit_trust(
+def fit_calibrator(
     predictions: pd.DataFrame,
     negative: str | None,
-    params: TrustParams,
+    params: CalibrationParams,
     *,
     cell: str,
     classifier: str,
-) -> Trust:
+) -> Calibrator:
     """Temperature and thresholds from predictions for validation rows.
 
     Args:
@@ -54,7 +60,7 @@ def fit_trust(
     temperature = calibration.fit_temperature(raw_NR, gold_N)
     after_NR = calibration.tempered(raw_NR, temperature)
     is_negative_N = (predictions["relation"] == negative).to_numpy(dtype=bool)
-    trust = Trust(
+    calibrator = Calibrator(
         cell=cell,
         classifier=classifier,
         negative=negative,
@@ -69,11 +75,15 @@ def fit_trust(
         settings=params,
         note=_note(raw_NR, gold_N, temperature),
     )
-    if params.negative_share is not None and trust.trained_share is None and trust.note is None:
+    if (
+        params.negative_share is not None
+        and calibrator.trained_share is None
+        and calibrator.note is None
+    ):
         note = "no validation row is negative: there is no correction for the share of such rows"
-        trust = trust.model_copy(update={"note": note})
-    thresholds = tuple(_threshold(predictions, trust, wanted) for wanted in params.precisions)
-    return trust.model_copy(update={"thresholds": thresholds})
+        calibrator = calibrator.model_copy(update={"note": note})
+    thresholds = tuple(_threshold(predictions, calibrator, wanted) for wanted in params.precisions)
+    return calibrator.model_copy(update={"thresholds": thresholds})
 
 
 def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
@@ -82,25 +92,25 @@ def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
     return calibration.why_unfitted(raw_NR, gold_N)
 
 
-def _threshold(predictions: pd.DataFrame, trust: Trust, wanted: float) -> Threshold:
+def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float) -> Threshold:
     """Chosen as if the validation rows had the share of the negative relation that is given.
 
     A share that is to be estimated is not known yet, so the rows count as they are.
     """
-    given, trained = trust.settings.negative_share, trust.trained_share
+    given, trained = calibrator.settings.negative_share, calibrator.trained_share
     share = given if isinstance(given, float) and trained is not None else None
-    calibrated = calibrate(predictions, trust, share)
-    confidence_N, correct_N = answers(calibrated, trust.negative)
+    calibrated = calibrate(predictions, calibrator, share)
+    confidence_N, correct_N = answers(calibrated, calibrator.negative)
     weights_N = np.ones(len(confidence_N))
     if share is not None and trained is not None:
-        answered = calibrated[(calibrated["predicted"] != trust.negative).to_numpy(dtype=bool)]
-        is_negative_N = (answered["relation"] == trust.negative).to_numpy(dtype=bool)
+        answered = calibrated[(calibrated["predicted"] != calibrator.negative).to_numpy(dtype=bool)]
+        is_negative_N = (answered["relation"] == calibrator.negative).to_numpy(dtype=bool)
         weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
     threshold = threshold_for_precision(
         confidence_N,
         correct_N,
         wanted,
-        assurance=trust.settings.assurance,
+        assurance=calibrator.settings.assurance,
         weights_N=weights_N,
     )
     coverage, precision = attained(confidence_N, correct_N, threshold)
@@ -115,14 +125,14 @@ def _threshold(predictions: pd.DataFrame, trust: Trust, wanted: float) -> Thresh
 COVERAGES = np.linspace(0.01, 1, 100)  # where curves are kept, so that seeds can be averaged
 
 
-def score_trust(
-    predictions: pd.DataFrame, trust: Trust, metrics: Mapping[str, Any]
+def score_calibration(
+    predictions: pd.DataFrame, calibrator: Calibrator, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is reported of the trust in one classifier.
+    """What is reported of the calibrator in one classifier.
 
     Args:
         predictions: Of the rows to be scored, as the classifier makes them.
-        trust: Its record.
+        calibrator: Its record.
         metrics: Of its cell, whose coordinates are taken over.
 
     Returns:
@@ -132,27 +142,27 @@ def score_trust(
         and with the correction for the share of the negative relation: the share that the settings
         give, or else the estimated one.
     """
-    share = share_among(predictions, trust)
-    calibrated = calibrate(predictions, trust, share)
-    curve = risk_coverage(*answers(calibrated, trust.negative))
+    share = share_among(predictions, calibrator)
+    calibrated = calibrate(predictions, calibrator, share)
+    curve = risk_coverage(*answers(calibrated, calibrator.negative))
     return {
-        **{name: metrics[name] for name in (*SETTING, "seed")},
+        **{name: metrics[name] for name in (*GROUP_KEYS_WITH_VARIANT, "seed")},
         "rows": len(predictions),
-        "validation_rows": trust.validation_rows,
-        "note": trust.note,
-        "temperature": trust.temperature,
+        "validation_rows": calibrator.validation_rows,
+        "note": calibrator.note,
+        "temperature": calibrator.temperature,
         **_calibration(predictions, "before"),
         **_calibration(calibrated, "after"),
         "aurc": _per_cent(area_under(curve)),
         "risks": [] if curve.empty else (100 * risks_at(curve, COVERAGES)).tolist(),
         "thresholds": [
-            _kept(calibrated, trust, t.precision, t.confidence) for t in trust.thresholds
+            _kept(calibrated, calibrator, t.precision, t.confidence) for t in calibrator.thresholds
         ],
-        **_shares(predictions, trust, share),
+        **_shares(predictions, calibrator, share),
     }
 
 
-def trust_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def calibration_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per place of the grid (corpus, shots, ...) and variant, means over seeds.
 
     A seed without a threshold for a precision answers nothing: it has coverage 0 and no
@@ -163,7 +173,7 @@ def trust_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
              "micro_f1", "micro_f1_corrected"]  # fmt: skip
     rows = []
     for s in scores:
-        row = {column: s[column] for column in [*SETTING, *plain]}
+        row = {column: s[column] for column in [*GROUP_KEYS_WITH_VARIANT, *plain]}
         for t in s["thresholds"]:
             at = f"{100 * t['wanted']:g}"
             row |= {
@@ -173,10 +183,12 @@ def trust_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             }
         rows.append(row)
     if not rows:
-        return pd.DataFrame(columns=[*SETTING, "seeds", *plain])
+        return pd.DataFrame(columns=[*GROUP_KEYS_WITH_VARIANT, "seeds", *plain])
     table = pd.DataFrame(rows)
-    measures = [column for column in table if column not in SETTING]
-    groups = table.astype(dict.fromkeys(measures, float)).groupby(SETTING, sort=False)
+    measures = [column for column in table if column not in GROUP_KEYS_WITH_VARIANT]
+    groups = table.astype(dict.fromkeys(measures, float)).groupby(
+        GROUP_KEYS_WITH_VARIANT, sort=False
+    )
     means = groups[measures].mean()
     counted = [column for column in measures if column.startswith("seeds_at_")]
     means[counted] = groups[counted].sum().astype(int)
@@ -195,9 +207,9 @@ def _calibration(predictions: pd.DataFrame, when: str) -> dict[str, Any]:
 
 
 def _kept(
-    calibrated: pd.DataFrame, trust: Trust, wanted: float, confidence: float | None
+    calibrated: pd.DataFrame, calibrator: Calibrator, wanted: float, confidence: float | None
 ) -> dict[str, Any]:
-    coverage, precision = attained(*answers(calibrated, trust.negative), confidence)
+    coverage, precision = attained(*answers(calibrated, calibrator.negative), confidence)
     return {
         "wanted": wanted,
         "confidence": confidence,
@@ -206,20 +218,24 @@ def _kept(
     }
 
 
-def _shares(predictions: pd.DataFrame, trust: Trust, share: float | None) -> dict[str, Any]:
-    estimated = estimated_share(predictions, trust) if len(predictions) else None
+def _shares(
+    predictions: pd.DataFrame, calibrator: Calibrator, share: float | None
+) -> dict[str, Any]:
+    estimated = estimated_share(predictions, calibrator) if len(predictions) else None
     corrected = estimated if share is None else share
     gold = predictions["relation"].tolist()
-    is_negative = (predictions["relation"] == trust.negative).to_numpy(dtype=bool)
+    is_negative = (predictions["relation"] == calibrator.negative).to_numpy(dtype=bool)
     scores: dict[str, Any] = {"micro_f1": None, "micro_f1_corrected": None}
     if gold:
-        guessed = calibrate(predictions, trust, corrected)["predicted"].tolist()
+        guessed = calibrate(predictions, calibrator, corrected)["predicted"].tolist()
         plain = predictions["predicted"].tolist()
-        scores["micro_f1"] = micro_scores(gold, plain, trust.negative)["micro_f1"]
+        scores["micro_f1"] = micro_scores(gold, plain, calibrator.negative)["micro_f1"]
         if corrected is not None:
-            scores["micro_f1_corrected"] = micro_scores(gold, guessed, trust.negative)["micro_f1"]
+            scores["micro_f1_corrected"] = micro_scores(gold, guessed, calibrator.negative)[
+                "micro_f1"
+            ]
     return scores | {
-        "negative_share": 100 * float(is_negative.mean()) if gold and trust.negative else None,
+        "negative_share": 100 * float(is_negative.mean()) if gold and calibrator.negative else None,
         "negative_share_estimated": _per_cent(estimated),
         "negative_share_corrected": _per_cent(corrected),
     }

@@ -19,17 +19,17 @@ from tkre.core.params import Params
 from tkre.evaluation import calibration
 from tkre.evaluation.calibration import Numbers, estimate_share, with_share
 from tkre.evaluation.metrics import Floats
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import guesses_of, labels_of, probabilities_of, with_probabilities
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-TRUST_FILE = "trust.json"  # in a folder, versioned or not
+CALIBRATOR_FILE = "trust.json"  # in a folder, versioned or not
 
 
-class TrustError(RuntimeError):
+class CalibratorError(RuntimeError):
     """A record that cannot be used as is wanted; the message says the way out."""
 
 
@@ -49,7 +49,7 @@ class Threshold(Params):
     validation_precision: float | None
 
 
-class Trust(Params):
+class Calibrator(Params):
     """What the validation rows say about a classifier's probabilities. Shares are 0 to 1.
 
     Attributes:
@@ -80,7 +80,7 @@ class Trust(Params):
     nll_before: float | None
     nll_after: float | None
     thresholds: tuple[Threshold, ...]
-    settings: TrustParams
+    settings: CalibrationParams
     note: str | None
 
     @classmethod
@@ -91,10 +91,10 @@ class Trust(Params):
             FileNotFoundError: There is none.
         """
         path = Path(path)
-        files = [path] if path.is_file() else sorted(path.glob(f"*/{TRUST_FILE}"))
+        files = [path] if path.is_file() else sorted(path.glob(f"*/{CALIBRATOR_FILE}"))
         if not files:
             raise FileNotFoundError(
-                f"no trust record in {path}: `kedro run --pipelines finetuning` writes them to "
+                f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes them to "
                 "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
             )
         return cls.model_validate(json.loads(files[-1].read_text(encoding="utf-8")))
@@ -115,34 +115,34 @@ class Trust(Params):
             weights: Digest of a classifier's weights.
 
         Raises:
-            TrustError: They differ.
+            CalibratorError: They differ.
         """
         if weights != self.classifier:
-            raise TrustError(
-                f"the trust record of {self.cell} is of a classifier with the digest "
+            raise CalibratorError(
+                f"the calibrator record of {self.cell} is of a classifier with the digest "
                 f"{self.classifier[:12]}..., this one has {weights[:12]}...: make it again with "
                 f"`kedro run --pipelines <experiment> --from-nodes {self.cell}.predict_validation "
-                f"--to-outputs {self.cell}.trust`, or take its own version"
+                f"--to-outputs {self.cell}.calibrator`, or take its own version"
             )
 
     def confidence_for(self, precision: float) -> float:
         """The confidence from which on answers have a wanted precision.
 
         Raises:
-            TrustError: None was fitted for it, or the validation rows support none.
+            CalibratorError: None was fitted for it, or the validation rows support none.
         """
         fitted = {t.precision: t.confidence for t in self.thresholds}
         if precision not in fitted:
-            raise TrustError(
+            raise CalibratorError(
                 f"{self.cell} has no threshold for a precision of {precision} (it has "
-                f"{', '.join(map(str, fitted)) or 'none'}): add it to trust.precisions in "
-                "conf/base/parameters_trust.yml and run `kedro run --pipelines <experiment> "
-                f"--nodes {self.cell}.fit_trust`"
+                f"{', '.join(map(str, fitted)) or 'none'}): add it to calibrator.precisions in "
+                "conf/base/parameters_calibration.yml and run `kedro run --pipelines <experiment> "
+                f"--nodes {self.cell}.fit_calibrator`"
             )
         confidence = fitted[precision]
         if confidence is None:
             reached = [str(p) for p, c in fitted.items() if c is not None]
-            raise TrustError(
+            raise CalibratorError(
                 f"{self.cell}: its {self.validation_rows} validation rows support no threshold for "
                 f"a precision of {precision}"
                 + (f" ({self.note})" if self.note else "")
@@ -152,30 +152,32 @@ class Trust(Params):
         return confidence
 
 
-def share_among(predictions: pd.DataFrame, trust: Trust) -> float | None:
+def share_among(predictions: pd.DataFrame, calibrator: Calibrator) -> float | None:
     """The share of the negative relation among rows, as the record's settings want it.
 
     Args:
         predictions: Of the classifier; gold labels are not looked at.
-        trust: Says whether the share is given, estimated from these rows, or left alone.
+        calibrator: Says whether the share is given, estimated from these rows, or left alone.
 
     Returns:
         The share to correct for; None for no correction.
     """
-    return share_of(probabilities_of(predictions), labels_of(predictions), trust)
+    return share_of(probabilities_of(predictions), labels_of(predictions), calibrator)
 
 
-def estimated_share(predictions: pd.DataFrame, trust: Trust) -> float | None:
+def estimated_share(predictions: pd.DataFrame, calibrator: Calibrator) -> float | None:
     """The share of the negative relation that EM finds; None where it cannot be corrected for."""
-    return _estimated(probabilities_of(predictions), labels_of(predictions), trust)
+    return _estimated(probabilities_of(predictions), labels_of(predictions), calibrator)
 
 
-def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> pd.DataFrame:
+def calibrate(
+    predictions: pd.DataFrame, calibrator: Calibrator, share: float | None
+) -> pd.DataFrame:
     """The predictions with calibrated probabilities.
 
     Args:
         predictions: With ``predicted`` and ``p.<relation>``; they are not changed.
-        trust: Of the classifier that made them.
+        calibrator: Of the classifier that made them.
         share: Of the negative relation, to be corrected for (``share_among``); None for none.
 
     Returns:
@@ -184,32 +186,40 @@ def calibrate(predictions: pd.DataFrame, trust: Trust, share: float | None) -> p
         own probabilities, stays so.
     """
     raw_NR, labels = probabilities_of(predictions), labels_of(predictions)
-    rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, trust, share)
+    rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, calibrator, share)
     return with_probabilities(predictions, *rows)
 
 
-def share_of(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
+def share_of(raw_NR: Floats, labels: Sequence[str], calibrator: Calibrator) -> float | None:
     """As ``share_among``, of probabilities whose columns are the labels, without a frame."""
-    if (setting := trust.settings.negative_share) == "estimated":
-        return _estimated(raw_NR, labels, trust)
-    return setting if trust.trained_share else None
+    if (setting := calibrator.settings.negative_share) == "estimated":
+        return _estimated(raw_NR, labels, calibrator)
+    return setting if calibrator.trained_share else None
 
 
 def calibrated_rows(
-    raw_NR: Floats, guesses_N: Numbers, labels: Sequence[str], trust: Trust, share: float | None
+    raw_NR: Floats,
+    guesses_N: Numbers,
+    labels: Sequence[str],
+    calibrator: Calibrator,
+    share: float | None,
 ) -> tuple[Floats, Numbers]:
     """As ``calibrate``, without a frame: probabilities, and the columns of the guesses."""
-    calibrated_NR = calibration.tempered(raw_NR, trust.temperature)
-    if share is not None and trust.negative is not None and trust.trained_share is not None:
-        negative = labels.index(trust.negative)
-        calibrated_NR = with_share(calibrated_NR, negative, trust.trained_share, share)
+    calibrated_NR = calibration.tempered(raw_NR, calibrator.temperature)
+    if (
+        share is not None
+        and calibrator.negative is not None
+        and calibrator.trained_share is not None
+    ):
+        negative = labels.index(calibrator.negative)
+        calibrated_NR = with_share(calibrated_NR, negative, calibrator.trained_share, share)
         doubted_N = guesses_N != raw_NR.argmax(axis=1)
         guesses_N = np.where(doubted_N, guesses_N, calibrated_NR.argmax(axis=1))
     return calibrated_NR, guesses_N
 
 
-def _estimated(raw_NR: Floats, labels: Sequence[str], trust: Trust) -> float | None:
-    if trust.trained_share is None or trust.negative is None:
+def _estimated(raw_NR: Floats, labels: Sequence[str], calibrator: Calibrator) -> float | None:
+    if calibrator.trained_share is None or calibrator.negative is None:
         return None
-    tempered_NR = calibration.tempered(raw_NR, trust.temperature)
-    return estimate_share(tempered_NR, labels.index(trust.negative), trust.trained_share)
+    tempered_NR = calibration.tempered(raw_NR, calibrator.temperature)
+    return estimate_share(tempered_NR, labels.index(calibrator.negative), calibrator.trained_share)

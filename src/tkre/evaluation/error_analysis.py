@@ -18,9 +18,9 @@ import pandas as pd
 
 from tkre.core.instance import Instance, Span
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibrator import Trust, calibrate
+from tkre.evaluation.calibrator import Calibrator, calibrate
 from tkre.evaluation.params import DiagnosisParams
-from tkre.evaluation.results import SETTING, by_setting
+from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT, by_setting
 
 COLUMNS = [
     "id", "text", "head_start", "head_end", "tail_start", "tail_end",
@@ -28,19 +28,21 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def errors_table(rows: Sequence[Instance], predictions: pd.DataFrame, trust: Trust) -> pd.DataFrame:
+def errors_table(
+    rows: Sequence[Instance], predictions: pd.DataFrame, calibrator: Calibrator
+) -> pd.DataFrame:
     """All rows that were labelled wrongly.
 
     Args:
         rows: Those that were scored.
         predictions: For them, in the same order.
-        trust: Of the classifier, whose temperature makes confidences of probabilities.
+        calibrator: Of the classifier, whose temperature makes confidences of probabilities.
 
     Returns:
         A row each: the sentence with the offsets of its mentions, its relation, what it was taken
         for; calibrated probabilities of both. The most confident errors come first.
     """
-    calibrated = calibrate(predictions, trust, None)
+    calibrated = calibrate(predictions, calibrator, None)
     wrong = [
         {
             "id": row.id,
@@ -75,11 +77,11 @@ def sentences_of(errors: pd.DataFrame) -> list[Instance]:
 
 
 PAIRS_COLUMNS = [
-    *SETTING, "gold", "predicted", "count", "share_of_gold", "share_of_errors",
+    *GROUP_KEYS_WITH_VARIANT, "gold", "predicted", "count", "share_of_gold", "share_of_errors",
     "centre_similarity", "definition_similarity", "diagnosis",
 ]  # fmt: skip
 CELLS_COLUMNS = [
-    *SETTING, "seed", "rows", "rows_with_inverse", "direction_flips",
+    *GROUP_KEYS_WITH_VARIANT, "seed", "rows", "rows_with_inverse", "direction_flips",
     "gold_entropy", "predicted_entropy", "never_predicted", "nearest_centre_mean",
     "nearest_centre_min", "closest_centres", "alignment", "uniformity",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ A sentence is *explicit* if a word states its relation ("was born in"), *implici
 has to be concluded ("her first cry was heard in"). Where a corpus says so itself, that counts.
 Elsewhere it is told by what the support set showed: a row of a relation is explicit if a content
 word of the triggers that were quoted for that relation's support, in any form, stands in it
-outside the mentions. That is relative to the draw, and on purpose: the question is whether a
+outside the mentions. That is relative to the sample, and on purpose: the question is whether a
 classifier knows a relation beyond the words it was shown.
 
 Only rows of positive relations are of either kind: the negative relation states nothing. What a
@@ -26,7 +26,12 @@ from tkre.core.schema import RelationSchema
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import Counts, counts
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.results import SETTING, IncompleteExperiment, by_setting, spread
+from tkre.evaluation.results import (
+    GROUP_KEYS_WITH_VARIANT,
+    IncompleteExperiment,
+    by_setting,
+    spread,
+)
 from tkre.generation.texts import words_like
 
 # How a row was decided: by the corpus, by triggers; not to be decided; nothing to decide.
@@ -34,7 +39,7 @@ FLAG, TRIGGERS, UNDECIDED, NEGATIVE = "flag", "triggers", "undecided", "negative
 KINDS = ("explicit", "implicit")
 MARK_COLUMNS = ["id", "implicit", "decided_by"]
 IMPLICIT_COLUMNS = [
-    *SETTING, "seeds",
+    *GROUP_KEYS_WITH_VARIANT, "seeds",
     *(f"{kind}_{what}" for kind in KINDS
       for what in ("f1", "f1_std", "recall", "recall_std", "rows")),
     "undecided_rows", "negative_rows", "decided_by",
@@ -96,7 +101,7 @@ def implicit_table(
     Args:
         metrics: Of every cell; its coordinates and negative label are read.
         predictions: Likewise, in the same order.
-        marks: Of the draw of each cell, in the same order.
+        marks: Of the sample of each cell, in the same order.
         params: How the interval is made.
 
     Returns:
@@ -177,7 +182,7 @@ def _aligned(
         lacking = predictions["id"][found["decided_by"].isna().to_numpy()].tolist()
         raise IncompleteExperiment(
             f"{metrics['corpus']}, K = {metrics['shots']}, seed {metrics['seed']}: "
-            f"{metrics['variant']} scored rows that are not in its draw ({lacking[0]}, "
+            f"{metrics['variant']} scored rows that are not in its sample ({lacking[0]}, "
             f"{len(lacking)} in all), so its predictions are older than the corpus; run it again"
         )
     return found

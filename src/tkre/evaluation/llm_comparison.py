@@ -16,16 +16,16 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import parse_draw
+from tkre.core.cells import parse_sample
 from tkre.core.instance import Instance
 from tkre.core.params import NO_WRITER
 from tkre.core.text import word_runs
-from tkre.evaluation.results import PLACE, spread
+from tkre.evaluation.results import GROUP_KEYS, spread
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 
 # What a row of the table is about.
-WHERE = ["corpus", "shots", "synthetic", "writer"]
+WHERE = ["corpus", "shots", "synthetic", "llm"]
 DIVERSITY = ["distinct_2", "largest_overlap", "distinct_pairs", "words"]
 F1, F1_STD = "micro_f1.", "micro_f1_std."  # before the name of a variant
 TOP = 3  # reasons of rejects that are named
@@ -34,10 +34,10 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Written:
-    """What a language model wrote for a draw, and what became of it.
+    """What a language model wrote for a sample, and what became of it.
 
     Attributes:
-        yields: Counts by kind and relation (``ledger.yield_frame``), with the name of the ``draw``.
+        yields: Counts by kind and relation (``ledger.yield_frame``), with the name of the ``sample``.
         rejects: What is not used (``ledger.rejects_frame``).
         responses: Every attempt.
         synthetic: The sentences that are used.
@@ -49,15 +49,15 @@ class Written:
     synthetic: Sequence[Instance]
 
 
-def writers_table(
+def llms_table(
     written: Sequence[Written], cells: pd.DataFrame, called: Mapping[str, str], overlap_words: int
 ) -> pd.DataFrame:
     """One row per corpus, K, amount of synthetic sentences and language model, over all seeds.
 
     Args:
-        written: For every draw with knowledge.
+        written: For every sample with knowledge.
         cells: Of the experiment (``tables.cells_table``).
-        called: What the models are called, by writer.
+        called: What the models are called, by llm.
         overlap_words: Length of the word runs that overlaps are measured by.
 
     Returns:
@@ -66,7 +66,7 @@ def writers_table(
         ``validity``, the share of what was asked for that passed the checks (what is valid, and
         more than was wanted, included); the commonest ``rejects``. ``attempts`` that were sent,
         their ``prompt_tokens`` and ``completion_tokens``, each question counted once however many
-        draws share it, and the mean ``seconds`` from asking to the answer; missing where no
+        samples share it, and the mean ``seconds`` from asking to the answer; missing where no
         response tells. The ``diversity`` of the sentences, over relations and seeds. Micro-F1 of
         every variant, mean (``micro_f1.<variant>``) and population standard deviation
         (``micro_f1_std.<variant>``) over seeds, without planted noise; what went through the filter
@@ -74,8 +74,8 @@ def writers_table(
     """
     places: dict[tuple[Any, ...], list[Written]] = {}
     for one in written:
-        draw = parse_draw(one.yields["draw"].iloc[0])
-        places.setdefault(tuple(getattr(draw, name) for name in WHERE), []).append(one)
+        sample = parse_sample(one.yields["sample"].iloc[0])
+        places.setdefault(tuple(getattr(sample, name) for name in WHERE), []).append(one)
     rows = []
     for place, of_seeds in places.items():
         where = dict(zip(WHERE, place, strict=True))
@@ -83,7 +83,7 @@ def writers_table(
         rejects = pd.concat([one.rejects for one in of_seeds])
         rates = [rate for one in of_seeds for rate in diversity(one.synthetic, overlap_words)]
         spread = pd.DataFrame(rates, columns=DIVERSITY, dtype=float)
-        row: dict[str, Any] = where | {"model": called[where["writer"]], "seeds": len(of_seeds)}
+        row: dict[str, Any] = where | {"model": called[where["llm"]], "seeds": len(of_seeds)}
         for kind in (EXPLANATION, SYNTHESIS):
             row |= _counts(kind, yields[yields["kind"] == kind], rejects[rejects["kind"] == kind])
         row |= _effort(response for one in of_seeds for response in one.responses)
@@ -163,7 +163,7 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
         (cells["corpus"] == where["corpus"])
         & (cells["shots"] == where["shots"])
         & (cells["noise"] == 0)
-        & cells["writer"].isin([where["writer"], NO_WRITER])
+        & cells["llm"].isin([where["llm"], NO_WRITER])
     ]
     scores: dict[str, float] = {}
     for (variant, filtered), group in here.groupby(["variant", "filtered"], sort=False):
@@ -182,12 +182,12 @@ def _per_cent(part: int, whole: int) -> float:
 
 FOUND = ["rejected", "precision", "recall", "lost"]
 # Where a filter works; the noise last, so that the place without it is found.
-FILTER_WHERE = [*(column for column in PLACE if column not in ("noise", "filtered")), "noise"]
+FILTER_WHERE = [*(column for column in GROUP_KEYS if column not in ("noise", "filtered")), "noise"]
 COLUMNS = [
     *FILTER_WHERE, "variant", *FOUND,
     "clean_f1", "unfiltered_f1", "filtered_f1", "recovered", "seeds",
 ]  # fmt: skip
-# Doubted rows that are listed for a draw.
+# Doubted rows that are listed for a sample.
 MOST_DOUBTED = 10
 
 
@@ -196,7 +196,7 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
 
     Args:
         cells: Of an experiment, filtered and not.
-        scores: Of the filters of its draws (``generation.label_noise.filter_scores``).
+        scores: Of the filters of its samples (``generation.label_noise.filter_scores``).
 
     Returns:
         ``rejected`` in per cent of the sentences; ``precision``, ``recall`` of the refusals
@@ -230,17 +230,17 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
 
 
 def doubts_table(doubts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The most doubted support rows of every draw.
+    """The most doubted support rows of every sample.
 
     Args:
-        doubts: Rankings by name of their draw, the most doubted first.
+        doubts: Rankings by name of their sample, the most doubted first.
     """
-    columns = ["corpus", "shots", "synthetic", "writer", "seed", "rank"]
+    columns = ["corpus", "shots", "synthetic", "llm", "seed", "rank"]
     tables = []
     for name, ranking in doubts.items():
-        draw = parse_draw(name)
+        sample = parse_sample(name)
         top = ranking.head(MOST_DOUBTED).reset_index(drop=True)
-        place = [draw.corpus, draw.shots, draw.synthetic, draw.writer, draw.seed]
+        place = [sample.corpus, sample.shots, sample.synthetic, sample.llm, sample.seed]
         for n, (column, value) in enumerate(zip(columns, place, strict=False)):
             top.insert(n, column, value)
         top.insert(len(place), "rank", range(1, len(top) + 1))
@@ -249,10 +249,10 @@ def doubts_table(doubts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _found(scores: Mapping[str, Any]) -> dict[str, Any]:
-    draw = parse_draw(scores["draw"])
+    sample = parse_sample(scores["sample"])
     rejected = 100 * scores["rejected"] / scores["rows"] if scores["rows"] else float("nan")
     return {
-        **{column: getattr(draw, column) for column in FILTER_WHERE},
+        **{column: getattr(sample, column) for column in FILTER_WHERE},
         **{name: scores[name] for name in FOUND[1:]},
         "rejected": rejected,
     }

@@ -1,4 +1,4 @@
-"""Parameters of the report and of trust: ``reporting`` and ``trust`` in ``conf/base``."""
+"""Parameters of the report and of calibrator: ``reporting`` and ``calibrator`` in ``conf/base``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ReportingParams(Params):
     diagnosis: DiagnosisParams = DiagnosisParams()
 
 
-class TrustParams(Params):
+class CalibrationParams(Params):
     """How far probabilities are trusted.
 
     Attributes:

@@ -4,7 +4,7 @@ Cells that differ in nothing but their seed: what means over seeds are taken ove
 
 How far scores move from seed to seed.
 
-What the draws of an experiment had to work with, so that nothing is short or left out unseen.
+What the samples of an experiment had to work with, so that nothing is short or left out unseen.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Cell, Draw, parse_draw
-from tkre.core.params import DEFAULT_WRITER, NO_WRITER, Parts
+from tkre.core.cells import Cell, KShotSample, parse_sample
+from tkre.core.params import DEFAULT_LLM, NO_WRITER, Parts
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
     Counts,
@@ -33,7 +33,7 @@ SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
 Score = Callable[[Sequence[str], Sequence[str], str | None], float]
 MORE_SCORES: Parts[Score] = Parts(__name__, {})
 # What a cell is, besides its seed and its variant: every table that has a place has these columns.
-PLACE = ["corpus", "shots", "synthetic", "noise", "filtered", "writer"]
+GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "llm"]
 # Metrics of the summary that a bootstrap can be made for, and how they group the labels.
 _RESAMPLED = ("micro_f1", "official_f1")
 
@@ -45,7 +45,7 @@ def score_names() -> list[str]:
 
 def cell_columns() -> list[str]:
     """The columns of the table of cells."""
-    return [*PLACE, "seed", "variant", *score_names(), "seconds", "rows"]
+    return [*GROUP_KEYS, "seed", "variant", *score_names(), "seconds", "rows"]
 
 
 class IncompleteExperiment(ValueError):
@@ -60,7 +60,7 @@ def score_cell(
     metric: Metric,
     seconds: float,
     synthetic: int,
-    writer: str,
+    llm: str,
     stale: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that is reported of one cell.
@@ -73,7 +73,7 @@ def score_cell(
         metric: The official one of the corpus.
         seconds: Time its training took.
         synthetic: Synthetic sentences per relation that it used, as a multiple of K.
-        writer: The language model whose knowledge it used.
+        llm: The language model whose knowledge it used.
         stale: How what made the predictions differs from what would be made now.
 
     Returns:
@@ -88,14 +88,14 @@ def score_cell(
         for name in MORE_SCORES:
             scores[name] = float(MORE_SCORES[name](gold, guessed, negative))
     return {
-        "corpus": cell.draw.corpus,
-        "shots": cell.draw.shots,
-        "seed": cell.draw.seed,
+        "corpus": cell.sample.corpus,
+        "shots": cell.sample.shots,
+        "seed": cell.sample.seed,
         "variant": cell.variant,
         "synthetic": synthetic,
-        "noise": cell.draw.noise,
-        "filtered": cell.draw.filtered,
-        "writer": writer,
+        "noise": cell.sample.noise,
+        "filtered": cell.sample.filtered,
+        "llm": llm,
         **scores,
         "seconds": seconds,
         "rows": len(gold),
@@ -138,7 +138,7 @@ def summary_table(
         predictions: Likewise, in the same order.
         baseline: The variant that differences are taken to, at the same place; one that uses no
             synthetic sentence is compared with whatever their number, and one that uses nothing of
-            a language model with whatever writer.
+            a language model with whatever llm.
         params: How intervals are made.
 
     Returns:
@@ -151,12 +151,12 @@ def summary_table(
     """
     cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
     rows = []
-    for (*place, variant), group in cells.groupby([*PLACE, "variant"], sort=False):
-        compared_with = _baseline_cells(cells, dict(zip(PLACE, place, strict=True)), baseline)
+    for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
+        compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
         for metric in score_names():
             values = group[metric].astype(float)
             row = {
-                **dict(zip(PLACE, place, strict=True)),
+                **dict(zip(GROUP_KEYS, place, strict=True)),
                 "variant": variant,
                 "metric": metric,
                 "mean": values.mean(),
@@ -167,17 +167,17 @@ def summary_table(
             if compared and group["rows"].all():
                 row |= _difference(group, compared_with, predictions, metric, params)
             rows.append(row)
-    columns = [*PLACE, "variant", "metric", "mean", "std", "seeds"]
+    columns = [*GROUP_KEYS, "variant", "metric", "mean", "std", "seeds"]
     return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
 
 
 def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether a part of the place differs between cells, or rows of a summary.
 
-    A variant without synthetic sentences has 0 of them, and one without a language model no writer:
+    A variant without synthetic sentences has 0 of them, and one without a language model no llm:
     that alone is no other setting.
     """
-    nothing: dict[str, Any] = {"synthetic": 0, "writer": NO_WRITER}
+    nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_WRITER}
     values = cells[axis]
     return bool(
         values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
@@ -193,19 +193,19 @@ def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str
     """
     same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
     of_baseline = cells[same & (cells["variant"] == baseline)]
-    at_place = of_baseline[(of_baseline[PLACE] == pd.Series(place)).all(axis=1)]
+    at_place = of_baseline[(of_baseline[GROUP_KEYS] == pd.Series(place)).all(axis=1)]
     if len(at_place):
         return at_place
-    reads_less = place["synthetic"] == 0 or place["writer"] == NO_WRITER
-    if reads_less and len(of_baseline[PLACE].drop_duplicates()) == 1:
+    reads_less = place["synthetic"] == 0 or place["llm"] == NO_WRITER
+    if reads_less and len(of_baseline[GROUP_KEYS].drop_duplicates()) == 1:
         return of_baseline
-    writers = [place["writer"], NO_WRITER]
-    return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["writer"].isin(writers)]
+    llms = [place["llm"], NO_WRITER]
+    return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["llm"].isin(llms)]
 
 
 def _named(metrics: Mapping[str, Any]) -> str:
-    usual = {0, DEFAULT_WRITER, NO_WRITER}
-    names = [name for name in (*PLACE[1:], "seed") if metrics[name] not in usual]
+    usual = {0, DEFAULT_LLM, NO_WRITER}
+    names = [name for name in (*GROUP_KEYS[1:], "seed") if metrics[name] not in usual]
     place = ", ".join(f"{name} {metrics[name]}" for name in names)
     return f"{metrics['corpus']}, {place}, {metrics['variant']}"
 
@@ -253,15 +253,18 @@ def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> 
 
 
 # What a cell is, but for its seed.
-SETTING = [*PLACE, "variant"]
+GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]
 
 
 def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
     """The settings of cells, each with the numbers of its cells, in the order of the cells."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, cell in enumerate(metrics):
-        groups.setdefault(tuple(cell[name] for name in SETTING), []).append(number)
-    return [(dict(zip(SETTING, setting, strict=True)), cells) for setting, cells in groups.items()]
+        groups.setdefault(tuple(cell[name] for name in GROUP_KEYS_WITH_VARIANT), []).append(number)
+    return [
+        (dict(zip(GROUP_KEYS_WITH_VARIANT, setting, strict=True)), cells)
+        for setting, cells in groups.items()
+    ]
 
 
 def spread(values: pd.Series) -> float:
@@ -269,17 +272,17 @@ def spread(values: pd.Series) -> float:
     return float(values.std(ddof=0)) if values.count() > 1 else float("nan")
 
 
-def draws_table(
+def samples_table(
     readings: Sequence[Mapping[str, Any]],
     shots: Sequence[Mapping[str, Any]],
     yields: Sequence[pd.DataFrame],
 ) -> pd.DataFrame:
-    """One row per draw.
+    """One row per sample.
 
     Args:
         readings: What reading each corpus met with.
-        shots: The ids of each draw, with what relations lack.
-        yields: What became of what was asked, for the draws that have knowledge.
+        shots: The ids of each sample, with what relations lack.
+        yields: What became of what was asked, for the samples that have knowledge.
 
     Returns:
         Rows of the support and validation sets and what relations lack there; bad rows left out
@@ -287,28 +290,31 @@ def draws_table(
         sentences that were kept, rejected, and are short.
     """
     of_corpus = {reading["corpus"]: reading for reading in readings}
-    of_draw = {frame["draw"].iloc[0]: frame for frame in yields}
+    of_sample = {frame["sample"].iloc[0]: frame for frame in yields}
     return pd.DataFrame(
         _row(
-            parse_draw(s["draw"]),
+            parse_sample(s["sample"]),
             s,
-            of_corpus[parse_draw(s["draw"]).corpus],
-            of_draw.get(s["draw"]),
+            of_corpus[parse_sample(s["sample"]).corpus],
+            of_sample.get(s["sample"]),
         )
         for s in shots
     )
 
 
 def _row(
-    draw: Draw, shots: Mapping[str, Any], reading: Mapping[str, Any], yields: pd.DataFrame | None
+    sample: KShotSample,
+    shots: Mapping[str, Any],
+    reading: Mapping[str, Any],
+    yields: pd.DataFrame | None,
 ) -> dict[str, Any]:
     lacking, shared = shots["shortfalls"], shots["sentences_shared_with_test"]
     row: dict[str, Any] = {
-        "corpus": draw.corpus,
-        "shots": draw.shots,
-        "seed": draw.seed,
-        "synthetic": draw.synthetic,
-        "writer": draw.writer,
+        "corpus": sample.corpus,
+        "shots": sample.shots,
+        "seed": sample.seed,
+        "synthetic": sample.synthetic,
+        "llm": sample.llm,
         "support": len(shots["support"]),
         "validation": len(shots["validation"]),
         "short_in_support": _listed(lacking["support"]),

@@ -10,7 +10,7 @@ from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import ask
-from tkre.generation.params import AgainParams, ExplanationParams
+from tkre.generation.params import ExplanationParams, RetryParams
 from tkre.generation.prompts import render
 from tkre.generation.rejections import EXPLANATION, Reject, Tally
 
@@ -66,7 +66,7 @@ def explain(
     schema: RelationSchema,
     prompt: str,
     params: ExplanationParams,
-    again: AgainParams,
+    again: RetryParams,
 ) -> list[Response]:
     """Asks why each support instance has its relation, again where the answer is of no use.
 

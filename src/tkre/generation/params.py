@@ -7,24 +7,24 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tkre.core.params import DEFAULT_WRITER, NO_WRITER, Params
+from tkre.core.params import DEFAULT_LLM, NO_WRITER, Params
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Sampling
 
 # What a table means something else by, or what pandas reads as a missing value.
-_RESERVED = {DEFAULT_WRITER, NO_WRITER, "na", "nan", "null"}
+_RESERVED = {DEFAULT_LLM, NO_WRITER, "na", "nan", "null"}
 
 
-def _is_writer(name: str) -> str:
+def _is_llm(name: str) -> str:
     if not re.fullmatch("[A-Za-z][A-Za-z0-9]*", name) or name.lower() in _RESERVED:
         raise ValueError(
-            f"{name!r}: names of writers are made of letters and digits, begin with a letter, and "
+            f"{name!r}: names of llms are made of letters and digits, begin with a letter, and "
             f"are none of {', '.join(sorted(_RESERVED))}"
         )
     return name
 
 
-class AgainParams(Params):
+class RetryParams(Params):
     """How a question is asked again whose answer was cut off, malformed or not usable.
 
     Attributes:
@@ -126,7 +126,7 @@ class GenerationParams(Params):
 
     Attributes:
         language_model: Which one.
-        writers: Others, by the names that experiments compare them by.
+        llms: Others, by the names that experiments compare them by.
         again: How often what was not usable is asked again.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
@@ -134,19 +134,19 @@ class GenerationParams(Params):
     """
 
     language_model: LanguageModelParams
-    writers: dict[Annotated[str, AfterValidator(_is_writer)], LanguageModelParams] = Field(
+    llms: dict[Annotated[str, AfterValidator(_is_llm)], LanguageModelParams] = Field(
         default_factory=dict
     )
-    again: AgainParams
+    again: RetryParams
     explanations: ExplanationParams
     synthesis: SynthesisParams
     filtering: FilterParams
 
-    def of_writer(self, writer: str) -> LanguageModelParams:
-        """The language model of an entry of ``writers``, or of ``default``."""
-        if writer == DEFAULT_WRITER:
+    def of_llm(self, llm: str) -> LanguageModelParams:
+        """The language model of an entry of ``llms``, or of ``default``."""
+        if llm == DEFAULT_LLM:
             return self.language_model
-        params = self.writers[writer]
+        params = self.llms[llm]
         # Recordings without digests are told apart by nothing but what the user says of them.
         if isinstance(params, ReplayParams) and params.strict is None:
             return params.model_copy(update={"strict": True})

@@ -18,7 +18,7 @@ from tkre.core.text import NearCopies
 from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verbatim_triggers
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import ask
-from tkre.generation.params import AgainParams, SynthesisParams
+from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
 
@@ -214,7 +214,7 @@ def write_sentences(
     task: SynthesisTask,
     prompt: str,
     params: SynthesisParams,
-    again: AgainParams,
+    again: RetryParams,
 ) -> list[Response]:
     """Asks for sentences until every relation has enough, or the rounds are used up.
 

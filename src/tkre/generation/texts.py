@@ -64,7 +64,7 @@ def knowledge_texts(
     schema: RelationSchema,
     sources: Iterable[str],
 ) -> list[KnowledgeText]:
-    """The texts of a draw.
+    """The texts of a sample.
 
     Args:
         explained: The support, with explanations where there are any.

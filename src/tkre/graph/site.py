@@ -21,7 +21,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 import tkre
-from tkre.project.config import Book
+from tkre.project.config import ExperimentConfig
 
 with warnings.catch_warnings():
     # of a class of FastAPI that kedro-viz answers with
@@ -76,19 +76,19 @@ def build_site(
     _forget_paths(folder / "api", root)
 
 
-def publishable(book: Book, corpora: Collection[str]) -> Callable[[str], bool]:
+def publishable(config: ExperimentConfig, corpora: Collection[str]) -> Callable[[str], bool]:
     """Which datasets hold nothing of corpora but those that are named.
 
     Args:
-        book: Says of which corpora an experiment is.
+        config: Says of which corpora an experiment is.
         corpora: Whose rows anybody may see; ``inference`` for the sentences of inference.
     """
-    known = {*book.parameters.corpora, "inference"}
+    known = {*config.parameters.corpora, "inference"}
 
     def may_be_seen(name: str) -> bool:
         first = name.partition(".")[0]
-        if first in book.experiments:
-            return set(book.experiments[first].corpora) <= set(corpora)
+        if first in config.experiments:
+            return set(config.experiments[first].corpora) <= set(corpora)
         return first in corpora if first in known else True
 
     return may_be_seen

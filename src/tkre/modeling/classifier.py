@@ -27,7 +27,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from tkre.core.instance import Instance
 from tkre.core.params import Parts
 from tkre.modeling.heads import Head, MarkerHead, PrototypeHead, SpanHead
-from tkre.modeling.prompt_heads import AnswerHead, PromptHead
+from tkre.modeling.prompt_heads import KnowPromptHead, PromptHead
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
 
@@ -37,7 +37,7 @@ HEADS: Parts[type[Head]] = Parts(
         "markers": MarkerHead,
         "spans": SpanHead,
         "prompt": PromptHead,
-        "answers": AnswerHead,
+        "answers": KnowPromptHead,
         "prototypes": PrototypeHead,
     },
 )

@@ -41,7 +41,7 @@ def with_one_mask(
     return _with_prompts(config, instances, tokenizer, ONE_MASK)
 
 
-def in_roles(
+def mask_entities(
     config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
 ) -> Sequence[Encoded]:
     """Sentences that speak of the head and the tail (``modeling.roles``)."""
@@ -68,6 +68,6 @@ ENCODINGS: Parts[Encoding] = Parts(
         "spans": marked,
         "prompt": with_phrases,
         "answers": with_one_mask,
-        "prototypes": in_roles,
+        "prototypes": mask_entities,
     },
 )

@@ -146,7 +146,7 @@ def encode_roles(
         max_length: In tokens. Of a longer sentence the window around both roles is kept.
         typed: Whether the types are told, where an instance has them.
     """
-    told = [in_roles(instance, typed=typed) for instance in instances]
+    told = [mask_entities(instance, typed=typed) for instance in instances]
     results = []
     for (_, roles), (ids, offsets, special) in zip(
         told, tokenised([text for text, _ in told], tokenizer), strict=True
@@ -156,7 +156,7 @@ def encode_roles(
     return results
 
 
-def in_roles(instance: Instance, *, typed: bool) -> tuple[str, list[Span]]:
+def mask_entities(instance: Instance, *, typed: bool) -> tuple[str, list[Span]]:
     """The sentence with its mentions replaced by "the head (a person)", and where those stand.
 
     Mentions in one another cannot both be replaced: then the inner one is replaced alone.

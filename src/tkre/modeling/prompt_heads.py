@@ -133,7 +133,7 @@ class PromptHead(MaskHead):
         return self.scale * features + self.bias
 
 
-class AnswerHead(MaskHead):
+class KnowPromptHead(MaskHead):
     """One mask between head and tail, and for every relation a word that could stand there.
 
     In the manner of KnowPrompt (Chen et al. 2022): the words are no words of the vocabulary. Each

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ASSISTED_GENERATION = "transformers.generation.candidate_generator"
 
 
-def spare_sklearn() -> None:
+def import_without_sklearn() -> None:
     """Imports the one module of transformers that imports scikit-learn, without it.
 
     Every model pulls in assisted generation, and that scikit-learn, which pulls in ``joblib`` and

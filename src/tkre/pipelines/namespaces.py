@@ -6,7 +6,7 @@ one or none of their graphs.
 Which dataset lives at which level of the grid, and how a template is put at its place.
 
 A stage's ``pipeline.py`` holds templates with plain names (``support``, ``encoder``). Placed at a
-draw or a cell, what a template makes gets its namespace as a prefix, and what it reads from a
+sample or a cell, what a template makes gets its namespace as a prefix, and what it reads from a
 wider level gets that level's.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, EncoderChain, KShotSample
 
 # Of all of them: one is often made of others.
 _making = RLock()
@@ -66,7 +66,7 @@ OF_CORPUS = {
     "recordings",
     "responses",
 }
-OF_DRAW = {
+OF_SAMPLE = {
     "support",
     "validation",
     "development",
@@ -79,12 +79,12 @@ OF_DRAW = {
 # What a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 # What noise and filter change.
-OF_CHANGED_DRAW = {"draw", "synthetic", "knowledge"}
+OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
 PROJECT_PARAMETERS = {
     "params:generation",
     "params:development_seeds",
     "params:reporting",
-    "params:trust",
+    "params:calibration",
     "params:publishing",
 }
 
@@ -94,20 +94,22 @@ def at_corpus(template: Pipeline, corpus: str) -> tuple[Node, ...]:
     return _placed(template, corpus, {name: corpus for name in OF_CORPUS}, corpus)
 
 
-def at_draw(template: Pipeline, draw: Draw, backbone: str | None = None) -> tuple[Node, ...]:
-    """A template that works on the K-shot sets of a draw.
+def at_sample(
+    template: Pipeline, sample: KShotSample, backbone: str | None = None
+) -> tuple[Node, ...]:
+    """A template that works on the K-shot sets of a sample.
 
     Args:
-        template: ``unchanged_synthetic`` and ``planted`` are those of the draw it changes.
-        draw: Where it is put.
+        template: ``unchanged_synthetic`` and ``planted`` are those of the sample it changes.
+        sample: Where it is put.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
     """
     renamed = {
-        "unchanged_synthetic": f"{draw.parent.name}.synthetic",
-        "planted": f"{draw.parent.name}.planted",
+        "unchanged_synthetic": f"{sample.parent.name}.synthetic",
+        "planted": f"{sample.parent.name}.planted",
         "backbone": f"backbones.{backbone}",
     }
-    return _placed(template, draw.name, _homes_of_draw(draw), draw.corpus, renamed=renamed)
+    return _placed(template, sample.name, _homes_of_sample(sample), sample.corpus, renamed=renamed)
 
 
 def at_cell(
@@ -124,11 +126,11 @@ def at_cell(
         cell: Where it is put.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
         chain: The stages of its encoder, for ``encoder`` and what those stages read
-            (``zero_shot_...`` is of its draw without examples).
+            (``zero_shot_...`` is of its sample without examples).
         stage: Which of them the template is, for ``start``; None if it comes after them.
     """
     renamed = {"backbone": f"backbones.{backbone}"} if backbone else {}
-    homes = _homes_of_draw(cell.draw)
+    homes = _homes_of_sample(cell.sample)
     if chain is not None:
         homes |= chain.homes
         renamed["encoder"] = chain.encoder
@@ -136,15 +138,15 @@ def at_cell(
             for name in ("knowledge", "synthetic"):
                 renamed[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
         renamed["start"] = (stage and chain.start(stage)) or renamed["backbone"]
-    return _placed(template, cell.name, homes, cell.draw.corpus, cell.variant, renamed)
+    return _placed(template, cell.name, homes, cell.sample.corpus, cell.variant, renamed)
 
 
-def _homes_of_draw(draw: Draw) -> dict[str, str]:
-    """Noise and filter change the synthetic sentences; all else is that of the plain draw."""
+def _homes_of_sample(sample: KShotSample) -> dict[str, str]:
+    """Noise and filter change the synthetic sentences; all else is that of the plain sample."""
     return (
-        {name: draw.corpus for name in OF_CORPUS}
-        | {name: draw.plain.name for name in OF_DRAW}
-        | {name: draw.name for name in OF_CHANGED_DRAW}
+        {name: sample.corpus for name in OF_CORPUS}
+        | {name: sample.plain.name for name in OF_SAMPLE}
+        | {name: sample.name for name in OF_CHANGED_SAMPLE}
     )
 
 

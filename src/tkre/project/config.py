@@ -1,4 +1,4 @@
-"""The experiment book: every experiment of ``conf/``, as cells with their variants."""
+"""The experiment config: every experiment of ``conf/``, as cells with their variants."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from tkre.core.cells import Cell, EncoderChain, Experiment, parse_cell
-from tkre.core.params import DEFAULT_WRITER, Params, did_you_mean
+from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
-from tkre.evaluation.params import ReportingParams, Share, TrustParams
+from tkre.evaluation.params import CalibrationParams, ReportingParams, Share
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
 from tkre.training.params import Stage
@@ -33,7 +33,7 @@ class InferenceParams(Params):
         classifier: Name of the cell whose newest classifier is used.
         sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
         wanted_precision: Answers below the threshold for it are withheld: one of
-            ``trust.precisions``; None withholds none.
+            ``calibrator.precisions``; None withholds none.
     """
 
     classifier: str
@@ -52,7 +52,7 @@ class ProjectParameters(Params):
         experiments: By name.
         generation: Of knowledge.
         reporting: Of experiments.
-        trust: In probabilities.
+        calibrator: In probabilities.
         publishing: What readers are shown.
         inference: Of new sentences.
     """
@@ -64,12 +64,12 @@ class ProjectParameters(Params):
     experiments: dict[str, Experiment]
     generation: GenerationParams
     reporting: ReportingParams
-    trust: TrustParams
+    calibration: CalibrationParams
     publishing: PublishingParams
     inference: InferenceParams
 
 
-class Book:
+class ExperimentConfig:
     """Experiments and what they are made of.
 
     Args:
@@ -92,7 +92,7 @@ class Book:
             )
         labelling = parse_cell(self.parameters.inference.classifier)
         for what, name, known in (
-            ("corpus", labelling.draw.corpus, self.parameters.corpora),
+            ("corpus", labelling.sample.corpus, self.parameters.corpora),
             ("variant", labelling.variant, self.parameters.variants),
         ):
             if name not in known:
@@ -106,12 +106,12 @@ class Book:
         A variant that reads no synthetic sentence does the same whatever their number, and one
         that reads nothing of a language model whichever that is: it shares its cell with the
         experiments that have another one. Where there is no synthetic sentence, none can be put
-        under a wrong label or be refused: these draws are the plain one.
+        under a wrong label or be refused: these samples are the plain one.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
-            Cell(variants[name].read_of(draw), name): variants[name]
-            for draw in (draw if draw.synthetic else draw.plain for draw in spec.draws)
+            Cell(variants[name].read_of(sample), name): variants[name]
+            for sample in (sample if sample.synthetic else sample.plain for sample in spec.samples)
             for name in spec.variants
         }
 
@@ -125,16 +125,16 @@ class Book:
         own = variants[cell.variant]
         if own.pretraining is None:
             return None
-        draw = own.pretrained_on.draw(cell.draw)
+        sample = own.pretrained_on.sample(cell.sample)
 
         def owner(stage: Stage) -> Cell:
             recipe = own.pretraining_until(stage)
             name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
-            return Cell(draw, name)
+            return Cell(sample, name)
 
         return EncoderChain(
             tuple((stage, owner(stage)) for stage in own.pretraining.stages),
-            own.pretrained_on.zero_shot_draw(cell.draw),
+            own.pretrained_on.zero_shot_sample(cell.sample),
         )
 
     def axes(self, experiment: str) -> list[str]:
@@ -153,13 +153,13 @@ class Book:
         return [v.pretrained_on.corpus for v in variants if v.pretrained_on.corpus]
 
     def _check(self, name: str, experiment: Experiment) -> None:
-        writers = (DEFAULT_WRITER, *self.parameters.generation.writers)
+        llms = (DEFAULT_LLM, *self.parameters.generation.llms)
         for what, used, known in (
             ("corpus", experiment.corpora, self.parameters.corpora),
             ("variant", experiment.variants, self.parameters.variants),
             ("corpus", self._pretrained_on(experiment), self.parameters.corpora),
             ("variant", [experiment.baseline] if experiment.baseline else [], experiment.variants),
-            ("writer", experiment.writers, writers),
+            ("llm", experiment.llms, llms),
         ):
             for entry in used:
                 if entry not in known:
@@ -168,11 +168,11 @@ class Book:
                         f"{entry!r}{did_you_mean(entry, known)}"
                     )
         called: dict[str, str] = {}
-        for writer in experiment.writers:
-            model = self.parameters.generation.of_writer(writer).called
-            if (other := called.setdefault(model, writer)) != writer:
+        for llm in experiment.llms:
+            model = self.parameters.generation.of_llm(llm).called
+            if (other := called.setdefault(model, llm)) != llm:
                 raise ConfigurationError(
-                    f"experiment {name}: the writers {other} and {writer} are both {model!r}, and "
+                    f"experiment {name}: the llms {other} and {llm} are both {model!r}, and "
                     "a store would take the answers of one for those of the other; give one "
                     "another name"
                 )

@@ -16,10 +16,10 @@ from kedro.config import AbstractConfigLoader, OmegaConfigLoader
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
-from tkre.project.config import Book, ConfigurationError, assembled
+from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
 
 _of_session: AbstractConfigLoader | None = None
-_book: Book | None = None  # of that loader
+_config: ExperimentConfig | None = None  # of that loader
 
 
 class ConfigLoader(OmegaConfigLoader):
@@ -49,21 +49,21 @@ def _not_yaml(error: yaml.YAMLError) -> str:
 
 def remember(loader: AbstractConfigLoader) -> None:
     """Takes the loader of the session that has just begun."""
-    global _of_session, _book  # Kedro gives register_pipelines no argument
-    _of_session, _book = loader, None
+    global _of_session, _config  # Kedro gives register_pipelines no argument
+    _of_session, _config = loader, None
 
 
-def read_book() -> Book:
-    """The experiment book of the session, or of the project around the working directory.
+def read_config() -> ExperimentConfig:
+    """The experiment config of the session, or of the project around the working directory.
 
     A session's is read once: what it runs is what it has checked.
     """
-    global _book  # noqa: PLW0603
+    global _config  # noqa: PLW0603
     if _of_session is None:
-        return Book(_fresh_loader()["parameters"])
-    if _book is None:
-        _book = Book(_of_session["parameters"])
-    return _book
+        return ExperimentConfig(_fresh_loader()["parameters"])
+    if _config is None:
+        _config = ExperimentConfig(_of_session["parameters"])
+    return _config
 
 
 def _fresh_loader() -> AbstractConfigLoader:

@@ -32,7 +32,7 @@ class ProjectHooks:
         """Refuses parameters that do not exist or cannot be; remembers the configuration."""
         configuration.remember(context.config_loader)
         try:
-            self._book = configuration.read_book()
+            self._config = configuration.read_config()
         except ValueError as error:
             raise Refusal(str(error)) from error
 
@@ -44,7 +44,7 @@ class ProjectHooks:
         from tkre.project.preflight import preflight
 
         try:
-            preflight(pipeline, catalog, self._book.parameters.generation)
+            preflight(pipeline, catalog, self._config.parameters.generation)
         except REFUSALS as error:
             raise Refusal(str(error)) from error
 

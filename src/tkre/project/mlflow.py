@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from tkre.core.cells import Cell
 from tkre.core.provenance import Lineage, digest_of, seconds_of
-from tkre.evaluation.results import PLACE, SCORES, varies
+from tkre.evaluation.results import GROUP_KEYS, SCORES, varies
 from tkre.modeling.weights import lineage_facts
 from tkre.project.results import markdown
 from tkre.report.formatting import recipe_in_words
@@ -46,9 +46,9 @@ def note_of_cell(cell: Cell, metrics: Mapping[str, Any], score_on: str) -> str:
         metrics: Its scores with its recipe, and why they are stale if they are.
         score_on: Which rows they are of.
     """
-    draw = cell.draw
+    sample = cell.sample
     lines = [
-        f"`{cell.variant}` on {draw.corpus}, K = {draw.shots}, seed {draw.seed}: "
+        f"`{cell.variant}` on {sample.corpus}, K = {sample.shots}, seed {sample.seed}: "
         f"micro-F1 {_figure(metrics['micro_f1'])} (precision "
         f"{_figure(metrics['micro_precision'])}, recall {_figure(metrics['micro_recall'])}) on "
         f"{metrics['rows']} {_ROWS[score_on]}.",
@@ -83,8 +83,8 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[str]:
 
 TRUST = ("temperature", "ece_before", "ece_after", "nll_before", "nll_after", "aurc")
 STAGES = ("mslm", "scl", "pairs", "finetuning")
-TABLES = ("summary", "cells", "draws", "trust", "diagnosis", "implicit", "collapse")
-PAGES = ("f1_by_variant_page", "confusion_page", "learning_curves_page", "trust_figures_page")
+TABLES = ("summary", "cells", "samples", "calibration", "diagnosis", "implicit", "collapse")
+PAGES = ("f1_by_variant_page", "confusion_page", "learning_curves_page", "calibration_figures_page")
 
 
 @dataclass(frozen=True)
@@ -137,16 +137,20 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
     if metrics is None:
         return None
     lineage = Lineage.model_validate(catalog.load(f"{cell.name}.lineage"))
-    trust = _loaded(catalog, f"{cell.name}.{score_on}_trust_scores") or {}
-    told = {"metrics": metrics, "lineage": lineage.model_dump(mode="json"), "trust": trust}
+    calibrator = _loaded(catalog, f"{cell.name}.{score_on}_calibration_scores") or {}
+    told = {
+        "metrics": metrics,
+        "lineage": lineage.model_dump(mode="json"),
+        "calibrator": calibrator,
+    }
     # F1 first: servers keep the order.
     scores = sorted(SCORES, key=lambda name: not name.endswith("f1"))
     figures = {name: metrics[name] for name in (*scores, "seconds", "rows")}
     figures |= {f"f1/{r['relation']}": r["f1"] for r in metrics["by_relation"]}
-    figures |= {f"trust/{name}": trust[name] for name in TRUST if name in trust}
+    figures |= {f"calibration/{name}": calibrator[name] for name in TRUST if name in calibrator}
     return Tracked(
         name=cell.name,
-        title=f"{cell.variant} {cell.draw.name}",
+        title=f"{cell.variant} {cell.sample.name}",
         digest=digest_of(told),
         started=_started(catalog, scored),
         seconds=lineage.seconds,
@@ -157,7 +161,7 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
         params=flat(metrics["recipe"]),
         metrics=_finite(figures),
         curves=_curves(catalog, cell),
-        files={"metrics.json": metrics, "lineage.json": told["lineage"], "trust.json": trust},
+        files={"metrics.json": metrics, "lineage.json": told["lineage"], "trust.json": calibrator},
     )
 
 
@@ -175,7 +179,7 @@ def tracked_experiment(
     summary: pd.DataFrame | None = _loaded(catalog, f"{name}.summary")
     if summary is None:
         return None
-    told = [axis for axis in PLACE if varies(summary, axis)]
+    told = [axis for axis in GROUP_KEYS if varies(summary, axis)]
     ordered = summary.sort_values("metric", key=lambda names: ~names.str.endswith("f1"),
                                   kind="stable")  # fmt: skip
     figures = {_metric(row, told): row for row in ordered.to_dict("records")}
@@ -219,10 +223,10 @@ def flat(value: Any, name: str = "") -> dict[str, str]:
 
 
 def _tags(cell: Cell) -> dict[str, str]:
-    draw = cell.draw
-    named = {"corpus": draw.corpus, "k": draw.shots, "seed": draw.seed, "variant": cell.variant,
-             "synthetic": draw.synthetic, "noise": draw.noise, "filtered": draw.filtered,
-             "writer": draw.writer}  # fmt: skip
+    sample = cell.sample
+    named = {"corpus": sample.corpus, "k": sample.shots, "seed": sample.seed, "variant": cell.variant,
+             "synthetic": sample.synthetic, "noise": sample.noise, "filtered": sample.filtered,
+             "llm": sample.llm}  # fmt: skip
     return {name: str(value) for name, value in named.items()}
 
 
@@ -257,7 +261,7 @@ def _curves(catalog: CatalogProtocol, cell: Cell) -> dict[str, list[tuple[int, f
 
 
 def _metric(row: Mapping[Any, Any], axes: Sequence[str]) -> str:
-    """The name of a mean: servers draw those beside one another that differ in the last part."""
+    """The name of a mean: servers sample those beside one another that differ in the last part."""
     return "/".join([row["metric"], *(f"{axis}-{row[axis]}" for axis in axes), row["variant"]])
 
 

@@ -14,7 +14,7 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.generation.llm.cost import Estimate, estimate
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Request, Response
@@ -38,14 +38,14 @@ class Plan:
     """The first attempts of a run at what it asks one language model.
 
     Attributes:
-        writer: Its name among ``generation.writers``, or ``default``.
+        llm: Its name among ``generation.llms``, or ``default``.
         params: Which one it is.
         requests: All of them, each once.
         missing: Those that no store holds a response to.
         known: Stored responses: this model's, or, if there are none, those of others.
     """
 
-    writer: str
+    llm: str
     params: LanguageModelParams
     requests: list[Request]
     missing: list[Request]
@@ -75,21 +75,22 @@ def plan(
     """
     asking: dict[str, list[Node]] = {}
     for node in _asking(pipeline):
-        asking.setdefault(writer_of(node, catalog), []).append(node)
+        asking.setdefault(llm_of(node, catalog), []).append(node)
     return [
-        _plan(writer, generation.of_writer(writer), nodes, catalog, known)
-        for writer, nodes in asking.items()
+        _plan(llm, generation.of_llm(llm), nodes, catalog, known) for llm, nodes in asking.items()
     ]
 
 
-def writer_of(node: Node, catalog: CatalogProtocol) -> str:
-    """The language model that a node asks: that of its draw."""
-    draw: Draw = catalog.load(next(name for name in node.inputs if name.endswith(".draw")))
-    return draw.writer
+def llm_of(node: Node, catalog: CatalogProtocol) -> str:
+    """The language model that a node asks: that of its sample."""
+    sample: KShotSample = catalog.load(
+        next(name for name in node.inputs if name.endswith(".sample"))
+    )
+    return sample.llm
 
 
 def _plan(
-    writer: str,
+    llm: str,
     params: LanguageModelParams,
     asking: Iterable[Node],
     catalog: CatalogProtocol,
@@ -110,7 +111,7 @@ def _plan(
                 missing[key] = request
     responses = [response for store in stores.values() for response in store.all()]
     own = [response for response in responses if response.model == params.called]
-    return Plan(writer, params, list(requests.values()), list(missing.values()), own or responses)
+    return Plan(llm, params, list(requests.values()), list(missing.values()), own or responses)
 
 
 def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
 
     def replays(node: Node) -> bool:
         return LANGUAGE_MODEL in node.tags and isinstance(
-            generation.of_writer(writer_of(node, catalog)), ReplayParams
+            generation.of_llm(llm_of(node, catalog)), ReplayParams
         )
 
     # What asks live is not run for what it refuses; its prompts are filled in by the plan.

@@ -30,8 +30,8 @@ from tkre.report.tables import (
     FIGURE,
     TextTable,
     detail_tables,
+    llm_tables,
     score_tables,
-    writer_tables,
 )
 from tkre.training.recipes import Variant
 
@@ -99,8 +99,8 @@ def _put_into(page: Path, name: str, shown: Sequence[Curve], *, several_seeds: b
 
 # Tables of an experiment that are published, by dataset; those it does not have are left out.
 PUBLISHED = (
-    "summary", "cells", "draws", "trust", "implicit", "diagnosis", "collapse", "filter", "doubts",
-    "writers",
+    "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter", "doubts",
+    "llms",
 )  # fmt: skip
 
 
@@ -204,8 +204,8 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
     for shown in score_tables(tables["summary"], tables["cells"]):
         lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown)]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
-    writers = [writer_tables(tables["writers"])] if "writers" in tables else []
-    for shown in chain.from_iterable([*writers, *details]):
+    llms = [llm_tables(tables["llms"])] if "llms" in tables else []
+    for shown in chain.from_iterable([*llms, *details]):
         lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]

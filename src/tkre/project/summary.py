@@ -14,8 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from tkre.core.params import DEFAULT_WRITER
-from tkre.report.tables import TextTable, score_tables, writer_tables
+from tkre.core.params import DEFAULT_LLM
+from tkre.report.tables import TextTable, llm_tables, score_tables
 
 
 def show_results(
@@ -35,20 +35,20 @@ def show_results(
         if what == "summary" and "." not in experiment:
             summary, cells = catalog.load(name), catalog.load(f"{experiment}.cells")
             _print_tables(console, experiment, summary, cells)
-            _notes(console, catalog.load(f"{experiment}.draws"))
-            compared = f"{experiment}.writers"
+            _notes(console, catalog.load(f"{experiment}.samples"))
+            compared = f"{experiment}.llms"
             if compared in pipeline.all_outputs():
-                for shown in writer_tables(catalog.load(compared)):
+                for shown in llm_tables(catalog.load(compared)):
                     _print_table(console, experiment, shown)
-                console.print(f"{'writers:':15}", Text(_place(catalog, compared)))
+                console.print(f"{'llms:':15}", Text(_place(catalog, compared)))
             for label, dataset in (
                 ("summary", name),
                 ("cells", f"{experiment}.cells"),
-                ("draws", f"{experiment}.draws"),
+                ("samples", f"{experiment}.samples"),
                 ("F1 by variant", f"{experiment}.f1_by_variant_page"),
                 ("confusion", f"{experiment}.confusion_page"),
-                ("trust", f"{experiment}.trust"),
-                ("trust, figures", f"{experiment}.trust_figures_page"),
+                ("calibration", f"{experiment}.calibration"),
+                ("calibration, figures", f"{experiment}.calibration_figures_page"),
                 ("report", f"{experiment}.report"),
             ):
                 if catalog.exists(dataset):  # not if only a part of the graph was run
@@ -78,10 +78,10 @@ def _print_table(console: Console, experiment: str, shown: TextTable) -> None:
     console.print(table)
 
 
-def _notes(console: Console, draws: pd.DataFrame) -> None:
+def _notes(console: Console, samples: pd.DataFrame) -> None:
     """Says what was short or left out; nothing if nothing was."""
-    quiet = {"corpus", "shots", "seed", "synthetic", "writer", "support", "validation"}
-    for row in draws.to_dict("records"):
+    quiet = {"corpus", "shots", "seed", "synthetic", "llm", "support", "validation"}
+    for row in samples.to_dict("records"):
         notes = [
             f"{_NOTES.get(column, column.replace('_', ' '))}: {value}"
             for column, value in row.items()
@@ -89,11 +89,11 @@ def _notes(console: Console, draws: pd.DataFrame) -> None:
         ]
         if notes:
             name = f"{row['corpus']}, K = {row['shots']}, seed {row['seed']}"
-            name += "" if row["writer"] == DEFAULT_WRITER else f", written by {row['writer']}"
+            name += "" if row["llm"] == DEFAULT_LLM else f", written by {row['llm']}"
             console.print(Text(f"note: {name}: {'; '.join(notes)}"))
 
 
-# Columns of the draws whose name alone could be read as the number of what is there.
+# Columns of the samples whose name alone could be read as the number of what is there.
 _NOTES = {
     "short_in_support": "rows that the support lacks",
     "short_in_validation": "rows that validation lacks",

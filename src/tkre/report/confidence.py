@@ -28,19 +28,23 @@ def confidence(content: ReportContent) -> Section:
         if by_setting:
             blocks.append(_chart(name, by_setting))
     if not blocks:
-        return Section("trust", "Trust", [Prose(["Nothing is known of calibration."])])
-    if (table := content.tables.get("trust")) is not None:
-        blocks += [titled(shown) for shown in detail_tables("trust", table)]
-    notes = {c.trust["note"] for c in content.cells if c.trust is not None and c.trust["note"]}
+        return Section("calibration", "Calibration", [Prose(["Nothing is known of calibration."])])
+    if (table := content.tables.get("calibration")) is not None:
+        blocks += [titled(shown) for shown in detail_tables("calibration", table)]
+    notes = {
+        c.calibrator["note"]
+        for c in content.cells
+        if c.calibrator is not None and c.calibrator["note"]
+    }
     blocks += [Prose([f"Note: {note}." for note in sorted(notes)])] if notes else []
-    return Section("trust", "Trust", blocks)
+    return Section("calibration", "Calibration", blocks)
 
 
 def _by_setting(content: ReportContent, group: pd.DataFrame) -> dict[str, list[Mapping[str, Any]]]:
     found: dict[str, list[Mapping[str, Any]]] = {}
     for setting, cell in zip(group["setting"], content.cells_of(group), strict=True):
-        if cell.trust is not None and cell.trust["rows"]:
-            found.setdefault(setting, []).append(cell.trust)
+        if cell.calibrator is not None and cell.calibrator["rows"]:
+            found.setdefault(setting, []).append(cell.calibrator)
     return found
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Draw, Experiment, parse_draw
+from tkre.core.cells import Experiment, KShotSample, parse_sample
 from tkre.core.instance import Instance
 from tkre.core.provenance import Environment, Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.results import PLACE
+from tkre.evaluation.results import GROUP_KEYS
 from tkre.report.figures import beside_shots
 from tkre.report.params import PageParams
 from tkre.training.recipes import Variant
@@ -27,13 +27,13 @@ class ReportedCell:
     Attributes:
         metrics: Its scores (``tables.score_cell``) with its ``recipe``.
         lineage: Of its classifier.
-        trust: What is measured of the trust in it (``trust_tables.score_trust``); None if nothing.
+        calibrator: What is measured of the calibrator in it (``trust_tables.score_calibration``); None if nothing.
         errors: What it labelled wrongly (``errors.errors_table``); None if that is not known.
     """
 
     metrics: Mapping[str, Any]
     lineage: Lineage
-    trust: Mapping[str, Any] | None = None
+    calibrator: Mapping[str, Any] | None = None
     errors: pd.DataFrame | None = None
 
     @property
@@ -44,7 +44,7 @@ class ReportedCell:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a language model wrote for a draw.
+    """What a language model wrote for a sample.
 
     Attributes:
         yields: Counts by kind and relation (``ledger.yield_frame``).
@@ -62,8 +62,8 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
-class ReportedDraw:
-    """One draw.
+class ReportedSample:
+    """One sample.
 
     Attributes:
         shots: The ids of its sets, and what relations lack.
@@ -74,9 +74,9 @@ class ReportedDraw:
     knowledge: Knowledge | None = None
 
     @property
-    def draw(self) -> Draw:
+    def sample(self) -> KShotSample:
         """Which one."""
-        return parse_draw(self.shots["draw"])
+        return parse_sample(self.shots["sample"])
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ class ReportContent:
         reporting: How scores are compared.
         page: How much is quoted.
         cells: In the order of the grid.
-        draws: Those that its cells and encoders read.
+        samples: Those that its cells and encoders read.
         corpora: Likewise.
         tables: Of the experiment, by dataset; those it does not have are missing.
         environment: Where the scores were put together.
         prompts: What language models are asked by, as text, by the name of its dataset.
-        called: What language models are called, by writer.
-        backend: Where answers came from, by writer, e.g. ``replay``.
+        called: What language models are called, by llm.
+        backend: Where answers came from, by llm, e.g. ``replay``.
     """
 
     experiment: str
@@ -111,7 +111,7 @@ class ReportContent:
     reporting: ReportingParams
     page: PageParams
     cells: Sequence[ReportedCell]
-    draws: Sequence[ReportedDraw]
+    samples: Sequence[ReportedSample]
     corpora: Sequence[ReportedCorpus]
     tables: Mapping[str, pd.DataFrame]
     environment: Environment
@@ -132,7 +132,7 @@ class ReportContent:
     @property
     def validated(self) -> bool:
         """Whether there were validation rows: to choose epochs on, and to calibrate with."""
-        return any(draw.shots["validation"] for draw in self.draws)
+        return any(sample.shots["validation"] for sample in self.samples)
 
     def over_seeds(self, words: str) -> str:
         """What is said of means over seeds; nothing where there are none."""
@@ -144,9 +144,9 @@ class ReportContent:
         return {str(cell.metrics["variant"]): cell.recipe for cell in self.cells}
 
     @property
-    def knowing(self) -> list[ReportedDraw]:
-        """The draws that have knowledge."""
-        return [draw for draw in self.draws if draw.knowledge is not None]
+    def knowing(self) -> list[ReportedSample]:
+        """The samples that have knowledge."""
+        return [sample for sample in self.samples if sample.knowledge is not None]
 
     @cached_property
     def placed(self) -> pd.DataFrame:
@@ -165,7 +165,7 @@ class ReportContent:
         Args:
             cells: Rows of ``placed``, all of that setting.
         """
-        summary, keys = self.tables["summary"], [*PLACE, "variant"]
+        summary, keys = self.tables["summary"], [*GROUP_KEYS, "variant"]
         same = (summary[keys] == cells.iloc[0][keys]).all(axis=1)
         return dict(summary[same & (summary["metric"] == "micro_f1")].iloc[0])
 

@@ -23,7 +23,7 @@ from plotly.subplots import make_subplots
 from tkre.core.params import NO_WRITER
 from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
-from tkre.evaluation.results import PLACE, SETTING, spread, varies
+from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, spread, varies
 
 # What the losses of a stage are called, and which of its columns tells how it went.
 STAGES = {"mslm": "mslm", "scl": "scl", "pairs": "pairs"}
@@ -56,7 +56,7 @@ def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
     """
     rows = []
     for cell in cells:
-        place = {name: cell.metrics[name] for name in (*PLACE, "seed", "variant")}
+        place = {name: cell.metrics[name] for name in (*GROUP_KEYS, "seed", "variant")}
         for stage, losses in cell.pretraining.items():
             means = losses.groupby("epoch")[STAGES[stage]].mean() if len(losses) else {}
             rows += [place | {"stage": stage, "epoch": e, "value": v} for e, v in means.items()]
@@ -64,7 +64,7 @@ def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
             scores = cell.finetuning.dropna(subset=["validation_f1"])
             pairs = zip(scores["epoch"], scores["validation_f1"], strict=True)
             rows += [place | {"stage": FINETUNING, "epoch": e, "value": v} for e, v in pairs]
-    columns = [*PLACE, "seed", "variant", "stage", "epoch", "value"]
+    columns = [*GROUP_KEYS, "seed", "variant", "stage", "epoch", "value"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -168,8 +168,8 @@ def beside_shots(cells: pd.DataFrame) -> pd.Series:
         places += ", " + cells["noise"].astype(str) + " % noise"
     if varies(cells, "filtered"):
         places += cells["filtered"].map({True: ", filtered", False: ""})
-    if varies(cells, "writer"):
-        places += cells["writer"].map(lambda w: "" if w == NO_WRITER else f", written by {w}")
+    if varies(cells, "llm"):
+        places += cells["llm"].map(lambda w: "" if w == NO_WRITER else f", written by {w}")
     return places
 
 
@@ -196,7 +196,9 @@ class Confusion:
 def confusions(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Confusion]:
     """The confusion matrices of all settings, by the words for variant and place."""
     sums: dict[str, Confusion] = {}
-    cells = pd.DataFrame([{name: m[name] for name in PLACE} for m in metrics], columns=PLACE)
+    cells = pd.DataFrame(
+        [{name: m[name] for name in GROUP_KEYS} for m in metrics], columns=GROUP_KEYS
+    )
     for m, place in zip(metrics, places_of(cells), strict=True):
         key, counts = f"{m['variant']}: {place}", np.asarray(m["confusion"]["counts"])
         before = sums[key].counts if key in sums else np.zeros_like(counts)
@@ -282,7 +284,7 @@ def lines_along(cells: pd.DataFrame, axis: str) -> list[Line]:
         cells: An experiment's cells.
         axis: A numeric column.
     """
-    shown = [column for column in PLACE if column != axis and varies(cells, column)]
+    shown = [column for column in GROUP_KEYS if column != axis and varies(cells, column)]
     values = sorted(cells[axis].unique())
     lines = []
     for key, rows in cells.groupby(["variant", *shown], sort=False):
@@ -341,7 +343,7 @@ def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
 def _said(column: str, value: object) -> str:
     if column == "filtered":
         return "filtered" if value else "not filtered"
-    if column == "writer":
+    if column == "llm":
         return "no language model" if value == NO_WRITER else f"written by {value}"
     return {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}.get(
         column, "{}"
@@ -351,17 +353,20 @@ def _said(column: str, value: object) -> str:
 _PANELS = ("before: as the classifier puts it", "after: with its temperature", "risk and coverage")
 
 
-def trust_by_variant(scores: Sequence[Mapping[str, Any]]) -> go.Figure:
+def calibration_by_variant(scores: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Three panels, a colour per variant; a menu chooses the place of the grid.
 
     Bins of the reliability diagrams are summed over seeds, risks averaged over them.
 
     Args:
-        scores: ``score_trust`` of every cell.
+        scores: ``score_calibration`` of every cell.
     """
     figure = make_subplots(rows=1, cols=3, subplot_titles=_PANELS, horizontal_spacing=0.07)
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    cells = pd.DataFrame([{name: s[name] for name in SETTING} for s in scores], columns=SETTING)
+    cells = pd.DataFrame(
+        [{name: s[name] for name in GROUP_KEYS_WITH_VARIANT} for s in scores],
+        columns=GROUP_KEYS_WITH_VARIANT,
+    )
     for s, place in zip(scores, places_of(cells), strict=True):
         groups.setdefault((escape(place), escape(str(s["variant"]))), []).append(s)
     places = list(dict.fromkeys(place for place, _ in groups))
@@ -377,7 +382,7 @@ def trust_by_variant(scores: Sequence[Mapping[str, Any]]) -> go.Figure:
             figure.add_trace(trace, row=1, col=panel)
         of_trace += [place] * len(traces)
     figure.update_layout(
-        title=_title(places[0]) if places else "Trust",
+        title=_title(places[0]) if places else "Calibrator",
         template="plotly_white",
         width=1350,
         height=560,

@@ -12,7 +12,7 @@ from itertools import pairwise
 from markupsafe import Markup, escape
 
 from tkre.core.instance import Instance, Span
-from tkre.core.params import DEFAULT_WRITER
+from tkre.core.params import DEFAULT_LLM
 from tkre.training.params import FinetuningParams, PretrainingParams
 from tkre.training.recipes import Variant
 
@@ -96,7 +96,7 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
         yield "Is not trained: it knows the relations by their words alone."
         return
     rows = "K labelled and the synthetic sentences" if params.synthetic else "K labelled sentences"
-    yield f"Trained on {rows} per relation, each relation shown {params.presentations} times."
+    yield f"Trained on {rows} per relation, each relation shown {params.samples_per_relation} times."
 
 
 def _parts(params: FinetuningParams) -> Iterator[str]:
@@ -163,11 +163,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def writer_in_words(writer: str, called: str | None) -> str:
+def llm_in_words(llm: str, called: str | None) -> str:
     """A language model by what it is called, and the name of its entry where it has one."""
     if called is None:
-        return writer
-    return called if writer == DEFAULT_WRITER else f"{called} ({writer})"
+        return llm
+    return called if llm == DEFAULT_LLM else f"{called} ({llm})"
 
 
 _LABELS = {"head": "head", "tail": "tail"}

@@ -12,9 +12,9 @@ from tkre.core.cells import Cell
 from tkre.core.params import NO_WRITER
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
-from tkre.report.formatting import duration, minute, recipe_in_words, writer_in_words
+from tkre.report.formatting import duration, llm_in_words, minute, recipe_in_words
 from tkre.report.origins import revision
 from tkre.report.page import templates
 from tkre.report.params import CardParams
@@ -33,14 +33,14 @@ class CardContent:
         cell: Which classifier.
         metrics: Its scores (``tables.score_cell``) with its ``recipe``.
         interval: Of its micro-F1 over scored rows; None without a row.
-        trust: Its trust record.
-        measured: What the scored rows say of that (``trust_tables.score_trust``).
+        calibrator: Its calibrator record.
+        measured: What the scored rows say of that (``trust_tables.score_calibration``).
         lineage: From the backbone to its weights.
         schema: Of its corpus.
         shots: Ids of its K-shot sets.
         training_rows: All it was trained on, golden and synthetic.
         rows: What it was scored on: ``test`` or ``development``.
-        called: What language models are called, by writer.
+        called: What language models are called, by llm.
         reporting: How the interval was made.
         card: What no run knows.
     """
@@ -48,7 +48,7 @@ class CardContent:
     cell: Cell
     metrics: Mapping[str, Any]
     interval: tuple[float, float] | None
-    trust: Trust
+    calibrator: Calibrator
     measured: Mapping[str, Any]
     lineage: Lineage
     schema: RelationSchema
@@ -71,20 +71,20 @@ def model_card(content: CardContent) -> str:
         .get_template("card.md.j2")
         .render(
             c=content,
-            draw=content.cell.draw,
+            sample=content.cell.sample,
             metrics=content.metrics,
-            trust=content.trust,
+            calibrator=content.calibrator,
             relations=list(_relations(content.schema)),
             by_relation=content.metrics["by_relation"],
             scores=list(_scores(content)),
             thresholds=list(_thresholds(content)),
-            sure=_promised(content.trust),
+            sure=_promised(content.calibrator),
             recipe=recipe_in_words(variant),
             max_length=variant.finetuning.max_length,
             example=_example(content.schema),
             golden=golden,
             synthetic=content.training_rows - golden,
-            writer=_writer(content),
+            llm=_writer(content),
             seconds=duration(content.lineage.seconds),
             environment=environment,
             revision=revision(environment) if environment else "not recorded",
@@ -128,7 +128,7 @@ def _results(content: CardContent) -> Iterator[Any]:
         if metrics[key] is not None:
             yield EvalResult(
                 task_type="text-classification",
-                task_name=f"Relation extraction, K = {content.cell.draw.shots}",
+                task_name=f"Relation extraction, K = {content.cell.sample.shots}",
                 dataset_type=content.card.datasets.get(corpus, corpus),
                 dataset_name=corpus,
                 dataset_split=_ROWS[content.rows],
@@ -150,7 +150,7 @@ def _scores(content: CardContent) -> Iterator[tuple[str, str, str]]:
 
 def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
     kept = {t["wanted"]: t for t in content.measured["thresholds"]}
-    for threshold in content.trust.thresholds:
+    for threshold in content.calibrator.thresholds:
         found = kept.get(threshold.precision, {})
         precision = found.get("precision")
         yield (
@@ -161,9 +161,9 @@ def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
         )
 
 
-def _promised(trust: Trust) -> float | None:
+def _promised(calibrator: Calibrator) -> float | None:
     """The lowest precision that there is a threshold for."""
-    found = (t.precision for t in trust.thresholds if t.confidence is not None)
+    found = (t.precision for t in calibrator.thresholds if t.confidence is not None)
     return min(found, default=None)
 
 
@@ -191,8 +191,8 @@ def _example(schema: RelationSchema) -> str:
 
 
 def _writer(content: CardContent) -> str | None:
-    writer = content.metrics["writer"]
-    return None if writer == NO_WRITER else writer_in_words(writer, content.called.get(writer))
+    llm = content.metrics["llm"]
+    return None if llm == NO_WRITER else llm_in_words(llm, content.called.get(llm))
 
 
 def _escaped(words: object) -> str:

@@ -30,7 +30,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance, Span, from_frame, to_tagged
 from tkre.core.text import word_runs
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.params import MaskingParams
@@ -224,7 +224,7 @@ def label_frame(
     )
 
 
-def promised(trust: Trust) -> pd.DataFrame:
+def promised(calibrator: Calibrator) -> pd.DataFrame:
     """The precisions that a classifier can be held to, and what share is then answered.
 
     Thresholds that the validation rows do not support are left out.
@@ -237,7 +237,7 @@ def promised(trust: Trust) -> pd.DataFrame:
                 "answered on validation rows": t.validation_coverage,
                 "right among them": t.validation_precision,
             }
-            for t in trust.thresholds
+            for t in calibrator.thresholds
             if t.confidence is not None
         ],
         columns=["wanted_precision", "confidence", "answered on validation rows",

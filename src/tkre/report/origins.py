@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tkre.core.provenance import Environment, Step
 from tkre.report.blocks import Block, Facts, Folded, Part, Prose, Section, Table, table_of
 from tkre.report.content import ReportContent
-from tkre.report.formatting import counted, duration, listed, minute, writer_in_words
+from tkre.report.formatting import counted, duration, listed, llm_in_words, minute
 from tkre.report.tables import TextTable
 
 SHORT = 12  # letters of a digest that are enough to tell it
@@ -43,16 +43,16 @@ def _files(content: ReportContent) -> Iterator[tuple[str, str]]:
 
 def _shots(content: ReportContent) -> list[Block]:
     blocks: list[Block] = [
-        Prose(["Ids of the K-shot sets: with them and the seed, a draw can be made again."])
+        Prose(["Ids of the K-shot sets: with them and the seed, a sample can be made again."])
     ]
-    for reported in content.draws:
+    for reported in content.samples:
         shots = reported.shots
         facts = [
             ("support", ", ".join(shots["support"]) or "none: zero-shot"),
             ("validation", ", ".join(shots["validation"]) or "none"),
         ]
         counts = f"{len(shots['support'])} to train on, {len(shots['validation'])} to validate"
-        blocks.append(Folded(f"{shots['draw']}: {counts}", [Facts(facts, code=True)]))
+        blocks.append(Folded(f"{shots['sample']}: {counts}", [Facts(facts, code=True)]))
     return blocks
 
 
@@ -60,9 +60,9 @@ def _writers(content: ReportContent) -> list[Block]:
     if not content.knowing:
         return [Prose(["None was asked."])]
     facts = []
-    for writer in dict.fromkeys(reported.draw.writer for reported in content.knowing):
-        named = writer_in_words(writer, content.called.get(writer))
-        facts.append((named, _answers(content, writer)))
+    for llm in dict.fromkeys(reported.sample.llm for reported in content.knowing):
+        named = llm_in_words(llm, content.called.get(llm))
+        facts.append((named, _answers(content, llm)))
     prompts = [
         (name.replace("_", " "), f"sha256 {hashlib.sha256(text.encode()).hexdigest()}")
         for name, text in content.prompts.items()
@@ -70,17 +70,15 @@ def _writers(content: ReportContent) -> list[Block]:
     return [Facts(facts), Facts(prompts, code=True)]
 
 
-def _answers(content: ReportContent, writer: str) -> str:
-    of_writer = [k.knowledge for k in content.knowing if k.draw.writer == writer and k.knowledge]
+def _answers(content: ReportContent, llm: str) -> str:
+    of_llm = [k.knowledge for k in content.knowing if k.sample.llm == llm and k.knowledge]
     # Draws ask some questions in common.
     sent = {
         (r["request_id"], r.get("digest"), r.get("finished")): r
-        for knowledge in of_writer
+        for knowledge in of_llm
         for r in knowledge.responses
     }.values()
-    told = [
-        f"{counted(len(sent), 'answer')} through {content.backend.get(writer, 'an unknown way')}"
-    ]
+    told = [f"{counted(len(sent), 'answer')} through {content.backend.get(llm, 'an unknown way')}"]
     if sources := sorted({str(r["source"]) for r in sent if r.get("source")}):
         told.append(f"asked by {listed(sources)}")
     if moments := sorted(str(r["finished"]) for r in sent if r.get("finished")):

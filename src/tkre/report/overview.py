@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from tkre.core.params import DEFAULT_WRITER
+from tkre.core.params import DEFAULT_LLM
 from tkre.core.provenance import seconds_of
-from tkre.evaluation.results import SETTING
+from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT
 from tkre.report.blocks import (
     Block,
     Facts,
@@ -23,7 +23,7 @@ from tkre.report.blocks import (
 )
 from tkre.report.content import ReportContent, ReportedCell, best_setting
 from tkre.report.figures import confusions
-from tkre.report.formatting import counted, day, duration, listed, recipe_in_words, writer_in_words
+from tkre.report.formatting import counted, day, duration, listed, llm_in_words, recipe_in_words
 from tkre.report.tables import TextTable
 
 _MOST_VARIANTS = 6  # that are described without a fold
@@ -121,10 +121,10 @@ def _invented(content: ReportContent, cells: Sequence[ReportedCell]) -> str | No
 
 def _answered(content: ReportContent, cells: pd.DataFrame) -> str | None:
     """What of its answers can be had with a wanted precision."""
-    table = content.tables.get("trust")
+    table = content.tables.get("calibration")
     if table is None or _COVERAGE not in table:
         return None
-    same = (table[SETTING] == cells.iloc[0][SETTING]).all(axis=1)
+    same = (table[GROUP_KEYS_WITH_VARIANT] == cells.iloc[0][GROUP_KEYS_WITH_VARIANT]).all(axis=1)
     row = table[same].iloc[0]
     if not content.validated:
         return (
@@ -167,8 +167,8 @@ def _grid(content: ReportContent) -> Iterator[tuple[str, str]]:
         yield "Planted noise, %", listed([str(n) for n in spec.noise])
     if spec.filtered != (False,):
         yield "Synthetic sentences filtered", listed(["yes" if f else "no" for f in spec.filtered])
-    if spec.writers != (DEFAULT_WRITER,):
-        models = [writer_in_words(w, content.called.get(w)) for w in spec.writers]
+    if spec.llms != (DEFAULT_LLM,):
+        models = [llm_in_words(w, content.called.get(w)) for w in spec.llms]
         yield "Language models", listed(models)
     yield "Variants", listed(list(content.variants))
     if content.baseline in content.variants:

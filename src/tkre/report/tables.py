@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tkre.evaluation.llm_comparison import F1, F1_STD
-from tkre.evaluation.results import PLACE, varies
+from tkre.evaluation.results import GROUP_KEYS, varies
 
 FIGURE = "%.4g"  # how figures of tables are written that are shown whole, of whatever size
 
@@ -17,7 +17,7 @@ AXES = {
     "synthetic": "synthetic, x K",
     "noise": "noise, %",
     "filtered": "filtered",
-    "writer": "language model",
+    "llm": "language model",
 }
 
 # What of the tables beside the scores is shown: title, how it is to be read, columns and headings.
@@ -49,8 +49,8 @@ DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
             "difference": "difference",
         },
     ),
-    "trust": (
-        "trust",
+    "calibration": (
+        "calibration",
         "per cent; calibration error before and after temperature scaling; share of the sentences "
         "answered, and right among them, where a precision of 90 is wanted",
         {
@@ -95,7 +95,7 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
         seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
         spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
         axes = [axis for axis in AXES if varies(group, axis)]
-        means = group.set_index(["metric", "variant", *PLACE])["mean"]
+        means = group.set_index(["metric", "variant", *GROUP_KEYS])["mean"]
         official = not means.loc["official_f1"].equals(means.loc["micro_f1"])
         columns = ["variant", *(AXES[axis] for axis in axes), "micro-F1", "to baseline, 95 %"]
         yield TextTable(
@@ -134,11 +134,11 @@ def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
         )
 
 
-def writer_tables(writers: pd.DataFrame) -> Iterator[TextTable]:
+def llm_tables(llms: pd.DataFrame) -> Iterator[TextTable]:
     """Language models side by side: one table for each corpus and K.
 
     Args:
-        writers: Of an experiment (``writers.writers_table``).
+        llms: Of an experiment (``llms.llms_table``).
     """
     figures = {
         "explanation_validity": "explanations valid",
@@ -149,8 +149,8 @@ def writer_tables(writers: pd.DataFrame) -> Iterator[TextTable]:
         "distinct_pairs": "distinct pairs",
         "words": "words",
     }
-    variants = [column for column in writers if column.startswith(F1)]
-    for (corpus, shots), group in writers.groupby(["corpus", "shots"], sort=False):
+    variants = [column for column in llms if column.startswith(F1)]
+    for (corpus, shots), group in llms.groupby(["corpus", "shots"], sort=False):
         axes = ["synthetic"] if group["synthetic"].nunique() > 1 else []
         yield TextTable(
             title=f"language models: {corpus}, K = {shots}",
@@ -164,7 +164,7 @@ def writer_tables(writers: pd.DataFrame) -> Iterator[TextTable]:
             labels=1 + len(axes),
             rows=[
                 [
-                    f"{row['writer']} ({row['model']})",
+                    f"{row['llm']} ({row['model']})",
                     *(str(row[axis]) for axis in axes),
                     *(_figure(row[column]) for column in figures),
                     *(_f1(row, column.removeprefix(F1)) for column in variants),
@@ -187,7 +187,7 @@ def _figure(value: float, *, whole: bool = False) -> str:
 def _rows(
     summary: pd.DataFrame, cells: pd.DataFrame, axes: list[str], *, official: bool
 ) -> Iterator[list[str]]:
-    keys = ["variant", *PLACE]
+    keys = ["variant", *GROUP_KEYS]
     seconds = cells.groupby(keys)["seconds"].mean()
     for key, group in summary.groupby(keys, sort=False):
         place = dict(zip(keys, key, strict=True))

@@ -22,9 +22,9 @@ from tkre.report.blocks import (
     varying,
 )
 from tkre.report.content import Knowledge, ReportContent
-from tkre.report.formatting import counted, writer_in_words
+from tkre.report.formatting import counted, llm_in_words
 from tkre.report.quoting import examples
-from tkre.report.tables import detail_tables, writer_tables
+from tkre.report.tables import detail_tables, llm_tables
 
 _KINDS = {EXPLANATION: "explanations", SYNTHESIS: "synthetic sentences"}
 _FATES = (("used", "kept"), ("valid, not needed", "surplus"), ("refused", "rejected"),
@@ -42,8 +42,8 @@ def writing(content: ReportContent) -> Section:
     for corpus, known in _by_corpus(content).items():
         blocks += [_yields(corpus, known), _refusals(corpus, known)]
         blocks += examples(content, corpus, known)
-    if (table := content.tables.get("writers")) is not None:
-        blocks += [titled(shown) for shown in writer_tables(table)]
+    if (table := content.tables.get("llms")) is not None:
+        blocks += [titled(shown) for shown in llm_tables(table)]
     if (table := content.tables.get("filter")) is not None and len(table):
         blocks += [titled(shown) for shown in detail_tables("filter", table)]
     blocks += _doubts(content)
@@ -51,14 +51,14 @@ def writing(content: ReportContent) -> Section:
 
 
 def _by_corpus(content: ReportContent) -> dict[str, list[Knowledge]]:
-    """The knowledge of all draws of a corpus and a language model."""
+    """The knowledge of all samples of a corpus and a language model."""
     found: dict[str, list[Knowledge]] = {}
-    several = len({known.draw.writer for known in content.knowing}) > 1
+    several = len({known.sample.llm for known in content.knowing}) > 1
     for reported in content.knowing:
-        draw, knowledge = reported.draw, reported.knowledge
-        name = draw.corpus
+        sample, knowledge = reported.sample, reported.knowledge
+        name = sample.corpus
         if several:
-            name += f", written by {writer_in_words(draw.writer, content.called.get(draw.writer))}"
+            name += f", written by {llm_in_words(sample.llm, content.called.get(sample.llm))}"
         if knowledge is not None:
             found.setdefault(name, []).append(knowledge)
     return found
@@ -79,15 +79,15 @@ def _yields(corpus: str, known: Sequence[Knowledge]) -> Chart:
         ]
         drawn = bar_panel(rows, _FATES, f"Yield of {plural}, {corpus}", plural)
         panels.append(Panel(plural[0].upper() + plural[1:], drawn))
-    draws = counted(len(known), "draw")
+    samples = counted(len(known), "sample")
     shown = table_of(
         sums.assign(kind=sums["kind"].map(_KINDS)),
         f"Yield by relation: {corpus}",
-        f"numbers, summed over {draws}",
+        f"numbers, summed over {samples}",
         {"kind": "kind", "relation": "relation"},
         {column: column for column in counts},
     )
-    note = f"What became of what came back, by relation, summed over {draws}."
+    note = f"What became of what came back, by relation, summed over {samples}."
     return Chart(f"Yield by relation, {corpus}", note, panels, shown, bar_legend(_FATES))
 
 
@@ -112,7 +112,7 @@ def _doubts(content: ReportContent) -> Iterator[Block]:
     table = content.tables.get("doubts")
     if table is None or table.empty:
         return
-    where = varying(table, ("corpus", "shots", "synthetic", "writer", "seed"))
+    where = varying(table, ("corpus", "shots", "synthetic", "llm", "seed"))
     texts = {
         row.id: row.text
         for row in chain.from_iterable(

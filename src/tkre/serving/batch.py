@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tkre.corpora.unlabelled import sort_out
+from tkre.corpora.unlabelled import validate_batch
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
 
@@ -46,26 +46,28 @@ class Labeller:
 
     Attributes:
         classifier: Its folder.
-        trust: Its trust record's file; None leaves probabilities as they are.
+        calibrator: Its calibrator record's file; None leaves probabilities as they are.
         wanted_precision: Answers that are not sure enough for it are withheld; None withholds none.
         rows: Sentences that are held in memory at a time.
     """
 
     classifier: str
-    trust: str | None = None
+    calibrator: str | None = None
     wanted_precision: float | None = None
     rows: int = 2048
 
     def extractor(self) -> RelationExtractor:
         """The classifier, loaded."""
         return RelationExtractor.from_pretrained(
-            self.classifier, trust=self.trust or False, wanted_precision=self.wanted_precision
+            self.classifier,
+            calibrator=self.calibrator or False,
+            wanted_precision=self.wanted_precision,
         )
 
     def stamp(self, source: Path) -> str:
         """What the labels of a file depend on, its content included, and which columns they are."""
         made_of = [Path(self.classifier) / "lineage.json", source]
-        made_of += [Path(self.trust)] if self.trust else []
+        made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
         return json.dumps([*parts, self.wanted_precision, SCHEMA.names])
 
@@ -189,12 +191,12 @@ class _Worker:
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             pq.ParquetFile(source) as file,
-            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer,
+            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as llm,
         ):
             columns = [name for name in COLUMNS if name in file.schema_arrow.names]
             number = 0
             for batch in file.iter_batches(self._labeller.rows, columns=columns):
-                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number))
+                llm.write_table(label_rows(batch.to_pylist(), self._extractor, number))
                 number += batch.num_rows
         unfinished.replace(target)
         return _told(source, target, time.perf_counter() - begun)
@@ -231,7 +233,7 @@ def label_rows(
         A row for each, in their order: ``id``, ``relation`` (none where it is withheld),
         ``probability``, ``guess``, ``truncated`` (read in part), ``problem``.
     """
-    read, problems = sort_out(rows, extractor.entity_types)
+    read, problems = validate_batch(rows, extractor.entity_types)
     labels: list[dict[str, Any]] = [
         {"id": str(row.get("id") or first + n), "problem": problems.get(n)}
         for n, row in enumerate(rows)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tkre.core.provenance import LINEAGE_FILE, Lineage
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibrator import Trust
-from tkre.serving.extractor import put_beside
+from tkre.evaluation.calibrator import Calibrator
+from tkre.serving.extractor import save_artifacts
 
 CARD_FILE = "README.md"
 
@@ -19,13 +19,13 @@ class PublishingError(RuntimeError):
 
 
 def assemble(
-    classifier: Path, trust: Path, schema: RelationSchema, card: str, folder: Path
+    classifier: Path, calibrator: Path, schema: RelationSchema, card: str, folder: Path
 ) -> list[str]:
-    """Puts a classifier, its trust record, its relations and its card into a folder.
+    """Puts a classifier, its calibrator record, its relations and its card into a folder.
 
     Args:
         classifier: The folder of a version of it.
-        trust: The file of its trust record.
+        calibrator: The file of its calibrator record.
         schema: Of its labels.
         card: Its text.
         folder: Where to; made if it is not there.
@@ -39,7 +39,7 @@ def assemble(
     weights = Lineage.model_validate_json(
         (classifier / LINEAGE_FILE).read_text(encoding="utf-8")
     ).weights
-    record = Trust.read(trust)
+    record = Calibrator.read(calibrator)
     record.require(weights)
     if weights not in card:
         raise PublishingError(
@@ -49,7 +49,7 @@ def assemble(
     require_empty(folder)
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
     _forget_where_it_was_trained(folder / "config.json")
-    put_beside(folder, trust, schema)
+    save_artifacts(folder, calibrator, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
 

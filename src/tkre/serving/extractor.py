@@ -26,7 +26,7 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.unlabelled import Sentence, read_sentences
-from tkre.evaluation.calibrator import TRUST_FILE, Trust, calibrated_rows, share_of
+from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator, calibrated_rows, share_of
 from tkre.evaluation.predictions import withheld
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Tokenizer
@@ -64,10 +64,10 @@ def load_model(
     if (folder / MODEL_FILE).is_file():
         exported = OnnxClassifier.load(folder, threads)
         return exported, exported.load_tokenizer(folder)
-    from tkre.modeling.startup import load_tokenizer, quiet_transformers, spare_sklearn
+    from tkre.modeling.startup import import_without_sklearn, load_tokenizer, quiet_transformers
 
     with quiet_transformers():
-        spare_sklearn()
+        import_without_sklearn()
         from tkre.modeling.classifier import RelationClassifier
         from tkre.modeling.runtime import device
 
@@ -75,14 +75,16 @@ def load_model(
         return model, load_tokenizer(folder)
 
 
-def trust_beside(folder: Path, trust: Trust | str | Path | Literal[False] | None) -> Trust | None:
+def find_calibrator(
+    folder: Path, calibrator: Calibrator | str | Path | Literal[False] | None
+) -> Calibrator | None:
     """The record that is meant: a given one, that beside the weights if None, none if False."""
-    if trust is None:
-        beside = folder / TRUST_FILE
-        return Trust.read(beside) if beside.is_file() else None
-    if trust is False:
+    if calibrator is None:
+        beside = folder / CALIBRATOR_FILE
+        return Calibrator.read(beside) if beside.is_file() else None
+    if calibrator is False:
         return None
-    return trust if isinstance(trust, Trust) else Trust.read(trust)
+    return calibrator if isinstance(calibrator, Calibrator) else Calibrator.read(calibrator)
 
 
 def schema_beside(
@@ -99,17 +101,17 @@ def schema_beside(
     return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
 
 
-def put_beside(folder: Path, trust: Path, schema: RelationSchema) -> None:
-    """Puts beside the weights what ``trust_beside`` and ``schema_beside`` look for.
+def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> None:
+    """Puts beside the weights what ``find_calibrator`` and ``schema_beside`` look for.
 
     Args:
         folder: Of the classifier.
-        trust: The file of its trust record.
+        calibrator: The file of its calibrator record.
         schema: Of its labels.
     """
     import yaml
 
-    shutil.copyfile(trust, folder / TRUST_FILE)
+    shutil.copyfile(calibrator, folder / CALIBRATOR_FILE)
     content = schema.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")
@@ -150,18 +152,18 @@ class RelationExtractor:
     Args:
         model: A relation classifier, or an exported one.
         tokenizer: Its own.
-        trust: Its trust record, which calibrates probabilities; None leaves them as they are.
+        calibrator: Its calibrator record, which calibrates probabilities; None leaves them as they are.
         wanted_precision: Answers below the record's threshold for it are withheld; None
             withholds none.
         schema: What its labels mean, where that is known.
 
     Attributes:
-        trust: See above.
+        calibrator: See above.
         wanted_precision: See above.
         schema: See above.
 
     Raises:
-        TrustError: The record is of another classifier, or has no threshold for that precision.
+        CalibratorError: The record is of another classifier, or has no threshold for that precision.
         ValueError: A precision is wanted without a record, or is none.
     """
 
@@ -169,33 +171,33 @@ class RelationExtractor:
         self,
         model: RelationClassifier | OnnxClassifier,
         tokenizer: Tokenizer,
-        trust: Trust | None = None,
+        calibrator: Calibrator | None = None,
         wanted_precision: float | None = None,
         schema: RelationSchema | None = None,
     ) -> None:
         self._model = model if isinstance(model, OnnxClassifier) else model.eval()
         self._tokenizer = tokenizer
         self._confidence = 0.0
-        self.trust = trust
+        self.calibrator = calibrator
         self.wanted_precision = wanted_precision
         self.schema = schema
         _check_precision(wanted_precision)
-        if trust is not None:
-            trust.require(self.digest)
+        if calibrator is not None:
+            calibrator.require(self.digest)
         if wanted_precision is not None:
-            if trust is None:
+            if calibrator is None:
                 raise ValueError(
-                    f"wanted_precision={wanted_precision} needs the classifier's trust record: "
-                    'trust="data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"'
+                    f"wanted_precision={wanted_precision} needs the classifier's calibrator record: "
+                    'calibrator="data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"'
                 )
-            self._confidence = trust.confidence_for(wanted_precision)
+            self._confidence = calibrator.confidence_for(wanted_precision)
 
     @classmethod
     def from_pretrained(
         cls,
         path: str | Path,
         *,
-        trust: Trust | str | Path | Literal[False] | None = None,
+        calibrator: Calibrator | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
         schema: RelationSchema | str | Path | None = None,
         threads: int | None = None,
@@ -205,7 +207,7 @@ class RelationExtractor:
         Args:
             path: A folder that a run wrote a classifier to, or a folder of its versions, of which
                 the newest is taken; or one that ``kedro classifier export`` wrote.
-            trust: The classifier's trust record, its file, or a folder of its versions. None takes
+            calibrator: The classifier's calibrator record, its file, or a folder of its versions. None takes
                 a ``trust.json`` that lies beside the weights, if one does; False takes none.
             wanted_precision: See the class.
             schema: What the labels mean, or its file. None takes a ``relations.yml`` that lies
@@ -214,7 +216,7 @@ class RelationExtractor:
                 are set for the whole process: ``torch.set_num_threads``.
 
         Raises:
-            FileNotFoundError: There is no classifier, or no trust record.
+            FileNotFoundError: There is no classifier, or no calibrator record.
             ValueError: See the class.
         """
         _check_precision(wanted_precision)
@@ -223,7 +225,7 @@ class RelationExtractor:
         return cls(
             model,
             tokenizer,
-            trust_beside(folder, trust),
+            find_calibrator(folder, calibrator),
             wanted_precision,
             schema_beside(folder, schema),
         )
@@ -276,7 +278,7 @@ class RelationExtractor:
     @property
     def rows_are_independent(self) -> bool:
         """Whether what is said of a sentence is the same in any batch."""
-        return self.trust is None or self.trust.settings.negative_share != "estimated"
+        return self.calibrator is None or self.calibrator.settings.negative_share != "estimated"
 
     def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
         """Labels a batch.
@@ -306,7 +308,7 @@ class RelationExtractor:
 
         Args:
             sentences: As in a batch. The first bad one stops the stream, with its place in it.
-            rows: A batch. A trust record whose ``negative_share`` is ``estimated`` estimates it
+            rows: A batch. A calibrator record whose ``negative_share`` is ``estimated`` estimates it
                 from each.
         """
         if isinstance(sentences, str | bytes | Mapping | Instance):
@@ -320,9 +322,9 @@ class RelationExtractor:
         labels, numbers = self.relations, self.config.label2id
         rows_NR = self._probabilities(instances)
         guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
-        if self.trust is not None:
-            share = share_of(rows_NR, labels, self.trust)
-            rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.trust, share)
+        if self.calibrator is not None:
+            share = share_of(rows_NR, labels, self.calibrator)
+            rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.calibrator, share)
         return [
             self._prediction(labels, row, guess, text.truncated)
             for row, guess, text in zip(

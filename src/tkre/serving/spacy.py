@@ -26,7 +26,7 @@ from spacy.util import minibatch, raise_error
 from tkre.core.instance import Instance
 from tkre.core.instance import Span as Characters
 from tkre.core.params import did_you_mean
-from tkre.serving.extractor import TRUST_FILE, Prediction, RelationExtractor, newest_version
+from tkre.serving.extractor import CALIBRATOR_FILE, Prediction, RelationExtractor, newest_version
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class RelationComponent:
         name: Of the component in its pipeline.
         classifier: Folder of the classifier. If it is not there yet, that is said when it is
             needed: a pipeline that is loaded from disk brings its own.
-        trust: As of ``RelationExtractor.from_pretrained``.
+        calibrator: As of ``RelationExtractor.from_pretrained``.
         wanted_precision: Likewise.
         types: Type of the classifier's schema by entity label. None: all entities, without types.
         keep_negative: Whether pairs of which no relation holds are kept.
@@ -75,13 +75,13 @@ class RelationComponent:
         self,
         name: str,
         classifier: str,
-        trust: str | Literal[False] | None,
+        calibrator: str | Literal[False] | None,
         wanted_precision: float | None,
         types: dict[str, str | None] | None,
         keep_negative: bool,
     ) -> None:
         self.name = name
-        self._folder, self._trust = Path(classifier), trust
+        self._folder, self._calibrator = Path(classifier), calibrator
         self._wanted_precision = wanted_precision
         self._types = types
         self._keep_negative = keep_negative
@@ -94,7 +94,7 @@ class RelationComponent:
     def extractor(self) -> RelationExtractor:
         """The classifier, loaded when it is first asked for."""
         return RelationExtractor.from_pretrained(
-            self._folder, trust=self._trust, wanted_precision=self._wanted_precision
+            self._folder, calibrator=self._calibrator, wanted_precision=self._wanted_precision
         )
 
     def __call__(self, doc: Doc) -> Doc:
@@ -128,9 +128,9 @@ class RelationComponent:
         if source.resolve() == folder.resolve():
             return
         shutil.copytree(source, folder, dirs_exist_ok=True)
-        if extractor.trust is not None:
-            text = extractor.trust.model_dump_json(indent=2)
-            (folder / TRUST_FILE).write_text(text + "\n", encoding="utf-8")
+        if extractor.calibrator is not None:
+            text = extractor.calibrator.model_dump_json(indent=2)
+            (folder / CALIBRATOR_FILE).write_text(text + "\n", encoding="utf-8")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> RelationComponent:
         """Takes the classifier that ``to_disk`` copied, not the one that its settings name.
@@ -140,7 +140,7 @@ class RelationComponent:
             exclude: Not used; spaCy gives it.
         """
         self._folder = Path(path)
-        self._trust = False if self._trust is False else None
+        self._calibrator = False if self._calibrator is False else None
         self.__dict__.pop("extractor", None)
         self._check_types(self.extractor)
         return self
@@ -230,7 +230,7 @@ def _span(doc: Doc, side: list[Any]) -> Span:
     assigns=["doc._.relations"],
     requires=["doc.ents"],
     default_config={
-        "trust": None,
+        "calibrator": None,
         "wanted_precision": None,
         "types": None,
         "keep_negative": False,
@@ -240,7 +240,7 @@ def make_relations(
     nlp: Language,
     name: str,
     classifier: str,
-    trust: str | bool | None,
+    calibrator: str | bool | None,
     wanted_precision: float | None,
     types: dict[str, str | None] | None,
     keep_negative: bool,
@@ -251,7 +251,7 @@ def make_relations(
         nlp: Its pipeline.
         name: Its name there.
         classifier: Folder of the classifier, or of its versions, or of an exported one.
-        trust: File of its trust record; None takes the ``trust.json`` beside the weights, if there
+        calibrator: File of its calibrator record; None takes the ``trust.json`` beside the weights, if there
             is one; False none.
         wanted_precision: Answers that are not sure enough for it are withheld (``abstained``).
         types: By entity label (``PERSON``), the type in the classifier's schema (``person``), or
@@ -262,9 +262,9 @@ def make_relations(
     Raises:
         ValueError: ``types`` names a type that the classifier does not know.
     """
-    if trust is True:
-        raise ValueError(f"{name}: trust is a file, false for none, or null for that beside")
-    return RelationComponent(name, classifier, trust, wanted_precision, types, keep_negative)
+    if calibrator is True:
+        raise ValueError(f"{name}: calibrator is a file, false for none, or null for that beside")
+    return RelationComponent(name, classifier, calibrator, wanted_precision, types, keep_negative)
 
 
 if not Doc.has_extension("relations"):

@@ -20,9 +20,9 @@ from transformers import AutoModel, AutoModelForSequenceClassification, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from tkre.corpora.unlabelled import Sentence
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.serving.extractor import Prediction, RelationExtractor, schema_beside, trust_beside
+from tkre.serving.extractor import Prediction, RelationExtractor, find_calibrator, schema_beside
 
 TASK = "relation-classification"
 BATCH = 64  # sentences of a list that are read together
@@ -38,14 +38,14 @@ class RelationClassificationPipeline(Pipeline):
     list gives a list, a generator or a data set an iterator.
 
     Args:
-        trust: As of ``RelationExtractor.from_pretrained``: None takes the ``trust.json`` beside
+        calibrator: As of ``RelationExtractor.from_pretrained``: None takes the ``trust.json`` beside
             the weights, if there is one; False none.
         wanted_precision: Answers that are not sure enough for it are withheld.
         **kwargs: As of any pipeline: ``model``, ``tokenizer``, ``device``, ``batch_size``; and
             ``top_k``.
 
     Raises:
-        TrustError: See ``RelationExtractor``.
+        CalibratorError: See ``RelationExtractor``.
     """
 
     _load_processor = False
@@ -56,7 +56,7 @@ class RelationClassificationPipeline(Pipeline):
     def __init__(
         self,
         *,
-        trust: Trust | str | Path | Literal[False] | None = None,
+        calibrator: Calibrator | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
         **kwargs: Any,
     ) -> None:
@@ -65,7 +65,7 @@ class RelationClassificationPipeline(Pipeline):
         self._extractor = RelationExtractor(
             self.model,
             self.tokenizer,
-            trust_beside(folder, trust),
+            find_calibrator(folder, calibrator),
             wanted_precision,
             schema_beside(folder, None),
         )

@@ -28,7 +28,7 @@ class Encoded(Protocol):
         ...
 
 
-def tell_truncated(encoded: Sequence[Encoded], description: str) -> None:
+def log_truncation(encoded: Sequence[Encoded], description: str) -> None:
     """Says how many texts were too long to be read whole; nothing if none was."""
     cut = sum(text.truncated for text in encoded)
     if cut:

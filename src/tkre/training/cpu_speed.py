@@ -35,7 +35,7 @@ def quick_on_cpu(objective: nn.Module, *, bf16: bool) -> Iterator[None]:
         objective: Its dropout, and the attention of its Hugging Face models, are exchanged.
         bf16: Whether it is trained in bf16: in fp32 the fused attention is quicker.
     """
-    keep_memory()
+    tune_malloc()
     models = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
     before = [m.config._attn_implementation for m in models]
     dropouts = _exchange_dropout(objective)
@@ -121,7 +121,7 @@ def attention(
 
 
 @cache
-def keep_memory() -> bool:
+def tune_malloc() -> bool:
     """Has the process keep the memory that it frees, from now on. It is for Linux's glibc.
 
     Else every large tensor is new memory from the system, which is cleared page by page: of a

@@ -35,13 +35,13 @@ from tkre.modeling.entity_markers import TRIGGERS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import Precision, device, on_device
 from tkre.training.alignment import Alignment, explanation_alignment
-from tkre.training.batching import tell_truncated
+from tkre.training.batching import log_truncation
 from tkre.training.inference import predict
 from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.scoring import labels_of
-from tkre.training.trainer import AveragedWeights, Objective, surroundings, train
+from tkre.training.trainer import AveragedWeights, Objective, train, training_environment
 
 
 class EpochSelection:
@@ -224,7 +224,7 @@ def finetune(
     model = build_classifier(start, schema, params).to(device())
     shown = [*rows, *(swapped(rows, schema) if params.swap else ())]
     encoded = model.encode(shown, start.tokenizer)
-    tell_truncated(encoded, f"{description} finetuning")
+    log_truncation(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
     with on_device(start.model):
         start_head(model, start, schema, encoded, numbers, params.probe_start)
@@ -257,7 +257,7 @@ def finetune(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
-        environment=surroundings(params.optimisation.precision),
+        environment=training_environment(params.optimisation.precision),
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 

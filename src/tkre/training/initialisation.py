@@ -16,7 +16,7 @@ from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.heads import PrototypeHead, SpanHead, definition_text
-from tkre.modeling.prompt_heads import AnswerHead
+from tkre.modeling.prompt_heads import KnowPromptHead
 from tkre.modeling.tokenization import Encoded
 from tkre.training.inference import embed, model_batches
 
@@ -58,7 +58,7 @@ def start_head(
     """
     if isinstance(model.head, SpanHead):
         start_span_head(model, encoded, labels, inverse_regularisation)
-    if isinstance(model.head, AnswerHead):
+    if isinstance(model.head, KnowPromptHead):
         model.head.start(start.model.get_input_embeddings())
     if isinstance(model.head, PrototypeHead):
         texts = [definition_text(schema.relations[name]) for name in schema.names]

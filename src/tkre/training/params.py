@@ -193,7 +193,7 @@ class FinetuningParams(Params):
         keep_epoch: Which epoch is kept by its validation scores: the ``best``, or the last one
             within ``one_standard_error`` of the best (``training.selection``).
         validations: How many epochs are validated at most, evenly spread, the last one among them.
-        presentations: How many sentences of a relation are shown in all, so that epochs follow
+        samples_per_relation: How many sentences of a relation are shown in all, so that epochs follow
             from the number of rows.
         min_epochs: At least so many. With 0 of both nothing is trained: the classifier is what
             its head knows from the schema.
@@ -220,7 +220,7 @@ class FinetuningParams(Params):
     average: float | None = Field(None, gt=0, lt=1)
     keep_epoch: Literal["best", "one_standard_error"] = "best"
     validations: int = Field(10, ge=1)
-    presentations: int = Field(160, ge=0)
+    samples_per_relation: int = Field(160, ge=0)
     min_epochs: int = Field(4, ge=0)
     optimisation: OptimisationParams
 
@@ -250,8 +250,10 @@ class FinetuningParams(Params):
 
     @model_validator(mode="after")
     def _what_is_not_trained_can_do_without(self) -> Self:
-        if self.presentations and not self.min_epochs:
-            raise ValueError("min_epochs 0 means no training at all: then presentations are 0 too")
+        if self.samples_per_relation and not self.min_epochs:
+            raise ValueError(
+                "min_epochs 0 means no training at all: then samples_per_relation are 0 too"
+            )
         if self.trained:
             return self
         if self.head in ("markers", "spans"):
@@ -282,10 +284,10 @@ class FinetuningParams(Params):
         if not rows:
             raise ValueError(
                 "there are no rows to train on: give some shots or synthetic sentences, or take a "
-                "variant that needs none (head prompt, answers or prototypes; presentations 0, "
+                "variant that needs none (head prompt, answers or prototypes; samples_per_relation 0, "
                 "min_epochs 0)"
             )
-        return max(self.min_epochs, round(self.presentations * relations / rows))
+        return max(self.min_epochs, round(self.samples_per_relation * relations / rows))
 
 
 class MissingPackage(RuntimeError):
@@ -298,7 +300,7 @@ class SetFitParams(Params):
     Attributes:
         typed_markers: Whether the markers in the text hold entity types, where there are any.
         max_length: Longest sentence in tokens; a longer one is cut at its end.
-        presentations: How many sentences of a relation are shown in all, two with every pair, as
+        samples_per_relation: How many sentences of a relation are shown in all, two with every pair, as
             many pairs alike as not; None takes every pair there is once, as SetFit does by
             itself, which grows with the square of the rows.
         learning_rate: Of the sentence encoder.
@@ -308,16 +310,16 @@ class SetFitParams(Params):
 
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
-    presentations: int | None = Field(None, gt=0)
+    samples_per_relation: int | None = Field(None, gt=0)
     learning_rate: float = Field(2e-5, gt=0)
     batch_size: int = Field(16, gt=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def iterations(self, rows: int, relations: int) -> int | None:
         """SetFit's word for how often a row leads a pair that is alike, and one that is not."""
-        if self.presentations is None:
+        if self.samples_per_relation is None:
             return None
-        return max(1, round(self.presentations * relations / (4 * rows)))
+        return max(1, round(self.samples_per_relation * relations / (4 * rows)))
 
     def check(self) -> None:
         """Refuses a run without the package.

@@ -34,11 +34,11 @@ from tkre.modeling.losses import CONTRASTS
 from tkre.modeling.runtime import mask_for, on_device
 from tkre.modeling.span_masking import IGNORED, EncodedText, Words, encode_texts, mask
 from tkre.training.alignment import Alignment, explanation_alignment
-from tkre.training.batching import pad, tell_truncated
+from tkre.training.batching import log_truncation, pad
 from tkre.training.inference import embed
 from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams, StageParams
 from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.trainer import Objective, surroundings, train
+from tkre.training.trainer import Objective, train, training_environment
 
 
 def pretrain(
@@ -82,7 +82,7 @@ def pretrain(
         with on_device(start.model):
             contrast = _contrast(start, schema, params)
     encoded = encode_texts(texts, start.tokenizer, params.masking)
-    tell_truncated(encoded, f"{description} {stage}")
+    log_truncation(encoded, f"{description} {stage}")
     collator = _Collator(start, schema, params, np.random.default_rng(seed))
     losses = train(
         KnowledgeObjective(model, contrast, stage_params),
@@ -101,7 +101,7 @@ def pretrain(
         data=data,
         settings=params.settings(stage),
         seconds=time.perf_counter() - begun,
-        environment=surroundings(stage_params.optimisation.precision),
+        environment=training_environment(stage_params.optimisation.precision),
     )
     return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 
@@ -252,7 +252,7 @@ def pretrain_pairs(
     labels = {name: n for n, name in enumerate(schema.names)}
     shown = [*rows, *(swapped(rows, schema) if stage.swap else ())]
     encoded = reader.encode(shown, start.tokenizer)
-    tell_truncated(encoded, f"{description} pairs")
+    log_truncation(encoded, f"{description} pairs")
     numbers = [labels[str(row.relation)] for row in shown]
     anchors = AlignmentParams(weight=1.0, temperature=stage.temperature)
     with on_device(start.model):
@@ -276,7 +276,7 @@ def pretrain_pairs(
         data=data,
         settings=params.settings("pairs"),
         seconds=time.perf_counter() - begun,
-        environment=surroundings(stage.optimisation.precision),
+        environment=training_environment(stage.optimisation.precision),
     )
     return Checkpoint(model.eval(), start.tokenizer, start.lineage.then(step)), losses
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage
 from tkre.training.params import FinetuningParams, PretrainingParams, SetFitParams, Stage
@@ -21,7 +21,7 @@ class VariantError(ValueError):
 
 
 class PretrainedOn(Params):
-    """Whose knowledge an encoder is pre-trained on, where that is not its own draw's.
+    """Whose knowledge an encoder is pre-trained on, where that is not its own sample's.
 
     Attributes:
         corpus: Another corpus (transfer); None is its own.
@@ -34,17 +34,17 @@ class PretrainedOn(Params):
     synthetic: int | None = Field(None, ge=0)
     zero_shot: int = Field(0, ge=0)
 
-    def draw(self, draw: Draw) -> Draw:
-        """The draw whose knowledge is meant, for a classifier of the given one."""
-        synthetic = draw.synthetic if self.synthetic is None else self.synthetic
-        return replace(draw, corpus=self.corpus or draw.corpus, synthetic=synthetic)
+    def sample(self, sample: KShotSample) -> KShotSample:
+        """The sample whose knowledge is meant, for a classifier of the given one."""
+        synthetic = sample.synthetic if self.synthetic is None else self.synthetic
+        return replace(sample, corpus=self.corpus or sample.corpus, synthetic=synthetic)
 
-    def zero_shot_draw(self, draw: Draw) -> Draw | None:
-        """The draw that those sentences without an example belong to."""
-        corpus = self.corpus or draw.corpus
+    def zero_shot_sample(self, sample: KShotSample) -> KShotSample | None:
+        """The sample that those sentences without an example belong to."""
+        corpus = self.corpus or sample.corpus
         if not self.zero_shot:
             return None
-        return Draw(corpus, 0, draw.seed, self.zero_shot, writer=draw.writer)
+        return KShotSample(corpus, 0, sample.seed, self.zero_shot, llm=sample.llm)
 
 
 class Variant(Params):
@@ -53,7 +53,7 @@ class Variant(Params):
     Attributes:
         backbone: Name of the catalog entry ``backbones.<backbone>``.
         pretraining: Further pre-training on knowledge; None starts from the backbone as it is.
-        pretrained_on: Whose knowledge, if not that of the cell's own draw.
+        pretrained_on: Whose knowledge, if not that of the cell's own sample.
         finetuning: The classifier and its training.
         setfit: SetFit in place of a classifier of ours; it is neither pre-trained nor saved.
     """
@@ -86,11 +86,11 @@ class Variant(Params):
         finetuned_on = self.finetuning is not None and self.finetuning.synthetic
         return finetuned_on or "synthetic" in pretrained_on
 
-    def read_of(self, draw: Draw) -> Draw:
-        """The draw that stands for all that it reads of the given one."""
+    def read_of(self, sample: KShotSample) -> KShotSample:
+        """The sample that stands for all that it reads of the given one."""
         if self.uses_synthetic:
-            return draw
-        return draw.explained if self.uses_knowledge else draw.golden
+            return sample
+        return sample.explained if self.uses_knowledge else sample.golden
 
     def pretraining_until(self, stage: Stage) -> tuple[Any, ...]:
         """What decides the encoder of a stage; equal for variants that can share it."""

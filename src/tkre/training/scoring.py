@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tkre.core.instance import Instance
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
-from tkre.training.batching import padded, sorted_batches, tell_truncated
+from tkre.training.batching import log_truncation, padded, sorted_batches
 
 TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
 Probabilities = npt.NDArray[np.float64]
@@ -159,7 +159,7 @@ def _read(
 ) -> Probabilities:
     encoded = model.encode(instances, tokenizer)
     if description:
-        tell_truncated(encoded, description)
+        log_truncation(encoded, description)
     probabilities = np.zeros((len(instances), model.config.num_labels))
     for numbers, batch in batches(encoded, model.padding, model.tokens_per_batch):
         probabilities[numbers] = model.probabilities(batch)

@@ -35,11 +35,11 @@ from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.entity_markers import encode_instances, mark
 from tkre.modeling.runtime import use_bf16
 from tkre.modeling.startup import quiet_transformers
-from tkre.training.batching import tell_truncated
+from tkre.training.batching import log_truncation
 from tkre.training.initialisation import LinearProbe
 from tkre.training.params import SetFitParams
 from tkre.training.scoring import Probabilities
-from tkre.training.trainer import surroundings
+from tkre.training.trainer import training_environment
 
 
 def train_setfit(
@@ -102,7 +102,7 @@ def train_setfit(
         data=data,
         settings=params.model_dump(mode="json"),
         seconds=time.perf_counter() - begun,
-        environment=surroundings(params.precision),
+        environment=training_environment(params.precision),
     )
     return model, start.lineage.then(step)
 
@@ -165,7 +165,7 @@ def texts(
     encoded = encode_instances(
         instances, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
     )
-    tell_truncated(encoded, description)
+    log_truncation(encoded, description)
     return [mark(instance, typed=params.typed_markers)[0] for instance in instances]
 
 

@@ -43,7 +43,7 @@ from tkre.training.cpu_speed import quick_on_cpu
 from tkre.training.params import OptimisationParams
 
 
-def surroundings(precision: Literal["auto", "fp32", "bf16"]) -> Environment:
+def training_environment(precision: Literal["auto", "fp32", "bf16"]) -> Environment:
     """The device, the threads and the precision of this process, and where it runs.
 
     Args:

@@ -219,7 +219,7 @@ def by_heart(params: FinetuningParams) -> FinetuningParams:
             "trigger_weight": 0.0,
             "average": None,  # of a short run it is half the start
             "least_probability": 0.0,
-            "presentations": min(params.presentations, PRESENTATIONS),
+            "samples_per_relation": min(params.samples_per_relation, PRESENTATIONS),
         }
     )
 

@@ -14,7 +14,7 @@ from tkre.generation.llm.store import ResponseStore
 logger = logging.getLogger(__name__)
 
 
-class Remembering:
+class CachedModel:
     """A language model that looks into its store before it asks.
 
     Args:

@@ -207,7 +207,7 @@ class TransformersModel:
                 top_k=None,
                 max_new_tokens=requests[0].sampling.max_tokens,
                 pad_token_id=self._chat.tokenizer.pad_token_id,
-                logits_processor=[*self._constraints(requests), *self._draws(requests)],
+                logits_processor=[*self._constraints(requests), *self._samples(requests)],
             )
         ends = self._model.generation_config.eos_token_id
         ends = set(ends if isinstance(ends, list) else [ends]) | {self._chat.tokenizer.eos_token_id}
@@ -229,7 +229,7 @@ class TransformersModel:
         ]
         return [LogitsProcessor(schemas)]
 
-    def _draws(self, requests: Sequence[Request]) -> list[Any]:
+    def _samples(self, requests: Sequence[Request]) -> list[Any]:
         if requests[0].sampling.temperature == 0:
             return []
 

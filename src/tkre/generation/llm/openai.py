@@ -22,7 +22,7 @@ from tkre.generation.llm.chat import refuse_missing
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response
-from tkre.generation.llm.watchdog import interruptible
+from tkre.generation.llm.watchdog import graceful_sigint
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -121,7 +121,7 @@ class OpenAIServer:
         failed_in_row = 0
         concurrency = self._params.concurrency
         with (
-            interruptible(stop, self._say) as interrupted,
+            graceful_sigint(stop, self._say) as interrupted,
             ThreadPoolExecutor(concurrency, "language-model") as executor,
         ):
             waiting = iter(requests)

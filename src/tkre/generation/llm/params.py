@@ -19,7 +19,7 @@ class ReplayParams(Params):
     Attributes:
         model: Name of the model that gave the recorded answers.
         strict: Refuse answers that carry no digest of their request. Null: those of an entry of
-            ``generation.writers`` are refused, since they may be another model's, and those of
+            ``generation.llms`` are refused, since they may be another model's, and those of
             ``generation.language_model`` are taken.
     """
 

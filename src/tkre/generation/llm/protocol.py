@@ -183,7 +183,7 @@ class LanguageModel(Protocol):
 class LiveModel(Protocol):
     """A language model that runs: it is started at the first question and must be closed.
 
-    ``Remembering`` makes a ``LanguageModel`` of it.
+    ``CachedModel`` makes a ``LanguageModel`` of it.
 
     Attributes:
         name: Which model it is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tkre.generation.llm.cache import Remembering
+from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.huggingface import TransformersModel
 from tkre.generation.llm.openai import OpenAIServer
 from tkre.generation.llm.params import (
@@ -50,7 +50,7 @@ class LanguageModels:
         for other in self._live.values():
             if other is not live:
                 other.close()
-        return Remembering(live, responses)
+        return CachedModel(live, responses)
 
     def live(self, params: LiveParams) -> LiveModel:
         """The one live model of these parameters."""

@@ -22,14 +22,14 @@ class Replay:
 
     A stored answer whose digest differs from the request's answers another question: a changed
     prompt, model, sampling or schema. Such answers are refused. One without a digest (recordings
-    made elsewhere) is taken on trust, and this is said, unless it names another model. One that
+    made elsewhere) is taken on calibrator, and this is said, unless it names another model. One that
     names no model at all is not taken either where the same store holds answers that name this
     one, for then it is another's.
 
     Args:
         stores: What is replayed; the first that holds an answer gives it.
         model: Name of the model that gave the stored answers.
-        strict: Trust no answer without a digest.
+        strict: Calibrator no answer without a digest.
     """
 
     def __init__(self, stores: Sequence[ResponseStore], model: str, *, strict: bool) -> None:
@@ -108,7 +108,7 @@ class Replay:
                 "  an answer belongs to its prompt, model, sampling and schema"
                 + (
                     "; one without a digest is refused by a strict replay, which those of "
-                    "generation.writers are unless they say strict: false"
+                    "generation.llms are unless they say strict: false"
                     if self._strict
                     else ""
                 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from tkre.core.progress import track
 from tkre.generation.llm.protocol import LanguageModel, Request, Response, Sampling
-from tkre.generation.params import AgainParams
+from tkre.generation.params import RetryParams
 
 # Failures that no larger budget and no other temperature mends.
 HOPELESS = frozenset({"prompt_too_long", "context_full"})
@@ -26,7 +26,7 @@ Rephrase = Callable[[Request, int], Request]
 def ask(
     model: LanguageModel,
     requests: Sequence[Request],
-    params: AgainParams,
+    params: RetryParams,
     *,
     name: str,
     rephrase: Rephrase = lambda first, attempt: first,
@@ -64,7 +64,7 @@ def ask(
                 del waiting[response.request_id]
 
 
-def _again(request: Request, attempt: int, params: AgainParams) -> Request:
+def _again(request: Request, attempt: int, params: RetryParams) -> Request:
     """A request with the sampling of a later attempt."""
     first = request.sampling
     # Warmer first, and colder next: neither helps every model.

@@ -14,7 +14,7 @@ from tkre.generation.llm.chat import ChatTokenizer, refuse_missing, refuse_missi
 from tkre.generation.llm.params import VllmParams
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response
-from tkre.generation.llm.watchdog import start_guardian
+from tkre.generation.llm.watchdog import start_watchdog
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class VllmEngine:
 
         logger.info("vLLM %s: starting %s", vllm.__version__, self._params.model)
         started = time.monotonic()
-        self._guardian = start_guardian(os.getpid())
+        self._guardian = start_watchdog(os.getpid())
         try:
             self._llm = vllm.LLM(**self.arguments())
         except Exception as error:

@@ -27,7 +27,7 @@ PATIENCE = 5.0  # seconds that a process has to end by itself
 SPARED = "resource_tracker"
 
 
-def start_guardian(pid: int) -> subprocess.Popen[bytes]:
+def start_watchdog(pid: int) -> subprocess.Popen[bytes]:
     """Starts watching a process; terminate what is returned when there is nothing to guard."""
     command = [sys.executable, "-m", __name__, str(pid)]
     # A session of its own: Ctrl-C in the terminal is for the run, which closes its engine itself.
@@ -72,7 +72,7 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def interruptible(stop: threading.Event, say: Callable[[str], None]) -> Iterator[threading.Event]:
+def graceful_sigint(stop: threading.Event, say: Callable[[str], None]) -> Iterator[threading.Event]:
     """Ctrl-C only sets two events; a second one interrupts as ever.
 
     An exception could come at any line, also where an answer that has been paid for is on its way

@@ -1,4 +1,4 @@
-"""K-shot sets, explanations and synthetic sentences of every draw."""
+"""K-shot sets, explanations and synthetic sentences of every sample."""
 
 from tkre.pipelines.data_generation.pipeline import create_pipeline
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.instance import from_frame
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -31,15 +31,15 @@ def explain(
     recordings: ResponseStore,
     responses: ResponseStore,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> list[dict[str, Any]]:
-    """Asks the draw's language model why each support instance has its relation.
+    """Asks the sample's language model why each support instance has its relation.
 
     Returns:
         Every attempt, those at one request in order.
     """
     answers = explanations.explain(
-        language_models.answering(generation.of_writer(draw.writer), recordings, responses),
+        language_models.answering(generation.of_llm(sample.llm), recordings, responses),
         from_frame(support),
         RelationSchema.model_validate(schema),
         prompt,
@@ -60,9 +60,9 @@ def synthesise(
     responses: ResponseStore,
     corpus: CorpusParams,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> list[dict[str, Any]]:
-    """Asks the draw's language model for new sentences, in rounds, until each relation has enough.
+    """Asks the sample's language model for new sentences, in rounds, until each relation has enough.
 
     The validation and test sentences are only there to refuse copies of them.
 
@@ -70,8 +70,8 @@ def synthesise(
         Every attempt, those at one request in order.
     """
     answers = synthesis.write_sentences(
-        language_models.answering(generation.of_writer(draw.writer), recordings, responses),
-        synthesis_task(support, validation, test, schema, corpus, generation, draw),
+        language_models.answering(generation.of_llm(sample.llm), recordings, responses),
+        synthesis_task(support, validation, test, schema, corpus, generation, sample),
         prompt,
         generation.synthesis,
         generation.again,
@@ -85,7 +85,7 @@ def score_synthetic(
     synthetic: pd.DataFrame,
     schema: dict[str, Any],
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> pd.DataFrame:
     """Judges every synthetic row by a classifier that has not seen it.
 
@@ -96,6 +96,11 @@ def score_synthetic(
 
     rows, parsed = from_frame(synthetic), RelationSchema.model_validate(schema)
     probabilities = judge_synthetic(
-        backbone, from_frame(explained), rows, parsed, generation.filtering.crossfit, seed=draw.seed
+        backbone,
+        from_frame(explained),
+        rows,
+        parsed,
+        generation.filtering.crossfit,
+        seed=sample.seed,
     )
     return label_confidence.to_frame(rows, parsed, probabilities)

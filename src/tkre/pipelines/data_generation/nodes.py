@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.core.instance import from_frame, to_frame
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -55,12 +55,12 @@ def read_splits(
     return (schema.model_dump(mode="json"), *splits, report)
 
 
-def draw_shots(
+def sample_k_shots(
     train: pd.DataFrame,
     dev: pd.DataFrame,
     test: pd.DataFrame,
     schema: dict[str, Any],
-    draw: Draw,
+    sample: KShotSample,
     development_seeds: list[int],
     corpus: CorpusParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
@@ -74,12 +74,12 @@ def draw_shots(
     parsed = RelationSchema.model_validate(schema)
     splits = (from_frame(train), from_frame(dev))
     tested = from_frame(test)
-    shots = sample_shots(*splits, parsed, shots=draw.shots, seed=draw.seed, test=tested)
-    unseen, shared = unseen_test(shots, tested, draw.corpus, corpus.on_leakage)
+    shots = sample_shots(*splits, parsed, shots=sample.shots, seed=sample.seed, test=tested)
+    unseen, shared = unseen_test(shots, tested, sample.corpus, corpus.on_leakage)
     others = [
-        sample_shots(*splits, parsed, shots=draw.shots, seed=seed, test=tested)
+        sample_shots(*splits, parsed, shots=sample.shots, seed=seed, test=tested)
         for seed in development_seeds
-        if seed != draw.seed
+        if seed != sample.seed
     ]
     development = development_rows(shots, others)
     return (
@@ -87,7 +87,7 @@ def draw_shots(
         to_frame(shots.validation),
         to_frame(development),
         to_frame(unseen),
-        {"draw": draw.name} | shots.ids() | shared,
+        {"sample": sample.name} | shots.ids() | shared,
     )
 
 
@@ -119,14 +119,14 @@ def keep_sentences(
     schema: dict[str, Any],
     corpus: CorpusParams,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Keeps the synthetic sentences that are valid and copies of nothing.
 
     Returns:
         The synthetic instances; the rejects; the yield by relation.
     """
-    task = synthesis_task(support, validation, test, schema, corpus, generation, draw)
+    task = synthesis_task(support, validation, test, schema, corpus, generation, sample)
     kept, tallies = synthesis.keep_sentences(attempts_by_id(responses), task, generation.synthesis)
     return to_frame(kept), *_account(ledger.SYNTHESIS, tallies)
 
@@ -136,12 +136,14 @@ def merge_accounts(
     synthesis_rejects: pd.DataFrame,
     explanation_yield: pd.DataFrame,
     synthesis_yield: pd.DataFrame,
-    draw: Draw,
+    sample: KShotSample,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Puts the ledger of rejects and the yield per relation of a draw together."""
+    """Puts the ledger of rejects and the yield per relation of a sample together."""
     return (
         pd.concat([explanation_rejects, synthesis_rejects], ignore_index=True),
-        pd.concat([explanation_yield, synthesis_yield], ignore_index=True).assign(draw=draw.name),
+        pd.concat([explanation_yield, synthesis_yield], ignore_index=True).assign(
+            sample=sample.name
+        ),
     )
 
 
@@ -165,15 +167,15 @@ def synthesis_task(
     schema: dict[str, Any],
     corpus: CorpusParams,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> synthesis_requests.SynthesisTask:
-    """What sentences are wanted for a draw; not a node, both synthesis nodes call it."""
-    unit = draw.shots or generation.synthesis.per_request
+    """What sentences are wanted for a sample; not a node, both synthesis nodes call it."""
+    unit = sample.shots or generation.synthesis.per_request
     sources = {"the support set": support, "the validation set": validation, "the test set": test}
     return synthesis_requests.SynthesisTask(
         schema=RelationSchema.model_validate(schema),
-        seed=draw.seed if draw.shots else None,
-        wanted=unit * draw.synthetic,
+        seed=sample.seed if sample.shots else None,
+        wanted=unit * sample.synthetic,
         support=from_frame(support),
         forbidden={source: frame["text"].tolist() for source, frame in sources.items()},
         head_first=corpus.head_first,
@@ -188,7 +190,7 @@ def explanation_requests(
     recordings: ResponseStore,
     responses: ResponseStore,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> list[Request]:
     """What the node ``explain`` asks first, from the same inputs; not a node."""
     return explanations.explanation_requests(
@@ -207,10 +209,10 @@ def sentence_requests(
     responses: ResponseStore,
     corpus: CorpusParams,
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> list[Request]:
     """What the node ``synthesise`` asks at least, from the same inputs; not a node."""
-    task = synthesis_task(support, validation, test, schema, corpus, generation, draw)
+    task = synthesis_task(support, validation, test, schema, corpus, generation, sample)
     return [
         synthesis_requests.synthesis_request(task, name, number, prompt, generation.synthesis)
         for number in range(synthesis_requests.needed_rounds(task, generation.synthesis))
@@ -232,7 +234,7 @@ def _account(kind: str, tallies: dict[str, ledger.Tally]) -> tuple[pd.DataFrame,
 
 
 def plant_noise(
-    synthetic: pd.DataFrame, schema: dict[str, Any], draw: Draw
+    synthetic: pd.DataFrame, schema: dict[str, Any], sample: KShotSample
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Swaps the labels of a share of the synthetic rows, to measure what that costs.
 
@@ -240,7 +242,10 @@ def plant_noise(
         The synthetic instances with wrong labels among them; which ones, for the evaluation only.
     """
     noisy, planted = label_noise.plant_noise(
-        from_frame(synthetic), RelationSchema.model_validate(schema), draw.noise / 100, draw.seed
+        from_frame(synthetic),
+        RelationSchema.model_validate(schema),
+        sample.noise / 100,
+        sample.seed,
     )
     return to_frame(noisy), planted
 
@@ -270,7 +275,7 @@ def filter_synthetic(
 
 
 def score_filter(
-    verdicts: pd.DataFrame, draw: Draw, planted: pd.DataFrame | None = None
+    verdicts: pd.DataFrame, sample: KShotSample, planted: pd.DataFrame | None = None
 ) -> dict[str, Any]:
     """Scores a filter against the labels that were planted; without any, all were right.
 
@@ -280,4 +285,4 @@ def score_filter(
     rejected = verdicts.loc[verdicts["reason"].notna(), "id"].tolist()
     if planted is None:
         planted = verdicts[["id", "relation"]].assign(planted=None)
-    return {"draw": draw.name} | label_noise.filter_scores(planted, rejected)
+    return {"sample": sample.name} | label_noise.filter_scores(planted, rejected)

@@ -8,10 +8,10 @@ from itertools import chain as joined
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Draw
+from tkre.core.cells import KShotSample
 from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.data_generation import nodes as filter_nodes
-from tkre.pipelines.namespaces import at_corpus, at_draw
+from tkre.pipelines.namespaces import at_corpus, at_sample
 
 STAGE = "data_generation"
 
@@ -31,18 +31,18 @@ SPLITS = Pipeline(
 SHOTS = Pipeline(
     [
         Node(
-            nodes.draw_shots,
+            nodes.sample_k_shots,
             [
                 "train",
                 "dev",
                 "test",
                 "schema",
-                "draw",
+                "sample",
                 "params:development_seeds",
                 "params:corpus",
             ],
             ["support", "validation", "development", "unseen_test", "shots"],
-            name="draw_shots",
+            name="sample_k_shots",
             tags="rehearsed",
         )
     ],
@@ -68,7 +68,7 @@ KNOWLEDGE = Pipeline(
                 "recordings",
                 "responses",
                 "params:generation",
-                "draw",
+                "sample",
             ],
             "explanation_responses",
             name="explain",
@@ -93,7 +93,7 @@ KNOWLEDGE = Pipeline(
                 "responses",
                 "params:corpus",
                 "params:generation",
-                "draw",
+                "sample",
             ],
             "synthesis_responses",
             name="synthesise",
@@ -109,7 +109,7 @@ KNOWLEDGE = Pipeline(
                 "schema",
                 "params:corpus",
                 "params:generation",
-                "draw",
+                "sample",
             ],
             ["synthetic", "synthesis_rejects", "synthesis_yield"],
             name="keep_sentences",
@@ -121,7 +121,7 @@ KNOWLEDGE = Pipeline(
                 "synthesis_rejects",
                 "explanation_yield",
                 "synthesis_yield",
-                "draw",
+                "sample",
             ],
             ["rejects", "yield"],
             name="merge_accounts",
@@ -136,7 +136,7 @@ PLANT_NOISE = Pipeline(
     [
         Node(
             filter_nodes.plant_noise,
-            ["unchanged_synthetic", "schema", "draw"],
+            ["unchanged_synthetic", "schema", "sample"],
             ["synthetic", "planted"],
             name="plant_noise",
         ),
@@ -149,7 +149,7 @@ PLANT_NOISE = Pipeline(
 @cache
 def _filter(*, noisy: bool) -> Pipeline:
     """The filter; what it finds of planted noise is scored."""
-    against = {"verdicts": "filter_verdicts", "draw": "draw"}
+    against = {"verdicts": "filter_verdicts", "sample": "sample"}
     return Pipeline(
         [
             Node(
@@ -160,7 +160,7 @@ def _filter(*, noisy: bool) -> Pipeline:
                     "unchanged_synthetic",
                     "schema",
                     "params:generation",
-                    "draw",
+                    "sample",
                 ],
                 "synthetic_probabilities",
                 name="score_synthetic",
@@ -191,27 +191,31 @@ def _filter(*, noisy: bool) -> Pipeline:
 
 
 def create_pipeline(
-    draws: Sequence[Draw], with_knowledge: Sequence[Draw], backbone: str
+    samples: Sequence[KShotSample], with_knowledge: Sequence[KShotSample], backbone: str
 ) -> Pipeline:
-    """Data generation for draws.
+    """Data generation for samples.
 
     Args:
-        draws: All draws; their corpora are read once each.
+        samples: All samples; their corpora are read once each.
         with_knowledge: Those of them whose variants use a language model's knowledge.
         backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences.
     """
-    corpora = sorted({draw.corpus for draw in draws})
-    plain = dict.fromkeys(draw.plain for draw in draws)
-    knowing = dict.fromkeys(draw.plain for draw in with_knowledge)
-    noisy = dict.fromkeys(draw.parent for draw in with_knowledge if draw.noise and draw.filtered)
-    noisy |= dict.fromkeys(draw for draw in with_knowledge if draw.noise and not draw.filtered)
-    filtered = dict.fromkeys(draw for draw in with_knowledge if draw.filtered)
+    corpora = sorted({sample.corpus for sample in samples})
+    plain = dict.fromkeys(sample.plain for sample in samples)
+    knowing = dict.fromkeys(sample.plain for sample in with_knowledge)
+    noisy = dict.fromkeys(
+        sample.parent for sample in with_knowledge if sample.noise and sample.filtered
+    )
+    noisy |= dict.fromkeys(
+        sample for sample in with_knowledge if sample.noise and not sample.filtered
+    )
+    filtered = dict.fromkeys(sample for sample in with_knowledge if sample.filtered)
     return Pipeline(
         joined(
             *(at_corpus(SPLITS, corpus) for corpus in corpora),
-            *(at_draw(SHOTS, draw) for draw in plain),
-            *(at_draw(KNOWLEDGE, draw) for draw in knowing),
-            *(at_draw(PLANT_NOISE, draw) for draw in noisy),
-            *(at_draw(_filter(noisy=draw.noise > 0), draw, backbone) for draw in filtered),
+            *(at_sample(SHOTS, sample) for sample in plain),
+            *(at_sample(KNOWLEDGE, sample) for sample in knowing),
+            *(at_sample(PLANT_NOISE, sample) for sample in noisy),
+            *(at_sample(_filter(noisy=sample.noise > 0), sample, backbone) for sample in filtered),
         )
     )

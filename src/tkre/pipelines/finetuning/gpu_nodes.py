@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.core.instance import from_frame
 from tkre.core.provenance import frame_digest
 from tkre.core.schema import RelationSchema
@@ -133,7 +133,7 @@ def score_support(
     synthetic: pd.DataFrame,
     schema: dict[str, Any],
     generation: GenerationParams,
-    draw: Draw,
+    sample: KShotSample,
 ) -> pd.DataFrame:
     """Judges every support row by a classifier that has not seen it.
 
@@ -144,7 +144,12 @@ def score_support(
 
     rows, parsed = from_frame(explained), RelationSchema.model_validate(schema)
     probabilities = judge_golden(
-        backbone, rows, from_frame(synthetic), parsed, generation.filtering.crossfit, seed=draw.seed
+        backbone,
+        rows,
+        from_frame(synthetic),
+        parsed,
+        generation.filtering.crossfit,
+        seed=sample.seed,
     )
     return label_confidence.to_frame(rows, parsed, probabilities)
 
@@ -166,7 +171,7 @@ def _finetune(
         RelationSchema.model_validate(schema),
         finetuning,
         data=frame_digest(training_rows),
-        seed=cell.draw.seed,
+        seed=cell.sample.seed,
         description=cell.name,
     )
     return classifier, losses, classifier.lineage.model_dump(mode="json")
@@ -197,7 +202,7 @@ def train_setfit(
         relations,
         setfit,
         data=frame_digest(training_rows),
-        seed=cell.draw.seed,
+        seed=cell.sample.seed,
         description=cell.name,
     )
     frames = []

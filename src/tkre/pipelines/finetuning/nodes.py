@@ -11,7 +11,7 @@ from tkre.core.instance import from_frame
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation import calibration_report as trust_fitting
-from tkre.evaluation.params import TrustParams
+from tkre.evaluation.params import CalibrationParams
 from tkre.generation import label_errors as label_confidence
 
 
@@ -25,19 +25,19 @@ def golden_and_synthetic_rows(explained: pd.DataFrame, synthetic: pd.DataFrame) 
     return pd.concat([explained, synthetic], ignore_index=True)
 
 
-def fit_trust(
+def fit_calibrator(
     validation_predictions: pd.DataFrame,
     schema: dict[str, Any],
     lineage: dict[str, Any],
-    params: TrustParams,
+    params: CalibrationParams,
     cell: Cell,
 ) -> dict[str, Any]:
     """Fits a temperature and thresholds on the validation rows.
 
     Returns:
-        The trust record, which names the classifier's weights: it is of no use to others.
+        The calibrator record, which names the classifier's weights: it is of no use to others.
     """
-    record = trust_fitting.fit_trust(
+    record = trust_fitting.fit_calibrator(
         validation_predictions,
         RelationSchema.model_validate(schema).negative,
         params,

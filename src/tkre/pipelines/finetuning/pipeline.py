@@ -9,10 +9,10 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.finetuning import gpu_nodes, nodes
 from tkre.pipelines.finetuning import gpu_nodes as others
-from tkre.pipelines.namespaces import SCORED, at_cell, at_draw
+from tkre.pipelines.namespaces import SCORED, at_cell, at_sample
 from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
@@ -84,11 +84,11 @@ PREDICT_VALIDATION = Node(
     name="predict_validation",
     tags="gpu",
 )
-FIT_TRUST = Node(
-    nodes.fit_trust,
-    ["validation_predictions", "schema", "lineage", "params:trust", "cell"],
-    "trust",
-    name="fit_trust",
+FIT_CALIBRATOR = Node(
+    nodes.fit_calibrator,
+    ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
+    "calibrator",
+    name="fit_calibrator",
 )
 
 # Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
@@ -117,7 +117,7 @@ DOUBTS = Pipeline(
     [
         Node(
             gpu_nodes.score_support,
-            ["backbone", "explained", "synthetic", "schema", "params:generation", "draw"],
+            ["backbone", "explained", "synthetic", "schema", "params:generation", "sample"],
             "support_probabilities",
             name="score_support",
             tags="gpu",
@@ -137,7 +137,7 @@ def create_pipeline(
     cells: Mapping[Cell, Variant],
     encoders: Mapping[Cell, EncoderChain],
     score_on: Literal["test", "development"],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     judge: str,
 ) -> Pipeline:
     """Classifiers of cells and their predictions.
@@ -146,13 +146,13 @@ def create_pipeline(
         cells: With their variants.
         encoders: How the encoders of those cells are made that have one.
         score_on: Which rows are labelled, once.
-        with_knowledge: The draws whose golden labels are looked at.
+        with_knowledge: The samples whose golden labels are looked at.
         judge: Name of the catalog entry ``backbones.<judge>`` that looks at them.
     """
-    plain = dict.fromkeys(draw.plain for draw in with_knowledge)
+    plain = dict.fromkeys(sample.plain for sample in with_knowledge)
     return Pipeline(
         joined(
-            *(at_draw(DOUBTS, draw, judge) for draw in plain),
+            *(at_sample(DOUBTS, sample, judge) for sample in plain),
             *(
                 at_cell(
                     template(variant, score_on, encoders.get(cell)),
@@ -180,7 +180,7 @@ def template(
 
 @cache
 def _setfit(score_on: Literal["test", "development"]) -> Pipeline:
-    return Pipeline([GOLDEN, SETFIT[score_on], FIT_TRUST], tags=STAGE)
+    return Pipeline([GOLDEN, SETFIT[score_on], FIT_CALIBRATOR], tags=STAGE)
 
 
 @cache
@@ -189,5 +189,6 @@ def _classifier(
 ) -> Pipeline:
     start = FROM_BACKBONE if knowledge is None else _from_encoder(*knowledge)
     return Pipeline(
-        [rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_TRUST], tags=STAGE
+        [rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_CALIBRATOR],
+        tags=STAGE,
     )

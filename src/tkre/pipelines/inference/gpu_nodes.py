@@ -6,12 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.finetuning.gpu_nodes import predict
 
 
-def label(classifier: Checkpoint, trust: dict[str, Any], instances: pd.DataFrame) -> pd.DataFrame:
+def label(
+    classifier: Checkpoint, calibrator: dict[str, Any], instances: pd.DataFrame
+) -> pd.DataFrame:
     """Labels sentences with the classifier.
 
     Returns:
@@ -19,7 +21,7 @@ def label(classifier: Checkpoint, trust: dict[str, Any], instances: pd.DataFrame
         the classifier puts them.
 
     Raises:
-        TrustError: The trust record is of other weights.
+        CalibratorError: The calibrator record is of other weights.
     """
-    Trust.model_validate(trust).require(classifier.lineage.weights)
+    Calibrator.model_validate(calibrator).require(classifier.lineage.weights)
     return predict(classifier, instances).drop(columns="relation")

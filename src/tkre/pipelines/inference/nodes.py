@@ -8,7 +8,7 @@ import pandas as pd
 
 from tkre.core.instance import from_frame, to_frame, to_tagged
 from tkre.corpora.unlabelled import read_unlabelled
-from tkre.evaluation.calibrator import Trust, calibrate, share_among
+from tkre.evaluation.calibrator import Calibrator, calibrate, share_among
 from tkre.evaluation.predictions import answered
 from tkre.project.config import InferenceParams
 
@@ -18,17 +18,17 @@ def read_sentences(sentences: str) -> pd.DataFrame:
     return to_frame(read_unlabelled(sentences, "the file of sentences"))
 
 
-def choose_threshold(trust: dict[str, Any], inference: InferenceParams) -> dict[str, Any]:
+def choose_threshold(calibrator: dict[str, Any], inference: InferenceParams) -> dict[str, Any]:
     """Looks up from which confidence on answers have the wanted precision.
 
     Returns:
         ``wanted_precision``, and ``confidence``: 0 where nothing is withheld.
 
     Raises:
-        TrustError: The classifier's validation rows support no such precision.
+        CalibratorError: The classifier's validation rows support no such precision.
     """
     wanted = inference.wanted_precision
-    record = Trust.model_validate(trust)
+    record = Calibrator.model_validate(calibrator)
     confidence = 0.0 if wanted is None else record.confidence_for(wanted)
     return {"wanted_precision": wanted, "confidence": confidence}
 
@@ -36,7 +36,7 @@ def choose_threshold(trust: dict[str, Any], inference: InferenceParams) -> dict[
 def answer(
     raw_predictions: pd.DataFrame,
     instances: pd.DataFrame,
-    trust: dict[str, Any],
+    calibrator: dict[str, Any],
     threshold: dict[str, Any],
 ) -> pd.DataFrame:
     """Calibrates the predictions and withholds the answers that are not sure enough.
@@ -46,7 +46,7 @@ def answer(
         ``abstained``), ``predicted`` (the guess in any case) with its calibrated probability, and
         those of all relations.
     """
-    record = Trust.model_validate(trust)
+    record = Calibrator.model_validate(calibrator)
     share = share_among(raw_predictions, record)
     predictions = answered(
         calibrate(raw_predictions, record, share), record.negative, threshold["confidence"]

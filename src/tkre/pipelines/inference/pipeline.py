@@ -1,4 +1,4 @@
-"""The graph: sentences + the newest classifier and its trust record -> predictions."""
+"""The graph: sentences + the newest classifier and its calibrator record -> predictions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ INFERENCE = Pipeline(
         ),
         Node(
             nodes.choose_threshold,
-            ["trust", "params:inference"],
+            ["calibrator", "params:inference"],
             "threshold",
             name="choose_threshold",
             tags="rehearsed",
         ),
         Node(
             gpu_nodes.label,
-            ["classifier", "trust", "instances"],
+            ["classifier", "calibrator", "instances"],
             "raw_predictions",
             name="label",
             tags="gpu",
         ),
         Node(
             nodes.answer,
-            ["raw_predictions", "instances", "trust", "threshold"],
+            ["raw_predictions", "instances", "calibrator", "threshold"],
             "predictions",
             name="answer",
         ),
@@ -43,11 +43,11 @@ def create_pipeline(cell: Cell) -> Pipeline:
     """Labels the sentences of ``inference.sentences``.
 
     Args:
-        cell: Whose newest classifier and trust record are used.
+        cell: Whose newest classifier and calibrator record are used.
     """
     return Pipeline(
         INFERENCE,
         namespace=STAGE,
-        inputs={name: f"{cell.name}.{name}" for name in ("classifier", "trust")},
+        inputs={name: f"{cell.name}.{name}" for name in ("classifier", "calibrator")},
         parameters={"params:inference"},
     )

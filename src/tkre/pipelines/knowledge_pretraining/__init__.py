@@ -1,4 +1,4 @@
-"""Further pre-training of an encoder on the knowledge of a draw."""
+"""Further pre-training of an encoder on the knowledge of a sample."""
 
 from tkre.pipelines.knowledge_pretraining.pipeline import create_pipeline
 

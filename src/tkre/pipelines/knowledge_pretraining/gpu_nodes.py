@@ -65,7 +65,7 @@ def pretrain_pairs(
         RelationSchema.model_validate(schema),
         pretraining,
         data=frame_digest(pairs),
-        seed=cell.draw.seed,
+        seed=cell.sample.seed,
         description=cell.name,
     )
 
@@ -87,6 +87,6 @@ def _on_texts(
         pretraining,
         stage,
         data=frame_digest(texts),
-        seed=cell.draw.seed,
+        seed=cell.sample.seed,
         description=cell.name,
     )

@@ -9,8 +9,8 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw, EncoderChain
-from tkre.pipelines.namespaces import at_cell, at_draw
+from tkre.core.cells import Cell, EncoderChain, KShotSample
+from tkre.pipelines.namespaces import at_cell, at_sample
 from tkre.pipelines.reporting import nodes
 
 STAGE = "reporting"
@@ -19,7 +19,7 @@ STAGE = "reporting"
 def _marks(rows: str, *, explained: bool) -> Node:
     """Which rows are implicit, by the corpus's own flags and, where there are any, explanations.
 
-    Named apart: experiments with and without explanations of one draw may run together.
+    Named apart: experiments with and without explanations of one sample may run together.
     """
     by = "" if explained else "_flagged"
     return Node(
@@ -40,7 +40,7 @@ MARK_IMPLICIT = {
 def look_closer(
     experiment: str,
     cells: Sequence[Cell],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     score_on: Literal["test", "development"],
     measured: Container[Cell],
 ) -> Pipeline:
@@ -49,28 +49,28 @@ def look_closer(
     Args:
         experiment: Its name.
         cells: All of them.
-        with_knowledge: The draws whose support is explained.
+        with_knowledge: The samples whose support is explained.
         score_on: Which predictions are scored.
         measured: The cells that have ``centres``.
     """
-    # Explanations are of the K-shot sets, which all draws of a corpus, K and seed share: rows are
-    # marked once for all of them, and by one writer, the first, so that cells can be compared.
-    explained: dict[Draw, Draw] = {}
-    for draw in with_knowledge:
-        explained.setdefault(draw.golden, draw.plain)
-    homes = {cell.draw.golden: explained.get(cell.draw.golden) for cell in cells}
+    # Explanations are of the K-shot sets, which all samples of a corpus, K and seed share: rows are
+    # marked once for all of them, and by one llm, the first, so that cells can be compared.
+    explained: dict[KShotSample, KShotSample] = {}
+    for sample in with_knowledge:
+        explained.setdefault(sample.golden, sample.plain)
+    homes = {cell.sample.golden: explained.get(cell.sample.golden) for cell in cells}
     marks = {
-        golden: at_draw(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
+        golden: at_sample(MARK_IMPLICIT[score_on, knowing is not None], knowing or golden)
         for golden, knowing in homes.items()
     }
     given: dict[str, str] = {}
     for n, cell in enumerate(cells):
-        [mark] = marks[cell.draw.golden]
+        [mark] = marks[cell.sample.golden]
         [marked] = mark.outputs
         given |= {
             f"metrics_{n}": f"{cell.name}.{score_on}_metrics",
             f"predictions_{n}": f"{cell.name}.{score_on}_predictions",
-            f"schema_{n}": f"{cell.draw.corpus}.schema",
+            f"schema_{n}": f"{cell.sample.corpus}.schema",
             f"explicitness_{n}": marked,
         }
         if cell in measured:
@@ -123,7 +123,7 @@ def follow_training(
     return Pipeline(Pipeline(parts, tags=STAGE), namespace=experiment, inputs=given)
 
 
-def measure_trust(
+def measure_calibration(
     experiment: str, cells: Sequence[Cell], score_on: Literal["test", "development"]
 ) -> Pipeline:
     """Whether the probabilities of an experiment's classifiers can be trusted.
@@ -133,50 +133,52 @@ def measure_trust(
         cells: All of them.
         score_on: Which predictions are scored.
     """
-    given = {f"scores_{n}": f"{cell.name}.{score_on}_trust_scores" for n, cell in enumerate(cells)}
+    given = {
+        f"scores_{n}": f"{cell.name}.{score_on}_calibration_scores" for n, cell in enumerate(cells)
+    }
     template = Pipeline(
         [
-            Node(nodes.collect_trust, list(given), "trust", name="collect_trust"),
+            Node(nodes.collect_calibration, list(given), "calibration", name="collect_calibration"),
             Node(
-                nodes.plot_trust,
+                nodes.plot_calibration,
                 list(given),
-                ["trust_figures", "trust_figures_page"],
-                name="plot_trust",
+                ["calibration_figures", "calibration_figures_page"],
+                name="plot_calibration",
             ),
         ],
         tags=STAGE,
     )
     tables = Pipeline(template, namespace=experiment, inputs=given)
-    scores = joined(*(at_cell(_trust_scores(score_on), cell) for cell in cells))
+    scores = joined(*(at_cell(_calibration_scores(score_on), cell) for cell in cells))
     return Pipeline([*scores, tables])
 
 
 @cache
-def _trust_scores(score_on: Literal["test", "development"]) -> Pipeline:
+def _calibration_scores(score_on: Literal["test", "development"]) -> Pipeline:
     evaluate = Node(
-        nodes.evaluate_trust,
-        [f"{score_on}_predictions", "trust", f"{score_on}_metrics"],
-        f"{score_on}_trust_scores",
+        nodes.evaluate_calibration,
+        [f"{score_on}_predictions", "calibrator", f"{score_on}_metrics"],
+        f"{score_on}_calibration_scores",
         name=f"evaluate_trust_{score_on}",
     )
     return Pipeline([evaluate], tags=STAGE)
 
 
 def doubt_labels(
-    experiment: str, cells: Sequence[Cell], with_knowledge: Iterable[Draw]
+    experiment: str, cells: Sequence[Cell], with_knowledge: Iterable[KShotSample]
 ) -> Pipeline:
     """Which golden labels are doubted, and what the filter of synthetic ones is worth.
 
     Args:
         experiment: Its name.
         cells: All of them.
-        with_knowledge: The draws that have knowledge.
+        with_knowledge: The samples that have knowledge.
     """
-    knowing = list(dict.fromkeys(draw.plain for draw in with_knowledge))
-    shots = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(knowing)}
-    doubts = {f"doubts_{n}": f"{draw.name}.doubts" for n, draw in enumerate(knowing)}
-    filtered = dict.fromkeys(cell.draw for cell in cells if cell.draw.filtered)
-    scores = {f"scores_{n}": f"{draw.name}.filter_scores" for n, draw in enumerate(filtered)}
+    knowing = list(dict.fromkeys(sample.plain for sample in with_knowledge))
+    shots = {f"shots_{n}": f"{sample.name}.shots" for n, sample in enumerate(knowing)}
+    doubts = {f"doubts_{n}": f"{sample.name}.doubts" for n, sample in enumerate(knowing)}
+    filtered = dict.fromkeys(cell.sample for cell in cells if cell.sample.filtered)
+    scores = {f"scores_{n}": f"{sample.name}.filter_scores" for n, sample in enumerate(filtered)}
     listed = Node(
         nodes.list_doubts, {n: n for n in [*shots, *doubts]}, "doubts", name="list_doubts"
     )
@@ -188,25 +190,25 @@ def doubt_labels(
     return Pipeline(template, namespace=experiment, inputs=given | cells_table)
 
 
-def compare_writers(experiment: str, with_knowledge: Iterable[Draw]) -> Pipeline:
+def compare_llms(experiment: str, with_knowledge: Iterable[KShotSample]) -> Pipeline:
     """Which language model wrote how much, how well, and to what use; nothing if there is but one.
 
     Args:
         experiment: Its name.
-        with_knowledge: The draws that have knowledge.
+        with_knowledge: The samples that have knowledge.
     """
-    written = list(dict.fromkeys(draw.plain for draw in with_knowledge))
-    if len({draw.writer for draw in written}) < 2:
+    written = list(dict.fromkeys(sample.plain for sample in with_knowledge))
+    if len({sample.llm for sample in written}) < 2:
         return Pipeline([])
     kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
     given = {
-        f"{kind}_{n}": f"{draw.name}.{kind}" for n, draw in enumerate(written) for kind in kinds
+        f"{kind}_{n}": f"{sample.name}.{kind}" for n, sample in enumerate(written) for kind in kinds
     }
     node = Node(
-        nodes.compare_writers,
+        nodes.compare_llms,
         {name: name for name in given} | {"cells": "cells", "generation": "params:generation"},
-        "writers",
-        name="compare_writers",
+        "llms",
+        name="compare_llms",
     )
     return Pipeline(
         Pipeline([node], tags=STAGE),

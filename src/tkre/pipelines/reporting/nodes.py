@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import from_frame
-from tkre.core.params import DEFAULT_WRITER, NO_WRITER
+from tkre.core.params import DEFAULT_LLM, NO_WRITER
 from tkre.core.provenance import Lineage, frame_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -26,22 +26,22 @@ from tkre.evaluation import (
     llm_comparison as filter_tables,
 )
 from tkre.evaluation import (
-    llm_comparison as writers,
+    llm_comparison as llms,
 )
 from tkre.evaluation import (
-    results as draws,
+    results as samples,
 )
 from tkre.evaluation import (
     results as tables,
 )
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
 from tkre.generation.llm.protocol import Response
 from tkre.generation.params import GenerationParams
 from tkre.report import figures
+from tkre.report import figures as calibration_figures
 from tkre.report import figures as curves
 from tkre.report import figures as learning
-from tkre.report import figures as trust_figures
 from tkre.training.recipes import Variant, varied
 
 
@@ -75,8 +75,8 @@ def score(
         parsed.negative,
         corpus.official_metric,
         made_by.seconds,
-        cell.draw.synthetic if recipe.uses_synthetic else 0,
-        cell.draw.writer if recipe.uses_knowledge else NO_WRITER,
+        cell.sample.synthetic if recipe.uses_synthetic else 0,
+        cell.sample.llm if recipe.uses_knowledge else NO_WRITER,
         stale,
     )
     return metrics | {"recipe": recipe.model_dump(mode="json")}
@@ -94,9 +94,9 @@ def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any)
     return tables.summary_table(metrics, predictions, baseline, reporting)
 
 
-def describe_draws(**inputs: Any) -> pd.DataFrame:
-    """Counts what each draw had to work with: rows, shortfalls, synthetic sentences, rejects."""
-    return draws.draws_table(
+def describe_samples(**inputs: Any) -> pd.DataFrame:
+    """Counts what each sample had to work with: rows, shortfalls, synthetic sentences, rejects."""
+    return samples.samples_table(
         _numbered(inputs, "reading"), _numbered(inputs, "shots"), _numbered(inputs, "yield")
     )
 
@@ -115,17 +115,15 @@ def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame
 def list_doubts(**inputs: Any) -> pd.DataFrame:
     """Lists the support rows whose labels are doubted most."""
     shots, doubts = (_numbered(inputs, what) for what in ("shots", "doubts"))
-    named = (s["draw"] for s in shots)
+    named = (s["sample"] for s in shots)
     return filter_tables.doubts_table(dict(zip(named, doubts, strict=True)))
 
 
-def compare_writers(
-    cells: pd.DataFrame, generation: GenerationParams, **inputs: Any
-) -> pd.DataFrame:
+def compare_llms(cells: pd.DataFrame, generation: GenerationParams, **inputs: Any) -> pd.DataFrame:
     """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
     kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
     written = [
-        writers.Written(
+        llms.Written(
             yields,
             rejects,
             [Response.from_dict(record) for record in [*explained, *synthesised]],
@@ -135,9 +133,9 @@ def compare_writers(
             *(_numbered(inputs, kind) for kind in kinds), strict=True
         )
     ]
-    named = {DEFAULT_WRITER, *generation.writers}
-    called = {name: generation.of_writer(name).called for name in named}
-    return writers.writers_table(written, cells, called, generation.synthesis.overlap_words)
+    named = {DEFAULT_LLM, *generation.llms}
+    called = {name: generation.of_llm(name).called for name in named}
+    return llms.llms_table(written, cells, called, generation.synthesis.overlap_words)
 
 
 def plot_along_shots(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
@@ -239,21 +237,23 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
     return diagnosis.confused_pairs(cells, reporting.diagnosis), diagnosis.cell_figures(cells)
 
 
-def evaluate_trust(
-    predictions: pd.DataFrame, trust: dict[str, Any], metrics: dict[str, Any]
+def evaluate_calibration(
+    predictions: pd.DataFrame, calibrator: dict[str, Any], metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
-    return trust_tables.score_trust(predictions, Trust.model_validate(trust), metrics)
+    return trust_tables.score_calibration(
+        predictions, Calibrator.model_validate(calibrator), metrics
+    )
 
 
-def collect_trust(*scores: dict[str, Any]) -> pd.DataFrame:
+def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
     """Averages calibration and selective scores over seeds."""
-    return trust_tables.trust_table(scores)
+    return trust_tables.calibration_table(scores)
 
 
-def plot_trust(*scores: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
+def plot_calibration(*scores: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
     """Plots reliability and risk against coverage, for the catalog and as a page."""
-    figure = trust_figures.trust_by_variant(scores)
+    figure = calibration_figures.calibration_by_variant(scores)
     return figure, figure
 
 

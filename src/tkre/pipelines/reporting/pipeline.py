@@ -9,20 +9,20 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw, EncoderChain
+from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.namespaces import SCORED, at_cell
 from tkre.pipelines.reporting import nodes
 from tkre.pipelines.reporting.details import (
     STAGE,
-    compare_writers,
+    compare_llms,
     doubt_labels,
     follow_training,
     look_closer,
-    measure_trust,
+    measure_calibration,
 )
 from tkre.pipelines.reporting.publishing import publish
 
-# What draws scores along an axis of the grid; along a parameter it needs the recipes too.
+# What samples scores along an axis of the grid; along a parameter it needs the recipes too.
 ALONG = {
     "shots": nodes.plot_along_shots,
     "synthetic": nodes.plot_along_synthetic,
@@ -41,7 +41,7 @@ def _along(axis: str, metrics: list[str]) -> Node:
 def create_pipeline(
     experiment: str,
     cells: Sequence[Cell],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     score_on: Literal["test", "development"],
     axes: Sequence[str],
     trained: Mapping[Cell, EncoderChain | None],
@@ -51,18 +51,18 @@ def create_pipeline(
     Args:
         experiment: Its name.
         cells: All of them.
-        with_knowledge: The draws that have a yield to report.
+        with_knowledge: The samples that have a yield to report.
         score_on: Which predictions are scored.
-        axes: What its scores are drawn along (``Book.axes``).
+        axes: What its scores are drawn along (``ExperimentConfig.axes``).
         trained: The cells whose training is ours, with the stages of their encoders.
     """
     found = [
         _tables(experiment, cells, with_knowledge, score_on, axes),
         look_closer(experiment, cells, with_knowledge, score_on, trained),
         follow_training(experiment, trained, score_on),
-        measure_trust(experiment, cells, score_on),
+        measure_calibration(experiment, cells, score_on),
         doubt_labels(experiment, cells, with_knowledge),
-        compare_writers(experiment, with_knowledge),
+        compare_llms(experiment, with_knowledge),
     ]
     tables = {name for part in found for name in part.all_outputs()}
     return Pipeline(
@@ -97,25 +97,25 @@ def _scores(score_on: Literal["test", "development"]) -> Pipeline:
 def _tables(
     experiment: str,
     cells: Sequence[Cell],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     score_on: Literal["test", "development"],
     axes: Sequence[str],
 ) -> Pipeline:
-    """Scores of all cells side by side, and what their draws had to work with."""
+    """Scores of all cells side by side, and what their samples had to work with."""
     predictions, metrics = f"{score_on}_predictions", f"{score_on}_metrics"
     # Plain names here, the cells' own ones where the template is placed.
     of_metrics = {f"metrics_{n}": f"{cell.name}.{metrics}" for n, cell in enumerate(cells)}
     of_predictions = {
         f"predictions_{n}": f"{cell.name}.{predictions}" for n, cell in enumerate(cells)
     }
-    draws = list(dict.fromkeys(cell.draw.plain for cell in cells))
-    corpora = list(dict.fromkeys(draw.corpus for draw in draws))
+    samples = list(dict.fromkeys(cell.sample.plain for cell in cells))
+    corpora = list(dict.fromkeys(sample.corpus for sample in samples))
     of_corpora = {f"reading_{n}": f"{name}.reading_report" for n, name in enumerate(corpora)}
-    of_draws = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(draws)}
+    of_samples = {f"shots_{n}": f"{sample.name}.shots" for n, sample in enumerate(samples)}
     of_yields = {
-        f"yield_{n}": f"{draw.name}.yield"
-        for n, draw in enumerate(draws)
-        if draw in {knowing.plain for knowing in with_knowledge}
+        f"yield_{n}": f"{sample.name}.yield"
+        for n, sample in enumerate(samples)
+        if sample in {knowing.plain for knowing in with_knowledge}
     }
     template = Pipeline(
         [
@@ -128,10 +128,10 @@ def _tables(
                 name="summarise",
             ),
             Node(
-                nodes.describe_draws,
-                {n: n for n in [*of_corpora, *of_draws, *of_yields]},
-                "draws",
-                name="describe_draws",
+                nodes.describe_samples,
+                {n: n for n in [*of_corpora, *of_samples, *of_yields]},
+                "samples",
+                name="describe_samples",
             ),
             Node(nodes.plot_f1, "cells", ["f1_by_variant", "f1_by_variant_page"], name="plot_f1"),
             Node(
@@ -147,7 +147,7 @@ def _tables(
     return Pipeline(
         template,
         namespace=experiment,
-        inputs=of_metrics | of_predictions | of_corpora | of_draws | of_yields,
+        inputs=of_metrics | of_predictions | of_corpora | of_samples | of_yields,
         parameters={
             "params:reporting": "params:reporting",
             "params:experiment": f"params:experiments.{experiment}",

@@ -9,7 +9,7 @@ from typing import Literal
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, Draw
+from tkre.core.cells import Cell, KShotSample
 from tkre.pipelines.namespaces import SCORED, at_cell
 from tkre.pipelines.reporting import report_nodes as nodes
 from tkre.pipelines.reporting.details import STAGE
@@ -23,7 +23,7 @@ _PARAMETERS = ("reporting", "publishing", "generation")
 def publish(
     experiment: str,
     cells: Sequence[Cell],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     score_on: Literal["test", "development"],
     trained: Container[Cell],
     tables: Container[str],
@@ -33,7 +33,7 @@ def publish(
     Args:
         experiment: Its name.
         cells: All of them.
-        with_knowledge: The draws that have knowledge.
+        with_knowledge: The samples that have knowledge.
         score_on: Which predictions are scored.
         trained: The cells whose classifiers are ours, and saved: they have a card.
         tables: The datasets that are made of the experiment.
@@ -50,7 +50,7 @@ def _of_cell(score_on: Literal["test", "development"], *, saved: bool) -> Pipeli
     predictions = f"{score_on}_predictions"
     errors = Node(
         nodes.list_errors,
-        [predictions, SCORED[score_on], "trust"],
+        [predictions, SCORED[score_on], "calibrator"],
         f"{score_on}_errors",
         name=f"list_errors_{score_on}",
     )
@@ -59,8 +59,8 @@ def _of_cell(score_on: Literal["test", "development"], *, saved: bool) -> Pipeli
         [
             f"{score_on}_metrics",
             predictions,
-            f"{score_on}_trust_scores",
-            "trust",
+            f"{score_on}_calibration_scores",
+            "calibrator",
             "lineage",
             "schema",
             "shots",
@@ -80,37 +80,37 @@ def _of_cell(score_on: Literal["test", "development"], *, saved: bool) -> Pipeli
 def _page(
     experiment: str,
     cells: Sequence[Cell],
-    with_knowledge: Iterable[Draw],
+    with_knowledge: Iterable[KShotSample],
     score_on: Literal["test", "development"],
     tables: Container[str],
 ) -> Pipeline:
-    knowing = list(dict.fromkeys(draw.plain for draw in with_knowledge))
-    draws = list(dict.fromkeys([*(cell.draw.plain for cell in cells), *knowing]))
+    knowing = list(dict.fromkeys(sample.plain for sample in with_knowledge))
+    samples = list(dict.fromkeys([*(cell.sample.plain for cell in cells), *knowing]))
     of_cells = {
         f"{what}_{n}": f"{cell.name}.{dataset}"
         for n, cell in enumerate(cells)
         for what, dataset in (
             ("metrics", f"{score_on}_metrics"),
-            ("scores", f"{score_on}_trust_scores"),
+            ("scores", f"{score_on}_calibration_scores"),
             ("errors", f"{score_on}_errors"),
             ("lineage", "lineage"),
         )
     }
-    of_draws = {f"shots_{n}": f"{draw.name}.shots" for n, draw in enumerate(draws)} | {
-        f"{what}_{n}": f"{draw.name}.{what}"
-        for n, draw in enumerate(draws)
-        if draw in knowing
+    of_samples = {f"shots_{n}": f"{sample.name}.shots" for n, sample in enumerate(samples)} | {
+        f"{what}_{n}": f"{sample.name}.{what}"
+        for n, sample in enumerate(samples)
+        if sample in knowing
         for what in _OF_KNOWLEDGE
     }
     of_corpora = {
         f"{what}_{n}": f"{corpus}.{dataset}"
-        for n, corpus in enumerate(dict.fromkeys(draw.corpus for draw in draws))
+        for n, corpus in enumerate(dict.fromkeys(sample.corpus for sample in samples))
         for what, dataset in (("schema", "schema"), ("reading", "reading_report"))
     }
     of_experiment = {table: f"{experiment}.{table}" for table in nodes.TABLES}
     made = {table: name for table, name in of_experiment.items() if name in tables}
     lineages = [name for name in of_cells if name.startswith("lineage_")]
-    given = of_cells | of_draws | of_corpora | made | {name: name for name in _OF_PROJECT}
+    given = of_cells | of_samples | of_corpora | made | {name: name for name in _OF_PROJECT}
     given["name"] = f"{experiment}.name"
     parameters = {name: f"params:{name}" for name in _PARAMETERS} | {"spec": "params:experiment"}
     template = Pipeline(

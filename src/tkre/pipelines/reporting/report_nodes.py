@@ -8,12 +8,12 @@ import pandas as pd
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import from_frame
-from tkre.core.params import DEFAULT_WRITER
+from tkre.core.params import DEFAULT_LLM
 from tkre.core.provenance import Environment, Lineage, environment
 from tkre.core.schema import RelationSchema
 from tkre.evaluation import bootstrap
 from tkre.evaluation import error_analysis as errors
-from tkre.evaluation.calibrator import Trust
+from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import ReportingParams
 from tkre.generation.params import GenerationParams
@@ -22,29 +22,29 @@ from tkre.report.content import (
     ReportContent,
     ReportedCell,
     ReportedCorpus,
-    ReportedDraw,
+    ReportedSample,
 )
 from tkre.report.model_card import CardContent, model_card
 from tkre.report.page import report_page
 from tkre.report.params import PublishingParams
 
 # Tables of an experiment that its page shows, by dataset; it need not have all.
-TABLES = ("cells", "summary", "learning", "implicit", "diagnosis", "collapse", "trust", "doubts",
-          "filter", "writers")  # fmt: skip
+TABLES = ("cells", "summary", "learning", "implicit", "diagnosis", "collapse", "calibration", "doubts",
+          "filter", "llms")  # fmt: skip
 
 
 def list_errors(
-    predictions: pd.DataFrame, rows: pd.DataFrame, trust: dict[str, Any]
+    predictions: pd.DataFrame, rows: pd.DataFrame, calibrator: dict[str, Any]
 ) -> pd.DataFrame:
     """Lists what a classifier labelled wrongly, the most confident errors first."""
-    return errors.errors_table(from_frame(rows), predictions, Trust.model_validate(trust))
+    return errors.errors_table(from_frame(rows), predictions, Calibrator.model_validate(calibrator))
 
 
 def write_card(
     metrics: dict[str, Any],
     predictions: pd.DataFrame,
     measured: dict[str, Any],
-    trust: dict[str, Any],
+    calibrator: dict[str, Any],
     lineage: dict[str, Any],
     schema: dict[str, Any],
     shots: dict[str, Any],
@@ -73,7 +73,7 @@ def write_card(
             cell=cell,
             metrics=metrics,
             interval=interval,
-            trust=Trust.model_validate(trust),
+            calibrator=Calibrator.model_validate(calibrator),
             measured=measured,
             lineage=Lineage.model_validate(lineage),
             schema=RelationSchema.model_validate(schema),
@@ -120,7 +120,7 @@ def write_report(
             reporting=reporting,
             page=publishing.page,
             cells=[_cell(n, inputs) for n in _numbers(inputs, "metrics")],
-            draws=[_draw(n, inputs) for n in _numbers(inputs, "shots")],
+            samples=[_sample(n, inputs) for n in _numbers(inputs, "shots")],
             corpora=[
                 ReportedCorpus(
                     RelationSchema.model_validate(inputs[f"schema_{n}"]), inputs[f"reading_{n}"]
@@ -133,7 +133,7 @@ def write_report(
                 "explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt,
             },
             called=_called(generation),
-            backend={name: generation.of_writer(name).backend for name in _called(generation)},
+            backend={name: generation.of_llm(name).backend for name in _called(generation)},
         )
     )  # fmt: skip
 
@@ -147,9 +147,9 @@ def _cell(n: int, inputs: dict[str, Any]) -> ReportedCell:
     )
 
 
-def _draw(n: int, inputs: dict[str, Any]) -> ReportedDraw:
+def _sample(n: int, inputs: dict[str, Any]) -> ReportedSample:
     if f"yield_{n}" not in inputs:
-        return ReportedDraw(inputs[f"shots_{n}"])
+        return ReportedSample(inputs[f"shots_{n}"])
     knowledge = Knowledge(
         inputs[f"yield_{n}"],
         inputs[f"rejects_{n}"],
@@ -157,14 +157,12 @@ def _draw(n: int, inputs: dict[str, Any]) -> ReportedDraw:
         from_frame(inputs[f"synthetic_{n}"]),
         [*inputs[f"explanation_responses_{n}"], *inputs[f"synthesis_responses_{n}"]],
     )
-    return ReportedDraw(inputs[f"shots_{n}"], knowledge)
+    return ReportedSample(inputs[f"shots_{n}"], knowledge)
 
 
 def _called(generation: GenerationParams) -> dict[str, str]:
-    """What language models are called, by writer."""
-    return {
-        name: generation.of_writer(name).called for name in (DEFAULT_WRITER, *generation.writers)
-    }
+    """What language models are called, by llm."""
+    return {name: generation.of_llm(name).called for name in (DEFAULT_LLM, *generation.llms)}
 
 
 def _numbers(inputs: dict[str, Any], what: str) -> list[int]:

@@ -18,9 +18,9 @@ LIMITS = ServiceParams()
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
 )
 @click.option(
-    "--trust",
+    "--calibrator",
     type=click.Path(exists=True, path_type=Path),
-    help="The trust record; trust.json beside the weights, if there is one, when not given.",
+    help="The calibrator record; trust.json beside the weights, if there is one, when not given.",
 )
 @click.option(
     "--schema",
@@ -46,7 +46,7 @@ def main(
     folder: Path,
     host: str,
     port: int,
-    trust: Path | None,
+    calibrator: Path | None,
     schema: Path | None,
     wanted_precision: float | None,
     threads: int | None,
@@ -64,7 +64,7 @@ def main(
     )
     try:
         require_free(host, port)
-        serve(loaded(folder, trust, wanted_precision, schema, threads), params, host, port)
+        serve(loaded(folder, calibrator, wanted_precision, schema, threads), params, host, port)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictBool, S
 
 from tkre.core.instance import Instance
 from tkre.core.params import Params, did_you_mean
-from tkre.corpora.unlabelled import SentenceError, sort_out
+from tkre.corpora.unlabelled import SentenceError, validate_batch
 from tkre.serving.extractor import Prediction, RelationExtractor
 
 LEAST_BODY_BYTES = 1024  # a request of one short sentence
@@ -182,7 +182,9 @@ class HealthResponse(BaseModel):
     status: str = Field(description="`ready`, or `stopping` (then with the status 503).")
     model: str = Field(description="SHA-256 of the classifier's weights.")
     backend: str = Field(description="`torch` or `onnxruntime`.")
-    calibrated: bool = Field(description="Whether a trust record calibrates the probabilities.")
+    calibrated: bool = Field(
+        description="Whether a calibrator record calibrates the probabilities."
+    )
     wanted_precision: float | None = Field(description="Answers less sure are withheld.")
     max_length: int = Field(
         description="Tokens of a sentence, markers included, that the classifier reads."
@@ -205,7 +207,7 @@ class HealthResponse(BaseModel):
             status=status,
             model=extractor.digest,
             backend=extractor.backend,
-            calibrated=extractor.trust is not None,
+            calibrated=extractor.calibrator is not None,
             wanted_precision=extractor.wanted_precision,
             max_length=extractor.config.max_length,
             waiting=waiting,
@@ -259,7 +261,7 @@ def read(
     problems = {
         n: reason for n, sentence in enumerate(sentences) if (reason := _wrong(sentence, params))
     }
-    instances, unreadable = sort_out(sentences, extractor.entity_types)
+    instances, unreadable = validate_batch(sentences, extractor.entity_types)
     problems = unreadable | problems
     if problems:
         raise SentenceError(dict(sorted(problems.items())))
@@ -267,7 +269,7 @@ def read(
 
 
 def _wrong(sentence: Any, params: ServiceParams) -> str | None:
-    """What only a request is asked for; all else ``sort_out`` finds."""
+    """What only a request is asked for; all else ``validate_batch`` finds."""
     return (
         _no_sentence(sentence)
         or _too_long(sentence, params.max_characters)

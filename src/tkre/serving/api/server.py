@@ -69,7 +69,7 @@ def require_free(host: str, port: int) -> None:
 
 def loaded(
     folder: Path,
-    trust: Path | None = None,
+    calibrator: Path | None = None,
     wanted_precision: float | None = None,
     schema: RelationSchema | Path | None = None,
     threads: int | None = None,
@@ -80,13 +80,17 @@ def loaded(
 
     Args:
         folder: As of ``RelationExtractor.from_pretrained``.
-        trust: Likewise.
+        calibrator: Likewise.
         wanted_precision: Likewise.
         schema: Likewise.
         threads: Of torch or ONNX Runtime; None is their own choice.
     """
     extractor = RelationExtractor.from_pretrained(
-        folder, trust=trust, wanted_precision=wanted_precision, schema=schema, threads=threads
+        folder,
+        calibrator=calibrator,
+        wanted_precision=wanted_precision,
+        schema=schema,
+        threads=threads,
     )
     if threads is not None and extractor.backend == "torch":
         import torch  # an exported classifier starts without it, in a fraction of the time

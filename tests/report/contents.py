@@ -18,6 +18,7 @@ from tkre.evaluation.implicit_relations import implicit_table, mark_implicit
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.results import cells_table, score_cell, summary_table
+from tkre.evaluation.training_curves import TrainedCell, training_curves
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 from tkre.report.content import (
     Knowledge,
@@ -26,7 +27,6 @@ from tkre.report.content import (
     ReportedCorpus,
     ReportedSample,
 )
-from tkre.report.figures import TrainedCell, learning_table
 from tkre.report.params import PageParams
 from tkre.training.params import FinetuningParams, OptimisationParams
 from tkre.training.recipes import Variant
@@ -189,7 +189,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         "diagnosis": confused_pairs(diagnosed, REPORTING.diagnosis),
         "collapse": cell_figures(diagnosed),
         "implicit": implicit_table(ms, frames, marks, REPORTING),
-        "learning": learning_table([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
+        "learning": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
         "calibrator": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
         "doubts": pd.DataFrame(
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",

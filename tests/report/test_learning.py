@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tkre.report.figures import TrainedCell, learning_curves, learning_table
+from tkre.evaluation.training_curves import TrainedCell, training_curves
+from tkre.report.figures import learning_curves
 
 GROUP_KEYS = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
          "llm": "default"}  # fmt: skip
@@ -16,7 +17,7 @@ def cell(variant, seed, mslm, scores):
 
 
 def test_losses_are_averaged_over_an_epoch_and_scores_are_those_after_it():
-    table = learning_table([cell("v", 13, [4.0, 2.0, 1.0], [50, 60])])
+    table = training_curves([cell("v", 13, [4.0, 2.0, 1.0], [50, 60])])
     values = table.set_index(["stage", "epoch"])["value"]
     assert values.loc["mslm"].tolist() == [3, 1]
     assert values.loc["fine-tuning"].tolist() == [50, 60]
@@ -26,14 +27,14 @@ def test_a_cell_that_was_not_trained_has_no_row():
     untrained = TrainedCell(
         GROUP_KEYS | {"variant": "v", "seed": 1}, {}, pd.DataFrame(columns=["epoch"])
     )
-    table = learning_table([untrained])
+    table = training_curves([untrained])
     assert table.empty
     assert not learning_curves(table).data
 
 
 def test_one_seed_has_no_mean():
     tables = [
-        learning_table([cell("a", seed, [4, 4, 2], [50, 60]) for seed in seeds])
+        training_curves([cell("a", seed, [4, 4, 2], [50, 60]) for seed in seeds])
         for seeds in ((1,), (1, 2))
     ]
     titles = [learning_curves(table).layout.title.text for table in tables]
@@ -41,7 +42,7 @@ def test_one_seed_has_no_mean():
 
 
 def test_a_line_for_each_variant_in_every_panel():
-    table = learning_table(
+    table = training_curves(
         [cell("a", 1, [4, 4, 2], [50, 60]), cell("a", 2, [2, 2, 2], [70, 80]),
          cell("<b>", 1, [1, 1, 1], [10, 20])]
     )  # fmt: skip

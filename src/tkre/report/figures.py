@@ -24,55 +24,16 @@ from tkre.core.params import NO_WRITER
 from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
 from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, spread, varies
+from tkre.evaluation.training_curves import FINETUNING
 
-# What the losses of a stage are called, and which of its columns tells how it went.
-STAGES = {"mslm": "mslm", "scl": "scl", "pairs": "pairs"}
-FINETUNING = "fine-tuning"  # what that stage is called in the table
-
-
-@dataclass(frozen=True)
-class TrainedCell:
-    """What is known of the training of a cell.
-
-    Attributes:
-        metrics: Its scores, with its place in the grid.
-        pretraining: Losses by step, by stage.
-        finetuning: Losses by step, with the validation scores of each epoch.
-    """
-
-    metrics: Mapping[str, Any]
-    pretraining: Mapping[str, pd.DataFrame]
-    finetuning: pd.DataFrame
-
-
-def learning_table(cells: Sequence[TrainedCell]) -> pd.DataFrame:
-    """One row for each cell, stage and epoch.
-
-    Returns:
-        The cell's place, ``seed``, ``variant``; ``stage``, ``epoch``; ``value``: the mean loss of
-        the epoch's steps, or the validation micro-F1 in per cent after it (``fine-tuning``).
-        Losses of variants that hide different shares of the words cannot be compared; how fast they
-        fall can.
-    """
-    rows = []
-    for cell in cells:
-        place = {name: cell.metrics[name] for name in (*GROUP_KEYS, "seed", "variant")}
-        for stage, losses in cell.pretraining.items():
-            means = losses.groupby("epoch")[STAGES[stage]].mean() if len(losses) else {}
-            rows += [place | {"stage": stage, "epoch": e, "value": v} for e, v in means.items()]
-        if "validation_f1" in cell.finetuning:
-            scores = cell.finetuning.dropna(subset=["validation_f1"])
-            pairs = zip(scores["epoch"], scores["validation_f1"], strict=True)
-            rows += [place | {"stage": FINETUNING, "epoch": e, "value": v} for e, v in pairs]
-    columns = [*GROUP_KEYS, "seed", "variant", "stage", "epoch", "value"]
-    return pd.DataFrame(rows, columns=columns)
+STAGES = ("mslm", "scl", "pairs")  # order of the panels
 
 
 def learning_curves(table: pd.DataFrame) -> go.Figure:
     """A panel for each stage, a line for each variant: the mean over seeds, epoch by epoch.
 
     Args:
-        table: As ``learning_table`` gives it.
+        table: From ``training_curves``.
     """
     order = [*STAGES, FINETUNING]
     stages = [stage for stage in order if (table["stage"] == stage).any()]

@@ -36,6 +36,7 @@ from tkre.evaluation import (
 )
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.training_curves import TrainedCell, training_curves
 from tkre.generation.llm.protocol import Response
 from tkre.generation.params import GenerationParams
 from tkre.report import figures
@@ -175,13 +176,13 @@ def follow_training(**inputs: Any) -> tuple[pd.DataFrame, go.Figure, go.Figure]:
     for n, metrics in enumerate(_numbered(inputs, "metrics")):
         losses = {stage: inputs.get(f"{stage}_losses_{n}") for stage in learning.STAGES}
         cells.append(
-            learning.TrainedCell(
+            TrainedCell(
                 metrics,
                 {stage: frame for stage, frame in losses.items() if frame is not None},
                 inputs[f"finetuning_losses_{n}"],
             )
         )
-    table = learning.learning_table(cells)
+    table = training_curves(cells)
     figure = learning.learning_curves(table)
     return table, figure, figure
 

@@ -7,7 +7,7 @@ from functools import cache
 from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, parse_cell
-from tkre.pipelines.namespaces import DeferredPipeline
+from tkre.pipelines.namespaces import LazyPipeline
 from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import read_config
 
@@ -50,10 +50,10 @@ class _Graphs:
         self._stages = stages
 
     def experiment(self, name: str) -> Pipeline:
-        return DeferredPipeline(lambda: self._stages(name).values())
+        return LazyPipeline(lambda: self._stages(name).values())
 
     def stage(self, experiment: str, stage: str) -> Pipeline:
-        return DeferredPipeline(lambda: [self._stages(experiment)[stage]])
+        return LazyPipeline(lambda: [self._stages(experiment)[stage]])
 
     def inference(self) -> Pipeline:
         def parts() -> list[Pipeline]:
@@ -61,4 +61,4 @@ class _Graphs:
 
             return [create_pipeline(self._classifier)]
 
-        return DeferredPipeline(parts)
+        return LazyPipeline(parts)

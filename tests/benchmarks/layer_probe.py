@@ -30,8 +30,9 @@ from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines import data_generation
+from tkre.pipelines.namespaces import PREFLIGHT
 from tkre.project import config_loader as configuration
-from tkre.project.preflight import REHEARSED, rehearse
+from tkre.project.preflight import run_in_memory
 from tkre.training.finetuning import build_classifier
 from tkre.training.inference import predict
 from tkre.training.initialisation import start_head
@@ -59,7 +60,7 @@ def main() -> None:
             parser.error(f"{given.variant} has no span head, whose layers could be others")
         samples = [KShotSample(given.corpus, 8, seed) for seed in given.seeds]
         pipeline = data_generation.create_pipeline(samples, [], variant.backbone)
-        known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), catalog)
+        known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
         backbone = catalog.load(f"backbones.{variant.backbone}")
     schema = RelationSchema.model_validate(known[f"{given.corpus}.schema"])
     sets = [

@@ -40,7 +40,7 @@ GRID = """
     from kedro.io import DataCatalog
     from kedro.pipeline import Node, Pipeline
     from kedro_datasets.json import JSONDataset
-    from tkre.project.preflight import LANGUAGE_MODEL
+    from tkre.pipelines.namespaces import LANGUAGE_MODEL
     from tkre.runner import GridRunner
     from tkre.runner.run_state import LedgerDataset
 

@@ -27,10 +27,11 @@ from tkre.generation.llm.cost import cost
 from tkre.generation.llm.params import OpenAIParams, ReplayParams
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
+from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project import config_loader as configuration
 from tkre.project.config import ExperimentConfig
 from tkre.project.hooks import REFUSALS
-from tkre.project.preflight import LANGUAGE_MODELS, Plan
+from tkre.project.preflight import Plan
 from tkre.training.recipes import Variant
 from tkre.training.trial import (
     GIB,

@@ -19,9 +19,10 @@ from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import OpenAIParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
+from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 from tkre.project import config_loader as configuration
 from tkre.project.hooks import REFUSALS, Refusal
-from tkre.project.preflight import LANGUAGE_MODEL, LANGUAGE_MODELS, REHEARSED, Plan, plan, rehearse
+from tkre.project.preflight import Plan, plan, run_in_memory
 
 
 @click.group()
@@ -72,7 +73,7 @@ def _print_plan(context: KedroContext, names: list[str]) -> None:
     if not pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
         raise ValueError(f"{', '.join(names)} asks no language model")
     generation_params = configuration.read_config().parameters.generation
-    known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
+    known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), context.catalog)
     models = context.catalog.load(LANGUAGE_MODELS)
     console = Console()
     for planned in plan(pipeline, context.catalog, known, generation_params):

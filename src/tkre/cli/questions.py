@@ -14,9 +14,10 @@ from tkre.cli.session import ENVIRONMENT, RAW, in_project, require_corpus, varia
 from tkre.core.cells import Cell, KShotSample
 from tkre.generation.llm.protocol import Request
 from tkre.pipelines import data_generation
+from tkre.pipelines.namespaces import LANGUAGE_MODEL, PREFLIGHT
 from tkre.project import config_loader as configuration
 from tkre.project.config import ExperimentConfig
-from tkre.project.preflight import LANGUAGE_MODEL, REHEARSED, Plan, plan, rehearse
+from tkre.project.preflight import Plan, plan, run_in_memory
 
 
 @click.command("questions")
@@ -76,7 +77,7 @@ def planned_for(context: KedroContext, config: ExperimentConfig, cell: Cell) -> 
     if not variant_of(config, cell.variant).uses_knowledge:
         return []
     pipeline = _generation(config, _samples(config, cell))
-    known = rehearse(pipeline.only_nodes_with_tags(REHEARSED), context.catalog)
+    known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), context.catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
     return plan(asking, context.catalog, known, config.parameters.generation)
 
@@ -87,7 +88,7 @@ def kept_of(context: KedroContext, config: ExperimentConfig, cell: Cell) -> pd.D
     Nothing is written.
     """
     samples = _samples(config, cell)
-    known = rehearse(_generation(config, samples), context.catalog)
+    known = run_in_memory(_generation(config, samples), context.catalog)
     return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
 
 

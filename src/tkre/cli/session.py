@@ -21,10 +21,10 @@ from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.validation import CheckedCorpus, Likeness, check_corpus
+from tkre.datasets import load_path
 from tkre.project import config_loader as configuration
 from tkre.project.config import ExperimentConfig
 from tkre.project.hooks import REFUSALS, Refusal
-from tkre.runner.fingerprints import load_path
 from tkre.training.recipes import Variant
 
 ENVIRONMENT = "Environment of the configuration, as of kedro run."

@@ -21,11 +21,16 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
 
-# Of all of them: one is often made of others.
+LANGUAGE_MODEL = "language_model"  # tag of nodes that ask a language model
+LANGUAGE_MODELS = "language_models"  # dataset that they ask it through
+PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a run
+GPU = "gpu"  # tag of nodes that load a model
+
+# One lock for all lazy pipelines: one is often made of others.
 _making = RLock()
 
 
-class DeferredPipeline(Pipeline):
+class LazyPipeline(Pipeline):
     """A pipeline whose parts are asked for when it is first used; from then on as any other.
 
     The values of Kedro's registry have to be deferred one by one: it copies the registry into a

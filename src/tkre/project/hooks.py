@@ -14,6 +14,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from tkre.generation.llm.protocol import LanguageModelError
+from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LANGUAGE_MODELS
 from tkre.project import config_loader as configuration
 
 # What the project's own checks raise. Anything else is a defect and keeps its traceback.
@@ -51,9 +52,7 @@ class ProjectHooks:
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
         """Closes language models before another node takes the GPU."""
-        from tkre.project.preflight import LANGUAGE_MODEL
-
-        if "gpu" in node.tags and LANGUAGE_MODEL not in node.tags:
+        if GPU in node.tags and LANGUAGE_MODEL not in node.tags:
             _close_language_models(catalog)
 
     @hook_impl
@@ -75,7 +74,5 @@ class ProjectHooks:
 
 
 def _close_language_models(catalog: CatalogProtocol) -> None:
-    from tkre.project.preflight import LANGUAGE_MODELS
-
     if LANGUAGE_MODELS in catalog:
         catalog.release(LANGUAGE_MODELS)

@@ -21,12 +21,12 @@ from pydantic import BaseModel, ValidationError
 
 from tkre.core.cells import Cell
 from tkre.core.provenance import Lineage, digest_of, seconds_of
+from tkre.datasets import load_path
 from tkre.evaluation.results import GROUP_KEYS, SCORES, varies
 from tkre.modeling.weights import lineage_facts
 from tkre.project.results import markdown
 from tkre.report.formatting import recipe_in_words
 from tkre.report.tables import score_tables
-from tkre.runner.fingerprints import load_path
 from tkre.training.recipes import Variant
 
 if TYPE_CHECKING:

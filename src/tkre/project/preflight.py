@@ -22,9 +22,7 @@ from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation import nodes
-
-LANGUAGE_MODEL = "language_model"  # the tag of nodes that ask
-LANGUAGE_MODELS = "language_models"  # the dataset of what they ask
+from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 
 # The requests of each node that asks, from the same inputs.
 _PLANNED: dict[str, Callable[..., list[Request]]] = {
@@ -70,7 +68,7 @@ def plan(
     Args:
         pipeline: What would run.
         catalog: What it reads.
-        known: What has been made or loaded already, by dataset name (``rehearse``).
+        known: What has been made or loaded already, by dataset name (``run_in_memory``).
         generation: Which language models there are.
     """
     asking: dict[str, list[Node]] = {}
@@ -138,9 +136,6 @@ def _by_role(stores: Mapping[str, ResponseStore]) -> tuple[ResponseStore, Respon
 
 logger = logging.getLogger(__name__)
 
-# The nodes with this tag are cheap and pure: they are run once in memory, for what they refuse.
-REHEARSED = "rehearsed"
-
 
 class MissingInput(FileNotFoundError):
     """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
@@ -151,7 +146,7 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
 
     Weights are compared with their digests; packages and inputs must exist; corpora are read,
     K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
-    in memory. Where responses are replayed, the nodes that read them are rehearsed too: a missing
+    in memory. Where responses are replayed, the nodes that read them are run too: a missing
     recording is found before any training. The settings of live language models are looked at, and
     what will be asked of them is said.
 
@@ -172,8 +167,8 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
 
     # What asks live is not run for what it refuses; its prompts are filled in by the plan.
     live = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and not replays(n)])
-    known = rehearse(
-        Pipeline([node for node in pipeline.nodes if REHEARSED in node.tags or replays(node)]),
+    known = run_in_memory(
+        Pipeline([node for node in pipeline.nodes if PREFLIGHT in node.tags or replays(node)]),
         catalog,
     )
     for planned in plan(live, catalog, known, generation):
@@ -188,7 +183,7 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
         )
 
 
-def rehearse(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
+def run_in_memory(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:
     """Runs nodes in memory.
 
     Returns:

@@ -11,13 +11,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset, CatalogProtocol, DatasetError, MemoryDataset
+from kedro.io import CatalogProtocol, MemoryDataset
 from pydantic import BaseModel
 
 from tkre.core import params as extensions
 from tkre.core.provenance import versions
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
+from tkre.datasets import load_path
 from tkre.datasets.corpus import CorpusFolderDataset
 from tkre.modeling.weights import file_digest
 
@@ -85,17 +86,6 @@ def of_value(value: Any) -> str:
     """
     text = json.dumps(_plain(value), sort_keys=True)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def load_path(dataset: AbstractDataset[Any, Any]) -> Path | None:
-    """Where a dataset would be read from now, its newest version; None if nowhere."""
-    # Kedro remembers the newest version it has seen; another process may have written since.
-    dataset.release()
-    try:
-        path = dataset._get_load_path() if hasattr(dataset, "_get_load_path") else None
-    except DatasetError:  # no version yet
-        return None
-    return None if path is None else Path(str(path))
 
 
 def of_function(function: Callable[..., Any]) -> str:

@@ -29,7 +29,7 @@ from kedro.runner import SequentialRunner, Task
 from pluggy import PluginManager
 
 from tkre.core import progress
-from tkre.project.preflight import LANGUAGE_MODEL
+from tkre.pipelines.namespaces import LANGUAGE_MODEL
 from tkre.runner.run_state import LEDGER, NOT_THERE, Ledger
 
 

@@ -14,11 +14,10 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import AbstractRunner, Task
 from pluggy import PluginManager
 
-from tkre.project.preflight import LANGUAGE_MODELS
+from tkre.pipelines.namespaces import GPU, LANGUAGE_MODELS
 from tkre.runner.grid import depth_first
 from tkre.runner.run_state import LEDGER, NOT_THERE, Ledger
 
-GPU = "gpu"  # the tag of nodes that get a GPU where the cluster has any
 logger = logging.getLogger(__name__)
 
 

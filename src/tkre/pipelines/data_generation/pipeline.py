@@ -11,7 +11,7 @@ from kedro.pipeline import Node, Pipeline
 from tkre.core.cells import KShotSample
 from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.data_generation import nodes as filter_nodes
-from tkre.pipelines.namespaces import at_corpus, at_sample
+from tkre.pipelines.namespaces import PREFLIGHT, at_corpus, at_sample
 
 STAGE = "data_generation"
 
@@ -22,7 +22,7 @@ SPLITS = Pipeline(
             ["folder", "params:corpus"],
             ["schema", "train", "dev", "test", "reading_report"],
             name="read_splits",
-            tags="rehearsed",
+            tags=PREFLIGHT,
         )
     ],
     tags=STAGE,
@@ -43,7 +43,7 @@ SHOTS = Pipeline(
             ],
             ["support", "validation", "development", "unseen_test", "shots"],
             name="sample_k_shots",
-            tags="rehearsed",
+            tags=PREFLIGHT,
         )
     ],
     tags=STAGE,

@@ -6,20 +6,19 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell
 from tkre.pipelines.inference import gpu_nodes, nodes
+from tkre.pipelines.namespaces import PREFLIGHT
 
 STAGE = "inference"
 
 INFERENCE = Pipeline(
     [
-        Node(
-            nodes.read_sentences, "sentences", "instances", name="read_sentences", tags="rehearsed"
-        ),
+        Node(nodes.read_sentences, "sentences", "instances", name="read_sentences", tags=PREFLIGHT),
         Node(
             nodes.choose_threshold,
             ["calibrator", "params:inference"],
             "threshold",
             name="choose_threshold",
-            tags="rehearsed",
+            tags=PREFLIGHT,
         ),
         Node(
             gpu_nodes.label,

@@ -5,7 +5,7 @@ from threading import Thread
 import pytest
 from kedro.pipeline import Node, Pipeline
 
-from tkre.pipelines.namespaces import DeferredPipeline
+from tkre.pipelines.namespaces import LazyPipeline
 
 
 def double(number):
@@ -30,36 +30,36 @@ class Counted:
 
 
 def test_it_is_what_its_parts_are_together():
-    deferred, made = DeferredPipeline(lambda: PARTS), Pipeline(PARTS)
-    assert isinstance(deferred, Pipeline)
-    assert deferred.nodes == made.nodes
-    assert deferred.inputs() == {"once"}
-    assert deferred.to_json() == made.to_json()
-    assert deferred.node_dependencies == made.node_dependencies
-    assert deferred.filter(to_outputs=["twice"]).nodes == PARTS[0].nodes
+    lazy, made = LazyPipeline(lambda: PARTS), Pipeline(PARTS)
+    assert isinstance(lazy, Pipeline)
+    assert lazy.nodes == made.nodes
+    assert lazy.inputs() == {"once"}
+    assert lazy.to_json() == made.to_json()
+    assert lazy.node_dependencies == made.node_dependencies
+    assert lazy.filter(to_outputs=["twice"]).nodes == PARTS[0].nodes
 
 
 @pytest.mark.parametrize(
     "used",
     [lambda p: Pipeline([]) + p, lambda p: Pipeline([p]), lambda p: sum([p], Pipeline([])),
-     lambda p: DeferredPipeline(lambda: [p])],
+     lambda p: LazyPipeline(lambda: [p])],
 )  # fmt: skip
 def test_kedro_puts_it_with_others(used):
-    assert used(DeferredPipeline(lambda: PARTS)).nodes == Pipeline(PARTS).nodes
+    assert used(LazyPipeline(lambda: PARTS)).nodes == Pipeline(PARTS).nodes
 
 
 def test_listing_a_registry_makes_nothing():
     parts = Counted()
-    registry = {"deferred": DeferredPipeline(parts)}
-    assert list(dict(registry)) == ["deferred"]
+    registry = {"lazy": LazyPipeline(parts)}
+    assert list(dict(registry)) == ["lazy"]
     assert all(dict(registry).values())
     assert parts.asked == 0
 
 
 def test_its_parts_are_asked_for_once():
     parts = Counted()
-    deferred = DeferredPipeline(parts)
-    assert deferred.nodes and deferred.datasets() and deferred.describe()
+    lazy = LazyPipeline(parts)
+    assert lazy.nodes and lazy.datasets() and lazy.describe()
     assert parts.asked == 1
 
 
@@ -67,21 +67,21 @@ def test_what_its_parts_refuse_is_told_each_time():
     def refuse() -> list[Pipeline]:
         raise ValueError("there is no such corpus")
 
-    deferred = DeferredPipeline(refuse)
+    lazy = LazyPipeline(refuse)
     for _ in range(2):
         with pytest.raises(ValueError, match="no such corpus"):
-            _ = deferred.nodes
+            _ = lazy.nodes
 
 
 def test_an_attribute_that_no_pipeline_has():
     with pytest.raises(AttributeError, match="colour"):
-        _ = DeferredPipeline(lambda: PARTS).colour
+        _ = LazyPipeline(lambda: PARTS).colour
 
 
 def test_threads_may_use_it_at_once():
     parts = Counted()
-    deferred, seen = DeferredPipeline(parts), []
-    threads = [Thread(target=lambda: seen.append(len(deferred.all_inputs()))) for _ in range(8)]
+    lazy, seen = LazyPipeline(parts), []
+    threads = [Thread(target=lambda: seen.append(len(lazy.all_inputs()))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -22,10 +22,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken by the others
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# They take minutes, so they are begun first where processes share the tests.
-LONG = ("test_own_relations.py", "test_kills.py", "test_pipelines_run.py")
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """How many processes ``-n auto`` makes: each loads torch and starts others."""
@@ -34,14 +30,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Gives each process whole files, whose tests share what is made for them, in their order."""
-    if getattr(config.option, "numprocesses", None) and config.option.dist == "no":
-        config.option.dist, config.option.loadscopereorder = "loadfile", False
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.path.name not in LONG)
+    """Gives each process whole files, whose tests share fixtures; named files need no processes."""
+    option = config.option
+    if getattr(option, "numprocesses", None) == "auto":
+        if any(Path(str(part).partition("::")[0]).is_file() for part in option.file_or_dir):
+            option.numprocesses = None
+        elif option.dist == "no":
+            option.dist = "loadfile"
 
 
 @pytest.fixture(scope="session")

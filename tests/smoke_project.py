@@ -6,9 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import yaml
+from click import ClickException
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.runner import SequentialRunner
+from omegaconf import OmegaConf
 
 from tests.conftest import ROOT
 
@@ -89,6 +97,28 @@ class Project:
             cwd=self.folder, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    @contextmanager
+    def entered(self, env: str = "smoke") -> Iterator[None]:
+        """This process as if it had been started in the project's folder."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.folder)
+            patch.setenv("KEDRO_ENV", env)
+            patch.setenv("TKRE_DATA", "data/01_raw")
+            bootstrap_project(self.folder)
+            yield
+
+    def refusal(self, *pipelines: str, params: str = "") -> str:
+        """What a run in this process is refused with; it must leave nothing behind."""
+        given = OmegaConf.to_container(OmegaConf.from_dotlist(params.split(",") if params else []))
+        with (
+            self.entered(),
+            pytest.raises(ClickException) as refused,
+            KedroSession.create(self.folder, env="smoke", runtime_params=given) as session,
+        ):
+            session.run(pipeline_names=list(pipelines) or None, runner=SequentialRunner())
+        assert self.outputs() == set()
+        return " ".join(refused.value.message.split())
 
     def outputs(self) -> set[str]:
         """All files that runs have written, but for the log and claims on nodes."""

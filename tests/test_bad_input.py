@@ -24,41 +24,32 @@ def project(tiny_backbone, tmp_path) -> Project:
     return Project(tmp_path, tiny_backbone)
 
 
-def refused(project: Project, *arguments: str) -> str:
-    """What a run that must be refused prints; it must leave nothing."""
-    result = project.kedro("run", *arguments)
-    assert result.returncode != 0, result.stdout
-    assert "Traceback" not in result.stdout, result.stdout
-    assert project.outputs() == set()
-    return " ".join(result.stdout.split())
-
-
 def test_an_unknown_relation(project):
     project.edit(TRAIN, '"relation": "born_in"', '"relation": "borm_in"')
-    message = refused(project)
+    message = project.refusal()
     assert "newsroom/train.jsonl, line " in message
     assert "relation 'borm_in' is not in relations.yml (did you mean 'born_in'?)" in message
 
 
 def test_a_missing_tail_tag(project):
     project.edit(TRAIN, "</tail>", "")
-    assert "train.jsonl, line 1: tag </tail> is missing" in refused(project)
+    assert "train.jsonl, line 1: tag </tail> is missing" in project.refusal()
 
 
 def test_a_type_outside_the_schema(project):
     project.edit(TRAIN, '"head_type": "person"', '"head_type": "persona"')
-    assert "head_type 'persona' is not among the entity_types" in refused(project)
+    assert "head_type 'persona' is not among the entity_types" in project.refusal()
 
 
 def test_a_type_that_the_relation_does_not_allow(project):
     project.edit(TRAIN, '"head_type": "person"', '"head_type": "date"')
-    assert "relations.yml does not allow" in refused(project)
+    assert "relations.yml does not allow" in project.refusal()
 
 
 def test_an_empty_support_relation(project):
     added = "  sibling_of: {definition: Siblings., phrase: is a sibling of}\n"
     project.edit(RELATIONS, "  no_relation:", added + "  no_relation:")
-    assert "relation 'sibling_of' of corpus newsroom has no training row" in refused(project)
+    assert "relation 'sibling_of' of corpus newsroom has no training row" in project.refusal()
 
 
 def test_a_test_sentence_in_the_support_set(project):
@@ -70,7 +61,7 @@ def test_a_test_sentence_in_the_support_set(project):
     test = project.folder / "data/01_raw/newsroom/test.jsonl"
     leaked = json.dumps(row | {"id": "test-leaked"}, ensure_ascii=False)
     test.write_text(test.read_text(encoding="utf-8") + leaked + "\n", encoding="utf-8")
-    message = refused(project)
+    message = project.refusal()
     assert "1 test instance(s) are in the support set" in message
     assert f"{row['id']} = test-leaked" in message
 
@@ -80,14 +71,14 @@ def test_a_missing_recording(project):
     lines = path.read_text(encoding="utf-8").splitlines()
     dropped = json.loads(lines[3])["request_id"]
     path.write_text("\n".join(lines[:3] + lines[4:]) + "\n", encoding="utf-8")
-    message = refused(project)
+    message = project.refusal()
     assert f"not in the store: {dropped}" in message and "recordings.jsonl" in message
 
 
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ("variants.tkre.finetuning.presentation=3", "(did you mean 'samples_per_relation'?)"),
+        ("variants.tkre.finetuning.samples_per_relatio=3", "(did you mean 'samples_per_relation'?)"),
         ("bogus=1", "bogus: there is no such entry"),
         (
             "variants.tkre.finetuning.samples_per_relation=-1",
@@ -97,28 +88,28 @@ def test_a_missing_recording(project):
     ],
 )
 def test_a_parameter_that_does_not_exist_or_cannot_be(project, params, message):
-    assert message in refused(project, "--params", params)
+    assert message in project.refusal(params=params)
 
 
 def test_weights_whose_digest_is_wrong(project):
     project.edit("conf/smoke/catalog.yml", "  type:", "  sha256: '00'\n  type:")
-    message = refused(project)
+    message = project.refusal()
     assert "model.safetensors has the SHA-256" in message and "not 00" in message
 
 
 def test_a_missing_corpus_file(project):
     (project.folder / "data/01_raw/newsroom/test.jsonl").unlink()
-    assert "file 'test.jsonl' is missing" in refused(project)
+    assert "file 'test.jsonl' is missing" in project.refusal()
 
 
 def test_a_stage_before_its_inputs(project):
-    message = refused(project, "--pipelines", "finetuning")
+    message = project.refusal("finetuning")
     assert "newsroom.k8.s13.tkre.scl_encoder: made by the pipeline knowledge_pretraining" in message
 
 
 def test_a_bad_line_among_the_sentences_to_label(project):
     project.edit("data/01_raw/inference/sentences.jsonl", "</tail>", "")
-    message = refused(project, "--pipelines", "inference")
+    message = project.refusal("inference")
     assert "classifier: made by the pipeline finetuning" in message
 
 
@@ -129,18 +120,18 @@ def test_what_is_labelled_and_with_what_is_looked_up_first(project):
         {"golden": {"corpora": ["newsroom"], "shots": 16, "variants": ["spans_golden"]}},
     )
     given = f"inference.classifier={scored},inference.sentences=data/rw.jsonl"
-    message = refused(project, "--pipelines", "inference", "--params", given)
+    message = project.refusal("inference", params=given)
     # The stage finetuning is the demo's: it would train another classifier.
     assert f"{scored}.classifier: made by the pipeline golden; run that first" in message
     assert "inference.sentences: there is no" in message and "data/rw.jsonl" in message
     misspelt = "inference.classifier=newsroom.k8.s13.tkre_pls"
-    message = refused(project, "--pipelines", "inference", "--params", misspelt)
+    message = project.refusal("inference", params=misspelt)
     assert "there is no variant 'tkre_pls' (did you mean 'tkre_plus'?)" in message
 
 
 def test_a_prompt_with_an_unknown_placeholder(project):
     project.edit("conf/base/prompts/explanation.txt", "$definition", "$meaning")
-    assert "prompt explanation.txt asks for $meaning" in refused(project)
+    assert "prompt explanation.txt asks for $meaning" in project.refusal()
 
 
 LIVE = "generation.language_model.backend={},generation.language_model.model={}{}"
@@ -159,12 +150,12 @@ LIVE = "generation.language_model.backend={},generation.language_model.model={}{
 )  # fmt: skip
 def test_a_language_model_that_cannot_be_asked(project, params, message, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert message in refused(project, "--params", params)
+    assert message in project.refusal(params=params)
 
 
 @pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
 def test_a_backend_that_is_not_installed(project):
-    message = refused(project, "--params", LIVE.format("vllm", "m", ""))
+    message = project.refusal(params=LIVE.format("vllm", "m", ""))
     assert "needs the package vllm" in message and "pip install '.[vllm]'" in message
 
 
@@ -192,7 +183,7 @@ def test_a_baseline_that_is_not_installed(project):
 def test_a_prompt_with_an_unknown_placeholder_under_a_live_model(project, tiny_llama):
     project.edit("conf/base/prompts/synthesis.txt", "$definition", "$meaning")
     params = LIVE.format("transformers", tiny_llama, "")
-    assert "prompt synthesis.txt asks for $meaning" in refused(project, "--params", params)
+    assert "prompt synthesis.txt asks for $meaning" in project.refusal(params=params)
 
 
 def test_a_server_that_refuses_the_key_ends_the_run_with_its_message(project):

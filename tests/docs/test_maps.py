@@ -10,7 +10,7 @@ DOCS = ROOT / "docs"
 ROW = re.compile(
     r"^\| \[(?P<name>[^]]+)\]\((?P<page>[\w/-]+\.md)\) \| (?P<about>.+) \|$", re.MULTILINE
 )
-WITHOUT_A_PAGE = {"__init__", "__main__", "settings"}  # as docs/.site/navigation.py has it
+WITHOUT_A_PAGE = {"__init__", "__main__", "settings"}  # as docs/site_tools/navigation.py has it
 
 
 def test_every_page_of_results_is_listed_with_what_it_answers():

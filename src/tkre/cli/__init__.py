@@ -13,7 +13,6 @@ COMMANDS = {
     "label": "tkre.cli.classifier.label",
     "classifier": "tkre.cli.classifier.classifier",
     "results": "tkre.cli.results.results",
-    "graph": "tkre.cli.graph.graph",
 }
 
 

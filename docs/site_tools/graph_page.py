@@ -1,4 +1,4 @@
-"""The graph beside the pages: what ``kedro graph build`` writes, under ``graph/`` of the site.
+"""The graph beside the pages: built by ``docs/site_tools/graph.py``, under ``graph/`` of the site.
 
 It takes longer than all pages, so ``mkdocs serve`` leaves it out.
 """
@@ -42,7 +42,7 @@ def on_post_build(config: MkDocsConfig, **_: Any) -> None:
     """Builds the graph."""
     if not _wanted():
         return
-    command = [sys.executable, "-m", "kedro", "graph", "build"]
+    command = [sys.executable, "docs/site_tools/graph.py", "build"]
     done = subprocess.run(
         [*command, str(Path(config.site_dir) / "graph"), "--previews", PREVIEWS],
         cwd=Path(config.config_file_path).parent,

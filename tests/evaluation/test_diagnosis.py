@@ -33,7 +33,7 @@ def diagnosed(schema, pairs, seed=13, variant="tkre"):
     """A cell whose rows are pairs of a gold and a predicted label."""
     return DiagnosedCell(
         AT | {"seed": seed, "variant": variant},
-        pd.DataFrame(pairs, columns=["relation", "predicted"]),
+        pd.DataFrame(pairs, columns=["gold", "predicted"]),
         schema,
         centres(schema.names),
         {"rows": 4, "alignment": 0.5, "uniformity": -1.0},
@@ -100,7 +100,7 @@ def test_a_classifier_without_features_and_a_corpus_without_inverses(newsroom_sc
     no_centres = centres(newsroom_schema.names).assign(centre_similarity=float("nan"))
     cell = DiagnosedCell(
         AT | {"corpus": "newsroom", "shots": 0, "seed": 13, "variant": "prompt"},
-        pd.DataFrame({"relation": ["born_in", "spouse_of"], "predicted": ["died_in", "born_in"]}),
+        pd.DataFrame({"gold": ["born_in", "spouse_of"], "predicted": ["died_in", "born_in"]}),
         newsroom_schema,
         no_centres,
         {"rows": 0, "alignment": None, "uniformity": None},

@@ -11,20 +11,20 @@ from tkre.evaluation.error_analysis import COLUMNS, errors_table, sentences_of
 def rows(frame):
     return [
         instance(f"<head>a{n}</head> and <tail>b</tail>", relation, id=i)
-        for n, (i, relation) in enumerate(zip(frame["id"], frame["relation"], strict=True))
+        for n, (i, relation) in enumerate(zip(frame["id"], frame["gold"], strict=True))
     ]
 
 
 def test_all_wrong_rows_the_most_confident_first_with_calibrated_probabilities():
     frame, calibrator = predictions(200, noise=0.9), fit(predictions(200, seed=1))
     table = errors_table(rows(frame), frame, calibrator)
-    wrong = frame[frame["relation"] != frame["predicted"]]
+    wrong = frame[frame["gold"] != frame["predicted"]]
     assert 0 < len(table) == len(wrong) and set(table["id"]) == set(wrong["id"])
     assert table["probability"].is_monotonic_decreasing
     first = table.iloc[0]
     calibrated = calibrate(frame, calibrator, None).set_index("id").loc[first["id"]]
     assert first["probability"] == calibrated["probability"]
-    assert first["gold_probability"] == pytest.approx(calibrated[f"p.{first['relation']}"])
+    assert first["gold_probability"] == pytest.approx(calibrated[f"p.{first['gold']}"])
     assert first["text"][first["head_start"] : first["head_end"]].startswith("a")
     assert first["text"][first["tail_start"] : first["tail_end"]] == "b"
     sentence = sentences_of(table)[0]

@@ -109,7 +109,7 @@ def test_marks_survive_a_file(test_rows, newsroom_schema, tmp_path):
         marks = mark_implicit(rows, [], newsroom_schema)
         marks.to_parquet(tmp_path / "marks.parquet")
         loaded = pd.read_parquet(tmp_path / "marks.parquet")
-        frame = pd.DataFrame({"id": marks["id"], "relation": [row.relation for row in rows]})
+        frame = pd.DataFrame({"id": marks["id"], "gold": [row.relation for row in rows]})
         tables = [
             implicit_table([cell()], [frame.assign(predicted="born_in")], [m], PARAMS)
             for m in (marks, loaded)
@@ -133,7 +133,7 @@ def cell(seed=13, variant="tkre", negative="no"):
 
 
 def guesses(predicted, ids=range(7)):
-    return pd.DataFrame({"id": ids, "relation": GOLD, "predicted": predicted})
+    return pd.DataFrame({"id": ids, "gold": GOLD, "predicted": predicted})
 
 
 def test_explicit_against_implicit():

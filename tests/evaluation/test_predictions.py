@@ -21,7 +21,7 @@ ROWS = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2]])
 
 def test_there_and_back():
     frame = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS)
-    assert list(frame)[:4] == ["id", "relation", "predicted", "probability"]
+    assert list(frame)[:4] == ["id", "gold", "predicted", "probability"]
     assert frame["probability"].tolist() == [0.7, 0.2]
     assert labels_of(frame) == LABELS and np.array_equal(probabilities_of(frame), ROWS)
     assert gold_of(frame).tolist() == [0, 0] and guesses_of(frame).tolist() == [0, 2]
@@ -46,7 +46,7 @@ def test_other_probabilities_leave_the_rows_as_they_were():
     assert changed["predicted"].tolist() == ["b", "none"]
     assert changed["probability"].tolist() == [0.5, 0.1]
     assert frame["predicted"].tolist() == ["a", "b"]
-    assert changed["relation"].tolist() == ["a", None]
+    assert changed["gold"].tolist() == ["a", None]
 
 
 def test_gold_labels_must_be_known():
@@ -61,9 +61,9 @@ def test_answers_that_are_not_sure_enough_are_withheld():
         np.array([[0.9, 0.1, 0, 0], [0.3, 0.4, 0.1, 0.2], [0.3, 0.1, 0.2, 0.4]]),
     )  # fmt: skip
     rows = answered(frame, "none", 0.8).to_dict("records")
-    assert [row["relation"] for row in rows] == ["a", None, "none"]
+    assert [row["answer"] for row in rows] == ["a", None, "none"]
     assert [row["abstained"] for row in rows] == [False, True, False]
     assert [row["predicted"] for row in rows] == ["a", "b", "none"]
-    assert list(rows[0])[:5] == ["id", "relation", "abstained", "predicted", "probability"]
+    assert list(rows[0])[:5] == ["id", "answer", "abstained", "predicted", "probability"]
     assert not answered(frame, "none", 0.0)["abstained"].any()
     assert answered(frame, None, 0.8)["abstained"].tolist() == [False, True, True]

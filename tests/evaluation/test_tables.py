@@ -22,7 +22,7 @@ PARAMS = ReportingParams(resamples=200)
 
 
 def predictions(guessed, ids=None):
-    return pd.DataFrame({"id": ids or range(len(GOLD)), "relation": GOLD, "predicted": guessed})
+    return pd.DataFrame({"id": ids or range(len(GOLD)), "gold": GOLD, "predicted": guessed})
 
 
 def metrics(name, frame, metric="micro", seconds=3.0, **more):

@@ -96,7 +96,7 @@ def test_doubt_is_decided_on_the_classifier_s_own_probabilities():
     assert doubted.any()
     calibrated = calibrate(frame, fit(predictions(200)), None)
     assert calibrated["predicted"].tolist() == frame["predicted"].tolist()
-    assert calibrated["relation"].tolist() == frame["relation"].tolist()
+    assert calibrated["gold"].tolist() == frame["gold"].tolist()
     # Its confidence is that of the negative relation, which it does not think likely.
     assert (calibrated.loc[doubted, "probability"] == calibrated.loc[doubted, "p.none"]).all()
     assert calibrated.loc[doubted, "probability"].max() < 0.5
@@ -107,7 +107,7 @@ def test_doubt_is_decided_on_the_classifier_s_own_probabilities():
 def test_another_share_of_the_negative_relation_changes_labels_for_the_better():
     calibrator, frame = fit(predictions(400)), predictions(3000, negative=0.8, seed=2)
     assert estimated_share(frame, calibrator) == pytest.approx(0.8, abs=0.06)
-    gold = frame["relation"]
+    gold = frame["gold"]
     plain, corrected = (calibrate(frame, calibrator, share)["predicted"] for share in (None, 0.8))
     assert (corrected == gold).mean() > (plain == gold).mean() + 0.01
     assert (corrected == "none").sum() > (plain == "none").sum()
@@ -167,7 +167,7 @@ def test_a_zero_shot_cell_has_a_temperature_of_1_and_no_threshold():
 
 def test_a_temperature_at_its_bound_is_said():
     frame = predictions(20)
-    frame["relation"] = [LABELS[n] for n in probabilities_of(frame).argmin(axis=1)]
+    frame["gold"] = [LABELS[n] for n in probabilities_of(frame).argmin(axis=1)]
     calibrator = fit(frame)
     assert (
         calibrator.temperature == 100

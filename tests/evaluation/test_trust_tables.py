@@ -40,7 +40,7 @@ def test_what_is_measured_on_the_scored_rows():
 def test_f1_without_and_with_the_correction_for_the_share():
     frame, calibrator = predictions(1500, negative=0.5, seed=14), fit(predictions(200, seed=13))
     plain = score_calibration(frame, calibrator, metrics())
-    gold, guessed = frame["relation"].tolist(), frame["predicted"].tolist()
+    gold, guessed = frame["gold"].tolist(), frame["predicted"].tolist()
     assert plain["micro_f1"] == micro_scores(gold, guessed, "none")["micro_f1"]
     assert plain["negative_share"] == pytest.approx(50, abs=4)
     # Off: what the estimated share would have given is reported all the same.

@@ -104,7 +104,7 @@ def of_cell():
 def test_errors_are_listed_with_their_sentences(of_cell):
     _, given, frame, calibrator = of_cell
     table = nodes.list_errors(frame, to_frame(given), calibrator)
-    assert len(table) == (frame["relation"] != frame["predicted"]).sum() > 0
+    assert len(table) == (frame["gold"] != frame["predicted"]).sum() > 0
     assert set(table["text"]) <= {row.text for row in given}
 
 

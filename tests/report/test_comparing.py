@@ -19,7 +19,7 @@ ROWS = to_frame(
 
 
 def predictions(said: list[str], probability: list[float] | None = None) -> pd.DataFrame:
-    return pd.DataFrame({"id": [f"t{n}" for n in range(4)], "relation": ["r", "r", "s", "s"],
+    return pd.DataFrame({"id": [f"t{n}" for n in range(4)], "gold": ["r", "r", "s", "s"],
                          "predicted": said, "probability": probability or [0.5] * 4})  # fmt: skip
 
 

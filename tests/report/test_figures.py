@@ -52,7 +52,7 @@ def frame():
 
 
 def test_metrics(frame):
-    gold, guessed = frame["relation"].tolist(), frame["predicted"].tolist()
+    gold, guessed = frame["gold"].tolist(), frame["predicted"].tolist()
     metrics = ("micro", "semeval")
     figures = {
         "micro_scores": micro_scores(gold, guessed, OTHER),
@@ -68,7 +68,7 @@ def test_intervals():
     frames = [made_up(seed) for seed in (1, 2, 3, 4)]
     for metric in ("micro", "semeval"):
         one, two, *theirs = (
-            counts(f["relation"].tolist(), f["predicted"].tolist(), OTHER, metric) for f in frames
+            counts(f["gold"].tolist(), f["predicted"].tolist(), OTHER, metric) for f in frames
         )
         drawn = {"resamples": 300, "confidence": 0.95, "seed": 7}
         rows = [range(240), range(20, 260)]
@@ -114,8 +114,8 @@ def test_trust(frame, share):
     others = made_up(9, rows=60)
     calibrated = calibrate(others, calibrator, share_among(others, calibrator))
     given = answered(calibrated, OTHER, 0.6)
-    check(f"trust with share {share}", {
+    check(f"calibrator with share {share}", {
         "temperature": calibrator.temperature, "note": calibrator.note, "thresholds": thresholds,
         "ece": [calibrator.ece_before, calibrator.ece_after], "nll": [calibrator.nll_before, calibrator.nll_after],
-        "calibrated": calibrated["probability"], "given": given["relation"],
+        "calibrated": calibrated["probability"], "given": given["answer"],
     }, rel=EXACT)  # fmt: skip

@@ -29,10 +29,10 @@ def test_a_frame_keeps_its_rows_and_gets_what_is_said_of_them():
     extractor = Extractor()
     table = label_frame(FRAME, extractor, column="text")
     assert table.index.tolist() == [7, 8] and table["weight"].tolist() == [1, 2]
-    assert table["relation"].tolist() == ["knows", None]
-    assert table["guess"].tolist() == ["knows", "knows"]
+    assert table["answer"].tolist() == ["knows", None]
+    assert table["predicted"].tolist() == ["knows", "knows"]
     assert table["probability"].tolist() == pytest.approx([0.9, 0.4])
-    assert "relation" not in FRAME
+    assert "answer" not in FRAME
     # Types that are missing in a row are not given.
     assert extractor.asked == [{"sentence": FRAME["text"][7], "head_type": "person"},
                                {"sentence": FRAME["text"][8]}]  # fmt: skip

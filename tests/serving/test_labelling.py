@@ -51,14 +51,14 @@ def test_every_row_has_a_label_or_a_reason(classifier_folder, source, toy_rows, 
     ]  # fmt: skip
     expected = RelationExtractor.from_pretrained(classifier_folder)(toy_rows)
     a, b, c = (labels(target, f) for f in ("a.parquet", "b.parquet", "more/c.parquet"))
-    assert [*a["relation"], *b["relation"]] == [p.relation for p in expected]
+    assert [*a["answer"], *b["answer"]] == [p.relation for p in expected]
     assert [*a["probability"], *b["probability"]] == pytest.approx(
         [p.probability for p in expected], abs=1e-5
     )
     assert a["id"].tolist() == [f"t{n}" for n in range(7)]
     assert b["id"].tolist() == [str(n) for n in range(len(b))]  # their places in the file
     assert "<tail> is missing" in c["problem"][0] and "must be a text" in c["problem"][1]
-    assert c["relation"].isna().tolist() == [True, True, False]
+    assert c["answer"].isna().tolist() == [True, True, False]
 
 
 def test_what_is_read_in_part_is_marked(classifier_folder, source, tmp_path):

@@ -59,7 +59,7 @@ def fit_calibrator(
     raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
     temperature = calibration.fit_temperature(raw_NR, gold_N)
     after_NR = calibration.tempered(raw_NR, temperature)
-    is_negative_N = (predictions["relation"] == negative).to_numpy(dtype=bool)
+    is_negative_N = (predictions["gold"] == negative).to_numpy(dtype=bool)
     calibrator = Calibrator(
         cell=cell,
         classifier=classifier,
@@ -104,7 +104,7 @@ def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float)
     weights_N = np.ones(len(confidence_N))
     if share is not None and trained is not None:
         answered = calibrated[(calibrated["predicted"] != calibrator.negative).to_numpy(dtype=bool)]
-        is_negative_N = (answered["relation"] == calibrator.negative).to_numpy(dtype=bool)
+        is_negative_N = (answered["gold"] == calibrator.negative).to_numpy(dtype=bool)
         weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
     threshold = threshold_for_precision(
         confidence_N,
@@ -223,8 +223,8 @@ def _shares(
 ) -> dict[str, Any]:
     estimated = estimated_share(predictions, calibrator) if len(predictions) else None
     corrected = estimated if share is None else share
-    gold = predictions["relation"].tolist()
-    is_negative = (predictions["relation"] == calibrator.negative).to_numpy(dtype=bool)
+    gold = predictions["gold"].tolist()
+    is_negative = (predictions["gold"] == calibrator.negative).to_numpy(dtype=bool)
     scores: dict[str, Any] = {"micro_f1": None, "micro_f1_corrected": None}
     if gold:
         guessed = calibrate(predictions, calibrator, corrected)["predicted"].tolist()

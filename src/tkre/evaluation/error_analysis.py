@@ -24,7 +24,7 @@ from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT, by_setting
 
 COLUMNS = [
     "id", "text", "head_start", "head_end", "tail_start", "tail_end",
-    "relation", "predicted", "probability", "gold_probability",
+    "gold", "predicted", "probability", "gold_probability",
 ]  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def errors_table(
             "head_end": row.head.end,
             "tail_start": row.tail.start,
             "tail_end": row.tail.end,
-            "relation": row.relation,
+            "gold": row.relation,
             "predicted": guess["predicted"],
             "probability": guess["probability"],
             "gold_probability": guess[f"p.{row.relation}"],
@@ -158,11 +158,11 @@ def _pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFr
     schema = cells[0].schema
     pairs = pd.DataFrame(permutations(schema.names, 2), columns=["gold", "predicted"])
     for cell in cells:
-        wrong = cell.predictions[cell.predictions["relation"] != cell.predictions["predicted"]]
-        found = wrong.groupby(["relation", "predicted"]).size()
+        wrong = cell.predictions[cell.predictions["gold"] != cell.predictions["predicted"]]
+        found = wrong.groupby(["gold", "predicted"]).size()
         pairs[f"count_{cell.metrics['seed']}"] = _looked_up(pairs, found).fillna(0)
     pairs["count"] = pairs.filter(like="count_").mean(axis=1)
-    gold = pd.concat([cell.predictions["relation"] for cell in cells]).value_counts() / len(cells)
+    gold = pd.concat([cell.predictions["gold"] for cell in cells]).value_counts() / len(cells)
     pairs["share_of_gold"] = 100 * pairs["count"] / pairs["gold"].map(gold)
     errors = pairs["count"].sum()
     pairs["share_of_errors"] = 100 * pairs["count"] / errors if errors else 0.0
@@ -202,7 +202,7 @@ def _diagnosis(pair: Mapping[str, Any], schema: RelationSchema, params: Diagnosi
 
 
 def _figures(cell: DiagnosedCell) -> dict[str, Any]:
-    gold, predicted = cell.predictions["relation"], cell.predictions["predicted"]
+    gold, predicted = cell.predictions["gold"], cell.predictions["predicted"]
     inverses = {name: cell.schema.inverse_of(name) for name in cell.schema.names}
     directed = {name: inverse for name, inverse in inverses.items() if inverse not in (None, name)}
     with_inverse = gold.isin(directed)

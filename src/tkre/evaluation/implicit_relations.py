@@ -132,7 +132,7 @@ class _Cell:
     ) -> None:
         self.ids = predictions["id"].tolist()
         self.decided_by = marks["decided_by"]
-        gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
+        gold, guessed = predictions["gold"].tolist(), predictions["predicted"].tolist()
         whole = counts(gold, guessed, metrics["negative"], "micro")
         self.members = {kind: _members(marks, kind) for kind in KINDS}
         self.counts = {kind: _only(whole, rows) for kind, rows in self.members.items()}

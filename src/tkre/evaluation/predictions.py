@@ -1,4 +1,8 @@
-"""Frames of predictions as arrays: ``relation`` (gold), ``predicted``, ``p.<relation>``."""
+"""Predictions frames and their arrays.
+
+Columns: ``gold`` (label of the row), ``predicted`` (most probable relation), ``answer`` (the
+prediction, or None where it is withheld), ``p.<relation>``.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ def prediction_frame(
         probabilities_NR: Of every relation.
 
     Returns:
-        ``id``, ``relation`` (gold), ``predicted``, ``probability`` (of what is predicted), and a
+        ``id``, ``gold``, ``predicted``, ``probability`` (of what is predicted), and a
         column ``p.<relation>`` for the probability of every relation.
     """
     import pandas as pd
@@ -42,7 +46,7 @@ def prediction_frame(
     own = [labels.index(label) for label in predicted]
     frame = pd.DataFrame(probabilities_NR, columns=[f"{_PROBABILITY}{name}" for name in labels])
     frame.insert(0, "id", list(ids))
-    frame.insert(1, "relation", pd.Series(list(gold), dtype=object))
+    frame.insert(1, "gold", pd.Series(list(gold), dtype=object))
     frame.insert(2, "predicted", pd.Series(list(predicted), dtype=object))
     frame.insert(3, "probability", probabilities_NR[np.arange(len(own)), np.array(own, dtype=int)])
     return frame
@@ -67,12 +71,12 @@ def gold_of(predictions: pd.DataFrame) -> Numbers:
         ValueError: A row has none, or one that the classifier does not know.
     """
     numbers = {label: n for n, label in enumerate(labels_of(predictions))}
-    if unknown := sorted({str(r) for r in predictions["relation"]} - set(numbers)):
+    if unknown := sorted({str(r) for r in predictions["gold"]} - set(numbers)):
         raise ValueError(
             f"gold labels that the classifier has no probability of: {', '.join(unknown)}; "
             "calibration needs rows that are labelled with its relations"
         )
-    return np.array([numbers[label] for label in predictions["relation"]], dtype=np.int64)
+    return np.array([numbers[label] for label in predictions["gold"]], dtype=np.int64)
 
 
 def guesses_of(predictions: pd.DataFrame) -> Numbers:
@@ -97,7 +101,7 @@ def with_probabilities(
 def answers(predictions: pd.DataFrame, negative: str | None) -> tuple[Floats, Truths]:
     """Confidence of the rows that assert a relation, and whether it is the gold one."""
     given = predictions[(predictions["predicted"] != negative).to_numpy(dtype=bool)]
-    correct_N = (given["predicted"] == given["relation"]).to_numpy(dtype=bool)
+    correct_N = (given["predicted"] == given["gold"]).to_numpy(dtype=bool)
     return given["probability"].to_numpy(dtype=float), correct_N
 
 
@@ -110,16 +114,16 @@ def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) 
         confidence: From which on an answer is given.
 
     Returns:
-        The rows with ``relation``, None where the guess is not sure enough (``abstained``), in
+        The rows with ``answer``, None where the guess is not sure enough (``abstained``), in
         front of the guess.
     """
     import pandas as pd
 
     unsure = withheld(calibrated["probability"], calibrated["predicted"] != negative, confidence)
-    relation = calibrated["predicted"].astype(object).where(~unsure, None)
-    rest = calibrated.drop(columns=["id", "relation"], errors="ignore")
+    answer = calibrated["predicted"].astype(object).where(~unsure, None)
+    rest = calibrated.drop(columns=["id", "gold"], errors="ignore")
     return pd.concat(
-        [calibrated["id"], relation.rename("relation"), unsure.rename("abstained"), rest], axis=1
+        [calibrated["id"], answer.rename("answer"), unsure.rename("abstained"), rest], axis=1
     )
 
 

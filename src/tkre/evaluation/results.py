@@ -80,7 +80,7 @@ def score_cell(
         The cell's coordinates, scores in per cent (None without a row to score), scores by
         relation, the confusion matrix.
     """
-    gold, guessed = predictions["relation"].tolist(), predictions["predicted"].tolist()
+    gold, guessed = predictions["gold"].tolist(), predictions["predicted"].tolist()
     scores: dict[str, float | None] = dict.fromkeys(score_names())
     if gold:
         scores |= micro_scores(gold, guessed, negative)
@@ -247,9 +247,7 @@ def _difference(
 
 
 def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> Counts:
-    return counts(
-        predictions["relation"].tolist(), predictions["predicted"].tolist(), negative, metric
-    )
+    return counts(predictions["gold"].tolist(), predictions["predicted"].tolist(), negative, metric)
 
 
 # What a cell is, but for its seed.

@@ -126,7 +126,7 @@ def confident_mistakes(errors: pd.DataFrame, number: int = 10) -> pd.DataFrame:
         number: How many.
     """
     surest = errors.head(number)
-    columns = ["id", "relation", "gold_probability", "predicted", "probability"]
+    columns = ["id", "gold", "gold_probability", "predicted", "probability"]
     return surest[columns].assign(sentence=[to_tagged(s) for s in sentences_of(surest)])
 
 
@@ -157,9 +157,9 @@ def gained(one: pd.DataFrame, other: pd.DataFrame, rows: pd.DataFrame) -> pd.Dat
         rows: The instances.
     """
     first, second = _right(one, other)
-    table = pd.DataFrame(
-        {"id": one["id"], "relation": one["relation"], "one_said": one["predicted"]}
-    )[~first & second]
+    table = pd.DataFrame({"id": one["id"], "gold": one["gold"], "one_said": one["predicted"]})[
+        ~first & second
+    ]
     return table.merge(_sentences(rows), on="id", how="left")
 
 
@@ -181,7 +181,7 @@ def _right(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.Series, pd.Series
             "variants of one corpus, K and seed"
         )
     first, second = one.reset_index(drop=True), other.reset_index(drop=True)
-    return first["relation"] == first["predicted"], second["relation"] == second["predicted"]
+    return first["gold"] == first["predicted"], second["gold"] == second["predicted"]
 
 
 def _sentences(rows: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +206,7 @@ def label_frame(
         column: Of the sentences.
 
     Returns:
-        A copy with ``relation`` (missing where it abstains), ``probability`` and ``guess``.
+        A copy with ``answer`` (missing where it abstains), ``probability`` and ``predicted``.
 
     Raises:
         KeyError: There is no such column.
@@ -218,9 +218,9 @@ def label_frame(
     records = frame[[column, *types]].rename(columns={column: "sentence"}).to_dict("records")
     predictions = extractor([{k: v for k, v in r.items() if not pd.isna(v)} for r in records])
     return frame.assign(
-        relation=pd.Series([p.relation for p in predictions], dtype=object, index=frame.index),
+        answer=pd.Series([p.relation for p in predictions], dtype=object, index=frame.index),
         probability=[p.probability for p in predictions],
-        guess=[p.guess for p in predictions],
+        predicted=[p.guess for p in predictions],
     )
 
 

@@ -54,7 +54,7 @@ def _error(sentence: Instance, row: Mapping[Hashable, Any]) -> Quote:
     return Quote(
         marked(sentence),
         [
-            ("gold", f"{row['relation']} ({row['gold_probability']:.2f})"),
+            ("gold", f"{row['gold']} ({row['gold_probability']:.2f})"),
             ("predicted", f"{row['predicted']} ({row['probability']:.2f})"),
             ("sentence", sentence.id),
         ],

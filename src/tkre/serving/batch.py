@@ -26,9 +26,9 @@ COLUMNS = ("id", "sentence", "head_type", "tail_type")  # of which only the sent
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
-        ("relation", pa.string()),
+        ("answer", pa.string()),
         ("probability", pa.float64()),
-        ("guess", pa.string()),
+        ("predicted", pa.string()),
         ("truncated", pa.bool_()),
         ("problem", pa.string()),
     ]
@@ -206,9 +206,9 @@ def _told(source: Path, target: Path, seconds: float) -> dict[str, Any]:
     """What became of a file, counted batch by batch: labels are as many as sentences."""
     rows = answers = problems = 0
     with pq.ParquetFile(target) as labels:
-        for batch in labels.iter_batches(columns=["relation", "problem"]):
+        for batch in labels.iter_batches(columns=["answer", "problem"]):
             rows += batch.num_rows
-            answers += batch.num_rows - batch["relation"].null_count
+            answers += batch.num_rows - batch["answer"].null_count
             problems += batch.num_rows - batch["problem"].null_count
     return {
         "file": source.name,
@@ -230,8 +230,8 @@ def label_rows(
         first: Number of the first row in its file, which is the id of rows without one.
 
     Returns:
-        A row for each, in their order: ``id``, ``relation`` (none where it is withheld),
-        ``probability``, ``guess``, ``truncated`` (read in part), ``problem``.
+        A row for each, in their order: ``id``, ``answer`` (None where it is withheld),
+        ``probability``, ``predicted``, ``truncated`` (read in part), ``problem``.
     """
     read, problems = validate_batch(rows, extractor.entity_types)
     labels: list[dict[str, Any]] = [
@@ -240,9 +240,9 @@ def label_rows(
     ]
     for n, prediction in zip(read, extractor(list(read.values())), strict=True):
         labels[n] |= {
-            "relation": prediction.relation,
+            "answer": prediction.relation,
             "probability": prediction.probability,
-            "guess": prediction.guess,
+            "predicted": prediction.guess,
             "truncated": prediction.truncated,
         }
     return pa.Table.from_pylist(labels, schema=SCHEMA)

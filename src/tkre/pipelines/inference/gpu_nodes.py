@@ -24,4 +24,4 @@ def label(
         CalibratorError: The calibrator record is of other weights.
     """
     Calibrator.model_validate(calibrator).require(classifier.lineage.weights)
-    return predict(classifier, instances).drop(columns="relation")
+    return predict(classifier, instances).drop(columns="gold")

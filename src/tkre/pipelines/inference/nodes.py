@@ -42,8 +42,8 @@ def answer(
     """Calibrates the predictions and withholds the answers that are not sure enough.
 
     Returns:
-        A row per sentence: id, the sentence with its tags, ``relation`` (none where
-        ``abstained``), ``predicted`` (the guess in any case) with its calibrated probability, and
+        A row per sentence: id, the sentence with its tags, ``answer`` (None where
+        ``abstained``), ``predicted`` (in any case) with its calibrated probability, and
         those of all relations.
     """
     record = Calibrator.model_validate(calibrator)

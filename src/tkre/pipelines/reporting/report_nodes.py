@@ -57,7 +57,7 @@ def write_card(
 ) -> str:
     """Writes the card of a classifier: what it is, how well it does, what it was made from."""
     scored = counts(
-        predictions["relation"].tolist(),
+        predictions["gold"].tolist(),
         predictions["predicted"].tolist(),
         metrics["negative"],
         "micro",

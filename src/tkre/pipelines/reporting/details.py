@@ -159,7 +159,7 @@ def _calibration_scores(score_on: Literal["test", "development"]) -> Pipeline:
         nodes.evaluate_calibration,
         [f"{score_on}_predictions", "calibrator", f"{score_on}_metrics"],
         f"{score_on}_calibration_scores",
-        name=f"evaluate_trust_{score_on}",
+        name=f"evaluate_calibration_{score_on}",
     )
     return Pipeline([evaluate], tags=STAGE)
 

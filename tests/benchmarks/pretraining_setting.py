@@ -17,8 +17,8 @@ from tkre.core.schema import RelationSchema
 from tkre.generation.texts import from_frame
 from tkre.modeling.span_masking import encode_texts
 from tkre.training.batching import POOL, LengthBatches
-from tkre.training.params import PretrainingParams
-from tkre.training.pretraining import _Collator
+from tkre.training.pretraining import TextCollator
+from tkre.training.stages import PretrainingParams
 
 Batch = dict[str, torch.Tensor]
 
@@ -76,7 +76,7 @@ class Setting:
 
     def batches(self, steps: int) -> Iterator[Batch]:
         """The first batches of our training, masked as it masks them."""
-        collate = _Collator(self.start, self.schema, self.params, np.random.default_rng(SEED))
+        collate = TextCollator(self.start, self.schema, self.params, np.random.default_rng(SEED))
         sampler = LengthBatches(
             [len(e) for e in self.encoded], self.stage.optimisation.batch_size, SEED
         )

@@ -48,7 +48,7 @@ from tests.benchmarks.pretraining_setting import Batch, Result, Setting
 from tests.benchmarks.shapes import SEED, SHAPES
 from tkre.modeling.runtime import device, use_bf16
 from tkre.modeling.span_masking import IGNORED
-from tkre.training.pretraining import KnowledgeObjective, _contrast
+from tkre.training.pretraining import TextObjective, span_contrast
 from tkre.training.trainer import train
 
 PADDED_TO = 128  # of the released code
@@ -74,7 +74,7 @@ def released(setting: Setting, steps: int) -> Result:
         ids = F.pad(batch["input_ids"], (0, missing), value=setting.start.tokenizer.pad_token_id)
         seen = F.pad(batch["attention_mask"], (0, missing), value=0)
         labels = torch.full_like(batch["input_ids"], IGNORED)
-        labels.view(-1)[batch["positions"]] = batch["answers"]
+        labels.view(-1)[batch["masked"]] = batch["originals"]
         labels = F.pad(labels, (0, missing), value=IGNORED)
         synchronise()
         begun = time.perf_counter()
@@ -93,7 +93,7 @@ def released(setting: Setting, steps: int) -> Result:
         optimiser.zero_grad()
         result.losses.append(total)
         result.seconds += time.perf_counter() - begun
-        result.count(batch, model.config, len(batch["answers"]))
+        result.count(batch, model.config, len(batch["originals"]))
     return result
 
 
@@ -147,11 +147,11 @@ def ours(
 
     def collate(_: list[Any]) -> Batch:
         batch = next(batches)
-        result.count(batch, model.config, len(batch["answers"]), frozen=frozen)
+        result.count(batch, model.config, len(batch["originals"]), frozen=frozen)
         return batch
 
     stage = setting.scl if scl else setting.stage
-    contrast = _contrast(setting.start, setting.schema, setting.params) if scl else None
+    contrast = span_contrast(setting.start, setting.schema, setting.params) if scl else None
     params = stage.optimisation.model_copy(update={"compile_layers": compiled})
     size = params.batch_size
     rows = [setting.encoded[n % len(setting.encoded)] for n in range(steps * size)]
@@ -159,7 +159,7 @@ def ours(
     begun = time.perf_counter()
     with as_it_is if plain else nullcontext():
         losses = train(
-            KnowledgeObjective(model, contrast, stage), rows, collate, params,
+            TextObjective(model, contrast, stage), rows, collate, params,
             epochs=1, seed=SEED, description="benchmark",
         )  # fmt: skip
     result.seconds = time.perf_counter() - begun

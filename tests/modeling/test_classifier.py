@@ -9,7 +9,8 @@ from tkre.modeling import params
 from tkre.modeling.classifier import HEADS, RelationClassifier, RelationClassifierConfig
 from tkre.modeling.entity_markers import encode_instances
 from tkre.modeling.losses import CONTRASTS
-from tkre.training.inference import collate
+from tkre.modeling.runtime import to_tensors
+from tkre.training.batching import collate
 
 ROWS = [
     instance("<head>anna</head> lives in old <tail>oslo</tail> .", triggers=("lives",)),
@@ -28,7 +29,7 @@ def config(backbone, head, **options):
 
 def batch(backbone):
     encoded = encode_instances(ROWS, backbone.tokenizer, max_length=32, typed=True)
-    return collate(encoded, backbone.tokenizer.pad_token_id)
+    return to_tensors(collate(encoded, backbone.tokenizer.pad_token_id))
 
 
 @pytest.fixture(params=["markers", "spans"])
@@ -51,7 +52,7 @@ def test_logits_and_loss(model, backbone):
 def test_padding_changes_nothing(model, backbone):
     inputs = batch(backbone)
     [alone] = encode_instances(ROWS[1:], backbone.tokenizer, max_length=32, typed=True)
-    single = model(**collate([alone], backbone.tokenizer.pad_token_id)).logits
+    single = model(**to_tensors(collate([alone], backbone.tokenizer.pad_token_id))).logits
     assert torch.allclose(model(**inputs).logits[1], single[0], atol=1e-5)
 
 

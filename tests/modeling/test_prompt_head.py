@@ -14,7 +14,8 @@ from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.prompt_heads import visible
 from tkre.modeling.prompts import phrase_ids
-from tkre.training.inference import collate
+from tkre.modeling.runtime import to_tensors
+from tkre.training.batching import collate
 
 ROWS = [
     instance("<head>anna</head> lives in old <tail>oslo</tail> .", head_type="person"),
@@ -54,7 +55,9 @@ def model(masked_lm, backbone):
 
 
 def batch(model, backbone, rows=ROWS):
-    return collate(model.encode(rows, backbone.tokenizer), backbone.tokenizer.pad_token_id)
+    return to_tensors(
+        collate(model.encode(rows, backbone.tokenizer), backbone.tokenizer.pad_token_id)
+    )
 
 
 @torch.no_grad()

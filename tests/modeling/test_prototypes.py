@@ -7,8 +7,10 @@ from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.entity_markers import mask_entities
 from tkre.modeling.heads import definition_text
+from tkre.modeling.runtime import to_tensors
+from tkre.training.batching import collate
 from tkre.training.finetuning import build_classifier
-from tkre.training.inference import collate, embed
+from tkre.training.inference import embed
 from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 
@@ -27,7 +29,7 @@ def model(backbone, schema):
 
 def test_logits_are_cosines_of_embeddings(model, backbone, schema, toy_rows):
     encoder, tokenizer = backbone.model.base_model, backbone.tokenizer
-    batch = collate(model.encode(toy_rows, tokenizer), tokenizer.pad_token_id)
+    batch = to_tensors(collate(model.encode(toy_rows, tokenizer), tokenizer.pad_token_id))
     sentences = embed(encoder, tokenizer, [mask_entities(row, typed=True)[0] for row in toy_rows])
     meanings = embed(
         encoder, tokenizer, [definition_text(schema.relations[name]) for name in schema.names]
@@ -39,7 +41,9 @@ def test_logits_are_cosines_of_embeddings(model, backbone, schema, toy_rows):
 def test_prototypes_are_saved(model, backbone, toy_rows, tmp_path):
     model.save_pretrained(tmp_path)
     again = RelationClassifier.from_pretrained(tmp_path).eval()
-    batch = collate(model.encode(toy_rows, backbone.tokenizer), backbone.tokenizer.pad_token_id)
+    batch = to_tensors(
+        collate(model.encode(toy_rows, backbone.tokenizer), backbone.tokenizer.pad_token_id)
+    )
     assert torch.equal(again(**batch).logits, model(**batch).logits)
     assert again.head.prototypes.abs().sum() > 0
 

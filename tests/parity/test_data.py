@@ -17,9 +17,8 @@ from tkre.generation.texts import to_frame as texts_to_frame
 from tkre.modeling.entity_markers import encode_instances
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import Words, encode_texts, mask
-from tkre.training.batching import LengthBatches
+from tkre.training.batching import LabelledRow, LengthBatches, collate_labelled, inverted_rows
 from tkre.training.pretraining import other_spans
-from tkre.training.rows import LabelledRow, collate_labelled, swapped
 
 SOURCES = ("explanation", "synthetic", "support")
 
@@ -38,7 +37,7 @@ def test_frames_have_the_digests_that_lineages_name(demo):
         "support": to_frame(demo.shots.support),
         "explained": to_frame(demo.explained),
         "synthetic": to_frame(demo.synthetic),
-        "swapped": to_frame(swapped(demo.explained, demo.schema)),
+        "swapped": to_frame(inverted_rows(demo.explained, demo.schema)),
         "texts": texts_to_frame(texts_of(demo)),
     }
     digests = {name: frame_digest(frame) for name, frame in frames.items()}
@@ -91,13 +90,12 @@ def test_masks(demo, backbone):
 
 
 def test_batches(demo, backbone):
-    rows = [*demo.explained, *swapped(demo.explained, demo.schema)]
+    rows = [*demo.explained, *inverted_rows(demo.explained, demo.schema)]
     encoded = encode_instances(rows, backbone.tokenizer, max_length=96, typed=True)
     labels = [demo.schema.names.index(row.relation) for row in rows]
     labelled = [LabelledRow(e, n) for e, n in zip(encoded, labels, strict=True)]
     order = LengthBatches([len(row) for row in labelled], 16, seed=13)
     epochs = [list(order), list(order)]
-    collate = collate_labelled(backbone.tokenizer.pad_token_id)
-    batches = [collate([labelled[n] for n in numbers]) for numbers in epochs[0]]
-    tensors = [{name: tensor.numpy() for name, tensor in batch.items()} for batch in batches]
-    check("batches", {"order": epochs, "names": sorted(tensors[0]), "tensors": digest(tensors)})
+    padding = backbone.tokenizer.pad_token_id
+    batches = [collate_labelled([labelled[n] for n in numbers], padding) for numbers in epochs[0]]
+    check("batches", {"order": epochs, "names": sorted(batches[0]), "tensors": digest(batches)})

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tkre.training.params import FinetuningParams, PretrainingParams
+from tkre.training.params import FinetuningParams
+from tkre.training.stages import PretrainingParams
 from tkre.training.trial import Effort, Sizes, finetuning_effort, pretraining_effort
 
 RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "batch_size": 16}

@@ -10,10 +10,10 @@ from tests.paths import machine_paths
 from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
+from tkre.training.batching import LabelledRow, inverted_rows
 from tkre.training.finetuning import finetune
 from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
-from tkre.training.rows import LabelledRow, swapped
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 MARKERS = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=100)
@@ -150,14 +150,14 @@ def test_prompts_start_from_what_the_masked_lm_head_knows(backbone, toy_rows, sc
 
 
 def test_swapped_rows(toy_rows, schema):
-    turned = swapped(toy_rows, schema)
+    turned = inverted_rows(toy_rows, schema)
     assert len(turned) == len(toy_rows)
     for row, other in zip(toy_rows, turned, strict=True):
         assert (row.head, row.tail_type) == (other.tail, other.head_type)
         assert other.relation == schema.inverse_of(row.relation)
     lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
     one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
-    assert len(swapped(toy_rows, one_way)) == len(toy_rows) - 5
+    assert len(inverted_rows(toy_rows, one_way)) == len(toy_rows) - 5
 
 
 def test_a_relation_without_rows_is_unlikely_not_impossible(backbone, toy_rows, schema):

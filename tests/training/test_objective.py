@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.conftest import instance
-from tkre.training.alignment import Alignment, without_names
-from tkre.training.finetuning import attention_loss
+from tkre.modeling.losses import Alignment, attention_loss
+from tkre.training.inference import without_names
 
 
 def test_attention_is_pulled_to_the_triggers():

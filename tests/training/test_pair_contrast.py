@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tkre.core.provenance import LineageError
-from tkre.training.params import PretrainingParams
-from tkre.training.pretraining import pretrain_pairs
+from tkre.training.pretraining import pretrain
+from tkre.training.stages import PretrainingParams
 
 PARAMS = PretrainingParams.model_validate(
     {
@@ -20,9 +20,13 @@ PARAMS = PretrainingParams.model_validate(
 )  # fmt: skip
 
 
+def run(start, rows, schema, seed=1):
+    return pretrain(start, rows, schema, PARAMS, "pairs", data="d", seed=seed, description="toy")
+
+
 @pytest.fixture(scope="module")
 def trained(backbone, toy_rows, schema):
-    return pretrain_pairs(backbone, toy_rows, schema, PARAMS, data="d", seed=1, description="toy")
+    return run(backbone, toy_rows, schema)
 
 
 def changed(backbone, trained):
@@ -53,10 +57,7 @@ def test_the_stage_is_recorded_and_can_be_required(backbone, trained):
 
 
 def test_equal_seeds_give_equal_weights_and_others_do_not(backbone, trained, toy_rows, schema):
-    runs = [
-        pretrain_pairs(backbone, toy_rows, schema, PARAMS, data="d", seed=s, description="toy")[0]
-        for s in (1, 2)
-    ]
+    runs = [run(backbone, toy_rows, schema, seed)[0] for seed in (1, 2)]
     assert runs[0].lineage.weights == trained[0].lineage.weights != runs[1].lineage.weights
 
 
@@ -64,14 +65,10 @@ def test_explanations_are_anchors(backbone, trained, toy_rows, schema):
     from dataclasses import replace
 
     bare = [replace(row, explanation=None) for row in toy_rows]
-    without, _ = pretrain_pairs(backbone, bare, schema, PARAMS, data="d", seed=1, description="toy")
+    without, _ = run(backbone, bare, schema)
     assert without.lineage.weights != trained[0].lineage.weights
 
 
 def test_nothing_to_learn_from_is_refused(backbone, toy_rows, schema):
-    with pytest.raises(ValueError, match="no labelled sentence"):
-        pretrain_pairs(backbone, [], schema, PARAMS, data="d", seed=1, description="toy")
-    stage = {"epochs": 1, "optimisation": PARAMS.pairs.optimisation.model_dump()}
-    texts_only = PretrainingParams.model_validate({"sources": ["support"], "mslm": stage})
-    with pytest.raises(ValueError, match="asks for no epoch"):
-        pretrain_pairs(backbone, toy_rows, schema, texts_only, data="", seed=1, description="toy")
+    with pytest.raises(ValueError, match="nothing to pre-train on"):
+        run(backbone, [], schema)

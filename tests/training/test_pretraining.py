@@ -9,8 +9,8 @@ from tkre.generation.texts import knowledge_texts
 from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import RELATION, encode_texts
-from tkre.training.params import PretrainingParams
 from tkre.training.pretraining import other_spans, pretrain
+from tkre.training.stages import PretrainingParams
 
 OPTIMISATION = {"learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 PARAMS = PretrainingParams(

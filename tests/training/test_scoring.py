@@ -7,7 +7,8 @@ import pytest
 
 from tests.conftest import instance
 from tkre.modeling.entity_markers import EncodedInstance
-from tkre.training.scoring import both_ways, gathered, labels_of, ruled_out_by_types
+from tkre.training.batching import collate
+from tkre.training.scoring import both_ways, labels_of, ruled_out_by_types
 
 
 def named(negative, least):
@@ -65,7 +66,7 @@ def test_rows_are_gathered_into_padded_arrays():
         EncodedInstance(np.arange(n) + 5, np.ones((6, n), dtype=bool), truncated=False)
         for n in (2, 3)
     ]
-    batch = gathered(rows, padding=1)
+    batch = collate(rows, padding=1)
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
     assert batch["input_ids"].tolist() == [[5, 6, 1], [5, 6, 7]]
     assert batch["spans"].shape == (2, 6, 3) and not batch["spans"][0, :, 2].any()

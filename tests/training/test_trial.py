@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from tkre.training.params import FinetuningParams, PretrainingParams
+from tkre.training.params import FinetuningParams
+from tkre.training.stages import PretrainingParams
 from tkre.training.trial import a_few, by_heart, try_finetuning, try_pretraining
 
 RATES = {"learning_rate": 4e-3, "head_learning_rate": 5e-3, "batch_size": 8}

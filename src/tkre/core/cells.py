@@ -107,10 +107,12 @@ class EncoderChain:
 
     Attributes:
         stages: The cell of every stage, by name, in their order.
+        reads: The dataset that each of them learns from.
         zero_shot: The sample of sentences without an example that it learns from, too.
     """
 
     stages: tuple[tuple[str, Cell], ...]
+    reads: tuple[str, ...]
     zero_shot: KShotSample | None = None
 
     @property
@@ -131,12 +133,9 @@ class EncoderChain:
     @property
     def homes(self) -> dict[str, str]:
         """The namespaces of what the stages read."""
-        cells = dict(self.stages)
-        homes = {}
-        if texts := cells.get("mslm") or cells.get("scl"):
-            homes["pretraining_texts"] = texts.name
-        if pairs := cells.get("pairs"):
-            homes["pretraining_pairs"] = pairs.name
+        homes: dict[str, str] = {}
+        for (_, cell), data in zip(self.stages, self.reads, strict=True):
+            homes.setdefault(data, cell.name)
         return homes
 
     def start(self, stage: str) -> str | None:

@@ -1,7 +1,7 @@
-"""Span-level contrastive learning (SCL, paper's second stage).
+"""Losses: span contrast (SCL, the paper's second stage), explanation alignment, trigger attention.
 
-Legend of shapes: B texts, T tokens, H hidden size, D dimension of the contrast, R relations, S
-other spans per text, N negatives per text.
+Legend of shapes: B texts or sentences, T tokens, H hidden size, D dimension of the contrast, R
+relations, S other spans per text, N negatives per text, F features, M explaining texts.
 """
 
 from __future__ import annotations
@@ -113,6 +113,56 @@ def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
     weights = flags_BST.to(hidden_BTH.dtype)
     weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=1)
     return weights @ hidden_BTH
+
+
+class Alignment(nn.Module):
+    """Pulls a sentence's features to frozen embeddings of what explains its relation (InfoNCE).
+
+    Positives are the explanations and the definition of the sentence's relation, negatives those
+    of all other relations. Not in the paper.
+
+    Args:
+        texts: M x H embeddings of explanations and definitions.
+        labels: M label numbers.
+        features: F, size of the classifier's features.
+        temperature: Divisor of the similarities.
+    """
+
+    texts: Tensor
+    labels: Tensor
+
+    def __init__(self, texts: Tensor, labels: Tensor, features: int, temperature: float) -> None:
+        super().__init__()
+        self.register_buffer("texts", F.normalize(texts, dim=-1))
+        self.register_buffer("labels", labels)
+        self.project = nn.Linear(features, texts.shape[1])
+        self.temperature = temperature
+
+    def forward(self, features_BF: Tensor, labels_B: Tensor) -> Tensor:
+        """Mean over the batch of ``-log(sum over positives / sum over all)``."""
+        projected_BH = F.normalize(self.project(features_BF), dim=-1)
+        scores_BM = projected_BH @ self.texts.T / self.temperature
+        positive_BM = labels_B[:, None] == self.labels[None, :]
+        positives_B = scores_BM.masked_fill(~positive_BM, -torch.inf).logsumexp(dim=1)
+        return (scores_BM.logsumexp(dim=1) - positives_B).mean()
+
+
+def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
+    """Cross-entropy of the attention to an even share for each trigger token.
+
+    Rows without a trigger are left out; without any such row the loss is 0.
+
+    Args:
+        scores_BT: Attention scores before the softmax, minus infinity at padding.
+        triggers_BT: Flags of the trigger tokens.
+    """
+    target_BT = triggers_BT.float()
+    count_B = target_BT.sum(dim=1)
+    logs_BT = scores_BT.float().log_softmax(dim=-1)
+    # 0 * -inf at padding would be NaN.
+    logs_BT = logs_BT.masked_fill(target_BT == 0, 0.0)
+    each_B = -(target_BT * logs_BT).sum(dim=1) / count_B.clamp(min=1)
+    return each_B.sum() / (count_B > 0).sum().clamp(min=1)
 
 
 Contrast = Callable[[Tensor, Tensor, ContrastParams], nn.Module]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -37,6 +38,18 @@ def on_device(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.to(before)
+
+
+def to_tensors(
+    batch: Mapping[str, npt.NDArray[Any]], device: torch.device | None = None
+) -> dict[str, Tensor]:
+    """The arrays of a batch as tensors.
+
+    Args:
+        batch: Arrays by argument name.
+        device: Device of the tensors; None is the CPU, without a copy.
+    """
+    return {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
 
 
 Precision = Literal["auto", "fp32", "bf16"]

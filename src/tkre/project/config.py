@@ -15,8 +15,8 @@ from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, ReportingParams, Share
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
-from tkre.training.params import Stage
 from tkre.training.recipes import Variant, changed, varied, written_out
+from tkre.training.stages import STAGES
 
 P = TypeVar("P", bound=Params)
 _OF_VARIANT = re.compile(r"^  variants\.\w+\.")
@@ -127,13 +127,15 @@ class ExperimentConfig:
             return None
         sample = own.pretrained_on.sample(cell.sample)
 
-        def owner(stage: Stage) -> Cell:
+        def owner(stage: str) -> Cell:
             recipe = own.pretraining_until(stage)
             name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
             return Cell(sample, name)
 
+        stages = own.pretraining.stages
         return EncoderChain(
-            tuple((stage, owner(stage)) for stage in own.pretraining.stages),
+            tuple((stage, owner(stage)) for stage in stages),
+            tuple(STAGES[stage].reads for stage in stages),
             own.pretrained_on.zero_shot_sample(cell.sample),
         )
 

@@ -28,6 +28,7 @@ from tkre.project.results import markdown
 from tkre.report.formatting import recipe_in_words
 from tkre.report.tables import score_tables
 from tkre.training.recipes import Variant
+from tkre.training.stages import STAGES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,7 +83,6 @@ def _recipe(recipe: Mapping[str, Any]) -> Iterator[str]:
 
 
 TRUST = ("temperature", "ece_before", "ece_after", "nll_before", "nll_after", "aurc")
-STAGES = ("mslm", "scl", "pairs", "finetuning")
 TABLES = ("summary", "cells", "samples", "calibration", "diagnosis", "implicit", "collapse")
 PAGES = ("f1_by_variant_page", "confusion_page", "learning_curves_page", "calibration_figures_page")
 
@@ -250,7 +250,7 @@ def _origin(
 
 def _curves(catalog: CatalogProtocol, cell: Cell) -> dict[str, list[tuple[int, float]]]:
     curves = {}
-    for stage in STAGES:
+    for stage in (*STAGES, "finetuning"):
         frame = _loaded(catalog, f"{cell.name}.{stage}_losses")
         if frame is None:  # no such stage, or that of a cell which shares its encoder
             continue

@@ -25,8 +25,7 @@ from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
 from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, spread, varies
 from tkre.evaluation.training_curves import FINETUNING
-
-STAGES = ("mslm", "scl", "pairs")  # order of the panels
+from tkre.training.stages import STAGES
 
 
 def learning_curves(table: pd.DataFrame) -> go.Figure:

@@ -6,13 +6,12 @@ import pandas as pd
 
 from tkre.report.blocks import Block, Chart, Panel, Prose, Section, table_of
 from tkre.report.content import ReportContent
-from tkre.report.figures import FINETUNING, STAGES, beside_shots
+from tkre.report.figures import FINETUNING, beside_shots
 from tkre.report.lines import Axis, Series, legend, line_panel
+from tkre.training.stages import STAGES
 
 _TITLES = {
-    "mslm": "loss of masked span language modelling",
-    "scl": "the same loss beside span contrast",
-    "pairs": "loss of the contrast of pairs",
+    **{name: stage.loss for name, stage in STAGES.items()},
     FINETUNING: "validation micro-F1, %",
 }
 

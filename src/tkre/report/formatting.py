@@ -13,8 +13,9 @@ from markupsafe import Markup, escape
 
 from tkre.core.instance import Instance, Span
 from tkre.core.params import DEFAULT_LLM
-from tkre.training.params import FinetuningParams, PretrainingParams
+from tkre.training.params import FinetuningParams
 from tkre.training.recipes import Variant
+from tkre.training.stages import STAGES, PretrainingParams
 
 _HEADS = {
     "markers": "a perceptron on the states of two {typed}entity markers",
@@ -25,11 +26,6 @@ _HEADS = {
     "answers": "one masked word between the mentions, compared with a trained word for each "
     "relation",
     "prototypes": "the likeness of a sentence to the definitions of the relations",
-}
-_STAGES = {
-    "mslm": "masked span language modelling",
-    "scl": "the same with span contrast",
-    "pairs": "the contrast of marked pairs with explanations and definitions",
 }
 _SOURCES = {
     "explanation": "explanations",
@@ -75,9 +71,9 @@ def _chain(params: PretrainingParams) -> str:
     told = []
     for stage in params.stages:
         epochs = getattr(params, stage).epochs
-        told.append(f"{_STAGES[stage]} ({epochs} epoch{'' if epochs == 1 else 's'})")
+        told.append(f"{STAGES[stage].description} ({epochs} epoch{'' if epochs == 1 else 's'})")
     chain = ", then ".join(told)
-    if params.mslm and params.mslm.epochs:
+    if any(STAGES[stage].masks for stage in params.stages):
         hidden = params.masking
         chain += (
             f"; hidden are {_share(hidden.relation)} of the words of a relation, "

@@ -1,35 +1,39 @@
-"""Batches of texts of like length for scoring, as arrays, and how many texts are too long.
-
-Batches of sentences of like length for training, in a random order that only a seed decides.
-"""
+"""Rows as padded batches of similar length, for training and for scoring. Imports no torch."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.utils.data import Sampler
+
+from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.modeling.tokenization import Encoded
 
 logger = logging.getLogger(__name__)
 
+Batch = dict[str, npt.NDArray[Any]]
 
-class Encoded(Protocol):
-    """A text as tokens that knows whether all of it is there."""
+# Rows are shuffled, cut into pools of this many batches, and sorted by length within a pool: close
+# to no padding, and still another batch each time.
+POOL = 8
+
+
+class Truncatable(Protocol):
+    """A text as tokens that records whether it is complete."""
 
     @property
     def truncated(self) -> bool:
         """Whether tokens were cut off."""
-        ...
 
 
-def log_truncation(encoded: Sequence[Encoded], description: str) -> None:
-    """Says how many texts were too long to be read whole; nothing if none was."""
+def log_truncation(encoded: Sequence[Truncatable], description: str) -> None:
+    """Logs how many texts are too long to be read whole, if there are any."""
     cut = sum(text.truncated for text in encoded)
     if cut:
         logger.info(
@@ -38,29 +42,65 @@ def log_truncation(encoded: Sequence[Encoded], description: str) -> None:
         )  # fmt: skip
 
 
-def sorted_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Batches for scoring: longest first, each of about so many tokens with padding.
+def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Instance]:
+    """The rows with head and tail exchanged, under their inverse relations.
+
+    A row whose relation has no inverse in the schema is left out; one of the negative relation
+    keeps its label.
+    """
+    inverted = []
+    for row in rows:
+        inverse = schema.inverse_of(str(row.relation))
+        if inverse is not None:
+            inverted.append(replace(row.exchanged(), id=f"{row.id}/swapped", relation=inverse))
+    return inverted
+
+
+@dataclass(frozen=True)
+class LabelledRow:
+    """Tokens and label number of a training row."""
+
+    encoded: Encoded
+    label: int
+
+    @property
+    def truncated(self) -> bool:
+        """Whether tokens were cut off."""
+        return self.encoded.truncated
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+
+def collate(encoded: Sequence[Encoded], padding: int) -> Batch:
+    """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels.
 
     Args:
-        lengths: Tokens of each row.
-        tokens: Rows times length of the longest row, at most (a single longer row is a batch).
+        encoded: B instances as tokens.
+        padding: The padding token.
+
+    Returns:
+        Arrays of B x ... x T by argument name, ``attention_mask`` among them.
     """
-    batches: list[list[int]] = []
-    width = 0
-    for row in np.argsort(-np.asarray(lengths), kind="stable").tolist():
-        if not batches or (len(batches[-1]) + 1) * width > tokens:
-            batches.append([])
-            width = lengths[row]
-        batches[-1].append(row)
-    return batches
+    rows = [row.arrays() for row in encoded]
+    return {"attention_mask": padded([np.ones(len(e), dtype=np.int64) for e in encoded], 0)} | {
+        name: padded([row[name] for row in rows], padding if name == "input_ids" else 0)
+        for name in rows[0]
+    }
+
+
+def collate_labelled(rows: Sequence[LabelledRow], padding: int) -> Batch:
+    """As ``collate``, with the B label numbers as ``labels``."""
+    batch = collate([row.encoded for row in rows], padding)
+    return batch | {"labels": np.array([row.label for row in rows])}
 
 
 def padded(rows: Sequence[npt.NDArray[Any]], value: float) -> npt.NDArray[Any]:
-    """Arrays that differ in their last dimension, as one.
+    """Stacks arrays that differ in their last dimension.
 
     Args:
         rows: N arrays of shape ... x T_n.
-        value: Put where a row has ended.
+        value: Fills the places behind the end of a row.
 
     Returns:
         N x ... x max T_n.
@@ -72,18 +112,44 @@ def padded(rows: Sequence[npt.NDArray[Any]], value: float) -> npt.NDArray[Any]:
     return whole
 
 
-# Rows are shuffled, cut into pools of so many batches, and sorted by length within a pool: close
-# to no padding, and still another batch each time.
-POOL = 8
+def sorted_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Row numbers in batches for scoring, longest rows first.
+
+    Args:
+        lengths: Tokens of each row.
+        tokens: Limit for rows times length of the longest row (a single longer row is a batch).
+    """
+    batches: list[list[int]] = []
+    width = 0
+    for row in np.argsort(-np.asarray(lengths), kind="stable").tolist():
+        if not batches or (len(batches[-1]) + 1) * width > tokens:
+            batches.append([])
+            width = lengths[row]
+        batches[-1].append(row)
+    return batches
 
 
-class LengthBatches(Sampler[list[int]]):
-    """Batches of row numbers, anew for every epoch.
+def scoring_batches(
+    encoded: Sequence[Encoded], padding: int, tokens: int
+) -> Iterator[tuple[list[int], Batch]]:
+    """Row numbers and arrays of batches of similar length.
+
+    Args:
+        encoded: Instances as tokens.
+        padding: The padding token.
+        tokens: Most tokens of a batch, padding included.
+    """
+    for numbers in sorted_batches([len(e) for e in encoded], tokens):
+        yield numbers, collate([encoded[n] for n in numbers], padding)
+
+
+class LengthBatches:
+    """Random batches of row numbers of similar length, drawn anew in every pass.
 
     Args:
         lengths: Tokens of each row.
         batch_size: Rows per batch; the last one may be smaller, no row is dropped.
-        seed: Of the order.
+        seed: Seed of the order.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
@@ -104,8 +170,3 @@ class LengthBatches(Sampler[list[int]]):
             batches += [rows[i : i + size].tolist() for i in range(0, len(rows), size)]
         for i in self._generator.permutation(len(batches)):
             yield batches[i]
-
-
-def pad(rows: Sequence[npt.NDArray[Any]], value: float) -> Tensor:
-    """As ``batching.padded``, as a tensor."""
-    return torch.from_numpy(padded(rows, value))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,10 +21,9 @@ from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance
-from tkre.core.provenance import Step
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
-from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import (
     HEADS,
     TEMPERATURE,
@@ -32,16 +31,20 @@ from tkre.modeling.classifier import (
     RelationClassifierConfig,
 )
 from tkre.modeling.entity_markers import TRIGGERS
+from tkre.modeling.losses import Alignment, attention_loss
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import Precision, device, on_device
-from tkre.training.alignment import Alignment, explanation_alignment
-from tkre.training.batching import log_truncation
-from tkre.training.inference import predict
+from tkre.training.batching import (
+    LabelledRow,
+    collate_labelled,
+    inverted_rows,
+    log_truncation,
+)
+from tkre.training.inference import embed_explanations, predict
 from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
-from tkre.training.rows import LabelledRow, collate_labelled, swapped
 from tkre.training.scoring import labels_of
-from tkre.training.trainer import AveragedWeights, Objective, train, training_environment
+from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
 
 
 class EpochSelection:
@@ -170,20 +173,6 @@ class ClassifierObjective(Objective):
         return list(self.model.encoder.parameters()), new
 
 
-def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
-    """Cross-entropy of the attention to an even share for each trigger token.
-
-    Rows without a trigger are left out; without any such row the loss is 0.
-    """
-    target_BT = triggers_BT.float()
-    count_B = target_BT.sum(dim=1)
-    logs_BT = scores_BT.float().log_softmax(dim=-1)
-    # 0 * -inf at padding would be NaN.
-    logs_BT = logs_BT.masked_fill(target_BT == 0, 0.0)
-    each_B = -(target_BT * logs_BT).sum(dim=1) / count_B.clamp(min=1)
-    return each_B.sum() / (count_B > 0).sum().clamp(min=1)
-
-
 def finetune(
     start: Checkpoint,
     rows: Sequence[Instance],
@@ -217,18 +206,22 @@ def finetune(
         ValueError: There is nothing to train on, and training is asked for.
     """
     epochs = params.epochs(len(rows), len(schema.names))
-    begun = time.perf_counter()
-    started_from = weights_digest(start.model)
+    recorder = StepRecorder(
+        start, "finetuning", data, params.model_dump(mode="json"), params.optimisation.precision
+    )
     torch.manual_seed(seed)
     labels = {name: n for n, name in enumerate(schema.names)}
     model = build_classifier(start, schema, params).to(device())
-    shown = [*rows, *(swapped(rows, schema) if params.swap else ())]
+    shown = [*rows, *(inverted_rows(rows, schema) if params.swap else ())]
     encoded = model.encode(shown, start.tokenizer)
     log_truncation(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
     with on_device(start.model):
         start_head(model, start, schema, encoded, numbers, params.probe_start)
-        alignment = explanation_alignment(start, rows, schema, model.head.size, params.alignment)
+        alignment = None
+        if params.alignment is not None:
+            anchors = embed_explanations(start, rows, schema)
+            alignment = Alignment(*anchors, model.head.size, params.alignment.temperature)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
     chooser = EpochSelection(
@@ -240,7 +233,7 @@ def finetune(
         losses = train(
             objective,
             [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
-            collate_labelled(start.tokenizer.pad_token_id),
+            partial(collate_labelled, padding=start.tokenizer.pad_token_id),
             params.optimisation,
             epochs=epochs,
             seed=seed,
@@ -250,16 +243,7 @@ def finetune(
         )
     model.load_state_dict(chooser.kept_weights)
     model.requires_grad_(True)
-    step = Step(
-        stage="finetuning",
-        started_from=started_from,
-        weights=weights_digest(model),
-        data=data,
-        settings=params.model_dump(mode="json"),
-        seconds=time.perf_counter() - begun,
-        environment=training_environment(params.optimisation.precision),
-    )
-    return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
+    return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
 
 
 def build_classifier(

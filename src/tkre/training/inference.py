@@ -7,7 +7,8 @@ What a classifier sees of instances: the features that its head classifies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
+from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.runtime import Precision, autocast
+from tkre.modeling.runtime import Precision, autocast, to_tensors
 from tkre.modeling.tokenization import Encoded, Tokenizer
-from tkre.training.batching import sorted_batches
-from tkre.training.scoring import TOKENS_PER_BATCH, Batch, Probabilities, batches, gathered, score
+from tkre.training.batching import Batch, scoring_batches, sorted_batches
+from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, score
 
 
 @torch.no_grad()
@@ -51,6 +54,41 @@ def embed(encoder: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]
             vectors[n] = vector
     encoder.train(was_training)
     return torch.stack(vectors)
+
+
+def embed_explanations(
+    start: Checkpoint, rows: Sequence[Instance], schema: RelationSchema
+) -> tuple[Tensor, Tensor]:
+    """Embeds what explains the relations: definitions, and explanations without entity names.
+
+    Args:
+        start: A masked language model.
+        rows: Labelled rows; those with an explanation are used.
+        schema: The relations.
+
+    Returns:
+        M x H vectors on the CPU; M label numbers.
+    """
+    texts, labels = [], []
+    for n, name in enumerate(schema.names):
+        explanations = [without_names(r) for r in rows if r.relation == name and r.explanation]
+        texts += [schema.relations[name].definition, *explanations]
+        labels += [n] * (1 + len(explanations))
+    return embed(start.model.base_model, start.tokenizer, texts), torch.tensor(labels)
+
+
+def without_names(row: Instance) -> str:
+    """An explanation with its mentions replaced by "the first entity" and "the second entity".
+
+    With the names it explains this row; without them it explains the relation.
+    """
+    text = row.explanation or ""
+    for mention, name in (
+        (row.head_text, "the first entity"),
+        (row.tail_text, "the second entity"),
+    ):
+        text = re.sub(rf"(?<!\w){re.escape(mention)}(?!\w)", name, text, flags=re.IGNORECASE)
+    return text
 
 
 GPU_TOKENS_PER_BATCH = 32768
@@ -88,18 +126,13 @@ def model_batches(
     model: RelationClassifier, encoded: Sequence[Encoded]
 ) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Row numbers and tensors of batches of like length, on the model's device."""
-    for numbers, batch in batches(encoded, model.padding, tokens_per_batch(model.device)):
-        yield numbers, _tensors(batch, model.device)
+    for numbers, batch in scoring_batches(encoded, model.padding, tokens_per_batch(model.device)):
+        yield numbers, to_tensors(batch, model.device)
 
 
 def tokens_per_batch(device: torch.device) -> int:
     """How many tokens a device reads at once; a GPU is not filled by what fills a core."""
     return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
-
-
-def collate(encoded: Sequence[Encoded], padding: int) -> dict[str, Tensor]:
-    """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels."""
-    return _tensors(gathered(encoded, padding))
 
 
 class _OnTorch:
@@ -113,15 +146,9 @@ class _OnTorch:
         self.encode = model.encode
 
     def probabilities(self, batch: Batch) -> Probabilities:
-        logits = self._model(**_tensors(batch, self._model.device)).logits.double()
+        logits = self._model(**to_tensors(batch, self._model.device)).logits.double()
         probabilities: Probabilities = logits.softmax(dim=-1).cpu().numpy()
         return probabilities
-
-
-def _tensors(
-    batch: Mapping[str, npt.NDArray[Any]], device: torch.device | None = None
-) -> dict[str, Tensor]:
-    return {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
 
 
 @torch.inference_mode()

@@ -20,7 +20,8 @@ from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, FileTokenizer, Tokenizer
 from tkre.modeling.weights import file_digest
-from tkre.training.scoring import TOKENS_PER_BATCH, Batch, Probabilities
+from tkre.training.batching import Batch
+from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities
 
 MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"

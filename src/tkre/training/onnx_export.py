@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from tkre.core.instance import Instance, Span
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.runtime import to_tensors
 from tkre.modeling.tokenization import Tokenizer
 from tkre.modeling.weights import file_digest
-from tkre.training.inference import collate
+from tkre.training.batching import collate
 from tkre.training.onnx_classifier import MODEL_FILE, RECORD_FILE, OnnxError
 
 # Two sentences of other lengths: what both share is a size of the model, all else may vary.
@@ -84,7 +85,7 @@ class _Forward(nn.Module):
 
 def _examples(model: RelationClassifier, tokenizer: Tokenizer) -> tuple[list[str], list[Tensor]]:
     batch = collate(model.encode(EXAMPLES, tokenizer), model.padding)
-    return list(batch), list(batch.values())
+    return list(batch), list(to_tensors(batch).values())
 
 
 def _varying(names: list[str], examples: list[Tensor]) -> list[dict[int, Any]]:

@@ -6,15 +6,12 @@ Parameters of the SetFit baseline: ``variants.<name>.setfit`` in ``conf/base``.
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from tkre.core.params import Params
-from tkre.modeling.params import HEADS, ContrastParams, HeadName, MaskingParams
-
-Stage = Literal["mslm", "scl", "pairs"]
-STAGES: tuple[Stage, ...] = ("mslm", "scl", "pairs")
+from tkre.modeling.params import HEADS, HeadName
 
 
 class OptimisationParams(Params):
@@ -41,93 +38,6 @@ class OptimisationParams(Params):
     freeze_embeddings: bool = False
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile_layers: bool = False
-
-
-class StageParams(Params):
-    """One stage of pre-training; with 0 epochs it is left out.
-
-    Attributes:
-        epochs: Passes over the knowledge texts.
-        mslm_weight: l1, weight of masked span language modelling.
-        scl_weight: l2, weight of span-level contrastive learning.
-        optimisation: Its optimiser.
-    """
-
-    epochs: int = Field(ge=0)
-    mslm_weight: float = Field(1.0, ge=0)
-    scl_weight: float = Field(0.0, ge=0)
-    optimisation: OptimisationParams
-
-
-class PairsParams(Params):
-    """The contrast of marked pairs (``training.pair_contrast``). Not in the paper.
-
-    Attributes:
-        epochs: Passes over the labelled sentences.
-        layers: Encoder layers that are pooled; deeper ones stay as they are.
-        swap: Whether every sentence is also shown with head and tail exchanged, under the inverse
-            relation.
-        typed_markers: Whether markers hold entity types, where the corpus has any.
-        max_length: Longest sentence in tokens; of a longer one the window around its mentions.
-        temperature: Of the similarities to explanations and definitions.
-        dropout: Of the features.
-        optimisation: Its optimiser.
-    """
-
-    epochs: int = Field(ge=0)
-    layers: tuple[int, ...]
-    swap: bool = True
-    typed_markers: bool = True
-    max_length: int = Field(128, ge=16)
-    temperature: float = Field(0.1, gt=0)
-    dropout: float = Field(0.1, ge=0, lt=1)
-    optimisation: OptimisationParams
-
-
-class PretrainingParams(Params):
-    """Further pre-training of an encoder on knowledge, in chained stages; None leaves one out.
-
-    Attributes:
-        sources: Which knowledge texts: ``explanation``, ``synthetic``, ``support``.
-        masking: What is hidden.
-        contrast: The contrastive loss of the second stage.
-        mslm: The first stage.
-        scl: The second stage, which starts from the first one's weights.
-        pairs: A third one, not in the paper: pairs as the classifier reads them, against
-            explanations and definitions.
-    """
-
-    sources: tuple[Literal["explanation", "synthetic", "support"], ...]
-    masking: MaskingParams = MaskingParams()
-    contrast: ContrastParams = ContrastParams()
-    mslm: StageParams | None = None
-    scl: StageParams | None = None
-    pairs: PairsParams | None = None
-
-    @model_validator(mode="after")
-    def _has_a_stage(self) -> Self:
-        if not self.stages:
-            raise ValueError("no stage has an epoch: leave out pretraining as a whole (null)")
-        return self
-
-    @property
-    def stages(self) -> dict[Stage, dict[str, Any]]:
-        """The stages that are run, by name, with what their encoders depend on."""
-        parts = {name: getattr(self, name) for name in STAGES}
-        return {name: self.settings(name) for name in STAGES if parts[name] and parts[name].epochs}
-
-    def settings(self, stage: Stage) -> dict[str, Any]:
-        """What the encoder of a stage depends on, earlier stages included.
-
-        Two recipes with the same settings give the same encoder. The first stage does not contrast,
-        but the spans for it are drawn from the generator that draws the masks.
-        """
-        settings = self.model_dump(mode="json")
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            del settings[later]
-        if stage == "mslm":
-            settings["contrast"] = {"other_spans": self.contrast.other_spans}
-        return settings
 
 
 class AlignmentParams(Params):

@@ -1,52 +1,81 @@
-"""Further pre-training on knowledge texts: MSLM, then MSLM + SCL, from the first one's weights.
+"""Further pre-training: runs one stage of ``training.stages`` and prepares the project's own.
 
-The contrast of pairs: an encoder learns what explains a relation, read as a classifier reads.
+MSLM and SCL (the paper's) read knowledge texts. The contrast of pairs (not in the paper) reads
+labelled sentences as a classifier does: marked, pooled from middle layers as by
+``modeling.heads.SpanHead``, and pulled to the explanations and the definition of their relation,
+away from those of all others (InfoNCE). The span contrast of the paper works on bare texts and on
+the last layer; a classifier learns little from it if it reads other layers of marked sentences.
 
-The span contrast of the paper works on bare texts and on the last layer; a classifier reads marked
-sentences, and the best one middle layers. What is learnt in one form is of little use in the other.
-Here a labelled sentence is marked and pooled as ``modeling.heads.SpanHead`` does it, and pulled to
-the explanations and the definition of its relation, away from those of all others (InfoNCE). So an
-encoder takes in more synthetic sentences than a classifier is to be trained on. Not in the paper.
+Legend of shapes: B texts, T tokens, H hidden size, M masked tokens, S other spans.
 """
 
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn import functional as F
+from transformers import PreTrainedModel
 
 from tkre.core.instance import Instance
-from tkre.core.provenance import Step
 from tkre.core.schema import RelationSchema
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.backbone import masked_lm_head
-from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.modeling.losses import CONTRASTS
+from tkre.modeling.losses import CONTRASTS, Alignment
 from tkre.modeling.runtime import mask_for, on_device
 from tkre.modeling.span_masking import IGNORED, EncodedText, Words, encode_texts, mask
-from tkre.training.alignment import Alignment, explanation_alignment
-from tkre.training.batching import log_truncation, pad
-from tkre.training.inference import embed
-from tkre.training.params import AlignmentParams, PairsParams, PretrainingParams, StageParams
-from tkre.training.rows import LabelledRow, collate_labelled, swapped
-from tkre.training.trainer import Objective, train, training_environment
+from tkre.training.batching import (
+    Batch,
+    LabelledRow,
+    collate_labelled,
+    inverted_rows,
+    log_truncation,
+    padded,
+)
+from tkre.training.inference import embed, embed_explanations
+from tkre.training.stages import STAGES, PairsParams, PretrainingParams, TextParams
+from tkre.training.trainer import Objective, StepRecorder, train
+
+
+@dataclass(frozen=True)
+class StageTraining:
+    """What a stage trains.
+
+    Attributes:
+        objective: What is minimised.
+        rows: Encoded rows.
+        collate: Makes the arrays of a batch of rows.
+        trained: Returns the masked language model after training.
+    """
+
+    objective: Objective
+    rows: Sequence[Any]
+    collate: Callable[[list[Any]], Batch]
+    trained: Callable[[], PreTrainedModel]
+
+
+# Prepares a stage: the start, its data, the schema, all parameters, the stage's name, the seed.
+Prepare = Callable[
+    [Checkpoint, Sequence[Any], RelationSchema, PretrainingParams, str, int], StageTraining
+]
 
 
 def pretrain(
     start: Checkpoint,
-    texts: Sequence[KnowledgeText],
+    rows: Sequence[KnowledgeText] | Sequence[Instance],
     schema: RelationSchema,
     params: PretrainingParams,
-    stage: Literal["mslm", "scl"],
+    stage: str,
     *,
     data: str,
     seed: int,
@@ -56,69 +85,85 @@ def pretrain(
 
     Args:
         start: A masked language model; it is not changed.
-        texts: What is learnt from.
+        rows: What the stage reads (``Stage.reads``): knowledge texts, or labelled sentences, golden
+            and synthetic, with explanations where they have any.
         schema: The relations; their definitions are the first anchors.
-        params: Of both stages.
-        stage: ``mslm`` or ``scl``.
-        data: Digest of the texts, for the lineage.
-        seed: Of order, dropout, masks, and negatives.
+        params: Parameters of all stages.
+        stage: A name of ``STAGES``.
+        data: Digest of the rows, for the lineage.
+        seed: Seed of order, dropout, masks and negatives.
         description: Shown with the progress.
 
     Returns:
         The masked language model after the stage, its lineage one step longer; the losses of
         every step. With 0 epochs both are as they were.
+
+    Raises:
+        ValueError: There are no rows.
     """
-    stage_params: StageParams | None = getattr(params, stage)
-    if stage_params is None or not stage_params.epochs or not texts:
+    stage_params = params.of(stage)
+    if stage_params is None or not stage_params.epochs:
         return start, pd.DataFrame(columns=["epoch", "step", "loss"])
-    begun = time.perf_counter()
-    started_from = weights_digest(start.model)
+    if not rows:
+        raise ValueError(f"{description}: there is nothing to pre-train on for the stage {stage}")
+    precision = stage_params.optimisation.precision
+    recorder = StepRecorder(start, stage, data, params.settings(stage), precision)
     torch.manual_seed(seed)
+    training: StageTraining = STAGES[stage].prepare(start, rows, schema, params, stage, seed)
+    description = f"{description} {stage}"
+    log_truncation(training.rows, description)
+    losses = train(
+        training.objective,
+        training.rows,
+        training.collate,
+        stage_params.optimisation,
+        epochs=stage_params.epochs,
+        seed=seed,
+        description=description,
+    )
+    model = training.trained().requires_grad_(True).cpu().eval()
+    return Checkpoint(model, start.tokenizer, recorder.lineage(model)), losses
+
+
+def text_training(
+    start: Checkpoint,
+    texts: Sequence[KnowledgeText],
+    schema: RelationSchema,
+    params: PretrainingParams,
+    stage: str,
+    seed: int,
+) -> StageTraining:
+    """Prepares a stage on knowledge texts: masked span language modelling, span contrast."""
+    stage_params = params.of(stage)
+    assert isinstance(stage_params, TextParams)
     model = copy.deepcopy(start.model)
     if stage_params.optimisation.freeze_embeddings:
         model.get_input_embeddings().weight.requires_grad_(False)
     contrast = None
     if stage_params.scl_weight:
         with on_device(start.model):
-            contrast = _contrast(start, schema, params)
-    encoded = encode_texts(texts, start.tokenizer, params.masking)
-    log_truncation(encoded, f"{description} {stage}")
-    collator = _Collator(start, schema, params, np.random.default_rng(seed))
-    losses = train(
-        KnowledgeObjective(model, contrast, stage_params),
-        encoded,
-        collator,
-        stage_params.optimisation,
-        epochs=stage_params.epochs,
-        seed=seed,
-        description=f"{description} {stage}",
+            contrast = span_contrast(start, schema, params)
+    return StageTraining(
+        TextObjective(model, contrast, stage_params),
+        encode_texts(texts, start.tokenizer, params.masking),
+        TextCollator(start, schema, params, np.random.default_rng(seed)),
+        lambda: model,
     )
-    model.requires_grad_(True)
-    step = Step(
-        stage=stage,
-        started_from=started_from,
-        weights=weights_digest(model),
-        data=data,
-        settings=params.settings(stage),
-        seconds=time.perf_counter() - begun,
-        environment=training_environment(stage_params.optimisation.precision),
-    )
-    return Checkpoint(model.cpu().eval(), start.tokenizer, start.lineage.then(step)), losses
 
 
-class KnowledgeObjective(Objective):
+class TextObjective(Objective):
     """``l1 * MSLM + l2 * SCL`` over one encoder pass.
 
-    The masked-LM head is applied at hidden positions only: the vocabulary is large, and most of
-    its logits would be thrown away.
+    The masked-LM head is applied at masked positions only: the vocabulary is large, and most of
+    its logits would be discarded.
 
     Args:
         model: A Hugging Face masked language model.
-        contrast: The contrastive loss (``modeling.contrastive``), None to leave it out.
+        contrast: The contrastive loss (``modeling.losses``), None to leave it out.
         params: The weights.
     """
 
-    def __init__(self, model: Any, contrast: nn.Module | None, params: StageParams) -> None:
+    def __init__(self, model: Any, contrast: nn.Module | None, params: TextParams) -> None:
         super().__init__()
         self.model = model
         self.contrast = contrast
@@ -130,12 +175,12 @@ class KnowledgeObjective(Objective):
             input_ids=batch["input_ids"],
             attention_mask=mask_for(self.model, batch["attention_mask"]),
         ).last_hidden_state
-        masked_MH = hidden_BTH.flatten(0, 1).index_select(0, batch["positions"])
+        masked_MH = hidden_BTH.flatten(0, 1).index_select(0, batch["masked"])
         logits = masked_lm_head(self.model)(masked_MH)
-        mslm = F.cross_entropy(logits.float(), batch["answers"])
+        mslm = F.cross_entropy(logits.float(), batch["originals"])
         loss, parts = self.weights[0] * mslm, {"mslm": mslm.detach()}
         if self.contrast is not None:
-            scl = self.contrast(hidden_BTH, batch["spans"], batch["others"], batch["relations"])
+            scl = self.contrast(hidden_BTH, batch["spans"], batch["others"], batch["labels"])
             loss = loss + self.weights[1] * scl
             parts["scl"] = scl.detach()
         return loss, parts
@@ -146,10 +191,11 @@ class KnowledgeObjective(Objective):
         return list(self.model.parameters()), new
 
 
-class _Collator:
-    """A batch of B knowledge texts of T tokens, masked anew each time it is drawn.
+class TextCollator:
+    """Makes a batch of B knowledge texts of T tokens, masked anew each time it is drawn.
 
-    M tokens are hidden: ``positions`` are their places in B * T, ``answers`` what they were.
+    M tokens are masked: ``masked`` are their places in B * T, ``originals`` the tokens that stood
+    there. ``labels`` are the B numbers of the texts' relations.
     """
 
     def __init__(
@@ -165,46 +211,52 @@ class _Collator:
         self._numbers = {name: n for n, name in enumerate(schema.names)}
         self._generator = generator
 
-    def __call__(self, texts: list[EncodedText]) -> dict[str, Tensor]:
+    def __call__(self, texts: list[EncodedText]) -> Batch:
+        """The arrays of a batch."""
         masked = [mask(t, self._generator, self._words, self._params.masking) for t in texts]
         count = self._params.contrast.other_spans
         others = [other_spans(t, count, self._generator) for t in texts]
-        # Where something is hidden is known here: a GPU would have to be waited for to count it.
-        labels = pad([labels for _, labels in masked], IGNORED).flatten()
-        positions = (labels != IGNORED).nonzero().squeeze(1)
+        # The masked places are known here: counting them on a GPU would make it wait.
+        originals = padded([original for _, original in masked], IGNORED).flatten()
+        places = np.flatnonzero(originals != IGNORED)
         return {
-            "input_ids": pad([ids for ids, _ in masked], self._padding),
-            "attention_mask": pad([np.ones(len(t), dtype=np.int64) for t in texts], 0),
-            "positions": positions,
-            "answers": labels[positions],
-            "spans": pad([t.spans for t in texts], False),
-            "others": pad(others, False),
-            "relations": torch.tensor([self._numbers[t.relation] for t in texts]),
+            "input_ids": padded([ids for ids, _ in masked], self._padding),
+            "attention_mask": padded([np.ones(len(t), dtype=np.int64) for t in texts], 0),
+            "masked": places,
+            "originals": originals[places],
+            "spans": padded([t.spans for t in texts], False),
+            "others": padded(others, False),
+            "labels": np.array([self._numbers[t.relation] for t in texts]),
         }
 
 
-def other_spans(text: EncodedText, count: int, generator: np.random.Generator) -> Any:
-    """Spans of a text that say nothing about its relation, as long as the one that does.
+def other_spans(
+    text: EncodedText, count: int, generator: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Draws spans of a text that do not state its relation, as long as the one that does.
 
     Args:
-        text: Whose tokens of role "other" are drawn from, each span contiguous.
-        count: How many.
-        generator: Of the choice.
+        text: Its tokens of role "other" are drawn from, each span contiguous.
+        count: Number of spans, S.
+        generator: Generator of the choice.
 
     Returns:
-        ``count`` x T flags; a row is empty where the text has no such token.
+        S x T flags; a row is empty where the text has no such token.
     """
     flags = np.zeros((count, len(text)), dtype=bool)
     starts, stops = text.other_spans
     for row in flags:
         if not len(starts):
             break
-        chosen = generator.integers(len(starts))
-        row[starts[chosen] : stops[chosen]] = True
+        drawn = generator.integers(len(starts))
+        row[starts[drawn] : stops[drawn]] = True
     return flags
 
 
-def _contrast(start: Checkpoint, schema: RelationSchema, params: PretrainingParams) -> nn.Module:
+def span_contrast(
+    start: Checkpoint, schema: RelationSchema, params: PretrainingParams
+) -> nn.Module:
+    """The contrastive loss, anchored at the definitions of the relations."""
     definitions = [schema.relations[name].definition for name in schema.names]
     symmetric = [schema.inverse_of(name) == name for name in schema.names]
     embedded = embed(start.model.base_model, start.tokenizer, definitions)
@@ -212,80 +264,46 @@ def _contrast(start: Checkpoint, schema: RelationSchema, params: PretrainingPara
     return loss(embedded, torch.tensor(symmetric), params.contrast)
 
 
-def pretrain_pairs(
+def pair_training(
     start: Checkpoint,
     rows: Sequence[Instance],
     schema: RelationSchema,
     params: PretrainingParams,
-    *,
-    data: str,
+    stage: str,
     seed: int,
-    description: str,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    """Runs the stage.
+) -> StageTraining:
+    """Prepares the contrast of pairs.
 
-    Args:
-        start: A masked language model; it is not changed.
-        rows: Labelled sentences, golden and synthetic; explanations are used where they have any.
-        schema: The relations.
-        params: Of all stages; ``params.pairs`` is this one.
-        data: Digest of the rows, for the lineage.
-        seed: Of order and dropout.
-        description: Shown with the progress.
-
-    Returns:
-        The masked language model, the layers that are pooled and those below them trained, all
-        else as it was; the losses of every step.
-
-    Raises:
-        ValueError: There are no rows, or the parameters do not ask for this stage.
+    The layers that are pooled and those below them are trained; the rest of the model stays.
     """
-    stage = params.pairs
-    if stage is None or not stage.epochs:
-        raise ValueError("pretraining.pairs asks for no epoch")
-    if not rows:
-        raise ValueError(f"{description}: there is no labelled sentence to contrast")
-    begun = time.perf_counter()
-    started_from = weights_digest(start.model)
-    torch.manual_seed(seed)
-    reader = _reader(start, schema, stage)
-    labels = {name: n for n, name in enumerate(schema.names)}
-    shown = [*rows, *(swapped(rows, schema) if stage.swap else ())]
+    stage_params = params.of(stage)
+    assert isinstance(stage_params, PairsParams)
+    reader = _pair_reader(start, schema, stage_params)
+    shown = [*rows, *(inverted_rows(rows, schema) if stage_params.swap else ())]
+    numbers = {name: n for n, name in enumerate(schema.names)}
     encoded = reader.encode(shown, start.tokenizer)
-    log_truncation(encoded, f"{description} pairs")
-    numbers = [labels[str(row.relation)] for row in shown]
-    anchors = AlignmentParams(weight=1.0, temperature=stage.temperature)
     with on_device(start.model):
-        alignment = explanation_alignment(start, rows, schema, reader.head.size, anchors)
-    assert alignment is not None
-    losses = train(
+        anchors = embed_explanations(start, rows, schema)
+    alignment = Alignment(*anchors, reader.head.size, stage_params.temperature)
+
+    def trained() -> PreTrainedModel:
+        model = copy.deepcopy(start.model)
+        model.base_model.load_state_dict(reader.encoder.cpu().state_dict(), strict=False)
+        return model
+
+    return StageTraining(
         PairObjective(reader, alignment),
-        [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
-        collate_labelled(start.tokenizer.pad_token_id),
-        stage.optimisation,
-        epochs=stage.epochs,
-        seed=seed,
-        description=f"{description} pairs",
+        [LabelledRow(e, numbers[str(r.relation)]) for e, r in zip(encoded, shown, strict=True)],
+        partial(collate_labelled, padding=start.tokenizer.pad_token_id),
+        trained,
     )
-    model = copy.deepcopy(start.model)
-    model.base_model.load_state_dict(reader.encoder.cpu().state_dict(), strict=False)
-    step = Step(
-        stage="pairs",
-        started_from=started_from,
-        weights=weights_digest(model),
-        data=data,
-        settings=params.settings("pairs"),
-        seconds=time.perf_counter() - begun,
-        environment=training_environment(stage.optimisation.precision),
-    )
-    return Checkpoint(model.eval(), start.tokenizer, start.lineage.then(step)), losses
 
 
 class PairObjective(Objective):
     """The pull of a marked pair to what explains its relation.
 
     Args:
-        reader: Gives the features of a pair; what it predicts is not used.
+        reader: Gives the features of a pair; its predictions are not used.
         alignment: The loss over them.
     """
 
@@ -295,11 +313,11 @@ class PairObjective(Objective):
         self.alignment = alignment
 
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss, twice: it has no parts."""
+        """The loss, and the loss again as its only part."""
         labels = batch.pop("labels")
         features, _ = self.reader.features(**batch)
         # By row: there is no classifier yet that would need every feature on one scale.
-        normal = functional.layer_norm(features.float(), features.shape[1:])
+        normal = F.layer_norm(features.float(), features.shape[1:])
         loss = self.alignment(self.reader.head.dropout(normal), labels)
         return loss, {"pairs": loss.detach()}
 
@@ -308,20 +326,22 @@ class PairObjective(Objective):
         return list(self.reader.encoder.parameters()), list(self.alignment.parameters())
 
 
-def _reader(start: Checkpoint, schema: RelationSchema, stage: PairsParams) -> RelationClassifier:
+def _pair_reader(
+    start: Checkpoint, schema: RelationSchema, params: PairsParams
+) -> RelationClassifier:
     reader = RelationClassifier(
         RelationClassifierConfig(
             encoder=start.model.config.to_dict(),
             head="spans",
-            layers=stage.layers,
-            head_dropout=stage.dropout,
-            max_length=stage.max_length,
-            typed_markers=stage.typed_markers,
+            layers=params.layers,
+            head_dropout=params.dropout,
+            max_length=params.max_length,
+            typed_markers=params.typed_markers,
             id2label=dict(enumerate(schema.names)),
             label2id={name: n for n, name in enumerate(schema.names)},
         )
     )
     reader.load_encoder(start.model.base_model)
-    if stage.optimisation.freeze_embeddings:
+    if params.optimisation.freeze_embeddings:
         reader.encoder.get_input_embeddings().weight.requires_grad_(False)
     return reader

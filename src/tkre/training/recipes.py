@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 from tkre.core.cells import KShotSample
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage
-from tkre.training.params import FinetuningParams, PretrainingParams, SetFitParams, Stage
+from tkre.training.params import FinetuningParams, SetFitParams
+from tkre.training.stages import PretrainingParams
 
 LIKE = "like"
 
@@ -92,7 +93,7 @@ class Variant(Params):
             return sample
         return sample.explained if self.uses_knowledge else sample.golden
 
-    def pretraining_until(self, stage: Stage) -> tuple[Any, ...]:
+    def pretraining_until(self, stage: str) -> tuple[Any, ...]:
         """What decides the encoder of a stage; equal for variants that can share it."""
         stages = self.pretraining.stages if self.pretraining else {}
         return self.backbone, self.pretrained_on.zero_shot, stages.get(stage)
@@ -100,7 +101,7 @@ class Variant(Params):
     def stale(self, lineage: Lineage) -> list[str]:
         """How what a classifier was made by differs from this recipe; empty if it does not."""
         stages = self.pretraining.stages if self.pretraining else {}
-        wanted: dict[str, Any] = {str(stage): settings for stage, settings in stages.items()}
+        wanted: dict[str, Any] = dict(stages)
         recipe = self.finetuning or self.setfit
         wanted["finetuning"] = recipe.model_dump(mode="json") if recipe else {}
         made = {step.stage: step.settings for step in lineage.steps}

@@ -6,8 +6,8 @@ torch, which an exported classifier does without.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,10 @@ import numpy.typing as npt
 from tkre.core.instance import Instance
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
-from tkre.training.batching import log_truncation, padded, sorted_batches
+from tkre.training.batching import Batch, log_truncation, scoring_batches
 
 TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
 Probabilities = npt.NDArray[np.float64]
-Batch = dict[str, npt.NDArray[Any]]
 
 
 class Answering(Protocol):
@@ -128,29 +127,6 @@ def ruled_out_by_types(
     return np.where(left > 0, guided / np.where(left > 0, left, 1.0), probabilities)
 
 
-def batches(
-    encoded: Sequence[Encoded], padding: int, tokens: int
-) -> Iterator[tuple[list[int], Batch]]:
-    """Row numbers and arrays of batches of like length.
-
-    Args:
-        encoded: Instances as tokens.
-        padding: The padding token.
-        tokens: Of a batch, at most.
-    """
-    for numbers in sorted_batches([len(e) for e in encoded], tokens):
-        yield numbers, gathered([encoded[n] for n in numbers], padding)
-
-
-def gathered(encoded: Sequence[Encoded], padding: int) -> Batch:
-    """Encoded instances as what a classifier reads, by the name it has there."""
-    rows = [row.arrays() for row in encoded]
-    return {"attention_mask": padded([np.ones(len(e), dtype=np.int64) for e in encoded], 0)} | {
-        name: padded([row[name] for row in rows], padding if name == "input_ids" else 0)
-        for name in rows[0]
-    }
-
-
 def _read(
     model: Scorer,
     tokenizer: Tokenizer,
@@ -161,6 +137,6 @@ def _read(
     if description:
         log_truncation(encoded, description)
     probabilities = np.zeros((len(instances), model.config.num_labels))
-    for numbers, batch in batches(encoded, model.padding, model.tokens_per_batch):
+    for numbers, batch in scoring_batches(encoded, model.padding, model.tokens_per_batch):
         probabilities[numbers] = model.probabilities(batch)
     return probabilities

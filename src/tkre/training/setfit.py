@@ -14,7 +14,6 @@ import gc
 import logging
 import math
 import tempfile
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,9 +28,9 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from tkre.core.instance import Instance
 from tkre.core.progress import Progress
-from tkre.core.provenance import Lineage, Step
+from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
-from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.entity_markers import encode_instances, mark
 from tkre.modeling.runtime import use_bf16
 from tkre.modeling.startup import quiet_transformers
@@ -39,7 +38,7 @@ from tkre.training.batching import log_truncation
 from tkre.training.initialisation import LinearProbe
 from tkre.training.params import SetFitParams
 from tkre.training.scoring import Probabilities
-from tkre.training.trainer import training_environment
+from tkre.training.trainer import StepRecorder
 
 
 def train_setfit(
@@ -67,7 +66,8 @@ def train_setfit(
     Returns:
         The model and the lineage of its sentence encoder.
     """
-    begun = time.perf_counter()
+    settings = params.model_dump(mode="json")
+    recorder = StepRecorder(start, "finetuning", data, settings, params.precision)
     _silence()
     model = SetFitModel(sentence_encoder(start, params.max_length), LinearProbe())
     sentences = texts(start, rows, params, f"{description} finetuning")
@@ -94,17 +94,7 @@ def train_setfit(
         inner.accelerator.free_memory()
         del trainer, inner
         gc.collect()
-    body = model.model_body.eval()
-    step = Step(
-        stage="finetuning",
-        started_from=weights_digest(start.model),
-        weights=weights_digest(body),
-        data=data,
-        settings=params.model_dump(mode="json"),
-        seconds=time.perf_counter() - begun,
-        environment=training_environment(params.precision),
-    )
-    return model, start.lineage.then(step)
+    return model, recorder.lineage(model.model_body.eval())
 
 
 def predict_setfit(

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import gc
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import torch
@@ -36,14 +37,15 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.trainer_callback import PrinterCallback
 
 from tkre.core.progress import Progress
-from tkre.core.provenance import Environment, environment
-from tkre.modeling.runtime import device, use_bf16
-from tkre.training.batching import LengthBatches
+from tkre.core.provenance import Environment, Lineage, Step, environment
+from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.runtime import Precision, device, to_tensors, use_bf16
+from tkre.training.batching import Batch, LengthBatches
 from tkre.training.cpu_speed import quick_on_cpu
 from tkre.training.params import OptimisationParams
 
 
-def training_environment(precision: Literal["auto", "fp32", "bf16"]) -> Environment:
+def training_environment(precision: Precision) -> Environment:
     """The device, the threads and the precision of this process, and where it runs.
 
     Args:
@@ -52,6 +54,50 @@ def training_environment(precision: Literal["auto", "fp32", "bf16"]) -> Environm
     name = torch.cuda.get_device_name() if device().type == "cuda" else "cpu"
     used = "bf16" if use_bf16(precision) else "fp32"
     return environment(name, torch.get_num_threads(), used)
+
+
+class StepRecorder:
+    """Records a stage of training for the lineage; made when the stage begins.
+
+    Args:
+        start: The checkpoint that the stage starts from.
+        stage: Its name.
+        data: Digest of the rows it is trained on.
+        settings: Its parameters.
+        precision: Precision as the parameters name it.
+    """
+
+    def __init__(
+        self,
+        start: Checkpoint,
+        stage: str,
+        data: str,
+        settings: dict[str, Any],
+        precision: Precision,
+    ) -> None:
+        self._begun = time.perf_counter()
+        self._lineage = start.lineage
+        self._precision: Precision = precision
+        self._known = {
+            "stage": stage,
+            "started_from": weights_digest(start.model),
+            "data": data,
+            "settings": settings,
+        }
+
+    def lineage(self, model: Any) -> Lineage:
+        """The lineage of the start, one step longer.
+
+        Args:
+            model: The model that was trained, with its final weights.
+        """
+        step = Step(
+            weights=weights_digest(model),
+            seconds=time.perf_counter() - self._begun,
+            environment=training_environment(self._precision),
+            **self._known,
+        )
+        return self._lineage.then(step)
 
 
 class AveragedWeights:
@@ -134,7 +180,7 @@ class Objective(nn.Module):
 def train(
     objective: Objective,
     rows: Sequence[Any],
-    collate: Callable[[list[Any]], dict[str, Tensor]],
+    collate: Callable[[list[Any]], Batch],
     params: OptimisationParams,
     *,
     epochs: int,
@@ -148,7 +194,7 @@ def train(
     Args:
         objective: What is minimised.
         rows: Anything with a ``len``: its length in tokens.
-        collate: A batch of rows as tensors.
+        collate: Makes the arrays of a batch of rows.
         params: Optimiser, batch size, precision.
         epochs: Passes over the rows.
         seed: Of the order of the rows, of dropout, and of masks that ``collate`` draws.
@@ -200,7 +246,7 @@ def train(
         trainer.batches = DataLoader(
             rows,  # type: ignore[arg-type]
             batch_sampler=batches,
-            collate_fn=collate,
+            collate_fn=lambda rows: to_tensors(collate(rows)),
             pin_memory=on_gpu,
         )
         trainer.recorder = recorder

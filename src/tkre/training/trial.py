@@ -25,7 +25,8 @@ import psutil
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC, knowledge_texts
-from tkre.training.params import FinetuningParams, PretrainingParams, Stage
+from tkre.training.params import FinetuningParams
+from tkre.training.stages import PAIRS, STAGES, PretrainingParams
 
 if TYPE_CHECKING:  # they import torch
     from tkre.modeling.checkpoint import Checkpoint
@@ -69,7 +70,7 @@ class Effort:
 
 
 def pretraining_effort(
-    params: PretrainingParams, sizes: Sizes, seconds_a_step: Mapping[Stage, float]
+    params: PretrainingParams, sizes: Sizes, seconds_a_step: Mapping[str, float]
 ) -> list[Effort]:
     """The stages of pre-training.
 
@@ -83,10 +84,12 @@ def pretraining_effort(
     }  # fmt: skip
     efforts = []
     for stage in params.stages:
-        part = getattr(params, stage)
-        sources = [s for s in params.sources if not (stage == "pairs" and s == EXPLANATION)]
+        part = params.of(stage)
+        assert part is not None
+        on_pairs = STAGES[stage].reads == PAIRS
+        sources = [s for s in params.sources if not (on_pairs and s == EXPLANATION)]
         rows = sum(texts[source] for source in sources)
-        if stage == "pairs" and part.swap and sizes.support:
+        if getattr(part, "swap", False) and sizes.support:
             rows += round(rows * sizes.swapped / sizes.support)
         steps = part.epochs * math.ceil(rows / part.optimisation.batch_size)
         efforts.append(Effort(f"pre-training, {stage}", steps, steps * seconds_a_step[stage]))
@@ -275,27 +278,33 @@ def try_pretraining(
     rows: Sequence[Instance],
     schema: RelationSchema,
     params: PretrainingParams,
-) -> dict[Stage, float]:
+) -> dict[str, float]:
     """Seconds that a step of each stage takes, from a few steps on the rows themselves."""
     return {stage: _seconds_a_step(stage, start, rows, schema, params) for stage in params.stages}
 
 
 def _seconds_a_step(
-    stage: Stage,
+    stage: str,
     start: Checkpoint,
     rows: Sequence[Instance],
     schema: RelationSchema,
     params: PretrainingParams,
 ) -> float:
-    from tkre.training.pretraining import pretrain, pretrain_pairs
+    from tkre.training.pretraining import pretrain
 
-    part = getattr(params, stage)
+    part = params.of(stage)
+    assert part is not None
     short = params.model_copy(update={stage: part.model_copy(update={"epochs": SPEED_EPOCHS})})
     begun = time.perf_counter()
-    told = {"data": "a trial", "seed": SEED, "description": "measuring"}
-    if stage == "pairs":
-        _, losses = pretrain_pairs(start, rows, schema, short, **told)  # type: ignore[arg-type]
-    else:
-        texts = knowledge_texts(rows, [], schema, (SUPPORT,))
-        _, losses = pretrain(start, texts, schema, short, stage, **told)  # type: ignore[arg-type]
+    on_pairs = STAGES[stage].reads == PAIRS
+    _, losses = pretrain(
+        start,
+        rows if on_pairs else knowledge_texts(rows, [], schema, (SUPPORT,)),
+        schema,
+        short,
+        stage,
+        data="a trial",
+        seed=SEED,
+        description="measuring",
+    )
     return (time.perf_counter() - begun) / max(1, len(losses))

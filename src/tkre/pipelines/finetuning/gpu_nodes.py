@@ -19,7 +19,8 @@ from tkre.evaluation.predictions import prediction_frame
 from tkre.generation import label_errors as label_confidence
 from tkre.generation.params import GenerationParams
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.training.params import FinetuningParams, PretrainingParams, SetFitParams
+from tkre.training.params import FinetuningParams, SetFitParams
+from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 
 
 def finetune_backbone(
@@ -61,13 +62,12 @@ def finetune_encoder(
         LineageError: The encoder was not made from this backbone by these stages on this
             knowledge.
     """
-    knowledge = {
-        "mslm": pretraining_texts, "scl": pretraining_texts, "pairs": pretraining_pairs,
-    }  # fmt: skip
+    knowledge = {TEXTS: pretraining_texts, PAIRS: pretraining_pairs}
+    digests = {name: frame_digest(f) for name, f in knowledge.items() if f is not None}
     encoder.lineage.require(
         origin=backbone.lineage.origin,
         stages=pretraining.stages,
-        data={stage: frame_digest(f) for stage, f in knowledge.items() if f is not None},
+        data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},
     )
     return _finetune(encoder, training_rows, validation, schema, finetuning, cell)
 

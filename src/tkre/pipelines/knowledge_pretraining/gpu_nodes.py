@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -12,81 +13,42 @@ from tkre.core.provenance import frame_digest
 from tkre.core.schema import RelationSchema
 from tkre.generation import texts as knowledge
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.training.params import PretrainingParams
+from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
+
+Trained = tuple[Checkpoint, pd.DataFrame]
+# How a stage's data becomes what it trains on.
+ROWS: dict[str, Callable[[pd.DataFrame], list[Any]]] = {
+    TEXTS: knowledge.from_frame,
+    PAIRS: from_frame,
+}
 
 
-def pretrain_mslm(
-    start: Checkpoint,
-    texts: pd.DataFrame,
-    schema: dict[str, Any],
-    pretraining: PretrainingParams,
-    cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    """Pre-trains on the texts by masked span language modelling, from the backbone's weights.
+def pretraining_of(stage: str) -> Callable[..., Trained]:
+    """The node function of a stage, named after it."""
 
-    Returns:
-        The encoder; the losses of every step.
-    """
-    return _on_texts("mslm", start, texts, schema, pretraining, cell)
+    def train(
+        start: Checkpoint,
+        data: pd.DataFrame,
+        schema: dict[str, Any],
+        pretraining: PretrainingParams,
+        cell: Cell,
+    ) -> Trained:
+        from tkre.training.pretraining import pretrain
 
+        return pretrain(
+            start,
+            ROWS[STAGES[stage].reads](data),
+            RelationSchema.model_validate(schema),
+            pretraining,
+            stage,
+            data=frame_digest(data),
+            seed=cell.sample.seed,
+            description=cell.name,
+        )
 
-def pretrain_scl(
-    start: Checkpoint,
-    texts: pd.DataFrame,
-    schema: dict[str, Any],
-    pretraining: PretrainingParams,
-    cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    """Pre-trains on by masked span language modelling and span contrast, from the stage before.
-
-    Returns:
-        The encoder; the losses of every step.
-    """
-    return _on_texts("scl", start, texts, schema, pretraining, cell)
-
-
-def pretrain_pairs(
-    start: Checkpoint,
-    pairs: pd.DataFrame,
-    schema: dict[str, Any],
-    pretraining: PretrainingParams,
-    cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    """Pre-trains by contrasting marked pairs with explanations and definitions.
-
-    Returns:
-        The encoder; the losses of every step.
-    """
-    from tkre.training.pretraining import pretrain_pairs as pretrain
-
-    return pretrain(
-        start,
-        from_frame(pairs),
-        RelationSchema.model_validate(schema),
-        pretraining,
-        data=frame_digest(pairs),
-        seed=cell.sample.seed,
-        description=cell.name,
+    train.__name__ = train.__qualname__ = f"pretrain_{stage}"
+    train.__doc__ = (
+        f"Trains an encoder by {STAGES[stage].description}.\n\n"
+        "Returns:\n    The encoder; the losses of every step."
     )
-
-
-def _on_texts(
-    stage: Literal["mslm", "scl"],
-    start: Checkpoint,
-    texts: pd.DataFrame,
-    schema: dict[str, Any],
-    pretraining: PretrainingParams,
-    cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame]:
-    from tkre.training.pretraining import pretrain
-
-    return pretrain(
-        start,
-        knowledge.from_frame(texts),
-        RelationSchema.model_validate(schema),
-        pretraining,
-        stage,
-        data=frame_digest(texts),
-        seed=cell.sample.seed,
-        description=cell.name,
-    )
+    return train

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC
-from tkre.training.params import PretrainingParams
+from tkre.training.stages import PretrainingParams
 
 
 def select_texts(

@@ -1,30 +1,29 @@
-"""The graph: knowledge -> MSLM -> MSLM + SCL -> contrast of pairs, as far as a variant has them."""
+"""The graph: knowledge -> the stages of pre-training that a variant has, chained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain as joined
-from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, parse_cell
 from tkre.pipelines.knowledge_pretraining import gpu_nodes, nodes
 from tkre.pipelines.namespaces import at_cell
-from tkre.training.params import Stage
 from tkre.training.recipes import Variant
+from tkre.training.stages import PAIRS, STAGES, TEXTS, Stage
 
 STAGE = "knowledge_pretraining"
 
 # What a stage reads beside the weights it starts from: the node that selects it, and what from.
 SELECTIONS = {
-    "pretraining_texts": (nodes.select_texts, ["knowledge"]),
-    "pretraining_pairs": (nodes.select_pairs, ["explained", "synthetic"]),
+    TEXTS: (nodes.select_texts, ["knowledge"]),
+    PAIRS: (nodes.select_pairs, ["explained", "synthetic"]),
 }
 ZERO_SHOT = {
-    "pretraining_texts": "zero_shot_knowledge",
-    "pretraining_pairs": "zero_shot_synthetic",
+    TEXTS: "zero_shot_knowledge",
+    PAIRS: "zero_shot_synthetic",
 }
 
 
@@ -36,22 +35,18 @@ def _selection(data: str, *, zero_shot: bool) -> Pipeline:
     return Pipeline([Node(select, given, data, name=select.__name__)], tags=STAGE)
 
 
-def _training(stage: Stage, make: Callable[..., Any], data: str) -> Pipeline:
+def _training(stage: Stage) -> Pipeline:
     node = Node(
-        make,
-        ["start", data, "schema", "params:variant.pretraining", "cell"],
-        [f"{stage}_encoder", f"{stage}_losses"],
-        name=f"pretrain_{stage}",
+        gpu_nodes.pretraining_of(stage.name),
+        ["start", stage.reads, "schema", "params:variant.pretraining", "cell"],
+        [f"{stage.name}_encoder", f"{stage.name}_losses"],
+        name=f"pretrain_{stage.name}",
         tags="gpu",
     )
     return Pipeline([node], tags=STAGE)
 
 
-STAGES = {
-    "mslm": _training("mslm", gpu_nodes.pretrain_mslm, "pretraining_texts"),
-    "scl": _training("scl", gpu_nodes.pretrain_scl, "pretraining_texts"),
-    "pairs": _training("pairs", gpu_nodes.pretrain_pairs, "pretraining_pairs"),
-}
+TRAININGS = {name: _training(stage) for name, stage in STAGES.items()}
 
 
 def create_pipeline(
@@ -68,7 +63,7 @@ def create_pipeline(
     for cell, chain in encoders.items():
         backbone = cells[cell].backbone
         for stage, home in chain.stages:
-            parts[home.name, stage] = at_cell(STAGES[stage], home, backbone, chain, stage)
+            parts[home.name, stage] = at_cell(TRAININGS[stage], home, backbone, chain, stage)
         for data, namespace in chain.homes.items():
             parts[namespace, data] = at_cell(
                 _selection(data, zero_shot=chain.zero_shot is not None),

@@ -44,6 +44,7 @@ from tkre.report import figures as calibration_figures
 from tkre.report import figures as curves
 from tkre.report import figures as learning
 from tkre.training.recipes import Variant, varied
+from tkre.training.stages import STAGES
 
 
 def score(
@@ -174,7 +175,7 @@ def follow_training(**inputs: Any) -> tuple[pd.DataFrame, go.Figure, go.Figure]:
     """Follows losses and validation scores from epoch to epoch: a table, a figure, its page."""
     cells = []
     for n, metrics in enumerate(_numbered(inputs, "metrics")):
-        losses = {stage: inputs.get(f"{stage}_losses_{n}") for stage in learning.STAGES}
+        losses = {stage: inputs.get(f"{stage}_losses_{n}") for stage in STAGES}
         cells.append(
             TrainedCell(
                 metrics,

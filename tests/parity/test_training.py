@@ -8,8 +8,9 @@ from tests.parity.pins import check, digest
 from tkre.generation.texts import knowledge_texts
 from tkre.training.finetuning import finetune
 from tkre.training.inference import predict
-from tkre.training.params import FinetuningParams, PretrainingParams
-from tkre.training.pretraining import pretrain, pretrain_pairs
+from tkre.training.params import FinetuningParams
+from tkre.training.pretraining import pretrain
+from tkre.training.stages import PretrainingParams
 
 NEAR = 1e-4  # another processor sums in another order
 RATES = {"learning_rate": 1e-3, "head_learning_rate": 5e-3, "batch_size": 8, "precision": "fp32"}
@@ -35,7 +36,7 @@ def test_pretraining(backbone, toy_rows, schema):
     common = {"data": "d", "seed": 3, "description": "toy"}
     first, mslm = pretrain(backbone, texts, schema, PRETRAINING, "mslm", **common)
     second, scl = pretrain(first, texts, schema, PRETRAINING, "scl", **common)
-    third, pairs = pretrain_pairs(second, toy_rows, schema, PRETRAINING, **common)
+    third, pairs = pretrain(second, toy_rows, schema, PRETRAINING, "pairs", **common)
     check("pretraining", {"mslm": mslm, "scl": scl, "pairs": pairs}, rel=NEAR)
     weights = [p.abs().mean().item() for p in third.model.parameters()]
     check("pretrained", weights, rel=NEAR)

@@ -1,0 +1,185 @@
+"""The stages of pre-training: their registry and their parameters. Imports no torch.
+
+A new stage is a class of parameters, a field of ``PretrainingParams`` and an entry of ``STAGES``
+here, and a function in ``training.pretraining`` that prepares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tkre.core.params import Params
+from tkre.modeling.params import ContrastParams, MaskingParams
+from tkre.training.params import OptimisationParams
+
+TEXTS, PAIRS = "pretraining_texts", "pretraining_pairs"
+
+
+class StageParams(Params):
+    """What every stage has; with 0 epochs it is left out.
+
+    Attributes:
+        epochs: Passes over its data.
+        optimisation: Its optimiser.
+    """
+
+    epochs: int = Field(ge=0)
+    optimisation: OptimisationParams
+
+
+class TextParams(StageParams):
+    """A stage on knowledge texts: ``l1 * MSLM + l2 * SCL``.
+
+    Attributes:
+        mslm_weight: l1, weight of masked span language modelling.
+        scl_weight: l2, weight of span-level contrastive learning.
+    """
+
+    mslm_weight: float = Field(1.0, ge=0)
+    scl_weight: float = Field(0.0, ge=0)
+
+
+class PairsParams(StageParams):
+    """The contrast of marked pairs (``pretraining.pair_training``). Not in the paper.
+
+    Attributes:
+        layers: Encoder layers that are pooled; deeper ones stay as they are.
+        swap: Whether every sentence also trains with head and tail exchanged, under the inverse
+            relation.
+        typed_markers: Whether markers hold entity types, where the corpus has any.
+        max_length: Longest sentence in tokens; a longer one is cut to the window around its
+            mentions.
+        temperature: Divisor of the similarities to explanations and definitions.
+        dropout: Dropout of the features.
+    """
+
+    layers: tuple[int, ...]
+    swap: bool = True
+    typed_markers: bool = True
+    max_length: int = Field(128, ge=16)
+    temperature: float = Field(0.1, gt=0)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of pre-training.
+
+    Attributes:
+        name: Its key in ``pretraining`` of a variant, and the column of its loss.
+        description: The stage in words, for recipes.
+        loss: Title of its loss, for charts.
+        params: Class of its parameters.
+        reads: Dataset that it learns from: knowledge texts, or labelled sentences.
+        masks: Whether it reads ``pretraining.masking``.
+        contrasts: Whether it reads ``pretraining.contrast``.
+        function: Name of the function that prepares it, ``package.module:name``; it needs torch.
+    """
+
+    name: str
+    description: str
+    loss: str
+    params: type[StageParams]
+    reads: Literal["pretraining_texts", "pretraining_pairs"]
+    function: str
+    masks: bool = False
+    contrasts: bool = False
+
+    @property
+    def prepare(self) -> Callable[..., Any]:
+        """The function that prepares a run (``pretraining.Prepare``); imports torch."""
+        function: Callable[..., Any] = resolve_name(self.function)
+        return function
+
+
+# In the order of a chain.
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        Stage(
+            name="mslm",
+            description="masked span language modelling",
+            loss="loss of masked span language modelling",
+            params=TextParams,
+            reads=TEXTS,
+            function="tkre.training.pretraining:text_training",
+            masks=True,
+        ),
+        Stage(
+            name="scl",
+            description="the same with span contrast",
+            loss="the same loss beside span contrast",
+            params=TextParams,
+            reads=TEXTS,
+            function="tkre.training.pretraining:text_training",
+            masks=True,
+            contrasts=True,
+        ),
+        Stage(
+            name="pairs",
+            description="the contrast of marked pairs with explanations and definitions",
+            loss="loss of the contrast of pairs",
+            params=PairsParams,
+            reads=PAIRS,
+            function="tkre.training.pretraining:pair_training",
+        ),
+    )
+}
+
+
+class PretrainingParams(Params):
+    """Further pre-training of an encoder on knowledge, in chained stages; None leaves one out.
+
+    Attributes:
+        sources: Kinds of knowledge texts: ``explanation``, ``synthetic``, ``support``.
+        masking: What is masked.
+        contrast: The contrastive loss of the second stage.
+        mslm: The first stage.
+        scl: The second stage, which starts from the first one's weights.
+        pairs: A third one, not in the paper: pairs as the classifier reads them, against
+            explanations and definitions.
+    """
+
+    sources: tuple[Literal["explanation", "synthetic", "support"], ...]
+    masking: MaskingParams = MaskingParams()
+    contrast: ContrastParams = ContrastParams()
+    mslm: TextParams | None = None
+    scl: TextParams | None = None
+    pairs: PairsParams | None = None
+
+    @model_validator(mode="after")
+    def _has_a_stage(self) -> Self:
+        if not self.stages:
+            raise ValueError("no stage has an epoch: leave out pretraining as a whole (null)")
+        return self
+
+    def of(self, stage: str) -> StageParams | None:
+        """The parameters of a stage."""
+        params: StageParams | None = getattr(self, stage)
+        return params
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """The stages that are run, by name, with what their encoders depend on."""
+        parts = {name: self.of(name) for name in STAGES}
+        return {name: self.settings(name) for name, part in parts.items() if part and part.epochs}
+
+    def settings(self, stage: str) -> dict[str, Any]:
+        """What the encoder of a stage depends on, earlier stages included.
+
+        Two recipes with the same settings give the same encoder. A stage without a contrast still
+        draws the spans for it from the generator that draws the masks.
+        """
+        settings = self.model_dump(mode="json")
+        order = list(STAGES)
+        place = order.index(stage) + 1
+        for later in order[place:]:
+            del settings[later]
+        if not any(STAGES[name].contrasts for name in order[:place]):
+            settings["contrast"] = {"other_spans": self.contrast.other_spans}
+        return settings

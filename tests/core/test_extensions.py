@@ -1,4 +1,4 @@
-"""Parts of other packages: found by their metadata, loaded when wanted, never by chance."""
+"""Registry of other packages: found by their metadata, loaded when wanted, never by chance."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tkre.core import params as extensions
-from tkre.core.params import ExtensionError, Parts, UnknownPart
+from tkre.core import params as registry
+from tkre.core.params import PluginError, Registry, UnknownEntry
 from tkre.corpora.params import CorpusParams
 from tkre.modeling.params import ContrastParams
 from tkre.runner import fingerprints as digests
 from tkre.training.params import FinetuningParams
 
-GROUP = "tkre.corpora.formats"
+GROUP = "tkre.formats"
 RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3}
 
 
@@ -31,22 +31,22 @@ def install(tmp_path, monkeypatch):
         (metadata / "entry_points.txt").write_text(points)
         module = tmp_path / f"{package}.py"
         module.write_text(code)
-        extensions._installed.cache_clear()
+        registry._installed.cache_clear()
         digests._of_module.cache_clear()
         return module
 
     yield installed
     for name in ("acme", "other"):
         sys.modules.pop(name, None)
-    extensions._installed.cache_clear()
+    registry._installed.cache_clear()
     digests._of_module.cache_clear()
 
 
 def test_a_part_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(install):
     install("acme", f"[{GROUP}]\ncsv = acme:rows", "rows = 'reader'")
-    parts = Parts(GROUP, {"native": "ours"})
+    parts = Registry(GROUP, {"native": "ours"})
     assert list(parts) == ["native", "csv"]
-    assert parts.known("csv") == "csv"
+    assert parts.check("csv") == "csv"
     assert "acme" not in sys.modules
     assert parts["csv"] == "reader" and parts["native"] == "ours"
     assert parts.get("csv") == "reader" and parts.get("native") == "ours"
@@ -54,12 +54,12 @@ def test_a_part_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(inst
 
 
 def test_parameters_take_the_names_that_packages_add(install):
-    with pytest.raises(ValidationError, match=r"there is no 'csv' in tkre.corpora.formats"):
+    with pytest.raises(ValidationError, match=r"there is no 'csv' in tkre.formats"):
         CorpusParams(format="csv", train="train.csv")
     install(
         "acme",
-        f"[{GROUP}]\ncsv = acme:rows\n[tkre.modeling.classifier]\npair = acme:Pair\n"
-        "[tkre.modeling.losses]\nmargin = acme:Margin",
+        f"[{GROUP}]\ncsv = acme:rows\n[tkre.heads]\npair = acme:Pair\n"
+        "[tkre.losses]\nmargin = acme:Margin",
         "raise AssertionError('imported')",
     )
     assert CorpusParams(format="csv", train="train.csv").format == "csv"
@@ -85,20 +85,20 @@ def test_a_name_that_is_taken(install, name):
     install("acme", f"[{GROUP}]\n{name} = acme:rows")
     if name == "csv":
         install("other", f"[{GROUP}]\n{name} = other:rows")
-    with pytest.raises(ExtensionError, match=f"both have a {name!r} in {GROUP}"):
-        list(Parts(GROUP, {"native": 1}))
+    with pytest.raises(PluginError, match=f"both have a {name!r} in {GROUP}"):
+        list(Registry(GROUP, {"native": 1}))
 
 
 def test_a_name_that_nothing_has():
-    with pytest.raises(UnknownPart, match=r"no 'natiev' in .*did you mean 'native'"):
-        Parts(GROUP, {"native": 1})["natiev"]
+    with pytest.raises(UnknownEntry, match=r"no 'natiev' in .*did you mean 'native'"):
+        Registry(GROUP, {"native": 1})["natiev"]
 
 
 @pytest.mark.parametrize("value", ["acme:missing", "acme_missing:rows"])
 def test_a_part_that_cannot_be_loaded_names_its_package(install, value):
     install("acme", f"[{GROUP}]\ncsv = {value}")
-    with pytest.raises(ExtensionError, match=f"acme names {value} as 'csv' in {GROUP}"):
-        Parts(GROUP, {})["csv"]
+    with pytest.raises(PluginError, match=f"acme names {value} as 'csv' in {GROUP}"):
+        Registry(GROUP, {})["csv"]
 
 
 def test_a_changed_part_makes_stale_what_can_reach_it_and_nothing_else(install):
@@ -114,3 +114,29 @@ def test_a_changed_part_makes_stale_what_can_reach_it_and_nothing_else(install):
     digests._of_module.cache_clear()
     assert digests.of_function(read_splits) != reading
     assert digests.of_function(collect_cells) == collecting
+
+
+def test_an_entry_may_be_a_text_that_is_imported_on_use(install):
+    install("acme", "", "rows = 'reader'")
+    formats = Registry(GROUP, {"csv": "acme:rows"})
+    assert "csv" in formats and formats.check("csv") == "csv" and "acme" not in sys.modules
+    assert formats["csv"] == "reader"
+
+
+def test_digests_cover_entries_that_are_imported_on_use(monkeypatch):
+    from tkre.pipelines.data_generation.nodes import read_splits
+    from tkre.pipelines.reporting.nodes import collect_cells
+
+    def of(function, fake):
+        digests._of_module.cache_clear()
+        monkeypatch.setattr(digests, "_syntax", fake)
+        return digests.of_function(function)
+
+    real = digests._syntax
+    changed = lambda name: None if name == "tkre.corpora.formats" else real(name)  # noqa: E731
+    assert of(read_splits, changed) != of(read_splits, real)
+    assert of(collect_cells, changed) == of(collect_cells, real)
+
+
+def test_every_group_names_a_module_that_exists():
+    assert all(digests._syntax(module) for module in registry.GROUPS.values())

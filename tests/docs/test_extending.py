@@ -20,17 +20,16 @@ import yaml
 from tests.conftest import ROOT
 from tests.docs.markdown import blocks
 from tests.smoke_project import Project
-from tkre.core import params as extensions
+from tkre.core import params as registry
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, read_corpus
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.modeling.classifier import HEADS
 from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.heads import MarkedHead
-from tkre.modeling.params import ContrastParams
+from tkre.modeling.params import HEADS, ContrastParams
 
 BLOCKS = blocks(ROOT / "docs/extending.md")
 SCHEMA = {
@@ -74,9 +73,9 @@ def package(tmp_path_factory) -> Path:
 def my_parts(package, monkeypatch):
     """Modules of the package, where it is installed."""
     monkeypatch.syspath_prepend(str(package))
-    extensions._installed.cache_clear()
+    registry._installed.cache_clear()
     yield lambda module: importlib.import_module(f"my_parts.{module}")
-    extensions._installed.cache_clear()
+    registry._installed.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "my_parts"]:
         del sys.modules[name]
 

@@ -109,7 +109,7 @@ def test_a_backend_of_another_package_is_written_out_with_its_own_settings(monke
         backend: Literal["own"]
         depth: int = 1
 
-    monkeypatch.setattr(BACKENDS, "_own", {**BACKENDS._own, "own": OwnParams})
+    monkeypatch.setitem(BACKENDS.entries, "own", OwnParams)
     settings = shipped | {"language_model": {"backend": "own", "model": "m", "depth": 3}}
     params = GenerationParams.model_validate(settings)
     assert isinstance(params.language_model, OwnParams)

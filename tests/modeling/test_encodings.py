@@ -8,7 +8,6 @@ import pytest
 from tests.conftest import instance
 from tests.modeling.test_classifier import config
 from tkre.modeling import params
-from tkre.modeling.classifier import HEADS
 from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.settings import ClassifierSettings
@@ -36,7 +35,7 @@ def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
     made.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     settings = ClassifierSettings.read(tmp_path)
-    theirs = HEADS[kind](made).encode(ROWS, tokenizer)
+    theirs = params.HEADS[kind](made).encode(ROWS, tokenizer)
     ours = ENCODINGS[kind](settings, ROWS, FileTokenizer.load(tmp_path))
     assert [row.truncated for row in theirs] == [row.truncated for row in ours]
     assert theirs[3].truncated and theirs[4].truncated and not theirs[0].truncated
@@ -49,4 +48,4 @@ def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
 
 
 def test_every_head_of_the_project_has_one():
-    assert tuple(ENCODINGS) == params.HEADS
+    assert list(ENCODINGS) == list(params.HEADS)

@@ -87,7 +87,7 @@ def test_a_corpus_is_the_files_that_its_parameters_name(tmp_path):
 
 def test_of_code_the_meaning_counts():
     def meaning(text: str) -> str:
-        return ast.dump(digests._without_docstrings(ast.parse(text)))
+        return ast.dump(digests._reduced(ast.parse(text)))
 
     code = "def f(x):\n    'Says what.'\n    return x + 1\n"
     assert meaning(code) == meaning("def f(x):  # why\n    '''Says more.'''\n    return (x + 1)\n")

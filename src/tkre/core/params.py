@@ -1,15 +1,4 @@
-"""What every parameter group has in common; the groups themselves live beside what they steer.
-
-The way out in an error message: the nearest of the names that would have been right.
-
-Parts that other packages add (docs/extending.md): readers, heads, losses, backends, metrics.
-
-A package names its parts in its metadata, as entry points. The group of an entry point is the
-module that holds the project's own parts of that kind, such as ``tkre.corpora.formats``; its name
-is what ``conf/`` calls it. So names are known without importing anything, and the graph loads
-without torch; and they are known wherever the package is installed: in workers, and where a
-classifier is loaded without any ``conf/``.
-"""
+"""Base of all parameter groups, suggestions for misspelt names, and the plug-in registry."""
 
 from __future__ import annotations
 
@@ -21,14 +10,25 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-# Who wrote the knowledge of a cell, where that is not an entry of ``generation.llms``: the model
-# of ``generation.language_model``; nobody. Words, since an empty text in a CSV file is read back
-# as a missing value, which groups of rows leave out.
-DEFAULT_LLM, NO_WRITER = "default", "none"
+# Language model of a cell that is not an entry of ``generation.llms``: that of
+# ``generation.language_model``; none. Words, since pandas reads an empty text in a CSV file as a
+# missing value, which ``groupby`` leaves out.
+DEFAULT_LLM, NO_LLM = "default", "none"
+
+# Entry-point groups of the project, each with the module that loads its entries: the digest of code
+# that can reach this module covers the code of all entries (``runner.fingerprints``).
+GROUPS = {
+    "tkre.formats": "tkre.corpora.reading",
+    "tkre.heads": "tkre.modeling.classifier",
+    "tkre.encodings": "tkre.modeling.encodings",
+    "tkre.losses": "tkre.training.pretraining",
+    "tkre.llms": "tkre.generation.llm.registry",
+    "tkre.metrics": "tkre.evaluation.results",
+}
 
 
 class Params(BaseModel):
-    """A group of parameters: immutable, and a name it does not know is an error.
+    """A group of parameters: immutable; an unknown name is an error.
 
     Kedro builds these from ``conf/`` before a run starts, because node functions name them in
     their signatures; so a misspelt or impossible value stops the run before anything happens.
@@ -38,108 +38,109 @@ class Params(BaseModel):
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """``" (did you mean 'x'?)"``, or the known names where none is near, or nothing."""
+    """``" (did you mean 'x'?)"``, the known names where none is near, or an empty text."""
     names = [str(name) for name in known]
     near = get_close_matches(wrong, names, n=1)
     if near:
         return f" (did you mean {near[0]!r}?)"
-    shown = ", ".join(sorted(names)[:20]) + (", ..." if len(names) > 20 else "")
-    return f" (known: {shown})" if names else ""
+    listed = ", ".join(sorted(names)[:20]) + (", ..." if len(names) > 20 else "")
+    return f" (known: {listed})" if names else ""
 
 
 T = TypeVar("T")
 
 
-class ExtensionError(RuntimeError):
-    """A part of another package that cannot be used; the message names the package."""
+class PluginError(RuntimeError):
+    """An entry that cannot be loaded, or a name that two packages use; the message names them."""
 
 
-class UnknownPart(ValueError):
-    """A name that no part has; the message says which there are."""
+class UnknownEntry(ValueError):
+    """A name that no entry of a registry has; the message lists the known names."""
 
 
-class Parts(Generic[T]):
-    """The parts of one kind by name: the project's own, and those of others, loaded when wanted.
+class Registry(Generic[T]):
+    """Entries of one kind by name: the project's, and those of installed packages.
+
+    Other packages add entries by entry points (docs/extending.md). Their names are known without
+    an import, in workers and services too; an entry is imported when it is used.
 
     Args:
-        group: The module that holds these, and the group of others' entry points.
-        own: The project's own.
+        group: Entry-point group of other packages' entries, e.g. ``tkre.formats``.
+        entries: The project's entries by name; a text ``module:attribute`` is imported when it is
+            used, so that names are known without torch.
     """
 
-    def __init__(self, group: str, own: Mapping[str, T]) -> None:
-        self._group = group
-        self._own = own
+    def __init__(self, group: str, entries: Mapping[str, T | str]) -> None:
+        self.group = group
+        self.entries: dict[str, T | str] = dict(entries)
 
     def __getitem__(self, name: str) -> T:
-        if name in self._own:
-            return self._own[name]
-        part: T = _loaded(added(self._group, self._own)[self.known(name)])
-        return part
+        entry: Any = self.entries.get(name)
+        if entry is None:
+            entry = plugins(self.group, self.entries)[self.check(name)]
+        elif isinstance(entry, str):
+            entry = EntryPoint(name, entry, self.group)
+        loaded: T = _load(entry) if isinstance(entry, EntryPoint) else entry
+        return loaded
 
     def get(self, name: str) -> T | None:
-        """The part of a name; None where none has it."""
-        known = name in self._own or name in added(self._group, self._own)
-        return self[name] if known else None
+        """The entry of a name; None for an unknown name."""
+        return self[name] if name in self else None  # noqa: SIM401 - this is that ``get``
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries or name in plugins(self.group, self.entries)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self._own, *added(self._group, self._own)])
+        return iter([*self.entries, *plugins(self.group, self.entries)])
 
-    def known(self, name: str) -> str:
-        """The name, if a part has it; as ``known_name``."""
-        return known_name(self._group, name, self._own)
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def check(self, name: str) -> str:
+        """The name itself; imports nothing, so it can validate a parameter.
+
+        Raises:
+            UnknownEntry: No entry has the name.
+        """
+        if name not in self:
+            raise UnknownEntry(
+                f"there is no {name!r} in {self.group}{did_you_mean(name, self)}; if another "
+                "package adds it, install that where this runs"
+            )
+        return name
 
 
-def added(group: str, own: Collection[str]) -> dict[str, EntryPoint]:
-    """What other packages add to a group, by name; nothing is imported.
+def plugins(group: str, taken: Collection[str]) -> dict[str, EntryPoint]:
+    """Entry points of other packages in a group, sorted by name; imports nothing.
 
     Args:
-        group: As in ``Parts``.
-        own: Names of the project's own parts.
+        group: Entry-point group.
+        taken: Names of the project's own entries.
 
     Raises:
-        ExtensionError: A name is taken: which part is meant would depend on chance.
+        PluginError: Two packages use one name: the entry would depend on the installation order.
     """
-    taken, found = dict.fromkeys(own, "tkre"), {}
+    owners, found = dict.fromkeys(taken, "tkre"), {}
     for point in _installed().get(group, ()):
-        if (other := taken.setdefault(point.name, _package(point))) != _package(point):
-            raise ExtensionError(
-                f"{_package(point)} and {other} both have a {point.name!r} in {group}: give one "
+        if (owner := owners.setdefault(point.name, _package(point))) != _package(point):
+            raise PluginError(
+                f"{_package(point)} and {owner} both have a {point.name!r} in {group}: give one "
                 "of them another name, or uninstall a package"
             )
         found[point.name] = point
     return dict(sorted(found.items()))
 
 
-def known_name(group: str, name: str, own: Collection[str]) -> str:
-    """The name, if a part has it; nothing is imported.
-
-    Args:
-        group: As in ``Parts``.
-        name: As ``conf/`` has it.
-        own: Names of the project's own parts.
-
-    Raises:
-        UnknownPart: None has it.
-    """
-    known = [*own, *added(group, own)]
-    if name not in known:
-        raise UnknownPart(
-            f"there is no {name!r} in {group}{did_you_mean(name, known)}; if another package adds "
-            "it, install that where this runs"
-        )
-    return name
-
-
-def beside(module: str) -> list[str]:
-    """The modules of other packages whose parts stand beside those that a module holds."""
-    return sorted({point.module for point in _installed().get(module, ())})
+def plugin_modules(group: str) -> list[str]:
+    """Modules that hold the entries of other packages in a group."""
+    return sorted({point.module for point in _installed().get(group, ())})
 
 
 @cache
 def _installed() -> dict[str, tuple[EntryPoint, ...]]:
-    """All parts of other packages, by group: one look at what is installed is enough."""
+    """Entry points of all installed packages by group, read once for a process."""
     found = entry_points()
-    groups = [group for group in found.groups if group.startswith("tkre.")]
+    groups = [group for group in found.groups if group in GROUPS]
     return {group: tuple(found.select(group=group)) for group in groups}
 
 
@@ -147,11 +148,11 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist else point.module
 
 
-def _loaded(point: EntryPoint) -> Any:
+def _load(point: EntryPoint) -> Any:
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
-        raise ExtensionError(
+        raise PluginError(
             f"{_package(point)} names {point.value} as {point.name!r} in {point.group}, and it "
             f"cannot be loaded: {error}"
         ) from error

@@ -22,12 +22,10 @@ TACRED's JSON: a list of objects with tokens and inclusive token indices.
 Subject is head, object is tail. Tokens are joined by single blanks; Penn Treebank brackets become
 brackets again. TACREV and Re-TACRED are this file with other labels (``corpora.labels``).
 
-One file format a module: each turns the text of one split's file into rows.
-
 A format is a function ``rows(text, split)`` that yields, for every row of the file, where it
 stands (``line 12``) and a function that parses it. Parsing is put off so that a row that cannot be
 parsed is reported by its place and the rest of the file is read all the same. Other packages may
-add formats of theirs (``tkre.core.params``).
+add formats (``tkre.core.params``). The registry is ``corpora.params.FORMATS``.
 """
 
 from __future__ import annotations
@@ -39,9 +37,10 @@ from functools import partial
 from typing import Any
 
 from tkre.core.instance import Instance, Span, TagError, parse_tagged
-from tkre.core.params import Parts, did_you_mean
+from tkre.core.params import did_you_mean
 
 Row = tuple[str, Callable[[], Instance]]
+Format = Callable[[str, str], Iterator[Row]]
 
 
 class RowError(ValueError):
@@ -259,15 +258,3 @@ def _parse_tacred(record: Any) -> Instance:
 
 def _fail(reason: str) -> Instance:
     raise RowError(reason)
-
-
-Format = Callable[[str, str], Iterator[Row]]
-FORMATS: Parts[Format] = Parts(
-    __name__,
-    {
-        "native": native_rows,
-        "scibert": scibert_rows,
-        "semeval": semeval_rows,
-        "tacred": tacred_rows,
-    },
-)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator
 
-from tkre.core.params import Params, known_name
+from tkre.core.params import Params, Registry
 
-# The names of the project's own. Not the readers: what only needs to know of a corpus's parameters
-# does not change with them.
-FORMATS = ("native", "scibert", "semeval", "tacred")
+if TYPE_CHECKING:
+    from tkre.corpora.formats import Format
 
-
-def _is_format(name: str) -> str:
-    return known_name("tkre.corpora.formats", name, FORMATS)
+FORMATS: Registry[Format] = Registry(
+    "tkre.formats",
+    {
+        "native": "tkre.corpora.formats:native_rows",
+        "scibert": "tkre.corpora.formats:scibert_rows",
+        "semeval": "tkre.corpora.formats:semeval_rows",
+        "tacred": "tkre.corpora.formats:tacred_rows",
+    },
+)
 
 
 class LabelFiles(Params):
@@ -35,7 +40,7 @@ class CorpusParams(Params):
     """Which files make a corpus and how they are read.
 
     Attributes:
-        format: One of ``corpora.formats``, or of another package (``tkre.core.params``).
+        format: An entry of ``FORMATS``; other packages may add to it (``tkre.core.params``).
         train: File within the corpus's folder; ``../other/file`` reaches another corpus's.
         dev: None where the corpus has none: validation rows then come from ``train``.
         test: None where there is nothing to score on.
@@ -52,7 +57,7 @@ class CorpusParams(Params):
             ``semeval`` (macro-F1 over relations with their directions joined).
     """
 
-    format: Annotated[str, AfterValidator(_is_format)]
+    format: Annotated[str, AfterValidator(FORMATS.check)]
     train: str
     dev: str | None = None
     test: str | None = None

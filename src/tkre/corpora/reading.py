@@ -20,8 +20,8 @@ import yaml
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import FORMATS, RowError
-from tkre.corpora.params import CorpusParams, LabelFiles
+from tkre.corpora.formats import RowError
+from tkre.corpora.params import FORMATS, CorpusParams, LabelFiles
 
 RELATIONS_FILE = "relations.yml"
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from tkre.core.cells import parse_sample
 from tkre.core.instance import Instance
-from tkre.core.params import NO_WRITER
+from tkre.core.params import NO_LLM
 from tkre.core.text import word_runs
 from tkre.evaluation.results import GROUP_KEYS, spread
 from tkre.generation.llm.protocol import Response
@@ -163,7 +163,7 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
         (cells["corpus"] == where["corpus"])
         & (cells["shots"] == where["shots"])
         & (cells["noise"] == 0)
-        & cells["llm"].isin([where["llm"], NO_WRITER])
+        & cells["llm"].isin([where["llm"], NO_LLM])
     ]
     scores: dict[str, float] = {}
     for (variant, filtered), group in here.groupby(["variant", "filtered"], sort=False):

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import Cell, KShotSample, parse_sample
-from tkre.core.params import DEFAULT_LLM, NO_WRITER, Parts
+from tkre.core.params import DEFAULT_LLM, NO_LLM, Registry
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
     Counts,
@@ -31,7 +31,7 @@ from tkre.evaluation.params import ReportingParams
 SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
 # Those of other packages: a number from the gold labels, the predicted ones, the negative label.
 Score = Callable[[Sequence[str], Sequence[str], str | None], float]
-MORE_SCORES: Parts[Score] = Parts(__name__, {})
+MORE_SCORES: Registry[Score] = Registry("tkre.metrics", {})
 # What a cell is, besides its seed and its variant: every table that has a place has these columns.
 GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "llm"]
 # Metrics of the summary that a bootstrap can be made for, and how they group the labels.
@@ -177,7 +177,7 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     A variant without synthetic sentences has 0 of them, and one without a language model no llm:
     that alone is no other setting.
     """
-    nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_WRITER}
+    nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_LLM}
     values = cells[axis]
     return bool(
         values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
@@ -196,15 +196,15 @@ def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str
     at_place = of_baseline[(of_baseline[GROUP_KEYS] == pd.Series(place)).all(axis=1)]
     if len(at_place):
         return at_place
-    reads_less = place["synthetic"] == 0 or place["llm"] == NO_WRITER
+    reads_less = place["synthetic"] == 0 or place["llm"] == NO_LLM
     if reads_less and len(of_baseline[GROUP_KEYS].drop_duplicates()) == 1:
         return of_baseline
-    llms = [place["llm"], NO_WRITER]
+    llms = [place["llm"], NO_LLM]
     return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["llm"].isin(llms)]
 
 
 def _named(metrics: Mapping[str, Any]) -> str:
-    usual = {0, DEFAULT_LLM, NO_WRITER}
+    usual = {0, DEFAULT_LLM, NO_LLM}
     names = [name for name in (*GROUP_KEYS[1:], "seed") if metrics[name] not in usual]
     place = ", ".join(f"{name} {metrics[name]}" for name in names)
     return f"{metrics['corpus']}, {place}, {metrics['variant']}"

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from tkre.core.params import DEFAULT_LLM, NO_WRITER, Params
+from tkre.core.params import DEFAULT_LLM, NO_LLM, Params
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Sampling
 
 # What a table means something else by, or what pandas reads as a missing value.
-_RESERVED = {DEFAULT_LLM, NO_WRITER, "na", "nan", "null"}
+_RESERVED = {DEFAULT_LLM, NO_LLM, "na", "nan", "null"}
 
 
 def _is_llm(name: str) -> str:

@@ -25,23 +25,10 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.core.instance import Instance
-from tkre.core.params import Parts
-from tkre.modeling.heads import Head, MarkerHead, PrototypeHead, SpanHead
-from tkre.modeling.prompt_heads import KnowPromptHead, PromptHead
+from tkre.modeling.heads import Head
+from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
-
-HEADS: Parts[type[Head]] = Parts(
-    __name__,
-    {
-        "markers": MarkerHead,
-        "spans": SpanHead,
-        "prompt": PromptHead,
-        "answers": KnowPromptHead,
-        "prototypes": PrototypeHead,
-    },
-)
-
 
 # Cosines of a sentence with two definitions differ by some hundredths.
 TEMPERATURE = 0.05

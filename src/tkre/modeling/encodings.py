@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tkre.core.instance import Instance
-from tkre.core.params import Parts
+from tkre.core.params import Registry
 from tkre.modeling.entity_markers import encode_instances, encode_roles
 from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
 from tkre.modeling.settings import ClassifierSettings
@@ -61,8 +61,8 @@ def _with_prompts(
     )
 
 
-ENCODINGS: Parts[Encoding] = Parts(
-    __name__,
+ENCODINGS: Registry[Encoding] = Registry(
+    "tkre.encodings",
     {
         "markers": marked,
         "spans": marked,

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tkre.core.params import Parts
 from tkre.modeling.params import ContrastParams
 
 
@@ -166,4 +165,3 @@ def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
 
 
 Contrast = Callable[[Tensor, Tensor, ContrastParams], nn.Module]
-CONTRASTS: Parts[Contrast] = Parts(__name__, {"spans": SpanContrast})

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from tkre.core.params import Params, known_name
+from tkre.core.params import Params, Registry
 
-# The names of what the project has itself of parts that other packages may add to
-# (``tkre.core.params``). Not the classes: they need torch, and parameters are read without.
-CONTRASTS = ("spans",)
-HEADS = ("markers", "spans", "prompt", "answers", "prototypes")
+if TYPE_CHECKING:
+    from tkre.modeling.heads import Head
+    from tkre.modeling.losses import Contrast
 
+HEADS: Registry[type[Head]] = Registry(
+    "tkre.heads",
+    {
+        "markers": "tkre.modeling.heads:MarkerHead",
+        "spans": "tkre.modeling.heads:SpanHead",
+        "prompt": "tkre.modeling.prompt_heads:PromptHead",
+        "answers": "tkre.modeling.prompt_heads:KnowPromptHead",
+        "prototypes": "tkre.modeling.heads:PrototypeHead",
+    },
+)
+LOSSES: Registry[Contrast] = Registry("tkre.losses", {"spans": "tkre.modeling.losses:SpanContrast"})
 
-def _is_contrast(name: str) -> str:
-    return known_name("tkre.modeling.losses", name, CONTRASTS)
-
-
-def _is_head(name: str) -> str:
-    return known_name("tkre.modeling.classifier", name, HEADS)
-
-
-ContrastName = Annotated[str, AfterValidator(_is_contrast)]
-HeadName = Annotated[str, AfterValidator(_is_head)]
+LossName = Annotated[str, AfterValidator(LOSSES.check)]
+HeadName = Annotated[str, AfterValidator(HEADS.check)]
 
 
 class MaskingParams(Params):
@@ -62,7 +64,7 @@ class ContrastParams(Params):
     """
 
     # Not in records that say nothing by them: encoders from before there was a choice stay good.
-    loss: ContrastName = Field("spans", exclude_if=lambda loss: loss == "spans")
+    loss: LossName = Field("spans", exclude_if=lambda loss: loss == "spans")
     options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
     temperature: float = Field(0.1, gt=0)
     dimension: int = Field(128, gt=0)
@@ -71,6 +73,6 @@ class ContrastParams(Params):
 
     @model_validator(mode="after")
     def _options_are_read(self) -> Self:
-        if self.options and self.loss in CONTRASTS:
+        if self.options and self.loss in LOSSES.entries:
             raise ValueError(f"loss {self.loss!r} has no options")
         return self

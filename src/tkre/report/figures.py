@@ -20,7 +20,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tkre.core.params import NO_WRITER
+from tkre.core.params import NO_LLM
 from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
 from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, spread, varies
@@ -129,7 +129,7 @@ def beside_shots(cells: pd.DataFrame) -> pd.Series:
     if varies(cells, "filtered"):
         places += cells["filtered"].map({True: ", filtered", False: ""})
     if varies(cells, "llm"):
-        places += cells["llm"].map(lambda w: "" if w == NO_WRITER else f", written by {w}")
+        places += cells["llm"].map(lambda w: "" if w == NO_LLM else f", written by {w}")
     return places
 
 
@@ -304,7 +304,7 @@ def _said(column: str, value: object) -> str:
     if column == "filtered":
         return "filtered" if value else "not filtered"
     if column == "llm":
-        return "no language model" if value == NO_WRITER else f"written by {value}"
+        return "no language model" if value == NO_LLM else f"written by {value}"
     return {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}.get(
         column, "{}"
     ).format(value)

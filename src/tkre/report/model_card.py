@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tkre.core.cells import Cell
-from tkre.core.params import NO_WRITER
+from tkre.core.params import NO_LLM
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibrator import Calibrator
@@ -192,7 +192,7 @@ def _example(schema: RelationSchema) -> str:
 
 def _writer(content: CardContent) -> str | None:
     llm = content.metrics["llm"]
-    return None if llm == NO_WRITER else llm_in_words(llm, content.called.get(llm))
+    return None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm))
 
 
 def _escaped(words: object) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from kedro.io import CatalogProtocol, MemoryDataset
 from pydantic import BaseModel
 
-from tkre.core import params as extensions
+from tkre.core.params import GROUPS, plugin_modules
 from tkre.core.provenance import versions
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
@@ -91,9 +91,10 @@ def of_value(value: Any) -> str:
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of a function's module and of all modules of the project that it can reach.
 
-    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. What
-    other packages put beside a module that is reached counts as reached. Of the templates in the
-    folders of the project's modules, and of the versions of the libraries that numbers depend on.
+    Of the syntax tree without docstrings: neither comments nor formatting make a result stale. The
+    entries of a registry, other packages' included, count as reached where the module that loads
+    them is reached (``core.params.GROUPS``). Of the templates in the folders of the project's
+    modules, and of the versions of the libraries that numbers depend on.
     """
     return _of_module(function.__module__)
 
@@ -102,20 +103,24 @@ def of_function(function: Callable[..., Any]) -> str:
 def _of_module(module: str) -> str:
     reached: dict[str, str] = {}
     extras: set[str] = set()
+    entries: dict[str, list[str]] = {}  # modules of lazily loaded entries, by group
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in reached:
-            continue
-        tree = _syntax(name)
-        reached[name] = "" if tree is None else ast.dump(_without_docstrings(tree))
-        waiting += extensions.beside(name)
-        for imported in _imported(tree, name) if tree is not None else ():
-            package = imported.split(".", maxsplit=1)[0]
-            if package in EXTRAS:
-                extras.add(package)
-            else:
-                waiting.append(imported)
+        if name not in reached:
+            tree = _syntax(name)
+            reached[name] = "" if tree is None else ast.dump(_reduced(tree))
+            entries |= {} if tree is None else _lazy_entries(tree)
+            for imported in _imported(tree, name) if tree is not None else ():
+                package = imported.split(".", maxsplit=1)[0]
+                if package in EXTRAS:
+                    extras.add(package)
+                else:
+                    waiting.append(imported)
+        if not waiting:
+            groups = [group for group, loader in GROUPS.items() if loader in reached]
+            found = {m for g in groups for m in (*entries.get(g, ()), *plugin_modules(g))}
+            waiting += sorted(found - reached.keys())
     own = [name.split(".")[1:] for name in reached if name.split(".")[0] == PACKAGE]
     templates = {
         str(file.relative_to(ROOT)): file_digest(file)
@@ -144,6 +149,17 @@ def _syntax(module: str) -> ast.Module | None:
     return None
 
 
+def _lazy_entries(tree: ast.Module) -> dict[str, list[str]]:
+    """The modules of the entries that a module's registries import on use, by group."""
+    found: dict[str, list[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Registry":
+            texts = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+            places = [t.split(":")[0] for t in texts if isinstance(t, str) and ":" in t]
+            found |= {text: places for text in texts if text in GROUPS}
+    return found
+
+
 def _imported(tree: ast.Module, module: str) -> Iterator[str]:
     """What a module imports of the project, of its own package and of extras, in functions too."""
     packages = {PACKAGE, module.split(".", maxsplit=1)[0], *EXTRAS}
@@ -170,7 +186,13 @@ def _imported_from(node: ast.ImportFrom, module: str) -> list[str]:
     return [".".join([*parts[:end], *([node.module] if node.module else [])]) for end in ends]
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
+def _reduced(tree: ast.Module) -> ast.Module:
+    """The tree without docstrings and without imports for type checkers only."""
+    tree.body = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING")
+    ]
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
             ast.get_docstring(node, clean=False) is not None

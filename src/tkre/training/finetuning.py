@@ -24,14 +24,10 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import (
-    HEADS,
-    TEMPERATURE,
-    RelationClassifier,
-    RelationClassifierConfig,
-)
+from tkre.modeling.classifier import TEMPERATURE, RelationClassifier, RelationClassifierConfig
 from tkre.modeling.entity_markers import TRIGGERS
 from tkre.modeling.losses import Alignment, attention_loss
+from tkre.modeling.params import HEADS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import Precision, device, on_device
 from tkre.training.batching import (

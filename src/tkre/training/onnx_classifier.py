@@ -144,7 +144,8 @@ def _by_its_head(folder: Path) -> Reading:
     """By a head without weights: its kind is known to another package, and only with torch."""
     import torch
 
-    from tkre.modeling.classifier import HEADS, RelationClassifierConfig
+    from tkre.modeling.classifier import RelationClassifierConfig
+    from tkre.modeling.params import HEADS
     from tkre.modeling.startup import load_tokenizer, quiet_transformers
 
     with quiet_transformers(), torch.device("meta"):

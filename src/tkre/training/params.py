@@ -138,7 +138,7 @@ class FinetuningParams(Params):
     def _parts_fit_the_head(self) -> Self:
         if self.head == "spans" and not self.layers:
             raise ValueError("head 'spans' needs layers, e.g. [3, 4]")
-        if self.head not in HEADS:
+        if self.head not in HEADS.entries:
             return self
         if self.options:
             raise ValueError(f"head {self.head!r} has no options")

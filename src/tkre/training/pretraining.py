@@ -31,7 +31,8 @@ from tkre.generation.texts import KnowledgeText
 from tkre.modeling.backbone import masked_lm_head
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.modeling.losses import CONTRASTS, Alignment
+from tkre.modeling.losses import Alignment
+from tkre.modeling.params import LOSSES
 from tkre.modeling.runtime import mask_for, on_device
 from tkre.modeling.span_masking import IGNORED, EncodedText, Words, encode_texts, mask
 from tkre.training.batching import (
@@ -260,7 +261,7 @@ def span_contrast(
     definitions = [schema.relations[name].definition for name in schema.names]
     symmetric = [schema.inverse_of(name) == name for name in schema.names]
     embedded = embed(start.model.base_model, start.tokenizer, definitions)
-    loss = CONTRASTS[params.contrast.loss]
+    loss = LOSSES[params.contrast.loss]
     return loss(embedded, torch.tensor(symmetric), params.contrast)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, PlainValidator, SerializeAsAny, field_validator
 
-from tkre.core.params import Params, Parts
+from tkre.core.params import Params, Registry
 
 if TYPE_CHECKING:
     from tkre.generation.llm.protocol import LiveModel
@@ -158,8 +158,8 @@ class TransformersParams(LiveParams):
     constrained: Literal["auto", "always", "never"] = "auto"
 
 
-BACKENDS: Parts[type[ReplayParams] | type[LiveParams]] = Parts(
-    "tkre.generation.llm.registry",
+BACKENDS: Registry[type[ReplayParams] | type[LiveParams]] = Registry(
+    "tkre.llms",
     {
         "replay": ReplayParams,
         "vllm": VllmParams,

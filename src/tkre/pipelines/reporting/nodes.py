@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import from_frame
-from tkre.core.params import DEFAULT_LLM, NO_WRITER
+from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.core.provenance import Lineage, frame_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -78,7 +78,7 @@ def score(
         corpus.official_metric,
         made_by.seconds,
         cell.sample.synthetic if recipe.uses_synthetic else 0,
-        cell.sample.llm if recipe.uses_knowledge else NO_WRITER,
+        cell.sample.llm if recipe.uses_knowledge else NO_LLM,
         stale,
     )
     return metrics | {"recipe": recipe.model_dump(mode="json")}

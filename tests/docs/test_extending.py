@@ -23,6 +23,7 @@ from tests.smoke_project import Project
 from tkre.core import params as registry
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, read_corpus
+from tkre.evaluation.metrics import ScoredRows
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
@@ -178,9 +179,10 @@ def test_the_head_s_sentences_are_encoded_without_it(my_parts):
 
 
 def test_the_score_leaves_out_the_negative_relation(my_parts):
-    score = my_parts("scores").macro_f1
-    assert score(["a", "a", "b", "no"], ["a", "b", "b", "no"], "no") == pytest.approx(200 / 3)
-    assert score(["no"], ["a"], "no") == 0.0
+    score = my_parts("scores").macro_f1.function
+    rows = ScoredRows(["a", "a", "b", "no"], ["a", "b", "b", "no"], "no")
+    assert score(rows) == pytest.approx(200 / 3)
+    assert score(ScoredRows(["no"], ["a"], "no")) == 0.0
 
 
 @pytest.fixture(scope="module")

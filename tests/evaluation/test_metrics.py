@@ -150,6 +150,28 @@ def test_tables():
     assert confusion(gold, guessed, labels).to_numpy().tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
 
 
+def test_scores_equal_their_definitions_on_random_rows():
+    """The definitions, counted by hand: 1e-9 is the parity that the pins ask for."""
+    rng = np.random.default_rng(5)
+    labels = ["a", "b", "c", "no"]
+    for _ in range(20):
+        gold = rng.choice(labels, size=40, p=[0.2, 0.3, 0.1, 0.4]).tolist()
+        guessed = rng.choice(labels[1:], size=40).tolist()
+        table = by_relation(gold, guessed, labels).set_index("relation")
+        for label in labels:
+            right = sum(g == p == label for g, p in zip(gold, guessed, strict=True))
+            total = gold.count(label) + guessed.count(label)
+            assert table.loc[label, "f1"] == pytest.approx(200 * right / total, abs=1e-9)
+            assert table.loc[label, "guessed"] == guessed.count(label)
+        micro = counts(gold, guessed, "no", "micro").f1()[0]
+        assert micro_scores(gold, guessed, "no")["micro_f1"] == pytest.approx(micro, abs=1e-9)
+
+
+def test_tables_of_no_rows_are_zeros():
+    assert by_relation([], [], ["a", "b"])[["f1", "gold", "guessed"]].to_numpy().sum() == 0
+    assert confusion([], [], ["a", "b"]).to_numpy().tolist() == [[0, 0], [0, 0]]
+
+
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="2 gold labels, but 1 predictions"):
         counts(["a", "b"], ["a"], None, "micro")

@@ -7,6 +7,7 @@ import pytest
 
 from tkre.core.cells import parse_cell
 from tkre.evaluation import results as tables
+from tkre.evaluation.metrics import METRICS, Score
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import (
     IncompleteExperiment,
@@ -156,10 +157,11 @@ def test_the_place_of_a_stale_cell_is_said_as_far_as_it_is_not_the_usual_one():
 
 
 def test_scores_that_other_packages_add_are_columns_and_rows(monkeypatch):
-    def accuracy(gold, predicted, negative):
-        return 100 * sum(g == p for g, p in zip(gold, predicted, strict=True)) / len(gold)
+    def accuracy(rows):
+        return 100 * sum(g == p for g, p in zip(rows.gold, rows.predicted, strict=True)) / 6
 
-    monkeypatch.setattr(tables, "MORE_SCORES", {"accuracy": accuracy})
+    more = {name: METRICS[name] for name in METRICS} | {"accuracy": Score(accuracy, "accuracy")}
+    monkeypatch.setattr(tables, "METRICS", more)
     frame = predictions(["a", "b", "b", "b", "no", "a"])
     m = metrics("toy.k8.s13.tkre", frame)
     assert m["accuracy"] == pytest.approx(400 / 6)

@@ -1,16 +1,13 @@
-"""Whether what is said to be likely by 0.8 is right in eight of ten cases, and what mends it.
+"""Calibration: temperature scaling, expected calibration error, correction for label shift.
 
-Temperature scaling (Guo et al. 2017) has one number, so a few validation rows can tell it: every
-probability becomes ``p^(1/T)``, and rows are normalised again. It changes no label. Calibration is
-measured on the likeliest label of a row, since it is a property of the probabilities and not of
-the rule that draws a decision from them.
+Temperature scaling (Guo et al. 2017) replaces every probability by ``p^(1/T)``, normalised; one
+number, so a few validation rows determine it. It changes no label. Calibration is measured on the
+most probable label of a row: it is a property of the probabilities, not of the decision rule.
 
-Probabilities for rows where the negative relation is more, or less, frequent than in training.
-
-K rows per relation say that the negative relation is one of R labels; in a text most pairs have
+K shots per relation imply a share of 1/R for the negative relation; in running text most pairs have
 it. If only the shares differ, Bayes' rule gives the probabilities for the other share (Saerens,
-Latinne and Decaestecker 2002). The positive relations keep their shares among each other: to
-estimate all of them is too much for what a few shots can tell apart.
+Latinne and Decaestecker 2002). The positive relations keep their proportions: estimating all of
+them is more than a few shots allow.
 """
 
 from __future__ import annotations
@@ -29,14 +26,13 @@ if TYPE_CHECKING:
 Numbers = npt.NDArray[np.int64]
 Truths = npt.NDArray[np.bool_]
 
-BINS = 15  # of equal width, as in most papers; bins without a row count nothing
-LEAST, MOST = 0.1, 100.0  # the surest and the most doubtful that a temperature may make it
-_FLOOR = 1e-12  # what a gold label that was ruled out counts as; 28 nats
-_HALVINGS = 60
+BINS = 15  # of equal width, as in most papers; empty bins have weight 0
+LEAST, MOST = 0.1, 100.0  # bounds of the temperature
+_FLOOR = 1e-12  # probability that an excluded gold label counts as; 28 nats
 
 
 def tempered(probabilities_NR: Floats, temperature: float) -> Floats:
-    """``p^(1/T)``, normalised; what is 0 stays 0 and the order within a row stays.
+    """``p^(1/T)``, normalised; zeros stay 0, the order within a row stays.
 
     Args:
         probabilities_NR: N x R, rows sum to 1.
@@ -49,50 +45,52 @@ def tempered(probabilities_NR: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(probabilities_NR: Floats, gold_N: Numbers) -> float:
-    """The temperature under which the gold labels are likeliest.
+    """Temperature that maximises the likelihood of the gold labels.
 
-    The negative log-likelihood is convex in ``b = 1/T``, so its slope, the mean over rows of
-    ``E[log p] - log p_gold`` under the tempered row, crosses zero once and bisection finds where.
+    The negative log-likelihood is convex in ``b = 1/T``. Its slope, the mean over rows of
+    ``E[log p] - log p_gold`` under the tempered row, has one root, which Brent's method finds.
 
     Args:
         probabilities_NR: N x R, of rows that were not trained on.
-        gold_N: Column of each row's gold label. A row whose gold label has probability 0 (ruled
-            out by its types) has that at any temperature, so it says nothing.
+        gold_N: Column of each row's gold label. A row whose gold label has probability 0 (excluded
+            by its types) has that at any temperature and is left out.
 
     Returns:
-        T from ``LEAST`` to ``MOST``; 1 where the rows cannot tell it (``why_unfitted``).
+        T from ``LEAST`` to ``MOST``; 1 where the rows determine none (``why_unfitted``).
     """
+    from scipy.optimize import brentq
+
     if why_unfitted(probabilities_NR, gold_N):
         return 1.0
-    told_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
-    rows_NR, gold_N = probabilities_NR[told_N], gold_N[told_N]
+    possible_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
+    rows_NR, gold_N = probabilities_NR[possible_N], gold_N[possible_N]
     logs_NR = _logs(rows_NR)
     of_gold_N = logs_NR[np.arange(len(gold_N)), gold_N]
     finite_NR = np.where(np.isfinite(logs_NR), logs_NR, 0.0)
+
+    def slope(log_temperature: float) -> float:
+        expected_N = (tempered(rows_NR, np.exp(log_temperature)) * finite_NR).sum(axis=1)
+        return float((expected_N - of_gold_N).mean())
+
     low, high = np.log(LEAST), np.log(MOST)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        expected_N = (tempered(rows_NR, np.exp(middle)) * finite_NR).sum(axis=1)
-        # The slope in 1/T falls as T grows: while it is positive, T has to grow.
-        if (expected_N - of_gold_N).mean() > 0:
-            low = middle
-        else:
-            high = middle
-    return float(np.clip(np.exp((low + high) / 2), LEAST, MOST))
+    # The slope falls as T grows: without a change of sign the optimum is a bound.
+    if slope(low) <= 0:
+        return LEAST
+    if slope(high) > 0:
+        return MOST
+    return float(np.exp(brentq(slope, low, high, xtol=1e-14)))
 
 
 def why_unfitted(probabilities_NR: Floats, gold_N: Numbers) -> str | None:
-    """Why rows cannot tell a temperature; None if they can."""
+    """Reason why rows determine no temperature; None if they do."""
     if not len(gold_N):
         return "no validation rows: the temperature is 1 and there are no thresholds"
     of_gold_N = probabilities_NR[np.arange(len(gold_N)), gold_N]
     if not of_gold_N.any():
         return "every gold label has probability 0: the temperature is 1"
     if (probabilities_NR.argmax(axis=1) == gold_N).all():
-        # Likelihood would grow without end as T falls to 0: the model would never be in doubt.
-        return (
-            "every validation row is right, which sets no limit to sureness: the temperature is 1"
-        )
+        # The likelihood is unbounded as T falls to 0.
+        return "every validation row is right, which bounds no temperature: the temperature is 1"
     return None
 
 
@@ -105,15 +103,14 @@ def negative_log_likelihood(probabilities_NR: Floats, gold_N: Numbers) -> float 
 
 
 def reliability(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
-    """What is claimed and what is true, in ``BINS`` bins of equal width.
+    """Reliability diagram: confidence and accuracy in ``BINS`` bins of equal width.
 
     Args:
-        confidence_N: A probability for each row.
-        correct_N: Whether its label is right.
+        confidence_N: Probability of each row's label.
+        correct_N: Whether the label is right.
 
     Returns:
-        One row per bin: its ends, the number of rows, their mean confidence and the share that
-        is right (0 where there are no rows).
+        One row per bin: its ends, number of rows, mean confidence and accuracy (0 without rows).
     """
     import pandas as pd
 
@@ -133,9 +130,9 @@ def reliability(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
 
 
 def expected_calibration_error(confidence_N: Floats, correct_N: Truths) -> float | None:
-    """Mean over rows of the gap between claim and truth of their bin, 0 to 1; None without a row.
+    """Expected calibration error over ``BINS`` bins, 0 to 1; None without a row.
 
-    It is above 0 for perfect probabilities too: about 0.1 with 100 rows, 0.02 with 2,700.
+    Above 0 for perfect probabilities too: about 0.1 with 100 rows, 0.02 with 2,700.
     """
     if not len(confidence_N):
         return None
@@ -157,7 +154,7 @@ def _logs(probabilities_NR: Floats) -> Floats:
         return np.log(probabilities_NR)
 
 
-_STEPS, _PRECISE = 10_000, 1e-9
+_EM_STEPS, _EM_TOLERANCE = 10_000, 1e-9
 
 
 def with_share(probabilities_NR: Floats, negative: int, trained: float, share: float) -> Floats:
@@ -192,10 +189,10 @@ def estimate_share(probabilities_NR: Floats, negative: int, trained: float) -> f
         trained: 0 < trained < 1.
     """
     share = trained
-    for _ in range(_STEPS):
+    for _ in range(_EM_STEPS):
         corrected_N = with_share(probabilities_NR, negative, trained, share)[:, negative]
         new = (float(corrected_N.sum()) + 2 * trained) / (len(corrected_N) + 2)
-        if abs(new - share) < _PRECISE:
+        if abs(new - share) < _EM_TOLERANCE:
             break
         share = new
     return share

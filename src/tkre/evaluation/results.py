@@ -1,51 +1,34 @@
-"""From predictions to tables: a cell's scores, an experiment's cells, its summary over seeds.
-
-Cells that differ in nothing but their seed: what means over seeds are taken over.
-
-How far scores move from seed to seed.
-
-What the samples of an experiment had to work with, so that nothing is short or left out unseen.
-"""
+"""Tables of an experiment: scores of a cell, all cells, their summary over seeds, the samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from tkre.core.cells import Cell, KShotSample, parse_sample
-from tkre.core.params import DEFAULT_LLM, NO_LLM, Registry
+from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
+    METRICS,
     Counts,
     Metric,
+    ScoredRows,
     by_relation,
     confusion,
     counts,
-    micro_scores,
-    official_f1,
 )
 from tkre.evaluation.params import ReportingParams
 
-SCORES = ("micro_precision", "micro_recall", "micro_f1", "official_f1")
-# Those of other packages: a number from the gold labels, the predicted ones, the negative label.
-Score = Callable[[Sequence[str], Sequence[str], str | None], float]
-MORE_SCORES: Registry[Score] = Registry("tkre.metrics", {})
-# What a cell is, besides its seed and its variant: every table that has a place has these columns.
+# Coordinates of a cell without its seed and its variant: columns of every table of cells.
 GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "llm"]
-# Metrics of the summary that a bootstrap can be made for, and how they group the labels.
-_RESAMPLED = ("micro_f1", "official_f1")
-
-
-def score_names() -> list[str]:
-    """All scores of a cell: the project's own and those that other packages add."""
-    return [*SCORES, *MORE_SCORES]
+GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken within these
 
 
 def cell_columns() -> list[str]:
-    """The columns of the table of cells."""
-    return [*GROUP_KEYS, "seed", "variant", *score_names(), "seconds", "rows"]
+    """Columns of the table of cells."""
+    return [*GROUP_KEYS, "seed", "variant", *METRICS, "seconds", "rows"]
 
 
 class IncompleteExperiment(ValueError):
@@ -81,12 +64,8 @@ def score_cell(
         relation, the confusion matrix.
     """
     gold, guessed = predictions["gold"].tolist(), predictions["predicted"].tolist()
-    scores: dict[str, float | None] = dict.fromkeys(score_names())
-    if gold:
-        scores |= micro_scores(gold, guessed, negative)
-        scores["official_f1"] = official_f1(gold, guessed, negative, metric)
-        for name in MORE_SCORES:
-            scores[name] = float(MORE_SCORES[name](gold, guessed, negative))
+    rows = ScoredRows(gold, guessed, negative, metric)
+    scores = {name: float(METRICS[name].function(rows)) if gold else None for name in METRICS}
     return {
         "corpus": cell.sample.corpus,
         "shots": cell.sample.shots,
@@ -153,7 +132,7 @@ def summary_table(
     rows = []
     for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
         compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
-        for metric in score_names():
+        for metric in METRICS:
             values = group[metric].astype(float)
             row = {
                 **dict(zip(GROUP_KEYS, place, strict=True)),
@@ -163,7 +142,7 @@ def summary_table(
                 "std": spread(values),
                 "seeds": len(group),
             }
-            compared = variant != baseline and len(compared_with) and metric in _RESAMPLED
+            compared = variant != baseline and len(compared_with) and METRICS[metric].resampled
             if compared and group["rows"].all():
                 row |= _difference(group, compared_with, predictions, metric, params)
             rows.append(row)
@@ -234,7 +213,8 @@ def _difference(
                 f"and {pair['variant_baseline']} scored different rows, so one of them is older "
                 "than the corpus; run both again"
             )
-        kind: Metric = "micro" if metric == "micro_f1" else pair["official_metric"]
+        resampled = METRICS[metric].resampled
+        kind: Metric = "micro" if resampled == "micro" else pair["official_metric"]
         ours.append(_counts(a, pair["negative"], kind))
         theirs.append(_counts(b, pair["negative"], kind))
         rows.append(a["id"].tolist())
@@ -248,10 +228,6 @@ def _difference(
 
 def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> Counts:
     return counts(predictions["gold"].tolist(), predictions["predicted"].tolist(), negative, metric)
-
-
-# What a cell is, but for its seed.
-GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]
 
 
 def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], list[int]]]:

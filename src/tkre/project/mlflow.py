@@ -22,7 +22,8 @@ from pydantic import BaseModel, ValidationError
 from tkre.core.cells import Cell
 from tkre.core.provenance import Lineage, digest_of, seconds_of
 from tkre.datasets import load_path
-from tkre.evaluation.results import GROUP_KEYS, SCORES, varies
+from tkre.evaluation.metrics import f1_first
+from tkre.evaluation.results import GROUP_KEYS, varies
 from tkre.modeling.weights import lineage_facts
 from tkre.project.results import markdown
 from tkre.report.formatting import recipe_in_words
@@ -144,7 +145,7 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
         "calibrator": calibrator,
     }
     # F1 first: servers keep the order.
-    scores = sorted(SCORES, key=lambda name: not name.endswith("f1"))
+    scores = f1_first()
     figures = {name: metrics[name] for name in (*scores, "seconds", "rows")}
     figures |= {f"f1/{r['relation']}": r["f1"] for r in metrics["by_relation"]}
     figures |= {f"calibration/{name}": calibrator[name] for name in TRUST if name in calibrator}

@@ -104,7 +104,7 @@ def test_a_missing_corpus_file(project):
 
 def test_a_stage_before_its_inputs(project):
     message = project.refusal("finetuning")
-    assert "newsroom.k8.s13.tkre.scl_encoder: made by the pipeline knowledge_pretraining" in message
+    assert "scl_encoder: made by the pipeline knowledge_pretraining" in message
 
 
 def test_a_bad_line_among_the_sentences_to_label(project):

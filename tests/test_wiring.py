@@ -13,6 +13,7 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from tests.conftest import ROOT
 from tkre.pipeline_registry import STAGES, register_pipelines
+from tkre.pipelines.namespaces import dataset_namespace
 from tkre.project import config_loader as configuration
 from tkre.project.stages import stages_of
 from tkre.settings import CONFIG_LOADER_ARGS
@@ -229,25 +230,31 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
 def test_classifiers_that_are_saved_have_a_card_and_all_cells_are_on_the_page(pipelines):
     nodes = {node.name: node for node in pipelines["baselines"].nodes}
     cards = {n for n, node in nodes.items() if node.func.__name__ == "write_card"}
-    assert "semeval2010_task8.k8.s13.tkre.write_card_test" in cards
-    assert not [name for name in cards if ".setfit." in name]
-    read = nodes["baselines.write_report"].inputs
+    assert "reporting.tkre-semeval2010_task8-k8-s13.write_card_test" in cards
+    assert not [name for name in cards if "setfit" in name]
+    read = nodes["reporting.baselines.write_report"].inputs
     assert sum(name.endswith(".test_metrics") for name in read) == 24
-    assert {"baselines.summary", "baselines.diagnosis", "baselines.calibrator"} <= set(read)
+    assert {"baselines.summary", "baselines.diagnosis", "baselines.calibration"} <= set(read)
     assert "baselines.llms" not in read
 
 
-def test_namespaces_narrow(pipelines):
+def test_namespaces_and_tags_narrow(pipelines):
     pipeline = pipelines["semeval"]
-    seed = pipeline.only_nodes_with_namespaces(["semeval2010_task8.k8.s13"])
-    assert {n.namespace.split(".")[2] for n in seed.nodes} == {"s13"}
-    cell = pipeline.only_nodes_with_namespaces(["semeval2010_task8.k8.s13.tkre"])
+    cell = pipeline.only_nodes_with_tags("semeval2010_task8.k8.s13.tkre")
     assert {"pretrain_mslm", "pretrain_scl", "finetune_encoder", "predict", "score"} <= {
         n.func.__name__ for n in cell.nodes
+    }
+    seed = pipeline.only_nodes_with_tags("semeval2010_task8.k8.s13")
+    assert {dataset_namespace(n).split(".")[2] for n in seed.nodes} == {"s13"}
+    [stage] = {node.namespace for node in cell.only_nodes_with_tags("finetuning").nodes}
+    assert stage == "finetuning.tkre-semeval2010_task8-k8-s13"
+    assert len(pipeline.only_nodes_with_namespaces([stage]).nodes) == 6
+    assert set(pipeline.only_nodes_with_namespaces(["finetuning"]).nodes) == {
+        node for node in pipeline.nodes if "finetuning" in node.tags
     }
 
 
 def test_variants_read_only_what_their_recipe_uses(pipelines):
-    nodes = pipelines["demo"].only_nodes_with_namespaces(["newsroom.k8.s13.typ_marker"])
+    nodes = pipelines["demo"].only_nodes_with_tags("newsroom.k8.s13.typ_marker")
     inputs = {i.rsplit(".", 1)[-1] for i in nodes.inputs()}
     assert not inputs & {"explained", "synthetic", "knowledge", "encoder"}

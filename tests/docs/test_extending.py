@@ -256,5 +256,5 @@ def test_the_runner_runs_nothing_and_says_what_would_be_run(project):
     before = project.outputs()
     runner = ("--runner", "my_parts.runners.ListRunner")
     listed = project.kedro("run", *runner, "--pipelines", "data_generation")
-    assert "newsroom.k8.s13.explain: data_generation, gpu, language_model" in listed.stdout
+    assert "data_generation.newsroom-k8-s13.explain: " in listed.stdout
     assert project.outputs() == before

@@ -188,7 +188,7 @@ def test_a_precision_that_cannot_be_had_is_an_error_with_the_way_out():
 def test_other_weights_are_refused():
     calibrator = fit(predictions(40))
     calibrator.require("abc")
-    with pytest.raises(CalibratorError, match=r"--from-nodes toy.k8.s13.v.predict_validation"):
+    with pytest.raises(CalibratorError, match=r"--to-outputs toy.k8.s13.v.calibrator"):
         calibrator.require("abd")
 
 

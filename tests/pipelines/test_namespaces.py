@@ -1,35 +1,47 @@
 from __future__ import annotations
 
 import pytest
-from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, KShotSample
 from tkre.pipelines.data_generation.pipeline import KNOWLEDGE
-from tkre.pipelines.namespaces import at_cell, at_sample
+from tkre.pipelines.namespaces import (
+    Step,
+    Template,
+    at_cell,
+    at_sample,
+    dataset_namespace,
+    node_namespace,
+)
 
-DRAW = KShotSample("newsroom", 8, 13)
-CELL = Cell(DRAW, "tkre")
+SAMPLE = KShotSample("newsroom", 8, 13)
+CELL = Cell(SAMPLE, "tkre")
 
 
-def all_of(node):
-    """All that a node is; Kedro compares names, inputs and outputs."""
-    return (node.name, node.func, node._inputs, node._outputs, node.namespace, node.tags)
+def test_a_template_at_a_sample():
+    nodes = {node.func.__name__: node for node in at_sample("data_generation", KNOWLEDGE, SAMPLE)}
+    explain = nodes["explain"]
+    assert explain.name == "data_generation.newsroom-k8-s13.explain"
+    assert dataset_namespace(explain) == "newsroom.k8.s13"
+    assert explain.outputs == ["newsroom.k8.s13.explanation_responses"]
+    assert {
+        "newsroom.k8.s13.support", "newsroom.schema", "newsroom.recordings", "explanation_prompt",
+        "language_models", "params:generation",
+    } <= set(explain.inputs)  # fmt: skip
+    assert explain.tags >= {"data_generation", "newsroom", "newsroom.k8.s13", "gpu"}
+    # What one node of a template makes, another one reads.
+    assert explain.outputs[0] in nodes["keep_explanations"].inputs
 
 
-def test_templates_are_placed_as_kedro_places_them():
-    corpus = ("schema", "test", "responses", "recordings")
-    names = {"explanation_prompt", "synthesis_prompt", "language_models"}
-    by_kedro = Pipeline(
-        KNOWLEDGE,
-        namespace="newsroom.k8.s13",
-        inputs={name: name for name in names} | {name: f"newsroom.{name}" for name in corpus},
-        parameters={
-            "params:generation": "params:generation",
-            "params:corpus": "params:corpora.newsroom",
-        },
-    )
-    placed = Pipeline(at_sample(KNOWLEDGE, DRAW))
-    assert [all_of(node) for node in placed.nodes] == [all_of(node) for node in by_kedro.nodes]
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("newsroom", "stage.newsroom"),
+        ("newsroom.k8.s13", "stage.newsroom-k8-s13"),
+        ("newsroom.k8.s13.tkre", "stage.tkre-newsroom-k8-s13"),
+    ],
+)
+def test_namespaces_of_nodes_begin_with_the_stage(place, expected):
+    assert node_namespace("stage", place) == expected
 
 
 def compare(truth, guess, variant):
@@ -45,15 +57,21 @@ def compare(truth, guess, variant):
     ],
 )
 def test_every_form_of_names(inputs, outputs):
-    [node] = at_cell(Pipeline([Node(compare, inputs, outputs, name="compare")]), CELL)
-    assert node.name == "newsroom.k8.s13.tkre.compare"
+    [node] = at_cell("finetuning", Template(Step(compare, inputs, outputs, "compare")), CELL)
     cell = "newsroom.k8.s13.tkre"
     assert node.inputs == ["newsroom.schema", f"{cell}.predictions", "params:variants.tkre"]
     assert node.outputs == [f"{cell}.metrics"]
-    assert type(node._inputs) is type(inputs) and type(node._outputs) is type(outputs)
+
+
+def test_cells_that_share_an_encoder_are_tags_of_it():
+    encoder, user = Cell(SAMPLE, "encoder_12345678"), Cell(SAMPLE, "tkre")
+    template = Template(Step(len, "params:encoder", "mslm_encoder", "pretrain"))
+    [node] = at_cell("knowledge_pretraining", template, encoder, used_by=[user])
+    assert node.inputs == ["params:encoders.encoder_12345678"]
+    assert {encoder.name, user.name} <= node.tags
 
 
 def test_a_parameter_of_no_level():
-    stray = Pipeline([Node(len, "params:stray", "length", name="measure")])
+    stray = Template(Step(len, "params:stray", "length", "measure"))
     with pytest.raises(ValueError, match="params:stray is at no level"):
-        at_sample(stray, DRAW)
+        at_sample("data_generation", stray, SAMPLE)

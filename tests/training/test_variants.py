@@ -55,10 +55,10 @@ def test_a_stage_is_shared_by_variants_that_agree_up_to_it():
     hotter = variant(pretraining={"contrast": {"temperature": 0.5}})
     masked = variant(pretraining={"masking": {"other": 0.5}})
     other_head = variant(finetuning={"head_dropout": 0.5})
-    assert base.pretraining_until("mslm") == hotter.pretraining_until("mslm")
-    assert base.pretraining_until("scl") != hotter.pretraining_until("scl")
-    assert base.pretraining_until("mslm") != masked.pretraining_until("mslm")
-    assert base.pretraining_until("scl") == other_head.pretraining_until("scl")
+    assert base.encoders["mslm"] == hotter.encoders["mslm"]
+    assert base.encoders["scl"] != hotter.encoders["scl"]
+    assert base.encoders["mslm"] != masked.encoders["mslm"]
+    assert base.encoders["scl"] == other_head.encoders["scl"]
 
 
 def test_the_one_number_that_variants_differ_in():
@@ -105,7 +105,7 @@ def test_an_encoder_may_come_from_other_knowledge():
     assert more.pretrained_on.zero_shot_sample(sample) == KShotSample("a", 0, 13, 2)
     assert variant().pretrained_on.zero_shot_sample(sample) is None
     # With more texts it is another encoder, though the recipe is the same.
-    assert more.pretraining_until("mslm") != variant().pretraining_until("mslm")
+    assert more.encoders["mslm"] != variant().encoders["mslm"]
 
 
 SETFIT = {"backbone": "b", "setfit": {"samples_per_relation": 320}}

@@ -2,17 +2,18 @@
 
 This is the only place where names of namespaces and datasets are put together or taken apart:
 
-=================================  ================================================
-``newsroom``                       a corpus
-``newsroom.k8.s13``                a *sample*: its K-shot sets and the knowledge of them
-``newsroom.k8x4.s13``              the same, with 4 x K synthetic sentences per relation
-``newsroom.k0x4.s13``              zero-shot: no labelled row, 4 rounds of synthetic sentences
-``newsroom.k8x4n20.s13``           20 % of the synthetic sentences under a wrong label
-``newsroom.k8x4n20f.s13``          the same after the filter
-``newsroom.k8_qwen.s13``           knowledge of another language model, the llm ``qwen``
-``newsroom.k8.s13.tkre``           a *cell*: one variant on a sample
-``demo``                           an experiment, for its tables
-=================================  ================================================
+======================================  ================================================
+``newsroom``                            a corpus
+``newsroom.k8.s13``                     a *sample*: its K-shot sets and the knowledge of them
+``newsroom.k8x4.s13``                   the same, with 4 x K synthetic sentences per relation
+``newsroom.k0x4.s13``                   zero-shot: no labelled row, 4 rounds of synthetic sentences
+``newsroom.k8x4n20.s13``                20 % of the synthetic sentences under a wrong label
+``newsroom.k8x4n20f.s13``               the same after the filter
+``newsroom.k8_qwen.s13``                knowledge of another language model, the llm ``qwen``
+``newsroom.k8.s13.tkre``                a *cell*: one variant on a sample
+``newsroom.k8.s13.encoder_1a2b3c4d``    an encoder by the digest of its recipe
+``demo``                                an experiment, for its tables
+======================================  ================================================
 """
 
 from __future__ import annotations
@@ -103,10 +104,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class EncoderChain:
-    """The stages that an encoder goes through, each made in the cell that it is shared from.
+    """The stages of an encoder, each in a cell of its own that variants of one recipe share.
 
     Attributes:
-        stages: The cell of every stage, by name, in their order.
+        stages: Name and cell of every stage, in their order; the variant of such a cell is the
+            name of the recipe, ``encoder_1a2b3c4d``.
         reads: The dataset that each of them learns from.
         zero_shot: The sample of sentences without an example that it learns from, too.
     """
@@ -131,12 +133,17 @@ class EncoderChain:
         return _encoder(*self.stages[-1])
 
     @property
-    def homes(self) -> dict[str, str]:
-        """The namespaces of what the stages read."""
-        homes: dict[str, str] = {}
-        for (_, cell), data in zip(self.stages, self.reads, strict=True):
-            homes.setdefault(data, cell.name)
-        return homes
+    def data(self) -> dict[str, Cell]:
+        """The cells where the data of the stages is selected, by dataset."""
+        data: dict[str, Cell] = {}
+        for (_, cell), name in zip(self.stages, self.reads, strict=True):
+            data.setdefault(name, cell)
+        return data
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """The namespaces of that data."""
+        return {name: cell.name for name, cell in self.data.items()}
 
     def start(self, stage: str) -> str | None:
         """The dataset that a stage starts from; None if that is the backbone."""

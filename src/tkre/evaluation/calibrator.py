@@ -121,8 +121,8 @@ class Calibrator(Params):
             raise CalibratorError(
                 f"the calibrator record of {self.cell} is of a classifier with the digest "
                 f"{self.classifier[:12]}..., this one has {weights[:12]}...: make it again with "
-                f"`kedro run --pipelines <experiment> --from-nodes {self.cell}.predict_validation "
-                f"--to-outputs {self.cell}.calibrator`, or take its own version"
+                f"`kedro run --pipelines <experiment> --to-outputs {self.cell}.calibrator`, or take "
+                "its own version"
             )
 
     def confidence_for(self, precision: float) -> float:
@@ -137,7 +137,7 @@ class Calibrator(Params):
                 f"{self.cell} has no threshold for a precision of {precision} (it has "
                 f"{', '.join(map(str, fitted)) or 'none'}): add it to calibrator.precisions in "
                 "conf/base/parameters_calibration.yml and run `kedro run --pipelines <experiment> "
-                f"--nodes {self.cell}.fit_calibrator`"
+                f"--to-outputs {self.cell}.calibrator`"
             )
         confidence = fitted[precision]
         if confidence is None:

@@ -1,18 +1,18 @@
-"""Pipelines that are put together when something asks what is in them.
+"""Where the datasets and nodes of the graph live.
 
-Kedro registers all pipelines of a project in every command, of which most need their names and
-one or none of their graphs.
+A ``Template`` has plain dataset names (``support``, ``encoder``). Placed at a corpus, a sample or a
+cell, its outputs get the name of that place as a prefix (``newsroom.k8.s13.tkre.classifier``), and
+its inputs the name of the level that makes them. Its nodes get a namespace that begins with the
+stage (``finetuning.tkre-newsroom-k8-s13``) and the places as tags.
 
-Which dataset lives at which level of the grid, and how a template is put at its place.
-
-A stage's ``pipeline.py`` holds templates with plain names (``support``, ``encoder``). Placed at a
-sample or a cell, what a template makes gets its namespace as a prefix, and what it reads from a
-wider level gets that level's.
+``LazyPipeline``: Kedro registers all pipelines of a project in every command, and most commands
+need no graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from threading import RLock
 from typing import Any
@@ -31,20 +31,20 @@ _making = RLock()
 
 
 class LazyPipeline(Pipeline):
-    """A pipeline whose parts are asked for when it is first used; from then on as any other.
+    """A pipeline that is made when it is first used.
 
-    The values of Kedro's registry have to be deferred one by one: it copies the registry into a
+    The values of Kedro's registry are lazy one by one, because Kedro copies the registry into a
     plain dictionary whenever its names are listed.
 
     Args:
-        parts: Gives the pipelines that it is made of. If it fails, it is asked again next time.
+        parts: Returns the pipelines it is made of. If it fails, it is called again next time.
     """
 
     def __init__(self, parts: Callable[[], Iterable[Pipeline]]) -> None:
         self._parts = parts
 
     def __getattr__(self, name: str) -> Any:
-        """Python calls this for attributes that are not there: all that ``Pipeline`` sets."""
+        """Make the pipeline: Python calls this for the attributes that ``Pipeline`` sets."""
         with _making:
             if name not in vars(self) and (parts := vars(self).get("_parts")):
                 super().__init__(list(parts()))
@@ -52,7 +52,26 @@ class LazyPipeline(Pipeline):
         return object.__getattribute__(self, name)
 
 
-Names = str | list[str] | dict[str, str] | None  # what a node reads or makes
+Names = str | list[str] | dict[str, str] | None  # inputs or outputs of a node
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A node of a template, with plain dataset names."""
+
+    func: Callable[..., Any]
+    inputs: Names
+    outputs: Names
+    name: str
+    tags: tuple[str, ...] = ()
+
+
+class Template:
+    """Nodes that are placed together."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = steps
+
 
 OF_PROJECT = {
     "explanation_prompt",
@@ -81,9 +100,9 @@ OF_SAMPLE = {
     "rejects",
     "yield",
 }
-# What a cell is scored on; its predictions and metrics are named by the key.
+# Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
-# What noise and filter change.
+# Datasets that noise and filter change.
 OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
 PROJECT_PARAMETERS = {
     "params:generation",
@@ -94,19 +113,21 @@ PROJECT_PARAMETERS = {
 }
 
 
-def at_corpus(template: Pipeline, corpus: str) -> tuple[Node, ...]:
-    """A template that reads a corpus."""
-    return _placed(template, corpus, {name: corpus for name in OF_CORPUS}, corpus)
+def at_corpus(stage: str, template: Template, corpus: str) -> tuple[Node, ...]:
+    """Nodes of a template that reads a corpus."""
+    return _placed(stage, template, corpus, dict.fromkeys(OF_CORPUS, corpus))
 
 
 def at_sample(
-    template: Pipeline, sample: KShotSample, backbone: str | None = None
+    stage: str, template: Template, sample: KShotSample, backbone: str | None = None
 ) -> tuple[Node, ...]:
-    """A template that works on the K-shot sets of a sample.
+    """Nodes of a template that works on the K-shot sets of a sample.
 
     Args:
-        template: ``unchanged_synthetic`` and ``planted`` are those of the sample it changes.
-        sample: Where it is put.
+        stage: Pipeline that the template is part of.
+        template: Reads the datasets of the sample it changes as ``unchanged_synthetic`` and
+            ``planted``.
+        sample: The place.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
     """
     renamed = {
@@ -114,90 +135,140 @@ def at_sample(
         "planted": f"{sample.parent.name}.planted",
         "backbone": f"backbones.{backbone}",
     }
-    return _placed(template, sample.name, _homes_of_sample(sample), sample.corpus, renamed=renamed)
+    return _placed(stage, template, sample.name, _namespaces_of(sample), renamed)
 
 
 def at_cell(
-    template: Pipeline,
+    stage: str,
+    template: Template,
     cell: Cell,
     backbone: str | None = None,
     chain: EncoderChain | None = None,
-    stage: str | None = None,
+    training: str | None = None,
+    used_by: Collection[Cell] = (),
 ) -> tuple[Node, ...]:
-    """A template that trains or scores a variant.
+    """Nodes of a template that trains or scores a variant.
 
     Args:
-        template: Names the parameters of its variant ``params:variant.<...>``.
-        cell: Where it is put.
+        stage: Pipeline that the template is part of.
+        template: Names the parameters of its variant ``params:variant.<...>``, those of an encoder
+            ``params:encoder``.
+        cell: The place.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
-        chain: The stages of its encoder, for ``encoder`` and what those stages read
-            (``zero_shot_...`` is of its sample without examples).
-        stage: Which of them the template is, for ``start``; None if it comes after them.
+        chain: Stages of the encoder, for ``encoder`` and the data of those stages
+            (``zero_shot_<...>`` belongs to the sample without examples).
+        training: Stage of the encoder that the template trains, for ``start``; None if it comes
+            after them.
+        used_by: Cells that share its outputs; their names become tags.
     """
     renamed = {"backbone": f"backbones.{backbone}"} if backbone else {}
-    homes = _homes_of_sample(cell.sample)
+    homes = _namespaces_of(cell.sample)
     if chain is not None:
-        homes |= chain.homes
+        homes |= chain.namespaces
         renamed["encoder"] = chain.encoder
         if chain.zero_shot is not None:
             for name in ("knowledge", "synthetic"):
                 renamed[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
-        renamed["start"] = (stage and chain.start(stage)) or renamed["backbone"]
-    return _placed(template, cell.name, homes, cell.sample.corpus, cell.variant, renamed)
+        renamed["start"] = (training and chain.start(training)) or renamed["backbone"]
+    tags = frozenset(user.name for user in used_by)
+    return _placed(stage, template, cell.name, homes, renamed, tags)
 
 
-def _homes_of_sample(sample: KShotSample) -> dict[str, str]:
-    """Noise and filter change the synthetic sentences; all else is that of the plain sample."""
+def at_experiment(stage: str, steps: Iterable[Step], experiment: str) -> list[Node]:
+    """Nodes of an experiment: their inputs have full names already."""
+    return [
+        Node(
+            step.func,
+            step.inputs,
+            _each(lambda name: f"{experiment}.{name}", step.outputs),
+            name=step.name,
+            tags=[stage, experiment, *step.tags],
+            namespace=f"{stage}.{experiment}",
+        )
+        for step in steps
+    ]
+
+
+def node_namespace(stage: str, place: str) -> str:
+    """Namespace of nodes: ``finetuning.tkre-newsroom-k8-s13`` of the cell newsroom.k8.s13.tkre."""
+    parts = place.split(".")
+    return ".".join([stage, "-".join(parts if len(parts) < 4 else [parts[-1], *parts[:-1]])])
+
+
+def dataset_namespace(node: Node) -> str:
+    """The place of a node, by what it makes: ``newsroom.k8.s13.tkre``; empty if it has none."""
+    return node.outputs[0].rpartition(".")[0] if node.outputs else ""
+
+
+def _namespaces_of(sample: KShotSample) -> dict[str, str]:
+    """Noise and filter change the synthetic sentences; all else belongs to the plain sample."""
     return (
-        {name: sample.corpus for name in OF_CORPUS}
-        | {name: sample.plain.name for name in OF_SAMPLE}
-        | {name: sample.name for name in OF_CHANGED_SAMPLE}
+        dict.fromkeys(OF_CORPUS, sample.corpus)
+        | dict.fromkeys(OF_SAMPLE, sample.plain.name)
+        | dict.fromkeys(OF_CHANGED_SAMPLE, sample.name)
     )
 
 
 def _placed(
-    template: Pipeline,
-    namespace: str,
+    stage: str,
+    template: Template,
+    place: str,
     homes: Mapping[str, str],
-    corpus: str,
-    variant: str | None = None,
     renamed: Mapping[str, str] | None = None,
+    tags: frozenset[str] = frozenset(),
 ) -> tuple[Node, ...]:
     given: dict[str, str] = {}
-    for name in template.inputs():
+    for name in _free_inputs(template):
         if name.startswith("params:"):
-            given[name] = _parameter(name, corpus, variant)
+            given[name] = _parameter(name, place)
         elif renamed and name in renamed:
             given[name] = renamed[name]
         elif name in OF_PROJECT:
             given[name] = name
         elif name in homes:
             given[name] = f"{homes[name]}.{name}"
-    return _instance(template, namespace, frozenset(given.items()))
+    return _nodes(stage, template, place, frozenset(given.items()), tags)
 
 
 @cache
-def _instance(
-    template: Pipeline, namespace: str, given: frozenset[tuple[str, str]]
+def _free_inputs(template: Template) -> list[str]:
+    made = {name for step in template.steps for name in _listed(step.outputs)}
+    return [name for step in template.steps for name in _listed(step.inputs) if name not in made]
+
+
+@cache
+def _nodes(
+    stage: str,
+    template: Template,
+    place: str,
+    given: frozenset[tuple[str, str]],
+    tags: frozenset[str],
 ) -> tuple[Node, ...]:
-    """The nodes of ``Pipeline(template, namespace=...)`` with the given names for what it reads.
-
-    Kedro sorts two graphs for each, which is a quarter of the time that the graphs of all
-    experiments take. Experiments share most of their cells, so that these are kept.
-    """
+    """Experiments share most of their cells: their nodes are made once."""
     names = dict(given)
+    parts = place.split(".")
+    places = [".".join(parts[: n + 1]) for n in range(len(parts))]
 
-    def placed(name: str) -> str:
-        return names.get(name) or f"{namespace}.{name}"
+    def full(name: str) -> str:
+        return names.get(name) or f"{place}.{name}"
 
     return tuple(
-        node._copy(
-            inputs=_each(placed, node._inputs),
-            outputs=_each(placed, node._outputs),
-            namespace=namespace,
+        Node(
+            step.func,
+            _each(full, step.inputs),
+            _each(full, step.outputs),
+            name=step.name,
+            tags={stage, *places, *tags, *step.tags},
+            namespace=node_namespace(stage, place),
         )
-        for node in template.nodes
+        for step in template.steps
     )
+
+
+def _listed(names: Names) -> list[str]:
+    if isinstance(names, dict):
+        return list(names.values())
+    return names if isinstance(names, list) else [names] if names else []
 
 
 def _each(rename: Callable[[str], str], names: Names) -> Names:
@@ -208,12 +279,14 @@ def _each(rename: Callable[[str], str], names: Names) -> Names:
     return names and rename(names)
 
 
-def _parameter(name: str, corpus: str, variant: str | None) -> str:
-    """``params:corpus``, ``params:variant`` and its groups are those of the place."""
+def _parameter(name: str, place: str) -> str:
+    """``params:corpus``, ``params:variant`` and its groups belong to the place."""
     if name == "params:corpus":
-        return f"params:corpora.{corpus}"
+        return f"params:corpora.{place.partition('.')[0]}"
+    if name == "params:encoder":
+        return f"params:encoders.{place.rpartition('.')[2]}"
     if name == "params:variant" or name.startswith("params:variant."):
-        return name.replace("params:variant", f"params:variants.{variant}", 1)
+        return name.replace("params:variant", f"params:variants.{place.rpartition('.')[2]}", 1)
     if name in PROJECT_PARAMETERS:
         return name
     raise ValueError(f"{name} is at no level: add it to tkre.pipelines.namespaces")

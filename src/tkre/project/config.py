@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
@@ -16,7 +17,7 @@ from tkre.evaluation.params import CalibrationParams, ReportingParams, Share
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
 from tkre.training.recipes import Variant, changed, varied, written_out
-from tkre.training.stages import STAGES
+from tkre.training.stages import STAGES, PretrainingParams
 
 P = TypeVar("P", bound=Params)
 _OF_VARIANT = re.compile(r"^  variants\.\w+\.")
@@ -49,6 +50,7 @@ class ProjectParameters(Params):
         development_seeds: Seeds of the protocol, whose K-shot sets make up the development rows.
         corpora: By name.
         variants: By name.
+        encoders: Pre-training of the variants up to a stage, by ``Variant.encoders``; derived.
         experiments: By name.
         generation: Of knowledge.
         reporting: Of experiments.
@@ -61,6 +63,7 @@ class ProjectParameters(Params):
     development_seeds: list[int]
     corpora: dict[str, CorpusParams]
     variants: dict[str, Variant]
+    encoders: dict[str, PretrainingParams]
     experiments: dict[str, Experiment]
     generation: GenerationParams
     reporting: ReportingParams
@@ -116,27 +119,19 @@ class ExperimentConfig:
         }
 
     def encoder(self, cell: Cell) -> EncoderChain | None:
-        """Where the encoder of a cell is made; None if it starts from the backbone as it is.
+        """The stages of the encoder of a cell; None if it starts from the backbone as it is.
 
-        Variants whose pre-training is the same up to a stage share that stage's encoder: it is
-        trained once, in the cell of the first of them in ``conf/``.
+        Variants whose pre-training is the same up to a stage share the encoder of that stage: its
+        cell is named after the recipe (``Variant.encoders``), not after one of them.
         """
-        variants = self.parameters.variants
-        own = variants[cell.variant]
-        if own.pretraining is None:
+        variant = self.parameters.variants[cell.variant]
+        if variant.pretraining is None:
             return None
-        sample = own.pretrained_on.sample(cell.sample)
-
-        def owner(stage: str) -> Cell:
-            recipe = own.pretraining_until(stage)
-            name = next(n for n, v in variants.items() if v.pretraining_until(stage) == recipe)
-            return Cell(sample, name)
-
-        stages = own.pretraining.stages
+        sample = variant.pretrained_on.sample(cell.sample)
         return EncoderChain(
-            tuple((stage, owner(stage)) for stage in stages),
-            tuple(STAGES[stage].reads for stage in stages),
-            own.pretrained_on.zero_shot_sample(cell.sample),
+            tuple((stage, Cell(sample, name)) for stage, name in variant.encoders.items()),
+            tuple(STAGES[stage].reads for stage in variant.encoders),
+            variant.pretrained_on.zero_shot_sample(cell.sample),
         )
 
     def axes(self, experiment: str) -> list[str]:
@@ -195,9 +190,10 @@ def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> 
     Raises:
         VariantError: A variant is like one that does not exist, or like itself.
     """
-    whole = dict(parameters)
+    whole = dict(parameters) | {"encoders": {}}
     if isinstance(variants := parameters.get("variants"), Mapping):
         whole["variants"] = written_out(variants)
+        whole["encoders"] = _encoders(whole["variants"])
     written = changed(experiments, parameters.get("experiments", {}))
     pattern = written.get(str(parameters.get("default_experiment")))
     if isinstance(pattern, Mapping):
@@ -206,6 +202,17 @@ def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> 
         of_corpora = {name: {**pattern, "corpora": [name]} for name in corpora}
         written |= {name: grid for name, grid in of_corpora.items() if name not in written}
     return {**whole, "experiments": written}
+
+
+def _encoders(variants: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of all encoders by name; variants that are not valid are refused elsewhere."""
+    encoders: dict[str, Any] = {}
+    for raw in variants.values():
+        with suppress(ValidationError):
+            variant = Variant.model_validate(raw)
+            stages = variant.pretraining.stages if variant.pretraining else {}
+            encoders |= {variant.encoders[stage]: stages[stage] for stage in stages}
+    return encoders
 
 
 def parse(model: type[P], raw: Mapping[str, Any], what: str) -> P:

@@ -29,7 +29,6 @@ from tkre.project.results import markdown
 from tkre.report.formatting import recipe_in_words
 from tkre.report.tables import score_tables
 from tkre.training.recipes import Variant
-from tkre.training.stages import STAGES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -161,7 +160,7 @@ def tracked_cell(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Tracked
         revision=_revision([lineage]),
         params=flat(metrics["recipe"]),
         metrics=_finite(figures),
-        curves=_curves(catalog, cell),
+        curves=_curves(catalog, cell, metrics["recipe"]),
         files={"metrics.json": metrics, "lineage.json": told["lineage"], "trust.json": calibrator},
     )
 
@@ -249,11 +248,19 @@ def _origin(
     return tags
 
 
-def _curves(catalog: CatalogProtocol, cell: Cell) -> dict[str, list[tuple[int, float]]]:
+def _curves(
+    catalog: CatalogProtocol, cell: Cell, recipe: Mapping[str, Any]
+) -> dict[str, list[tuple[int, float]]]:
+    """Losses of all stages of a cell; those of pre-training lie beside the encoder."""
+    homes = {"finetuning": cell}
+    with suppress(ValidationError):  # a recipe of another version
+        variant = Variant.model_validate(recipe)
+        sample = variant.pretrained_on.sample(cell.sample)
+        homes = {stage: Cell(sample, name) for stage, name in variant.encoders.items()} | homes
     curves = {}
-    for stage in (*STAGES, "finetuning"):
-        frame = _loaded(catalog, f"{cell.name}.{stage}_losses")
-        if frame is None:  # no such stage, or that of a cell which shares its encoder
+    for stage, home in homes.items():
+        frame = _loaded(catalog, f"{home.name}.{stage}_losses")
+        if frame is None:
             continue
         for column in frame.columns.difference(["epoch", "step"], sort=False):
             points = frame[["step", column]].dropna().itertuples(index=False)

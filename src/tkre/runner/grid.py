@@ -29,7 +29,7 @@ from kedro.runner import SequentialRunner, Task
 from pluggy import PluginManager
 
 from tkre.core import progress
-from tkre.pipelines.namespaces import LANGUAGE_MODEL
+from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, dataset_namespace
 from tkre.runner.run_state import LEDGER, NOT_THERE, Ledger
 
 
@@ -41,12 +41,12 @@ def depth_first(pipeline: Pipeline) -> Iterator[Node]:
 
     Language models are asked before all else, as in any order: one engine, started once, that has
     given the GPU back when training begins. Equal pipelines give equal orders; what no other node
-    needs is wanted in the order of names.
+    needs is wanted in the order of places (``newsroom.k8.s13.tkre``) and names.
     """
     parents = pipeline.node_dependencies
     needed = {parent for of_node in parents.values() for parent in of_node}
     asking = {node for node in parents if LANGUAGE_MODEL in node.tags}
-    wanted = [*sorted(asking), *sorted(set(parents) - needed)]
+    wanted = [*sorted(asking, key=_place), *sorted(set(parents) - needed, key=_place)]
     seen: set[Node] = set()
     # No recursion: a graph may be deeper than Python's stack is.
     stack = [(node, False) for node in reversed(wanted)]
@@ -57,7 +57,11 @@ def depth_first(pipeline: Pipeline) -> Iterator[Node]:
         elif node not in seen:
             seen.add(node)
             stack.append((node, True))
-            stack += [(parent, False) for parent in sorted(parents[node], reverse=True)]
+            stack += [(parent, False) for parent in sorted(parents[node], key=_place, reverse=True)]
+
+
+def _place(node: Node) -> tuple[str, str]:
+    return dataset_namespace(node), node.name.rpartition(".")[2]
 
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -216,7 +220,7 @@ class GridRunner(SequentialRunner):
     def _how_many(self, pipeline: Pipeline) -> int:
         if self._again or not can_fork():
             return 1
-        trained = {node.namespace for node in pipeline.nodes if "gpu" in node.tags}
+        trained = {dataset_namespace(node) for node in pipeline.nodes if GPU in node.tags}
         return self._workers or default_workers(len(trained))
 
     def _complete(self, run: _Run, ledger: Ledger) -> None:
@@ -291,7 +295,7 @@ class _Run:
             node
             for node in self.waiting
             if self._parents[node] <= self._done
-            and not (engine_may_run and "gpu" in node.tags and node not in self._to_answers)
+            and not (engine_may_run and GPU in node.tags and node not in self._to_answers)
         )
 
     def may_run(self, node: Node) -> bool:

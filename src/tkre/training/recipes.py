@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from tkre.core.cells import KShotSample
 from tkre.core.params import Params, did_you_mean
-from tkre.core.provenance import Lineage
+from tkre.core.provenance import Lineage, digest_of
 from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.stages import PretrainingParams
 
@@ -93,10 +93,23 @@ class Variant(Params):
             return sample
         return sample.explained if self.uses_knowledge else sample.golden
 
-    def pretraining_until(self, stage: str) -> tuple[Any, ...]:
-        """What decides the encoder of a stage; equal for variants that can share it."""
-        stages = self.pretraining.stages if self.pretraining else {}
-        return self.backbone, self.pretrained_on.zero_shot, stages.get(stage)
+    @property
+    def encoders(self) -> dict[str, str]:
+        """Names of its encoders by stage: ``encoder_`` and a digest of all that decides one.
+
+        Variants whose pre-training is the same up to a stage have the name, and the encoder, in
+        common. Settings at their defaults do not count, so that a new setting renames nothing.
+        """
+        if self.pretraining is None:
+            return {}
+        source = {"backbone": self.backbone, "zero_shot": self.pretrained_on.zero_shot}
+        recipes = {
+            stage: source | PretrainingParams.model_validate(settings).model_dump(
+                mode="json", exclude_defaults=True
+            )
+            for stage, settings in self.pretraining.stages.items()
+        }  # fmt: skip
+        return {stage: f"encoder_{digest_of(recipe)[:8]}" for stage, recipe in recipes.items()}
 
     def stale(self, lineage: Lineage) -> list[str]:
         """How what a classifier was made by differs from this recipe; empty if it does not."""

@@ -6,187 +6,179 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import chain as joined
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
 from tkre.core.cells import KShotSample
 from tkre.pipelines.data_generation import gpu_nodes, nodes
-from tkre.pipelines.data_generation import nodes as filter_nodes
-from tkre.pipelines.namespaces import PREFLIGHT, at_corpus, at_sample
+from tkre.pipelines.namespaces import (
+    GPU,
+    LANGUAGE_MODEL,
+    PREFLIGHT,
+    Step,
+    Template,
+    at_corpus,
+    at_sample,
+)
 
 STAGE = "data_generation"
 
-SPLITS = Pipeline(
-    [
-        Node(
-            nodes.read_splits,
-            ["folder", "params:corpus"],
-            ["schema", "train", "dev", "test", "reading_report"],
-            name="read_splits",
-            tags=PREFLIGHT,
-        )
-    ],
-    tags=STAGE,
+SPLITS = Template(
+    Step(
+        nodes.read_splits,
+        ["folder", "params:corpus"],
+        ["schema", "train", "dev", "test", "reading_report"],
+        name="read_splits",
+        tags=(PREFLIGHT,),
+    )
 )
 
-SHOTS = Pipeline(
-    [
-        Node(
-            nodes.sample_k_shots,
-            [
-                "train",
-                "dev",
-                "test",
-                "schema",
-                "sample",
-                "params:development_seeds",
-                "params:corpus",
-            ],
-            ["support", "validation", "development", "unseen_test", "shots"],
-            name="sample_k_shots",
-            tags=PREFLIGHT,
-        )
-    ],
-    tags=STAGE,
+SHOTS = Template(
+    Step(
+        nodes.sample_k_shots,
+        [
+            "train",
+            "dev",
+            "test",
+            "schema",
+            "sample",
+            "params:development_seeds",
+            "params:corpus",
+        ],
+        ["support", "validation", "development", "unseen_test", "shots"],
+        name="sample_k_shots",
+        tags=(PREFLIGHT,),
+    )
 )
 
-WRITE_KNOWLEDGE = Node(
+WRITE_KNOWLEDGE = Step(
     nodes.write_knowledge,
     ["explained", "synthetic", "schema"],
     "knowledge",
     name="write_knowledge",
 )
 
-KNOWLEDGE = Pipeline(
-    [
-        Node(
-            gpu_nodes.explain,
-            [
-                "support",
-                "schema",
-                "explanation_prompt",
-                "language_models",
-                "recordings",
-                "responses",
-                "params:generation",
-                "sample",
-            ],
-            "explanation_responses",
-            name="explain",
-            tags=["gpu", "language_model"],
-        ),
-        Node(
-            nodes.keep_explanations,
-            ["support", "explanation_responses", "schema", "params:generation"],
-            ["explained", "explanation_rejects", "explanation_yield"],
-            name="keep_explanations",
-        ),
-        Node(
-            gpu_nodes.synthesise,
-            [
-                "support",
-                "validation",
-                "test",
-                "schema",
-                "synthesis_prompt",
-                "language_models",
-                "recordings",
-                "responses",
-                "params:corpus",
-                "params:generation",
-                "sample",
-            ],
+KNOWLEDGE = Template(
+    Step(
+        gpu_nodes.explain,
+        [
+            "support",
+            "schema",
+            "explanation_prompt",
+            "language_models",
+            "recordings",
+            "responses",
+            "params:generation",
+            "sample",
+        ],
+        "explanation_responses",
+        name="explain",
+        tags=(GPU, LANGUAGE_MODEL),
+    ),
+    Step(
+        nodes.keep_explanations,
+        ["support", "explanation_responses", "schema", "params:generation"],
+        ["explained", "explanation_rejects", "explanation_yield"],
+        name="keep_explanations",
+    ),
+    Step(
+        gpu_nodes.synthesise,
+        [
+            "support",
+            "validation",
+            "test",
+            "schema",
+            "synthesis_prompt",
+            "language_models",
+            "recordings",
+            "responses",
+            "params:corpus",
+            "params:generation",
+            "sample",
+        ],
+        "synthesis_responses",
+        name="synthesise",
+        tags=(GPU, LANGUAGE_MODEL),
+    ),
+    Step(
+        nodes.keep_sentences,
+        [
+            "support",
+            "validation",
+            "test",
             "synthesis_responses",
-            name="synthesise",
-            tags=["gpu", "language_model"],
-        ),
-        Node(
-            nodes.keep_sentences,
-            [
-                "support",
-                "validation",
-                "test",
-                "synthesis_responses",
-                "schema",
-                "params:corpus",
-                "params:generation",
-                "sample",
-            ],
-            ["synthetic", "synthesis_rejects", "synthesis_yield"],
-            name="keep_sentences",
-        ),
-        Node(
-            nodes.merge_accounts,
-            [
-                "explanation_rejects",
-                "synthesis_rejects",
-                "explanation_yield",
-                "synthesis_yield",
-                "sample",
-            ],
-            ["rejects", "yield"],
-            name="merge_accounts",
-        ),
-        WRITE_KNOWLEDGE,
-    ],
-    tags=STAGE,
+            "schema",
+            "params:corpus",
+            "params:generation",
+            "sample",
+        ],
+        ["synthetic", "synthesis_rejects", "synthesis_yield"],
+        name="keep_sentences",
+    ),
+    Step(
+        nodes.merge_accounts,
+        [
+            "explanation_rejects",
+            "synthesis_rejects",
+            "explanation_yield",
+            "synthesis_yield",
+            "sample",
+        ],
+        ["rejects", "yield"],
+        name="merge_accounts",
+    ),
+    WRITE_KNOWLEDGE,
 )
 
 
-PLANT_NOISE = Pipeline(
-    [
-        Node(
-            filter_nodes.plant_noise,
-            ["unchanged_synthetic", "schema", "sample"],
-            ["synthetic", "planted"],
-            name="plant_noise",
-        ),
-        WRITE_KNOWLEDGE,
-    ],
-    tags=STAGE,
+PLANT_NOISE = Template(
+    Step(
+        nodes.plant_noise,
+        ["unchanged_synthetic", "schema", "sample"],
+        ["synthetic", "planted"],
+        name="plant_noise",
+    ),
+    WRITE_KNOWLEDGE,
 )
 
 
 @cache
-def _filter(*, noisy: bool) -> Pipeline:
+def _filter(*, noisy: bool) -> Template:
     """The filter; what it finds of planted noise is scored."""
     against = {"verdicts": "filter_verdicts", "sample": "sample"}
-    return Pipeline(
-        [
-            Node(
-                gpu_nodes.score_synthetic,
-                [
-                    "backbone",
-                    "explained",
-                    "unchanged_synthetic",
-                    "schema",
-                    "params:generation",
-                    "sample",
-                ],
+    return Template(
+        Step(
+            gpu_nodes.score_synthetic,
+            [
+                "backbone",
+                "explained",
+                "unchanged_synthetic",
+                "schema",
+                "params:generation",
+                "sample",
+            ],
+            "synthetic_probabilities",
+            name="score_synthetic",
+            tags=(GPU,),
+        ),
+        Step(
+            nodes.filter_synthetic,
+            [
+                "explained",
+                "unchanged_synthetic",
                 "synthetic_probabilities",
-                name="score_synthetic",
-                tags="gpu",
-            ),
-            Node(
-                filter_nodes.filter_synthetic,
-                [
-                    "explained",
-                    "unchanged_synthetic",
-                    "synthetic_probabilities",
-                    "schema",
-                    "params:generation",
-                ],
-                ["synthetic", "filter_verdicts", "filter_yield"],
-                name="filter_synthetic",
-            ),
-            Node(
-                filter_nodes.score_filter,
-                against | ({"planted": "planted"} if noisy else {}),
-                "filter_scores",
-                name="score_filter",
-            ),
-            WRITE_KNOWLEDGE,
-        ],
-        tags=STAGE,
+                "schema",
+                "params:generation",
+            ],
+            ["synthetic", "filter_verdicts", "filter_yield"],
+            name="filter_synthetic",
+        ),
+        Step(
+            nodes.score_filter,
+            against | ({"planted": "planted"} if noisy else {}),
+            "filter_scores",
+            name="score_filter",
+        ),
+        WRITE_KNOWLEDGE,
     )
 
 
@@ -212,10 +204,13 @@ def create_pipeline(
     filtered = dict.fromkeys(sample for sample in with_knowledge if sample.filtered)
     return Pipeline(
         joined(
-            *(at_corpus(SPLITS, corpus) for corpus in corpora),
-            *(at_sample(SHOTS, sample) for sample in plain),
-            *(at_sample(KNOWLEDGE, sample) for sample in knowing),
-            *(at_sample(PLANT_NOISE, sample) for sample in noisy),
-            *(at_sample(_filter(noisy=sample.noise > 0), sample, backbone) for sample in filtered),
+            *(at_corpus(STAGE, SPLITS, corpus) for corpus in corpora),
+            *(at_sample(STAGE, SHOTS, sample) for sample in plain),
+            *(at_sample(STAGE, KNOWLEDGE, sample) for sample in knowing),
+            *(at_sample(STAGE, PLANT_NOISE, sample) for sample in noisy),
+            *(
+                at_sample(STAGE, _filter(noisy=sample.noise > 0), sample, backbone)
+                for sample in filtered
+            ),
         )
     )

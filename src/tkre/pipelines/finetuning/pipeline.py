@@ -7,35 +7,34 @@ from functools import cache
 from itertools import chain as joined
 from typing import Literal
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.finetuning import gpu_nodes, nodes
-from tkre.pipelines.finetuning import gpu_nodes as others
-from tkre.pipelines.namespaces import SCORED, at_cell, at_sample
+from tkre.pipelines.namespaces import GPU, SCORED, Step, Template, at_cell, at_sample
 from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
 
-GOLDEN = Node(nodes.golden_rows, "support", "training_rows", name="golden_rows")
-GOLDEN_EXPLAINED = Node(nodes.golden_rows, "explained", "training_rows", name="golden_rows")
-GOLDEN_AND_SYNTHETIC = Node(
+GOLDEN = Step(nodes.golden_rows, "support", "training_rows", name="golden_rows")
+GOLDEN_EXPLAINED = Step(nodes.golden_rows, "explained", "training_rows", name="golden_rows")
+GOLDEN_AND_SYNTHETIC = Step(
     nodes.golden_and_synthetic_rows,
     ["explained", "synthetic"],
     "training_rows",
     name="golden_and_synthetic_rows",
 )
 
-FROM_BACKBONE = Node(
+FROM_BACKBONE = Step(
     gpu_nodes.finetune_backbone,
     ["backbone", "training_rows", "validation", "schema", "params:variant.finetuning", "cell"],
     ["classifier", "finetuning_losses", "lineage"],
     name="finetune",
-    tags="gpu",
+    tags=(GPU,),
 )
 
 
-def _from_encoder(*knowledge: str) -> Node:
+def _from_encoder(*knowledge: str) -> Step:
     """Fine-tunes an encoder that was pre-trained on some knowledge, which proves its lineage."""
     inputs = {
         "encoder": "encoder",
@@ -47,44 +46,44 @@ def _from_encoder(*knowledge: str) -> Node:
         "finetuning": "params:variant.finetuning",
         "cell": "cell",
     }
-    return Node(
+    return Step(
         gpu_nodes.finetune_encoder,
         inputs | {name: name for name in knowledge},
         ["classifier", "finetuning_losses", "lineage"],
         name="finetune",
-        tags="gpu",
+        tags=(GPU,),
     )
 
 
 PREDICTIONS = {
-    rows: Node(
+    rows: Step(
         gpu_nodes.predict,
         ["classifier", scored],
         f"{rows}_predictions",
         name=f"predict_{rows}",
-        tags="gpu",
+        tags=(GPU,),
     )
     for rows, scored in SCORED.items()
 }
 
 
-CENTRES = Node(
+CENTRES = Step(
     gpu_nodes.measure_centres,
     ["classifier", "backbone", "validation", "schema"],
     ["centres", "spread"],
     name="measure_centres",
-    tags="gpu",
+    tags=(GPU,),
 )
 
 # Whether its probabilities can be trusted is told by rows that it was not trained on.
-PREDICT_VALIDATION = Node(
+PREDICT_VALIDATION = Step(
     gpu_nodes.predict,
     ["classifier", "validation"],
     "validation_predictions",
     name="predict_validation",
-    tags="gpu",
+    tags=(GPU,),
 )
-FIT_CALIBRATOR = Node(
+FIT_CALIBRATOR = Step(
     nodes.fit_calibrator,
     ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
     "calibrator",
@@ -93,8 +92,8 @@ FIT_CALIBRATOR = Node(
 
 # Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
 SETFIT = {
-    rows: Node(
-        others.train_setfit,
+    rows: Step(
+        gpu_nodes.train_setfit,
         [
             "backbone",
             "training_rows",
@@ -106,30 +105,27 @@ SETFIT = {
         ],
         [f"{rows}_predictions", "validation_predictions", "lineage"],
         name=f"train_setfit_{rows}",
-        tags="gpu",
+        tags=(GPU,),
     )
     for rows, scored in SCORED.items()
 }
 
 
 # Which golden labels a classifier doubts that has not seen them.
-DOUBTS = Pipeline(
-    [
-        Node(
-            gpu_nodes.score_support,
-            ["backbone", "explained", "synthetic", "schema", "params:generation", "sample"],
-            "support_probabilities",
-            name="score_support",
-            tags="gpu",
-        ),
-        Node(
-            nodes.doubt_support,
-            ["explained", "support_probabilities", "schema"],
-            "doubts",
-            name="doubt_support",
-        ),
-    ],
-    tags=STAGE,
+DOUBTS = Template(
+    Step(
+        gpu_nodes.score_support,
+        ["backbone", "explained", "synthetic", "schema", "params:generation", "sample"],
+        "support_probabilities",
+        name="score_support",
+        tags=(GPU,),
+    ),
+    Step(
+        nodes.doubt_support,
+        ["explained", "support_probabilities", "schema"],
+        "doubts",
+        name="doubt_support",
+    ),
 )
 
 
@@ -152,9 +148,10 @@ def create_pipeline(
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
     return Pipeline(
         joined(
-            *(at_sample(DOUBTS, sample, judge) for sample in plain),
+            *(at_sample(STAGE, DOUBTS, sample, judge) for sample in plain),
             *(
                 at_cell(
+                    STAGE,
                     template(variant, score_on, encoders.get(cell)),
                     cell,
                     variant.backbone,
@@ -168,27 +165,24 @@ def create_pipeline(
 
 def template(
     variant: Variant, score_on: Literal["test", "development"], chain: EncoderChain | None
-) -> Pipeline:
+) -> Template:
     """The nodes that a variant needs: it reads only what its recipe uses."""
     if variant.finetuning is None:
         return _setfit(score_on)
     rows = GOLDEN_EXPLAINED if variant.finetuning.uses_knowledge else GOLDEN
     if variant.finetuning.synthetic:
         rows = GOLDEN_AND_SYNTHETIC
-    return _classifier(rows, score_on, None if chain is None else tuple(chain.homes))
+    return _classifier(rows, score_on, None if chain is None else tuple(chain.namespaces))
 
 
 @cache
-def _setfit(score_on: Literal["test", "development"]) -> Pipeline:
-    return Pipeline([GOLDEN, SETFIT[score_on], FIT_CALIBRATOR], tags=STAGE)
+def _setfit(score_on: Literal["test", "development"]) -> Template:
+    return Template(GOLDEN, SETFIT[score_on], FIT_CALIBRATOR)
 
 
 @cache
 def _classifier(
-    rows: Node, score_on: Literal["test", "development"], knowledge: tuple[str, ...] | None
-) -> Pipeline:
+    rows: Step, score_on: Literal["test", "development"], knowledge: tuple[str, ...] | None
+) -> Template:
     start = FROM_BACKBONE if knowledge is None else _from_encoder(*knowledge)
-    return Pipeline(
-        [rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_CALIBRATOR],
-        tags=STAGE,
-    )
+    return Template(rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_CALIBRATOR)

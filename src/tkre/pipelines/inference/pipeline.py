@@ -6,47 +6,34 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell
 from tkre.pipelines.inference import gpu_nodes, nodes
-from tkre.pipelines.namespaces import PREFLIGHT
+from tkre.pipelines.namespaces import GPU, PREFLIGHT
 
 STAGE = "inference"
-
-INFERENCE = Pipeline(
-    [
-        Node(nodes.read_sentences, "sentences", "instances", name="read_sentences", tags=PREFLIGHT),
-        Node(
-            nodes.choose_threshold,
-            ["calibrator", "params:inference"],
-            "threshold",
-            name="choose_threshold",
-            tags=PREFLIGHT,
-        ),
-        Node(
-            gpu_nodes.label,
-            ["classifier", "calibrator", "instances"],
-            "raw_predictions",
-            name="label",
-            tags="gpu",
-        ),
-        Node(
-            nodes.answer,
-            ["raw_predictions", "instances", "calibrator", "threshold"],
-            "predictions",
-            name="answer",
-        ),
-    ],
-    tags=STAGE,
-)
 
 
 def create_pipeline(cell: Cell) -> Pipeline:
     """Labels the sentences of ``inference.sentences``.
 
     Args:
-        cell: Whose newest classifier and calibrator record are used.
+        cell: The cell whose newest classifier and calibrator record are used.
     """
-    return Pipeline(
-        INFERENCE,
-        namespace=STAGE,
-        inputs={name: f"{cell.name}.{name}" for name in ("classifier", "calibrator")},
-        parameters={"params:inference"},
+    classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.calibrator"
+    sentences, instances, threshold, raw, predictions = (
+        f"{STAGE}.{name}"
+        for name in ("sentences", "instances", "threshold", "raw_predictions", "predictions")
     )
+    steps = [
+        (nodes.read_sentences, [sentences], instances, PREFLIGHT),
+        (nodes.choose_threshold, [calibrator, "params:inference"], threshold, PREFLIGHT),
+        (gpu_nodes.label, [classifier, calibrator, instances], raw, GPU),
+        (nodes.answer, [raw, instances, calibrator, threshold], predictions, None),
+    ]
+    return Pipeline(
+        [
+            Node(
+                func, inputs, output,
+                name=func.__name__, namespace=STAGE, tags=[STAGE, *([tag] if tag else [])],
+            )
+            for func, inputs, output, tag in steps
+        ]
+    )  # fmt: skip

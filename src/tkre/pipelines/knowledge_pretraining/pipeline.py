@@ -8,42 +8,38 @@ from itertools import chain as joined
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, EncoderChain, parse_cell
+from tkre.core.cells import Cell, EncoderChain
 from tkre.pipelines.knowledge_pretraining import gpu_nodes, nodes
-from tkre.pipelines.namespaces import at_cell
+from tkre.pipelines.namespaces import GPU, Step, Template, at_cell
 from tkre.training.recipes import Variant
 from tkre.training.stages import PAIRS, STAGES, TEXTS, Stage
 
 STAGE = "knowledge_pretraining"
 
-# What a stage reads beside the weights it starts from: the node that selects it, and what from.
+# Data of a stage: the node that selects it, its inputs, and the input without examples.
 SELECTIONS = {
-    TEXTS: (nodes.select_texts, ["knowledge"]),
-    PAIRS: (nodes.select_pairs, ["explained", "synthetic"]),
-}
-ZERO_SHOT = {
-    TEXTS: "zero_shot_knowledge",
-    PAIRS: "zero_shot_synthetic",
+    TEXTS: (nodes.select_texts, ["knowledge"], "zero_shot_knowledge"),
+    PAIRS: (nodes.select_pairs, ["explained", "synthetic"], "zero_shot_synthetic"),
 }
 
 
 @cache
-def _selection(data: str, *, zero_shot: bool) -> Pipeline:
-    select, inputs = SELECTIONS[data]
-    given = [*inputs, "params:variant.pretraining"]
-    given += [ZERO_SHOT[data]] if zero_shot else []
-    return Pipeline([Node(select, given, data, name=select.__name__)], tags=STAGE)
+def _selection(data: str, *, zero_shot: bool) -> Template:
+    select, inputs, without_examples = SELECTIONS[data]
+    given = [*inputs, "params:encoder", *([without_examples] if zero_shot else [])]
+    return Template(Step(select, given, data, select.__name__))
 
 
-def _training(stage: Stage) -> Pipeline:
-    node = Node(
-        gpu_nodes.pretraining_of(stage.name),
-        ["start", stage.reads, "schema", "params:variant.pretraining", "cell"],
-        [f"{stage.name}_encoder", f"{stage.name}_losses"],
-        name=f"pretrain_{stage.name}",
-        tags="gpu",
+def _training(stage: Stage) -> Template:
+    return Template(
+        Step(
+            gpu_nodes.pretraining_of(stage.name),
+            ["start", stage.reads, "schema", "params:encoder", "cell"],
+            [f"{stage.name}_encoder", f"{stage.name}_losses"],
+            f"pretrain_{stage.name}",
+            (GPU,),
+        )
     )
-    return Pipeline([node], tags=STAGE)
 
 
 TRAININGS = {name: _training(stage) for name, stage in STAGES.items()}
@@ -52,23 +48,24 @@ TRAININGS = {name: _training(stage) for name, stage in STAGES.items()}
 def create_pipeline(
     cells: Mapping[Cell, Variant], encoders: Mapping[Cell, EncoderChain]
 ) -> Pipeline:
-    """Pre-training for the cells whose variants have any; what they share is trained once.
+    """Pre-training for the cells whose variants have any; a shared encoder is trained once.
 
     Args:
-        cells: With their variants.
-        encoders: How the encoders of those cells are made that have one.
+        cells: All cells with their variants.
+        encoders: Stages of the encoder of each cell that has one.
     """
-    # By name, so that a stage that several cells share is there once.
-    parts: dict[tuple[str, str], tuple[Node, ...]] = {}
+    users: dict[Cell, list[Cell]] = {}
     for cell, chain in encoders.items():
-        backbone = cells[cell].backbone
+        for _, home in chain.stages:
+            users.setdefault(home, []).append(cell)
+    parts: dict[tuple[Cell, str], tuple[Node, ...]] = {}
+    for cell, chain in encoders.items():
+        place = (cells[cell].backbone, chain)
         for stage, home in chain.stages:
-            parts[home.name, stage] = at_cell(TRAININGS[stage], home, backbone, chain, stage)
-        for data, namespace in chain.homes.items():
-            parts[namespace, data] = at_cell(
-                _selection(data, zero_shot=chain.zero_shot is not None),
-                parse_cell(namespace),
-                backbone,
-                chain,
+            parts[home, stage] = at_cell(
+                STAGE, TRAININGS[stage], home, *place, training=stage, used_by=users[home]
             )
+        for data, home in chain.data.items():
+            template = _selection(data, zero_shot=chain.zero_shot is not None)
+            parts[home, data] = at_cell(STAGE, template, home, *place, used_by=users[home])
     return Pipeline(joined(*parts.values()))

@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import chain as joined
-from typing import Literal
+from typing import Any, Literal
 
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
-from tkre.pipelines.namespaces import SCORED, at_cell
-from tkre.pipelines.reporting import nodes
-from tkre.pipelines.reporting.details import (
-    STAGE,
-    compare_llms,
-    doubt_labels,
-    follow_training,
-    look_closer,
-    measure_calibration,
-)
-from tkre.pipelines.reporting.publishing import publish
+from tkre.pipelines.namespaces import SCORED, Step, Template, at_cell, at_experiment, at_sample
+from tkre.pipelines.reporting import nodes, report_nodes
 
-# What samples scores along an axis of the grid; along a parameter it needs the recipes too.
+STAGE = "reporting"
+
+Rows = Literal["test", "development"]
+
+# Figures of scores along an axis of the grid; along a parameter the recipes are read too.
 ALONG = {
     "shots": nodes.plot_along_shots,
     "synthetic": nodes.plot_along_synthetic,
     "noise": nodes.plot_along_noise,
 }
-
-
-def _along(axis: str, metrics: list[str]) -> Node:
-    outputs = [f"f1_by_{axis}", f"f1_by_{axis}_page"]
-    if axis == "parameter":
-        inputs = ["cells", *metrics]
-        return Node(nodes.plot_along_parameter, inputs, outputs, name="plot_along_parameter")
-    return Node(ALONG[axis], "cells", outputs, name=f"plot_along_{axis}")
+OF_KNOWLEDGE = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
+                "synthesis_responses")  # fmt: skip
 
 
 def create_pipeline(
     experiment: str,
     cells: Sequence[Cell],
     with_knowledge: Iterable[KShotSample],
-    score_on: Literal["test", "development"],
+    score_on: Rows,
     axes: Sequence[str],
     trained: Mapping[Cell, EncoderChain | None],
 ) -> Pipeline:
@@ -54,102 +44,263 @@ def create_pipeline(
         with_knowledge: The samples that have a yield to report.
         score_on: Which predictions are scored.
         axes: What its scores are drawn along (``ExperimentConfig.axes``).
-        trained: The cells whose training is ours, with the stages of their encoders.
+        trained: The cells whose training is the project's own, with the stages of their encoders.
     """
-    found = [
-        _tables(experiment, cells, with_knowledge, score_on, axes),
-        look_closer(experiment, cells, with_knowledge, score_on, trained),
-        follow_training(experiment, trained, score_on),
-        measure_calibration(experiment, cells, score_on),
-        doubt_labels(experiment, cells, with_knowledge),
-        compare_llms(experiment, with_knowledge),
+    report = _Report(experiment, cells, tuple(with_knowledge), score_on, axes, trained)
+    marks = report.marks()
+    steps = [
+        *report.tables(),
+        *report.closer_looks(marks),
+        *report.training_curves(),
+        *report.calibration(),
+        *report.label_errors(),
+        *report.llms(),
     ]
-    tables = {name for part in found for name in part.all_outputs()}
     return Pipeline(
         [
-            *joined(*(at_cell(_scores(score_on), cell) for cell in cells)),
-            *found,
-            *publish(experiment, cells, with_knowledge, score_on, trained, tables),
+            *joined(
+                *(at_cell(STAGE, _of_cell(score_on, saved=cell in trained), cell) for cell in cells)
+            ),
+            *joined(*marks.values()),
+            *at_experiment(STAGE, steps, experiment),
+            *at_experiment(STAGE, report.page(steps), experiment),
         ]
     )
 
 
 @cache
-def _scores(score_on: Literal["test", "development"]) -> Pipeline:
-    score = Node(
-        nodes.score,
-        [
-            f"{score_on}_predictions",
-            SCORED[score_on],
-            "training_rows",
-            "schema",
-            "lineage",
-            "params:corpus",
-            "params:variant",
-            "cell",
-        ],
-        f"{score_on}_metrics",
-        name=f"score_{score_on}",
-    )
-    return Pipeline([score], tags=STAGE)
-
-
-def _tables(
-    experiment: str,
-    cells: Sequence[Cell],
-    with_knowledge: Iterable[KShotSample],
-    score_on: Literal["test", "development"],
-    axes: Sequence[str],
-) -> Pipeline:
-    """Scores of all cells side by side, and what their samples had to work with."""
+def _of_cell(score_on: Rows, *, saved: bool) -> Template:
+    """Scores, calibration scores and errors; a model card where the classifier is saved."""
     predictions, metrics = f"{score_on}_predictions", f"{score_on}_metrics"
-    # Plain names here, the cells' own ones where the template is placed.
-    of_metrics = {f"metrics_{n}": f"{cell.name}.{metrics}" for n, cell in enumerate(cells)}
-    of_predictions = {
-        f"predictions_{n}": f"{cell.name}.{predictions}" for n, cell in enumerate(cells)
-    }
-    samples = list(dict.fromkeys(cell.sample.plain for cell in cells))
-    corpora = list(dict.fromkeys(sample.corpus for sample in samples))
-    of_corpora = {f"reading_{n}": f"{name}.reading_report" for n, name in enumerate(corpora)}
-    of_samples = {f"shots_{n}": f"{sample.name}.shots" for n, sample in enumerate(samples)}
-    of_yields = {
-        f"yield_{n}": f"{sample.name}.yield"
-        for n, sample in enumerate(samples)
-        if sample in {knowing.plain for knowing in with_knowledge}
-    }
-    template = Pipeline(
-        [
-            Node(nodes.collect_cells, list(of_metrics), "cells", name="collect_cells"),
-            Node(
-                nodes.summarise,
-                {n: n for n in [*of_metrics, *of_predictions]}
-                | {"reporting": "params:reporting", "experiment": "params:experiment"},
-                "summary",
-                name="summarise",
-            ),
-            Node(
-                nodes.describe_samples,
-                {n: n for n in [*of_corpora, *of_samples, *of_yields]},
-                "samples",
-                name="describe_samples",
-            ),
-            Node(nodes.plot_f1, "cells", ["f1_by_variant", "f1_by_variant_page"], name="plot_f1"),
-            Node(
-                nodes.plot_confusion,
-                list(of_metrics),
-                ["confusion", "confusion_page"],
-                name="plot_confusion",
-            ),
-            *(_along(axis, list(of_metrics)) for axis in axes),
-        ],
-        tags=STAGE,
+    score = Step(
+        nodes.score,
+        [predictions, SCORED[score_on], "training_rows", "schema", "lineage", "params:corpus",
+         "params:variant", "cell"],
+        metrics,
+        f"score_{score_on}",
+    )  # fmt: skip
+    evaluate = Step(
+        nodes.evaluate_calibration,
+        [predictions, "calibrator", metrics],
+        f"{score_on}_calibration_scores",
+        f"evaluate_calibration_{score_on}",
     )
-    return Pipeline(
-        template,
-        namespace=experiment,
-        inputs=of_metrics | of_predictions | of_corpora | of_samples | of_yields,
-        parameters={
-            "params:reporting": "params:reporting",
-            "params:experiment": f"params:experiments.{experiment}",
-        },
+    errors = Step(
+        report_nodes.list_errors,
+        [predictions, SCORED[score_on], "calibrator"],
+        f"{score_on}_errors",
+        f"list_errors_{score_on}",
     )
+    card = Step(
+        report_nodes.write_card,
+        [metrics, predictions, f"{score_on}_calibration_scores", "calibrator", "lineage", "schema",
+         "shots", "training_rows", "params:generation", "params:reporting", "params:publishing",
+         "cell", f"scored_on_{score_on}"],
+        f"{score_on}_model_card",
+        f"write_card_{score_on}",
+    )  # fmt: skip
+    return Template(score, evaluate, errors, *([card] if saved else []))
+
+
+@cache
+def _mark(rows: str, *, explained: bool) -> Template:
+    """Which rows are implicit, by flags of the corpus and, where there are any, explanations.
+
+    The names differ: experiments with and without explanations of one sample may run together.
+    """
+    kind = rows if explained else f"{rows}_flagged"
+    inputs = [rows, "schema", *(["explained"] if explained else [])]
+    return Template(
+        Step(nodes.mark_implicit, inputs, f"{kind}_explicitness", f"mark_implicit_{kind}")
+    )
+
+
+@dataclass(frozen=True)
+class _Report:
+    """The nodes of an experiment; arguments of nodes are numbered by cell, sample or corpus."""
+
+    experiment: str
+    cells: Sequence[Cell]
+    with_knowledge: Sequence[KShotSample]
+    score_on: Rows
+    axes: Sequence[str]
+    trained: Mapping[Cell, EncoderChain | None]
+
+    @cached_property
+    def knowing(self) -> list[KShotSample]:
+        """The plain samples that have knowledge."""
+        return list(dict.fromkeys(sample.plain for sample in self.with_knowledge))
+
+    @cached_property
+    def samples(self) -> list[KShotSample]:
+        """The plain samples of the cells."""
+        return list(dict.fromkeys(cell.sample.plain for cell in self.cells))
+
+    def of_cells(
+        self, *kinds: str, cells: Iterable[Cell] | None = None, **renamed: str
+    ) -> dict[str, str]:
+        """Datasets of cells by numbered argument: ``metrics_0`` is scored on the report's rows."""
+        scored = {
+            "metrics": f"{self.score_on}_metrics",
+            "predictions": f"{self.score_on}_predictions",
+        }
+        names = {kind: scored.get(kind, kind) for kind in kinds} | renamed
+        wanted = set(self.cells if cells is None else cells)
+        return {
+            f"{kind}_{n}": f"{cell.name}.{name}"
+            for n, cell in enumerate(self.cells)
+            if cell in wanted
+            for kind, name in names.items()
+        }
+
+    def step(
+        self, func: Callable[..., Any], inputs: Mapping[str, str] | Sequence[str], *outputs: str
+    ) -> Step:
+        """A node whose name is that of its function."""
+        given = dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
+        return Step(func, given, list(outputs) if len(outputs) > 1 else outputs[0], func.__name__)
+
+    def tables(self) -> Iterator[Step]:
+        """Scores of all cells side by side, and the rows that their samples have."""
+        metrics = self.of_cells("metrics")
+        parameters = {
+            "reporting": "params:reporting",
+            "experiment": f"params:experiments.{self.experiment}",
+        }
+        corpora = dict.fromkeys(sample.corpus for sample in self.samples)
+        samples = (
+            _numbered({"reading": "reading_report"}, corpora)
+            | _numbered({"shots": "shots"}, [sample.name for sample in self.samples])
+            | {
+                f"yield_{n}": f"{sample.name}.yield"
+                for n, sample in enumerate(self.samples)
+                if sample in self.knowing
+            }
+        )
+        table = f"{self.experiment}.cells"
+        yield self.step(nodes.collect_cells, list(metrics.values()), "cells")
+        yield self.step(
+            nodes.summarise, self.of_cells("metrics", "predictions") | parameters, "summary"
+        )
+        yield self.step(nodes.describe_samples, samples, "samples")
+        yield self.step(nodes.plot_f1, [table], "f1_by_variant", "f1_by_variant_page")
+        yield self.step(nodes.plot_confusion, list(metrics.values()), "confusion", "confusion_page")
+        for axis in self.axes:
+            plot = ALONG.get(axis, nodes.plot_along_parameter)
+            inputs = [table] if axis in ALONG else [table, *metrics.values()]
+            yield self.step(plot, inputs, f"f1_by_{axis}", f"f1_by_{axis}_page")
+
+    def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
+        """Marks of implicit rows, by golden sample.
+
+        Explanations belong to the K-shot sets, which all samples of a corpus, K and seed share:
+        rows are marked once for all of them, and by the first llm, so that cells can be compared.
+        """
+        explained: dict[KShotSample, KShotSample] = {}
+        for sample in self.with_knowledge:
+            explained.setdefault(sample.golden, sample.plain)
+        return {
+            golden: at_sample(
+                STAGE,
+                _mark(self.score_on, explained=golden in explained),
+                explained.get(golden, golden),
+            )
+            for golden in dict.fromkeys(cell.sample.golden for cell in self.cells)
+        }
+
+    def closer_looks(self, marks: Mapping[KShotSample, tuple[Node, ...]]) -> Iterator[Step]:
+        """Which rows and which relations the cells do badly on."""
+        explicitness = {
+            f"explicitness_{n}": marks[cell.sample.golden][0].outputs[0]
+            for n, cell in enumerate(self.cells)
+        }
+        schemas = _numbered({"schema": "schema"}, [cell.sample.corpus for cell in self.cells])
+        scores = self.of_cells("metrics", "predictions") | {"reporting": "params:reporting"}
+        measured = self.of_cells("centres", "spread", cells=self.trained)
+        yield self.step(nodes.compare_implicit, scores | explicitness, "implicit")
+        yield self.step(nodes.diagnose, scores | schemas | measured, "diagnosis", "collapse")
+
+    def training_curves(self) -> Iterator[Step]:
+        """Losses and validation scores by epoch."""
+        given: dict[str, str] = {}
+        for n, (cell, chain) in enumerate(self.trained.items()):
+            given |= {
+                f"metrics_{n}": f"{cell.name}.{self.score_on}_metrics",
+                f"finetuning_losses_{n}": f"{cell.name}.finetuning_losses",
+            }
+            for stage, home in chain.stages if chain else ():
+                given[f"{stage}_losses_{n}"] = f"{home.name}.{stage}_losses"
+        if given:
+            yield self.step(
+                nodes.follow_training, given, "learning", "learning_curves", "learning_curves_page"
+            )
+
+    def calibration(self) -> Iterator[Step]:
+        """Whether probabilities and thresholds hold on the scored rows."""
+        scores = list(self.of_cells(scores=f"{self.score_on}_calibration_scores").values())
+        figures = ("calibration_figures", "calibration_figures_page")
+        yield self.step(nodes.collect_calibration, scores, "calibration")
+        yield self.step(nodes.plot_calibration, scores, *figures)
+
+    def label_errors(self) -> Iterator[Step]:
+        """Golden labels that are doubted, and the worth of the filter of synthetic ones."""
+        places = [sample.name for sample in self.knowing]
+        if places:
+            given = _numbered({"shots": "shots", "doubts": "doubts"}, places)
+            yield self.step(nodes.list_doubts, given, "doubts")
+        filtered = dict.fromkeys(cell.sample.name for cell in self.cells if cell.sample.filtered)
+        if filtered:
+            scores = [f"{name}.filter_scores" for name in filtered]
+            yield self.step(nodes.measure_filter, [f"{self.experiment}.cells", *scores], "filter")
+
+    def llms(self) -> Iterator[Step]:
+        """Yield and use of several language models; nothing if there is but one."""
+        if len({sample.llm for sample in self.knowing}) < 2:
+            return
+        kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
+        given = _numbered({kind: kind for kind in kinds}, [s.name for s in self.knowing])
+        more = {"cells": f"{self.experiment}.cells", "generation": "params:generation"}
+        yield self.step(nodes.compare_llms, given | more, "llms")
+
+    def page(self, made: Iterable[Step]) -> Iterator[Step]:
+        """The environment of the training, and the page.
+
+        Args:
+            made: Other nodes of the experiment, whose tables are on the page.
+        """
+        rows = self.score_on
+        samples = list(dict.fromkeys([*self.samples, *self.knowing]))
+        corpora = dict.fromkeys(sample.corpus for sample in samples)
+        lineages = self.of_cells("lineage")
+        tables = {name for step in made for name in _listed(step.outputs)}
+        given = self.of_cells(
+            "metrics", "lineage", scores=f"{rows}_calibration_scores", errors=f"{rows}_errors"
+        )
+        given |= _numbered({"shots": "shots"}, [sample.name for sample in samples])
+        given |= {
+            f"{kind}_{n}": f"{sample.name}.{kind}"
+            for n, sample in enumerate(samples)
+            if sample in self.knowing
+            for kind in OF_KNOWLEDGE
+        }
+        given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
+        given |= {t: f"{self.experiment}.{t}" for t in report_nodes.TABLES if t in tables}
+        given |= {name: name for name in ("explanation_prompt", "synthesis_prompt")}
+        given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
+        given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
+        given["spec"] = f"params:experiments.{self.experiment}"
+        yield self.step(report_nodes.describe_environment, list(lineages.values()), "environment")
+        yield self.step(report_nodes.write_report, given, "report")
+
+
+def _numbered(kinds: Mapping[str, str], places: Iterable[str]) -> dict[str, str]:
+    """Datasets of places by numbered argument: ``{"shots_0": "newsroom.k8.s13.shots"}``."""
+    return {
+        f"{kind}_{n}": f"{place}.{dataset}"
+        for n, place in enumerate(places)
+        for kind, dataset in kinds.items()
+    }
+
+
+def _listed(names: Any) -> list[str]:
+    return names if isinstance(names, list) else [names]

@@ -119,11 +119,15 @@ WORDS = (
 
 @pytest.fixture(scope="session")
 def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bert(tmp_path_factory.mktemp("tiny") / "backbone")
+
+
+def tiny_bert(folder: Path) -> Path:
     """A folder with a random BERT of two layers and a word-piece tokenizer for WORDS."""
     import torch
     from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
-    folder = tmp_path_factory.mktemp("tiny_backbone")
+    folder.mkdir()
     letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters]
     vocabulary = list(dict.fromkeys([*pieces, *(f"##{letter}" for letter in letters)]))
@@ -137,6 +141,22 @@ def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     BertForMaskedLM(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str):
+    """The project after one run of the default experiment, the same for all processes."""
+    from filelock import FileLock
+
+    from tests.smoke_project import Project
+
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "demo"
+    with FileLock(f"{folder}.lock"):
+        if (folder / "printed.txt").is_file():
+            return Project.existing(folder)
+        folder.mkdir()
+        return Project.after_a_run(folder, tiny_bert(folder / "backbone"))
 
 
 @pytest.fixture(scope="session")

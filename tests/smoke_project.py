@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
+import pandas as pd
 import pytest
 import yaml
 from click import ClickException
@@ -68,6 +70,37 @@ class Project:
                 }
             },
         )
+
+    @classmethod
+    def existing(cls, folder: Path) -> Self:
+        """The project that another process has made in a folder."""
+        project = cls.__new__(cls)
+        project.folder = folder
+        return project
+
+    @classmethod
+    def after_a_run(cls, folder: Path, backbone: Path) -> Self:
+        """A project whose default experiment has been run."""
+        project = cls(folder, backbone)
+        result = project.kedro("run")
+        assert result.returncode == 0, result.stdout
+        (folder / "outputs.txt").write_text("\n".join(project.outputs()), encoding="utf-8")
+        (folder / "printed.txt").write_text(result.stdout, encoding="utf-8")
+        return project
+
+    @property
+    def first_outputs(self) -> set[str]:
+        """The files that this run wrote."""
+        return set((self.folder / "outputs.txt").read_text(encoding="utf-8").splitlines())
+
+    @property
+    def printed(self) -> str:
+        """What that run printed."""
+        return (self.folder / "printed.txt").read_text(encoding="utf-8")
+
+    def cells(self) -> pd.DataFrame:
+        """The newest table of cells of the default experiment."""
+        return pd.read_csv(newest(self, "08_reporting/demo/cells.csv"))
 
     def write(self, file: str, content: object) -> None:
         path = self.folder / file
@@ -129,3 +162,8 @@ class Project:
             and not {"01_raw", "claims"} & set(path.parts)
             and "tkre.log" not in path.name
         }
+
+
+def newest(project: Project, file: str) -> Path:
+    """The newest version of an output."""
+    return sorted((project.folder / "data" / file).glob(f"*/{Path(file).name}"))[-1]

@@ -114,7 +114,9 @@ def test_nodes_are_functions_without_kedro_paths_files_or_conversions():
         assert not imports(path, "kedro"), name(path)
         assert not {"os", "pathlib", "shutil", "io"} & imported(path), name(path)
         assert not {"open"} & called(path), name(path)
-    converting = [f"{name(path)}: {found}" for path in NODES if (found := CONVERSIONS & called(path))]
+    converting = [
+        f"{name(path)}: {found}" for path in NODES if (found := CONVERSIONS & called(path))
+    ]
     assert not converting
 
 

@@ -78,7 +78,10 @@ def test_a_missing_recording(project):
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ("variants.tkre.finetuning.samples_per_relatio=3", "(did you mean 'samples_per_relation'?)"),
+        (
+            "variants.tkre.finetuning.samples_per_relatio=3",
+            "(did you mean 'samples_per_relation'?)",
+        ),
         ("bogus=1", "bogus: there is no such entry"),
         (
             "variants.tkre.finetuning.samples_per_relation=-1",

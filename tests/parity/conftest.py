@@ -52,7 +52,7 @@ class Knowledge(NamedTuple):
 
 
 @pytest.fixture(scope="package")
-def demo(newsroom: Path) -> Knowledge:
+def knowledge(newsroom: Path) -> Knowledge:
     conf = ROOT / "conf"
     settings: dict[str, Any] = ConfigLoader(str(conf), env="base", **CONFIG_LOADER_ARGS)[
         "parameters"

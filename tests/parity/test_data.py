@@ -23,41 +23,44 @@ from tkre.training.pretraining import other_spans
 SOURCES = ("explanation", "synthetic", "support")
 
 
-def texts_of(demo):
-    return knowledge_texts(demo.explained, demo.synthetic, demo.schema, SOURCES)
+def texts_of(knowledge):
+    return knowledge_texts(knowledge.explained, knowledge.synthetic, knowledge.schema, SOURCES)
 
 
-def test_the_draw(demo):
-    check("sample", demo.shots.ids())
+def test_the_draw(knowledge):
+    check("sample", knowledge.shots.ids())
 
 
-def test_frames_have_the_digests_that_lineages_name(demo):
+def test_frames_have_the_digests_that_lineages_name(knowledge):
     frames = {
-        **{name: to_frame(rows) for name, rows in demo.splits.items()},
-        "support": to_frame(demo.shots.support),
-        "explained": to_frame(demo.explained),
-        "synthetic": to_frame(demo.synthetic),
-        "swapped": to_frame(inverted_rows(demo.explained, demo.schema)),
-        "texts": texts_to_frame(texts_of(demo)),
+        **{name: to_frame(rows) for name, rows in knowledge.splits.items()},
+        "support": to_frame(knowledge.shots.support),
+        "explained": to_frame(knowledge.explained),
+        "synthetic": to_frame(knowledge.synthetic),
+        "swapped": to_frame(inverted_rows(knowledge.explained, knowledge.schema)),
+        "texts": texts_to_frame(texts_of(knowledge)),
     }
     digests = {name: frame_digest(frame) for name, frame in frames.items()}
     check("frames", digests | {"value": digest_of({"b": [1, 0.5, None], "a": "ä"})})
 
 
-def test_requests_have_the_digests_that_stored_answers_name(demo):
+def test_requests_have_the_digests_that_stored_answers_name(knowledge):
     explanations = explanation_requests(
-        demo.shots.support, demo.schema, demo.prompts["explanation"], demo.params.explanations
+        knowledge.shots.support,
+        knowledge.schema,
+        knowledge.prompts["explanation"],
+        knowledge.params.explanations,
     )
-    requests = [*explanations, *demo.synthesis(0), *demo.synthesis(1)]
+    requests = [*explanations, *knowledge.synthesis(0), *knowledge.synthesis(1)]
     check("requests", {r.id: [r.digest("claude"), r.seed("claude")] for r in requests})
-    again = {r.id: r.digest("claude") for r in demo.synthesis(0, attempt=1)}
+    again = {r.id: r.digest("claude") for r in knowledge.synthesis(0, attempt=1)}
     check("requests asked again", again)
 
 
-def test_what_is_replayed_and_stored(demo, tmp_path):
-    check("replayed", {r.request_id: digest(r.to_dict()) for r in demo.responses})
-    request = demo.synthesis(0)[0]
-    [answer] = demo.replay.generate([request])
+def test_what_is_replayed_and_stored(knowledge, tmp_path):
+    check("replayed", {r.request_id: digest(r.to_dict()) for r in knowledge.responses})
+    request = knowledge.synthesis(0)[0]
+    [answer] = knowledge.replay.generate([request])
     path = tmp_path / "responses.jsonl"
     signed = replace(answer, digest=request.digest("claude"), model="claude", source="s 1", tries=2)
     ResponseStore(path).append(signed)
@@ -67,8 +70,8 @@ def test_what_is_replayed_and_stored(demo, tmp_path):
     check("stored", [digest(line), sorted(json.loads(line))])
 
 
-def test_roles_of_knowledge_texts(demo):
-    texts = texts_of(demo)
+def test_roles_of_knowledge_texts(knowledge):
+    texts = texts_of(knowledge)
     roles = [
         [t.id, t.source, t.relation, t.text]
         + [[[s.start, s.end] for s in spans] for spans in (t.heads, t.tails, t.relations)]
@@ -77,9 +80,9 @@ def test_roles_of_knowledge_texts(demo):
     check("texts", {"count": len(texts), "first": roles[0], "all": digest(roles)})
 
 
-def test_masks(demo, backbone):
+def test_masks(knowledge, backbone):
     params, words = MaskingParams(), Words.of(backbone.tokenizer)
-    encoded = encode_texts(texts_of(demo), backbone.tokenizer, params)
+    encoded = encode_texts(texts_of(knowledge), backbone.tokenizer, params)
     generator = np.random.default_rng(13)
     masked = [mask(text, generator, words, params) for text in encoded]
     others = [other_spans(text, 2, generator) for text in encoded]
@@ -89,10 +92,10 @@ def test_masks(demo, backbone):
                     "units": digest(units)})  # fmt: skip
 
 
-def test_batches(demo, backbone):
-    rows = [*demo.explained, *inverted_rows(demo.explained, demo.schema)]
+def test_batches(knowledge, backbone):
+    rows = [*knowledge.explained, *inverted_rows(knowledge.explained, knowledge.schema)]
     encoded = encode_instances(rows, backbone.tokenizer, max_length=96, typed=True)
-    labels = [demo.schema.names.index(row.relation) for row in rows]
+    labels = [knowledge.schema.names.index(row.relation) for row in rows]
     labelled = [LabelledRow(e, n) for e, n in zip(encoded, labels, strict=True)]
     order = LengthBatches([len(row) for row in labelled], 16, seed=13)
     epochs = [list(order), list(order)]

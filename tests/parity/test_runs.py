@@ -33,29 +33,24 @@ def lineages(project):
     return steps
 
 
-@pytest.fixture(scope="module")
-def smoke(tiny_backbone, tmp_path_factory):
-    project = Project(tmp_path_factory.mktemp("parity"), tiny_backbone)
-    result = project.kedro("run")
-    assert result.returncode == 0, result.stdout
-    return project
-
-
-def test_files_of_a_run(smoke):
-    paths = {re.sub(VERSION, "VERSION", path) for path in smoke.outputs()}
+@pytest.mark.e2e
+def test_files_of_a_run(demo):
+    paths = {re.sub(VERSION, "VERSION", path) for path in demo.first_outputs}
     nodes = {path for path in paths if path.startswith("08_reporting/ledger/")}
     check("files", sorted(paths - nodes))
     check("nodes", sorted(path.rpartition("/")[2].removesuffix(".json") for path in nodes))
 
 
-def test_what_a_run_learnt_from(smoke):
-    check("lineages", lineages(smoke))
+@pytest.mark.e2e
+def test_what_a_run_learnt_from(demo):
+    check("lineages", lineages(demo))
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", ["cells.csv", "summary.csv"])
-def test_tables_of_a_run(smoke, name):
+def test_tables_of_a_run(demo, name):
     needs(f"{KIND} {name}")
-    check(f"{KIND} {name}", table(smoke, name), rel=NEAR)
+    check(f"{KIND} {name}", table(demo, name), rel=NEAR)
 
 
 @pytest.mark.slow

@@ -11,8 +11,7 @@ import time
 import psutil
 import pytest
 
-from tests.smoke_project import Project
-from tests.test_pipelines_run import newest
+from tests.smoke_project import Project, newest
 
 pytest.importorskip("ray", reason="needs the extra `scale`")
 GRID = {"corpora": ["newsroom"], "variants": ["typ_marker", "tkre"]}

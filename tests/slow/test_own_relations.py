@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.smoke_project import SMOKE_PARAMETERS, Project
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (ROOT / "docs/own-relations.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What these print is the same on every machine, so the guide must show it as it is.
@@ -62,7 +64,6 @@ def typed(command: str, folder: Path, code: int) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 def test_every_command_of_the_guide_does_what_the_guide_says(project):
     for command, shown in commands():
         refused = any(line.startswith("error") for line in shown)

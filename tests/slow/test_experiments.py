@@ -8,8 +8,9 @@ import re
 import pandas as pd
 import pytest
 
-from tests.smoke_project import RATES, SMOKE_PARAMETERS, Project
-from tests.test_pipelines_run import newest
+from tests.smoke_project import RATES, SMOKE_PARAMETERS, Project, newest
+
+pytestmark = pytest.mark.slow
 
 NOISY = {
     "corpora": ["newsroom"],

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from tests.live.runs import answered_twice, stored
-from tests.smoke_project import Project
-from tests.test_cli import plan
-from tests.test_pipelines_run import newest
+from tests.slow.test_generation_commands import plan
+from tests.smoke_project import Project, newest
+
+pytestmark = pytest.mark.slow
 
 COMPARED = {
     "corpora": ["newsroom"],

@@ -10,6 +10,8 @@ from tests.generation.chat_server import ChatServer, Reply
 from tests.live.runs import STORE, choose, stored, whole_lines
 from tests.smoke_project import Project
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def project(tiny_backbone, tmp_path) -> Project:

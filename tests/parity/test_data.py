@@ -97,7 +97,7 @@ def test_batches(knowledge, backbone):
     encoded = encode_instances(rows, backbone.tokenizer, max_length=96, typed=True)
     labels = [knowledge.schema.names.index(row.relation) for row in rows]
     labelled = [LabelledRow(e, n) for e, n in zip(encoded, labels, strict=True)]
-    order = LengthBatches([len(row) for row in labelled], 16, seed=13)
+    order = LengthBatches([len(row) for row in labelled], 4, seed=13)
     epochs = [list(order), list(order)]
     padding = backbone.tokenizer.pad_token_id
     batches = [collate_labelled([labelled[n] for n in numbers], padding) for numbers in epochs[0]]

@@ -42,7 +42,7 @@ def test_inference_abstains_below_the_threshold_of_a_wanted_precision(demo):
     for row in rows:
         withheld = row["probability"] < least and row["predicted"] != "no_relation"
         assert row["abstained"] == withheld
-        assert row["relation"] == (None if withheld else row["predicted"])
+        assert row["answer"] == (None if withheld else row["predicted"])
         assert row["probability"] == row[f"p.{row['predicted']}"]
     assert {row["abstained"] for row in rows} == {True, False}
 

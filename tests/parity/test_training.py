@@ -24,7 +24,7 @@ BOTH = {"swap": True, "both_directions": True, "type_guided": True}
 FINETUNING = {
     "markers": {},
     "spans": {"layers": (1, 2), "alignment": {"weight": 0.5}, "trigger_weight": 0.2,
-              "probe_start": 0.1, "average": 0.9, "keep_epoch": "one_standard_error", **BOTH},
+              "probe_start": 0.1, "average": 0.3, "keep_epoch": "one_standard_error", **BOTH},
     "prompt": BOTH,
     "answers": {"alignment": {"weight": 0.2}, **BOTH},
     "prototypes": {"least_probability": 0.3, "encoder_dropout": 0.2},
@@ -60,7 +60,7 @@ def test_finetuning(backbone, toy_rows, schema, head):
 
 
 @pytest.mark.parametrize("head", FINETUNING)
-def test_what_a_head_reads(backbone, toy_rows, schema, demo, head):
+def test_what_a_head_reads(backbone, toy_rows, schema, knowledge, head):
     params = FinetuningParams(
         head=head, max_length=48, samples_per_relation=1, min_epochs=1, optimisation=RATES,
         layers=(1, 2) if head == "spans" else (),
@@ -68,7 +68,7 @@ def test_what_a_head_reads(backbone, toy_rows, schema, demo, head):
     classifier, _ = finetune(
         backbone, toy_rows, [], schema, params, data="d", seed=3, description="toy"
     )
-    rows = [*demo.splits["test"][:40], *toy_rows]
+    rows = [*knowledge.splits["test"][:40], *toy_rows]
     encoded = classifier.model.encode(rows, classifier.tokenizer)
     arrays = [row.arrays() for row in encoded]
     check(f"encodings of {head}", {

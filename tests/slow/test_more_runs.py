@@ -123,8 +123,8 @@ def test_a_changed_parameter_is_followed_as_far_as_it_reaches(project):
     )  # fmt: skip
     assert again.returncode == 0, again.stdout
     names = re.findall(r"\d+ of \d+: (\S+)", again.stdout)
-    assert "newsroom.k8.s13.tkre.finetune" in names
-    assert all(name.startswith("newsroom.k8.s13.tkre.") for name in names)
+    assert "finetuning.tkre-newsroom-k8-s13.finetune" in names
+    assert all(".tkre-newsroom-k8-s13." in name for name in names)
     assert "params:variants.tkre.finetuning has changed" in re.sub(r"\s+", " ", again.stdout)
 
 
@@ -151,7 +151,7 @@ def test_the_same_command_twice_gives_the_same_numbers(project):
 def test_a_seed_alone_gives_what_it_gives_among_others(project):
     first = project.cells()
     project.edit("conf/base/experiments.yml", "seeds: [13]", "seeds: [13, 21]")
-    result = project.kedro("run", "--namespaces", "newsroom.k8.s21.typ_marker",
+    result = project.kedro("run", "--namespaces", "finetuning.typ_marker-newsroom-k8-s21",
                            "--pipelines", "finetuning")  # fmt: skip
     # Seed 21 has rows to sample, but its sample has not been made: the message says by what it is.
     assert result.returncode != 0 and "data_generation" in result.stdout

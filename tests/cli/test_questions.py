@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from tests.smoke_project import Project
-
 RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
+ASK = ("corpus", "questions", "newsroom", "questions.jsonl")
 
 
-@pytest.fixture
-def project(tiny_backbone, tmp_path) -> Project:
-    return Project(tmp_path, tiny_backbone)
-
-
-def ask(project: Project, *arguments: str) -> str:
-    result = project.kedro("corpus", "questions", "newsroom", "questions.jsonl", *arguments)
-    assert result.returncode == 0, result.stdout
-    return result.stdout
-
-
-def test_only_what_has_no_answer_is_asked(project):
-    assert "nothing is left to ask" in ask(project)
+def test_only_what_has_no_answer_is_asked(project, kedro):
+    assert "nothing is left to ask" in kedro(*ASK)
     assert not (project.folder / "questions.jsonl").exists()
     path = project.folder / RECORDINGS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     taken = {json.loads(line)["request_id"]: line for line in (lines[3], lines[-1], lines[100])}
     path.write_text("".join(line for line in lines if line not in taken.values()), "utf-8")
-    said = ask(project)
+    output = kedro(*ASK)
     questions = [json.loads(line) for line in
                  (project.folder / "questions.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
     # A round or a sample that no run with K = 8 needs is not asked for.
     assert questions and {q["request_id"] for q in questions} <= set(taken)
-    assert f"{len(questions)} questions in questions.jsonl" in said and RECORDINGS in said
+    assert f"{len(questions)} questions in questions.jsonl" in output and RECORDINGS in output
     assert {*questions[0]} == {"request_id", "messages", "schema"}
     # Answered again, as the message says, nothing is left.
     with path.open("a", encoding="utf-8") as file:
@@ -43,9 +29,9 @@ def test_only_what_has_no_answer_is_asked(project):
             file.write(json.dumps({"request_id": question["request_id"],
                                    "response": answer["response"]}) + "\n")  # fmt: skip
     (project.folder / "questions.jsonl").unlink()
-    assert "nothing is left to ask" in ask(project)
+    assert "nothing is left to ask" in kedro(*ASK)
 
 
-def test_a_variant_without_a_language_model_asks_nothing(project):
+def test_a_variant_without_a_language_model_asks_nothing(project, kedro):
     (project.folder / RECORDINGS).unlink()
-    assert "nothing is left to ask" in ask(project, "--variant", "spans_golden")
+    assert "nothing is left to ask" in kedro(*ASK, "--variant", "spans_golden")

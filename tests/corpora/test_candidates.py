@@ -1,13 +1,26 @@
 from __future__ import annotations
 
 import json
+import sys
+import unicodedata
 
 import pytest
 
-from tkre.corpora.candidates import CandidateCounts, MentionList, Pairs, candidates, read_sentences
+from tkre.corpora.candidates import (
+    CandidateCounts,
+    MentionList,
+    Pairs,
+    SpacyError,
+    SpacyMentions,
+    candidates,
+    read_mentions,
+    read_sentences,
+)
+from tkre.corpora.reading import CorpusError
 from tkre.corpora.unlabelled import read_unlabelled
 
-NAMES = MentionList(
+# candidates
+MENTIONS = MentionList(
     [("Ada", "person"), ("Bert", "person"), ("Oslo", "place"), ("Rome", "place")],
     ignore_case=False,
 )
@@ -16,7 +29,7 @@ NAMES = MentionList(
 def made(lines, pairs=None, *, as_json=False):
     counts = CandidateCounts()
     sentences = read_sentences(lines, json=as_json, counts=counts)
-    find = lambda texts: map(NAMES.find, texts)  # noqa: E731
+    find = lambda texts: map(MENTIONS.find, texts)  # noqa: E731
     return list(candidates(sentences, find, pairs or Pairs(), counts)), counts
 
 
@@ -86,9 +99,151 @@ def test_lines_that_hold_no_sentence_cost_nothing_but_themselves(line, as_json, 
 def test_a_finder_that_reads_ahead_keeps_sentences_and_mentions_together():
     def in_one_batch(texts):
         texts = list(texts)  # as spaCy reads a batch before it gives the first document
-        return [NAMES.find(text) for text in texts]
+        return [MENTIONS.find(text) for text in texts]
 
     counts = CandidateCounts()
     sentences = [("a", "Ada and Bert"), ("b", "Rome"), ("c", "Oslo and Rome")]
     records = list(candidates(iter(sentences), in_one_batch, Pairs(both_ways=False), counts))
     assert [(r["id"], r["head_type"]) for r in records] == [("a/1", "person"), ("c/1", "place")]
+
+
+# mentions
+def found(names, text, *, ignore_case=False):
+    mentions = MentionList(names, ignore_case=ignore_case).find(text)
+    return [(m.span.of(text), m.kind) for m in mentions]
+
+
+NAMES = [("New York", "place"), ("New York Times", "paper"), ("Ada", "person"), ("O'Neil", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ada reads the New York Times in New York.",
+         [("Ada", "person"), ("New York Times", "paper"), ("New York", "place")]),
+        ("Adam and Canada are no mentions; Ada's book is one.", [("Ada", "person")]),
+        ("NEW YORK, ada", []),
+        ("O'Neil met Ada,Ada.", [("O'Neil", None), ("Ada", "person"), ("Ada", "person")]),
+        ("New\u00a0York or New  York", [("New\u00a0York", "place"), ("New  York", "place")]),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_whole_words_and_the_longest_match(text, expected):
+    assert found(NAMES, text) == expected
+
+
+def test_case_is_no_difference_if_it_is_not_to_be():
+    text = "NEW YORK, ada, Stra\u00dfe and STRASSE"
+    names = [*NAMES, ("Stra\u00dfe", "place")]
+    assert [m for m, _ in found(names, text, ignore_case=True)] == [
+        "NEW YORK", "ada", "Stra\u00dfe", "STRASSE",
+    ]  # fmt: skip
+
+
+def test_accents_are_one_character_or_two():
+    name = unicodedata.normalize("NFD", "\u00c5lesund")
+    assert found([(name, "place")], "in \u00c5lesund") == [("\u00c5lesund", "place")]
+
+
+def test_a_list_without_names_finds_nothing():
+    assert found([], "Ada") == []
+
+
+def test_files_of_names_have_tabs_or_are_json_lines():
+    text = 'Ada\tperson\n\nOslo\r\n{"mention": "New York", "type": "place"}\nAda\tperson\n'
+    read = read_mentions(text, "names.tsv", ignore_case=False)
+    assert len(read) == 3 and read.types == {"person", "place"}
+    assert [m.kind for m in read.find("Ada, Oslo, New York")] == ["person", None, "place"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Ada\tperson\nAda\tplace\n", "names.tsv, line 2: 'Ada' is a place here and a person on "
+                                      "line 1"),
+        ("Ada\tperson\tx\n", "line 1: 2 tabs"),
+        ("\tperson\n", "line 1: no name before the type"),
+        ("...\tperson\n", "line 1: no name"),
+        ('{"mentoin": "Ada"}\n', "unknown key 'mentoin' .did you mean 'mention'"),
+        ('{"mention": 3}\n', "mention must be a text"),
+        ("", "no name in it"),
+    ],
+)  # fmt: skip
+def test_bad_lines_are_named(text, problem):
+    with pytest.raises(CorpusError, match=problem):
+        read_mentions(text, "names.tsv", ignore_case=False)
+
+
+def test_names_that_differ_by_case_alone_have_one_type_if_case_is_ignored():
+    with pytest.raises(CorpusError, match="'ADA' is a place here"):
+        read_mentions("Ada\tperson\nADA\tplace\n", "names", ignore_case=True)
+
+
+@pytest.mark.parametrize("line", ["Ada Byron,person", "Ada; person", "Ada, Countess,person "])
+def test_a_comma_where_a_tab_should_be_is_no_part_of_a_name(line):
+    with pytest.raises(CorpusError, match=r"m\.tsv, line 1: a tab stands between a name and its"):
+        read_mentions(line, "m.tsv", ignore_case=False, types=("person", "place"))
+    # As JSON it is what it says.
+    whole = '{"mention": "Ada, person"}'
+    assert read_mentions(whole, "m.tsv", ignore_case=False, types=("person",))
+    assert read_mentions("Baker, Sons, Ltd", "m.tsv", ignore_case=False, types=("person",))
+
+
+# spacy_mentions
+@pytest.fixture(scope="module")
+def spacy():
+    return pytest.importorskip("spacy", reason="needs the extra `spacy`")
+
+
+TEXTS = ["Ada met Bert in Oslo.", "Nothing.", "Acme is in Oslo."]
+
+
+@pytest.fixture(scope="module")
+def pipeline(spacy, tmp_path_factory) -> str:
+    """A blank pipeline that knows three names, as a folder."""
+    nlp = spacy.blank("en")
+    ruler = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns(
+        [
+            {"label": "PERSON", "pattern": "Ada"},
+            {"label": "PERSON", "pattern": "Bert"},
+            {"label": "GPE", "pattern": "Oslo"},
+            {"label": "ORG", "pattern": "Acme"},
+        ]
+    )
+    folder = tmp_path_factory.mktemp("pipeline")
+    nlp.to_disk(folder)
+    return str(folder)
+
+
+def test_entities_with_their_labels(pipeline):
+    found = list(SpacyMentions(pipeline, {}, None).find(TEXTS))
+    assert [[(m.span.of(text), m.kind) for m in mentions]
+            for text, mentions in zip(TEXTS, found, strict=True)] == [
+        [("Ada", "PERSON"), ("Bert", "PERSON"), ("Oslo", "GPE")], [],
+        [("Acme", "ORG"), ("Oslo", "GPE")],
+    ]  # fmt: skip
+
+
+def test_labels_become_types_and_those_without_are_dropped_and_counted(pipeline):
+    mentions = SpacyMentions(pipeline, {"PERSON": "person", "GPE": "place"}, ["person", "place"])
+    kinds = [[m.kind for m in found] for found in mentions.find(TEXTS)]
+    assert kinds == [["person", "person", "place"], [], ["place"]]
+    assert mentions.dropped == {"ORG": 1}
+
+
+def test_a_pipeline_that_is_nowhere(spacy):
+    with pytest.raises(SpacyError, match="python -m spacy download en_core_nothing"):
+        SpacyMentions("en_core_nothing", {}, None)
+
+
+def test_a_pipeline_without_entities(spacy, tmp_path):
+    spacy.blank("en").to_disk(tmp_path)
+    with pytest.raises(SpacyError, match=r"no component that finds entities.*components: none"):
+        SpacyMentions(str(tmp_path), {}, None)
+
+
+def test_without_spacy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "spacy", None)
+    with pytest.raises(SpacyError, match=r"pip install -e '.\[spacy\]'"):
+        SpacyMentions("en_core_web_sm", {}, None)

@@ -1,12 +1,105 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
+from tests.conftest import instance
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import CorpusError, read_corpus
+from tkre.corpora.reading import (
+    CorpusError,
+    CorpusFileError,
+    CorpusFolder,
+    LabelFileError,
+    parse_labels,
+    read_corpus,
+    relabel,
+)
 
+
+# folder
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("given", "shipped", "other"):
+        (tmp_path / name).mkdir()
+    return CorpusFolder("mine", [tmp_path / "given", tmp_path / "shipped"])
+
+
+def test_a_file_is_taken_from_the_first_folder_that_has_it(folder, tmp_path):
+    (tmp_path / "shipped/relations.yml").write_text("from the project")
+    assert folder.read("relations.yml") == "from the project"
+    (tmp_path / "given/relations.yml").write_text("from the user")
+    assert folder.read("relations.yml") == "from the user"
+
+
+def test_another_corpus_is_reached(folder, tmp_path):
+    (tmp_path / "other/train.json").write_text("[]")
+    assert folder.read("../other/train.json") == "[]"
+
+
+def test_a_missing_file_names_all_places_and_the_way_out(folder, tmp_path):
+    with pytest.raises(CorpusFileError, match=r"(?s)mine.*given/test.txt nor .*shipped.*TKRE_DATA"):
+        folder.read("test.txt")
+
+
+def test_bad_bytes_name_the_line(folder, tmp_path):
+    (tmp_path / "given/train.txt").write_bytes(b"fine\nalso\n\xff\n")
+    with pytest.raises(CorpusFileError, match=r"train.txt, line 3: not UTF-8"):
+        folder.read("train.txt")
+
+
+@pytest.mark.parametrize("text", ["a: [", "corpus: mine\nrelations: 3"])
+def test_a_schema_that_is_none(folder, tmp_path, text):
+    (tmp_path / "given/relations.yml").write_text(text)
+    with pytest.raises(ValueError, match=r"given/relations\.yml"):
+        folder.schema()
+
+
+def test_digests_are_those_of_the_files_as_they_are(folder, tmp_path):
+    (tmp_path / "given/relations.yml").write_bytes(b"a: 1\r\n")
+    (tmp_path / "shipped/train.jsonl").write_bytes(b"")
+    assert folder.digests(["train.jsonl", "missing.jsonl"]) == {
+        "relations.yml": hashlib.sha256(b"a: 1\r\n").hexdigest(),
+        "train.jsonl": hashlib.sha256(b"").hexdigest(),
+    }
+
+
+# labels
+ROWS = [instance("<head>a</head> <tail>b</tail>", "old", id=i) for i in ("1", "2", "3")]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"1": "x", "3": "y"}', '[{"id": "1", "relation": "x"}, {"id": "3", "relation": "y"}]']
+)
+def test_both_published_forms(text):
+    assert parse_labels(text, "f") == {"1": "x", "3": "y"}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "3", '[{"id": "1"}]', '["a"]', '{"1": 4}', '[{"id": "1", "relation": null}]']
+)
+def test_other_files_are_refused_by_name(text):
+    with pytest.raises(LabelFileError, match=r"tacrev/dev_patch\.json"):
+        parse_labels(text, "tacrev/dev_patch.json")
+
+
+def test_tacrev_keeps_what_it_does_not_name_and_retacred_drops_it():
+    labels = {"1": "x", "3": "y"}
+    kept = relabel(ROWS, labels, drop_unlisted=False)
+    assert [(r.id, r.relation) for r in kept] == [("1", "x"), ("2", "old"), ("3", "y")]
+    dropped = relabel(ROWS, labels, drop_unlisted=True)
+    assert [(r.id, r.relation) for r in dropped] == [("1", "x"), ("3", "y")]
+
+
+def test_the_real_files(shared):
+    patch = parse_labels((shared / "tacrev/dev_patch.json").read_text(), "dev_patch.json")
+    assert len(patch) == 1590
+    labels = parse_labels((shared / "retacred/test_id2label.json").read_text(), "test_id2label")
+    assert len(labels) == 13418 and json.dumps(labels)
+
+
+# reading
 PARAMS = CorpusParams(format="native", train="train.jsonl", test="test.jsonl")
 
 

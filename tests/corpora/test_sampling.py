@@ -7,8 +7,7 @@ import pytest
 
 from tests.conftest import instance
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import native_rows as native_rows
-from tkre.corpora.formats import semeval_rows as semeval_rows
+from tkre.corpora.formats import native_rows, semeval_rows
 from tkre.corpora.sampling import (
     SamplingError,
     development_rows,

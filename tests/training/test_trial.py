@@ -6,18 +6,31 @@ import pytest
 
 from tkre.training.params import FinetuningParams
 from tkre.training.stages import PretrainingParams
-from tkre.training.trial import a_few, by_heart, try_finetuning, try_pretraining
+from tkre.training.trial import (
+    Effort,
+    Sizes,
+    Trial,
+    by_heart,
+    few_rows,
+    finetuning_effort,
+    machine,
+    pretraining_effort,
+    stored_bytes,
+    training_bytes,
+    try_finetuning,
+    try_pretraining,
+)
 
 RATES = {"learning_rate": 4e-3, "head_learning_rate": 5e-3, "batch_size": 8}
 MARKERS = FinetuningParams.model_validate({"samples_per_relation": 200, "optimisation": RATES})
 
 
-def test_a_few_rows_are_of_all_relations(schema, toy_rows):
-    few = a_few(toy_rows, schema, most=6)
+def test_few_rows_rows_are_of_all_relations(schema, toy_rows):
+    few = few_rows(toy_rows, schema, most=6)
     assert [row.relation for row in few] == [
         "home_of", "knows", "lives_in", "none", "home_of", "knows",
     ]  # fmt: skip
-    assert len(a_few(toy_rows, schema)) == 20
+    assert len(few_rows(toy_rows, schema)) == 20
 
 
 def test_learning_by_heart_leaves_out_what_is_not_needed_for_it():
@@ -62,3 +75,57 @@ def test_every_stage_of_pretraining_is_timed(backbone, toy_rows, schema):
     speeds = try_pretraining(backbone, toy_rows, schema, params)
     assert list(speeds) == ["mslm", "scl", "pairs"]
     assert all(0 < seconds < 30 for seconds in speeds.values())
+
+
+EFFORT_RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "batch_size": 16}
+TRIAL = Trial(rows=30, unlearnt=(), steps=20, seconds=10.0, labelling=0.01, truncated=(), longest=9)
+SIZES = Sizes(relations=4, support=32, validation=10, synthetic=32, test=100, swapped=16)
+
+
+def finetuning(**fields) -> FinetuningParams:
+    return FinetuningParams.model_validate(
+        {"samples_per_relation": 80, "optimisation": EFFORT_RATES} | fields
+    )
+
+
+def test_steps_of_finetuning():
+    golden, labelling = finetuning_effort(finetuning(), SIZES, TRIAL)
+    assert golden == Effort("fine-tuning", 10 * 2, 10.0)  # 80 x 4 / 32 epochs of 32 rows
+    assert labelling.seconds == pytest.approx((10 * 10 + 100) * 0.01)
+    both, _ = finetuning_effort(finetuning(synthetic=True), SIZES, TRIAL)
+    assert both.steps == 5 * 4
+    swapped, _ = finetuning_effort(finetuning(swap=True), SIZES, TRIAL)
+    assert swapped.steps == 10 * 3  # half of the rows are shown both ways
+
+
+def test_steps_of_pretraining():
+    stage = {"epochs": 3, "optimisation": EFFORT_RATES}
+    params = PretrainingParams.model_validate(
+        {
+            "sources": ["explanation", "synthetic", "support"],
+            "mslm": stage,
+            "scl": stage | {"epochs": 0},
+            "pairs": {"epochs": 2, "layers": [1], "optimisation": EFFORT_RATES},
+        }
+    )
+    mslm, pairs = pretraining_effort(params, SIZES, {"mslm": 0.1, "pairs": 1.0})
+    assert mslm == Effort("pre-training, mslm", 3 * 6, pytest.approx(1.8))
+    assert pairs.steps == 2 * 6  # 64 sentences and half of them exchanged; no explanations
+
+
+def test_a_corpus_of_nothing_takes_no_time():
+    nothing = Sizes(relations=2, support=0, validation=0, synthetic=0, test=0, swapped=0)
+    untrained = finetuning(head="prototypes", samples_per_relation=0, min_epochs=0)
+    assert all(e.seconds == 0 for e in finetuning_effort(untrained, nothing, TRIAL))
+
+
+def test_this_machine(tmp_path):
+    here = machine(tmp_path)
+    assert here.threads >= 1 and here.cores >= 1
+    assert here.memory_free > 0 and here.disk_free > 0
+    assert here.device
+
+
+def test_what_a_model_needs():
+    assert training_bytes(1_000_000) == 24_000_000
+    assert stored_bytes(1_000_000, 3) == 12_000_000

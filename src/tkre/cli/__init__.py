@@ -1,11 +1,11 @@
-"""Commands of the project beside Kedro's own; each group has a module."""
+"""Commands of the project besides Kedro's own; one module for each group."""
 
 from __future__ import annotations
 
 import click
 from kedro.framework.cli.utils import LazyGroup
 
-# Imported when it is used: every command of Kedro reads this module.
+# Imported at their first use: every Kedro command reads this module.
 COMMANDS = {
     "run": "tkre.cli.run.run",
     "generation": "tkre.cli.generation.generation",
@@ -18,4 +18,4 @@ COMMANDS = {
 
 @click.group(name="tkre", cls=LazyGroup, lazy_subcommands=COMMANDS)
 def cli() -> None:
-    """TKRE."""
+    """Commands of TKRE."""

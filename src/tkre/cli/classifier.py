@@ -1,40 +1,125 @@
-"""``kedro label``: whole folders of sentences.
-
-``kedro classifier serve``: a trained classifier as an HTTP service.
-
-``kedro classifier``: trained classifiers, for use elsewhere.
-"""
+"""``kedro classifier`` and ``kedro label``: trained classifiers, served, exported, or labelling."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from kedro.framework.session import KedroSession
+from kedro.io import CatalogProtocol
 
-from tkre.cli.session import ENVIRONMENT, find_trained, newest
-from tkre.evaluation.calibrator import Calibrator
-from tkre.project import config_loader as configuration
-from tkre.project.hooks import REFUSALS, Refusal
+from tkre.cli.session import Project, env_option, session
+from tkre.core.cells import Cell, parse_cell
+from tkre.core.params import did_you_mean
+from tkre.core.schema import RelationSchema
+from tkre.datasets import load_path
+from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator
+from tkre.project.config_loader import read_config
 
 if TYPE_CHECKING:  # it imports pyarrow
     from tkre.serving.batch import Done
 
+EXAMPLE = "newsroom.k8.s13.tkre_plus"
+# Model cards by the rows of their scores; the card of the test split is preferred.
+CARDS = ("test_model_card", "development_model_card")
+precision_option = click.option(
+    "--wanted-precision", type=float, default=None, help="Withhold answers below it."
+)
+NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True)
+class TrainedCell:
+    """The newest classifier of a cell.
+
+    Attributes:
+        classifier: Folder of the classifier.
+        calibrator: File of its calibrator.
+        schema: Schema of the corpus, with the same labels.
+    """
+
+    classifier: Path
+    calibrator: Path
+    schema: RelationSchema
+
+
+def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
+    """The newest classifier of a cell.
+
+    Raises:
+        FileNotFoundError: The cell has no classifier yet.
+        ValueError: The name is no cell, its classifier is never saved, or the relations of the
+            corpus have changed since.
+    """
+    corpus = _parse(cell).sample.corpus
+    folder, calibrator = (
+        newest(catalog, f"{cell}.{part}") for part in ("classifier", "calibrator")
+    )
+    if folder is None or calibrator is None:
+        raise _missing(cell)
+    schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
+    labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"].values()
+    if changed := sorted({*labels} ^ {*schema.relations}):
+        raise ValueError(
+            f"{corpus} has other relations than the classifier of {cell} ({', '.join(changed)}): "
+            f"kedro run --to-outputs {cell}.calibrator"
+        )
+    return TrainedCell(folder, calibrator, schema)
+
+
+def newest(catalog: CatalogProtocol, name: str) -> Path | None:
+    """Path of the newest version of a dataset; None if there is none."""
+    dataset = catalog.get(name)
+    return load_path(dataset) if dataset is not None and dataset.exists() else None
+
+
+def _parse(cell: str) -> Cell:
+    try:
+        return parse_cell(cell)
+    except ValueError:
+        if Path(cell).is_dir():
+            raise ValueError(
+                f"{cell!r} is a folder, here the name of a cell is wanted, such as {EXAMPLE}; "
+                f"`python -m tkre.serving.api {cell}` serves a folder, "
+                f"`kedro label --classifier {cell}` labels with it"
+            ) from None
+        raise ValueError(
+            f"{cell!r} is neither a folder nor the name of a cell such as {EXAMPLE}"
+        ) from None
+
+
+def _missing(cell: str) -> Exception:
+    """Reason why a cell has no classifier, with the way out."""
+    variants = read_config().parameters.variants
+    variant = _parse(cell).variant
+    if variant not in variants:
+        return ValueError(
+            f"{cell}: there is no variant {variant!r}{did_you_mean(variant, variants)}"
+        )
+    if variants[variant].finetuning is None:
+        return ValueError(
+            f"{cell}: a SetFit classifier is scored and not saved; take a variant with finetuning"
+        )
+    return FileNotFoundError(
+        f"{cell} has no classifier yet: kedro run --to-outputs {cell}.calibrator"
+    )
+
 
 @click.command()
 @click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--cell", default=None, help="Whose classifier; inference.classifier if not given.")
+@click.argument("target", type=NEW_FOLDER)
+@click.option("--cell", default=None, help="Cell of the classifier; inference.classifier if none.")
 @click.option(
     "--classifier", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="Its folder instead: exported, published, or of a run.",
+    help="Folder of a classifier instead: exported, published, or of a run.",
 )  # fmt: skip
-@click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
+@precision_option
 @click.option("--workers", type=int, default=1, help="More than one: on Ray (extra scale).")
-@click.option("--address", default=None, help="Of a Ray cluster; else one is started here.")
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@click.option("--address", default=None, help="Ray cluster; a local one is started if none.")
+@env_option
 def label(
     source: Path,
     target: Path,
@@ -45,63 +130,69 @@ def label(
     address: str | None,
     env: str | None,
 ) -> None:
-    """Labels the Parquet files in SOURCE into files of the same names in TARGET.
+    """Label the Parquet files of a folder.
 
-    The same command again goes on with the files that are not done.
+    Writes files of the same names to TARGET. The same command again continues with the files that
+    are not done.
     """
-    from tkre.evaluation.calibrator import CALIBRATOR_FILE
-    from tkre.serving import batch as labelling
+    from tkre.serving import batch
+
+    with session(env) as project:
+        folder, calibrator = _labelling(project, cell, classifier)
+        labeller = batch.Labeller(str(folder), calibrator, wanted_precision)
+        labeller.extractor()  # refuses a precision that it cannot guarantee
+        files = batch.partitions(source, target)
+        _print_labelled(
+            batch.label_here(labeller, files)
+            if workers == 1 and address is None
+            else batch.label_on_ray(labeller, files, workers, address)
+        )
+
+
+def _labelling(
+    project: Project, cell: str | None, classifier: Path | None
+) -> tuple[Path, str | None]:
+    """Folder and calibrator of the classifier that the options name."""
     from tkre.serving.extractor import newest_version
 
-    with KedroSession.create(env=env) as session:
-        catalog = session.load_context().catalog
-        try:
-            calibrator: str | None
-            if classifier is None:
-                name = cell or configuration.read_config().parameters.inference.classifier
-                found = find_trained(catalog, name)
-                folder, calibrator = found.classifier, str(found.calibrator)
-            elif cell is not None:
-                raise ValueError("--cell and --classifier name two classifiers: give one")
-            else:
-                folder = newest_version(classifier)
-                beside = folder / CALIBRATOR_FILE
-                calibrator = str(beside) if beside.is_file() else None
-            labeller = labelling.Labeller(str(folder), calibrator, wanted_precision)
-            labeller.extractor()  # refuses a precision that it cannot promise
-            files = labelling.partitions(source, target)
-            done = (
-                labelling.label_here(labeller, files)
-                if workers == 1 and address is None
-                else labelling.label_on_ray(labeller, files, workers, address)
-            )
-            _tell_labelled(done)
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+    if classifier is None:
+        catalog = project.catalog
+        found = find_trained(catalog, cell or project.config.parameters.inference.classifier)
+        return found.classifier, str(found.calibrator)
+    if cell is not None:
+        raise ValueError("--cell and --classifier name two classifiers: give one")
+    folder = newest_version(classifier)
+    calibrator = folder / CALIBRATOR_FILE
+    return folder, str(calibrator) if calibrator.is_file() else None
 
 
-def _tell_labelled(files: Iterable[Done]) -> None:
+def _print_labelled(files: Iterable[Done]) -> None:
     rows, problems = 0, 0
     for done in files:
-        took = f"{done.seconds:.1f} s" if done.seconds else "done before"
+        seconds = f"{done.seconds:.1f} s" if done.seconds else "done before"
         click.echo(
             f"{done.file}: {done.rows} sentences, {done.withheld} withheld, "
-            f"{done.problems} not read, {took}"
+            f"{done.problems} not read, {seconds}"
         )
         rows, problems = rows + done.rows, problems + done.problems
     click.echo(f"{rows} sentences, {problems} not read (column problem)")
 
 
-@click.command("serve")
+@click.group()
+def classifier() -> None:
+    """Trained classifiers: serve, export, publish."""
+
+
+@classifier.command("serve")
 @click.argument("cell")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: all interfaces.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
 )
-@click.option("--wanted-precision", type=float, default=None, help="Withholds what is less sure.")
-@click.option("--threads", type=click.IntRange(min=1), default=None, help="Of torch.")
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
-def serve_classifier_command(
+@precision_option
+@click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of torch.")
+@env_option
+def serve_command(
     cell: str,
     host: str,
     port: int,
@@ -109,93 +200,73 @@ def serve_classifier_command(
     threads: int | None,
     env: str | None,
 ) -> None:
-    """Serves the newest classifier of CELL (newsroom.k8.s13.tkre_plus) until it is stopped.
+    """Serve a classifier over HTTP.
 
-    POST /predict, GET /relations, /health, and /docs for a browser (extra serve).
+    Serves the newest classifier of CELL (newsroom.k8.s13.tkre_plus) until it is stopped: POST
+    /predict, GET /relations, /health, and /docs for a browser (extra serve).
     """
-    try:
-        from tkre.serving.api import server
-        from tkre.serving.api.schemas import ServiceParams
-    except ModuleNotFoundError as error:
-        raise Refusal(f"{error}: pip install 'tkre[serve]'") from None
-    try:
-        with KedroSession.create(env=env) as session:
-            found = find_trained(session.load_context().catalog, cell)
+    with session(env) as project:
+        try:
+            from tkre.serving.api import server
+            from tkre.serving.api.schemas import ServiceParams
+        except ModuleNotFoundError as error:
+            raise RuntimeError(f"{error}: pip install 'tkre[serve]'") from None
+        found = find_trained(project.catalog, cell)
         server.require_free(host, port)
         extractor = server.loaded(
             found.classifier, found.calibrator, wanted_precision, found.schema, threads
         )
         server.serve(extractor, ServiceParams(), host, port)
-    except REFUSALS as error:
-        raise Refusal(str(error)) from error
-
-
-# Cards by the rows that their scores are of; those of the test split come first.
-CARDS = ("test_model_card", "development_model_card")
-
-
-@click.group()
-def classifier() -> None:
-    """Trained classifiers, for use elsewhere."""
-
-
-classifier.add_command(serve_classifier_command)
 
 
 @classifier.command("export")
 @click.argument("cell")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
-def export_classifier_command(cell: str, folder: Path, env: str | None) -> None:
-    """Writes the classifier of CELL (newsroom.k8.s13.tkre_plus) to FOLDER for ONNX Runtime.
+@click.argument("folder", type=NEW_FOLDER)
+@env_option
+def export_command(cell: str, folder: Path, env: str | None) -> None:
+    """Export a classifier for ONNX Runtime.
 
-    FOLDER is new, or empty. Its calibrator record and its relations are put beside it. What reads it
-    (RelationExtractor, python -m tkre.serving.api) starts in a second, without torch.
+    Writes the newest classifier of CELL (newsroom.k8.s13.tkre_plus), its calibrator and its
+    relations to FOLDER, which is new or empty. RelationExtractor and python -m tkre.serving.api
+    load the folder in a second, without torch.
     """
     from tkre.serving.export import require_empty
     from tkre.serving.extractor import save_artifacts
 
-    with KedroSession.create(env=env) as session:
-        catalog = session.load_context().catalog
-        try:
-            found = find_trained(catalog, cell)
-            require_empty(folder)
-            checkpoint = catalog.load(f"{cell}.classifier")
-            Calibrator.read(found.calibrator).require(checkpoint.lineage.weights)
-            from tkre.training.onnx_export import export_onnx
+    with session(env) as project:
+        found = find_trained(project.catalog, cell)
+        require_empty(folder)
+        checkpoint = project.catalog.load(f"{cell}.classifier")
+        Calibrator.read(found.calibrator).require(checkpoint.lineage.weights)
+        from tkre.training.onnx_export import export_onnx
 
-            export_onnx(checkpoint, folder)
-            save_artifacts(folder, found.calibrator, found.schema)
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+        export_onnx(checkpoint, folder)
+        save_artifacts(folder, found.calibrator, found.schema)
     click.echo(folder)
 
 
 @classifier.command("publish")
 @click.argument("cell")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
-def publish_classifier_command(cell: str, folder: Path, env: str | None) -> None:
-    """Puts the classifier of CELL and its card into FOLDER, for the Hub.
+@click.argument("folder", type=NEW_FOLDER)
+@env_option
+def publish_command(cell: str, folder: Path, env: str | None) -> None:
+    """Assemble a folder for the Hub.
 
-    FOLDER is new, or empty. Its calibrator record and its relations are put beside it.
+    Copies the newest classifier of CELL, its model card, its calibrator and its relations to
+    FOLDER, which is new or empty.
     """
     from tkre.serving.export import assemble
 
-    with KedroSession.create(env=env) as session:
-        catalog = session.load_context().catalog
-        try:
-            found = find_trained(catalog, cell)
-            written = (newest(catalog, f"{cell}.{name}") for name in CARDS)
-            card = next((path for path in written if path is not None), None)
-            if card is None:
-                raise FileNotFoundError(
-                    f"{cell} has no card yet, an experiment writes it: "
-                    f"kedro run --to-outputs {cell}.{CARDS[0]}"
-                )
-            text = card.read_text(encoding="utf-8")
-            files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+    with session(env) as project:
+        found = find_trained(project.catalog, cell)
+        cards = (newest(project.catalog, f"{cell}.{name}") for name in CARDS)
+        card = next((path for path in cards if path is not None), None)
+        if card is None:
+            raise FileNotFoundError(
+                f"{cell} has no card yet, an experiment writes it: "
+                f"kedro run --to-outputs {cell}.{CARDS[0]}"
+            )
+        text = card.read_text(encoding="utf-8")
+        files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
     for file in files:
         click.echo(folder / file)

@@ -1,4 +1,4 @@
-"""``kedro corpus questions``: what a language model is to answer, as a file for whoever answers."""
+"""``kedro corpus questions``: the requests of a run, as a file to be answered elsewhere."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from pathlib import Path
 
 import click
 import pandas as pd
-from kedro.framework.context import KedroContext
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from tkre.cli.session import ENVIRONMENT, RAW, in_project, require_corpus, variant_of
+from tkre.cli.session import (
+    RAW,
+    Project,
+    env_option,
+    require_corpus,
+    sample_options,
+    session,
+    variant_of,
+)
 from tkre.core.cells import Cell, KShotSample
 from tkre.generation.llm.protocol import Request
 from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, PREFLIGHT
-from tkre.project import config_loader as configuration
 from tkre.project.config import ExperimentConfig
 from tkre.project.preflight import Plan, plan, run_in_memory
 
@@ -23,42 +30,31 @@ from tkre.project.preflight import Plan, plan, run_in_memory
 @click.command("questions")
 @click.argument("name")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--variant", "-v", default="tkre_plus", show_default=True, help="What you mean to run."
-)
-@click.option("--shots", "-k", type=click.IntRange(1), default=8, show_default=True, help="K.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=13, show_default=True, help="Of the sample."
-)
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@sample_options
+@env_option
 def questions_command(
     name: str, output: Path, variant: str, shots: int, seed: int, env: str | None
 ) -> None:
-    """Writes what a run on the corpus NAME would ask to OUTPUT, JSON Lines, for others to answer.
+    """Write unanswered questions of a run as JSON Lines.
 
-    Only what no store has an answer to. Every line has a request_id, the messages, and the JSON
-    schema of the answer; the answers go into the corpus's recordings.jsonl.
+    OUTPUT gets what a run on the corpus NAME would ask and no store has an answer to. Every line
+    has a request_id, the messages, and the JSON schema of the answer; the answers go into the
+    corpus's recordings.jsonl.
     """
-
-    def write(context: KedroContext) -> int:
+    with session(env) as project:
         if output.exists():
             raise FileExistsError(
                 f"{output} is there already, and nothing is written over; name another file: only "
                 "what still has no answer is written"
             )
-        config = configuration.read_config()
-        require_corpus(config, name)
-        planned = planned_for(context, config, Cell(KShotSample(name, shots, seed), variant))
-        missing = [request for part in planned for request in part.missing]
+        plans = cell_plans(project, Cell(KShotSample(name, shots, seed), variant))
+        missing = [request for part in plans for request in part.missing]
         if missing:
             output.write_text("".join(map(_line, missing)), encoding="utf-8")
-        return len(missing)
-
-    written: int = in_project(env, write)
-    if not written:
+    if not missing:
         click.echo("nothing is left to ask: all is answered, or the variant asks nothing")
         return
-    click.echo(f"{written} questions in {output}")
+    click.echo(f"{len(missing)} questions in {output}")
     click.echo(_NEXT.format(recordings=RAW / name / "recordings.jsonl"))
 
 
@@ -68,32 +64,31 @@ Answer each with a JSON object of its schema, and put the answers into
   {{"request_id": "<as in the question>", "response": <the JSON object>}}"""
 
 
-def planned_for(context: KedroContext, config: ExperimentConfig, cell: Cell) -> list[Plan]:
-    """What a cell would ask of language models; empty if its variant uses none.
+def cell_plans(project: Project, cell: Cell) -> list[Plan]:
+    """Requests of a cell by language model; empty if its variant uses none.
 
     Raises:
-        LookupError: There is no such variant.
+        LookupError: There is no such corpus or variant.
     """
+    catalog, config = project.catalog, project.config
+    require_corpus(config, cell.sample.corpus)
     if not variant_of(config, cell.variant).uses_knowledge:
         return []
     pipeline = _generation(config, _samples(config, cell))
-    known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), context.catalog)
+    known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
-    return plan(asking, context.catalog, known, config.parameters.generation)
+    return plan(asking, catalog, known, config.parameters.generation)
 
 
-def kept_of(context: KedroContext, config: ExperimentConfig, cell: Cell) -> pd.DataFrame:
-    """What a run would keep of answers that are all there, and refuse: its yield by relation.
-
-    Nothing is written.
-    """
+def cell_yield(catalog: CatalogProtocol, config: ExperimentConfig, cell: Cell) -> pd.DataFrame:
+    """Yield by relation of a cell whose answers are all stored. Writes nothing."""
     samples = _samples(config, cell)
-    known = run_in_memory(_generation(config, samples), context.catalog)
+    known = run_in_memory(_generation(config, samples), catalog)
     return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
 
 
 def _samples(config: ExperimentConfig, cell: Cell) -> list[KShotSample]:
-    """Whose knowledge a cell learns from."""
+    """Samples whose knowledge a cell learns from."""
     chain = config.encoder(cell)
     return list(dict.fromkeys([cell.sample, *(chain.samples if chain else [])]))
 

@@ -1,4 +1,4 @@
-"""``kedro results``: the config of results, for the docs."""
+"""``kedro results``: pages of results for the docs, and MLflow."""
 
 from __future__ import annotations
 
@@ -7,98 +7,89 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import _split_params
-from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
-from tkre.cli.session import ENVIRONMENT, PARAMETERS
-from tkre.project import config_loader as configuration
+from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.project.config import ExperimentConfig
-from tkre.project.hooks import REFUSALS, Refusal
 from tkre.project.results import draw_curves, training, write_results
 
 if TYPE_CHECKING:
     from tkre.project.mlflow import MlflowRuns
 
-
-FOLDER = click.option(
+experiments_argument = click.argument("experiments", nargs=-1, required=True)
+folder_option = click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs/results")
 )
 
 
 @click.group()
 def results() -> None:
-    """The config of results: what experiments found, for the docs."""
+    """Results of experiments for the docs and for MLflow."""
 
 
 @results.command("track")
-@click.argument("experiments", nargs=-1, required=True)
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
+@experiments_argument
+@env_option
 def track_command(experiments: tuple[str, ...], env: str | None) -> None:
-    """Logs the finished cells of EXPERIMENTS to MLflow (extra `tracking`), once each.
+    """Log finished cells to MLflow (extra `tracking`).
 
-    A run for each cell, under one for its experiment; conf/base/mlflow.yml says where.
+    Logs a run for each cell of EXPERIMENTS, once, under one for its experiment;
+    conf/base/mlflow.yml has the server.
     """
     from tkre.project.mlflow import MlflowRuns, MlflowSettings
 
-    with KedroSession.create(env=env) as session:
-        context = session.load_context()
-        config = configuration.read_config()
-        try:
-            _check(experiments, config)
-            found = context.config_loader["mlflow"]
-            runs = MlflowRuns(MlflowSettings.read(found, context.project_path))
-            for name in experiments:
-                _track(runs, context.catalog, config, name)
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+    with session(env) as project:
+        context = project.context
+        _require(experiments, project.config)
+        settings = MlflowSettings.read(context.config_loader["mlflow"], context.project_path)
+        runs = MlflowRuns(settings)
+        for name in experiments:
+            _track(runs, project.catalog, project.config, name)
 
 
-def _as_typed(
+def _with_text(
     context: click.Context, option: click.Parameter, value: str
 ) -> tuple[str, dict[str, Any]]:
     return value, _split_params(context, option, value)
 
 
 @results.command("write")
-@click.argument("experiments", nargs=-1, required=True)
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
-@click.option("--params", default="", callback=_as_typed, help=PARAMETERS)
-@FOLDER
+@experiments_argument
+@env_option
+@click.option("--params", default="", callback=_with_text, help=PARAMETERS)
+@folder_option
 def write_command(
     experiments: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]], folder: Path
 ) -> None:
-    """Writes a page, with curves and the tables behind it, for each of EXPERIMENTS that was run."""
-    typed, given = params
-    with KedroSession.create(env=env, runtime_params=given) as session:
-        catalog = session.load_context().catalog
-        config = configuration.read_config()
-        try:
-            _check(experiments, config)
-            cells = {name: list(config.cells(name)) for name in experiments}
-            for page in write_results(catalog, cells, folder, env, typed):
-                click.echo(page)
-            for name in experiments:
-                _draw(config, name, folder)
-            click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+    """Write a page of results for each experiment.
+
+    The page has curves and the tables behind them; EXPERIMENTS have been run.
+    """
+    text, given = params
+    with session(env, params=given) as project:
+        catalog, config = project.catalog, project.config
+        _require(experiments, config)
+        cells = {name: list(config.cells(name)) for name in experiments}
+        for page in write_results(catalog, cells, folder, env, text):
+            click.echo(page)
+        for name in experiments:
+            _draw(config, name, folder)
+        click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
 
 
 @results.command("draw")
-@click.argument("experiments", nargs=-1, required=True)
-@click.option("--env", "-e", default=None, help=ENVIRONMENT)
-@FOLDER
+@experiments_argument
+@env_option
+@folder_option
 def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) -> None:
-    """Draws the curves of EXPERIMENTS that were published before, from their tables."""
-    with KedroSession.create(env=env) as session:
-        session.load_context()
-        config = configuration.read_config()
-        try:
-            _check(experiments, config)
-            for name in experiments:
-                _draw(config, name, folder)
-        except REFUSALS as error:
-            raise Refusal(str(error)) from error
+    """Draw the curves of published experiments.
+
+    Draws from the tables of EXPERIMENTS in the docs; runs nothing.
+    """
+    with session(env) as project:
+        _require(experiments, project.config)
+        for name in experiments:
+            _draw(project.config, name, folder)
 
 
 def _draw(config: ExperimentConfig, name: str, folder: Path) -> None:
@@ -108,7 +99,7 @@ def _draw(config: ExperimentConfig, name: str, folder: Path) -> None:
         click.echo(drawn)
 
 
-def _check(experiments: tuple[str, ...], config: ExperimentConfig) -> None:
+def _require(experiments: tuple[str, ...], config: ExperimentConfig) -> None:
     if unknown := sorted(set(experiments) - set(config.experiments)):
         raise ValueError(f"no experiment {', '.join(unknown)} in experiments.yml")
 
@@ -117,14 +108,14 @@ def _track(runs: MlflowRuns, catalog: CatalogProtocol, config: ExperimentConfig,
     from tkre.project.mlflow import tracked_cell, tracked_experiment
 
     grid = config.experiments[name]
-    placed = config.cells(name)
-    whole = tracked_experiment(catalog, name, grid.model_dump(mode="json"), placed)
-    if whole is None:
+    cells = config.cells(name)
+    experiment = tracked_experiment(catalog, name, grid.model_dump(mode="json"), cells)
+    if experiment is None:
         raise FileNotFoundError(f"{name} has no report yet: kedro run --pipelines {name}")
-    cells = [tracked_cell(catalog, cell, grid.score_on) for cell in placed]
-    finished = [cell for cell in cells if cell is not None]
-    told = list(runs.track(whole, finished))
-    for line in told:
+    tracked = [tracked_cell(catalog, cell, grid.score_on) for cell in cells]
+    finished = [cell for cell in tracked if cell is not None]
+    logged = list(runs.track(experiment, finished))
+    for line in logged:
         click.echo(line)
-    new = len(set(told) - {name})
+    new = len(set(logged) - {name})
     click.echo(f"{name}: {new} of {len(finished)} finished cells logged now, the others before")

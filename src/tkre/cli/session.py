@@ -1,54 +1,134 @@
-"""What the options that several commands take say of themselves.
-
-The project as the commands on a corpus see it: its session, its corpora, its folders.
-
-What a run left of a cell: found here by every command that takes a trained classifier along.
-"""
+"""The project in a command: its configuration, catalog and corpora; options of several commands."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import click
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, DataCatalog
 
-from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
-from tkre.core.schema import RelationSchema
-from tkre.corpora.validation import CheckedCorpus, Likeness, check_corpus
-from tkre.datasets import load_path
-from tkre.project import config_loader as configuration
+from tkre.corpora.reading import CorpusFolder
 from tkre.project.config import ExperimentConfig
+from tkre.project.config_loader import new_loader, read_config, remember
 from tkre.project.hooks import REFUSALS, Refusal
 from tkre.training.recipes import Variant
 
-ENVIRONMENT = "Environment of the configuration, as of kedro run."
-SOURCE = "Folder or archive of the configuration, as of kedro run."
-PARAMETERS = "Parameters for this once, as of kedro run: a.b=1,c=2."
-
-
 RAW, CONF = Path("data/01_raw"), Path("conf/base")
+SOURCE = "Folder or archive of the configuration, as in kedro run."
+PARAMETERS = "Parameters to override, as in kedro run: a.b=1,c=2."
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+ENVIRONMENT = "Environment of the configuration, as in kedro run."
+env_option = click.option("--env", "-e", default=None, help=ENVIRONMENT)
 
 
-def in_project(env: str | None, do: Callable[[KedroContext], Any]) -> Any:
-    """Runs a command in the project; what it refuses is shown without a traceback."""
+def sample_options(command: Command) -> Command:
+    """Options that name a cell of a corpus: ``--variant``, ``--shots``, ``--seed``."""
+    for option in (
+        click.option("--seed", type=click.IntRange(0), default=13, show_default=True,
+                     help="Seed of the sample."),
+        click.option("--shots", "-k", type=click.IntRange(1), default=8, show_default=True,
+                     help="K, rows per relation."),
+        click.option("--variant", "-v", default="tkre_plus", show_default=True,
+                     help="Variant of the planned run."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+class Project:
+    """Configuration, catalog and corpora of the project, each loaded at its first use.
+
+    Args:
+        env: Environment of the configuration; None for that of ``KEDRO_ENV``.
+        params: Parameters that override those of ``conf/``.
+        conf_source: Folder or archive of the configuration.
+        stack: Closes the Kedro session at the end of the command.
+    """
+
+    def __init__(
+        self,
+        env: str | None,
+        params: dict[str, Any] | None,
+        conf_source: str | None,
+        stack: ExitStack,
+    ) -> None:
+        self._env, self._stack = env, stack
+        self._given = {"runtime_params": params, "conf_source": conf_source}
+
+    @cached_property
+    def context(self) -> KedroContext:
+        """Context of a Kedro session."""
+        session = self._stack.enter_context(
+            KedroSession.create(env=self._env, **self._given)  # type: ignore[arg-type]
+        )
+        return session.load_context()
+
+    @cached_property
+    def catalog(self) -> CatalogProtocol:
+        """Catalog of the session, with ``params:``."""
+        return self.context.catalog
+
+    @cached_property
+    def loader(self) -> AbstractConfigLoader:
+        """Loader of the session, or of ``conf/`` if the command has none so far."""
+        if "context" in vars(self):
+            return self.context.config_loader
+        loader = new_loader(self._env)
+        remember(loader)  # pipelines are registered with it
+        return loader
+
+    @cached_property
+    def config(self) -> ExperimentConfig:
+        """Experiments and what they are made of."""
+        _ = self.loader
+        return read_config()
+
+    def folder(self, corpus: str) -> CorpusFolder:
+        """Folder of a corpus; it need not exist. Needs no session: 0.4 s of each command."""
+        entries = self.loader["catalog"].items()
+        catalog = DataCatalog.from_config({n: e for n, e in entries if n.endswith(".folder")})
+        folder: CorpusFolder = catalog.load(f"{corpus}.folder")
+        return folder
+
+
+@contextmanager
+def session(
+    env: str | None = None,
+    *,
+    params: dict[str, Any] | None = None,
+    conf_source: str | None = None,
+) -> Iterator[Project]:
+    """Open the project for a command; refusals are printed without a traceback.
+
+    Args:
+        env: Environment of the configuration.
+        params: Parameters that override those of ``conf/``.
+        conf_source: Folder or archive of the configuration.
+
+    Raises:
+        Refusal: The project refuses the command.
+    """
     try:
-        with KedroSession.create(env=env) as session:
-            return do(session.load_context())
+        with ExitStack() as stack:
+            yield Project(env, params, conf_source, stack)
     except REFUSALS as error:
         raise Refusal(str(error)) from error
 
 
 def variant_of(config: ExperimentConfig, name: str) -> Variant:
-    """The variant of a name.
+    """Variant by name.
 
     Raises:
-        LookupError: There is none.
+        LookupError: There is no such variant.
     """
     variants = config.parameters.variants
     if name not in variants:
@@ -57,10 +137,10 @@ def variant_of(config: ExperimentConfig, name: str) -> Variant:
 
 
 def require_corpus(config: ExperimentConfig, name: str) -> None:
-    """Refuses a name that no corpus has.
+    """Refuse an unknown corpus.
 
     Raises:
-        LookupError: With the way out.
+        LookupError: There is no such corpus; the message has the way out.
     """
     if name in config.parameters.corpora:
         return
@@ -73,102 +153,4 @@ def require_corpus(config: ExperimentConfig, name: str) -> None:
     raise LookupError(
         f"there is no corpus {name!r}{did_you_mean(name, config.parameters.corpora)}; "
         f"`kedro corpus new {name}` makes one"
-    )
-
-
-def checked_corpus(context: KedroContext, name: str, shots: int) -> CheckedCorpus:
-    """The corpus of a name, checked.
-
-    Raises:
-        LookupError: There is none.
-    """
-    config = configuration.read_config()
-    require_corpus(config, name)
-    synthesis = config.parameters.generation.synthesis
-    return check_corpus(
-        context.catalog.load(f"{name}.folder"),
-        config.parameters.corpora[name],
-        Likeness(synthesis.overlap_words, synthesis.max_overlap),
-        shots,
-    )
-
-
-EXAMPLE = "newsroom.k8.s13.tkre_plus"
-
-
-@dataclass(frozen=True)
-class TrainedCell:
-    """The newest classifier of a cell and what belongs to it.
-
-    Attributes:
-        classifier: Its folder.
-        calibrator: The file of its calibrator record.
-        schema: Of its corpus; it has the labels of the classifier.
-    """
-
-    classifier: Path
-    calibrator: Path
-    schema: RelationSchema
-
-
-def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
-    """The newest classifier of a cell.
-
-    Raises:
-        FileNotFoundError: There is none yet.
-        ValueError: This is no name of a cell, its classifier is never saved, or the corpus has
-            other relations by now.
-    """
-    corpus = _named(cell).sample.corpus
-    folder, calibrator = (
-        newest(catalog, f"{cell}.{part}") for part in ("classifier", "calibrator")
-    )
-    if folder is None or calibrator is None:
-        raise _missing(cell)
-    schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
-    labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"].values()
-    if changed := sorted({*labels} ^ {*schema.relations}):
-        raise ValueError(
-            f"{corpus} has other relations than the classifier of {cell} ({', '.join(changed)}): "
-            f"kedro run --to-outputs {cell}.calibrator"
-        )
-    return TrainedCell(folder, calibrator, schema)
-
-
-def _named(cell: str) -> Cell:
-    """The cell of that name; who gives a folder is told which commands take one."""
-    try:
-        return parse_cell(cell)
-    except ValueError:
-        if Path(cell).is_dir():
-            raise ValueError(
-                f"{cell!r} is a folder, here the name of a cell is wanted, such as {EXAMPLE}; "
-                f"`python -m tkre.serving.api {cell}` serves a folder, "
-                f"`kedro label --classifier {cell}` labels with it"
-            ) from None
-        raise ValueError(
-            f"{cell!r} is neither a folder nor the name of a cell such as {EXAMPLE}"
-        ) from None
-
-
-def newest(catalog: CatalogProtocol, name: str) -> Path | None:
-    """Where the newest version of a dataset lies; None if there is none."""
-    dataset = catalog.get(name)
-    return load_path(dataset) if dataset is not None and dataset.exists() else None
-
-
-def _missing(name: str) -> Exception:
-    """Why a cell has no classifier, and what to do."""
-    variants = configuration.read_config().parameters.variants
-    variant = _named(name).variant
-    if variant not in variants:
-        return ValueError(
-            f"{name}: there is no variant {variant!r}{did_you_mean(variant, variants)}"
-        )
-    if variants[variant].finetuning is None:
-        return ValueError(
-            f"{name}: what SetFit trains is scored and not saved; take a variant with finetuning"
-        )
-    return FileNotFoundError(
-        f"{name} has no classifier yet: kedro run --to-outputs {name}.calibrator"
     )

@@ -1,9 +1,4 @@
-"""Where the names of a list stand in a sentence: whole words, the longest match first.
-
-Mentions that a spaCy pipeline finds. spaCy is an extra: it is imported where it is used.
-
-Raw sentences with every pair of their mentions marked: what a classifier is asked about.
-"""
+"""Candidate pairs in raw sentences: mentions from a list of names or spaCy, and their pairs."""
 
 from __future__ import annotations
 
@@ -12,14 +7,15 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations, permutations
+from importlib import import_module
+from itertools import combinations, permutations, tee
 from typing import Any
 
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.formats import RowError, json_lines, json_object, string
-from tkre.corpora.reading import SHOWN, CorpusError
+from tkre.corpora.reading import CorpusError, listed
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _KEYS = ("mention", "type")
@@ -27,11 +23,11 @@ _KEYS = ("mention", "type")
 
 @dataclass(frozen=True)
 class Mention:
-    """A name in a sentence.
+    """A mention in a sentence.
 
     Attributes:
-        span: Where it stands.
-        kind: Entity type; None where nobody says.
+        span: Start and end in characters.
+        kind: Entity type; None if unknown.
     """
 
     span: Span
@@ -39,14 +35,14 @@ class Mention:
 
 
 class MentionList:
-    """Names with their types, looked up word by word.
+    """Names with their types, matched as whole words.
 
-    A name of a million costs no more than one of ten: what is looked up is every run of words of a
-    sentence that is not longer than the longest name.
+    Every run of words up to the length of the longest name is looked up in a dictionary, so the
+    time does not depend on the number of names.
 
     Args:
-        kinds: Types by name; None where a name has none.
-        ignore_case: Whether ``OSLO`` is ``Oslo``.
+        kinds: Names with their types; None for a name without a type.
+        ignore_case: Match ``OSLO`` with ``Oslo``.
     """
 
     def __init__(self, kinds: Iterable[tuple[str, str | None]], *, ignore_case: bool) -> None:
@@ -59,15 +55,11 @@ class MentionList:
 
     @property
     def types(self) -> set[str]:
-        """The types that its names have."""
+        """Types of the names."""
         return {kind for kind in self._kinds.values() if kind is not None}
 
     def find(self, text: str) -> list[Mention]:
-        """The mentions in a text, from left to right; none overlaps another.
-
-        Of two names that begin at one word the longer one is meant, and a name inside another is
-        not looked for.
-        """
+        """Mentions in a text, left to right, without overlaps; the longest match wins."""
         tokens = [(match.start(), match.end()) for match in _TOKEN.finditer(text)]
         words = [self._key(text[start:end]) for start, end in tokens]
         found, at = [], 0
@@ -80,7 +72,7 @@ class MentionList:
         return found
 
     def _match(self, words: list[str], at: int) -> int:
-        """How many words from here on are a name; 0 if none are."""
+        """Number of words of the longest name that starts at a word; 0 if none does."""
         for length in range(min(self._longest, len(words) - at), 0, -1):
             if tuple(words[at : at + length]) in self._kinds:
                 return length
@@ -94,24 +86,23 @@ class MentionList:
 
 
 def composed(text: str) -> str:
-    """A text in the one form in which an accented letter is one character (NFC)."""
+    """A text in Unicode NFC: an accented letter is one character."""
     return unicodedata.normalize("NFC", text)
 
 
 def read_mentions(
     text: str, file: str, *, ignore_case: bool, types: Collection[str] = ()
 ) -> MentionList:
-    """The names in a file.
+    """Parse a file of names.
 
     Args:
-        text: A line for each: ``name<TAB>type``, ``name`` alone, or a JSON object
-            ``{"mention": ..., "type": ...}``.
-        file: Its name, for messages.
-        ignore_case: Whether case is no difference.
-        types: Of the corpus; a name that ends with one, behind a comma, is no name.
+        text: Lines ``name<TAB>type``, ``name``, or JSON ``{"mention": ..., "type": ...}``.
+        file: File name for messages.
+        ignore_case: Ignore case in names.
+        types: Entity types of the corpus; a name that ends with one behind a comma is refused.
 
     Raises:
-        CorpusError: Lines that hold no name, or names that have two types; all are listed.
+        CorpusError: Lines without a name, or names with two types; the message lists them.
     """
     kinds: dict[str, tuple[str | None, int]] = {}
     bad = []
@@ -127,8 +118,7 @@ def read_mentions(
     if not kinds and not bad:
         bad.append(f"  {file}: no name in it; a line for each: name<TAB>type")
     if bad:
-        more = [f"  ... and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *bad[:SHOWN], *more]))
+        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *listed(bad)]))
     return MentionList(((name, kind) for name, (kind, _) in kinds.items()), ignore_case=ignore_case)
 
 
@@ -153,29 +143,29 @@ def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
 
 
 def _refuse_comma(name: str, types: Collection[str]) -> None:
-    """Else nothing would be found, and nothing said: no sentence holds ``Ada,person``."""
+    """Refuse ``Ada,person``, which no sentence would ever match."""
     ending = re.fullmatch(r".*([,;])(.*)", name)
     if ending and ending[2].strip() in types:
         raise RowError(f"a tab stands between a name and its type, not {ending[1]!r}: {name!r}")
 
 
-BATCH = 64  # texts that a pipeline reads together
+BATCH = 64  # texts in a batch of a spaCy pipeline
 
 
 class SpacyError(RuntimeError):
-    """A pipeline that cannot be used; the message says the way out."""
+    """An unusable spaCy pipeline; the message has the way out."""
 
 
 class SpacyMentions:
-    """The entities of a spaCy pipeline, with its labels as types.
+    """Entities of a spaCy pipeline, with its labels as types.
 
     Args:
         pipeline: Name of an installed pipeline (``en_core_web_sm``), or its folder.
-        types: The type that is put for a label; a label without one stays as it is.
-        known: Types that there are; entities of others are dropped and counted. None keeps all.
+        types: Entity types by label; a label without an entry is its own type.
+        known: Entity types of the corpus; other entities are dropped and counted. None keeps all.
 
     Raises:
-        SpacyError: spaCy or the pipeline is missing, or sets no entities.
+        SpacyError: spaCy or the pipeline is missing, or the pipeline finds no entities.
     """
 
     def __init__(
@@ -187,7 +177,7 @@ class SpacyMentions:
         self.dropped: Counter[str] = Counter()
 
     def find(self, texts: Iterable[str]) -> Iterator[list[Mention]]:
-        """The mentions of each text, in order."""
+        """Mentions of each text, in order."""
         for document in self._pipeline.pipe(texts, batch_size=BATCH):
             yield [mention for entity in document.ents if (mention := self._mention(entity))]
 
@@ -201,7 +191,7 @@ class SpacyMentions:
 
 def _load(pipeline: str) -> Any:
     try:
-        import spacy
+        spacy = import_module("spacy")  # an extra
     except ImportError:
         raise SpacyError("--spacy needs spaCy: pip install -e '.[spacy]'") from None
     try:
@@ -211,11 +201,6 @@ def _load(pipeline: str) -> Any:
             f"there is no spaCy pipeline {pipeline!r}, installed or in a folder: "
             f"python -m spacy download {pipeline}"
         ) from None
-    _require_entities(loaded, pipeline)
-    return loaded
-
-
-def _require_entities(loaded: Any, pipeline: str) -> None:
     assigned = {what for name in loaded.pipe_names for what in loaded.get_pipe_meta(name).assigns}
     if "doc.ents" not in assigned:
         components = ", ".join(loaded.pipe_names) or "none"
@@ -223,21 +208,21 @@ def _require_entities(loaded: Any, pipeline: str) -> None:
             f"the spaCy pipeline {pipeline!r} has no component that finds entities, such as ner or "
             f"entity_ruler (its components: {components})"
         )
+    return loaded
 
 
-# The mentions of each of a batch of texts, in order.
+# Returns the mentions of each text, in order.
 Find = Callable[[Iterable[str]], Iterable[list[Mention]]]
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Which pairs of a sentence are taken.
+    """Selection of the pairs of a sentence.
 
     Attributes:
-        both_ways: Whether a pair is taken with either mention as the head; else the one that
-            stands first is.
-        most: Pairs of a sentence at most: those whose mentions stand closest.
-        schema: Leaves out pairs whose types no relation of it joins, the negative one aside.
+        both_ways: Take each pair with either mention as the head; else the first one is the head.
+        most: Largest number of pairs of a sentence; those with the closest mentions are taken.
+        schema: Drop pairs whose types no relation of the schema allows, except the negative one.
     """
 
     both_ways: bool = True
@@ -245,14 +230,14 @@ class Pairs:
     schema: RelationSchema | None = None
 
     def of(self, mentions: list[Mention]) -> tuple[list[tuple[Mention, Mention]], int, int]:
-        """Pairs of head and tail; how many no relation joins; how many were beyond ``most``."""
+        """Pairs of head and tail; number of pairs without a relation; number beyond ``most``."""
         take = permutations if self.both_ways else combinations
         pairs = list(take(sorted(mentions, key=lambda m: m.span), 2))
-        possible = [(head, tail) for head, tail in pairs if self._may_be_related(head, tail)]
+        possible = [(head, tail) for head, tail in pairs if self._allows(head, tail)]
         kept = sorted(possible, key=_distance)[: self.most]
         return kept, len(pairs) - len(possible), len(possible) - len(kept)
 
-    def _may_be_related(self, head: Mention, tail: Mention) -> bool:
+    def _allows(self, head: Mention, tail: Mention) -> bool:
         if self.schema is None:
             return True
         return any(
@@ -264,18 +249,18 @@ class Pairs:
 
 @dataclass
 class CandidateCounts:
-    """What became of the sentences.
+    """Counts of sentences, mentions and pairs.
 
     Attributes:
-        sentences: How many were read.
-        mentions: That were found in them.
-        no_mention: Sentences without any.
-        one_mention: Sentences with one, so without a pair.
-        pairs: That were written.
-        ruled_out: Pairs whose types no relation joins.
-        beyond: Pairs beyond the most of a sentence.
+        sentences: Sentences read.
+        mentions: Mentions found.
+        no_mention: Sentences without a mention.
+        one_mention: Sentences with one mention, so without a pair.
+        pairs: Pairs written.
+        ruled_out: Pairs whose types no relation allows.
+        beyond: Pairs beyond the limit of a sentence.
         kinds: Mentions by type.
-        bad: Lines that hold no sentence, with their reasons.
+        bad: Lines without a sentence, with the reasons.
     """
 
     sentences: int = 0
@@ -285,29 +270,28 @@ class CandidateCounts:
     pairs: int = 0
     ruled_out: int = 0
     beyond: int = 0
-    kinds: dict[str, int] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
 
-    def take_in(self, mentions: list[Mention]) -> None:
-        """Counts the mentions of a sentence."""
+    def add(self, mentions: list[Mention]) -> None:
+        """Count a sentence with its mentions."""
         self.sentences += 1
         self.mentions += len(mentions)
         self.no_mention += not mentions
         self.one_mention += len(mentions) == 1
-        for mention in mentions:
-            self.kinds[str(mention.kind)] = self.kinds.get(str(mention.kind), 0) + 1
+        self.kinds.update(str(mention.kind) for mention in mentions)
 
 
 def read_sentences(
     lines: Iterable[str], *, json: bool, counts: CandidateCounts
 ) -> Iterator[tuple[str, str]]:
-    """Ids and texts of raw sentences.
+    """Parse raw sentences; yield their ids and texts.
 
     Args:
-        lines: Of a file: a sentence each, or a JSON object with ``sentence`` and, if it has one,
-            ``id``.
-        json: Which of the two.
-        counts: Lines that hold no sentence are put there.
+        lines: Lines with a sentence each, or with a JSON object that has a ``sentence`` and,
+            optionally, an ``id``.
+        json: The lines are JSON objects.
+        counts: Bad lines are added to it.
     """
     for number, line in enumerate(lines, start=1):
         for _, content in json_lines(line):
@@ -320,18 +304,17 @@ def read_sentences(
 def candidates(
     sentences: Iterable[tuple[str, str]], find: Find, pairs: Pairs, counts: CandidateCounts
 ) -> Iterator[dict[str, Any]]:
-    """Every pair as a record in the native format, without a relation.
+    """Yield every pair as a record of the native format without a relation.
 
     Args:
         sentences: Ids and texts.
-        find: Finds mentions.
-        pairs: Which pairs are taken.
-        counts: Is added to as sentences pass.
+        find: Finds mentions; it may read texts ahead.
+        pairs: Selection of pairs.
+        counts: Updated with every sentence.
     """
-    ids, texts = _apart(sentences)
-    for mentions in find(texts):
-        sentence_id, text = ids.pop(0)
-        counts.take_in(mentions)
+    read, unread = tee(sentences)
+    for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
+        counts.add(mentions)
         kept, ruled_out, beyond = pairs.of(mentions)
         counts.ruled_out += ruled_out
         counts.beyond += beyond
@@ -342,20 +325,6 @@ def candidates(
                 head_type=head.kind, tail_type=tail.kind,
             )  # fmt: skip
             yield _record(instance)
-
-
-def _apart(
-    sentences: Iterable[tuple[str, str]],
-) -> tuple[list[tuple[str, str]], Iterator[str]]:
-    """The texts as they are asked for, and beside them what has been asked for and not answered."""
-    waiting: list[tuple[str, str]] = []
-
-    def texts() -> Iterator[str]:
-        for sentence in sentences:
-            waiting.append(sentence)
-            yield sentence[1]
-
-    return waiting, texts()
 
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:

@@ -1,31 +1,9 @@
-"""What all formats share: a row that is parsed later, the error of a bad one, JSON Lines.
+"""File formats of corpora: native, SciBERT, SemEval-2010 Task 8, TACRED.
 
-The project's own format: JSON Lines, one tagged sentence a line.
-
-``{"id": "train-0001", "sentence": "<head>Ada</head> was born in <tail>London</tail>.",
-"head_type": "person", "tail_type": "place", "relation": "born_in"}``; types are optional, as is
-``implicit`` (true where no words state the relation).
-
-JSON Lines as the SciBERT authors published ChemProt and SciERC.
-
-``{"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}``: no ids, no entity types.
-Ids are the split and the line counted from 0: ``train-0``.
-
-SemEval-2010 Task 8's own files: four lines a row.
-
-The number and the quoted sentence with ``<e1>`` and ``<e2>``, the label with its direction, a
-comment, an empty line. e1 is the head and e2 the tail; the direction stays in the label. There
-are no entity types. Ids are the split and the file's number: ``train-1``, ``test-8001``.
-
-TACRED's JSON: a list of objects with tokens and inclusive token indices.
-
-Subject is head, object is tail. Tokens are joined by single blanks; Penn Treebank brackets become
-brackets again. TACREV and Re-TACRED are this file with other labels (``corpora.labels``).
-
-A format is a function ``rows(text, split)`` that yields, for every row of the file, where it
-stands (``line 12``) and a function that parses it. Parsing is put off so that a row that cannot be
-parsed is reported by its place and the rest of the file is read all the same. Other packages may
-add formats (``tkre.core.params``). The registry is ``corpora.params.FORMATS``.
+A format is a function ``rows(text, split)``. It yields, for every row of a split's file, the row's
+place (``line 12``) and a function that parses the row, so that a bad row is reported by its place
+and the rest of the file is still read. A new format is one function and one line
+of ``corpora.params.FORMATS``.
 """
 
 from __future__ import annotations
@@ -44,11 +22,11 @@ Format = Callable[[str, str], Iterator[Row]]
 
 
 class RowError(ValueError):
-    """A row that is not an instance; the message gives the reason, the caller adds the place."""
+    """A bad row; the message gives the reason, the caller adds the place."""
 
 
 def json_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines that hold something, with their numbers counted from 1."""
+    """Non-blank lines with their numbers, counted from 1."""
     # Not splitlines(): it also breaks at characters that JSON allows inside a string.
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
@@ -56,7 +34,7 @@ def json_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def json_object(line: str) -> dict[str, Any]:
-    """The JSON object on a line.
+    """Parse one line of JSON Lines.
 
     Raises:
         RowError: The line is not JSON, or not an object.
@@ -64,15 +42,13 @@ def json_object(line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        said = f"{error.msg.removesuffix(' at')} at column {error.colno}"
-        raise RowError(f"not JSON ({said}{_way_out(error)})") from None
-    if not isinstance(record, dict):
-        raise RowError(f"a JSON object was expected, not {type(record).__name__}")
-    return record
+        reason = f"{error.msg.removesuffix(' at')} at column {error.colno}"
+        raise RowError(f"not JSON ({reason}{_json_hint(error)})") from None
+    return _require_object(record)
 
 
-def _way_out(error: json.JSONDecodeError) -> str:
-    """What is meant most often by an error that the JSON reader puts in its own words."""
+def _json_hint(error: json.JSONDecodeError) -> str:
+    """The usual cause of a JSON error, as a hint."""
     found = error.doc[error.pos : error.pos + 1]
     if error.msg.startswith("Invalid control character"):
         return r"; inside a text a tab is written \t and a line break \n"
@@ -86,10 +62,10 @@ def _way_out(error: json.JSONDecodeError) -> str:
 
 
 def string(record: dict[str, Any], key: str) -> str:
-    """The text under a key that must be there.
+    """The non-blank text of a required key.
 
     Raises:
-        RowError: The key is missing, or holds no text.
+        RowError: The key is missing, or its value is no text or blank.
     """
     if key not in record:
         raise RowError(f"key {key!r} is missing" + did_you_mean(key, record))
@@ -99,11 +75,31 @@ def string(record: dict[str, Any], key: str) -> str:
     return value
 
 
+def _require_object(record: Any) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise RowError(f"a JSON object was expected, not {type(record).__name__}")
+    return record
+
+
+def _tagged(sentence: str, **tags: str) -> tuple[str, Span, Span]:
+    """Text and spans of a tagged sentence, with ``TagError`` as ``RowError``."""
+    try:
+        return parse_tagged(sentence, **tags)
+    except TagError as error:
+        raise RowError(str(error)) from None
+
+
+def _fail(reason: str) -> Instance:
+    raise RowError(reason)
+
+
+# Native: {"id": ..., "sentence": "<head>Ada</head> in <tail>London</tail>.", "relation": ...} and,
+# optionally, head_type, tail_type and implicit (true where no words state the relation).
 _KEYS = ("id", "sentence", "relation", "head_type", "tail_type", "implicit")
 
 
 def native_rows(text: str, split: str) -> Iterator[Row]:
-    """The rows of a file; ids are the file's own."""
+    """Rows of the project's own format, JSON Lines; the file holds the ids."""
     for number, line in json_lines(text):
         yield f"line {number}", partial(_parse_native, line)
 
@@ -117,10 +113,7 @@ def _parse_native(line: str) -> Instance:
     implicit = record.get("implicit")
     if implicit is not None and not isinstance(implicit, bool):
         raise RowError(f"implicit must be true or false, not {implicit!r}")
-    try:
-        plain, head, tail = parse_tagged(string(record, "sentence"))
-    except TagError as error:
-        raise RowError(str(error)) from None
+    plain, head, tail = _tagged(string(record, "sentence"))
     return Instance(
         id=string(record, "id"),
         text=plain,
@@ -133,19 +126,22 @@ def _parse_native(line: str) -> Instance:
     )
 
 
-# The first closing mark after an opening one belongs to it: abstracts also use ">>" as "much
-# greater than".
+# SciBERT: {"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}. The first closing
+# mark after an opening one belongs to it: abstracts also use ">>" as "much greater than".
 _HEAD = re.compile(r"\[\[ (.+?) \]\]")
 _TAIL = re.compile(r"<< (.+?) >>")
 
 
 def scibert_rows(text: str, split: str) -> Iterator[Row]:
-    """The rows of a file."""
+    """Rows of ChemProt and SciERC as the SciBERT authors published them; no entity types.
+
+    An id is the split and the line number counted from 0: ``train-0``.
+    """
     for number, line in json_lines(text):
-        yield f"line {number}", partial(_parse, line, f"{split}-{number - 1}")
+        yield f"line {number}", partial(_parse_scibert, line, f"{split}-{number - 1}")
 
 
-def _parse(line: str, row_id: str) -> Instance:
+def _parse_scibert(line: str, row_id: str) -> Instance:
     record = json_object(line)
     sentence = string(record, "text")
     for mark, pattern in (("[[ head ]]", _HEAD), ("<< tail >>", _TAIL)):
@@ -153,18 +149,20 @@ def _parse(line: str, row_id: str) -> Instance:
         if found != 1:
             raise RowError(f"{mark} stands {found} times, not once, in {sentence!r}")
     tagged = _TAIL.sub(r"<tail>\1</tail>", _HEAD.sub(r"<head>\1</head>", sentence))
-    try:
-        plain, head, tail = parse_tagged(tagged)
-    except TagError as error:
-        raise RowError(str(error)) from None
+    plain, head, tail = _tagged(tagged)
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=string(record, "label"))
 
 
+# SemEval: number and quoted sentence with <e1> (head) and <e2> (tail); label; comment; empty line.
 _START = re.compile(r"(\d+)\t(.*)")
 
 
 def semeval_rows(text: str, split: str) -> Iterator[Row]:
-    """The rows of a file; a line that belongs to no row is a bad row of its own."""
+    """Rows of SemEval-2010 Task 8; a line that belongs to no row is a bad row.
+
+    The direction stays in the label; there are no entity types. An id is the split and the file's
+    number: ``train-1``, ``test-8001``.
+    """
     lines = [line.rstrip("\r") for line in text.split("\n")]
     number = 0
     while number < len(lines):
@@ -174,7 +172,8 @@ def semeval_rows(text: str, split: str) -> Iterator[Row]:
             continue
         place, start = f"line {number}", _START.fullmatch(line)
         if start is None:
-            yield place, partial(_stray, line)
+            reason = f"neither a sentence with its number, nor a label, nor a comment: {line!r}"
+            yield place, partial(_fail, reason)
             continue
         label = lines[number].strip() if number < len(lines) else ""
         if label and not _START.fullmatch(label):
@@ -191,28 +190,21 @@ def _parse_semeval(quoted: str, label: str, row_id: str) -> Instance:
     if not label:
         raise RowError(f"{row_id}: no label on the line below the sentence")
     try:
-        plain, head, tail = parse_tagged(quoted[1:-1], head_tag="e1", tail_tag="e2")
-    except TagError as error:
+        plain, head, tail = _tagged(quoted[1:-1], head_tag="e1", tail_tag="e2")
+    except RowError as error:
         raise RowError(f"{row_id}: {error}") from None
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=label)
 
 
-def _stray(line: str) -> Instance:
-    raise RowError(f"neither a sentence with its number, nor a label, nor a comment: {line!r}")
-
-
+# TACRED: a JSON list of objects with tokens and inclusive token indices. Subject is head, object is
+# tail; Penn Treebank brackets become brackets again.
 _BRACKETS = {
-    "-LRB-": "(",
-    "-RRB-": ")",
-    "-LSB-": "[",
-    "-RSB-": "]",
-    "-LCB-": "{",
-    "-RCB-": "}",
-}
+    "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",
+}  # fmt: skip
 
 
 def tacred_rows(text: str, split: str) -> Iterator[Row]:
-    """The rows of a file; a row's place is its number in the list, counted from 1."""
+    """Rows of TACRED, TACREV and Re-TACRED; a place is the row's number in the list, from 1."""
     try:
         records = json.loads(text)
     except json.JSONDecodeError as error:
@@ -227,8 +219,7 @@ def tacred_rows(text: str, split: str) -> Iterator[Row]:
 
 
 def _parse_tacred(record: Any) -> Instance:
-    if not isinstance(record, dict):
-        raise RowError(f"a JSON object was expected, not {type(record).__name__}")
+    record = _require_object(record)
     tokens: Any = record.get("token")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
         raise RowError("token must be a list of texts")
@@ -254,7 +245,3 @@ def _parse_tacred(record: Any) -> Instance:
         head_type=string(record, "subj_type"),
         tail_type=string(record, "obj_type"),
     )
-
-
-def _fail(reason: str) -> Instance:
-    raise RowError(reason)

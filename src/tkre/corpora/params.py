@@ -23,11 +23,11 @@ FORMATS: Registry[Format] = Registry(
 
 
 class LabelFiles(Params):
-    """Label corrections for the splits of a corpus (``corpora.labels``).
+    """Files of label corrections by split (``corpora.reading.relabel``).
 
     Attributes:
-        drop_unlisted: Rows that a label file does not name are left out (Re-TACRED) rather than
-            kept as they are (TACREV).
+        drop_unlisted: Drop rows that a label file does not name (Re-TACRED) instead of keeping
+            their label (TACREV).
     """
 
     train: str | None = None
@@ -37,24 +37,23 @@ class LabelFiles(Params):
 
 
 class CorpusParams(Params):
-    """Which files make a corpus and how they are read.
+    """Files of a corpus and how to read them.
 
     Attributes:
-        format: An entry of ``FORMATS``; other packages may add to it (``tkre.core.params``).
-        train: File within the corpus's folder; ``../other/file`` reaches another corpus's.
-        dev: None where the corpus has none: validation rows then come from ``train``.
-        test: None where there is nothing to score on.
-        labels: Label corrections laid over the files.
-        on_bad_row: ``stop`` refuses a corpus with a row that is no instance of its schema;
-            ``skip`` leaves such rows out and counts them in the report.
-        on_type_mismatch: What to do about a row whose entity types its relation does not allow
-            according to the schema: a bad row, or counted and kept as annotated.
-        on_leakage: What to do about a test instance that is in a support set: ``stop``, or
-            ``set_aside``: that sample is not scored on it, and the table of samples counts it.
-        head_first: Whether the head precedes the tail in every sentence; synthetic ones then do so
-            too.
+        format: A name of ``FORMATS``; other packages may add to it (``tkre.core.params``).
+        train: File within the folder of the corpus; ``../other/file`` is one of another corpus.
+        dev: Development file; without it validation rows come from ``train``.
+        test: Test file; without it nothing is scored.
+        labels: Label corrections applied to the files.
+        on_bad_row: ``stop`` refuses a corpus with rows that are no instances of its schema;
+            ``skip`` drops such rows and counts them in the report.
+        on_type_mismatch: Treatment of a row whose entity types the schema does not allow for its
+            relation: ``bad_row``, or ``keep`` (as annotated, and counted).
+        on_leakage: Treatment of a test instance that is in a support set: ``stop``, or
+            ``set_aside``: the sample is not scored on it, and the table of samples counts it.
+        head_first: The head precedes the tail in every sentence, also in synthetic ones.
         official_metric: ``micro`` (without the negative relation, as TACRED's scorer) or
-            ``semeval`` (macro-F1 over relations with their directions joined).
+            ``semeval`` (macro-F1 over relations, both directions of each joined).
     """
 
     format: Annotated[str, AfterValidator(FORMATS.check)]
@@ -69,12 +68,12 @@ class CorpusParams(Params):
     official_metric: Literal["micro", "semeval"] = "micro"
 
     def files(self) -> dict[str, str]:
-        """The files of the splits that there are, by split."""
+        """Files by split, without splits that have no file."""
         splits = {"train": self.train, "dev": self.dev, "test": self.test}
         return {split: file for split, file in splits.items() if file is not None}
 
     def read_files(self) -> list[str]:
-        """All files that reading the corpus reads, label corrections included."""
+        """All files that ``read_corpus`` reads, label corrections included."""
         labels = self.labels or LabelFiles(drop_unlisted=False)
         corrections = (labels.train, labels.dev, labels.test)
         return [*self.files().values(), *(file for file in corrections if file is not None)]

@@ -1,9 +1,4 @@
-"""A corpus as a folder of files: raw files, ``relations.yml``, and recordings if there are any.
-
-Label corrections published apart from a corpus: TACREV's patch and Re-TACRED's maps.
-
-A corpus from the text of its files: every row an instance of the schema, or reported.
-"""
+"""Reading a corpus: its folder, label corrections, and rows checked against the schema."""
 
 from __future__ import annotations
 
@@ -27,15 +22,15 @@ RELATIONS_FILE = "relations.yml"
 
 
 class CorpusFileError(ValueError):
-    """A file of a corpus that is missing or cannot be read; the message names it."""
+    """A missing or unreadable file of a corpus; the message names it."""
 
 
 class CorpusFolder:
-    """The files of a corpus, looked up in one folder or the next, read when they are asked for.
+    """Files of a corpus: raw files, ``relations.yml``, optional recordings. Nothing is read early.
 
     Args:
-        name: Of the corpus.
-        folders: In which a file is looked up, in this order; they need not exist.
+        name: Name of the corpus.
+        folders: Folders to look a file up in, in this order; they need not exist.
     """
 
     def __init__(self, name: str, folders: list[Path]) -> None:
@@ -43,18 +38,18 @@ class CorpusFolder:
         self._folders = folders
 
     def find(self, file: str) -> Path | None:
-        """Where a file is; None if it is in none of the folders."""
+        """Path of a file; None if no folder has it."""
         paths = (folder / file for folder in self._folders)
         return next((path for path in paths if path.is_file()), None)
 
     def read(self, file: str) -> str:
-        """The text of a file, UTF-8.
+        """Text of a UTF-8 file, without a byte-order mark.
 
         Args:
-            file: Name within the folder; ``../other/file`` reaches another corpus's.
+            file: Name within the folder; ``../other/file`` is a file of another corpus.
 
         Raises:
-            CorpusFileError: It is in none of the folders, or not UTF-8.
+            CorpusFileError: No folder has the file, or it is not UTF-8.
         """
         path = self.find(file)
         if path is None:
@@ -72,7 +67,7 @@ class CorpusFolder:
             raise CorpusFileError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
-        """SHA-256 of files that are there and of ``relations.yml``, as ``sha256sum`` gives them."""
+        """SHA-256 of the existing files and of ``relations.yml``, as of ``sha256sum``."""
         found = {file: self.find(file) for file in (RELATIONS_FILE, *files)}
         return {
             file: hashlib.sha256(path.read_bytes()).hexdigest()
@@ -81,11 +76,11 @@ class CorpusFolder:
         }
 
     def schema(self) -> RelationSchema:
-        """The relations of the corpus.
+        """Schema in ``relations.yml``.
 
         Raises:
-            CorpusFileError: ``relations.yml`` is missing, or not YAML.
-            SchemaError: It is no consistent schema.
+            CorpusFileError: The file is missing, or not YAML.
+            SchemaError: The schema is not consistent.
         """
         text = self.read(RELATIONS_FILE)
         source = str(self.find(RELATIONS_FILE))
@@ -97,18 +92,18 @@ class CorpusFolder:
 
 
 class LabelFileError(ValueError):
-    """A label file that cannot be read; the message names it."""
+    """An unreadable label file; the message names it."""
 
 
 def parse_labels(text: str, file: str) -> dict[str, str]:
-    """Labels by row id, from either published form.
+    """Parse label corrections by row id, in either published form.
 
     Args:
         text: Re-TACRED's JSON object ``{id: label}``, or TACREV's list of ``{"id", "relation"}``.
-        file: The file's name, for messages.
+        file: File name for messages.
 
     Raises:
-        LabelFileError: It is neither.
+        LabelFileError: The text has neither form.
     """
     try:
         raw = json.loads(text)
@@ -128,13 +123,13 @@ def parse_labels(text: str, file: str) -> dict[str, str]:
 def relabel(
     instances: list[Instance], labels: dict[str, str], *, drop_unlisted: bool
 ) -> list[Instance]:
-    """Instances with their labels replaced.
+    """Replace labels by row id.
 
     Args:
-        instances: The rows of a split.
+        instances: Rows of a split.
         labels: New labels by id.
-        drop_unlisted: Whether a row that ``labels`` does not name is left out (Re-TACRED) or
-            keeps its label (TACREV).
+        drop_unlisted: Drop rows that ``labels`` does not name (Re-TACRED) instead of keeping their
+            label (TACREV).
     """
     return [
         replace(i, relation=labels.get(i.id, i.relation))
@@ -143,16 +138,22 @@ def relabel(
     ]
 
 
-SHOWN = 20  # bad rows in an error message; the rest is a number
+MAX_LISTED = 20  # bad rows in an error message; the others are counted
 
 
 class CorpusError(ValueError):
-    """A corpus that cannot be used; the message lists the bad rows by file and line."""
+    """An unusable corpus; the message lists bad rows by file and line."""
+
+
+def listed(lines: list[str]) -> list[str]:
+    """The first ``MAX_LISTED`` lines, and a line with the number of the others."""
+    more = [f"  ... and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
+    return [*lines[:MAX_LISTED], *more]
 
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row of a corpus file that is no instance of the schema, and why."""
+    """A row of a corpus file that is no instance of the schema, with the reason."""
 
     file: str
     place: str
@@ -164,12 +165,11 @@ class BadRow:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The splits of a corpus, and what reading them met with.
+    """Splits of a corpus with the findings of reading them.
 
     Attributes:
         splits: Instances by split; a split without a file is empty.
-        report: Counts for the report: rows, rows by relation, bad rows, type mismatches, rows
-            that the label files left out.
+        report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files.
         places: File and line of every instance, by its id.
     """
 
@@ -179,12 +179,12 @@ class Corpus:
 
 
 def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
-    """All splits of a corpus, every row checked.
+    """Read all splits of a corpus and check every row.
 
     Args:
-        read: Gives the text of a file of the corpus's folder by name.
-        schema: What relations and types there may be.
-        params: Which files, in which format, and what to do about a bad row.
+        read: Returns the text of a file by its name within the folder.
+        schema: Allowed relations and entity types.
+        params: Files, their format, and the treatment of bad rows.
 
     Raises:
         CorpusError: There are bad rows, and ``on_bad_row`` is ``stop``.
@@ -196,7 +196,7 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
         if params.labels is not None and (label_file := getattr(params.labels, split)):
             labels = parse_labels(read(label_file), f"{schema.corpus}/{label_file}")
             rows = _relabelled(rows, labels, split, params.labels, found)
-        _sort_out(rows, name, split, schema, params, found)
+        _check_rows(rows, name, split, schema, params, found)
     if found.bad and params.on_bad_row == "stop":
         raise CorpusError(_message(schema.corpus, found.bad))
     return Corpus(found.splits, found.report(schema.corpus), found.places)
@@ -204,13 +204,13 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
 
 @dataclass
 class _Findings:
-    """What reading has met with so far."""
+    """Accumulated results of reading."""
 
     splits: dict[str, list[Instance]]
     bad: list[BadRow] = field(default_factory=list)
     mismatches: list[BadRow] = field(default_factory=list)
     unlisted: dict[str, int] = field(default_factory=dict)
-    places: dict[str, str] = field(default_factory=dict)  # of ids that are taken
+    places: dict[str, str] = field(default_factory=dict)  # by id
 
     def report(self, corpus: str) -> dict[str, Any]:
         by_relation = {
@@ -229,7 +229,7 @@ class _Findings:
 def _parsed(
     text: str, name: str, split: str, file_format: str, found: _Findings
 ) -> list[tuple[str, Instance]]:
-    """The rows that can be parsed, with their places."""
+    """Parsable rows with their places."""
     rows = []
     for place, parse in FORMATS[file_format](text, split):
         try:
@@ -252,7 +252,7 @@ def _relabelled(
     return [(places[instance.id], instance) for instance in kept]
 
 
-def _sort_out(
+def _check_rows(
     rows: list[tuple[str, Instance]],
     name: str,
     split: str,
@@ -260,7 +260,7 @@ def _sort_out(
     params: CorpusParams,
     found: _Findings,
 ) -> None:
-    """Puts every row where it belongs: into its split, or among the bad ones."""
+    """Add every row to its split or to the bad rows."""
     for place, instance in rows:
         problem = _problem(instance, schema, found.places)
         found.places.setdefault(instance.id, f"{name}, {place}")
@@ -274,7 +274,7 @@ def _sort_out(
 
 
 def _problem(instance: Instance, schema: RelationSchema, seen: dict[str, str]) -> str | None:
-    """Why an instance is none of the schema's, if it is not."""
+    """Reason why the schema has no such instance; None if it is valid."""
     if instance.id in seen:
         return f"id {instance.id!r} is taken by {seen[instance.id]}"
     if instance.relation not in schema.relations:
@@ -288,26 +288,24 @@ def _problem(instance: Instance, schema: RelationSchema, seen: dict[str, str]) -
 
 
 def _mismatch(instance: Instance, schema: RelationSchema) -> str | None:
-    """Which type the schema does not allow for the relation, if one."""
+    """Reason why the schema does not allow the types for the relation; None if it does."""
     assert instance.relation is not None
     if schema.allows(instance.relation, instance.head_type, instance.tail_type):
         return None
     relation = schema.relations[instance.relation]
-    exchanged = schema.allows(instance.relation, instance.tail_type, instance.head_type)
+    inverted = schema.allows(instance.relation, instance.tail_type, instance.head_type)
     return (
         f"relations.yml does not allow {instance.relation} between "
         f"{instance.head_type!r} and {instance.tail_type!r} (head_types "
         f"{list(relation.head_types)}, tail_types {list(relation.tail_types)})"
-        + (", but the other way round: are head and tail exchanged?" if exchanged else "")
+        + (", but the other way round: are head and tail exchanged?" if inverted else "")
     )
 
 
 def _message(corpus: str, bad: list[BadRow]) -> str:
-    lines = [f"corpus {corpus} has {len(bad)} bad row(s):", *(f"  {row}" for row in bad[:SHOWN])]
-    if len(bad) > SHOWN:
-        lines.append(f"  ... and {len(bad) - SHOWN} more")
+    lines = [f"corpus {corpus} has {len(bad)} bad row(s):", *listed([f"  {row}" for row in bad])]
     lines.append(
-        "Mend the rows or relations.yml; or set corpora."
-        f"{corpus}.on_bad_row to skip, and the report will count what was left out."
+        "Correct the rows or relations.yml, or set corpora."
+        f"{corpus}.on_bad_row to skip: the report counts the skipped rows."
     )
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""The K-shot protocol: which labelled rows a cell may see.
+"""K-shot protocol: the labelled rows of a cell.
 
-Deterministic, nested (what K = 8 sees, K = 16 sees too) and independent of what ran before: every
-relation is permuted by a generator of its own, made from the seed and the relation's place in the
-sorted schema. Nothing else of the training split is read by any later step.
+Samples are deterministic, nested (K = 16 includes K = 8) and independent of earlier runs: every
+relation is permuted by its own generator, seeded with the seed and the relation's index in the
+sorted schema. No later step reads other rows of the training split.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tkre.core.schema import RelationSchema
 
 
 class SamplingError(ValueError):
-    """A support set that cannot be drawn, or that test data is part of."""
+    """A support set that cannot be sampled, or that holds test instances."""
 
 
 @dataclass(frozen=True)
 class Shots:
-    """The labelled rows of a cell.
+    """Labelled rows of a cell.
 
     Attributes:
-        support: The K-shot training set, by relation in schema order.
-        validation: A K-shot set of other rows, for choosing an epoch or a threshold.
-        shortfalls: Rows that relations lack, by set and relation: ``{"support": {...}, ...}``.
-        passed_over: Rows that would be in the validation set were they not test instances too,
-            each with the test instance's id.
+        support: K-shot training set, by relation in schema order.
+        validation: K-shot set of other rows, to choose an epoch or a threshold.
+        shortfalls: Missing rows by set and relation: ``{"support": {...}, ...}``.
+        passed_over: Ids of rows excluded from the validation set because they are also test
+            instances, each with the id of the test instance.
     """
 
     support: list[Instance]
@@ -39,7 +39,7 @@ class Shots:
     passed_over: list[tuple[str, str]]
 
     def ids(self) -> dict[str, Any]:
-        """What the catalog keeps of the sample, to be compared and published."""
+        """Ids of the sample for the catalog."""
         return {
             "support": [i.id for i in self.support],
             "validation": [i.id for i in self.validation],
@@ -57,26 +57,26 @@ def sample_shots(
     seed: int,
     test: Sequence[Instance] = (),
 ) -> Shots:
-    """The support and validation sets for K shots.
+    """Sample the support and validation sets for K shots.
 
     For relation i of the sorted schema, its training rows in file order are permuted by
     ``numpy.random.default_rng([seed, i])``; the first K are the support. Validation rows are the
-    next K of that permutation, or, where the corpus has a dev split, the first K of that split's
-    rows permuted by ``default_rng([seed, i, 1])``. A row that is a test instance too, as public
-    corpora have some, is passed over for the one after it. (Not so in the support: what a language
-    model was asked about it belongs to these very rows; see ``unseen_test``.) A relation with
-    fewer rows gives what it has.
+    next K of that permutation or, if the corpus has a dev split, the first K of that split's rows
+    permuted by ``default_rng([seed, i, 1])``. A validation row that is also a test instance (some
+    public corpora have such rows) is replaced by the next one. Support rows are not replaced, since
+    recorded answers of language models refer to them; see ``unseen_test``. A relation with fewer
+    than K rows contributes all of them.
 
     Args:
-        train: The training split, in file order.
-        dev: The dev split; empty where there is none.
-        schema: The relations.
+        train: Training split, in file order.
+        dev: Dev split; empty if there is none.
+        schema: Schema of the corpus.
         shots: K, rows per relation.
-        seed: Of the cell.
-        test: The test split.
+        seed: Seed of the sample.
+        test: Test split.
 
     Raises:
-        SamplingError: A relation has no training row at all.
+        SamplingError: A relation has no training row.
     """
     support: list[Instance] = []
     validation: list[Instance] = []
@@ -110,16 +110,16 @@ def sample_shots(
 
 
 def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
-    """Rows to choose a recipe on: the K-shot sets of other seeds, less this sample's own.
+    """Development rows: the K-shot sets of other seeds without the sentences of this sample.
 
     Only experiments that score on ``development`` read them, and never to train.
 
     Args:
-        shots: The sample that is scored.
-        others: The same corpus and K with the protocol's other seeds.
+        shots: Sample to score.
+        others: Samples of the same corpus and K with the other seeds of the protocol.
 
     Returns:
-        Each row once, by id; none whose sentence is also in the sample's own sets.
+        Rows sorted by id, each once.
     """
     own = {normalised(i.text) for i in (*shots.support, *shots.validation)}
     rows = {i.id: i for other in others for i in (*other.support, *other.validation)}
@@ -129,11 +129,11 @@ def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
 def shared_sentences(
     rows: Sequence[Instance], others: Sequence[Instance]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of ids whose sentences are the same up to case and white space.
+    """Pairs of ids with the same sentence up to case and white space.
 
     Returns:
-        The pairs that also mark the same mentions, then those that mark others (one sentence
-        annotated twice, as public corpora have).
+        Pairs with the same mentions, and pairs with other mentions (a sentence annotated twice, as
+        public corpora have).
     """
     by_text = _by_text(others)
     same: list[tuple[str, str]] = []
@@ -150,21 +150,20 @@ def unseen_test(
     corpus: str,
     on_leakage: Literal["stop", "set_aside"] = "stop",
 ) -> tuple[list[Instance], dict[str, Any]]:
-    """The test instances that a sample may be scored on: none of them is in its support.
+    """Test instances that are not in the support of a sample.
 
     Args:
-        shots: The sample.
-        test: The test split.
-        corpus: Its name, for the error.
-        on_leakage: ``set_aside`` leaves a test instance out that is in the support.
+        shots: Sample.
+        test: Test split.
+        corpus: Name of the corpus for messages.
+        on_leakage: ``set_aside`` drops test instances that are in the support.
 
     Returns:
-        The instances; what is told of the sample: the pairs set aside, and which sentences support
-        and validation share with the test split with other mentions marked (kept).
+        The instances, and the report of the sample: dropped pairs, and sentences shared by support
+        or validation and test with other mentions (kept).
 
     Raises:
-        SamplingError: The same sentence with the same mentions is on both sides, and nothing is
-            to be set aside.
+        SamplingError: A test instance is in the support, and ``on_leakage`` is ``stop``.
     """
     same, in_support = shared_sentences(shots.support, test)
     if same and on_leakage == "stop":
@@ -197,11 +196,11 @@ def _by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
 
 
 def _same_pair(one: Instance, other: Instance) -> bool:
-    """Whether two instances of one sentence mark the same mentions."""
+    """Whether two instances of one sentence have the same mentions."""
     pairs = {(normalised(i.head_text), normalised(i.tail_text)) for i in (one, other)}
     return len(pairs) == 1
 
 
 def normalised(text: str) -> str:
-    """A text as sentences are compared: without case, white space as single blanks."""
+    """A text for comparison: lower case, single blanks."""
     return " ".join(text.lower().split())

@@ -1,12 +1,13 @@
-"""The files that a corpus of one's own starts from, with placeholders where its author writes."""
+"""Files of a new corpus, from the templates in ``templates/``, with placeholders for its author."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.resources import files
 
 import yaml
 
@@ -14,26 +15,26 @@ from tkre.corpora.formats import RowError, json_lines, json_object
 from tkre.corpora.reading import RELATIONS_FILE
 
 ROWS_FILE = "train.jsonl"
-# A text that is, or begins with, this word has still to be written; ``checkup`` names every one.
+# A text that is this word, or begins with it and a colon, is still to be written.
 PLACEHOLDER = "TODO"
 EXAMPLE = (
     f"{PLACEHOLDER}: a sentence of yours with <head>one mention</head> and "
     "<tail>another one</tail> in it."
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# What pandas takes for a missing value when it reads a table back.
+# Texts that pandas reads from a table as a missing value.
 READ_AS_MISSING = frozenset(("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>"))
 
 
 class ScaffoldError(ValueError):
-    """Names that a corpus, its relations or its types cannot have."""
+    """Impossible names of a corpus, its relations or its types."""
 
 
 def names_in(rows: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The relations and the entity types that rows in the native format name, as they come.
+    """Relations and entity types in rows of the native format, in order of appearance.
 
     Args:
-        rows: JSON Lines; a line that cannot be read is passed over, ``checkup`` will name it.
+        rows: JSON Lines; bad lines are skipped, ``kedro corpus validate`` names them.
     """
     relations: dict[str, None] = {}
     types: dict[str, None] = {}
@@ -48,16 +49,16 @@ def names_in(rows: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Scaffold:
-    """What a new corpus is to hold.
+    """Content of a new corpus.
 
     Attributes:
-        name: Of the corpus: a folder, a namespace and a pipeline.
-        relations: Names, the negative one not among them.
-        types: Entity types; empty where mentions have none.
-        negative: Name of the relation that says "none of the others"; None for a corpus without.
+        name: Name of the corpus: a folder, a namespace and a pipeline.
+        relations: Names of the relations, without the negative one.
+        types: Entity types; empty for untyped mentions.
+        negative: Name of the relation "none of the others"; None for a corpus without one.
 
     Raises:
-        ScaffoldError: A name cannot be used, or stands twice.
+        ScaffoldError: A name is impossible, or stands twice.
     """
 
     name: str
@@ -67,80 +68,80 @@ class Scaffold:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        labels = [*self.relations, *([self.negative] if self.negative else [])]
-        if len(labels) < 2:
+        if len(self.labels) < 2:
             raise ScaffoldError(
                 "a corpus needs at least two relations, the negative one included: "
                 "--relations owns,lives_in --negative none"
             )
-        for what, names in (("relation", labels), ("entity type", self.types)):
+        for what, names in (("relation", self.labels), ("entity type", self.types)):
             if twice := sorted({name for name in names if list(names).count(name) > 1}):
                 raise ScaffoldError(f"{what} {', '.join(twice)} stands more than once")
             for name in names:
                 check_label(what, name)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of all relations, the negative one last."""
+        return (*self.relations, *([self.negative] if self.negative else []))
+
     def files(self) -> dict[str, str]:
-        """The content of the files of its folder, by name."""
+        """Content of the files of the corpus folder, by file name."""
         return {RELATIONS_FILE: self._relations(), ROWS_FILE: self._rows()}
 
-    def configuration(self, files: Container[str] = ()) -> dict[str, str]:
-        """The content of the files that make it known to Kedro, by name within ``conf/base``.
+    def configuration(self, existing: Container[str] = ()) -> dict[str, str]:
+        """Content of the configuration files, by name within ``conf/base``.
 
-        Files of its own: Kedro puts together what ``parameters*`` and ``experiments*`` hold.
+        Kedro merges all files ``parameters*`` and ``experiments*``, so a corpus has its own.
 
         Args:
-            files: Of its folder that are there already: a ``test.jsonl`` among them is read.
+            existing: Existing files of the corpus folder; a ``test.jsonl`` among them is declared.
         """
-        signs = {split: "" if f"{split}.jsonl" in files else "# " for split in ("dev", "test")}
+        signs = {split: "" if f"{split}.jsonl" in existing else "# " for split in ("dev", "test")}
         return {
-            f"parameters_corpora_{self.name}.yml": _CORPUS.format(name=self.name, **signs),
-            f"experiments_{self.name}.yml": _EXPERIMENT.format(name=self.name),
+            f"parameters_corpora_{self.name}.yml": _template(
+                "parameters_corpora", name=self.name, **signs
+            ),
+            f"experiments_{self.name}.yml": _template("experiments", name=self.name),
         }
 
     def _relations(self) -> str:
-        head = _TYPED_HEAD if self.types else _UNTYPED_HEAD
-        parts = [head.format(name=self.name, types=_flow(self.types))]
-        parts += [self._relation(name) for name in self.relations]
+        head = "relations_typed" if self.types else "relations_untyped"
+        types = ", ".join(_scalar(name) for name in self.types)
+        hint = f"[{PLACEHOLDER}]  # some of {', '.join(self.types)}\n"
+        kinds = f"    head_types: {hint}    tail_types: {hint}" if self.types else ""
+        parts = [_template(head, name=self.name, types=f"[{types}]")]
+        parts += [_template("relation", name=_scalar(r), kinds=kinds) for r in self.relations]
         if self.negative:
-            parts.append(_NEGATIVE.format(name=_scalar(self.negative)))
+            parts.append(_template("negative", name=_scalar(self.negative)))
         return "".join(parts)
 
-    def _relation(self, name: str) -> str:
-        kinds = ""
-        if self.types:
-            hint = f"  # some of {', '.join(self.types)}"
-            kinds = (
-                f"    head_types: [{PLACEHOLDER}]{hint}\n    tail_types: [{PLACEHOLDER}]{hint}\n"
-            )
-        return _RELATION.format(name=_scalar(name), kinds=kinds)
-
     def _rows(self) -> str:
-        """One row a relation to write over: it shows how keys, tags and names must be."""
+        """One example row for each relation, with its keys and tags."""
         kinds = {"head_type": PLACEHOLDER, "tail_type": PLACEHOLDER} if self.types else {}
-        labels = [*self.relations, *([self.negative] if self.negative else [])]
         rows = [
             {"id": f"train-{n:04d}", "sentence": EXAMPLE, **kinds, "relation": name}
-            for n, name in enumerate(labels, start=1)
+            for n, name in enumerate(self.labels, start=1)
         ]
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def is_placeholder(text: object) -> bool:
-    """Whether a text has still to be written."""
+    """Whether a text is still to be written."""
     return isinstance(text, str) and (
         text.strip() == PLACEHOLDER or text.lstrip().startswith(f"{PLACEHOLDER}:")
     )
 
 
 def check_name(name: str, taken: Iterable[str] = ()) -> None:
-    """Refuses a name that no corpus can have.
+    """Refuse an impossible name of a corpus.
 
     Args:
-        name: Of the corpus.
-        taken: Names of pipelines and corpora that there are.
+        name: Name of the corpus.
+        taken: Names of existing pipelines and corpora.
 
     Raises:
-        ScaffoldError: It is not made of letters, digits and underscores, or it is taken.
+        ScaffoldError: The name has other characters than letters, digits and underscores, or is
+            taken.
     """
     if not _NAME.fullmatch(name):
         usable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "my_relations"
@@ -159,11 +160,11 @@ def check_name(name: str, taken: Iterable[str] = ()) -> None:
 
 
 def check_label(what: str, name: str) -> None:
-    """Refuses a name of a relation or of an entity type that would get lost on its way.
+    """Refuse a name of a relation or of an entity type that tables or YAML would change.
 
     Raises:
-        ScaffoldError: It is empty, has control characters or blanks around it, is the placeholder,
-            or is a word that tables read as a missing value.
+        ScaffoldError: The name is empty, has control characters or blanks around it, is the
+            placeholder, or is read from tables as a missing value.
     """
     if name != name.strip() or not name.isprintable() or not name:
         raise ScaffoldError(f"{what} {name!r}: a name is not empty and has no blanks around it")
@@ -175,71 +176,11 @@ def check_label(what: str, name: str) -> None:
 
 
 def _scalar(name: str) -> str:
-    """A name as YAML must have it to read it as a text: ``no`` and ``1`` in quotes."""
+    """A name as a YAML text: ``no`` and ``1`` in quotes."""
     return str(yaml.safe_dump(name, allow_unicode=True, width=10**6)).split("\n", maxsplit=1)[0]
 
 
-def _flow(names: Sequence[str]) -> str:
-    return "[" + ", ".join(_scalar(name) for name in names) + "]"
-
-
-_TYPED_HEAD = """\
-# The relations of the corpus {name}. Write what stands behind every TODO; then
-# `kedro corpus validate {name}` says what is still wrong, with file and line.
-#
-# definition   what holds between "the head" and "the tail", in a full sentence: language models
-#              read it, and it sets the relation apart from the others
-# phrase       reads naturally between head and tail: "was born in"
-# head_types   which entity types the head may have, a list; tail_types likewise
-# inverse      the relation that holds with head and tail exchanged; a symmetric relation names
-#              itself; delete the line where there is none
-corpus: {name}
-entity_types: {types}
-relations:
-"""
-_UNTYPED_HEAD = """\
-# The relations of the corpus {name}. Write what stands behind every TODO; then
-# `kedro corpus validate {name}` says what is still wrong, with file and line.
-#
-# definition   what holds between "the head" and "the tail", in a full sentence: language models
-#              read it, and it sets the relation apart from the others
-# phrase       reads naturally between head and tail: "was born in"
-# inverse      the relation that holds with head and tail exchanged; a symmetric relation names
-#              itself; delete the line where there is none
-#
-# Mentions have no entity types here. If yours have: `entity_types: [person, place]` below, and
-# `head_types: [person]`, `tail_types: [place]` for every relation.
-corpus: {name}
-relations:
-"""
-_RELATION = """\
-  {name}:
-    definition: "TODO: The head is ... the tail ..."
-    phrase: "TODO"
-{kinds}    inverse: TODO  # or delete this line
-"""
-_NEGATIVE = """\
-  {name}:
-    definition: None of the other relations is stated between the head and the tail.
-    phrase: is not related to
-    negative: true  # what is answered where none of the others holds; at most one relation
-"""
-_CORPUS = """\
-# The corpus {name}, whose files are in data/01_raw/{name}.
-corpora:
-  {name}:
-    format: native
-    train: train.jsonl
-    # Take the # away once there is such a file:
-    {dev}dev: dev.jsonl    # to choose an epoch and to calibrate on; else what is left of train
-    {test}test: test.jsonl  # to score on
-"""
-_EXPERIMENT = """\
-# What `kedro run --pipelines {name}` runs. These two variants learn from your sentences alone. Add
-# tkre and tkre_plus once a language model has answered, or can be asked (docs/own-relations.md).
-{name}:
-  corpora: [{name}]
-  shots: [8]
-  seeds: [13]
-  variants: [typ_marker, spans_golden]
-"""
+def _template(file: str, /, **values: str) -> str:
+    """Content of a file of ``templates/`` with its fields filled in."""
+    template = files(__package__).joinpath("templates", f"{file}.yml")
+    return template.read_text(encoding="utf-8").format(**values)

@@ -1,4 +1,4 @@
-"""Sentences to be labelled: tagged text, or text with the spans of its two mentions."""
+"""Sentences to label: tagged text, or text with the spans of its two mentions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
 from tkre.core.params import did_you_mean
 from tkre.corpora.formats import RowError, json_lines, json_object, string
-from tkre.corpora.reading import SHOWN, CorpusError
+from tkre.corpora.reading import CorpusError, listed
 
 _BLANK = {"Cc", "Cf", "Zs", "Zl", "Zp"}  # white space, control and zero-width characters
 
@@ -17,32 +17,31 @@ Sentence = str | Mapping[str, Any] | Instance
 
 
 class SentenceError(ValueError):
-    """Sentences of a batch that cannot be labelled; the message lists them.
+    """Invalid sentences of a batch; the message lists them.
 
     Args:
-        problems: Why, by the sentence's place in the batch, counted from 0.
+        problems: Reasons by position in the batch, counted from 0.
 
     Attributes:
-        problems: See above.
+        problems: The same.
     """
 
     def __init__(self, problems: Mapping[int, str]) -> None:
         self.problems = dict(problems)
-        shown = [f"sentence {n}: {reason}" for n, reason in list(problems.items())[:SHOWN]]
-        more = [f"... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-        super().__init__("\n".join([*shown, *more]))
+        lines = [f"sentence {n}: {reason}" for n, reason in problems.items()]
+        super().__init__("\n".join(line.strip() for line in listed(lines)))
 
 
 def read_unlabelled(text: str, file: str) -> list[Instance]:
-    """The instances in a file of JSON Lines.
+    """Parse a file of JSON Lines.
 
     Args:
         text: Lines such as ``{"sentence": "<head>Ada</head> ... <tail>London</tail>."}``, with
-            ``id``, ``head_type``, ``tail_type`` if there are any; other keys are not looked at.
-        file: Its name, for messages.
+            optional ``id``, ``head_type``, ``tail_type``; other keys are ignored.
+        file: File name for messages.
 
     Raises:
-        CorpusError: A line is no sentence with one head and one tail; all such lines are listed.
+        CorpusError: Lines without exactly one head and one tail; the message lists them.
     """
     instances, bad = [], []
     for number, line in json_lines(text):
@@ -51,23 +50,22 @@ def read_unlabelled(text: str, file: str) -> list[Instance]:
         except (RowError, TagError) as error:
             bad.append(f"  {file}, line {number}: {error}")
     if bad:
-        more = [f"  ... and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *bad[:SHOWN], *more]))
+        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *listed(bad)]))
     return instances
 
 
 def validate_batch(
     sentences: Iterable[Sentence], known_types: Collection[str] | None = None, first: int = 0
 ) -> tuple[dict[int, Instance], dict[int, str]]:
-    """The instances of a batch, and why the rest of it cannot be labelled.
+    """Parse a batch of sentences; return instances and the problems of invalid ones.
 
     Args:
-        sentences: Tagged texts; or mappings as ``unlabelled_instance`` takes them; or instances.
-        known_types: The entity types there are; None lets any pass.
-        first: The place of the first one, where the batch is part of something larger.
+        sentences: Tagged texts, mappings as of ``unlabelled_instance``, or instances.
+        known_types: Entity types of the classifier; None accepts any.
+        first: Position of the first sentence, if the batch is a part of a larger one.
 
     Returns:
-        Instances and reasons, both by the sentence's place, counted from 0.
+        Instances and reasons, both by position.
     """
     instances, problems = {}, {}
     for n, sentence in enumerate(sentences, first):
@@ -84,10 +82,10 @@ def validate_batch(
 def read_sentences(
     sentences: Iterable[Sentence], known_types: Collection[str] | None = None, first: int = 0
 ) -> list[Instance]:
-    """The instances of a batch all of which must be good; see ``validate_batch``.
+    """Parse a batch of sentences; see ``validate_batch``.
 
     Raises:
-        SentenceError: Some cannot be labelled; all of them are listed.
+        SentenceError: Some sentences are invalid; the message lists them.
     """
     instances, problems = validate_batch(sentences, known_types, first)
     if problems:
@@ -96,17 +94,17 @@ def read_sentences(
 
 
 def unlabelled_instance(record: Mapping[str, Any], default_id: str) -> Instance:
-    """The instance of one record.
+    """Parse one record.
 
     Args:
         record: ``sentence``, tagged; or ``text`` with the spans ``head`` and ``tail``, each a
-            start and an end (half-open) in characters. And ``id``, ``head_type``, ``tail_type``,
-            if there are any: a type that is missing, None or empty is not known.
-        default_id: Where the record has none.
+            start and an end (half-open) in characters. Optional: ``id``, ``head_type``,
+            ``tail_type``; a type that is missing, None or empty is unknown.
+        default_id: Id of a record without one.
 
     Raises:
         TagError: The tags do not mark one head and one tail.
-        RowError: The record is wrong in another way.
+        RowError: The record is invalid in another way.
     """
     record = dict(record)
     if "text" in record and "sentence" in record:
@@ -160,7 +158,7 @@ def _span(record: dict[str, Any], key: str, text: str) -> Span:
 
 
 def _check_order(head: Span, tail: Span) -> None:
-    """As in tagged text: one mention may hold the other, they may not cross."""
+    """Refuse crossing mentions; one may hold the other, as in tagged text."""
     first, second = sorted((head, tail))
     if first.start < second.start < first.end < second.end:
         raise RowError(
@@ -169,7 +167,7 @@ def _check_order(head: Span, tail: Span) -> None:
 
 
 def _check_mentions(text: str, head: Span, tail: Span) -> None:
-    """Each has something that can be read, and they are two."""
+    """Refuse blank mentions, and head and tail on the same span."""
     for key, span in ((HEAD, head), (TAIL, tail)):
         if all(unicodedata.category(character) in _BLANK for character in span.of(text)):
             raise RowError(
@@ -181,7 +179,7 @@ def _check_mentions(text: str, head: Span, tail: Span) -> None:
 
 
 def _check_characters(text: str) -> None:
-    """Half of a character, which JSON can write as an escape, is nothing that can be encoded."""
+    """Refuse lone surrogates, which JSON can hold as escapes: UTF-8 has no code for them."""
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -1,8 +1,6 @@
-"""How a corpus is made up: rows by relation and split, their lengths, the types they join.
+"""Checks of a whole corpus before a run: schema, files, rows and their counts.
 
-Rows of a corpus held against one another: copies, contradictions, leakage, mixed-up mentions.
-
-A whole corpus checked before anything is run on it: schema, files, rows, and their counts.
+Rows are checked against one another for copies, contradictions, leakage and exchanged mentions.
 """
 
 from __future__ import annotations
@@ -31,52 +29,9 @@ from tkre.corpora.schema_validation import (
     Finding,
     Level,
     definition_findings,
-    names,
+    enumerated,
     read_relations,
 )
-
-
-@dataclass(frozen=True)
-class RelationCounts:
-    """The rows of a relation.
-
-    Attributes:
-        name: Of the relation.
-        rows: How many, by split.
-        words: Fewest, median and most words of its sentences; zeros without any.
-        types: Pairs of entity types with how often they stand, the commonest first.
-    """
-
-    name: str
-    rows: dict[str, int]
-    words: tuple[int, int, int]
-    types: tuple[tuple[str, int], ...]
-
-
-def count(rows: Rows) -> list[RelationCounts]:
-    """The counts of every relation, in the order of the schema."""
-    return [_of(name, rows) for name in rows.schema.names]
-
-
-def _of(name: str, rows: Rows) -> RelationCounts:
-    mine = {
-        split: [row for row in instances if row.relation == name]
-        for split, instances in rows.splits.items()
-    }
-    everything = [row for split in mine.values() for row in split]
-    lengths = [len(row.text.split()) for row in everything] or [0]
-    types = Counter(
-        f"{row.head_type} \u2192 {row.tail_type}"
-        for row in everything
-        if row.head_type is not None or row.tail_type is not None
-    )
-    return RelationCounts(
-        name,
-        {split: len(split_rows) for split, split_rows in mine.items()},
-        (min(lengths), round(median(lengths)), max(lengths)),
-        tuple(types.most_common()),
-    )
-
 
 Splits = Mapping[str, Sequence[Instance]]
 HELD_OUT = ("dev", "test")
@@ -84,11 +39,11 @@ HELD_OUT = ("dev", "test")
 
 @dataclass(frozen=True)
 class Likeness:
-    """From when on two sentences are near-copies, as where synthetic ones are checked.
+    """Threshold of near-copies, as in the checks of synthetic sentences.
 
     Attributes:
-        run: Length of the word runs that they are found by.
-        limit: Largest share of a sentence's runs that another one may have.
+        run: Length of the compared runs of words.
+        limit: Largest share of common runs that is no near-copy.
     """
 
     run: int
@@ -97,30 +52,79 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a corpus, and where they stand.
+    """Rows of a corpus with their places.
 
     Attributes:
-        splits: By split.
+        splits: Rows by split.
         places: File and line by id.
-        schema: The relations.
+        schema: Schema of the corpus.
     """
 
     splits: Splits
     places: Mapping[str, str]
     schema: RelationSchema
 
-    def at(self, row: Instance) -> str:
+    def place(self, row: Instance) -> str:
         """File and line of a row."""
         return self.places[row.id]
 
+    @property
+    def all(self) -> list[Instance]:
+        """Rows of all splits."""
+        return [row for split in self.splits.values() for row in split]
+
+
+@dataclass(frozen=True)
+class RelationCounts:
+    """Counts of the rows of a relation.
+
+    Attributes:
+        name: Name of the relation.
+        rows: Number of rows by split.
+        words: Fewest, median and most words of a sentence; zeros without rows.
+        types: Pairs of entity types with their frequencies, most frequent first.
+    """
+
+    name: str
+    rows: dict[str, int]
+    words: tuple[int, int, int]
+    types: tuple[tuple[str, int], ...]
+
+
+def count_relations(rows: Rows) -> list[RelationCounts]:
+    """Counts of every relation, in the order of the schema."""
+    by_relation: dict[str, list[Instance]] = defaultdict(list)
+    for row in rows.all:
+        by_relation[str(row.relation)].append(row)
+    per_split = _per_split(rows)
+    counts = []
+    for name in rows.schema.names:
+        lengths = [len(row.text.split()) for row in by_relation[name]] or [0]
+        types = Counter(
+            f"{row.head_type} \u2192 {row.tail_type}"
+            for row in by_relation[name]
+            if row.head_type is not None or row.tail_type is not None
+        )
+        words = (min(lengths), round(median(lengths)), max(lengths))
+        by_split = {split: counter[name] for split, counter in per_split.items()}
+        counts.append(RelationCounts(name, by_split, words, tuple(types.most_common())))
+    return counts
+
+
+def _per_split(rows: Rows) -> dict[str, Counter[str]]:
+    return {
+        split: Counter(str(row.relation) for row in instances)
+        for split, instances in rows.splits.items()
+    }
+
 
 def row_findings(rows: Rows, alike: Likeness, *, leakage_stops: bool) -> Iterator[Finding]:
-    """Everything that rows say of one another.
+    """Check rows against one another.
 
     Args:
-        rows: Those that can be read.
-        alike: When two sentences are near-copies.
-        leakage_stops: Whether a run is refused over a test instance among its training rows.
+        rows: Valid rows.
+        alike: Threshold of near-copies.
+        leakage_stops: A run is refused over a test instance among its training rows.
     """
     yield from placeholders(rows)
     yield from labelled_twice(rows)
@@ -130,42 +134,42 @@ def row_findings(rows: Rows, alike: Likeness, *, leakage_stops: bool) -> Iterato
 
 
 def placeholders(rows: Rows) -> Iterator[Finding]:
-    """Example rows of the scaffold that nobody has written over."""
-    for row in (row for split in rows.splits.values() for row in split):
+    """Example rows of the scaffold that are still there."""
+    for row in rows.all:
         if is_placeholder(row.text):
             message = "the sentence is still to be written"
-            yield Finding(Level.ERROR, rows.at(row), message, "placeholder")
+            yield Finding(Level.ERROR, rows.place(row), message, "placeholder")
 
 
 def labelled_twice(rows: Rows) -> Iterator[Finding]:
-    """Pairs of mentions that a split has more than once: with one label, with two, or reversed."""
+    """Pairs of mentions that a split has twice: with one label, with two, or inverted."""
     for split in rows.splits.values():
         of_pair: dict[tuple[str, int, int], list[Instance]] = defaultdict(list)
         for row in split:
             of_pair[_pair(row)].append(row)
         for (text, head, tail), same in of_pair.items():
             yield from _repeated(same, rows)
-            if head < tail:  # each two directions once
-                yield from _reversed(same, of_pair.get((text, tail, head), []), rows)
+            if head < tail:  # one of the two directions
+                yield from _inverted(same, of_pair.get((text, tail, head), []), rows)
 
 
 def leaks(rows: Rows, *, stops: bool) -> Iterator[Finding]:
-    """Pairs of mentions that are in two splits."""
+    """Pairs of mentions in two splits."""
     for one, other in (("train", "test"), ("dev", "test"), ("train", "dev")):
         same, _ = shared_sentences(rows.splits[one], rows.splits[other])
         refused = stops and (one, other) == ("train", "test")
         for a, b in same:
-            what = f"the same sentence and mentions as {rows.places[a]}"
-            way_out = {
-                True: "; a score on it would mean nothing, and a run that samples the row is refused",
-                False: f"; what {other} says of a classifier flatters it",
-            }[refused]
+            message = f"the same sentence and mentions as {rows.places[a]}; " + (
+                "a score on it would mean nothing, and a run that samples the row is refused"
+                if refused
+                else f"scores on {other} are too high"
+            )
             level = Level.ERROR if refused else Level.WARNING
-            yield Finding(level, rows.places[b], what + way_out, f"{other} rows in {one}")
+            yield Finding(level, rows.places[b], message, f"{other} rows in {one}")
 
 
 def near_copies(rows: Rows, alike: Likeness) -> Iterator[Finding]:
-    """Sentences that are another one with a few words changed."""
+    """Sentences that differ from another one in a few words."""
     train = _each_once(rows.splits["train"])
     by_group: dict[int, list[Instance]] = defaultdict(list)
     groups = near_copy_groups([row.text for row in train], alike.run, alike.limit)
@@ -173,29 +177,29 @@ def near_copies(rows: Rows, alike: Likeness) -> Iterator[Finding]:
         by_group[group].append(row)
     for first, *others in by_group.values():
         for other in others:
-            message = f"nearly the sentence of {rows.at(first)}: it teaches little that is new"
-            yield Finding(Level.WARNING, rows.at(other), message, "near-copies in train")
+            message = f"nearly the sentence of {rows.place(first)}: it adds little information"
+            yield Finding(Level.WARNING, rows.place(other), message, "near-copies in train")
     index = NearCopies(alike.run, alike.limit)
     for row in train:
-        index.add(rows.at(row), [row.text])
+        index.add(rows.place(row), [row.text])
     known = {normalised(row.text) for row in train}
     for split in HELD_OUT:
         for row in _each_once(rows.splits[split]):
             found = None if normalised(row.text) in known else index.find(row.text)
             if found:
-                message = f"nearly the sentence of {found[0]}; what {split} says flatters"
-                yield Finding(Level.WARNING, rows.at(row), message, f"near-copies in {split}")
+                message = f"nearly the sentence of {found[0]}; scores on {split} are too high"
+                yield Finding(Level.WARNING, rows.place(row), message, f"near-copies in {split}")
 
 
 def mixed_up_types(rows: Rows) -> Iterator[Finding]:
-    """Mentions that are of one type mostly and of another once: tags or types exchanged."""
+    """Mentions with a second, rare type: tags or types may be exchanged."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
-    seen: dict[tuple[str, str], list[Instance]] = defaultdict(list)
-    for row in (row for split in rows.splits.values() for row in split):
+    first_row: dict[tuple[str, str], Instance] = {}
+    for row in rows.all:
         for mention, kind in ((row.head_text, row.head_type), (row.tail_text, row.tail_type)):
             if kind is not None:
                 kinds[normalised(mention)][kind] += 1
-                seen[normalised(mention), kind].append(row)
+                first_row.setdefault((normalised(mention), kind), row)
     for mention, counts in kinds.items():
         for (usual, often), (kind, seldom) in pairwise(counts.most_common()):
             if seldom <= often / 2:
@@ -203,8 +207,8 @@ def mixed_up_types(rows: Rows) -> Iterator[Finding]:
                     f"{mention!r} is a {kind} here and a {usual} in {often} other rows: are the "
                     "tags or the types exchanged?"
                 )
-                row = seen[mention, kind][0]
-                yield Finding(Level.WARNING, rows.at(row), message, "mentions of two types")
+                place = rows.place(first_row[mention, kind])
+                yield Finding(Level.WARNING, place, message, "mentions of two types")
 
 
 def _repeated(same: Sequence[Instance], rows: Rows) -> Iterator[Finding]:
@@ -212,52 +216,49 @@ def _repeated(same: Sequence[Instance], rows: Rows) -> Iterator[Finding]:
     for other in others:
         if other.relation != first.relation:
             message = (
-                f"labelled {other.relation}, but {first.relation} in {rows.at(first)}: the same "
+                f"labelled {other.relation}, but {first.relation} in {rows.place(first)}: the same "
                 "sentence with the same mentions. One of them is wrong; or both hold, and a "
-                "classifier that gives one answer can learn neither"
+                "classifier with one answer for each pair can learn neither"
             )
-            yield Finding(Level.WARNING, rows.at(other), message, "contradictions")
+            yield Finding(Level.WARNING, rows.place(other), message, "contradictions")
         else:
-            message = f"the same row as {rows.at(first)}; it counts twice among the shots"
-            yield Finding(Level.WARNING, rows.at(other), message, "rows that stand twice")
+            message = f"the same row as {rows.place(first)}; it counts twice among the shots"
+            yield Finding(Level.WARNING, rows.place(other), message, "rows that stand twice")
 
 
-def _reversed(
-    forward: Sequence[Instance], backward: Sequence[Instance], rows: Rows
+def _inverted(
+    forward: Sequence[Instance], inverted: Sequence[Instance], rows: Rows
 ) -> Iterator[Finding]:
-    """The same pair marked both ways, where the schema knows what the exchanged pair is."""
-    for one, other in ((a, b) for a in forward for b in backward):
+    """The same pair with head and tail exchanged, labelled against the inverses of the schema."""
+    for one, other in ((a, b) for a in forward for b in inverted):
         expected = rows.schema.inverse_of(str(one.relation))
         if expected is not None and other.relation != expected:
             message = (
-                f"labelled {other.relation}; by relations.yml the pair of {rows.at(one)} "
+                f"labelled {other.relation}; by relations.yml the pair of {rows.place(one)} "
                 f"({one.relation}) is {expected} the other way round"
             )
-            yield Finding(Level.WARNING, rows.at(other), message, "directions that do not fit")
+            yield Finding(Level.WARNING, rows.place(other), message, "directions that do not fit")
 
 
 def _pair(row: Instance) -> tuple[str, int, int]:
-    """The sentence, and where in it the mentions begin: one name may stand there twice."""
+    """The sentence and the starts of its mentions: one name may stand there twice."""
     head, tail = (len(normalised(row.text[: s.start])) for s in (row.head, row.tail))
     return normalised(row.text), head, tail
 
 
 def _each_once(rows: Sequence[Instance]) -> list[Instance]:
-    """One row for each sentence: several pairs of one are no copies."""
+    """The first row of each sentence: several pairs of a sentence are no copies."""
     return list({normalised(row.text): row for row in reversed(rows)}.values())[::-1]
 
 
 def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
-    """Relations that have fewer rows than a sample wants.
+    """Relations with fewer rows than a sample takes.
 
     Args:
-        rows: Of the corpus.
-        shots: K.
+        rows: Rows of the corpus.
+        shots: K, rows per relation.
     """
-    counts = {
-        split: Counter(str(row.relation) for row in instances)
-        for split, instances in rows.splits.items()
-    }
+    counts = _per_split(rows)
     labels = rows.schema.names
     for name in labels:
         if not counts["train"][name]:
@@ -265,17 +266,18 @@ def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
             yield Finding(Level.ERROR, f"{rows.schema.corpus}/relations.yml", message)
     short = [f"{n} ({counts['train'][n]})" for n in labels if 0 < counts["train"][n] < shots]
     if short:
-        message = f"fewer than {shots} rows in train, all of them are taken: {names(short)}"
+        message = f"fewer than {shots} rows in train, all of them are taken: {enumerated(short)}"
         yield Finding(Level.WARNING, "", message)
-    yield from _unheld(rows, counts, shots)
+    yield from _validation_shortfalls(rows, counts, shots)
     if rows.splits["test"] and (without := [n for n in labels if not counts["test"][n]]):
-        yield Finding(Level.WARNING, "", f"no row in test, so no score: {names(without)}")
+        yield Finding(Level.WARNING, "", f"no row in test, so no score: {enumerated(without)}")
     if not rows.splits["test"]:
         yield Finding(Level.NOTE, "", "there is no test split, so nothing will be scored")
 
 
-def _unheld(rows: Rows, counts: Mapping[str, Counter[str]], shots: int) -> Iterator[Finding]:
-    """What is missing to validate on."""
+def _validation_shortfalls(
+    rows: Rows, counts: Mapping[str, Counter[str]], shots: int
+) -> Iterator[Finding]:
     dev = bool(rows.splits["dev"])
     left = {n: counts["dev"][n] if dev else counts["train"][n] - shots for n in rows.schema.names}
     short = [f"{name} ({max(0, n)})" for name, n in left.items() if n < shots]
@@ -289,20 +291,17 @@ def _unheld(rows: Rows, counts: Mapping[str, Counter[str]], shots: int) -> Itera
         )
         yield Finding(Level.NOTE, "", message)
     else:
-        message = f"fewer than {shots} rows to validate on in {source}: {names(short)}"
+        message = f"fewer than {shots} rows to validate on in {source}: {enumerated(short)}"
         yield Finding(Level.WARNING, "", message)
-
-
-_SPLITS = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
 class CheckedCorpus:
-    """What was found, and the corpus as far as it can be read.
+    """Result of ``check_corpus``.
 
     Attributes:
-        findings: Everything that was found.
-        rows: Those that can be read; None where the schema cannot, or a file is missing.
+        findings: All findings.
+        rows: Valid rows; None if the schema is unreadable or a file is missing.
     """
 
     findings: list[Finding]
@@ -310,20 +309,20 @@ class CheckedCorpus:
 
     @property
     def usable(self) -> bool:
-        """Whether no error was found."""
+        """Whether there is no error."""
         return not any(finding.level == Level.ERROR for finding in self.findings)
 
 
 def check_corpus(
     folder: CorpusFolder, params: CorpusParams, alike: Likeness, shots: int
 ) -> CheckedCorpus:
-    """Checks everything, and stops at nothing that the rest can be checked without.
+    """Run all checks; continue after an error wherever possible.
 
     Args:
-        folder: The files.
-        params: Which of them are read, and how.
-        alike: When two sentences are near-copies.
-        shots: K that is meant to be run.
+        folder: Folder of the corpus.
+        params: Parameters of the corpus.
+        alike: Threshold of near-copies.
+        shots: K of the planned run.
     """
     try:
         text = folder.read(RELATIONS_FILE)
@@ -336,7 +335,7 @@ def check_corpus(
         note = "rows are not checked before relations.yml can be read"
         return CheckedCorpus([*findings, Finding(Level.NOTE, "", note)], None)
     schema = relations.schema
-    findings += definition_findings(schema, relations.place)
+    findings += definition_findings(schema, relations.relation_place)
     findings += _files(folder, params)
     if any(finding.level == Level.ERROR and finding.kind == "file" for finding in findings):
         return CheckedCorpus(findings, None)
@@ -348,7 +347,7 @@ def check_corpus(
     findings += _bad_rows(corpus, params)
     findings += row_findings(rows, alike, leakage_stops=params.on_leakage == "stop")
     if corpus.report["bad_rows"] and params.on_bad_row == "stop":
-        note = "how many rows relations have is looked at once the bad rows are mended"
+        note = "rows per relation are counted once the bad rows are corrected"
         findings.append(Finding(Level.NOTE, "", note))
     else:
         findings += shortfalls(rows, shots)
@@ -357,7 +356,7 @@ def check_corpus(
 
 
 def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
-    """Files that are missing, empty, of another kind, or there and not read."""
+    """Missing, empty and unread files, and files in another format."""
     for file in params.read_files():
         try:
             text = folder.read(file)
@@ -374,7 +373,7 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
             )
             yield Finding(Level.ERROR, f"{folder.name}/{file}, line 1", message, "file")
     read = params.files()
-    for split in _SPLITS:
+    for split in ("train", *HELD_OUT):
         if split not in read and folder.find(f"{split}.jsonl"):
             message = (
                 f"{split}.jsonl is there but is not read: add `{split}: {split}.jsonl` to "
@@ -388,7 +387,7 @@ def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:
     for row in corpus.report["bad_rows"]:
         reason = row["reason"]
         if repr(PLACEHOLDER) in reason:
-            reason = "still the example row: put a sentence of yours there, with its entity types"
+            reason = "still the example row: replace it by a sentence with its entity types"
         level = Level.WARNING if skipped else Level.ERROR
         left_out = " (left out, by on_bad_row: skip)" if skipped else ""
         place = f"{row['file']}, {row['place']}"
@@ -400,15 +399,14 @@ def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:
 
 
 def _untyped(rows: Rows, schema: RelationSchema) -> Iterator[Finding]:
-    """Mentions without a type in a corpus that has types."""
+    """Mentions without an entity type, although the schema has types."""
     if not schema.entity_types:
         return
-    everything = [row for split in rows.splits.values() for row in split]
-    without = [row for row in everything if row.head_type is None or row.tail_type is None]
+    without = [row for row in rows.all if row.head_type is None or row.tail_type is None]
     if without:
         message = (
-            f"{len(without)} of {len(everything)} rows have no head_type or no tail_type, the "
-            f"first in {rows.at(without[0])}; typed markers and types that rule out relations do "
-            "less there"
+            f"{len(without)} of {len(rows.all)} rows have no head_type or no tail_type, the "
+            f"first in {rows.place(without[0])}; typed markers and the exclusion of relations by "
+            "types have less effect there"
         )
         yield Finding(Level.WARNING, "", message)

@@ -60,16 +60,21 @@ def read_config() -> ExperimentConfig:
     """
     global _config  # noqa: PLW0603
     if _of_session is None:
-        return ExperimentConfig(_fresh_loader()["parameters"])
+        return ExperimentConfig(new_loader()["parameters"])
     if _config is None:
         _config = ExperimentConfig(_of_session["parameters"])
     return _config
 
 
-def _fresh_loader() -> AbstractConfigLoader:
+def new_loader(env: str | None = None) -> AbstractConfigLoader:
+    """A loader of the project around the working directory, without a session.
+
+    Args:
+        env: Environment of the configuration; None for that of ``KEDRO_ENV``.
+    """
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     return settings.CONFIG_LOADER_CLASS(
         conf_source=str(project / settings.CONF_SOURCE),
-        env=os.environ.get("KEDRO_ENV"),
+        env=env or os.environ.get("KEDRO_ENV"),
         **settings.CONFIG_LOADER_ARGS,
     )

@@ -1,12 +1,8 @@
-"""How long a variant takes: the steps of its recipe, times what a step takes on this machine.
+"""Short real training: can a classifier learn a few rows by heart, and how long does a run take?
 
-What the machine offers: device, precision, threads, memory, disk. torch is imported inside.
-
-A short real training: can the variant's classifier learn a few rows by heart, and how fast?
-
-If it cannot, something is wrong with labels or tags rather than with the method: this is what the
-maintainers of other relation extractors tell those who see low scores to try first. The same runs
-measure this machine. torch is imported inside.
+A failure points to labels or tags rather than to the method, so maintainers of other relation
+extractors recommend this test before any other. The same runs measure the speed of the machine.
+Functions that train import torch.
 """
 
 from __future__ import annotations
@@ -35,15 +31,15 @@ if TYPE_CHECKING:  # they import torch
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is to train on.
+    """Numbers of rows.
 
     Attributes:
-        relations: Labels of the schema.
+        relations: Relations of the schema.
         support: Golden training rows.
         validation: Rows that are labelled after every epoch.
-        synthetic: Sentences that a language model is to write.
+        synthetic: Sentences written by a language model.
         test: Rows that are labelled once.
-        swapped: Support rows that can be shown the other way round, too.
+        swapped: Support rows whose relation has an inverse.
     """
 
     relations: int
@@ -56,12 +52,12 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Effort:
-    """A part of the work.
+    """Estimated work of a part of a run.
 
     Attributes:
-        part: Its name.
-        steps: Of the optimiser; 0 for labelling.
-        seconds: About.
+        part: Name of the part.
+        steps: Steps of the optimiser; 0 for labelling.
+        seconds: Estimated time.
     """
 
     part: str
@@ -72,16 +68,14 @@ class Effort:
 def pretraining_effort(
     params: PretrainingParams, sizes: Sizes, seconds_a_step: Mapping[str, float]
 ) -> list[Effort]:
-    """The stages of pre-training.
+    """Effort of each stage of pre-training.
 
     Args:
-        params: The recipe.
-        sizes: How much there is; every support row is taken to have an explanation.
-        seconds_a_step: As it was measured.
+        params: Recipe.
+        sizes: Numbers of rows; every support row is assumed to have an explanation.
+        seconds_a_step: Measured seconds of a step by stage.
     """
-    texts = {
-        EXPLANATION: sizes.support, SYNTHETIC: sizes.synthetic, SUPPORT: sizes.support
-    }  # fmt: skip
+    texts = {EXPLANATION: sizes.support, SYNTHETIC: sizes.synthetic, SUPPORT: sizes.support}
     efforts = []
     for stage in params.stages:
         part = params.of(stage)
@@ -96,25 +90,16 @@ def pretraining_effort(
     return efforts
 
 
-def finetuning_effort(
-    params: FinetuningParams, sizes: Sizes, seconds_a_step: float, labelling: float
-) -> list[Effort]:
-    """Fine-tuning, the validation after its epochs, and the test rows.
-
-    Args:
-        params: The recipe.
-        sizes: How much there is.
-        seconds_a_step: As it was measured.
-        labelling: Seconds for labelling a row.
-    """
+def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> list[Effort]:
+    """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows."""
     rows = sizes.support + (sizes.synthetic if params.synthetic else 0)
     epochs = params.epochs(rows, sizes.relations)
     swapped = round(rows * sizes.swapped / sizes.support) if params.swap and sizes.support else 0
     steps = epochs * math.ceil((rows + swapped) / params.optimisation.batch_size)
     labelled = epochs * sizes.validation + sizes.test
     return [
-        Effort("fine-tuning", steps, steps * seconds_a_step),
-        Effort("labelling validation and test rows", 0, labelled * labelling),
+        Effort("fine-tuning", steps, steps * trial.seconds / max(1, trial.steps)),
+        Effort("labelling validation and test rows", 0, labelled * trial.labelling),
     ]
 
 
@@ -123,15 +108,15 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine as training sees it.
+    """Resources for training.
 
     Attributes:
-        device: In words.
-        bf16: Whether matrix products run in bf16 with ``precision: auto``.
-        threads: Of torch.
+        device: Name of the GPU, or CPU.
+        bf16: Matrix products run in bf16 with ``precision: auto``.
+        threads: Threads of torch.
         cores: Physical cores of the processor.
-        memory_free: Bytes that a run could take.
-        disk_free: Bytes where outputs go.
+        memory_free: Available memory in bytes.
+        disk_free: Free bytes on the disk of the outputs.
     """
 
     device: str
@@ -143,10 +128,10 @@ class Machine:
 
 
 def machine(outputs: Path) -> Machine:
-    """This machine.
+    """Resources of this machine.
 
     Args:
-        outputs: A folder on the disk that runs write to.
+        outputs: Folder on the disk of the outputs.
     """
     import torch
 
@@ -164,37 +149,37 @@ def machine(outputs: Path) -> Machine:
 
 
 def training_bytes(parameters: int) -> int:
-    """Memory that the weights of a model take while it is trained, activations aside.
+    """Memory in bytes to train a model, without activations.
 
-    Weights, gradients and AdamW's two moments in fp32, the weights it started from, and those of
-    the epoch that is kept.
+    In fp32: weights, gradients, AdamW's two moments, the initial weights and those of the best
+    epoch.
     """
     return 6 * 4 * parameters
 
 
 def stored_bytes(parameters: int, checkpoints: int) -> int:
-    """Disk space of so many checkpoints in fp32."""
+    """Disk space in bytes of checkpoints in fp32."""
     return 4 * parameters * checkpoints
 
 
-ROWS = 30  # that are learnt by heart
-PRESENTATIONS = 80  # of each relation; enough for the variants of conf/base
-SPEED_EPOCHS = 2  # of pre-training, to measure its speed
+ROWS = 30  # rows to learn by heart
+SAMPLES_PER_RELATION = 80  # enough for the variants of conf/base
+SPEED_EPOCHS = 2  # epochs of pre-training that measure its speed
 SEED = 13
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it.
+    """Result of fine-tuning on a few rows.
 
     Attributes:
-        rows: How many rows were learnt.
-        unlearnt: Those that the classifier, after all, labels otherwise, with its label.
-        steps: Of fine-tuning.
-        seconds: That they took.
-        labelling: Seconds for labelling a row.
-        truncated: Rows of the corpus, by id, that are longer than the variant's max_length.
-        longest: Most tokens of a row, as far as it is read.
+        rows: Number of training rows.
+        unlearnt: Training rows with a wrong prediction, and that prediction.
+        steps: Steps of fine-tuning.
+        seconds: Seconds of fine-tuning.
+        labelling: Seconds to label a row.
+        truncated: Ids of the corpus's rows that are longer than the recipe's max_length.
+        longest: Tokens of the longest row, after truncation.
     """
 
     rows: int
@@ -206,23 +191,23 @@ class Trial:
     longest: int
 
 
-def a_few(rows: Sequence[Instance], schema: RelationSchema, most: int = ROWS) -> list[Instance]:
-    """The first rows of every relation in turn, until there are enough."""
+def few_rows(rows: Sequence[Instance], schema: RelationSchema, most: int = ROWS) -> list[Instance]:
+    """At most ``most`` rows, taken from the relations in turn."""
     by_relation = [[row for row in rows if row.relation == name] for name in schema.names]
     in_turn = (row for row in chain(*zip_longest(*by_relation)) if row is not None)
     return [row for row, _ in zip(in_turn, range(most), strict=False)]
 
 
 def by_heart(params: FinetuningParams) -> FinetuningParams:
-    """A recipe cut down to its classifier and optimiser, to learn rows by heart."""
+    """A recipe reduced to its classifier and optimiser, to learn rows by heart."""
     return params.model_copy(
         update={
             "synthetic": False,
             "alignment": None,
             "trigger_weight": 0.0,
-            "average": None,  # of a short run it is half the start
+            "average": None,  # half of it would be the initial weights in a short run
             "least_probability": 0.0,
-            "samples_per_relation": min(params.samples_per_relation, PRESENTATIONS),
+            "samples_per_relation": min(params.samples_per_relation, SAMPLES_PER_RELATION),
         }
     )
 
@@ -234,14 +219,14 @@ def try_finetuning(
     schema: RelationSchema,
     params: FinetuningParams,
 ) -> Trial:
-    """Fine-tunes on a few rows and labels the same rows.
+    """Fine-tune on a few rows and label the same rows.
 
     Args:
-        start: The backbone.
-        rows: A few rows.
-        corpus: All rows, whose lengths are looked at.
-        schema: The relations.
-        params: The variant's recipe.
+        start: Backbone.
+        rows: Rows to learn by heart.
+        corpus: All rows, to measure their lengths.
+        schema: Schema of the corpus.
+        params: Recipe of the variant.
     """
     from tkre.modeling.runtime import on_device
     from tkre.training.finetuning import finetune
@@ -279,7 +264,7 @@ def try_pretraining(
     schema: RelationSchema,
     params: PretrainingParams,
 ) -> dict[str, float]:
-    """Seconds that a step of each stage takes, from a few steps on the rows themselves."""
+    """Seconds of a step by stage, measured in a few steps on the rows."""
     return {stage: _seconds_a_step(stage, start, rows, schema, params) for stage in params.stages}
 
 

@@ -1,10 +1,118 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
-from tkre.corpora.schema_validation import Level, read_relations
+from tkre.core.schema import RelationSchema
+from tkre.corpora.schema_validation import (
+    Finding,
+    Level,
+    count_levels,
+    definition_findings,
+    enumerated,
+    finding_lines,
+    read_relations,
+)
 
+
+# findings
+def test_the_worst_is_told_first_and_of_much_only_some():
+    bad = [Finding(Level.ERROR, f"f, line {n}", "bad", "bad rows") for n in range(25)]
+    lines = list(finding_lines([Finding(Level.NOTE, "", "a note"), *bad]))
+    assert lines[0] == "error    f, line 0: bad"
+    assert lines[20] == "error    ... and 5 more: bad rows"
+    assert lines[21:] == ["note     a note"]
+
+
+def test_what_has_no_kind_is_always_told():
+    findings = [Finding(Level.WARNING, "", str(n)) for n in range(30)]
+    assert len(list(finding_lines(findings))) == 30
+
+
+def test_counts_and_names():
+    findings = [Finding(Level.ERROR, "", "x"), Finding(Level.NOTE, "", "y")]
+    assert count_levels(findings) == {Level.ERROR: 1, Level.WARNING: 0, Level.NOTE: 1}
+    assert enumerated(["a", "b", "c"], limit=2) == "a, b and 1 more"
+    assert enumerated(["a"]) == "a"
+
+
+# definitions
+def findings_of(**relations) -> list[str]:
+    entries = {
+        name: {"definition": definition, "phrase": phrase} | more
+        for name, (definition, phrase, more) in relations.items()
+    }
+    schema = RelationSchema.parse(
+        {"corpus": "c", "entity_types": ["firm", "person"], "relations": entries}, "relations.yml"
+    )
+    return [str(f) for f in definition_findings(schema, lambda name: f"at {name}")]
+
+
+OWNS = ("The head is a firm that owns the tail.", "has bought", {})
+RUNS = ("The head is a firm that runs the tail.", "operates", {})
+
+
+def test_definitions_that_say_different_things():
+    assert findings_of(owns_it=OWNS, runs_it=RUNS) == []
+
+
+def test_definitions_of_the_same_words():
+    same = ("The tail is the firm that the head owns, a head.", "is owned by", {})
+    same = (same[0].replace(", a head", ""), *same[1:])
+    [line] = findings_of(owns_it=OWNS, owned_by=same)
+    assert "at owned_by: the definitions of owns_it and owned_by are made of the same words" in line
+
+
+def test_inverses_may_be_of_the_same_words():
+    one = (OWNS[0], "has bought", {"inverse": "owned_by"})
+    other = ("The tail is a firm that owns the head.", "belongs to", {"inverse": "owns_it"})
+    assert findings_of(owns_it=one, owned_by=other) == []
+
+
+def test_a_phrase_that_stands_twice():
+    [line] = findings_of(owns_it=OWNS, runs_it=(RUNS[0], "Has  bought", {}))
+    assert "owns_it and runs_it have the same phrase, 'has bought'" in line
+
+
+def test_a_definition_that_does_not_say_which_is_which():
+    [line] = findings_of(owns_it=("One firm owns the other.", "has bought", {}), runs_it=RUNS)
+    assert "does not speak of both the head and the tail" in line
+
+
+def test_a_name_that_explanations_will_hold():
+    definition = "The head owns the tail, as in Cause-Owns."
+    [line] = findings_of(**{"Cause-Owns": (definition, "has bought", {})}, runs_it=RUNS)
+    assert "at Cause-Owns: Cause-Owns stands in its own definition or phrase" in line
+    # A plain word is no label to a reader, and an explanation may hold it.
+    assert findings_of(owns=OWNS, runs_it=RUNS) == []
+
+
+def test_inverses_join_the_same_mentions():
+    one = (OWNS[0], "has bought", {"inverse": "owned_by", "head_types": ["firm"]})
+    other = ("The tail is a firm that has the head.", "belongs to",
+             {"inverse": "owns_it", "tail_types": ["person"]})  # fmt: skip
+    [line] = findings_of(owns_it=one, owned_by=other)
+    assert "at owns_it: owns_it has head_types [firm], its inverse owned_by tail_types" in line
+    other[2]["tail_types"].append("firm")
+    assert findings_of(owns_it=one, owned_by=other) == []
+
+
+def test_the_negative_relation_and_placeholders_are_let_be():
+    none = ("Nothing of this holds; none.", "none", {"negative": True})
+    assert (
+        findings_of(none=none, runs_it=RUNS, mine=("TODO: The head ... the tail", "TODO", {})) == []
+    )
+
+
+@pytest.mark.parametrize("corpus", ["newsroom", "semeval2010_task8", "scierc", "tacred"])
+def test_the_schemas_of_the_project_are_beyond_reproach(root, corpus):
+    path = root / "data/01_raw" / corpus / "relations.yml"
+    schema = RelationSchema.parse(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
+    assert list(definition_findings(schema, str)) == []
+
+
+# relations_file
 THEATRE = (ROOT / "docs/examples/theatre/relations.yml").read_text(encoding="utf-8")
 
 
@@ -24,7 +132,7 @@ def test_a_file_in_order():
     relations = read(THEATRE)
     assert relations.findings == []
     assert relations.schema is not None and relations.schema.negative == "none"
-    assert relations.place("directed_play") == "theatre/relations.yml, line 9"
+    assert relations.relation_place("directed_play") == "theatre/relations.yml, line 9"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 from kedro.io import DataCatalog
 
-from tkre.cli.session import find_trained
+from tkre.cli.classifier import find_trained
 from tkre.project.config_loader import ConfigLoader, remember
 from tkre.settings import CONFIG_LOADER_ARGS
 
@@ -57,7 +57,7 @@ def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
             "^'data' is a folder, .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
         ),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
-        ("newsroom.k8.s13.setfit", "SetFit trains is scored and not saved"),
+        ("newsroom.k8.s13.setfit", "SetFit classifier is scored and not saved"),
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),
     ],
 )
@@ -66,7 +66,7 @@ def test_what_is_not_there_is_refused_with_the_way_out(catalog, trained, cell, r
         find_trained(catalog, cell)
 
 
-def test_a_classifier_without_its_trust_record_is_not_yet_made(catalog, trained):
+def test_a_classifier_without_its_calibrator_is_not_yet_made(catalog, trained):
     for version in trained[1].parents[1].iterdir():
         (version / "trust.json").unlink()
         version.rmdir()

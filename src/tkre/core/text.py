@@ -1,4 +1,4 @@
-"""Near-copies of sentences, found by the runs of words that they share."""
+"""Phrases, word forms and near-copies in texts."""
 
 from __future__ import annotations
 
@@ -6,21 +6,73 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from tkre.core.instance import Span
+
 _WORD = re.compile(r"\w+")
+# Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
+# conjunctions, the commonest prepositions, and the prefixes of TACRED's names. Prepositions such as
+# "into" or "inside" and words of comparison are not among them: some relations are stated by them.
+_FUNCTION_WORDS = re.compile(
+    r"and|are|been|for|from|had|has|have|its|not|org|per|that|the|their|was|were|which|with"
+    r"|being|but|can|could|did|does|her|him|his|how|may|might|must|nor|our|shall|she|should|them"
+    r"|there|these|they|this|those|what|when|where|who|whom|whose|why|will|would|you|your"
+)
+
+
+def find_phrase(text: str, phrase: str) -> list[Span]:
+    """Every occurrence of a phrase as whole words, in any case and with any white space between.
+
+    Args:
+        text: The text that is searched.
+        phrase: One or several words; an empty phrase has no occurrence.
+
+    Returns:
+        Disjoint spans, in order.
+    """
+    words = r"\s+".join(re.escape(word) for word in phrase.split())
+    if not words:
+        return []
+    # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
+    pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
+    return [Span(*match.span()) for match in re.finditer(pattern, text, re.IGNORECASE)]
+
+
+def find_word_forms(text: str, phrases: str) -> list[Span]:
+    """Words of a text that are forms of content words of phrases, or of a relation's name."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", phrases)
+    words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
+    content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
+    return [
+        Span(*match.span())
+        for match in _WORD.finditer(text)
+        if any(same_stem(match.group().lower(), word) for word in content)
+    ]
+
+
+def same_stem(a: str, b: str) -> bool:
+    """Whether two words are forms of one: they differ in at most their last three letters."""
+    if a[:3] != b[:3]:
+        return False
+    shared = 0
+    for x, y in zip(a, b, strict=False):
+        if x != y:
+            break
+        shared += 1
+    return shared >= max(3, max(len(a), len(b)) - 3) and shared >= min(len(a), len(b)) - 1
 
 
 def word_runs(text: str, run: int) -> set[tuple[str, ...]]:
-    """The runs of so many words of a text, in lower case; a shorter text is one run."""
+    """All runs of ``run`` consecutive words of a text, in lower case; a shorter text is one run."""
     words = _WORD.findall(text.lower())
     last = max(1, len(words) - run + 1)
     return {tuple(words[i : i + run]) for i in range(last)}
 
 
 def near_copy_groups(texts: Sequence[str], run: int, limit: float) -> list[int]:
-    """Numbers of groups, one per text: equal where a chain of near-copies joins two texts.
+    """Group numbers of texts: equal where a chain of near-copies joins two texts.
 
     Args:
-        texts: In any order; a group has the number of its first text.
+        texts: Texts in any order; a group has the number of its first text.
         run: Length of a run, in words; a shorter sentence is one run.
         limit: Two texts are near-copies if they share more than this share of the runs of the
             one that has fewer.
@@ -59,14 +111,14 @@ class NearCopies:
         self._size = 0
 
     def add(self, source: str, texts: Iterable[str]) -> None:
-        """Indexes texts under a name that says where they come from, e.g. ``test``."""
+        """Adds texts to the index under the name of their source, e.g. ``test``."""
         for text in texts:
             self._size += 1
             for run in word_runs(text, self._run):
                 self._sources[run].add((source, self._size))
 
     def find(self, text: str) -> tuple[str, float] | None:
-        """The source that the text copies and the share of its runs found there, if above limit."""
+        """The source of the nearest text and the share of word runs found in it, if above the limit."""
         runs = word_runs(text, self._run)
         hits = Counter(source for run in runs for source in self._sources.get(run, ()))
         if not hits:

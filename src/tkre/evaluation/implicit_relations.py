@@ -23,6 +23,7 @@ import pandas as pd
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
+from tkre.core.text import find_word_forms
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import Counts, counts
 from tkre.evaluation.params import ReportingParams
@@ -32,7 +33,6 @@ from tkre.evaluation.results import (
     by_setting,
     spread,
 )
-from tkre.generation.texts import words_like
 
 # How a row was decided: by the corpus, by triggers; not to be decided; nothing to decide.
 FLAG, TRIGGERS, UNDECIDED, NEGATIVE = "flag", "triggers", "undecided", "negative"
@@ -86,7 +86,7 @@ def stating_words(row: Instance, triggers: Iterable[str]) -> set[str]:
         row: The sentence.
         triggers: Quoted from it or from other sentences.
     """
-    found = words_like(row.text, " ".join(triggers))
+    found = find_word_forms(row.text, " ".join(triggers))
     return {w.of(row.text) for w in found if not w.overlaps(row.head) and not w.overlaps(row.tail)}
 
 

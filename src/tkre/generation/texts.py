@@ -22,17 +22,10 @@ import pandas as pd
 
 from tkre.core.instance import Instance, Span
 from tkre.core.schema import Relation, RelationSchema
+from tkre.core.text import find_phrase, find_word_forms
 
 EXPLANATION, SYNTHETIC, SUPPORT = "explanation", "synthetic", "support"
 _WORD = re.compile(r"\w+")
-# Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
-# conjunctions, the commonest prepositions, and the prefixes of TACRED's names. Prepositions such as
-# "into" or "inside" and words of comparison are not among them: some relations are stated by them.
-_FUNCTION_WORDS = re.compile(
-    r"and|are|been|for|from|had|has|have|its|not|org|per|that|the|their|was|were|which|with"
-    r"|being|but|can|could|did|does|her|him|his|how|may|might|must|nor|our|shall|she|should|them"
-    r"|there|these|they|this|those|what|when|where|who|whom|whose|why|will|would|you|your"
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +103,7 @@ def from_explanation(instance: Instance, name: str, relation: Relation) -> Knowl
     tails = _occurrences(text, [instance.tail_text])
     stated = _occurrences(text, instance.triggers)
     if not relation.negative:
-        stated = sorted({*stated, *words_like(text, f"{name} {relation.phrase}")})
+        stated = sorted({*stated, *find_word_forms(text, f"{name} {relation.phrase}")})
     if not stated:
         stated = _between_nearest(heads, tails)
     return KnowledgeText(
@@ -157,40 +150,8 @@ _ROLES = ("heads", "tails", "relations")
 
 
 def _occurrences(text: str, phrases: Iterable[str], marked: Iterable[Span] = ()) -> list[Span]:
-    """Where the phrases stand in the text as whole words, in any case; overlaps are joined."""
-    spans = list(marked)
-    for phrase in phrases:
-        words = r"\s+".join(re.escape(word) for word in phrase.split())
-        if not words:
-            continue
-        # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
-        pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
-        spans += [Span(*m.span()) for m in re.finditer(pattern, text, re.IGNORECASE)]
-    return _joined(spans)
-
-
-def words_like(text: str, phrases: str) -> list[Span]:
-    """The words of the text that are forms of content words of phrases, or of a relation's name."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", phrases)
-    words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
-    content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
-    return [
-        Span(*m.span())
-        for m in _WORD.finditer(text)
-        if any(_same_stem(m.group().lower(), word) for word in content)
-    ]
-
-
-def _same_stem(a: str, b: str) -> bool:
-    """Whether two words are forms of one: they differ in at most their last three letters."""
-    if a[:3] != b[:3]:
-        return False
-    shared = 0
-    for x, y in zip(a, b, strict=False):
-        if x != y:
-            break
-        shared += 1
-    return shared >= max(3, max(len(a), len(b)) - 3) and shared >= min(len(a), len(b)) - 1
+    """The marked spans and all occurrences of the phrases; overlaps are joined."""
+    return _joined([*marked, *(span for phrase in phrases for span in find_phrase(text, phrase))])
 
 
 def _between_nearest(heads: list[Span], tails: list[Span]) -> list[Span]:

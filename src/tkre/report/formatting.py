@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from tkre.core.instance import Instance, Span
 from tkre.core.params import DEFAULT_LLM
+from tkre.core.text import find_phrase
 from tkre.training.params import FinetuningParams
 from tkre.training.recipes import Variant
 from tkre.training.stages import STAGES, PretrainingParams
@@ -199,13 +200,10 @@ def _piece(text: str, piece: Span, roles: list[tuple[str, Span]]) -> Markup:
 
 
 def _triggers(instance: Instance) -> list[Span]:
-    """Where trigger words stand outside the mentions."""
-    spans = []
-    for trigger in instance.triggers:
-        start = instance.text.find(trigger) if trigger else -1
-        while start >= 0:
-            span = Span(start, start + len(trigger))
-            if not span.overlaps(instance.head) and not span.overlaps(instance.tail):
-                spans.append(span)
-            start = instance.text.find(trigger, span.end)
-    return spans
+    """Occurrences of trigger words outside the mentions."""
+    return [
+        span
+        for trigger in instance.triggers
+        for span in find_phrase(instance.text, trigger)
+        if not span.overlaps(instance.head) and not span.overlaps(instance.tail)
+    ]

@@ -29,7 +29,7 @@ import plotly.io
 from transformers import PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance, Span, from_frame, to_tagged
-from tkre.core.text import word_runs
+from tkre.core.text import find_phrase, word_runs
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.generation.texts import KnowledgeText
@@ -254,9 +254,7 @@ def instances(rows: Iterable[Instance]) -> Html:
     """Sentences with head, tail and triggers, under their relations, with explanations if any."""
     parts = [_legend("head", "tail", "relation")]
     for row in rows:
-        triggers = [
-            Span(at, at + len(words)) for words in row.triggers if (at := row.text.find(words)) >= 0
-        ]
+        triggers = [span for words in row.triggers for span in find_phrase(row.text, words)]
         marks = [("head", row.head), ("tail", row.tail), *(("relation", t) for t in triggers)]
         note = f"<br><i>{escape(row.explanation)}</i>" if row.explanation else ""
         parts.append(_line(f"{row.relation or '?'} · {row.id}", _marked(row.text, marks) + note))

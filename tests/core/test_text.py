@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from tkre.core.text import NearCopies, near_copy_groups
+import pytest
+
+from tkre.core.text import NearCopies, find_phrase, near_copy_groups, same_stem
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
 
@@ -47,3 +49,23 @@ def test_groups_are_chains_of_near_copies():
 
 def test_a_short_text_within_a_long_one_is_of_its_group():
     assert near_copy_groups([SENTENCE, "moved to a house"], run=4, limit=0.5) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [("cause", "causes", True), ("lives", "lived", True), ("founded", "founder", True),
+     ("producer", "product", True), ("member", "remember", False), ("born", "corn", False),
+     ("works", "words", False)],
+)  # fmt: skip
+def test_forms_of_a_word(a, b, same):
+    assert same_stem(a, b) is same
+
+
+@pytest.mark.parametrize(
+    ("phrase", "found"),
+    [("on", ["On"]), ("inspections  ON", ["inspections On"]), ("spect", []), ("", []),
+     ("'s", ["'s"]), ("bridge", ["bridge", "bridge"])],
+)  # fmt: skip
+def test_a_phrase_is_found_as_whole_words_in_any_case(phrase, found):
+    text = "The inspections On Ada's bridge, a bridge."
+    assert [span.of(text) for span in find_phrase(text, phrase)] == found

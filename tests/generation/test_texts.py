@@ -70,16 +70,6 @@ def test_nothing_between_and_no_trigger_is_no_relation_span():
     assert from_sentence(instance("<head>a</head> <tail>b</tail>", "k"), "support").relations == ()
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "same"),
-    [("cause", "causes", True), ("lives", "lived", True), ("founded", "founder", True),
-     ("producer", "product", True), ("member", "remember", False), ("born", "corn", False),
-     ("works", "words", False)],
-)  # fmt: skip
-def test_forms_of_a_word(a, b, same):
-    assert knowledge._same_stem(a, b) is same
-
-
 def test_sources_and_round_trip(schema):
     silent = replace(ROW, id="silent", explanation=None)
     synthetic = [replace(ROW, id="s", explanation=None)]

@@ -42,15 +42,15 @@ def install(tmp_path, monkeypatch):
     digests._of_module.cache_clear()
 
 
-def test_a_part_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(install):
+def test_an_entry_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(install):
     install("acme", f"[{GROUP}]\ncsv = acme:rows", "rows = 'reader'")
-    parts = Registry(GROUP, {"native": "ours"})
-    assert list(parts) == ["native", "csv"]
-    assert parts.check("csv") == "csv"
+    formats = Registry(GROUP, {"native": 1})
+    assert list(formats) == ["native", "csv"]
+    assert formats.check("csv") == "csv"
     assert "acme" not in sys.modules
-    assert parts["csv"] == "reader" and parts["native"] == "ours"
-    assert parts.get("csv") == "reader" and parts.get("native") == "ours"
-    assert parts.get("xml") is None
+    assert formats["csv"] == "reader" and formats["native"] == 1
+    assert formats.get("csv") == "reader" and formats.get("native") == 1
+    assert formats.get("xml") is None
 
 
 def test_parameters_take_the_names_that_packages_add(install):
@@ -95,13 +95,13 @@ def test_a_name_that_nothing_has():
 
 
 @pytest.mark.parametrize("value", ["acme:missing", "acme_missing:rows"])
-def test_a_part_that_cannot_be_loaded_names_its_package(install, value):
+def test_an_entry_that_cannot_be_loaded_names_its_package(install, value):
     install("acme", f"[{GROUP}]\ncsv = {value}")
     with pytest.raises(PluginError, match=f"acme names {value} as 'csv' in {GROUP}"):
         Registry(GROUP, {})["csv"]
 
 
-def test_a_changed_part_makes_stale_what_can_reach_it_and_nothing_else(install):
+def test_a_changed_entry_makes_stale_what_can_reach_it_and_nothing_else(install):
     from tkre.pipelines.data_generation.nodes import read_splits
     from tkre.pipelines.reporting.nodes import collect_cells
 

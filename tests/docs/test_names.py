@@ -76,7 +76,7 @@ def test_parameters(page):
 
 
 def test_parameters_are_told_from_what_there_is_not():
-    assert is_parameter("corpora.<name>.on_leakage") and is_parameter("generation.again.attempts")
+    assert is_parameter("corpora.<name>.on_leakage") and is_parameter("generation.retry.attempts")
     assert not is_parameter("corpora.<name>.on_leak") and not is_parameter("generation.agian")
     assert any(ENTRY.fullmatch(code) for page in PAGES for code in spans(page))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from tkre.evaluation.llm_comparison import COLUMNS, doubts_table, filter_table
+from tkre.evaluation.llm_comparison import COLUMNS, filter_table, label_errors_table
 
 
 def cells(scores, variant="v"):
@@ -56,8 +56,8 @@ def test_filters_of_different_writers_are_kept_apart():
 
 def test_the_most_doubted_rows_of_every_draw():
     ranking = pd.DataFrame({"id": [f"r{n}" for n in range(12)], "own": range(12)})
-    table = doubts_table({"toy.k8.s13": ranking, "toy.k8x4.s21": ranking.head(2)})
+    table = label_errors_table({"toy.k8.s13": ranking, "toy.k8x4.s21": ranking.head(2)})
     assert len(table) == 12
     assert table.iloc[0][["seed", "rank", "id"]].tolist() == [13, 1, "r0"]
     assert table.iloc[-1][["synthetic", "seed", "rank"]].tolist() == [4, 21, 2]
-    assert doubts_table({}).empty
+    assert label_errors_table({}).empty

@@ -9,17 +9,17 @@ from tests.generation.test_protocol import REQUEST
 from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.protocol import UNANSWERED, Request, Response, Sampling
 from tkre.generation.llm.replay import Replay
-from tkre.generation.llm.retry import HOPELESS, ask
+from tkre.generation.llm.retry import HOPELESS, generate_with_retries
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import RetryParams
 
-AGAIN = RetryParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
+RETRY = RetryParams(attempts=3, budget_factor=2.0, temperature_step=0.3)
 SAMPLING = Sampling(temperature=0.7, max_tokens=100, seed=5)
 REQUESTS = [replace(REQUEST, id=i, sampling=SAMPLING) for i in ("a", "b", "c")]
 
 
-def asked(model, requests=REQUESTS, params=AGAIN, **how):
-    return list(ask(model, requests, params, name="test", **how))
+def asked(model, requests=REQUESTS, params=RETRY, **how):
+    return list(generate_with_retries(model, requests, params, name="test", **how))
 
 
 def test_a_good_answer_is_not_asked_for_again():

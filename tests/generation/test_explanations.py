@@ -15,7 +15,7 @@ from tkre.generation.explanations import (
 from tkre.generation.llm.protocol import Response, Sampling
 from tkre.generation.params import ExplanationParams, RetryParams
 
-AGAIN = RetryParams(attempts=3)
+RETRY = RetryParams(attempts=3)
 PARAMS = ExplanationParams(sampling=Sampling(), max_words=30)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),
@@ -113,7 +113,7 @@ def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
         return good() if request.attempt == 2 else good("She lives in Rome, it says.")
 
     model = Scripted(forgets_the_head)
-    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert [i[-1] for i in model.asked] == ["a", "b", "a", "b", "a"]
     assert model.requests[2].sampling != model.requests[0].sampling
     explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
@@ -124,13 +124,13 @@ def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
 
 def test_a_model_that_never_explains_is_asked_so_often_and_no_more(schema, prompt):
     model = Scripted(cut_off)
-    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert len(model.asked) == len(responses) == 6
     explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
     assert explained == SUPPORT
     assert [r.reason for r in tallies["lives_in"].rejects] == ["truncated"] * 3
     model = Scripted(unreachable)
-    responses = explain(model, SUPPORT, schema, prompt, PARAMS, AGAIN)
+    responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert len(model.asked) == 2
     _, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
     [reject] = tallies["lives_in"].rejects

@@ -14,7 +14,7 @@ from tkre.generation.llm.store import ResponseStore, export_responses
 from tkre.generation.params import ExplanationParams, RetryParams, SynthesisParams
 from tkre.generation.synthesis import SynthesisTask, write_sentences
 
-AGAIN = RetryParams(attempts=3)
+RETRY = RetryParams(attempts=3)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail>.", "lives_in", id="a"),
     instance("<head>Bo</head> has a home in <tail>Oslo</tail>.", "lives_in", id="b"),
@@ -167,11 +167,11 @@ def test_what_a_live_run_left_is_replayed_elsewhere_attempt_by_attempt(
     def run(model):
         explained = explain(
             model, SUPPORT, schema, (prompts / "explanation.txt").read_text(),
-            ExplanationParams(sampling=sampling), AGAIN,
+            ExplanationParams(sampling=sampling), RETRY,
         )  # fmt: skip
         written = write_sentences(
             model, task, (prompts / "synthesis.txt").read_text(),
-            SynthesisParams(sampling=sampling, per_request=2), AGAIN,
+            SynthesisParams(sampling=sampling, per_request=2), RETRY,
         )  # fmt: skip
         return by_id([*explained, *written])
 
@@ -191,5 +191,5 @@ def test_what_a_live_run_left_is_replayed_elsewhere_attempt_by_attempt(
         write_sentences(
             Replay([ResponseStore(target)], "scripted", strict=True), other,
             (prompts / "synthesis.txt").read_text(),
-            SynthesisParams(sampling=sampling, per_request=2), AGAIN,
+            SynthesisParams(sampling=sampling, per_request=2), RETRY,
         )  # fmt: skip

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.generation.label_errors import doubts, from_frame, label_confidence, to_frame
+from tkre.generation.label_errors import (
+    from_frame,
+    label_confidence,
+    suspected_label_errors,
+    to_frame,
+)
 
 NAMES = ["home_of", "knows", "lives_in", "none"]  # in the schema's order
 
@@ -81,7 +86,7 @@ def test_rows_that_could_not_be_judged_are_believed_and_last_in_doubt(schema):
     probabilities = PROBABILITIES[:40].copy()
     probabilities[7] = np.nan
     assert label_confidence(rows, schema, probabilities).right[7] == 1
-    last = doubts(rows, schema, probabilities).iloc[-1]
+    last = suspected_label_errors(rows, schema, probabilities).iloc[-1]
     assert last["id"] == "r7"
     assert last["likeliest"] is None and not last["reversed"] and pd.isna(last["doubt"])
     nothing = np.full((40, 4), np.nan)
@@ -93,7 +98,7 @@ def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
     probabilities = np.array(
         [[0.1, 0.0, 0.9, 0.0], [0.0, 0.8, 0.1, 0.1], [0.7, 0.0, 0.0, 0.3], [0.0, 0.1, 0.6, 0.3]]
     )
-    frame = doubts(rows, schema, probabilities)
+    frame = suspected_label_errors(rows, schema, probabilities)
     assert frame["id"].tolist() == ["r0", "r2", "r3", "r1"]
     assert frame["likeliest"].tolist() == ["lives_in", "home_of", "none", "lives_in"]
     assert frame["reversed"].tolist() == [True, False, False, False]
@@ -117,5 +122,5 @@ def test_frames_are_of_these_rows_with_these_labels(schema, tmp_path):
 def test_no_rows(schema):
     nothing = np.zeros((0, 4))
     assert len(label_confidence([], schema, nothing).right) == 0
-    assert doubts([], schema, nothing).empty
+    assert suspected_label_errors([], schema, nothing).empty
     assert from_frame(to_frame([], schema, nothing), [], schema).shape == (0, 4)

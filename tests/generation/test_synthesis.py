@@ -19,7 +19,7 @@ from tkre.generation.synthesis import (
     write_sentences,
 )
 
-AGAIN = RetryParams(attempts=3)
+RETRY = RetryParams(attempts=3)
 PARAMS = SynthesisParams(sampling=Sampling(), per_request=2, demonstrations=1, extra_rounds=2)
 SUPPORT = [
     instance("<head>Ada</head> lives in <tail>Rome</tail> with her three old cats.", "lives_in"),
@@ -75,7 +75,7 @@ def test_the_request(task, prompt):
 
 def test_one_round_is_enough_if_all_is_valid(task, prompt):
     model = Scripted(answers)
-    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
+    responses = write_sentences(model, task, prompt, PARAMS, RETRY)
     assert len(model.asked) == 4 and all(i.endswith("round-0") for i in model.asked)
     kept, tallies = keep_sentences(by_id(responses), task, PARAMS)
     assert [i.relation for i in kept] == [r for r in task.schema.names for _ in range(2)]
@@ -90,7 +90,7 @@ def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
         return answers(request)
 
     model = Scripted(never_knows)
-    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
+    responses = write_sentences(model, task, prompt, PARAMS, RETRY)
     assert [i for i in model.asked if not i.endswith("round-0")] == [
         request_id("toy", "knows", 13, n) for n in (1, 2)
     ]
@@ -104,11 +104,11 @@ def test_more_is_wanted_than_one_request_gives(task, prompt):
     model = Scripted(answers)
     large = replace(task, wanted=5)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(model, large, prompt, PARAMS, AGAIN)), large, PARAMS
+        by_id(write_sentences(model, large, prompt, PARAMS, RETRY)), large, PARAMS
     )
     assert len(model.asked) == 4 * 3
     assert (tallies["knows"].kept, tallies["knows"].surplus) == (5, 1)
-    few = write_sentences(Scripted(answers), task, prompt, PARAMS, AGAIN)
+    few = write_sentences(Scripted(answers), task, prompt, PARAMS, RETRY)
     small, _ = keep_sentences(by_id(few), task, PARAMS)
     assert {i.id for i in small} < {i.id for i in kept}  # nested, like the support
 
@@ -123,12 +123,12 @@ def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(ta
         [synthesis_request(task, n, 0, prompt, PARAMS) for n in task.schema.names]
     ):
         store.append(response)
-    responses = write_sentences(Replay([store], "m", strict=False), task, prompt, PARAMS, AGAIN)
+    responses = write_sentences(Replay([store], "m", strict=False), task, prompt, PARAMS, RETRY)
     _, tallies = keep_sentences(by_id(responses), task, PARAMS)
     assert [t.kept for t in tallies.values()] == [1, 1, 1, 1]
     with pytest.raises(MissingResponse, match="round-1"):
         write_sentences(
-            Replay([store], "m", strict=False), replace(task, wanted=3), prompt, PARAMS, AGAIN
+            Replay([store], "m", strict=False), replace(task, wanted=3), prompt, PARAMS, RETRY
         )
 
 
@@ -207,7 +207,7 @@ def test_failed_attempts_are_counted_and_the_next_one_is_kept(task, prompt):
         return answers(request)
 
     model = Scripted(stumbles)
-    responses = by_id(write_sentences(model, task, prompt, PARAMS, AGAIN))
+    responses = by_id(write_sentences(model, task, prompt, PARAMS, RETRY))
     assert [r.attempt for r in model.requests] == [0] * 4 + [1, 2]
     kept, tallies = keep_sentences(responses, task, PARAMS)
     assert len(kept) == 8 and len({i.id for i in kept}) == 8
@@ -222,7 +222,7 @@ def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
     large = replace(task, support=[*SUPPORT, third])
     params = PARAMS.model_copy(update={"demonstrations": 2})
     model = Scripted(lambda r: cut_off(r) if relation_of(r) == "lives_in" else answers(r))
-    write_sentences(model, large, prompt, params, AGAIN)
+    write_sentences(model, large, prompt, params, RETRY)
     asked = [
         r.messages[-1]["content"] for r in model.requests if "lives_in/seed-13/round-0" in r.id
     ]
@@ -238,7 +238,7 @@ def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
 @pytest.mark.parametrize(("fails", "attempts"), [(cut_off, 3), (unreachable, 1)])
 def test_a_model_that_never_answers_is_asked_so_often_and_no_more(task, prompt, fails, attempts):
     model = Scripted(fails)
-    responses = write_sentences(model, task, prompt, PARAMS, AGAIN)
+    responses = write_sentences(model, task, prompt, PARAMS, RETRY)
     rounds = 1 + PARAMS.extra_rounds
     assert len(model.asked) == len(responses) == rounds * 4 * attempts
     assert len(set(model.asked)) == rounds * 4
@@ -249,7 +249,7 @@ def test_a_model_that_never_answers_is_asked_so_often_and_no_more(task, prompt, 
 
 def test_nothing_wanted_is_nothing_asked(task, prompt):
     model = Scripted(answers)
-    assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS, AGAIN) == []
+    assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS, RETRY) == []
     assert model.asked == []
 
 
@@ -293,7 +293,7 @@ def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, 
     prompt = (root / "conf/base/prompts/synthesis.txt").read_text(encoding="utf-8")
     replay = Replay([ResponseStore(folder / "recordings.jsonl")], "m", strict=False)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(replay, task, prompt, params, AGAIN)), task, params
+        by_id(write_sentences(replay, task, prompt, params, RETRY)), task, params
     )
     assert len(kept) + sum(len(t.rejects) for t in tallies.values()) == 19 * 32
     assert len(kept) >= 0.99 * 19 * 32

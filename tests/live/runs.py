@@ -28,7 +28,7 @@ KNOWLEDGE = (
 )
 # Short answers: random weights never come to an end by themselves, only at the bounds.
 SMALL: dict[str, Any] = {
-    "again": {"attempts": 2},
+    "retry": {"attempts": 2},
     "explanations": {"sampling": {"max_tokens": 240}, "max_words": 15},
     "synthesis": {"sampling": {"max_tokens": 500}, "per_request": 4, "max_words": 10,
                   "extra_rounds": 1},

@@ -80,9 +80,9 @@ def knowledge(newsroom: Path) -> Knowledge:
     )
     replay = Replay([ResponseStore(newsroom / "recordings.jsonl")], "claude", strict=False)
     asked = explain(
-        replay, shots.support, schema, prompts["explanation"], params.explanations, params.again
+        replay, shots.support, schema, prompts["explanation"], params.explanations, params.retry
     )
-    written = write_sentences(replay, task, prompts["synthesis"], params.synthesis, params.again)
+    written = write_sentences(replay, task, prompts["synthesis"], params.synthesis, params.retry)
     explained, _ = keep_explanations(shots.support, by_id(asked), schema, params.explanations)
     synthetic, _ = keep_sentences(by_id(written), task, params.synthesis)
     return Knowledge(

@@ -8,7 +8,7 @@ from tkre.generation.params import CrossFitParams, FilterParams, GenerationParam
 from tkre.pipelines.data_generation import gpu_nodes
 from tkre.pipelines.data_generation import nodes as filter_nodes
 from tkre.pipelines.finetuning.gpu_nodes import score_support
-from tkre.pipelines.finetuning.nodes import doubt_support
+from tkre.pipelines.finetuning.nodes import find_label_errors
 
 DRAW = KShotSample("toy", 2, 13, noise=20)
 CROSSFIT = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
@@ -16,7 +16,7 @@ SAMPLING = {"temperature": 0.0, "max_tokens": 8}
 PARAMS = GenerationParams.model_validate(
     {
         "language_model": {"backend": "replay", "model": "claude"},
-        "again": {},
+        "retry": {},
         "explanations": {"sampling": SAMPLING},
         "synthesis": {"sampling": SAMPLING},
         "filtering": FilterParams(backbone="tiny", crossfit=CROSSFIT),
@@ -58,6 +58,6 @@ def test_every_support_row_has_its_place_among_the_doubts(backbone, frames, sche
     explained, synthetic = frames
     raw = schema.model_dump(mode="json")
     scores = score_support(backbone, explained, synthetic, raw, PARAMS, DRAW)
-    doubted = doubt_support(explained, scores, raw)
+    doubted = find_label_errors(explained, scores, raw)
     assert sorted(doubted["id"]) == sorted(row.id for row in from_frame(explained))
     assert doubted["doubt"].is_monotonic_decreasing

@@ -71,7 +71,7 @@ def test_the_page_is_made_of_what_the_graph_gives():
 def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
     gone = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
             "synthesis_responses")  # fmt: skip
-    tables = {"implicit", "diagnosis", "doubts"}
+    tables = {"implicit", "diagnosis", "label_errors"}
     given = {
         name: value
         for name, value in inputs().items()

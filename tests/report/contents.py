@@ -191,7 +191,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         "implicit": implicit_table(ms, frames, marks, REPORTING),
         "learning": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
         "calibrator": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
-        "doubts": pd.DataFrame(
+        "label_errors": pd.DataFrame(
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",
               "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",
               "relation": of_cells[0].names[0], "probability": 0.1, "likeliest": "owns",

@@ -22,7 +22,7 @@ COMPARED = {
 }
 # Random weights never come to an end by themselves. Recordings without digests answer all the same.
 SHORT: dict[str, Any] = {
-    "again": {"attempts": 2},
+    "retry": {"attempts": 2},
     "explanations": {"sampling": {"max_tokens": 24}},
     "synthesis": {"sampling": {"max_tokens": 24}, "extra_rounds": 1},
 }

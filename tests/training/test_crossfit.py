@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tkre.generation.label_errors import doubts, label_confidence
+from tkre.generation.label_errors import label_confidence, suspected_label_errors
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import weights_digest
 from tkre.training.cross_fitting import judge_golden, judge_synthetic, read_both_ways
@@ -87,7 +87,7 @@ def test_a_golden_row_under_the_wrong_direction_is_doubted_most(backbone, toy_ro
     rows = [replace(row, relation="home_of") if i == n else row for i, row in enumerate(toy_rows)]
     for support, synthetic in ((rows, []), (rows[:8], rows[8:])):
         said = judge_golden(backbone, support, synthetic, schema, PARAMS, seed=1)
-        first = doubts(support, schema, said).iloc[0]
+        first = suspected_label_errors(support, schema, said).iloc[0]
         assert (first["id"], first["likeliest"]) == (toy_rows[n].id, "lives_in")
         assert first["reversed"]
 

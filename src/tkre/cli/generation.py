@@ -78,7 +78,7 @@ def _print_plan(project: Project, names: list[str]) -> None:
     for planned in plan(pipeline, catalog, known, params):
         _print_llm(planned, planned.estimates(models), console)
     console.print(
-        f"Not included: up to {params.again.attempts - 1} retries for each unusable answer, and "
+        f"Not included: up to {params.retry.attempts - 1} retries for each unusable answer, and "
         f"{params.synthesis.extra_rounds} more rounds for relations that are short of sentences.",
         soft_wrap=True,
     )

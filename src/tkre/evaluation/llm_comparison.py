@@ -3,7 +3,7 @@
 They are compared on the same K-shot sets. What a classifier makes of their knowledge is the F1 of
 the variants that use it; all else is measured on what they wrote.
 
-What a filter of synthetic sentences finds and saves, and which golden labels are doubted.
+What a filter of synthetic sentences finds and saves, and which golden labels are suspected.
 """
 
 from __future__ import annotations
@@ -187,8 +187,8 @@ COLUMNS = [
     *FILTER_WHERE, "variant", *FOUND,
     "clean_f1", "unfiltered_f1", "filtered_f1", "recovered", "seeds",
 ]  # fmt: skip
-# Doubted rows that are listed for a sample.
-MOST_DOUBTED = 10
+# Suspected rows that are listed for a sample.
+MOST_SUSPECTED = 10
 
 
 def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -229,17 +229,17 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def doubts_table(doubts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The most doubted support rows of every sample.
+def label_errors_table(rankings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The support rows of every sample whose labels are most suspected.
 
     Args:
-        doubts: Rankings by name of their sample, the most doubted first.
+        rankings: Rankings by name of their sample, the most suspected first.
     """
     columns = ["corpus", "shots", "synthetic", "llm", "seed", "rank"]
     tables = []
-    for name, ranking in doubts.items():
+    for name, ranking in rankings.items():
         sample = parse_sample(name)
-        top = ranking.head(MOST_DOUBTED).reset_index(drop=True)
+        top = ranking.head(MOST_SUSPECTED).reset_index(drop=True)
         place = [sample.corpus, sample.shots, sample.synthetic, sample.llm, sample.seed]
         for n, (column, value) in enumerate(zip(columns, place, strict=False)):
             top.insert(n, column, value)

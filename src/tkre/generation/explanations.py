@@ -9,7 +9,7 @@ from typing import Any
 from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
-from tkre.generation.llm.retry import ask
+from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import ExplanationParams, RetryParams
 from tkre.generation.prompts import render
 from tkre.generation.rejections import EXPLANATION, Reject, Tally
@@ -66,7 +66,7 @@ def explain(
     schema: RelationSchema,
     prompt: str,
     params: ExplanationParams,
-    again: RetryParams,
+    retry: RetryParams,
 ) -> list[Response]:
     """Asks why each support instance has its relation, again where the answer is of no use.
 
@@ -75,10 +75,10 @@ def explain(
     """
     instances = {request_id(schema.corpus, instance.id): instance for instance in support}
     return list(
-        ask(
+        generate_with_retries(
             model,
             explanation_requests(support, schema, prompt, params),
-            again,
+            retry,
             name="explanations",
             check=lambda key, answer: _problem(instances[key], answer, schema, params),
         )

@@ -126,10 +126,10 @@ def judgements(
     )
 
 
-def doubts(
+def suspected_label_errors(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
 ) -> pd.DataFrame:
-    """The rows by how much a classifier that has not seen them doubts their labels.
+    """Ranks rows by how likely their label is wrong, by a classifier that has not seen them.
 
     Args:
         rows: Labelled.
@@ -139,7 +139,7 @@ def doubts(
     Returns:
         The columns of ``judgements`` and ``doubt``, the share of the likeliest other relation in
         its and the label's probability: above one half, the classifier prefers it. The most
-        doubted row is first; rows that could not be judged are last.
+        suspected row is first; rows that could not be judged are last.
     """
     frame = judgements(rows, schema, probabilities_NR)
     likeliest = frame["likeliest_probability"]

@@ -25,7 +25,7 @@ def _is_llm(name: str) -> str:
 
 
 class RetryParams(Params):
-    """How a question is asked again whose answer was cut off, malformed or not usable.
+    """Retries of requests whose answer was cut off, malformed or not usable.
 
     Attributes:
         attempts: How often it is asked at most, the first time included.
@@ -127,17 +127,17 @@ class GenerationParams(Params):
     Attributes:
         language_model: Which one.
         llms: Others, by the names that experiments compare them by.
-        again: How often what was not usable is asked again.
+        retry: Retries of requests whose answer was not usable.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
-        filtering: Whose labels are doubted, and which synthetic sentences a filter refuses.
+        filtering: Which golden labels are suspected, and which synthetic sentences a filter refuses.
     """
 
     language_model: LanguageModelParams
     llms: dict[Annotated[str, AfterValidator(_is_llm)], LanguageModelParams] = Field(
         default_factory=dict
     )
-    again: RetryParams
+    retry: RetryParams
     explanations: ExplanationParams
     synthesis: SynthesisParams
     filtering: FilterParams

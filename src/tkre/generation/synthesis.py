@@ -17,7 +17,7 @@ from tkre.core.schema import RelationSchema
 from tkre.core.text import NearCopies
 from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verbatim_triggers
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
-from tkre.generation.llm.retry import ask
+from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
@@ -214,7 +214,7 @@ def write_sentences(
     task: SynthesisTask,
     prompt: str,
     params: SynthesisParams,
-    again: RetryParams,
+    retry: RetryParams,
 ) -> list[Response]:
     """Asks for sentences until every relation has enough, or the rounds are used up.
 
@@ -239,10 +239,10 @@ def write_sentences(
             requests = [request for request in requests if model.can_answer(request)]
         if not requests or not task.wanted:
             break
-        for response in ask(
+        for response in generate_with_retries(
             model,
             requests,
-            again,
+            retry,
             name=f"synthetic sentences, round {number + 1}",
             rephrase=partial(_reworded, makers),
         ):

@@ -99,7 +99,7 @@ def _put_into(page: Path, name: str, shown: Sequence[Curve], *, several_seeds: b
 
 # Tables of an experiment that are published, by dataset; those it does not have are left out.
 PUBLISHED = (
-    "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter", "doubts",
+    "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter", "label_errors",
     "llms",
 )  # fmt: skip
 

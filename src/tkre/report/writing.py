@@ -46,7 +46,7 @@ def writing(content: ReportContent) -> Section:
         blocks += [titled(shown) for shown in llm_tables(table)]
     if (table := content.tables.get("filter")) is not None and len(table):
         blocks += [titled(shown) for shown in detail_tables("filter", table)]
-    blocks += _doubts(content)
+    blocks += _label_errors(content)
     return Section("knowledge", title, blocks)
 
 
@@ -108,8 +108,8 @@ def _refusals(corpus: str, known: Sequence[Knowledge]) -> Block:
     )
 
 
-def _doubts(content: ReportContent) -> Iterator[Block]:
-    table = content.tables.get("doubts")
+def _label_errors(content: ReportContent) -> Iterator[Block]:
+    table = content.tables.get("label_errors")
     if table is None or table.empty:
         return
     where = varying(table, ("corpus", "shots", "synthetic", "llm", "seed"))
@@ -122,7 +122,7 @@ def _doubts(content: ReportContent) -> Iterator[Block]:
     shown = table.assign(sentence=table["id"].map(texts)) if content.page.examples else table
     columns = {"id": "id", "relation": "labelled", "likeliest": "rather", "sentence": "sentence"}
     yield Folded(
-        "Labels that are doubted most",
+        "Suspected label errors",
         [
             Prose(
                 [
@@ -133,7 +133,7 @@ def _doubts(content: ReportContent) -> Iterator[Block]:
             Table(
                 table_of(
                     shown,
-                    "Labels that are doubted most",
+                    "Suspected label errors",
                     "probabilities of the label and of the likeliest other relation",
                     {name: {"shots": "K"}.get(name, name) for name in where} | columns,
                     {"probability": "label", "likeliest_probability": "other", "doubt": "doubt"},

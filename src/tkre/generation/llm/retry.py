@@ -1,8 +1,8 @@
-"""Asking until there is a usable answer, a bounded number of times, each time in another way.
+"""Bounded retries of requests whose answer is not usable.
 
-A model that was cut off, or that wrote something else than was asked for, will do so again when
-asked the same at a low temperature. So the next attempt has a larger budget of tokens, another
-temperature and, where there are demonstrations, another order of them.
+A model that was cut off, or that broke the schema, would do so again for the same request at a low
+temperature. So the next attempt has a larger budget of tokens, another temperature and, where there
+are demonstrations, another order of them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from tkre.core.progress import track
 from tkre.generation.llm.protocol import LanguageModel, Request, Response, Sampling
 from tkre.generation.params import RetryParams
 
-# Failures that no larger budget and no other temperature mends.
+# Failures that neither a larger budget nor another temperature can repair.
 HOPELESS = frozenset({"prompt_too_long", "context_full"})
-# Why an answer of the right form is not usable, if it is not.
+# Why an answer that satisfies its schema is not usable; None for a usable one.
 Check = Callable[[str, dict[str, Any]], object | None]
-# The request for an attempt at what another request asks.
+# The request of a later attempt, from the first one and the number of the attempt.
 Rephrase = Callable[[Request, int], Request]
 
 
-def ask(
+def generate_with_retries(
     model: LanguageModel,
     requests: Sequence[Request],
     params: RetryParams,
@@ -32,39 +32,41 @@ def ask(
     rephrase: Rephrase = lambda first, attempt: first,
     check: Check = lambda request_id, answer: None,
 ) -> Iterator[Response]:
-    """Every attempt at every request, as it arrives; the last one of a request is its result.
+    """Yields every response as it arrives; the last response to a request is its result.
 
     Args:
-        model: What is asked.
+        model: The language model.
         requests: First attempts.
-        params: How often and how the others are made.
-        name: Of what is asked for, to show progress by.
+        params: Number of attempts, and how sampling changes between them.
+        name: Label of the progress bar.
         rephrase: Makes the request of a later attempt; its sampling is changed afterwards.
-        check: Tells whether an answer can be used.
+        check: Returns a reason if an answer cannot be used.
     """
     waiting = {request.id: request for request in requests}
     for attempt in range(params.attempts):
         if attempt:
             waiting = {
-                request.id: again
+                request.id: later
                 for request in requests
                 if request.id in waiting
-                and model.can_answer(again := _again(rephrase(request, attempt), attempt, params))
+                and model.can_answer(
+                    later := _with_later_sampling(rephrase(request, attempt), attempt, params)
+                )
             }
         if not waiting:
             return
-        shown = f"{name}, attempt {attempt + 1}" if attempt else name
+        label = f"{name}, attempt {attempt + 1}" if attempt else name
         asked = list(waiting.values())
-        for response in track(model.generate(asked), shown, total=len(asked)):
+        for response in track(model.generate(asked), label, total=len(asked)):
             yield response
-            # A server that gave nothing has been tried enough by its backend.
+            # The backend has already retried a server that gave nothing.
             hopeless = not response.settled or response.reason in HOPELESS
             answer = response.answer
             if hopeless or (answer is not None and check(response.request_id, answer) is None):
                 del waiting[response.request_id]
 
 
-def _again(request: Request, attempt: int, params: RetryParams) -> Request:
+def _with_later_sampling(request: Request, attempt: int, params: RetryParams) -> Request:
     """A request with the sampling of a later attempt."""
     first = request.sampling
     # Warmer first, and colder next: neither helps every model.

@@ -44,7 +44,7 @@ def explain(
         RelationSchema.model_validate(schema),
         prompt,
         generation.explanations,
-        generation.again,
+        generation.retry,
     )
     return [answer.to_dict() for answer in answers]
 
@@ -74,7 +74,7 @@ def synthesise(
         synthesis_task(support, validation, test, schema, corpus, generation, sample),
         prompt,
         generation.synthesis,
-        generation.again,
+        generation.retry,
     )
     return [answer.to_dict() for answer in answers]
 

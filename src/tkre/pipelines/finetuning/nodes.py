@@ -47,15 +47,15 @@ def fit_calibrator(
     return record.model_dump(mode="json")
 
 
-def doubt_support(
+def find_label_errors(
     explained: pd.DataFrame, support_probabilities: pd.DataFrame, schema: dict[str, Any]
 ) -> pd.DataFrame:
-    """Ranks the support rows by how much a classifier that has not seen them doubts their labels.
+    """Ranks the support rows by how likely their label is wrong.
 
     Returns:
-        A row per support instance, the most doubted first.
+        A row per support instance, the most suspected first.
     """
     parsed = RelationSchema.model_validate(schema)
     rows = from_frame(explained)
     probabilities = label_confidence.from_frame(support_probabilities, rows, parsed)
-    return label_confidence.doubts(rows, parsed, probabilities)
+    return label_confidence.suspected_label_errors(rows, parsed, probabilities)

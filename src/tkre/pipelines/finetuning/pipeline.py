@@ -111,8 +111,8 @@ SETFIT = {
 }
 
 
-# Which golden labels a classifier doubts that has not seen them.
-DOUBTS = Template(
+# Golden labels that a classifier which has not seen them takes for errors.
+LABEL_ERRORS = Template(
     Step(
         gpu_nodes.score_support,
         ["backbone", "explained", "synthetic", "schema", "params:generation", "sample"],
@@ -121,10 +121,10 @@ DOUBTS = Template(
         tags=(GPU,),
     ),
     Step(
-        nodes.doubt_support,
+        nodes.find_label_errors,
         ["explained", "support_probabilities", "schema"],
-        "doubts",
-        name="doubt_support",
+        "label_errors",
+        name="find_label_errors",
     ),
 )
 
@@ -148,7 +148,7 @@ def create_pipeline(
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
     return Pipeline(
         joined(
-            *(at_sample(STAGE, DOUBTS, sample, judge) for sample in plain),
+            *(at_sample(STAGE, LABEL_ERRORS, sample, judge) for sample in plain),
             *(
                 at_cell(
                     STAGE,

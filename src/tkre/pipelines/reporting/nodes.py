@@ -114,11 +114,11 @@ def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame
     return filter_tables.filter_table(cells, scores)
 
 
-def list_doubts(**inputs: Any) -> pd.DataFrame:
-    """Lists the support rows whose labels are doubted most."""
-    shots, doubts = (_numbered(inputs, what) for what in ("shots", "doubts"))
+def list_label_errors(**inputs: Any) -> pd.DataFrame:
+    """Lists the support rows whose labels are most suspected."""
+    shots, label_errors = (_numbered(inputs, what) for what in ("shots", "label_errors"))
     named = (s["sample"] for s in shots)
-    return filter_tables.doubts_table(dict(zip(named, doubts, strict=True)))
+    return filter_tables.label_errors_table(dict(zip(named, label_errors, strict=True)))
 
 
 def compare_llms(cells: pd.DataFrame, generation: GenerationParams, **inputs: Any) -> pd.DataFrame:

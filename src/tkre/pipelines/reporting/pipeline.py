@@ -243,11 +243,11 @@ class _Report:
         yield self.step(nodes.plot_calibration, scores, *figures)
 
     def label_errors(self) -> Iterator[Step]:
-        """Golden labels that are doubted, and the worth of the filter of synthetic ones."""
+        """Suspected label errors, and the worth of the filter of synthetic ones."""
         places = [sample.name for sample in self.knowing]
         if places:
-            given = _numbered({"shots": "shots", "doubts": "doubts"}, places)
-            yield self.step(nodes.list_doubts, given, "doubts")
+            given = _numbered({"shots": "shots", "label_errors": "label_errors"}, places)
+            yield self.step(nodes.list_label_errors, given, "label_errors")
         filtered = dict.fromkeys(cell.sample.name for cell in self.cells if cell.sample.filtered)
         if filtered:
             scores = [f"{name}.filter_scores" for name in filtered]

@@ -134,10 +134,9 @@ def bad_requests(url: str, limits: dict[str, Any]) -> None:
 
 def _tell_refusal(name: str, answer: httpx.Response) -> None:
     told = answer.json()
-    problems = told["problems"]
-    where = "" if not problems or problems[0]["item"] is None else f"item {problems[0]['item']}: "
-    reason = problems[0]["reason"] if problems else told["detail"]
-    tell(f"{name:<26} {answer.status_code}  {where}{reason}")
+    detail = told["detail"]
+    reason = detail if isinstance(detail, str) else f"{detail[0]['loc']}: {detail[0]['msg']}"
+    tell(f"{name:<26} {answer.status_code}  {reason}")
 
 
 def processor() -> str:

@@ -57,7 +57,7 @@ def test_a_request_is_a_line_and_its_number_is_told(caplog):
 def test_a_defect_is_logged_by_its_place_and_not_told(caplog, app):
     sent = asked(app)
     defect, request = lines(caplog)
-    assert (defect["event"], defect["level"], defect["type"]) == ("defect", "error", "ValueError")
+    assert (defect["event"], defect["level"], defect["type"]) == ("defect", "ERROR", "ValueError")
     assert any("test_logs.py" in frame for frame in defect["at"])
     assert request["request_id"] == defect["request_id"]
     statuses = [m["status"] for m in sent if m["type"] == "http.response.start"]

@@ -213,7 +213,7 @@ def serve_command(
             raise RuntimeError(f"{error}: pip install 'tkre[serve]'") from None
         found = find_trained(project.catalog, cell)
         server.require_free(host, port)
-        extractor = server.loaded(
+        extractor = server.load_extractor(
             found.classifier, found.calibrator, wanted_precision, found.schema, threads
         )
         server.serve(extractor, ServiceParams(), host, port)

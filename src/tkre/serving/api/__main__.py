@@ -56,7 +56,7 @@ def main(
 ) -> None:
     """Serves the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
     try:
-        from tkre.serving.api.server import loaded, require_free, serve
+        from tkre.serving.api.server import load_extractor, require_free, serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}: pip install 'tkre[serve]'") from None
     params = ServiceParams(
@@ -64,7 +64,8 @@ def main(
     )
     try:
         require_free(host, port)
-        serve(loaded(folder, calibrator, wanted_precision, schema, threads), params, host, port)
+        extractor = load_extractor(folder, calibrator, wanted_precision, schema, threads)
+        serve(extractor, params, host, port)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
 

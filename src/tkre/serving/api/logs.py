@@ -1,37 +1,51 @@
-"""One line of JSON for each request, without anything that a user wrote."""
+"""Access log: one line of JSON per request, without text of users."""
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
 import traceback
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
+from pythonjsonlogger.json import JsonFormatter
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("tkre.serving.api")
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+# The page of the documentation has inline scripts and styles; nothing comes from another host.
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+    ),
+}
 
-class JsonLines(logging.Formatter):
-    """Log records as lines of JSON."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """The line: time, level, event, and the fields that were given with it.
+class JsonLines(JsonFormatter):
+    """Log records as lines of JSON: time (UTC), level, event, and the record's extra fields."""
 
-        A traceback stays out: messages of exceptions may quote what a user wrote.
-        """
-        when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"time": when, "level": record.levelname.lower(), "event": record.getMessage()}
-        return json.dumps(line | getattr(record, "fields", {}))
+    def __init__(self) -> None:
+        super().__init__(
+            "{levelname}{message}",
+            style="{",
+            timestamp="time",
+            rename_fields={"levelname": "level", "message": "event"},
+            reserved_attrs=[*vars(logging.makeLogRecord({})), "message", "color_message"],
+        )
+
+    def formatException(self, ei: Any) -> str:
+        """The type alone: messages of exceptions may quote text of users."""
+        return str(ei[0].__name__)
 
 
 def configure_logs() -> None:
-    """Lines of JSON on standard error, the server's own among them."""
+    """Send records of the service and of its server to standard error, as lines of JSON."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     for name in ("tkre", "uvicorn"):
@@ -41,24 +55,24 @@ def configure_logs() -> None:
 
 
 def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
-    """Writes one line.
+    """Write one line.
 
     Args:
-        event: What happened.
-        level: Of the logging module.
-        **fields: What else to say; nothing that a user wrote.
+        event: Name of the event.
+        level: Level of the logging module.
+        **fields: More fields; no text of users.
     """
-    logger.log(level, event, extra={"fields": fields})
+    logger.log(level, event, extra=fields)
 
 
 class RequestLog:
-    """ASGI middleware that logs every request and answers for defects.
+    """ASGI middleware that logs every request and answers 500 for unexpected exceptions.
 
-    The path is that of the route, not the one that was asked for, which may hold text. A defect
-    is logged by its type and place; the client is told its number alone.
+    The path is that of the route, since the requested one may hold text. An exception is logged by
+    its type and place; the client gets the request's id alone.
 
     Args:
-        app: What is behind it.
+        app: Application behind it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -69,14 +83,15 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         request_id, begun, status = uuid.uuid4().hex, time.perf_counter(), 0
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
 
         async def marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                named = (b"x-request-id", request_id.encode())
-                message["headers"] = [*message.get("headers", []), named]
+                MutableHeaders(scope=message).update(
+                    {"x-request-id": request_id} | SECURITY_HEADERS
+                )
             await send(message)
 
         try:
@@ -84,8 +99,8 @@ class RequestLog:
         except Exception as error:
             _log_defect(error, request_id)
             if not status:
-                told = {"detail": "the service failed", "problems": [], "request_id": request_id}
-                await JSONResponse(told, 500)(scope, receive, marked)
+                answer = {"detail": "the service failed", "request_id": request_id}
+                await JSONResponse(answer, 500)(scope, receive, marked)
         log(
             "request",
             request_id=request_id,
@@ -93,11 +108,8 @@ class RequestLog:
             path=getattr(scope.get("route"), "path", None),
             status=status,
             milliseconds=round(1000 * (time.perf_counter() - begun), 1),
-            **scope["state"].get("logged", {}),
+            **state.get("logged", {}),
         )
-
-
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def _log_defect(error: Exception, request_id: str) -> None:

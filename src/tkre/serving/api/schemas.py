@@ -1,36 +1,40 @@
-"""What the service takes, and how much of it.
-
-What the service reads and answers, as it stands in its OpenAPI document.
-
-The sentences of a request, each judged by itself: all that is wrong is told at once.
-"""
+"""Limits, request and response models of the service, as its OpenAPI document shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 from tkre.core.instance import Instance
 from tkre.core.params import Params, did_you_mean
-from tkre.corpora.unlabelled import SentenceError, validate_batch
+from tkre.corpora.unlabelled import validate_batch
 from tkre.serving.extractor import Prediction, RelationExtractor
 
 LEAST_BODY_BYTES = 1024  # a request of one short sentence
 
 
 class ServiceParams(Params):
-    """Limits of the service; a request beyond one is refused with the limit in the reason.
+    """Limits of the service; the error of a request beyond one names it.
 
     Attributes:
-        max_body_bytes: Of a request; more is refused (413) before it is read.
-        max_sentences: In a request.
-        max_characters: Of a sentence, tags included.
-        max_waiting: Sentences that may wait for the classifier; beyond it a request is refused
-            (503), since it would wait too long.
-        batch_sentences: Of several requests that are read together, at most.
-        shutdown_seconds: How long requests that are under way may take once the service is stopped.
+        max_body_bytes: Longest body of a request; a longer one is refused (413) unread.
+        max_sentences: Most sentences in a request.
+        max_characters: Longest sentence, tags included.
+        max_waiting: Sentences that may wait for the classifier; beyond it requests get 503.
+        batch_sentences: Most sentences of several requests that are labelled together.
+        shutdown_seconds: Time for requests under way once the service is stopped.
     """
 
     max_body_bytes: int = Field(1024 * 1024, ge=LEAST_BODY_BYTES)
@@ -44,7 +48,7 @@ class ServiceParams(Params):
 EXAMPLE = "<head>Ada Lovelace</head> was born in <tail>London</tail>."
 _Type = Annotated[
     StrictStr | None,
-    Field(description="A type of the classifier's schema, see `/relations`; left out: not known."),
+    Field(description="An entity type of `/relations`; left out: unknown."),
 ]
 _Place = Annotated[StrictInt, Field(ge=0)]
 
@@ -70,49 +74,91 @@ class SentenceWithSpans(_Read):
         examples=[[0, 12]],
     )
     tail: tuple[_Place, _Place] = Field(
-        description="Likewise of the tail mention.", examples=[[25, 31]]
+        description="Start and end of the tail mention.", examples=[[25, 31]]
     )
     head_type: _Type = None
     tail_type: _Type = None
 
 
-# How a sentence is described; whether one is as it should be, ``service.reading`` says.
-Sentence = StrictStr | TaggedSentence | SentenceWithSpans
+class LabelRequest(_Read):
+    """Sentences to label. ``request_model`` narrows this to one classifier.
+
+    Attributes:
+        sentences: Sentences that have been read.
+        probabilities: Whether answers hold the probabilities of all relations.
+    """
+
+    sentences: list[Any]
+    probabilities: StrictBool = Field(False, description="Return probabilities of all relations.")
 
 
-class PredictRequest(_Read):
-    """Sentences to be labelled, each in any of the three forms."""
+def request_model(extractor: RelationExtractor, params: ServiceParams) -> type[LabelRequest]:
+    """Model of a request's body; each bad sentence is an error with its place in ``loc``.
 
-    sentences: list[SkipValidation[Sentence]] = Field(
-        min_length=1,
-        examples=[
-            [EXAMPLE, {"text": "Ada Lovelace was born in London.", "head": [0, 12],
-                       "tail": [25, 31]}]
-        ],
-    )  # fmt: skip
-    probabilities: StrictBool = Field(False, description="Whether to tell those of all relations.")
+    Args:
+        extractor: The classifier, which knows the entity types.
+        params: Limits.
+    """
+
+    def read(sentence: Any) -> Instance:
+        reason = _form_error(sentence, params.max_characters)
+        if reason is None:
+            instances, problems = validate_batch([sentence], extractor.entity_types)
+            if instances:
+                return instances[0]
+            reason = problems[0]
+        raise PydanticCustomError("sentence", "{reason}", {"reason": reason})
+
+    forms = StrictStr | TaggedSentence | SentenceWithSpans
+    sentence = Annotated[Instance, PlainValidator(read, json_schema_input_type=forms)]
+    spans = {"text": "Ada Lovelace was born in London.", "head": [0, 12], "tail": [25, 31]}
+    return create_model(
+        "PredictRequest",
+        __base__=LabelRequest,
+        __doc__="Sentences to label, each in any of the three forms.",
+        sentences=(
+            list[sentence],  # type: ignore[valid-type]
+            Field(min_length=1, max_length=params.max_sentences, examples=[[EXAMPLE, spans]]),
+        ),
+    )
+
+
+def _form_error(sentence: Any, max_characters: int) -> str | None:
+    """Reason why a sentence has a wrong form; ``validate_batch`` checks its content."""
+    text = sentence
+    if isinstance(sentence, Mapping):
+        text = sentence.get("text", sentence.get("sentence"))
+        form = SentenceWithSpans if "text" in sentence else TaggedSentence
+        for key in sentence:
+            if key not in form.model_fields:  # else a misspelt head_type would pass as no type
+                return f"key {key!r} is not known" + did_you_mean(str(key), form.model_fields)
+    elif not isinstance(sentence, str):
+        return "a tagged text or an object was expected"
+    if isinstance(text, str) and len(text) > max_characters:
+        return f"{len(text)} characters are more than {max_characters}"
+    return None
 
 
 class LabelledSentence(BaseModel):
-    """What is said of a sentence."""
+    """Answer for one sentence."""
 
     relation: str | None = Field(description="The relation; null where the answer is withheld.")
-    probability: float = Field(description="That of the guess.")
+    probability: float = Field(description="Probability of the guess.")
     abstained: bool = Field(
-        description="Whether the guess is not sure enough for the wanted precision."
+        description="Whether the guess is below the threshold of the wanted precision."
     )
-    guess: str = Field(description="The relation in any case.")
+    guess: str = Field(description="The most probable relation.")
     truncated: bool = Field(
         description="Whether the sentence has more tokens than `max_length` of `/health`; then "
         "only the words around its mentions were read."
     )
     probabilities: dict[str, float] | None = Field(
-        None, description="Of every relation, if the request wants them."
+        None, description="Probability of every relation, on request."
     )
 
     @classmethod
     def of(cls, prediction: Prediction, *, probabilities: bool) -> Self:
-        """What the extractor says, with or without the probabilities of all relations."""
+        """Convert a prediction of the extractor."""
         more = {"probabilities": prediction.probabilities} if probabilities else {}
         return cls(
             relation=prediction.relation,
@@ -125,7 +171,7 @@ class LabelledSentence(BaseModel):
 
 
 class PredictResponse(BaseModel):
-    """What is said of the sentences of a request, in their order."""
+    """Answers for the sentences of a request, in their order."""
 
     predictions: list[LabelledSentence]
 
@@ -137,13 +183,13 @@ class RelationInfo(BaseModel):
     definition: str | None
     phrase: str | None
     head_types: list[str] = Field(description="Types the head may have; none: any.")
-    tail_types: list[str] = Field(description="Likewise the tail.")
+    tail_types: list[str] = Field(description="Types the tail may have; none: any.")
     inverse: str | None = Field(description="The label with head and tail exchanged.")
-    negative: bool = Field(description="Whether it says that none of the others holds.")
+    negative: bool = Field(description="Whether it is the negative relation.")
 
     @classmethod
     def of(cls, name: str, extractor: RelationExtractor) -> Self:
-        """One label of a classifier."""
+        """Describe one label of a classifier."""
         config = extractor.config
         meant = extractor.schema.relations[name] if extractor.schema else None
         heads, tails = config.allowed_types.get(name, ((), ()))
@@ -168,7 +214,7 @@ class RelationsResponse(BaseModel):
 
     @classmethod
     def of(cls, extractor: RelationExtractor) -> Self:
-        """Those of a classifier."""
+        """Describe the labels of a classifier."""
         types = extractor.entity_types
         return cls(
             relations=[RelationInfo.of(name, extractor) for name in extractor.relations],
@@ -177,7 +223,7 @@ class RelationsResponse(BaseModel):
 
 
 class HealthResponse(BaseModel):
-    """Whether the service answers, with what, and within which limits."""
+    """State of the service, its classifier and its limits."""
 
     status: str = Field(description="`ready`, or `stopping` (then with the status 503).")
     model: str = Field(description="SHA-256 of the classifier's weights.")
@@ -185,7 +231,7 @@ class HealthResponse(BaseModel):
     calibrated: bool = Field(
         description="Whether a calibrator record calibrates the probabilities."
     )
-    wanted_precision: float | None = Field(description="Answers less sure are withheld.")
+    wanted_precision: float | None = Field(description="Answers below its threshold are withheld.")
     max_length: int = Field(
         description="Tokens of a sentence, markers included, that the classifier reads."
     )
@@ -202,7 +248,7 @@ class HealthResponse(BaseModel):
         versions: dict[str, str],
         limits: ServiceParams,
     ) -> Self:
-        """That of a classifier, in the state that the service is in."""
+        """Describe the service of a classifier."""
         return cls(
             status=status,
             model=extractor.digest,
@@ -214,91 +260,3 @@ class HealthResponse(BaseModel):
             versions=versions,
             limits=limits,
         )
-
-
-class Problem(BaseModel):
-    """Why a request is refused: a sentence of it, or all of it (`item` null)."""
-
-    item: int | None = Field(description="Place of the sentence in the request, counted from 0.")
-    reason: str
-
-
-class ErrorResponse(BaseModel):
-    """A refused request."""
-
-    detail: str
-    problems: list[Problem] = []
-    request_id: str | None = Field(None, description="As in the log, for a defect of the service.")
-
-
-_TAGGED, _SPANS = (set(model.model_fields) for model in (TaggedSentence, SentenceWithSpans))
-_KINDS = {bool: "a boolean", int: "a number", float: "a number", list: "an array"}
-
-
-class TooManyError(ValueError):
-    """More sentences than a request may have."""
-
-
-def read(
-    sentences: Sequence[Any], extractor: RelationExtractor, params: ServiceParams
-) -> list[Instance]:
-    """The instances of a request.
-
-    Args:
-        sentences: As they came, whatever they are.
-        extractor: Knows which types there are.
-        params: Limits.
-
-    Raises:
-        TooManyError: There are too many.
-        SentenceError: Some cannot be labelled; all of them are named.
-    """
-    if len(sentences) > params.max_sentences:
-        raise TooManyError(
-            f"{len(sentences)} sentences are more than {params.max_sentences}, the most that a "
-            "request may have"
-        )
-    problems = {
-        n: reason for n, sentence in enumerate(sentences) if (reason := _wrong(sentence, params))
-    }
-    instances, unreadable = validate_batch(sentences, extractor.entity_types)
-    problems = unreadable | problems
-    if problems:
-        raise SentenceError(dict(sorted(problems.items())))
-    return list(instances.values())
-
-
-def _wrong(sentence: Any, params: ServiceParams) -> str | None:
-    """What only a request is asked for; all else ``validate_batch`` finds."""
-    return (
-        _no_sentence(sentence)
-        or _too_long(sentence, params.max_characters)
-        or _unknown_key(sentence)
-    )
-
-
-def _no_sentence(sentence: Any) -> str | None:
-    """In the words of JSON, not of Python."""
-    if isinstance(sentence, str | Mapping):
-        return None
-    given = "null" if sentence is None else _KINDS[type(sentence)]
-    return f"a tagged text or an object was expected, not {given}"
-
-
-def _too_long(sentence: Any, most: int) -> str | None:
-    if isinstance(sentence, Mapping):
-        sentence = sentence.get("text", sentence.get("sentence"))
-    if isinstance(sentence, str) and len(sentence) > most:
-        return f"{len(sentence)} characters are more than {most}, the most that a sentence may have"
-    return None
-
-
-def _unknown_key(sentence: Any) -> str | None:
-    """A misspelt ``head_type`` would else be a sentence without types."""
-    if not isinstance(sentence, Mapping):
-        return None
-    known = _SPANS if "text" in sentence else _TAGGED
-    for key in sentence:
-        if key not in known:
-            return f"key {key!r} is not known" + did_you_mean(str(key), known)
-    return None

@@ -1,4 +1,4 @@
-"""The process: one classifier, one port, until it is told to stop."""
+"""The server process: one classifier at one address, until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -17,23 +17,20 @@ from tkre.serving.extractor import RelationExtractor
 
 
 class PortError(RuntimeError):
-    """An address that cannot be listened at."""
+    """The address cannot be bound."""
 
 
 def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: int) -> None:
-    """Serves a classifier until the process gets SIGTERM or SIGINT.
-
-    Then nothing new is accepted, and what is under way is answered. The log, a line of JSON for
-    each request, goes to standard error.
+    """Serve a classifier until SIGTERM or SIGINT; requests under way are then answered.
 
     Args:
         extractor: The classifier.
         params: Limits.
-        host: Where to listen.
-        port: Likewise; 0 takes a free one, which the log names.
+        host: Address to bind.
+        port: Port to bind; 0 takes a free one, which the log names.
 
     Raises:
-        PortError: The address cannot be listened at.
+        PortError: The address cannot be bound.
     """
     listening = _listening(host, port)
     configure_logs()
@@ -47,43 +44,33 @@ def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: 
         timeout_graceful_shutdown=params.shutdown_seconds,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
-        # The server takes both while it runs, and raises what it got again when it has stopped.
-        signal.signal(number, _leave)
+        # The server handles both while it runs, and raises the signal again after its shutdown.
+        signal.signal(number, _exit_0)
     uvicorn.Server(config).run(sockets=[listening])
 
 
 def require_free(host: str, port: int) -> None:
-    """Looks whether ``serve`` can listen there, before a classifier is loaded for it.
+    """Check, before a classifier is loaded, that ``serve`` can bind an address.
 
-    The port is let go again: who asks while the classifier is loaded is refused, not kept waiting.
-
-    Args:
-        host: Where to listen.
-        port: Likewise.
+    The port is released again, so that clients are refused during loading instead of kept waiting.
 
     Raises:
-        PortError: The address cannot be listened at.
+        PortError: The address cannot be bound.
     """
     _listening(host, port).close()
 
 
-def loaded(
+def load_extractor(
     folder: Path,
     calibrator: Path | None = None,
     wanted_precision: float | None = None,
     schema: RelationSchema | Path | None = None,
     threads: int | None = None,
 ) -> RelationExtractor:
-    """The classifier that is to be served, which has read a sentence already.
+    """``RelationExtractor.from_pretrained``, warmed up by one sentence.
 
-    So the first request does not pay for what libraries put off until their first use.
-
-    Args:
-        folder: As of ``RelationExtractor.from_pretrained``.
-        calibrator: Likewise.
-        wanted_precision: Likewise.
-        schema: Likewise.
-        threads: Of torch or ONNX Runtime; None is their own choice.
+    The warm-up moves lazy initialisation of libraries before the first request. ``threads`` are
+    those of torch or ONNX Runtime; None leaves it to them.
     """
     extractor = RelationExtractor.from_pretrained(
         folder,
@@ -100,8 +87,8 @@ def loaded(
     return extractor
 
 
-def _leave(*_: object) -> NoReturn:
-    """Being told to stop is no failure."""
+def _exit_0(*_: object) -> NoReturn:
+    """Exit with status 0 on SIGTERM or SIGINT."""
     raise SystemExit(0)
 
 

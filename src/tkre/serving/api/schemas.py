@@ -117,7 +117,7 @@ def request_model(extractor: RelationExtractor, params: ServiceParams) -> type[L
         __base__=LabelRequest,
         __doc__="Sentences to label, each in any of the three forms.",
         sentences=(
-            list[sentence],  # type: ignore[valid-type]
+            list[sentence],
             Field(min_length=1, max_length=params.max_sentences, examples=[[EXAMPLE, spans]]),
         ),
     )

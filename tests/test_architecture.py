@@ -220,7 +220,7 @@ def test_exported_classifiers_need_no_model_library(backbone, schema, toy_rows, 
     expected = {}
     for head in HEADS:
         params = FinetuningParams(
-            head=head, layers=(1,) if head == "spans" else (), type_guided=True, swap=True,
+            head=head, layers=(1,) if head == "spans" else (), type_guided=True, add_inverted=True,
             both_directions=True, optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3},
         )  # fmt: skip
         model = build_classifier(backbone, schema, params).eval()

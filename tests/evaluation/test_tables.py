@@ -112,7 +112,7 @@ def test_cells_that_scored_other_rows_are_not_compared():
 
 def test_stale_cells_are_named_and_never_averaged():
     ms, _ = experiment()
-    ms[1]["stale"] = ["finetuning.swap was False, it is True now"]
+    ms[1]["stale"] = ["finetuning.add_inverted was False, it is True now"]
     with pytest.raises(IncompleteExperiment, match=r"1 of 4 cells.*\n  toy, .*seed 13, tkre: fine"):
         cells_table(ms)
 

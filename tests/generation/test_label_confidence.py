@@ -17,7 +17,7 @@ from tkre.generation.label_errors import (
 NAMES = ["home_of", "knows", "lives_in", "none"]  # in the schema's order
 
 
-def labelled(truth, wrong=0.0, reversed_=0.0, seed=0):
+def labelled(truth, wrong=0.0, inverted=0.0, seed=0):
     """Rows whose labels are wrong at some rates; which are."""
     generator = np.random.default_rng(seed)
     draws, rows, flags = generator.random(len(truth)), [], []
@@ -25,7 +25,7 @@ def labelled(truth, wrong=0.0, reversed_=0.0, seed=0):
         shown = label
         if draws[n] < wrong:
             shown = str(generator.choice([name for name in NAMES if name != label]))
-        elif draws[n] < wrong + reversed_:
+        elif draws[n] < wrong + inverted:
             shown = {"home_of": "lives_in", "lives_in": "home_of"}.get(label, label)
         rows.append(instance(f"<head>a{n}</head> b <tail>c</tail>", shown, id=f"r{n}"))
         flags.append(shown != label)
@@ -50,7 +50,7 @@ PROBABILITIES = judged(TRUTH, 0.15)
 def test_the_rate_of_wrong_labels_is_found(schema, rate):
     rows, wrong = labelled(TRUTH, wrong=rate)
     found = label_confidence(rows, schema, PROBABILITIES)
-    assert found.wrong_rate + found.reversed_rate == pytest.approx(rate, abs=0.04)
+    assert found.wrong_rate + found.inverted_rate == pytest.approx(rate, abs=0.04)
     refused = found.right < 0.5
     if rate:
         assert (refused & wrong).sum() / refused.sum() > 0.8
@@ -59,10 +59,10 @@ def test_the_rate_of_wrong_labels_is_found(schema, rate):
         assert refused.mean() < 0.02
 
 
-def test_reversed_labels_have_a_rate_of_their_own(schema):
-    rows, wrong = labelled(TRUTH, reversed_=0.4)
+def test_inverted_labels_have_a_rate_of_their_own(schema):
+    rows, wrong = labelled(TRUTH, inverted=0.4)
     found = label_confidence(rows, schema, PROBABILITIES)
-    assert found.reversed_rate == pytest.approx(0.2, abs=0.06)  # half of the relations have one
+    assert found.inverted_rate == pytest.approx(0.2, abs=0.06)  # half of the relations have one
     assert found.wrong_rate < 0.05
     assert found.right[wrong].mean() < 0.3
     assert found.right[~wrong].mean() > 0.85
@@ -88,7 +88,7 @@ def test_rows_that_could_not_be_judged_are_believed_and_last_in_doubt(schema):
     assert label_confidence(rows, schema, probabilities).right[7] == 1
     last = suspected_label_errors(rows, schema, probabilities).iloc[-1]
     assert last["id"] == "r7"
-    assert last["likeliest"] is None and not last["reversed"] and pd.isna(last["doubt"])
+    assert last["likeliest"] is None and not last["inverted"] and pd.isna(last["doubt"])
     nothing = np.full((40, 4), np.nan)
     assert (label_confidence(rows, schema, nothing).right == 1).all()
 
@@ -101,7 +101,7 @@ def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
     frame = suspected_label_errors(rows, schema, probabilities)
     assert frame["id"].tolist() == ["r0", "r2", "r3", "r1"]
     assert frame["likeliest"].tolist() == ["lives_in", "home_of", "none", "lives_in"]
-    assert frame["reversed"].tolist() == [True, False, False, False]
+    assert frame["inverted"].tolist() == [True, False, False, False]
     assert frame["doubt"].tolist() == pytest.approx([0.9, 0.7, 1 / 3, 1 / 9])
     assert frame["probability"].tolist() == [0.1, 0.3, 0.6, 0.8]
 

@@ -48,7 +48,7 @@ def by_hand(module: SpanContrast, batch) -> torch.Tensor:
         for m in complete:
             if relations[m] != relations[n]:
                 negative = negative + (anchor @ triple(m, *spans[m]) / tau).exp()
-        if module.params.reversed_direction and not module.symmetric[relations[n]]:
+        if module.params.inverted_negatives and not module.symmetric[relations[n]]:
             negative = negative + (anchor @ triple(n, t, h, r) / tau).exp()
         for other in others[n]:
             if other.any():
@@ -60,7 +60,7 @@ def by_hand(module: SpanContrast, batch) -> torch.Tensor:
 @pytest.mark.parametrize("symmetric", [(False, False, False), (True, False, True)])
 @pytest.mark.parametrize("reverse", [True, False])
 def test_the_loss_is_the_equation(batch, symmetric, reverse):
-    module = contrast(symmetric, reversed_direction=reverse, temperature=0.3)
+    module = contrast(symmetric, inverted_negatives=reverse, temperature=0.3)
     assert module(**batch).item() == pytest.approx(by_hand(module, batch).item(), rel=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_no_complete_row_is_no_loss_and_no_nan(batch):
 def test_no_other_spans_and_one_relation(batch):
     batch["others_BST"] = batch["others_BST"][:, :0]
     batch["relations_B"][:] = 1
-    loss = contrast(reversed_direction=False)(**batch)
+    loss = contrast(inverted_negatives=False)(**batch)
     assert loss.item() == pytest.approx(0, abs=1e-6)  # a positive without any negative
 
 

@@ -146,17 +146,17 @@ def test_what_it_cannot_do_is_refused():
 
 
 @pytest.fixture
-def answers(masked_lm, backbone):
-    model = classifier(masked_lm, backbone.tokenizer, "answers")
+def knowprompt(masked_lm, backbone):
+    model = classifier(masked_lm, backbone.tokenizer, "virtual_words")
     model.head.start(masked_lm.get_input_embeddings())
     return model
 
 
 @torch.no_grad()
-def test_words_of_relations_start_as_the_mean_of_their_phrases(masked_lm, answers, backbone):
-    logits = answers(**batch(answers, backbone)).logits
+def test_words_of_relations_start_as_the_mean_of_their_phrases(masked_lm, knowprompt, backbone):
+    logits = knowprompt(**batch(knowprompt, backbone)).logits
     bias = masked_lm.get_output_embeddings().bias
-    for row, encoded in enumerate(answers.encode(ROWS, backbone.tokenizer)):
+    for row, encoded in enumerate(knowprompt.encode(ROWS, backbone.tokenizer)):
         [mask] = encoded.masks
         assert encoded.input_ids[mask] == backbone.tokenizer.mask_token_id
         seen = torch.tensor((encoded.prompts[:, None] == 1) | (encoded.prompts[None, :] == 0))
@@ -170,13 +170,13 @@ def test_words_of_relations_start_as_the_mean_of_their_phrases(masked_lm, answer
             assert logits[row, relation].item() == pytest.approx(expected.item(), abs=1e-4)
 
 
-def test_words_of_relations_are_saved_and_trained(answers, backbone, tmp_path):
-    inputs = batch(answers, backbone)
-    answers(**inputs, labels=torch.tensor([0, 3])).loss.backward()
-    assert answers.head.answers.grad.abs().sum() > 0
-    answers.save_pretrained(tmp_path)
+def test_words_of_relations_are_saved_and_trained(knowprompt, backbone, tmp_path):
+    inputs = batch(knowprompt, backbone)
+    knowprompt(**inputs, labels=torch.tensor([0, 3])).loss.backward()
+    assert knowprompt.head.virtual_words.grad.abs().sum() > 0
+    knowprompt.save_pretrained(tmp_path)
     again = RelationClassifier.from_pretrained(tmp_path).eval()
-    assert torch.equal(again(**inputs).logits, answers(**inputs).logits)
+    assert torch.equal(again(**inputs).logits, knowprompt(**inputs).logits)
 
 
 def test_who_sees_whom():

@@ -37,7 +37,7 @@ def test_frames_have_the_digests_that_lineages_name(knowledge):
         "support": to_frame(knowledge.shots.support),
         "explained": to_frame(knowledge.explained),
         "synthetic": to_frame(knowledge.synthetic),
-        "swapped": to_frame(inverted_rows(knowledge.explained, knowledge.schema)),
+        "inverted": to_frame(inverted_rows(knowledge.explained, knowledge.schema)),
         "texts": texts_to_frame(texts_of(knowledge)),
     }
     digests = {name: frame_digest(frame) for name, frame in frames.items()}

@@ -20,13 +20,13 @@ PRETRAINING = PretrainingParams(
     scl={"epochs": 3, "mslm_weight": 0.7, "scl_weight": 0.5, "optimisation": RATES},
     pairs={"epochs": 2, "layers": [1, 2], "optimisation": RATES},
 )
-BOTH = {"swap": True, "both_directions": True, "type_guided": True}
+BOTH = {"add_inverted": True, "both_directions": True, "type_guided": True}
 FINETUNING = {
     "markers": {},
     "spans": {"layers": (1, 2), "alignment": {"weight": 0.5}, "trigger_weight": 0.2,
               "probe_start": 0.1, "average": 0.3, "keep_epoch": "one_standard_error", **BOTH},
     "prompt": BOTH,
-    "answers": {"alignment": {"weight": 0.2}, **BOTH},
+    "virtual_words": {"alignment": {"weight": 0.2}, **BOTH},
     "prototypes": {"least_probability": 0.3, "encoder_dropout": 0.2},
 }  # fmt: skip
 
@@ -51,10 +51,10 @@ def test_finetuning(backbone, toy_rows, schema, head):
         backbone, toy_rows, toy_rows[:12], schema, params, data="d", seed=3, description="toy"
     )
     check(f"losses of {head}", losses, rel=NEAR)
-    exchanged = [row.exchanged() for row in toy_rows]
+    inverted = [row.inverted() for row in toy_rows]
     probabilities = {
         name: predict(classifier.model, classifier.tokenizer, rows, precision="fp32")
-        for name, rows in (("forward", toy_rows), ("backward", exchanged))
+        for name, rows in (("forward", toy_rows), ("inverted", inverted))
     }
     check(f"probabilities of {head}", probabilities, rel=NEAR)
 

@@ -39,7 +39,7 @@ RECIPES = {
     ),
     "tkre": Variant(
         backbone="minilm",
-        finetuning=FinetuningParams(optimisation=OPTIMISATION, synthetic=True, swap=True),
+        finetuning=FinetuningParams(optimisation=OPTIMISATION, synthetic=True, add_inverted=True),
     ),
 }
 ENVIRONMENT = Environment(

@@ -24,15 +24,15 @@ def synthetic(toy_rows):
     return toy_rows[8:]
 
 
-def test_features_tell_as_much_as_before_they_are_turned(backbone, toy_rows):
-    forward, backward = read_both_ways(backbone, toy_rows, PARAMS)
-    assert forward.shape == backward.shape
+def test_features_tell_as_much_as_before_they_are_rotated(backbone, toy_rows):
+    forward, inverted = read_both_ways(backbone, toy_rows, PARAMS)
+    assert forward.shape == inverted.shape
     assert forward.shape[1] <= 2 * len(toy_rows)
-    both = np.concatenate([forward, backward])
+    both = np.concatenate([forward, inverted])
     assert np.allclose(both.mean(axis=0), 0, atol=1e-6)
-    turned_back = read_both_ways(backbone, [row.exchanged() for row in toy_rows], PARAMS)
+    exchanged = read_both_ways(backbone, [row.inverted() for row in toy_rows], PARAMS)
     # Only distances count, and they are those of the same readings in another order.
-    assert np.allclose(forward @ backward.T, turned_back[1] @ turned_back[0].T, atol=1e-4)
+    assert np.allclose(forward @ inverted.T, exchanged[1] @ exchanged[0].T, atol=1e-4)
     assert weights_digest(backbone.model) == backbone.lineage.origin
 
 
@@ -89,7 +89,7 @@ def test_a_golden_row_under_the_wrong_direction_is_doubted_most(backbone, toy_ro
         said = judge_golden(backbone, support, synthetic, schema, PARAMS, seed=1)
         first = suspected_label_errors(support, schema, said).iloc[0]
         assert (first["id"], first["likeliest"]) == (toy_rows[n].id, "lives_in")
-        assert first["reversed"]
+        assert first["inverted"]
 
 
 def test_a_relation_that_no_other_row_shows_cannot_be_judged(backbone, toy_rows, schema):

@@ -18,7 +18,7 @@ from tkre.training.params import FinetuningParams
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 MARKERS = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=100)
 SPANS = FinetuningParams(
-    head="spans", layers=(1, 2), swap=True, both_directions=True, alignment={"weight": 0.5},
+    head="spans", layers=(1, 2), add_inverted=True, both_directions=True, alignment={"weight": 0.5},
     trigger_weight=0.2, probe_start=0.1, average=0.9, samples_per_relation=60,
     optimisation=OPTIMISATION,
 )  # fmt: skip
@@ -26,7 +26,7 @@ PROMPT = FinetuningParams(
     head="prompt",
     samples_per_relation=100,
     both_directions=True,
-    swap=True,
+    add_inverted=True,
     optimisation=OPTIMISATION,
 )
 PROTOTYPES = FinetuningParams(
@@ -35,15 +35,15 @@ PROTOTYPES = FinetuningParams(
     alignment={"weight": 0.1},
     optimisation=OPTIMISATION,
 )
-ANSWERS = FinetuningParams(
-    head="answers",
+VIRTUAL_WORDS = FinetuningParams(
+    head="virtual_words",
     samples_per_relation=100,
     both_directions=True,
-    swap=True,
+    add_inverted=True,
     optimisation=OPTIMISATION,
 )
 TRAINED = {
-    "markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWERS,
+    "markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "virtual_words": VIRTUAL_WORDS,
     "prototypes": PROTOTYPES,
 }  # fmt: skip
 
@@ -112,7 +112,7 @@ def test_without_validation_rows_the_last_epoch_is_kept(backbone, toy_rows, sche
     assert accuracy(classifier, toy_rows, schema) >= 0.9
 
 
-@pytest.mark.parametrize("head", ["prompt", "answers", "prototypes"])
+@pytest.mark.parametrize("head", ["prompt", "virtual_words", "prototypes"])
 @pytest.mark.parametrize("rows", [0, 20])
 def test_what_is_not_trained_needs_no_rows(backbone, toy_rows, schema, head, rows, tmp_path):
     params = untrained(head)
@@ -149,10 +149,10 @@ def test_prompts_start_from_what_the_masked_lm_head_knows(backbone, toy_rows, sc
     assert np.abs(first - second).max() > 0.01
 
 
-def test_swapped_rows(toy_rows, schema):
-    turned = inverted_rows(toy_rows, schema)
-    assert len(turned) == len(toy_rows)
-    for row, other in zip(toy_rows, turned, strict=True):
+def test_inverted_rows(toy_rows, schema):
+    inverted = inverted_rows(toy_rows, schema)
+    assert len(inverted) == len(toy_rows)
+    for row, other in zip(toy_rows, inverted, strict=True):
         assert (row.head, row.tail_type) == (other.tail, other.head_type)
         assert other.relation == schema.inverse_of(row.relation)
     lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})

@@ -7,14 +7,14 @@ import pytest
 
 from tests.conftest import instance
 from tests.paths import machine_paths
-from tests.training.test_finetuning import ANSWERS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
+from tests.training.test_finetuning import VIRTUAL_WORDS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
 from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier
 from tkre.training.onnx_export import export_onnx
 from tkre.training.scoring import score
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
-HEADS = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "answers": ANSWERS,
+HEADS = {"markers": MARKERS, "spans": SPANS, "prompt": PROMPT, "virtual_words": VIRTUAL_WORDS,
          "prototypes": PROTOTYPES}  # fmt: skip
 
 

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 from tkre.training.params import (
     FinetuningParams,
     OptimisationParams,
-    PretrainingParams,
     SetFitParams,
 )
+from tkre.training.stages import PretrainingParams
 
 OPTIMISATION = {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
 
@@ -34,7 +34,7 @@ def test_parts_that_the_head_does_not_have_are_refused():
         ({"head": "prompt", "head_dropout": 0.2}, "head_dropout is a part of .* not of 'prompt'"),
         ({"head": "prompt", "layers": (1,)}, "layers is a part of head 'spans', not of 'prompt'"),
         ({"temperature": 0.1}, "temperature is a part of head 'prototypes', not of 'markers'"),
-        ({"both_directions": True}, "both_directions without swap"),
+        ({"both_directions": True}, "both_directions without add_inverted"),
         ({"head": "prompt", "min_epochs": 0}, "then samples_per_relation are 0 too"),
         ({"samples_per_relation": 0, "min_epochs": 0}, "'markers' starts random"),
         ({"head": "prompt", "samples_per_relation": 0, "min_epochs": 0, "synthetic": True},

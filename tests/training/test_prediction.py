@@ -65,8 +65,8 @@ def test_a_classifier_that_reads_both_ways_is_consistent(backbone, schema):
     torch.manual_seed(0)
     model = build_classifier(backbone, schema, PARAMS.model_copy(update={"both_directions": True}))
     row = instance("<head>anna</head> lives in <tail>oslo</tail>")
-    turned = instance("<tail>anna</tail> lives in <head>oslo</head>")
-    p, q = (predict(model, backbone.tokenizer, [r], precision="fp32")[0] for r in (row, turned))
+    inverted = instance("<tail>anna</tail> lives in <head>oslo</head>")
+    p, q = (predict(model, backbone.tokenizer, [r], precision="fp32")[0] for r in (row, inverted))
     names = schema.names
     for name in names:
         inverse = schema.inverse_of(name)

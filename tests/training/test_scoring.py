@@ -55,8 +55,8 @@ def test_two_readings_are_averaged_over_inverse_relations():
         )
     )
     forward = np.array([[0.4, 0.3, 0.2, 0.1]])
-    backward = np.array([[0.1, 0.6, 0.2, 0.1]])
-    mixed = both_ways(forward, backward, model)
+    inverted = np.array([[0.1, 0.6, 0.2, 0.1]])
+    mixed = both_ways(forward, inverted, model)
     expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
     assert mixed[0] == pytest.approx(expected / expected.sum())
 

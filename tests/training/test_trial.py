@@ -35,12 +35,12 @@ def test_few_rows_rows_are_of_all_relations(schema, toy_rows):
 
 def test_learning_by_heart_leaves_out_what_is_not_needed_for_it():
     recipe = FinetuningParams.model_validate(
-        {"head": "spans", "layers": [1, 2], "synthetic": True, "alignment": {}, "swap": True,
+        {"head": "spans", "layers": [1, 2], "synthetic": True, "alignment": {}, "add_inverted": True,
          "trigger_weight": 0.2, "average": 0.99, "least_probability": 0.6, "optimisation": RATES}
     )  # fmt: skip
     cut = by_heart(recipe)
     assert not cut.uses_knowledge and cut.average is None and cut.least_probability == 0
-    assert cut.swap and cut.layers == (1, 2) and cut.optimisation == recipe.optimisation
+    assert cut.add_inverted and cut.layers == (1, 2) and cut.optimisation == recipe.optimisation
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_every_stage_of_pretraining_is_timed(backbone, toy_rows, schema):
 
 EFFORT_RATES = {"learning_rate": 1e-3, "head_learning_rate": 1e-3, "batch_size": 16}
 TRIAL = Trial(rows=30, unlearnt=(), steps=20, seconds=10.0, labelling=0.01, truncated=(), longest=9)
-SIZES = Sizes(relations=4, support=32, validation=10, synthetic=32, test=100, swapped=16)
+SIZES = Sizes(relations=4, support=32, validation=10, synthetic=32, test=100, inverted=16)
 
 
 def finetuning(**fields) -> FinetuningParams:
@@ -94,8 +94,8 @@ def test_steps_of_finetuning():
     assert labelling.seconds == pytest.approx((10 * 10 + 100) * 0.01)
     both, _ = finetuning_effort(finetuning(synthetic=True), SIZES, TRIAL)
     assert both.steps == 5 * 4
-    swapped, _ = finetuning_effort(finetuning(swap=True), SIZES, TRIAL)
-    assert swapped.steps == 10 * 3  # half of the rows are shown both ways
+    inverted, _ = finetuning_effort(finetuning(add_inverted=True), SIZES, TRIAL)
+    assert inverted.steps == 10 * 3  # half of the rows are shown both ways
 
 
 def test_steps_of_pretraining():
@@ -114,7 +114,7 @@ def test_steps_of_pretraining():
 
 
 def test_a_corpus_of_nothing_takes_no_time():
-    nothing = Sizes(relations=2, support=0, validation=0, synthetic=0, test=0, swapped=0)
+    nothing = Sizes(relations=2, support=0, validation=0, synthetic=0, test=0, inverted=0)
     untrained = finetuning(head="prototypes", samples_per_relation=0, min_epochs=0)
     assert all(e.seconds == 0 for e in finetuning_effort(untrained, nothing, TRIAL))
 

@@ -86,8 +86,8 @@ def lineage(of):
 
 def test_what_was_made_by_another_recipe_is_stale():
     assert variant().stale(lineage(variant())) == []
-    [reason] = variant(finetuning={"swap": True}).stale(lineage(variant()))
-    assert reason == "finetuning.swap was False, it is True now"
+    [reason] = variant(finetuning={"add_inverted": True}).stale(lineage(variant()))
+    assert reason == "finetuning.add_inverted was False, it is True now"
     [reason] = variant(pretraining={"scl": {"epochs": 0}}).stale(lineage(variant()))
     assert "mslm and scl and finetuning, not mslm and finetuning" in reason
     [reason] = variant(pretraining={"contrast": {"temperature": 1}}).stale(lineage(variant()))

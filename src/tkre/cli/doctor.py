@@ -200,7 +200,7 @@ def _try_training(
     trial = try_finetuning(start, few, rows.all, rows.schema, recipe)
     report_lengths(trial, rows, recipe.max_length, cell.variant, report)
     report_trial(trial, rows, report)
-    if recipe.swap:
+    if recipe.add_inverted:
         report_inverses(rows.schema, report)
     sizes = _sizes(shots, rows, cell.sample)
     efforts: list[Effort] = []
@@ -224,7 +224,7 @@ def _sizes(shots: Shots, rows: Rows, sample: KShotSample) -> Sizes:
         validation=len(shots.validation),
         synthetic=sample.shots * sample.synthetic * relations,
         test=len(rows.splits["test"]),
-        swapped=sum(rows.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
+        inverted=sum(rows.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
     )
 
 

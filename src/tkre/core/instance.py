@@ -93,8 +93,8 @@ class Instance:
         first, second = sorted((self.head, self.tail))
         return Span(first.end, second.start) if first.end < second.start else None
 
-    def exchanged(self) -> Instance:
-        """The same sentence with head and tail exchanged; the relation is not turned round."""
+    def inverted(self) -> Instance:
+        """The same sentence with head and tail exchanged; the relation stays."""
         return replace(
             self,
             head=self.tail,

@@ -22,6 +22,7 @@ GROUPS = {
     "tkre.heads": "tkre.modeling.classifier",
     "tkre.encodings": "tkre.modeling.encodings",
     "tkre.losses": "tkre.training.pretraining",
+    "tkre.stages": "tkre.training.pretraining",
     "tkre.llms": "tkre.generation.llm.registry",
     "tkre.metrics": "tkre.evaluation.results",
 }

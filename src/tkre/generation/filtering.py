@@ -16,7 +16,7 @@ from tkre.generation.label_errors import Floats, judgements, label_confidence
 from tkre.generation.params import FilterParams
 
 # Reasons, in the order in which they are looked for.
-TYPES, REVERSED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"
+TYPES, INVERTED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"
 _WORD = re.compile(r"\w+")
 
 
@@ -55,7 +55,7 @@ def filter_synthetic(
         if not schema.allows(str(row.relation), row.head_type, row.tail_type):
             reasons[n] = TYPES
         elif confidence.right[n] < params.least_confidence:
-            reasons[n] = REVERSED if verdicts["reversed"][n] else LABEL
+            reasons[n] = INVERTED if verdicts["inverted"][n] else LABEL
         else:
             reasons[n] = redundant.reason(row)
     verdicts["confidence"] = confidence.right

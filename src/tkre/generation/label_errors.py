@@ -40,13 +40,13 @@ class LabelConfidence:
         right: N probabilities that a row's label is the right one; 1 for a row that could not be
             judged.
         wrong_rate: Estimated share of labels that are another relation's, at random.
-        reversed_rate: Estimated share of labels that are the right relation's inverse.
+        inverted_rate: Estimated share of labels that are the right relation's inverse.
         sharpness: The power that the probabilities were raised to.
     """
 
     right: Floats
     wrong_rate: float
-    reversed_rate: float
+    inverted_rate: float
     sharpness: float
 
 
@@ -102,7 +102,7 @@ def judgements(
 
     Returns:
         A row per instance, in their order: ``id``, ``relation``, ``probability`` of it,
-        ``likeliest`` (of the other relations), ``likeliest_probability``, and ``reversed``
+        ``likeliest`` (of the other relations), ``likeliest_probability``, and ``inverted``
         (whether that is the inverse of the label). Rows that could not be judged have no numbers.
     """
     own_N, inverse_N = label_numbers(rows, schema, probabilities_NR)
@@ -121,7 +121,7 @@ def judgements(
             "probability": probabilities_NR[numbers, own_N],
             "likeliest": pd.Series(names, dtype=object),
             "likeliest_probability": np.where(judged, others[numbers, likeliest_N], np.nan),
-            "reversed": judged & (likeliest_N == inverse_N),
+            "inverted": judged & (likeliest_N == inverse_N),
         }
     )
 
@@ -188,12 +188,12 @@ def label_numbers(
     column = {name: n for n, name in enumerate(schema.names)}
     labels = [str(row.relation) for row in rows]
     inverses = [schema.inverse_of(label) for label in labels]
-    turned = [
+    inverse_numbers = [
         column[inverse] if inverse is not None and inverse != label else -1
         for label, inverse in zip(labels, inverses, strict=True)
     ]
     own = [column[label] for label in labels]
-    return np.array(own, dtype=np.int64), np.array(turned, dtype=np.int64)
+    return np.array(own, dtype=np.int64), np.array(inverse_numbers, dtype=np.int64)
 
 
 def _shares(likelihoods_3N: Floats) -> Floats:

@@ -39,7 +39,7 @@ class RelationClassifierConfig(PretrainedConfig):
 
     Attributes:
         encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``answers``
+        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``virtual_words``
             (``modeling.prompt_head``), ``prototypes`` (``modeling.prototypes``), or one of another
             package (``tkre.core.params``).
         options: Settings of another package's head.
@@ -49,7 +49,7 @@ class RelationClassifierConfig(PretrainedConfig):
         head_dropout: Of the head's features.
         max_length: Longest sentence in tokens.
         typed_markers: Whether markers, or prompts, hold entity types.
-        phrases: For ``prompt`` and ``answers``: by label, the token ids of the relation's phrase.
+        phrases: For ``prompt`` and ``virtual_words``: by label, the token ids of the relation's phrase.
         temperature: For ``prototypes``: what likenesses are divided by.
         both_directions: Whether a sentence is also read with head and tail exchanged, and the
             two readings averaged, where the schema knows the inverse relation.

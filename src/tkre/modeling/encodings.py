@@ -67,7 +67,7 @@ ENCODINGS: Registry[Encoding] = Registry(
         "markers": marked,
         "spans": marked,
         "prompt": with_phrases,
-        "answers": with_one_mask,
+        "virtual_words": with_one_mask,
         "prototypes": mask_entities,
     },
 )

@@ -63,11 +63,11 @@ class SpanContrast(nn.Module):
         complete_B = spans_B3T.any(dim=-1).all(dim=-1)
         other_relation_BB = relations_B[:, None] != relations_B[None, :]
         negatives = [scores_BB.masked_fill(~(other_relation_BB & complete_B[None, :]), -torch.inf)]
-        if self.params.reversed_direction:
-            reversed_B = (anchors_BD * self._triple(tail, head, stated)).sum(dim=-1)
-            reversed_B = reversed_B / self.params.temperature
+        if self.params.inverted_negatives:
+            inverted_B = (anchors_BD * self._triple(tail, head, stated)).sum(dim=-1)
+            inverted_B = inverted_B / self.params.temperature
             negatives.append(
-                reversed_B.masked_fill(self.symmetric[relations_B], -torch.inf)[:, None]
+                inverted_B.masked_fill(self.symmetric[relations_B], -torch.inf)[:, None]
             )
         if others_BST.shape[1]:
             others_BSH = pool(hidden_BTH, others_BST)

@@ -18,7 +18,7 @@ HEADS: Registry[type[Head]] = Registry(
         "markers": "tkre.modeling.heads:MarkerHead",
         "spans": "tkre.modeling.heads:SpanHead",
         "prompt": "tkre.modeling.prompt_heads:PromptHead",
-        "answers": "tkre.modeling.prompt_heads:KnowPromptHead",
+        "virtual_words": "tkre.modeling.prompt_heads:KnowPromptHead",
         "prototypes": "tkre.modeling.heads:PrototypeHead",
     },
 )
@@ -59,7 +59,7 @@ class ContrastParams(Params):
         temperature: tau of the loss.
         dimension: Of the space in which anchors and spans are compared.
         other_spans: Negatives per text that are other spans of the same sentence.
-        reversed_direction: Whether the pair with head and tail exchanged is a negative, for
+        inverted_negatives: Whether the pair with head and tail exchanged is a negative, for
             relations that have a direction.
     """
 
@@ -69,7 +69,7 @@ class ContrastParams(Params):
     temperature: float = Field(0.1, gt=0)
     dimension: int = Field(128, gt=0)
     other_spans: int = Field(1, ge=0)
-    reversed_direction: bool = True
+    inverted_negatives: bool = True
 
     @model_validator(mode="after")
     def _options_are_read(self) -> Self:

@@ -150,7 +150,7 @@ class KnowPromptHead(MaskHead):
         self.lengths = ONE_MASK
         self.size = config.encoder_sizes().hidden_size
         self.dropout = nn.Dropout(config.head_dropout)
-        self.answers = nn.Parameter(torch.zeros(config.num_labels, self.size))
+        self.virtual_words = nn.Parameter(torch.zeros(config.num_labels, self.size))
 
     @torch.no_grad()
     def start(self, embeddings: nn.Module) -> None:
@@ -160,8 +160,8 @@ class KnowPromptHead(MaskHead):
             embeddings: The input embeddings of the encoder, which are those of its masked-LM head.
         """
         for relation, phrase in enumerate(self.phrases):
-            tokens = torch.tensor(phrase, device=self.answers.device)
-            self.answers[relation] = embeddings(tokens).mean(dim=0)
+            tokens = torch.tensor(phrase, device=self.virtual_words.device)
+            self.virtual_words[relation] = embeddings(tokens).mean(dim=0)
 
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
@@ -172,7 +172,7 @@ class KnowPromptHead(MaskHead):
 
     def classify(self, features: Tensor) -> Tensor:
         """B x R logits."""
-        return self.dropout(features) @ self.answers.T + self.bias
+        return self.dropout(features) @ self.virtual_words.T + self.bias
 
 
 def visible(attention_mask: Tensor, prompts: Tensor, dtype: torch.dtype) -> Tensor:

@@ -11,7 +11,7 @@ from tkre.report.lines import Axis, Series, legend, line_panel
 from tkre.training.stages import STAGES
 
 _TITLES = {
-    **{name: stage.loss for name, stage in STAGES.items()},
+    **{name: STAGES[name].loss for name in STAGES},
     FINETUNING: "validation micro-F1, %",
 }
 

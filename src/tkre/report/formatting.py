@@ -24,7 +24,7 @@ _HEADS = {
     "(layers {layers})",
     "prompt": "the masked-language-model head, which fills in each relation's phrase between the "
     "mentions",
-    "answers": "one masked word between the mentions, compared with a trained word for each "
+    "virtual_words": "one masked word between the mentions, compared with a trained word for each "
     "relation",
     "prototypes": "the likeness of a sentence to the definitions of the relations",
 }
@@ -99,7 +99,7 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
 def _parts(params: FinetuningParams) -> Iterator[str]:
     parts = {
         "a sentence whose relation has an inverse is also shown with head and tail exchanged": (
-            params.swap
+            params.add_inverted
         ),
         "sentences are read both ways": params.both_directions,
         "relations that the schema forbids between two types are ruled out": params.type_guided,

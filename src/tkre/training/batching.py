@@ -52,7 +52,7 @@ def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Inst
     for row in rows:
         inverse = schema.inverse_of(str(row.relation))
         if inverse is not None:
-            inverted.append(replace(row.exchanged(), id=f"{row.id}/swapped", relation=inverse))
+            inverted.append(replace(row.inverted(), id=f"{row.id}/inverted", relation=inverse))
     return inverted
 
 

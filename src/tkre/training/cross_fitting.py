@@ -106,14 +106,14 @@ class _Views:
 
     Attributes:
         forward: N x F features, standardised.
-        backward: N x F features with head and tail exchanged.
+        inverted: N x F features with head and tail exchanged.
         labels: N label numbers.
         inverses: R label numbers with head and tail exchanged, -1 where the schema has none.
         groups: N numbers, equal for near-copies.
     """
 
     forward: Floats
-    backward: Floats
+    inverted: Floats
     labels: Numbers
     inverses: Numbers
     groups: Numbers
@@ -128,12 +128,12 @@ class _Views:
     ) -> _Views:
         """The views of labelled rows."""
         column = {name: n for n, name in enumerate(schema.names)}
-        forward, backward = read_both_ways(start, rows, params)
+        forward, inverted = read_both_ways(start, rows, params)
         inverses = [schema.inverse_of(name) for name in schema.names]
         texts = [row.text for row in rows]
         return cls(
             forward,
-            backward,
+            inverted,
             np.array([column[str(row.relation)] for row in rows], dtype=np.int64),
             np.array([-1 if name is None else column[name] for name in inverses]),
             np.array(near_copy_groups(texts, params.overlap_words, params.max_overlap)),
@@ -151,7 +151,7 @@ def read_both_ways(
         params: Which layers are pooled.
 
     Returns:
-        Two arrays of N x F' features, standardised over both, and turned so that F' is at most the
+        Two arrays of N x F' features, standardised over both, and rotated so that F' is at most the
         number of readings: a regularised linear classifier cannot tell that from all features.
     """
     if not rows:
@@ -166,7 +166,7 @@ def read_both_ways(
     model = RelationClassifier(config)
     model.load_encoder(encoder)
     model.to(device())
-    readings = [*rows, *(row.exchanged() for row in rows)]
+    readings = [*rows, *(row.inverted() for row in rows)]
     features = features_of(model, start.tokenizer, readings)
     assert features is not None  # there are rows, and a head of spans has features
     features = (features - features.mean(axis=0)) / features.std(axis=0).clip(min=1e-5)
@@ -206,24 +206,24 @@ def _judge(
     views: _Views, training: Flags, out: Flags, weights: Floats, params: CrossFitParams
 ) -> Probabilities:
     """Probabilities of the rows that are out, by a classifier of those that train."""
-    turned = np.where(training, views.inverses[views.labels], -1)
-    both = turned >= 0
-    labels = np.concatenate([views.labels[training], turned[both]])
+    inverses = np.where(training, views.inverses[views.labels], -1)
+    both = inverses >= 0
+    labels = np.concatenate([views.labels[training], inverses[both]])
     judged = np.full((int(out.sum()), len(views.inverses)), np.nan)
     if len(set(labels.tolist())) < 2:
         return judged
     classifier = LinearProbe(C=params.inverse_regularisation, max_iter=1000)
     classifier.fit(
-        np.concatenate([views.forward[training], views.backward[both]]),
+        np.concatenate([views.forward[training], views.inverted[both]]),
         labels,
         sample_weight=np.concatenate([weights[training], weights[both]]),
     )
-    forward, backward = np.zeros_like(judged), np.zeros_like(judged)
+    forward, inverted = np.zeros_like(judged), np.zeros_like(judged)
     forward[:, classifier.classes_] = classifier.predict_proba(views.forward[out])
-    backward[:, classifier.classes_] = classifier.predict_proba(views.backward[out])
+    inverted[:, classifier.classes_] = classifier.predict_proba(views.inverted[out])
     known = np.flatnonzero(views.inverses >= 0)
     mixed = forward.copy()
-    mixed[:, known] = (forward[:, known] + backward[:, views.inverses[known]]) / 2
+    mixed[:, known] = (forward[:, known] + inverted[:, views.inverses[known]]) / 2
     mixed /= mixed.sum(axis=1, keepdims=True)
     seen = np.isin(views.labels[out], classifier.classes_)
     judged[seen] = mixed[seen]

@@ -208,7 +208,7 @@ def finetune(
     torch.manual_seed(seed)
     labels = {name: n for n, name in enumerate(schema.names)}
     model = build_classifier(start, schema, params).to(device())
-    shown = [*rows, *(inverted_rows(rows, schema) if params.swap else ())]
+    shown = [*rows, *(inverted_rows(rows, schema) if params.add_inverted else ())]
     encoded = model.encode(shown, start.tokenizer)
     log_truncation(encoded, f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]

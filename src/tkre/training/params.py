@@ -59,11 +59,11 @@ PARTS_OF_HEADS = {
     "trigger_weight": ("spans",),
     "probe_start": ("spans",),
     "temperature": ("prototypes",),
-    "alignment": ("markers", "spans", "answers", "prototypes"),
-    "head_dropout": ("markers", "spans", "answers", "prototypes"),
+    "alignment": ("markers", "spans", "virtual_words", "prototypes"),
+    "head_dropout": ("markers", "spans", "virtual_words", "prototypes"),
 }
 # Parts that do nothing where nothing is trained.
-PARTS_OF_TRAINING = ("synthetic", "swap", "alignment", "average")
+PARTS_OF_TRAINING = ("synthetic", "add_inverted", "alignment", "average")
 
 
 class FinetuningParams(Params):
@@ -71,7 +71,7 @@ class FinetuningParams(Params):
 
     Attributes:
         head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
-            (Han et al. 2022), ``answers`` (after Chen et al. 2022; both ``modeling.prompt_head``)
+            (Han et al. 2022), ``virtual_words`` (after Chen et al. 2022; both ``modeling.prompt_head``)
             or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what
             the schema says of them, so they need no training. Or one of another package
             (``tkre.core.params``).
@@ -81,10 +81,10 @@ class FinetuningParams(Params):
             has any.
         max_length: Longest sentence in tokens; of a longer one the window around its mentions.
         synthetic: Whether synthetic sentences are trained on beside the golden ones.
-        swap: Whether every row is also shown with head and tail exchanged, under the inverse
+        add_inverted: Whether every row is also shown with head and tail exchanged, under the inverse
             relation; rows whose relation has no inverse in the schema are not.
         both_directions: Whether the classifier reads a sentence both ways when it predicts. One
-            that is trained must have been shown both ways: with ``swap``.
+            that is trained must have been shown both ways: with ``add_inverted``.
         type_guided: Whether relations that the schema does not allow for the types of the mentions
             are ruled out when it predicts, where an instance has types.
         least_probability: What a relation must reach to be predicted; where none does the
@@ -117,7 +117,7 @@ class FinetuningParams(Params):
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
     synthetic: bool = False
-    swap: bool = False
+    add_inverted: bool = False
     both_directions: bool = False
     type_guided: bool = False
     least_probability: float = Field(0.0, ge=0, lt=1)
@@ -151,10 +151,10 @@ class FinetuningParams(Params):
 
     @model_validator(mode="after")
     def _what_is_read_was_shown(self) -> Self:
-        if self.trained and self.both_directions and not self.swap:
+        if self.trained and self.both_directions and not self.add_inverted:
             raise ValueError(
-                "both_directions without swap: sentences would be read in a way that training has "
-                "never shown. Set swap, or both_directions to false"
+                "both_directions without add_inverted: sentences would be read in a way that training has "
+                "never shown. Set add_inverted, or both_directions to false"
             )
         return self
 
@@ -194,7 +194,7 @@ class FinetuningParams(Params):
         if not rows:
             raise ValueError(
                 "there are no rows to train on: give some shots or synthetic sentences, or take a "
-                "variant that needs none (head prompt, answers or prototypes; samples_per_relation 0, "
+                "variant that needs none (head prompt, virtual_words or prototypes; samples_per_relation 0, "
                 "min_epochs 0)"
             )
         return max(self.min_epochs, round(self.samples_per_relation * relations / rows))

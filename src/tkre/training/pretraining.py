@@ -280,7 +280,7 @@ def pair_training(
     stage_params = params.of(stage)
     assert isinstance(stage_params, PairsParams)
     reader = _pair_reader(start, schema, stage_params)
-    shown = [*rows, *(inverted_rows(rows, schema) if stage_params.swap else ())]
+    shown = [*rows, *(inverted_rows(rows, schema) if stage_params.add_inverted else ())]
     numbers = {name: n for n, name in enumerate(schema.names)}
     encoded = reader.encode(shown, start.tokenizer)
     with on_device(start.model):

@@ -68,9 +68,9 @@ def score(
     """
     probabilities = _read(model, tokenizer, instances, description)
     if model.config.both_directions and model.config.inverses:
-        exchanged = [instance.exchanged() for instance in instances]
-        backward = _read(model, tokenizer, exchanged)
-        probabilities = both_ways(probabilities, backward, model)
+        inverted = [instance.inverted() for instance in instances]
+        of_inverted = _read(model, tokenizer, inverted)
+        probabilities = both_ways(probabilities, of_inverted, model)
     return ruled_out_by_types(probabilities, instances, model)
 
 
@@ -90,12 +90,12 @@ def labels_of(probabilities: Probabilities, model: Answering) -> list[str]:
     ]
 
 
-def both_ways(forward: Probabilities, backward: Probabilities, model: Answering) -> Probabilities:
+def both_ways(forward: Probabilities, inverted: Probabilities, model: Answering) -> Probabilities:
     """The mean of two readings of each pair, where the relations have inverses.
 
     Args:
         forward: N x R probabilities of the pair as it is.
-        backward: Those of the pair with head and tail exchanged.
+        inverted: N x R probabilities of the pair with head and tail exchanged.
         model: Knows the inverses. A relation without one keeps its forward probability; rows are
             normalised at the end.
     """
@@ -103,7 +103,7 @@ def both_ways(forward: Probabilities, backward: Probabilities, model: Answering)
     mixed = forward.copy()
     for name, inverse in inverses.items():
         own, other = numbers[name], numbers[inverse]
-        mixed[:, own] = (forward[:, own] + backward[:, other]) / 2
+        mixed[:, own] = (forward[:, own] + inverted[:, other]) / 2
     return mixed / mixed.sum(axis=1, keepdims=True)
 
 

@@ -1,7 +1,7 @@
 """The stages of pre-training: their registry and their parameters. Imports no torch.
 
 A new stage is a class of parameters, a field of ``PretrainingParams`` and an entry of ``STAGES``
-here, and a function in ``training.pretraining`` that prepares it.
+here, and a function that prepares it, as those of ``training.pretraining`` do.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tkre.core.params import Params
+from tkre.core.params import Params, Registry
 from tkre.modeling.params import ContrastParams, MaskingParams
 from tkre.training.params import OptimisationParams
 
@@ -49,7 +49,7 @@ class PairsParams(StageParams):
 
     Attributes:
         layers: Encoder layers that are pooled; deeper ones stay as they are.
-        swap: Whether every sentence also trains with head and tail exchanged, under the inverse
+        add_inverted: Whether every sentence also trains with head and tail exchanged, under the inverse
             relation.
         typed_markers: Whether markers hold entity types, where the corpus has any.
         max_length: Longest sentence in tokens; a longer one is cut to the window around its
@@ -59,7 +59,7 @@ class PairsParams(StageParams):
     """
 
     layers: tuple[int, ...]
-    swap: bool = True
+    add_inverted: bool = True
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)
     temperature: float = Field(0.1, gt=0)
@@ -68,10 +68,9 @@ class PairsParams(StageParams):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of pre-training.
+    """A stage of pre-training; its name is also the name of its loss.
 
     Attributes:
-        name: Its key in ``pretraining`` of a variant, and the column of its loss.
         description: The stage in words, for recipes.
         loss: Title of its loss, for charts.
         params: Class of its parameters.
@@ -81,7 +80,6 @@ class Stage:
         function: Name of the function that prepares it, ``package.module:name``; it needs torch.
     """
 
-    name: str
     description: str
     loss: str
     params: type[StageParams]
@@ -98,11 +96,10 @@ class Stage:
 
 
 # In the order of a chain.
-STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        Stage(
-            name="mslm",
+STAGES: Registry[Stage] = Registry(
+    "tkre.stages",
+    {
+        "mslm": Stage(
             description="masked span language modelling",
             loss="loss of masked span language modelling",
             params=TextParams,
@@ -110,8 +107,7 @@ STAGES: dict[str, Stage] = {
             function="tkre.training.pretraining:text_training",
             masks=True,
         ),
-        Stage(
-            name="scl",
+        "scl": Stage(
             description="the same with span contrast",
             loss="the same loss beside span contrast",
             params=TextParams,
@@ -120,16 +116,15 @@ STAGES: dict[str, Stage] = {
             masks=True,
             contrasts=True,
         ),
-        Stage(
-            name="pairs",
+        "pairs": Stage(
             description="the contrast of marked pairs with explanations and definitions",
             loss="loss of the contrast of pairs",
             params=PairsParams,
             reads=PAIRS,
             function="tkre.training.pretraining:pair_training",
         ),
-    )
-}
+    },
+)
 
 
 class PretrainingParams(Params):

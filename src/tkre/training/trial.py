@@ -39,7 +39,7 @@ class Sizes:
         validation: Rows that are labelled after every epoch.
         synthetic: Sentences written by a language model.
         test: Rows that are labelled once.
-        swapped: Support rows whose relation has an inverse.
+        inverted: Support rows whose relation has an inverse.
     """
 
     relations: int
@@ -47,7 +47,7 @@ class Sizes:
     validation: int
     synthetic: int
     test: int
-    swapped: int
+    inverted: int
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def pretraining_effort(
         on_pairs = STAGES[stage].reads == PAIRS
         sources = [s for s in params.sources if not (on_pairs and s == EXPLANATION)]
         rows = sum(texts[source] for source in sources)
-        if getattr(part, "swap", False) and sizes.support:
-            rows += round(rows * sizes.swapped / sizes.support)
+        if getattr(part, "add_inverted", False) and sizes.support:
+            rows += round(rows * sizes.inverted / sizes.support)
         steps = part.epochs * math.ceil(rows / part.optimisation.batch_size)
         efforts.append(Effort(f"pre-training, {stage}", steps, steps * seconds_a_step[stage]))
     return efforts
@@ -94,8 +94,8 @@ def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> l
     """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows."""
     rows = sizes.support + (sizes.synthetic if params.synthetic else 0)
     epochs = params.epochs(rows, sizes.relations)
-    swapped = round(rows * sizes.swapped / sizes.support) if params.swap and sizes.support else 0
-    steps = epochs * math.ceil((rows + swapped) / params.optimisation.batch_size)
+    inverted = round(rows * sizes.inverted / sizes.support) if params.add_inverted and sizes.support else 0
+    steps = epochs * math.ceil((rows + inverted) / params.optimisation.batch_size)
     labelled = epochs * sizes.validation + sizes.test
     return [
         Effort("fine-tuning", steps, steps * trial.seconds / max(1, trial.steps)),

@@ -98,7 +98,7 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def measure_centres(
+def measure_class_centroids(
     classifier: Checkpoint, backbone: Checkpoint, validation: pd.DataFrame, schema: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Measures how alike relations are to the classifier, and how alike their definitions read.

@@ -67,11 +67,11 @@ PREDICTIONS = {
 }
 
 
-CENTRES = Step(
-    gpu_nodes.measure_centres,
+CLASS_CENTROIDS = Step(
+    gpu_nodes.measure_class_centroids,
     ["classifier", "backbone", "validation", "schema"],
-    ["centres", "spread"],
-    name="measure_centres",
+    ["class_centroids", "alignment_uniformity"],
+    name="measure_class_centroids",
     tags=(GPU,),
 )
 
@@ -185,4 +185,6 @@ def _classifier(
     rows: Step, score_on: Literal["test", "development"], knowledge: tuple[str, ...] | None
 ) -> Template:
     start = FROM_BACKBONE if knowledge is None else _from_encoder(*knowledge)
-    return Template(rows, start, PREDICTIONS[score_on], CENTRES, PREDICT_VALIDATION, FIT_CALIBRATOR)
+    return Template(
+        rows, start, PREDICTIONS[score_on], CLASS_CENTROIDS, PREDICT_VALIDATION, FIT_CALIBRATOR
+    )

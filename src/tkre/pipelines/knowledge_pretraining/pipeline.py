@@ -12,7 +12,7 @@ from tkre.core.cells import Cell, EncoderChain
 from tkre.pipelines.knowledge_pretraining import gpu_nodes, nodes
 from tkre.pipelines.namespaces import GPU, Step, Template, at_cell
 from tkre.training.recipes import Variant
-from tkre.training.stages import PAIRS, STAGES, TEXTS, Stage
+from tkre.training.stages import PAIRS, STAGES, TEXTS
 
 STAGE = "knowledge_pretraining"
 
@@ -30,19 +30,19 @@ def _selection(data: str, *, zero_shot: bool) -> Template:
     return Template(Step(select, given, data, select.__name__))
 
 
-def _training(stage: Stage) -> Template:
+def _training(stage: str) -> Template:
     return Template(
         Step(
-            gpu_nodes.pretraining_of(stage.name),
-            ["start", stage.reads, "schema", "params:encoder", "cell"],
-            [f"{stage.name}_encoder", f"{stage.name}_losses"],
-            f"pretrain_{stage.name}",
+            gpu_nodes.pretraining_of(stage),
+            ["start", STAGES[stage].reads, "schema", "params:encoder", "cell"],
+            [f"{stage}_encoder", f"{stage}_losses"],
+            f"pretrain_{stage}",
             (GPU,),
         )
     )
 
 
-TRAININGS = {name: _training(stage) for name, stage in STAGES.items()}
+TRAININGS = {name: _training(name) for name in STAGES}
 
 
 def create_pipeline(

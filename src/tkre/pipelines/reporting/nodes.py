@@ -229,8 +229,8 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
             metrics,
             predictions,
             RelationSchema.model_validate(schema),
-            inputs.get(f"centres_{number}"),
-            inputs.get(f"spread_{number}"),
+            inputs.get(f"class_centroids_{number}"),
+            inputs.get(f"alignment_uniformity_{number}"),
         )
         for number, (metrics, predictions, schema) in enumerate(
             zip(*(_numbered(inputs, kind) for kind in kinds), strict=True)

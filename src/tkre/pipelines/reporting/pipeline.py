@@ -216,7 +216,7 @@ class _Report:
         }
         schemas = _numbered({"schema": "schema"}, [cell.sample.corpus for cell in self.cells])
         scores = self.of_cells("metrics", "predictions") | {"reporting": "params:reporting"}
-        measured = self.of_cells("centres", "spread", cells=self.trained)
+        measured = self.of_cells("class_centroids", "alignment_uniformity", cells=self.trained)
         yield self.step(nodes.compare_implicit, scores | explicitness, "implicit")
         yield self.step(nodes.diagnose, scores | schemas | measured, "diagnosis", "collapse")
 

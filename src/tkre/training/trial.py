@@ -94,7 +94,9 @@ def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> l
     """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows."""
     rows = sizes.support + (sizes.synthetic if params.synthetic else 0)
     epochs = params.epochs(rows, sizes.relations)
-    inverted = round(rows * sizes.inverted / sizes.support) if params.add_inverted and sizes.support else 0
+    inverted = (
+        round(rows * sizes.inverted / sizes.support) if params.add_inverted and sizes.support else 0
+    )
     steps = epochs * math.ceil((rows + inverted) / params.optimisation.batch_size)
     labelled = epochs * sizes.validation + sizes.test
     return [

@@ -1,4 +1,4 @@
-"""Every command that the documentation names exists, with its options, pipelines and parameters."""
+"""Commands in the docs exist, with their options, pipelines and parameters."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import warnings
 from functools import cache
 
 import click
-import pytest
 from kedro.framework.cli.cli import KedroCLI
 
 from tests.conftest import ROOT
-from tests.docs.configuration import book, is_parameter
+from tests.docs.configuration import config, is_parameter
 from tests.docs.markdown import PAGES, blocks
 from tkre.cli import cli
 
-# Names of what a reader makes by following the page, and runs then.
+# Names that a reader makes by following the page.
 MADE_BY_READERS = re.compile(r"my_\w+|theatre|llms")
+STAGES = {"data_generation", "knowledge_pretraining", "finetuning", "reporting", "inference"}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
 def commands() -> list[tuple[str, str]]:
-    """The ``kedro`` commands of all pages: a page, and a command as it stands there."""
+    """The ``kedro`` commands of all pages: page and command."""
     found = []
     for page in PAGES:
         name = str(page.relative_to(ROOT))
@@ -38,75 +38,87 @@ def commands() -> list[tuple[str, str]]:
 
 @cache
 def kedro() -> KedroCLI:
-    with warnings.catch_warnings():  # a plugin that warns would be left out, and its commands
+    with warnings.catch_warnings():  # Kedro leaves out the commands of a plugin that warns
         warnings.simplefilter("ignore")
         command = KedroCLI(project_path=ROOT)
         assert command.get_command(click.Context(command), "viz") is not None
     return command
 
 
-def resolved(words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that words lead to, and those that are left for it."""
+def problems(line: str) -> list[str]:
+    """Errors of one command: unknown subcommand, option, pipeline or parameter."""
     command: click.Command = kedro()
+    words = shlex.split(line, comments=True)[1:]
     while isinstance(command, click.Group) and words:
-        context = click.Context(command)
-        inner = command.get_command(context, words[0])
-        assert inner is not None, f"{command.name} has no {words[0]!r}"
+        inner = command.get_command(click.Context(command), words[0])
+        if inner is None:
+            return [f"{command.name} has no {words[0]!r}"]
         command, words = inner, words[1:]
-    assert not isinstance(command, click.Group), f"{command.name} wants a command"
-    return command, words
-
-
-def test_there_are_commands():
-    assert len(commands()) > 20
-
-
-@pytest.mark.parametrize(("page", "line"), commands())
-def test_a_command_exists_with_its_options(page, line):
-    command, rest = resolved(shlex.split(line, comments=True)[1:])
+    if isinstance(command, click.Group):
+        return [f"{command.name} needs a command"]
     options = {name: o for o in command.params if isinstance(o, click.Option) for name in o.opts}
     values: dict[str, str] = {}
     arguments: list[str] = []
-    words = iter(rest)
-    for word in words:
-        if word.startswith("-"):
-            name, _, value = word.partition("=")
-            assert name in options, f"kedro {command.name} has no option {name}"
-            flag = options[name].is_flag
-            values[options[name].name] = value or ("" if flag else next(words))
-        else:
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
             arguments.append(word)
+            continue
+        name, _, value = word.partition("=")
+        if name not in options:
+            return [f"no option {name}"]
+        values[str(options[name].name)] = value or ("" if options[name].is_flag else next(rest))
     wanted = [a for a in command.params if isinstance(a, click.Argument)]
-    if arguments:  # a command may be spoken of without them
-        assert wanted and len(arguments) >= sum(a.required for a in wanted), arguments
-    check_values(values)
+    # Prose may name a command without its arguments.
+    if arguments and not (wanted and len(arguments) >= sum(a.required for a in wanted)):
+        return [f"arguments {arguments}"]
+    return unknown_names(values)
 
 
-def check_values(values: dict[str, str]) -> None:
-    """Pipelines and parameters that are named are there."""
+def unknown_names(values: dict[str, str]) -> list[str]:
+    """Pipelines and parameters that do not exist."""
     env = values.get("env")
-    own = book(None if env and "<" in env else env)
-    stages = {"data_generation", "knowledge_pretraining", "finetuning", "reporting", "inference"}
-    for name in filter(None, values.get("pipelines", values.get("names", "")).split(",")):
-        known = name in own.experiments or name in stages or MADE_BY_READERS.fullmatch(name)
-        assert known or "<" in name, f"there is no pipeline {name}"
-    for setting in filter(None, values.get("params", "").split(",")):
-        assert is_parameter(setting.partition("=")[0]), f"there is no parameter {setting}"
+    experiments = config(None if env and "<" in env else env).experiments
+    pipelines = filter(None, values.get("pipelines", values.get("names", "")).split(","))
+    settings = filter(None, values.get("params", "").split(","))
+    unknown = [
+        f"no pipeline {name}"
+        for name in pipelines
+        if not (name in experiments or name in STAGES or MADE_BY_READERS.fullmatch(name))
+        and "<" not in name
+    ]
+    names = [setting.partition("=")[0] for setting in settings]
+    return unknown + [f"no parameter {name}" for name in names if not is_parameter(name)]
+
+
+def test_commands_exist_with_their_options():
+    found = commands()
+    assert len(found) > 20
+    assert [f"{page}: {line}: {p}" for page, line in found for p in problems(line)] == []
+
+
+def test_wrong_commands_are_found():
+    for line in (
+        "kedro nothing", "kedro corpus", "kedro run --nothing", "kedro run --pipelines x",
+        "kedro run --params generation.nothing=1",
+    ):  # fmt: skip
+        assert problems(line), line
 
 
 def test_every_command_of_the_project_is_documented():
-    named = {tuple(line.split()[1:]) for _, line in commands()}
+    named = [tuple(line.split()[1:]) for _, line in commands()]
     context = click.Context(cli)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        inner = command.list_commands(context) if isinstance(command, click.Group) else [""]
+        inner = command.commands if isinstance(command, click.Group) else [""]
         for wanted in [(name, part) if part else (name,) for part in inner]:
             assert any(words[: len(wanted)] == wanted for words in named), wanted
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_extras_that_are_named_exist(page):
-    text = page.read_text(encoding="utf-8")
-    named = set(re.findall(r"extras? `(\w+)`", text))
-    named |= {name for group in re.findall(r"\.\[([\w,]+)\]", text) for name in group.split(",")}
-    assert named <= set(EXTRAS), named - set(EXTRAS)
+def test_extras_exist():
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"extras? `(\w+)`", text))
+        for group in re.findall(r"\.\[([\w,]+)\]", text):
+            named |= set(group.split(","))
+        assert named <= set(EXTRAS), (page, named - set(EXTRAS))

@@ -1,4 +1,4 @@
-"""The pages that list others list all of them, by names that say something."""
+"""Pages that list other pages or rooms list all of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ROW = re.compile(
 WITHOUT_A_PAGE = {"__init__", "__main__", "settings"}  # as docs/site_tools/navigation.py has it
 
 
-def test_every_page_of_results_is_listed_with_what_it_answers():
+def test_every_page_of_results_is_listed():
     listed = [row["page"] for row in ROW.finditer((DOCS / "results/index.md").read_text("utf-8"))]
     pages = sorted(path.name for path in (DOCS / "results").glob("*.md"))
     assert sorted([*listed, "index.md"]) == pages
 
 
-def test_the_map_calls_pages_by_names():
+def test_the_map_lists_every_page_by_its_title():
     rows = list(ROW.finditer((DOCS / "index.md").read_text("utf-8")))
     top = {path.name for path in DOCS.glob("*.md")} - {"index.md"}
     assert top <= {row["page"] for row in rows}

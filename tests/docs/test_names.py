@@ -1,4 +1,4 @@
-"""What the documentation names exists: modules and what is in them, parameters, files, YAML."""
+"""Names in the docs exist: modules with their attributes, parameters, files, YAML."""
 
 from __future__ import annotations
 
@@ -62,31 +62,34 @@ def _has(body: list[ast.stmt], path: list[str]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_modules_classes_and_functions(page):
-    named = {name for code in spans(page) for name in re.findall(r"(?<![\w.])tkre(?:\.\w+)+", code)}
-    named -= {"tkre.log", "tkre.superseded", *ENTRY_POINTS}  # a file, a tag of MLflow, entry points
-    assert not [name for name in named if not exists(name)]
+def test_modules_classes_and_functions():
+    pattern = re.compile(r"(?<![\w.])tkre(?:\.\w+)+")
+    other = {"tkre.log", "tkre.superseded", *ENTRY_POINTS}  # a file, a tag of MLflow, entry points
+    named = {(p.name, n) for p in PAGES for code in spans(p) for n in pattern.findall(code)}
+    assert [name for name in sorted(named) if name[1] not in other and not exists(name[1])] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_parameters(page):
-    named = {code for code in spans(page) if ENTRY.fullmatch(code)}
-    assert not [name for name in named if not is_parameter(name)]
+def test_parameters():
+    named = {(p.name, code) for p in PAGES for code in spans(p) if ENTRY.fullmatch(code)}
+    assert named
+    assert [name for name in sorted(named) if not is_parameter(name[1])] == []
 
 
-def test_parameters_are_told_from_what_there_is_not():
-    assert is_parameter("corpora.<name>.on_leakage") and is_parameter("generation.retry.attempts")
-    assert not is_parameter("corpora.<name>.on_leak") and not is_parameter("generation.agian")
-    assert any(ENTRY.fullmatch(code) for page in PAGES for code in spans(page))
+def test_unknown_parameters_are_found():
+    assert is_parameter("corpora.<name>.on_leakage")
+    assert is_parameter("variants.<name>.finetuning.head")
+    assert not is_parameter("corpora.<name>.on_leak") and not is_parameter("generation.nothing")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_files(page):
-    for code in spans(page):
-        path = code.split(" ")[0]
-        if path.startswith(PLACES) and not path.startswith(MADE_BY_READERS) and "<" not in path:
-            assert (ROOT / path).exists() or list(ROOT.glob(path)), path
+def test_files():
+    paths = {(p.name, code.split(" ")[0]) for p in PAGES for code in spans(p)}
+    missing = [
+        (page, path)
+        for page, path in sorted(paths)
+        if path.startswith(PLACES) and not path.startswith(MADE_BY_READERS) and "<" not in path
+        if not ((ROOT / path).exists() or list(ROOT.glob(path)))
+    ]
+    assert missing == []
 
 
 def overlaid(block: Block) -> ExperimentConfig:
@@ -129,11 +132,9 @@ def needs_own_parts(content: dict[str, Any]) -> bool:
     return any(part in text for part in ("my_parts", "format: csv", "head: pair", "command:"))
 
 
-@pytest.mark.parametrize(
-    "block", [b for p in PAGES for b in blocks(p) if b.language == "python" and not b.title],
-    ids=lambda b: b.page,
-)  # fmt: skip
-def test_python_imports_what_there_is(block):
-    for node in ast.walk(ast.parse(block.code)):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tkre"):
-            assert all(exists(f"{node.module}.{alias.name}") for alias in node.names)
+def test_python_imports_existing_names():
+    code = [b for p in PAGES for b in blocks(p) if b.language == "python" and not b.title]
+    for block in code:
+        for node in ast.walk(ast.parse(block.code)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tkre"):
+                assert all(exists(f"{node.module}.{alias.name}") for alias in node.names), block

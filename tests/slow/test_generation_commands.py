@@ -50,7 +50,7 @@ def test_a_plan_says_what_would_be_asked_and_what_it_costs_and_asks_nothing(proj
     assert all(row[3].startswith("~") for row in rows.values())
     assert f"About ${sum(tokens) / 1000:,.2f}" in said
     assert "letters of" in said  # how long answers will be, from those that are recorded
-    assert "asked again up to 1 times" in said and "up to 1 more rounds" in said
+    assert "up to 1 retries" in said and "1 more rounds" in said
     assert project.outputs() == set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 from kedro.pipeline import Pipeline
@@ -24,6 +25,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     What is wrong in ``conf/`` is refused here. The graphs are made when they are used: there are
     some dozen experiments, and Kedro registers them all in every command.
     """
+    if "kedro_viz.server" in sys.modules:  # it registers pipelines to show them
+        from tkre.project.viz import put_stages_first
+
+        put_stages_first()
     config = read_config()
     graphs = _Graphs(config, parse_cell(config.parameters.inference.classifier))
     default = config.parameters.default_experiment

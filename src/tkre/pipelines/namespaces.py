@@ -195,6 +195,12 @@ def node_namespace(stage: str, place: str) -> str:
     return ".".join([stage, "-".join(parts if len(parts) < 4 else [parts[-1], *parts[:-1]])])
 
 
+def dataset_place(namespace: str) -> str:
+    """The place of a namespace of nodes: newsroom.k8.s13.tkre of its ``node_namespace``."""
+    first, *parts = namespace.partition(".")[2].split("-")
+    return ".".join([*parts, first] if len(parts) == 3 else [first, *parts])
+
+
 def dataset_namespace(node: Node) -> str:
     """The place of a node, by what it makes: ``newsroom.k8.s13.tkre``; empty if it has none."""
     return node.outputs[0].rpartition(".")[0] if node.outputs else ""

@@ -37,7 +37,7 @@ def _training(stage: str) -> Template:
             ["start", STAGES[stage].reads, "schema", "params:encoder", "cell"],
             [f"{stage}_encoder", f"{stage}_losses"],
             f"pretrain_{stage}",
-            (GPU,),
+            (GPU, stage),
         )
     )
 

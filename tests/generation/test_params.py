@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tkre.generation.llm.params import (
     BACKENDS,
+    Backend,
     LanguageModelParams,
     LiveParams,
     OpenAIParams,
@@ -109,7 +110,7 @@ def test_a_backend_of_another_package_is_written_out_with_its_own_settings(monke
         backend: Literal["own"]
         depth: int = 1
 
-    monkeypatch.setitem(BACKENDS.entries, "own", OwnParams)
+    monkeypatch.setitem(BACKENDS.entries, "own", Backend(OwnParams, "no.module:Model"))
     settings = shipped | {"language_model": {"backend": "own", "model": "m", "depth": 3}}
     params = GenerationParams.model_validate(settings)
     assert isinstance(params.language_model, OwnParams)

@@ -118,7 +118,7 @@ class NearCopies:
                 self._sources[run].add((source, self._size))
 
     def find(self, text: str) -> tuple[str, float] | None:
-        """The source of the nearest text and the share of word runs found in it, if above the limit."""
+        """The source of the nearest text and the share of shared word runs, if above the limit."""
         runs = word_runs(text, self._run)
         hits = Counter(source for run in runs for source in self._sources.get(run, ()))
         if not hits:

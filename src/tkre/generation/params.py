@@ -130,7 +130,7 @@ class GenerationParams(Params):
         retry: Retries of requests whose answer was not usable.
         explanations: What is asked about support instances.
         synthesis: What is asked about relations.
-        filtering: Which golden labels are suspected, and which synthetic sentences a filter refuses.
+        filtering: The classifier that finds label errors, and the filter of synthetic sentences.
     """
 
     language_model: LanguageModelParams

@@ -1,4 +1,4 @@
-"""Chat messages as a local model reads them: its own template, its own tokens."""
+"""Chat templates and tokenizers of local models, and checks of their packages and folders."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ChatTokenizer:
 
     @cached_property
     def tokenizer(self) -> Any:
-        """What transformers makes of it.
+        """The tokenizer of transformers.
 
         Raises:
-            LanguageModelError: There is none.
+            LanguageModelError: The model has no tokenizer.
         """
         from transformers import AutoTokenizer
 
@@ -39,7 +39,7 @@ class ChatTokenizer:
             raise LanguageModelError(problem) from error
 
     def ids(self, request: Request) -> list[int]:
-        """A request's messages as tokens (``token_ids``)."""
+        """Token ids of a request (``token_ids``)."""
         return token_ids(self.tokenizer, request)
 
     def lengths(self, requests: Sequence[Request]) -> list[int]:
@@ -48,10 +48,10 @@ class ChatTokenizer:
 
 
 def token_ids(tokenizer: Any, request: Request) -> list[int]:
-    """A request's messages in the model's chat template, up to where its answer begins.
+    """Token ids of a request in the model's chat template, with the generation prompt.
 
-    A template that knows no system message gets it at the head of the first user message; a
-    tokenizer without a template gets the contents one after the other.
+    Where a template refuses a system message, it is put before the first user message; without a
+    template, the contents are joined.
     """
     messages: Sequence[dict[str, str]] = request.messages
     if not tokenizer.chat_template:
@@ -60,7 +60,7 @@ def token_ids(tokenizer: Any, request: Request) -> list[int]:
     try:
         text = _templated(tokenizer, messages)
     except Exception as error:
-        # Templates refuse a role by raising an error of their own inside of Jinja.
+        # Templates refuse a role by raising an error inside of Jinja.
         if type(error).__module__.partition(".")[0] != "jinja2" or messages[0]["role"] != "system":
             raise
         text = _templated(tokenizer, _without_system(messages))
@@ -72,7 +72,7 @@ def refuse_missing(package: str, extra: str) -> None:
     """Refuses a backend whose package is not installed.
 
     Raises:
-        LanguageModelError: It is not; the message says how to install it.
+        LanguageModelError: The package is missing; the message says how to install it.
     """
     if find_spec(package) is None:
         raise LanguageModelError(
@@ -82,10 +82,10 @@ def refuse_missing(package: str, extra: str) -> None:
 
 
 def refuse_missing_folder(model: str) -> None:
-    """Refuses a model that is named as a folder and is none.
+    """Refuses a name that looks like a folder and is not the folder of a model.
 
     Raises:
-        LanguageModelError: Likewise.
+        LanguageModelError: The folder has no ``config.json``.
     """
     looks_like_folder = model.startswith((".", "/", "~")) or model.count("/") > 1
     if looks_like_folder and not (Path(model) / "config.json").is_file():

@@ -1,6 +1,6 @@
-"""Drawing the next tokens of a batch with a seed for each of its rows.
+"""A causal language model of Hugging Face in this process, for a small GPU or a CPU.
 
-A causal language model of Hugging Face in this process, for a small GPU or a CPU.
+torch and transformers are imported by the first request: a check of the settings needs neither.
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from itertools import groupby
-from typing import Any
-
-import torch
-from transformers import LogitsProcessor, TopPLogitsWarper
+from typing import TYPE_CHECKING, Any
 
 from tkre.generation.llm.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
 from tkre.generation.llm.params import TransformersParams
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response, Sampling
 
+if TYPE_CHECKING:
+    import torch
 
-class SeededDraw(LogitsProcessor):
-    """Makes a greedy choice a draw: the largest of logits with Gumbel noise is a sample of them.
 
-    ``generate`` draws all rows of a batch from one source of random numbers, so what a row gets
-    depends on the rows beside it. Here each row has a source of its own.
+class SeededDraw:
+    """Logits processor that samples by Gumbel noise: the argmax of noisy logits is a sample.
+
+    ``generate`` draws all rows of a batch from one random generator, so the sample of a row depends
+    on the other rows. Here each row has its own generator.
 
     Args:
         sampling: Temperature (above 0) and nucleus.
-        seeds: One for each row.
-        device: Where the logits are.
+        seeds: A seed for each row.
+        device: Device of the logits.
     """
 
     def __init__(self, sampling: Sampling, seeds: Sequence[int], device: torch.device) -> None:
+        import torch
+        from transformers import TopPLogitsWarper
+
         self._temperature = sampling.temperature
         self._nucleus = TopPLogitsWarper(sampling.top_p)
         self._sources = [torch.Generator(device).manual_seed(seed) for seed in seeds]
@@ -46,12 +49,14 @@ class SeededDraw(LogitsProcessor):
             input_ids: Tokens so far, ``(rows, length)``.
             scores: Logits of the next one, ``(rows, vocabulary)``.
         """
+        import torch
+
         kept = self._nucleus(input_ids, scores.float() / self._temperature)
         waits = torch.stack(
             [torch.empty_like(row).exponential_(generator=source)
              for row, source in zip(kept, self._sources, strict=True)]
         )  # fmt: skip
-        # If a waiting time is exponentially distributed, minus its logarithm is a Gumbel variable.
+        # Minus the logarithm of an exponential variable is a Gumbel variable.
         return kept - waits.log()
 
 
@@ -60,17 +65,18 @@ Question = tuple[Request, list[int]]
 
 
 class TransformersModel:
-    """An ``AutoModelForCausalLM``, loaded at the first question.
+    """An ``AutoModelForCausalLM``, loaded by the first request.
 
-    Responses come a batch at a time, and a batch is what a kill can cost. Requests of one batch
-    are of like length and sampling. Each request draws with a seed of its own, so what it is
-    answered does not depend on its company, but for the rounding of floating-point numbers.
+    Responses come a batch at a time; a kill loses one batch at most. Requests of one batch are of
+    similar length and equal sampling. Each request has its own seed, so its answer does not depend
+    on the batch, up to the rounding of floating-point numbers.
 
     Args:
-        params: Its settings.
+        params: Settings of the model.
+        api_key: Not used.
     """
 
-    def __init__(self, params: TransformersParams) -> None:
+    def __init__(self, params: TransformersParams, api_key: str | None = None) -> None:
         self.name = params.called
         self.source = "transformers"
         self._params = params
@@ -85,11 +91,11 @@ class TransformersModel:
             refuse_missing("xgrammar", "constrained")
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
-        """Length of each question; only the tokenizer is loaded."""
+        """Length of each request in tokens; loads only the tokenizer."""
         return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """Batches of requests with equal sampling, the longest first.
+        """Answers batches of requests with equal sampling, the longest first.
 
         Raises:
             LanguageModelError: The model cannot be loaded.
@@ -114,7 +120,7 @@ class TransformersModel:
                 yield from self._batch(together[start : start + self._params.batch_size])
 
     def close(self) -> None:
-        """Forgets the model and gives its GPU memory back."""
+        """Unloads the model and frees its GPU memory."""
         if self._model is None:
             return
         import torch
@@ -148,7 +154,7 @@ class TransformersModel:
         self._grammars = self._grammar_compiler()
 
     def _grammar_compiler(self) -> Any:
-        """What keeps answers to their schemas; None where it is not installed or not wanted."""
+        """Compiler of schemas for constrained decoding; None where it is off or not installed."""
         if self._params.constrained == "never":
             return None
         if find_spec("xgrammar") is None:
@@ -189,7 +195,7 @@ class TransformersModel:
             )
 
     def _answers(self, questions: Sequence[Question]) -> list[tuple[str, int, bool]]:
-        """Text, length in tokens, and whether the model ended by itself, of each answer."""
+        """Text, length in tokens, and whether the model ended it, for each answer."""
         import torch
 
         padded = self._chat.tokenizer.pad(
@@ -199,8 +205,7 @@ class TransformersModel:
         with torch.inference_mode():
             written = self._model.generate(
                 **padded,
-                # Greedy, with nothing left to the model's own defaults: chance comes in by
-                # seeded_draw.
+                # Greedy, independent of the model's defaults: SeededDraw does the sampling.
                 do_sample=False,
                 temperature=None,
                 top_p=None,

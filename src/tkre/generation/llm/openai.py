@@ -1,9 +1,8 @@
-"""The forms in which a server may take the schema of an answer, from strict to none.
+"""Servers with OpenAI's chat completions API, through the official client.
 
-Any server that speaks OpenAI's chat completions, through the official client.
-
-The client retries what is worth retrying (429, 5xx, connections that break) with growing, random
-pauses and keeps to ``Retry-After``; here is decided what a failure means for the run.
+The client retries 429, 5xx and broken connections with exponential, jittered pauses and respects
+``Retry-After``; this module decides what a failure means for the run, and falls back to weaker
+forms of the schema where a server refuses it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 
-# From what says most to what every server takes.
+# From the strictest form of a schema to the one that every server accepts.
 FORMS = ("json_schema", "plain_schema", "json_object", "text")
 # Bounds that hosted servers refuse in a schema; answers are checked against them anyway.
 _BOUNDS = {"minLength", "maxLength", "minItems", "maxItems"}
@@ -68,11 +67,11 @@ class OpenAIServer:
     """A chat model behind HTTP.
 
     Args:
-        params: Where it is, and how it is asked.
-        api_key: For servers that want one.
+        params: Settings of the server.
+        api_key: For servers that require one.
     """
 
-    def __init__(self, params: OpenAIParams, api_key: str | None) -> None:
+    def __init__(self, params: OpenAIParams, api_key: str | None = None) -> None:
         self.name = params.called
         self._params = params
         self._key = api_key
@@ -104,13 +103,12 @@ class OpenAIServer:
         return
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """Some requests at a time; each response as it comes.
+        """Sends requests concurrently; yields each response as it arrives.
 
-        The next request goes out when the caller has dealt with a response, that is, stored it. So
-        a run that is killed loses the answers to ``concurrency`` requests at most.
-
-        When it has to stop (no key, a server that is gone, Ctrl-C), nothing new is sent, and what
-        is under way is waited for: it is being paid for.
+        The next request is sent when the caller has stored a response, so a run that is killed
+        loses the answers to ``concurrency`` requests at most. When it has to stop (no key, a server
+        that is gone, Ctrl-C), nothing new is sent, and requests in flight are waited for, since
+        they are paid for.
 
         Raises:
             LanguageModelError: The server refuses all, or has not answered for long.
@@ -121,7 +119,7 @@ class OpenAIServer:
         failed_in_row = 0
         concurrency = self._params.concurrency
         with (
-            graceful_sigint(stop, self._say) as interrupted,
+            graceful_sigint(stop, self._log_stop) as interrupted,
             ThreadPoolExecutor(concurrency, "language-model") as executor,
         ):
             waiting = iter(requests)
@@ -134,7 +132,7 @@ class OpenAIServer:
                         if refusal is not None and problem is None:
                             problem = refusal
                             stop.set()
-                            self._say("the server refuses")
+                            self._log_stop("the server refuses")
                         if response is None:
                             continue
                         failed_in_row = 0 if response.settled else failed_in_row + 1
@@ -142,7 +140,7 @@ class OpenAIServer:
                         if failed_in_row >= self._params.give_up_after and problem is None:
                             problem = self._gone(failed_in_row, response)
                             stop.set()
-                            self._say("the server is gone")
+                            self._log_stop("the server is gone")
                         following = None if stop.is_set() else next(waiting, None)
                         if following is not None:
                             pending.add(executor.submit(self._ask, following))
@@ -176,7 +174,7 @@ class OpenAIServer:
                 max_retries=self._params.retries,
             )
 
-    def _say(self, why: str) -> None:
+    def _log_stop(self, why: str) -> None:
         logger.warning("%s: %s; waiting for what is under way", self._host, why)
 
     def _gone(self, failed: int, last: Response) -> LanguageModelError:
@@ -187,7 +185,7 @@ class OpenAIServer:
         )
 
     def _ask(self, request: Request) -> Response:
-        """One request, in the form that the server takes; never raises for one bad row."""
+        """Sends one request in the form that the server accepts; never raises for one bad row."""
         import openai
 
         started = time.monotonic()
@@ -238,13 +236,13 @@ class OpenAIServer:
         return _response(request, completion, time.monotonic() - started, raw.retries_taken + 1)
 
     def _remember(self, form: str) -> None:
-        """What the server has taken once is what the others are sent in."""
+        """Remembers the form that the server accepted, for the other requests."""
         with self._lock:
             if FORMS.index(form) > self._form:
                 self._form = FORMS.index(form)
                 logger.warning(
-                    "%s does not take the schema of an answer as asked; it is sent as %s, and "
-                    "every answer is checked",
+                    "%s refuses the JSON schema of an answer; it is sent as %s, and every answer is "
+                    "checked",
                     self._host,
                     form,
                 )
@@ -264,7 +262,7 @@ class OpenAIServer:
 
 
 def _status_reason(status: int, code: str) -> str | None:
-    """Why there is no answer; None if no other request would fare better."""
+    """Reason of a failed request; None for a failure of the whole server or account."""
     if status == 429:
         return None if code == "insufficient_quota" else "rate_limited"
     if status >= 500 or status in (408, 409):

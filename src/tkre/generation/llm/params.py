@@ -1,8 +1,10 @@
-"""Which language model, and its settings: ``generation.language_model`` in ``conf/base``."""
+"""Settings of the language model backends, and the table of backends."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, PlainValidator, SerializeAsAny, field_validator
@@ -14,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class ReplayParams(Params):
-    """Answers from the corpus's ``recordings.jsonl``, or from what a live run left; nothing runs.
+    """Stored answers, from the corpus's ``recordings.jsonl`` or the store of a live run.
 
     Attributes:
-        model: Name of the model that gave the recorded answers.
-        strict: Refuse answers that carry no digest of their request. Null: those of an entry of
-            ``generation.llms`` are refused, since they may be another model's, and those of
-            ``generation.language_model`` are taken.
+        model: Name of the model that gave the stored answers.
+        strict: Refuse answers without a digest of their request. None: refuse them for an entry of
+            ``generation.llms``, since they may be another model's; accept them for
+            ``generation.language_model``.
     """
 
     backend: Literal["replay"]
@@ -34,13 +36,13 @@ class ReplayParams(Params):
 
 
 class LiveParams(Params):
-    """What all language models that run have in common.
+    """Settings of all backends that run a language model.
 
     Attributes:
-        backend: Which one.
-        model: Name on the Hub, folder, or what a server calls it.
-        name: What the store calls it; the model itself if not given. For a folder, whose place
-            is nobody's business who replays.
+        backend: Name of the backend, an entry of ``BACKENDS``.
+        model: Name on the Hub, folder, or the server's name for it.
+        name: Name in the store; ``model`` if None. Set it for a folder: a path means nothing to
+            whoever replays the answers.
     """
 
     backend: str
@@ -52,31 +54,21 @@ class LiveParams(Params):
         """Its name in requests' digests and in the store."""
         return self.name or self.model
 
-    def live(self, api_key: str | None) -> LiveModel:
-        """The language model of these settings, not started yet; for backends of other packages.
-
-        The project's own are made in ``pool``: what reads parameters does not depend on them.
-
-        Args:
-            api_key: From the credentials, for servers that want one.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not say what answers")
-
 
 class VllmParams(LiveParams):
-    """vLLM in a process of this run; the attributes are those of ``vllm.LLM``.
+    """vLLM within the run; the attributes are arguments of ``vllm.LLM``.
 
     Attributes:
         revision: Commit or branch on the Hub.
         dtype: ``auto``, ``bfloat16``, ``float16`` or ``float32``.
-        quantization: As the weights are, e.g. ``awq``; None asks the model's configuration.
-        max_model_len: Longest question with its answer, in tokens; None takes the model's.
+        quantization: Of the weights, e.g. ``awq``; None reads the model's configuration.
+        max_model_len: Longest request with its answer, in tokens; None takes the model's.
         gpu_memory_utilization: Share of a GPU's memory that vLLM takes.
         tensor_parallel_size: GPUs that share each layer.
-        pipeline_parallel_size: Groups of GPUs that share the layers out.
+        pipeline_parallel_size: Groups of GPUs, each with a part of the layers.
         distributed_executor_backend: ``mp`` on one machine, ``ray`` on several.
-        enforce_eager: No CUDA graphs: a quicker start, slower answers.
-        engine: Any other argument of ``vllm.LLM``.
+        enforce_eager: Disable CUDA graphs: a quicker start, slower answers.
+        engine: Further arguments of ``vllm.LLM``.
     """
 
     backend: Literal["vllm"]
@@ -102,25 +94,25 @@ class VllmParams(LiveParams):
 
 
 class OpenAIParams(LiveParams):
-    """Any server that speaks OpenAI's chat completions: ``vllm serve``, a hosted API.
+    """A server with OpenAI's chat completions API: ``vllm serve``, a hosted service.
 
-    The key is no parameter: it is read from the environment variable ``OPENAI_API_KEY`` or from
+    The key is not a parameter: it is read from the environment variable ``OPENAI_API_KEY`` or from
     ``language_model.api_key`` in ``conf/local/credentials.yml``.
 
     Attributes:
         base_url: Up to and including ``/v1``.
-        concurrency: Requests that are under way at once.
+        concurrency: Requests in flight at once.
         timeout: Seconds for one try.
         retries: Further tries when the server is busy (429), fails (5xx) or is not reached, with
-            growing, random pauses; a ``Retry-After`` is kept to as far as the client does.
-        give_up_after: So many requests in a row that fail in spite of retries end the run: the
-            server is gone. What has been answered is kept.
-        response_format: How the schema is sent. ``auto`` begins with ``json_schema`` and takes
-            the next one when the server refuses: without its bounds, ``json_object``, ``text``.
-        token_limit: What the server calls the bound of an answer.
+            exponential, jittered pauses; the client respects ``Retry-After``.
+        give_up_after: Consecutive requests that fail in spite of retries, after which the run ends;
+            stored answers are kept.
+        response_format: How the schema is sent. ``auto`` begins with ``json_schema`` and falls back
+            when the server refuses: the schema without bounds, ``json_object``, ``text``.
+        token_limit: The server's name for the bound of an answer.
         send_seed: Whether to send a sampling seed.
         send_sampling: Whether to send temperature and top_p; some hosted models refuse them.
-        extra_body: What else to put into every request, as the server calls it.
+        extra_body: Further fields of every request.
         prices: US dollars per million tokens, for ``kedro generation plan``.
     """
 
@@ -139,15 +131,15 @@ class OpenAIParams(LiveParams):
 
 
 class TransformersParams(LiveParams):
-    """A causal language model of Hugging Face in this process: a small GPU, or a CPU.
+    """A causal language model of Hugging Face in this process, for a small GPU or a CPU.
 
     Attributes:
         revision: Commit or branch on the Hub.
-        batch_size: Questions that are answered side by side.
+        batch_size: Requests in a batch.
         dtype: ``auto``, ``bfloat16``, ``float16`` or ``float32``.
         device: ``auto`` takes a GPU if there is one.
-        constrained: ``auto`` makes the model keep to the schema where ``xgrammar`` is installed;
-            ``always`` wants it; ``never`` leaves it to the prompt.
+        constrained: Constrained decoding by ``xgrammar``: ``auto`` uses it where it is installed,
+            ``always`` requires it, ``never`` leaves the schema to the prompt.
     """
 
     backend: Literal["transformers"]
@@ -158,29 +150,46 @@ class TransformersParams(LiveParams):
     constrained: Literal["auto", "always", "never"] = "auto"
 
 
-BACKENDS: Registry[type[ReplayParams] | type[LiveParams]] = Registry(
+@dataclass(frozen=True)
+class Backend:
+    """An entry of the table of backends.
+
+    Attributes:
+        params: Class of its settings, which ``conf/`` is validated against.
+        model: Class of its model as ``module:attribute``, imported when the first request is made;
+            called with the settings and the API key of the credentials (None if there is none).
+    """
+
+    params: type[ReplayParams] | type[LiveParams]
+    model: str
+
+    def load(self) -> Callable[[LiveParams, str | None], LiveModel]:
+        """Imports the model's class."""
+        found: Callable[[LiveParams, str | None], LiveModel] = resolve_name(self.model)
+        return found
+
+
+BACKENDS: Registry[Backend] = Registry(
     "tkre.llms",
     {
-        "replay": ReplayParams,
-        "vllm": VllmParams,
-        "openai": OpenAIParams,
-        "transformers": TransformersParams,
+        "replay": Backend(ReplayParams, "tkre.generation.llm.replay:Replay"),
+        "vllm": Backend(VllmParams, "tkre.generation.llm.vllm:VllmEngine"),
+        "openai": Backend(OpenAIParams, "tkre.generation.llm.openai:OpenAIServer"),
+        "transformers": Backend(
+            TransformersParams, "tkre.generation.llm.huggingface:TransformersModel"
+        ),
     },
 )
 
 
-def _of_backend(settings: Any) -> ReplayParams | LiveParams:
-    """Settings as the class that belongs to their ``backend``, which may be another package's."""
+def _parse(settings: Any) -> ReplayParams | LiveParams:
+    """Validates settings by the class of their ``backend``, which may be another package's."""
     if isinstance(settings, ReplayParams | LiveParams):
         return settings
     if not isinstance(settings, Mapping) or not isinstance(settings.get("backend"), str):
         raise ValueError(f"a mapping with an entry backend is wanted: {', '.join(BACKENDS)}")
-    return BACKENDS[settings["backend"]].model_validate(settings)
+    return BACKENDS[settings["backend"]].params.model_validate(settings)
 
 
-# Not a union that pydantic tells apart: those are closed.
-LanguageModelParams = Annotated[
-    ReplayParams | VllmParams | OpenAIParams | TransformersParams | LiveParams,
-    PlainValidator(_of_backend),
-    SerializeAsAny(),
-]
+# Not a discriminated union of pydantic: those cannot be extended by other packages.
+LanguageModelParams = Annotated[ReplayParams | LiveParams, PlainValidator(_parse), SerializeAsAny()]

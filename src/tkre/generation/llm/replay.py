@@ -21,10 +21,9 @@ class Replay:
     """A language model that knows only what stores hold.
 
     A stored answer whose digest differs from the request's answers another question: a changed
-    prompt, model, sampling or schema. Such answers are refused. One without a digest (recordings
-    made elsewhere) is taken on calibrator, and this is said, unless it names another model. One that
-    names no model at all is not taken either where the same store holds answers that name this
-    one, for then it is another's.
+    prompt, model, sampling or schema. Such answers are refused. An answer without a digest
+    (recordings made elsewhere) is accepted with a log message, unless it names another model, or
+    names none while the same store holds answers that name this one.
 
     Args:
         stores: What is replayed; the first that holds an answer gives it.

@@ -1,4 +1,4 @@
-"""vLLM inside the run: all requests at once, each with its schema, each stored as it finishes."""
+"""vLLM within the run: all requests in one batch, each with its schema, stored as it finishes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ logger = logging.getLogger(__name__)
 
 
 class VllmEngine:
-    """A ``vllm.LLM``, started at the first question.
+    """A ``vllm.LLM``, started by the first request.
 
     The engine works in processes of its own, so the memory of its GPUs is free as soon as it is
-    closed. Requests are answered in whatever order suits it; those that begin alike share the
-    computation of what they begin with (prefix caching), so a prompt says last what is special.
+    closed. Requests are answered in any order. Requests with a common prefix share its computation
+    (prefix caching), so a prompt ends with what is special to it.
 
     Args:
-        params: Its settings.
+        params: Settings of the engine.
+        api_key: Not used.
     """
 
-    def __init__(self, params: VllmParams) -> None:
+    def __init__(self, params: VllmParams, api_key: str | None = None) -> None:
         self.name = params.called
         self.source = "vllm"
         self._params = params
         self._llm: Any = None
         self._chat = ChatTokenizer(params.model, params.revision)
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     def check(self) -> None:
         """Refuses a missing package or folder."""
@@ -46,7 +47,7 @@ class VllmEngine:
             refuse_missing("ray", "vllm")
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
-        """Length of each question, by the model's own tokenizer; the engine stays off."""
+        """Length of each request in tokens, by the model's tokenizer; the engine is not started."""
         return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
@@ -67,8 +68,8 @@ class VllmEngine:
             else:
                 yield replace(problem, prompt_tokens=len(ids))
         try:
-            # What LLM.generate does, but for giving each output away when it is finished: a run
-            # that is killed at the last one has stored all the others.
+            # As LLM.generate, but each output is yielded when it is finished: a run that is killed
+            # at the last one has stored all the others.
             while waiting:
                 for output in llm.llm_engine.step():
                     if output.finished:
@@ -87,11 +88,11 @@ class VllmEngine:
             return
         engine, self._llm = self._llm.llm_engine, None
         engine.engine_core.shutdown()
-        self._dismiss_guardian()
+        self._stop_watchdog()
         logger.info("vLLM: engine closed")
 
     def arguments(self) -> dict[str, Any]:
-        """What ``vllm.LLM`` is made with: the settings, and what is always so."""
+        """Arguments of ``vllm.LLM``: the settings and constants."""
         params = self._params
         return {
             **params.model_dump(exclude={"backend", "name", "engine"}, exclude_none=True),
@@ -105,27 +106,27 @@ class VllmEngine:
             **params.engine,
         }
 
-    def _dismiss_guardian(self) -> None:
-        if self._guardian is not None:
-            self._guardian.terminate()
-            self._guardian.wait()
-            self._guardian = None
+    def _stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.terminate()
+            self._watchdog.wait()
+            self._watchdog = None
 
     def _started(self) -> Any:
         if self._llm is not None:
             return self._llm
-        # vLLM tells each of its steps, and its makers what it is used for; both only on request.
+        # Without these vLLM logs every step and reports its usage to its developers.
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         import vllm
 
         logger.info("vLLM %s: starting %s", vllm.__version__, self._params.model)
         started = time.monotonic()
-        self._guardian = start_watchdog(os.getpid())
+        self._watchdog = start_watchdog(os.getpid())
         try:
             self._llm = vllm.LLM(**self.arguments())
         except Exception as error:
-            self._dismiss_guardian()
+            self._stop_watchdog()
             raise LanguageModelError(
                 f"vLLM does not start {self._params.model!r}: {error}"
             ) from error
@@ -134,7 +135,7 @@ class VllmEngine:
         return self._llm
 
     def _add(self, llm: Any, request: Request, ids: list[int], longest: int) -> Response | None:
-        """Puts a request into the engine's queue; what is wrong with it, if it does not fit."""
+        """Queues a request; a failed response if it does not fit."""
         if len(ids) >= longest:
             error = f"the question has {len(ids)} tokens, max_model_len is {longest}"
             return Response(request.id, reason="prompt_too_long", error=error)

@@ -1,11 +1,9 @@
-"""A small process that outlives a killed run, and ends what the run has left behind.
+"""A process watchdog that ends the children of a killed run; graceful handling of SIGINT.
 
-vLLM's engine works in processes of its own. When their parent is killed with SIGKILL, nothing tells
-them: they would go on, and hold the GPU's memory against the run that is started next.
+vLLM's engine runs in child processes, which do not notice that their parent was killed with
+SIGKILL: they would keep the GPU's memory from the next run. The watchdog is a separate process:
 
     python -m tkre.generation.llm.watchdog PID
-
-Ctrl-C while answers are under way that are being paid for.
 """
 
 from __future__ import annotations
@@ -21,21 +19,21 @@ from types import FrameType
 
 import psutil
 
-INTERVAL = 0.5  # seconds between two looks
-PATIENCE = 5.0  # seconds that a process has to end by itself
-# Python's own watch over shared memory: it ends when the others have, and tidies up after them.
+INTERVAL = 0.5  # seconds between two checks
+PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
+# Python's tracker of shared memory ends after the other children and cleans up after them.
 SPARED = "resource_tracker"
 
 
 def start_watchdog(pid: int) -> subprocess.Popen[bytes]:
-    """Starts watching a process; terminate what is returned when there is nothing to guard."""
+    """Starts the watchdog of a process; the caller terminates it when the engine is closed."""
     command = [sys.executable, "-m", __name__, str(pid)]
-    # A session of its own: Ctrl-C in the terminal is for the run, which closes its engine itself.
+    # A new session: Ctrl-C in the terminal is for the run, which closes its engine itself.
     return subprocess.Popen(command, start_new_session=True)
 
 
 def guard(parent: psutil.Process) -> None:
-    """Waits for a process to end, and ends what it has started meanwhile."""
+    """Waits until a process ends, then ends all its children."""
     since = psutil.Process().create_time()
     started: set[psutil.Process] = set()
     while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
@@ -72,18 +70,17 @@ if __name__ == "__main__":
 
 
 @contextmanager
-def graceful_sigint(stop: threading.Event, say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Ctrl-C only sets two events; a second one interrupts as ever.
+def graceful_sigint(stop: threading.Event, log: Callable[[str], None]) -> Iterator[threading.Event]:
+    """Turns the first Ctrl-C into two events; the second Ctrl-C raises KeyboardInterrupt.
 
-    An exception could come at any line, also where an answer that has been paid for is on its way
-    to the store.
+    An exception at any line could lose an answer that has been paid for and is not stored yet.
 
     Args:
-        stop: Set at an interruption.
-        say: Told about it.
+        stop: Set by the first Ctrl-C.
+        log: Called with a message at the first Ctrl-C.
 
-    Returns:
-        The other event.
+    Yields:
+        An event that the first Ctrl-C sets too, and nothing else.
     """
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -95,7 +92,7 @@ def graceful_sigint(stop: threading.Event, say: Callable[[str], None]) -> Iterat
         signal.signal(signal.SIGINT, before)
         interrupted.set()
         stop.set()
-        say("interrupted (again to wait for nothing)")
+        log("interrupted (press Ctrl-C again to stop at once)")
 
     signal.signal(signal.SIGINT, on_interrupt)
     try:

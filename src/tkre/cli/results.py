@@ -105,16 +105,16 @@ def _require(experiments: tuple[str, ...], config: ExperimentConfig) -> None:
 
 
 def _track(runs: MlflowRuns, catalog: CatalogProtocol, config: ExperimentConfig, name: str) -> None:
-    from tkre.project.mlflow import tracked_cell, tracked_experiment
+    from tkre.project.mlflow import cell_record, experiment_record
 
     grid = config.experiments[name]
     cells = config.cells(name)
-    experiment = tracked_experiment(catalog, name, grid.model_dump(mode="json"), cells)
+    experiment = experiment_record(catalog, name, grid.model_dump(mode="json"), cells)
     if experiment is None:
         raise FileNotFoundError(f"{name} has no report yet: kedro run --pipelines {name}")
-    tracked = [tracked_cell(catalog, cell, grid.score_on) for cell in cells]
+    tracked = [cell_record(catalog, cell, grid.score_on) for cell in cells]
     finished = [cell for cell in tracked if cell is not None]
-    logged = list(runs.track(experiment, finished))
+    logged = list(runs.log(experiment, finished))
     for line in logged:
         click.echo(line)
     new = len(set(logged) - {name})

@@ -33,9 +33,8 @@ from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import PREFLIGHT
 from tkre.project import config_loader as configuration
 from tkre.project.preflight import run_in_memory
-from tkre.training.finetuning import build_classifier
+from tkre.training.finetuning import build_classifier, head_start
 from tkre.training.inference import predict
-from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 from tkre.training.scoring import labels_of
 
@@ -98,7 +97,7 @@ def probed(
     model = build_classifier(backbone, schema, recipe)
     numbers = [schema.names.index(str(row.relation)) for row in support]
     encoded = model.encode(support, backbone.tokenizer)
-    start_head(model, backbone, schema, encoded, numbers, recipe.probe_start)
+    model.head.initialise(head_start(model, backbone, schema, encoded, numbers, recipe))
     probabilities = predict(model, backbone.tokenizer, development)
     gold = [str(row.relation) for row in development]
     return micro_scores(gold, labels_of(probabilities, model), schema.negative)["micro_f1"]

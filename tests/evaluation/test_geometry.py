@@ -39,7 +39,7 @@ def test_a_relation_without_rows_has_no_centre():
     pairs = similar_pairs(NAMES, np.eye(3)[:2], ["a", "b"], DEFINITIONS)
     known = pairs["centre_similarity"].notna()
     assert pairs[known][["relation", "other"]].to_numpy().tolist() == [["a", "b"]]
-    without = similar_pairs(NAMES, None, [], DEFINITIONS)
+    without = similar_pairs(NAMES, np.empty((0, 3)), [], DEFINITIONS)
     assert without["centre_similarity"].isna().all()
     assert without["definition_similarity"].notna().all()
 
@@ -57,6 +57,6 @@ def test_alignment_and_uniformity():
 
 def test_no_pairs_no_figures():
     nothing = {"alignment": None, "uniformity": None}
-    assert spread(None, []) == {"rows": 0} | nothing
+    assert spread(np.empty((0, 2)), []) == {"rows": 0} | nothing
     assert spread(np.ones((1, 2)), ["a"]) == {"rows": 1} | nothing
     assert spread(np.eye(2), ["a", "b"])["alignment"] is None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from transformers import (
@@ -148,7 +150,8 @@ def test_what_it_cannot_do_is_refused():
 @pytest.fixture
 def knowprompt(masked_lm, backbone):
     model = classifier(masked_lm, backbone.tokenizer, "virtual_words")
-    model.head.start(masked_lm.get_input_embeddings())
+    start = SimpleNamespace(word_embeddings=masked_lm.get_input_embeddings())
+    model.head.initialise(start)
     return model
 
 

@@ -9,9 +9,8 @@ from tkre.modeling.entity_markers import mask_entities
 from tkre.modeling.heads import definition_text
 from tkre.modeling.runtime import to_tensors
 from tkre.training.batching import collate
-from tkre.training.finetuning import build_classifier
+from tkre.training.finetuning import build_classifier, head_start
 from tkre.training.inference import embed
-from tkre.training.initialisation import start_head
 from tkre.training.params import FinetuningParams
 
 PARAMS = FinetuningParams(
@@ -23,7 +22,7 @@ PARAMS = FinetuningParams(
 @pytest.fixture
 def model(backbone, schema):
     model = build_classifier(backbone, schema, PARAMS)
-    start_head(model, backbone, schema, [], [], None)
+    model.head.initialise(head_start(model, backbone, schema, [], [], PARAMS))
     return model.eval()
 
 

@@ -121,6 +121,16 @@ def test_with_a_trust_record_it_is_calibrated_and_abstains(
         RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 
+def test_a_batch_is_tokenised_once_for_each_direction(folder, toy_rows, monkeypatch):
+    extractor = RelationExtractor.from_pretrained(folder)
+    encode, calls = extractor._model.encode, []
+    monkeypatch.setattr(
+        extractor._model, "encode", lambda *given: calls.append(len(given[0])) or encode(*given)
+    )
+    extractor(toy_rows)
+    assert calls == [len(toy_rows)] * (2 if extractor.config.both_directions else 1)
+
+
 def test_a_sentence_that_is_read_in_part_is_told(folder):
     """Of two sentences that differ in words that are not read, the answers are the same."""
     extractor = RelationExtractor.from_pretrained(folder)

@@ -22,3 +22,14 @@ def test_the_mode_of_the_encoder_is_restored(backbone):
     embed(encoder, backbone.tokenizer, ["anna"])
     assert encoder.training
     encoder.eval()
+
+
+def test_a_text_that_is_cut_is_counted(backbone, caplog):
+    encoder, tokenizer = backbone.model.base_model, backbone.tokenizer
+    texts = ["anna lives in the old town of oslo", "bert"]
+    with caplog.at_level("INFO"):
+        embed(encoder, tokenizer, texts, "definitions")
+        assert not caplog.messages
+        embed(encoder, tokenizer, texts, "definitions", max_length=5)
+    [message] = caplog.messages
+    assert "definitions: 1 of 2" in message

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from tkre.modeling.heads import MarkerHead
 from tkre.training.finetuning import build_classifier
 from tkre.training.inference import features_of
 from tkre.training.params import FinetuningParams
@@ -39,18 +38,15 @@ def test_they_are_what_the_head_classifies_and_the_mode_is_restored(model, backb
 
 
 def test_no_rows_no_features(model, backbone):
-    assert features_of(model, backbone.tokenizer, []) is None
+    assert features_of(model, backbone.tokenizer, []).shape == (0, model.head.size)
 
 
-class Silent(MarkerHead):
-    """A head that classifies without features."""
+def test_a_missing_kernel_is_an_error(model, backbone, toy_rows, monkeypatch):
+    """torch raises NotImplementedError for an operation that a device lacks."""
 
-    def features(self, *states, **named):
-        raise NotImplementedError
+    def missing(*_, **__):
+        raise NotImplementedError("no kernel")
 
-
-def test_a_head_without_features(model, backbone, toy_rows):
-    model.head = Silent(model.config)
-    model.train()
-    assert features_of(model, backbone.tokenizer, toy_rows) is None
-    assert model.training
+    monkeypatch.setattr(model.head, "features", missing)
+    with pytest.raises(NotImplementedError, match="no kernel"):
+        features_of(model, backbone.tokenizer, toy_rows)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tkre.training.initialisation import LinearProbe
+from tkre.training.linear_probe import LinearProbe
 
 
 def fitted(threads: int) -> LinearProbe:

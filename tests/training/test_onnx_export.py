@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import instance
 from tests.paths import machine_paths
-from tests.training.test_finetuning import VIRTUAL_WORDS, MARKERS, PROMPT, PROTOTYPES, SPANS, run
+from tests.training.test_finetuning import MARKERS, PROMPT, PROTOTYPES, SPANS, VIRTUAL_WORDS, run
 from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier
 from tkre.training.onnx_export import export_onnx
@@ -30,7 +30,7 @@ def test_an_exported_classifier_gives_the_same(backbone, toy_rows, schema, param
     long = instance("<head>anna</head> " + "was seen in the city " * 6 + "of <tail>oslo</tail> .")
     for rows in ([*toy_rows, long], toy_rows[:1], []):
         expected = predict(checkpoint.model, checkpoint.tokenizer, rows, precision="fp32")
-        given = score(model, model.load_tokenizer(tmp_path), rows)
+        given = score(model, model.load_tokenizer(tmp_path), rows).probabilities
         assert np.allclose(given, expected, atol=1e-4)
 
 

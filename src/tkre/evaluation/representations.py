@@ -23,13 +23,13 @@ PAIR_COLUMNS = ["relation", "other", "centre_similarity", "definition_similarity
 
 
 def similar_pairs(
-    names: Sequence[str], features_NF: Floats | None, labels: Sequence[str], definitions_RH: Floats
+    names: Sequence[str], features_NF: Floats, labels: Sequence[str], definitions_RH: Floats
 ) -> pd.DataFrame:
     """Similarities of every pair of relations.
 
     Args:
         names: R labels, in the order of the definitions.
-        features_NF: Of labelled rows; None for a classifier without features.
+        features_NF: Of labelled rows.
         labels: Theirs.
         definitions_RH: Embedded definitions.
 
@@ -37,13 +37,11 @@ def similar_pairs(
         A row per unordered pair: the similarity of the centres of their rows (the mean of the
         features at length 1; missing where a relation has no row) and that of their definitions.
     """
-    centres_RF = np.full((len(names), 1), np.nan)
-    if features_NF is not None:
-        directions_NF, of = unit(features_NF), np.asarray(labels, dtype=object)
-        centres_RF = np.full((len(names), features_NF.shape[1]), np.nan)
-        for number, name in enumerate(names):
-            if (of == name).any():
-                centres_RF[number] = directions_NF[of == name].mean(axis=0)
+    directions_NF, of = unit(features_NF), np.asarray(labels, dtype=object)
+    centres_RF = np.full((len(names), features_NF.shape[1]), np.nan)
+    for number, name in enumerate(names):
+        if (of == name).any():
+            centres_RF[number] = directions_NF[of == name].mean(axis=0)
     centres_RR, definitions_RR = centred_cosines(centres_RF), centred_cosines(unit(definitions_RH))
     return pd.DataFrame(
         [
@@ -54,11 +52,11 @@ def similar_pairs(
     )
 
 
-def spread(features_NF: Floats | None, labels: Sequence[str]) -> dict[str, float | int | None]:
+def spread(features_NF: Floats, labels: Sequence[str]) -> dict[str, float | int | None]:
     """Alignment and uniformity of the features at length 1 (Wang and Isola 2020).
 
     Args:
-        features_NF: Of labelled rows; None for a classifier without features.
+        features_NF: Of labelled rows.
         labels: Theirs.
 
     Returns:
@@ -68,8 +66,6 @@ def spread(features_NF: Floats | None, labels: Sequence[str]) -> dict[str, float
     """
     figures: dict[str, float | int | None] = {"rows": len(labels)}
     figures |= {"alignment": None, "uniformity": None}
-    if features_NF is None:
-        return figures
     of = np.asarray(labels, dtype=object)
     first, second = np.triu_indices(len(of), k=1)
     cosines_NN = unit(features_NF) @ unit(features_NF).T

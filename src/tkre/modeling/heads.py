@@ -1,18 +1,15 @@
-"""Heads over an encoder's hidden states: how a pair of mentions becomes scores of relations.
+"""Classifier heads: from an encoder's hidden states to scores of relations for a pair of mentions.
 
-The two that are trained from nothing: from the markers, from the spans. Those that know the
-relations by what the schema says of them are in ``prompt_head`` and ``prototypes``.
+Heads over markers and spans need training; prototypes know the relations by their definitions, and
+the heads of ``prompt_heads`` by their phrases.
 
-Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
-
-Relations by what their definitions mean: classification without training.
-
-Legend of shapes: B sentences, T tokens, H hidden size, R relations.
+Legend of shapes: B sentences, N training rows, T tokens, H hidden size, F features, R relations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -20,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tkre.core.instance import Instance
-from tkre.core.schema import Relation
+from tkre.core.schema import Relation, RelationSchema
 from tkre.modeling.entity_markers import (
     BETWEEN,
     HEAD,
@@ -35,8 +32,29 @@ from tkre.modeling.runtime import mask_for
 from tkre.modeling.tokenization import Encoded, Tokenizer
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a new head may be initialised from.
+
+    Attributes:
+        schema: The relations, in the order of the labels.
+        labels: N label numbers of the training rows.
+        features: Computes the features of the training rows: N x F on the CPU.
+        embed: Embeds texts with the encoder as it is before fine-tuning, on the CPU, H each.
+        word_embeddings: The input embeddings of that encoder.
+        fit: Fits a linear classifier (scikit-learn's) to features and labels; None for no probe.
+    """
+
+    schema: RelationSchema
+    labels: Sequence[int]
+    features: Callable[[], Tensor]
+    embed: Callable[[Sequence[str]], Tensor]
+    word_embeddings: nn.Module
+    fit: Callable[[Any, Sequence[int]], Any] | None = None
+
+
 class Head(nn.Module):
-    """What turns sentences into scores of relations, with the help of an encoder.
+    """Scores relations for encoded sentences, with the help of an encoder.
 
     Args:
         config: A ``RelationClassifierConfig``.
@@ -55,6 +73,13 @@ class Head(nn.Module):
         super().__init__()
         self.max_length: int = config.max_length
         self.typed: bool = config.typed_markers
+
+    def initialise(self, start: Start) -> None:
+        """Sets parameters before training; by default they stay random.
+
+        Args:
+            start: What is known: relations, training rows, the encoder.
+        """
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as the tokens that this head reads.
@@ -194,6 +219,22 @@ class SpanHead(MarkedHead):
         return self.output(self.dropout(features))
 
     @torch.no_grad()
+    def initialise(self, start: Start) -> None:
+        """Standardises the features, and sets the last layer to a linear probe if there is one.
+
+        A label without a row starts as unlikely as the least likely one.
+        """
+        features = self.standardise(start.features().to(self.mean.device))
+        if start.fit is None or len(set(start.labels)) < 3:
+            return
+        probe = start.fit(features.cpu().numpy(), start.labels)
+        output = self.output
+        output.weight.zero_()
+        output.bias.fill_(float(probe.intercept_.min()))
+        output.weight[probe.classes_] = torch.from_numpy(probe.coef_).to(output.weight)
+        output.bias[probe.classes_] = torch.from_numpy(probe.intercept_).to(output.bias)
+
+    @torch.no_grad()
     def standardise(self, features: Tensor) -> Tensor:
         """Sets mean and scale from features taken before; gives them back standardised.
 
@@ -222,9 +263,13 @@ class PrototypeHead(Head):
         self.size = config.encoder_sizes().hidden_size
         self.temperature = config.temperature
         self.dropout = nn.Dropout(config.head_dropout)
-        # The embeddings of ``definition_text``: set when the classifier is built, and trained where
-        # it is trained.
         self.prototypes = nn.Parameter(torch.zeros(config.num_labels, self.size))
+
+    @torch.no_grad()
+    def initialise(self, start: Start) -> None:
+        """Sets the prototypes to the embeddings of what the relations mean."""
+        relations = [start.schema.relations[name] for name in start.schema.names]
+        self.prototypes.copy_(start.embed([definition_text(relation) for relation in relations]))
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Sentences that speak of the head and the tail."""
@@ -244,5 +289,5 @@ class PrototypeHead(Head):
 
 
 def definition_text(relation: Relation) -> str:
-    """What stands for a relation: its phrase between "the head" and "the tail", its definition."""
+    """A relation as a text: its phrase between "the head" and "the tail", and its definition."""
     return f"the head {relation.phrase} the tail: {relation.definition}"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tkre.core.instance import Instance
 from tkre.modeling.backbone import before_vocabulary, masked_lm_head
-from tkre.modeling.heads import Head
+from tkre.modeling.heads import Head, Start
 from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
 from tkre.modeling.tokenization import Encoded, Tokenizer
 
@@ -153,15 +153,14 @@ class KnowPromptHead(MaskHead):
         self.virtual_words = nn.Parameter(torch.zeros(config.num_labels, self.size))
 
     @torch.no_grad()
-    def start(self, embeddings: nn.Module) -> None:
-        """Sets the words from the phrases.
+    def initialise(self, start: Start) -> None:
+        """Sets each word to the mean of the word embeddings of its phrase's tokens.
 
-        Args:
-            embeddings: The input embeddings of the encoder, which are those of its masked-LM head.
+        The input embeddings of the encoder are also those of its masked-LM head.
         """
         for relation, phrase in enumerate(self.phrases):
             tokens = torch.tensor(phrase, device=self.virtual_words.device)
-            self.virtual_words[relation] = embeddings(tokens).mean(dim=0)
+            self.virtual_words[relation] = start.word_embeddings(tokens).mean(dim=0)
 
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor

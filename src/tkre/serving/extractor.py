@@ -31,7 +31,7 @@ from tkre.evaluation.predictions import withheld
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Tokenizer
 from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
-from tkre.training.scoring import Probabilities, labels_of, score
+from tkre.training.scoring import Scores, labels_of, score
 
 if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
@@ -320,29 +320,25 @@ class RelationExtractor:
 
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:
         labels, numbers = self.relations, self.config.label2id
-        rows_NR = self._probabilities(instances)
+        rows_NR, truncated_N = self._scores(instances)
         guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
         if self.calibrator is not None:
             share = share_of(rows_NR, labels, self.calibrator)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.calibrator, share)
         return [
-            self._prediction(labels, row, guess, text.truncated)
-            for row, guess, text in zip(
-                rows_NR.tolist(),
-                guesses_N.tolist(),
-                # Once more: what scores them keeps probabilities alone. It is a hundredth of that.
-                self._model.encode(instances, self._tokenizer),
-                strict=True,
+            self._prediction(labels, row, guess, truncated)
+            for row, guess, truncated in zip(
+                rows_NR.tolist(), guesses_N.tolist(), truncated_N, strict=True
             )
         ]
 
-    def _probabilities(self, instances: list[Instance]) -> Probabilities:
+    def _scores(self, instances: list[Instance]) -> Scores:
         if isinstance(self._model, OnnxClassifier):
             return score(self._model, self._tokenizer, instances, "extraction")
-        from tkre.training.inference import predict
+        from tkre.training.inference import predict_scores
 
         # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
-        return predict(
+        return predict_scores(
             self._model, self._tokenizer, instances, precision="fp32", description="extraction"
         )
 

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,21 +24,18 @@ Batch = dict[str, npt.NDArray[Any]]
 POOL = 8
 
 
-class Truncatable(Protocol):
-    """A text as tokens that records whether it is complete."""
+def log_truncation(truncated: Sequence[bool], description: str) -> None:
+    """Logs how many texts are too long to be read whole, if there are any.
 
-    @property
-    def truncated(self) -> bool:
-        """Whether tokens were cut off."""
-
-
-def log_truncation(encoded: Sequence[Truncatable], description: str) -> None:
-    """Logs how many texts are too long to be read whole, if there are any."""
-    cut = sum(text.truncated for text in encoded)
+    Args:
+        truncated: For each text, whether tokens were cut off.
+        description: Name of the texts.
+    """
+    cut = sum(truncated)
     if cut:
         logger.info(
             "%s: %d of %d texts are longer than max_length and are read in part",
-            description, cut, len(encoded),
+            description, cut, len(truncated),
         )  # fmt: skip
 
 

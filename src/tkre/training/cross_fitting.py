@@ -24,7 +24,7 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.runtime import device
 from tkre.training.inference import features_of
-from tkre.training.initialisation import LinearProbe
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.scoring import Probabilities
 
 Floats = npt.NDArray[np.float64]
@@ -168,7 +168,6 @@ def read_both_ways(
     model.to(device())
     readings = [*rows, *(row.inverted() for row in rows)]
     features = features_of(model, start.tokenizer, readings)
-    assert features is not None  # there are rows, and a head of spans has features
     features = (features - features.mean(axis=0)) / features.std(axis=0).clip(min=1e-5)
     if len(features) < features.shape[1]:
         values, vectors = np.linalg.eigh(features @ features.T)

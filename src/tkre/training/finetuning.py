@@ -1,9 +1,4 @@
-"""Which epoch is kept: a good one on the K-shot validation set.
-
-What fine-tuning minimises: cross-entropy and the parts of the recipe that are on.
-
-Fine-tuning: a relation classifier on golden and synthetic rows, a good epoch kept.
-"""
+"""Fine-tuning: a relation classifier on golden and synthetic rows, with the choice of an epoch."""
 
 from __future__ import annotations
 
@@ -26,18 +21,20 @@ from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import TEMPERATURE, RelationClassifier, RelationClassifierConfig
 from tkre.modeling.entity_markers import TRIGGERS
+from tkre.modeling.heads import Start
 from tkre.modeling.losses import Alignment, attention_loss
 from tkre.modeling.params import HEADS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import Precision, device, on_device
+from tkre.modeling.tokenization import Encoded
 from tkre.training.batching import (
     LabelledRow,
     collate_labelled,
     inverted_rows,
     log_truncation,
 )
-from tkre.training.inference import embed_explanations, predict
-from tkre.training.initialisation import start_head
+from tkre.training.inference import embed, embed_explanations, features_of_encoded, predict
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import FinetuningParams
 from tkre.training.scoring import labels_of
 from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
@@ -210,10 +207,10 @@ def finetune(
     model = build_classifier(start, schema, params).to(device())
     shown = [*rows, *(inverted_rows(rows, schema) if params.add_inverted else ())]
     encoded = model.encode(shown, start.tokenizer)
-    log_truncation(encoded, f"{description} finetuning")
+    log_truncation([e.truncated for e in encoded], f"{description} finetuning")
     numbers = [labels[str(i.relation)] for i in shown]
     with on_device(start.model):
-        start_head(model, start, schema, encoded, numbers, params.probe_start)
+        model.head.initialise(head_start(model, start, schema, encoded, numbers, params))
         alignment = None
         if params.alignment is not None:
             anchors = embed_explanations(start, rows, schema)
@@ -240,6 +237,37 @@ def finetune(
     model.load_state_dict(chooser.kept_weights)
     model.requires_grad_(True)
     return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
+
+
+def head_start(
+    model: RelationClassifier,
+    start: Checkpoint,
+    schema: RelationSchema,
+    encoded: Sequence[Encoded],
+    labels: Sequence[int],
+    params: FinetuningParams,
+) -> Start:
+    """What the head of a new classifier may be initialised from.
+
+    Args:
+        model: The classifier.
+        start: What its encoder comes from.
+        schema: The relations.
+        encoded: The training rows, as the model reads them.
+        labels: Their label numbers.
+        params: The recipe; ``probe_start`` is C of the probe.
+    """
+    fit = None
+    if params.probe_start is not None:
+        fit = LinearProbe(C=params.probe_start, max_iter=500).fit
+    return Start(
+        schema,
+        labels,
+        features=lambda: features_of_encoded(model, encoded),
+        embed=lambda texts: embed(start.model.base_model, start.tokenizer, texts),
+        word_embeddings=start.model.get_input_embeddings(),
+        fit=fit,
+    )
 
 
 def build_classifier(

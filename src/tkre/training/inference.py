@@ -1,9 +1,4 @@
-"""Texts as vectors: the mean of an encoder's last hidden states.
-
-Probabilities of relations for instances, by a classifier of torch.
-
-What a classifier sees of instances: the features that its head classifies.
-"""
+"""Inference with torch: probabilities of relations, features of instances, embeddings of texts."""
 
 from __future__ import annotations
 
@@ -23,27 +18,41 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.runtime import Precision, autocast, to_tensors
 from tkre.modeling.tokenization import Encoded, Tokenizer
-from tkre.training.batching import Batch, scoring_batches, sorted_batches
-from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, score
+from tkre.training.batching import Batch, log_truncation, scoring_batches, sorted_batches
+from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, Scores, score
+
+EMBEDDED_TOKENS = 256  # of a text that is embedded
 
 
 @torch.no_grad()
-def embed(encoder: Any, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Tensor:
-    """One vector per text, in their order.
+def embed(
+    encoder: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
+    description: str = "texts",
+    *,
+    max_length: int = EMBEDDED_TOKENS,
+    tokens: int = 2 * TOKENS_PER_BATCH,
+) -> Tensor:
+    """Embeds each text as the mean of the encoder's last hidden states.
 
     Args:
         encoder: A bare Hugging Face encoder; it is put into evaluation mode for the pass.
-        tokenizer: Its own.
-        texts: Cut at 256 tokens.
+        tokenizer: Its own, a fast one.
+        texts: In any order.
+        description: Name of the texts in the log of how many are too long.
+        max_length: Longest text in tokens; a longer one is cut at its end.
+        tokens: Most tokens of a batch, padding included.
 
     Returns:
         N x H on the CPU.
     """
     was_training = encoder.training
     encoder.eval()
-    encoded = [tokenizer(text, truncation=True, max_length=256) for text in texts]
+    encoded = [tokenizer(text, truncation=True, max_length=max_length) for text in texts]
+    log_truncation([bool(e.encodings[0].overflowing) for e in encoded], description)
     vectors: list[Tensor] = [torch.empty(0)] * len(texts)
-    for batch in sorted_batches([len(e["input_ids"]) for e in encoded], tokens=8192):
+    for batch in sorted_batches([len(e["input_ids"]) for e in encoded], tokens):
         padded = tokenizer.pad(
             {"input_ids": [encoded[n]["input_ids"] for n in batch]}, return_tensors="pt"
         ).to(encoder.device)
@@ -74,7 +83,9 @@ def embed_explanations(
         explanations = [without_names(r) for r in rows if r.relation == name and r.explanation]
         texts += [schema.relations[name].definition, *explanations]
         labels += [n] * (1 + len(explanations))
-    return embed(start.model.base_model, start.tokenizer, texts), torch.tensor(labels)
+    explained = "definitions and explanations"
+    vectors = embed(start.model.base_model, start.tokenizer, texts, explained)
+    return vectors, torch.tensor(labels)
 
 
 def without_names(row: Instance) -> str:
@@ -102,24 +113,36 @@ def predict(
     precision: Precision = "auto",
     description: str | None = None,
 ) -> Probabilities:
+    """The probabilities of ``predict_scores``: N x R."""
+    scores = predict_scores(
+        model, tokenizer, instances, precision=precision, description=description
+    )
+    return scores.probabilities
+
+
+def predict_scores(
+    model: RelationClassifier,
+    tokenizer: Tokenizer,
+    instances: Sequence[Instance],
+    *,
+    precision: Precision = "auto",
+    description: str | None = None,
+) -> Scores:
     """The probability of every relation for every instance.
 
     Args:
         model: The classifier; it is put into evaluation mode for the pass.
         tokenizer: Its own.
         instances: Their relations are not looked at.
-        precision: Of the matrix products; ``auto`` is bf16 where the machine has it.
-        description: Names the rows where it is said how many are too long; None says nothing.
-
-    Returns:
-        N x R, rows in the order of the instances, columns in that of the labels.
+        precision: Precision of the matrix products; ``auto`` is bf16 where the machine has it.
+        description: Name of the rows in the log of how many are too long; None logs nothing.
     """
     was_training = model.training
     model.eval()
     with torch.inference_mode(), autocast(model.device, precision):
-        probabilities = score(_OnTorch(model), tokenizer, instances, description)
+        scores = score(_TorchScorer(model), tokenizer, instances, description)
     model.train(was_training)
-    return probabilities
+    return scores
 
 
 def model_batches(
@@ -135,8 +158,8 @@ def tokens_per_batch(device: torch.device) -> int:
     return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
 
 
-class _OnTorch:
-    """A classifier as ``scoring`` wants it: arrays in, arrays out."""
+class _TorchScorer:
+    """A classifier as a ``scoring.Scorer``: arrays in, arrays out."""
 
     def __init__(self, model: RelationClassifier) -> None:
         self._model = model
@@ -151,13 +174,10 @@ class _OnTorch:
         return probabilities
 
 
-@torch.inference_mode()
 def features_of(
-    model: RelationClassifier,
-    tokenizer: PreTrainedTokenizerBase,
-    instances: Sequence[Instance],
-) -> npt.NDArray[np.float64] | None:
-    """The features of instances, whatever the head.
+    model: RelationClassifier, tokenizer: PreTrainedTokenizerBase, instances: Sequence[Instance]
+) -> npt.NDArray[np.float64]:
+    """The features that the head classifies, for instances.
 
     Args:
         model: The classifier; it is put into evaluation mode for the pass.
@@ -165,19 +185,21 @@ def features_of(
         instances: Their relations are not looked at.
 
     Returns:
-        N x F, rows in the order of the instances; None if there are none, or if the head
-        classifies without features.
+        N x F, rows in the order of the instances.
     """
     encoded = model.encode(instances, tokenizer)
     was_training = model.training
     model.eval()
-    rows: dict[int, npt.NDArray[np.float64]] = {}
-    try:
-        for numbers, batch in model_batches(model, encoded):
-            features_BF = model.features(**batch)[0].double().cpu().numpy()
-            rows |= dict(zip(numbers, features_BF, strict=True))
-    except NotImplementedError:  # what ``Head.features`` says of a head that has none
-        return None
-    finally:
-        model.train(was_training)
-    return np.stack([rows[n] for n in range(len(instances))]) if rows else None
+    features = features_of_encoded(model, encoded)
+    model.train(was_training)
+    return features.double().numpy()
+
+
+@torch.no_grad()
+def features_of_encoded(model: RelationClassifier, encoded: Sequence[Encoded]) -> Tensor:
+    """The features of encoded rows: N x F on the CPU; the model is in evaluation mode afterwards."""
+    model.eval()
+    features = torch.empty(len(encoded), model.head.size)
+    for numbers, batch in model_batches(model, encoded):
+        features[numbers] = model.features(**batch)[0].float().cpu()
+    return features

@@ -112,7 +112,7 @@ def pretrain(
     torch.manual_seed(seed)
     training: StageTraining = STAGES[stage].prepare(start, rows, schema, params, stage, seed)
     description = f"{description} {stage}"
-    log_truncation(training.rows, description)
+    log_truncation([row.truncated for row in training.rows], description)
     losses = train(
         training.objective,
         training.rows,
@@ -260,7 +260,7 @@ def span_contrast(
     """The contrastive loss, anchored at the definitions of the relations."""
     definitions = [schema.relations[name].definition for name in schema.names]
     symmetric = [schema.inverse_of(name) == name for name in schema.names]
-    embedded = embed(start.model.base_model, start.tokenizer, definitions)
+    embedded = embed(start.model.base_model, start.tokenizer, definitions, "definitions")
     loss = LOSSES[params.contrast.loss]
     return loss(embedded, torch.tensor(symmetric), params.contrast)
 

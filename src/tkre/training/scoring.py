@@ -7,7 +7,7 @@ torch, which an exported classifier does without.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,29 +49,42 @@ class Scorer(Answering, Protocol):
         """B x R, of what ``encode`` gives as B padded rows."""
 
 
+class Scores(NamedTuple):
+    """Probabilities of relations for instances.
+
+    Attributes:
+        probabilities: N x R, rows in the order of the instances, columns in that of the labels.
+        truncated: For each instance, whether it was too long to be read whole.
+    """
+
+    probabilities: Probabilities
+    truncated: list[bool]
+
+
 def score(
     model: Scorer,
     tokenizer: Tokenizer,
     instances: Sequence[Instance],
     description: str | None = None,
-) -> Probabilities:
+) -> Scores:
     """The probability of every relation for every instance.
 
     Args:
         model: The classifier.
         tokenizer: Its own.
         instances: Their relations are not looked at.
-        description: Names the rows where it is said how many are too long; None says nothing.
-
-    Returns:
-        N x R, rows in the order of the instances, columns in that of the labels.
+        description: Name of the rows in the log of how many are too long; None logs nothing.
     """
-    probabilities = _read(model, tokenizer, instances, description)
+    encoded = model.encode(instances, tokenizer)
+    truncated = [e.truncated for e in encoded]
+    if description:
+        log_truncation(truncated, description)
+    probabilities = _read(model, encoded)
     if model.config.both_directions and model.config.inverses:
         inverted = [instance.inverted() for instance in instances]
-        of_inverted = _read(model, tokenizer, inverted)
+        of_inverted = _read(model, model.encode(inverted, tokenizer))
         probabilities = both_ways(probabilities, of_inverted, model)
-    return ruled_out_by_types(probabilities, instances, model)
+    return Scores(ruled_out_by_types(probabilities, instances, model), truncated)
 
 
 def labels_of(probabilities: Probabilities, model: Answering) -> list[str]:
@@ -127,16 +140,8 @@ def ruled_out_by_types(
     return np.where(left > 0, guided / np.where(left > 0, left, 1.0), probabilities)
 
 
-def _read(
-    model: Scorer,
-    tokenizer: Tokenizer,
-    instances: Sequence[Instance],
-    description: str | None = None,
-) -> Probabilities:
-    encoded = model.encode(instances, tokenizer)
-    if description:
-        log_truncation(encoded, description)
-    probabilities = np.zeros((len(instances), model.config.num_labels))
+def _read(model: Scorer, encoded: Sequence[Encoded]) -> Probabilities:
+    probabilities = np.zeros((len(encoded), model.config.num_labels))
     for numbers, batch in scoring_batches(encoded, model.padding, model.tokens_per_batch):
         probabilities[numbers] = model.probabilities(batch)
     return probabilities

@@ -35,7 +35,7 @@ from tkre.modeling.entity_markers import encode_instances, mark
 from tkre.modeling.runtime import use_bf16
 from tkre.modeling.startup import quiet_transformers
 from tkre.training.batching import log_truncation
-from tkre.training.initialisation import LinearProbe
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import SetFitParams
 from tkre.training.scoring import Probabilities
 from tkre.training.trainer import StepRecorder
@@ -155,7 +155,7 @@ def texts(
     encoded = encode_instances(
         instances, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
     )
-    log_truncation(encoded, description)
+    log_truncation([e.truncated for e in encoded], description)
     return [mark(instance, typed=params.typed_markers)[0] for instance in instances]
 
 

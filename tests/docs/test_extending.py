@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md, installed as a package and run as they stand there."""
+"""The examples of docs/extending.md, run as they stand there; each touches the files it names."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import importlib
 import io
 import json
 import os
+import pickle
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -18,21 +21,22 @@ import torch
 import yaml
 
 from tests.conftest import ROOT
-from tests.docs.markdown import blocks
-from tests.smoke_project import Project
+from tests.docs.markdown import Block, blocks
+from tests.smoke_project import Project, newest
 from tkre.core import params as registry
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, read_corpus
-from tkre.evaluation.metrics import ScoredRows
+from tkre.evaluation.metrics import METRICS, ScoredRows
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
+from tkre.generation.texts import knowledge_texts
 from tkre.modeling.encodings import ENCODINGS
-from tkre.modeling.heads import MarkedHead
 from tkre.modeling.params import HEADS, ContrastParams
 
-BLOCKS = blocks(ROOT / "docs/extending.md")
+PAGE = ROOT / "docs/extending.md"
+BLOCKS = blocks(PAGE)
 SCHEMA = {
     "type": "object",
     "properties": {"explanation": {"type": "string"}},
@@ -41,8 +45,32 @@ SCHEMA = {
 REQUEST = Request("explanation/toy/a", ({"role": "user", "content": "Why?"},), SCHEMA, Sampling())
 
 
+def section(title: str) -> tuple[set[str], list[Block]]:
+    """The files that a section says it touches, and its blocks that go into such files."""
+    text = PAGE.read_text(encoding="utf-8").split(f"\n## {title}\n")[1].split("\n## ")[0]
+    [files] = re.findall(r"^Files: (.+)\.$", text, re.MULTILINE)
+    inside = [b for b in BLOCKS if b.code in text and not str(b.title).startswith("conf/")]
+    return set(re.findall(r"`([^`]+)`", files)), inside
+
+
+def check_files_of_plugin(title: str, *groups: str) -> None:
+    """The module of a section and its entry points are all that it adds, two files at most."""
+    named, [module] = section(title)
+    entries = tomllib.loads(in_file("pyproject.toml"))["project"]["entry-points"]
+    place = str(module.title).removesuffix(".py").replace("/", ".")
+    assert named == {module.title, "pyproject.toml"}
+    assert any(value.startswith(f"{place}:") for value in entries[groups[0]].values())
+    assert all(group in registry.GROUPS and group in entries for group in groups)
+
+
+def in_file(title: str) -> str:
+    """The code that the page puts into a file."""
+    [code] = [block.code for block in BLOCKS if block.title == title]
+    return code
+
+
 def entries(title: str, key: str | None = None) -> dict[str, object]:
-    """What the page puts into a file of ``conf/``."""
+    """The entries that the page puts into a file of ``conf/``."""
     found: dict[str, object] = {}
     for block in BLOCKS:
         if block.title == title:
@@ -52,27 +80,35 @@ def entries(title: str, key: str | None = None) -> dict[str, object]:
     return found
 
 
+def write_package(folder: Path) -> None:
+    """Writes the package of the page, not installed."""
+    (folder / "my_parts").mkdir()
+    (folder / "my_parts/__init__.py").touch()
+    for block in BLOCKS:
+        if str(block.title).startswith(("my_parts/", "pyproject")):
+            (folder / str(block.title)).write_text(block.code, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory) -> Path:
-    """A folder into which pip has installed the package of the page."""
-    source, target = tmp_path_factory.mktemp("my-parts"), tmp_path_factory.mktemp("installed")
-    (source / "my_parts").mkdir()
-    (source / "my_parts/__init__.py").touch()
-    for block in BLOCKS:
-        if block.language in {"python", "toml"}:
-            (source / block.title).write_text(block.code, encoding="utf-8")
-    pip = [
-        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
-        "--no-index", "--disable-pip-version-check", "--target", str(target), str(source),
-    ]  # fmt: skip
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return target
+    """A folder with the package and its metadata, as an installation leaves them."""
+    folder = tmp_path_factory.mktemp("site")
+    write_package(folder)
+    project = tomllib.loads(in_file("pyproject.toml"))["project"]
+    metadata = folder / f"my_parts-{project['version']}.dist-info"
+    metadata.mkdir()
+    name = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (metadata / "METADATA").write_text(name, encoding="utf-8")
+    lines = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
 def my_parts(package, monkeypatch):
-    """Modules of the package, where it is installed."""
+    """Imports modules of the package, which is on the path."""
     monkeypatch.syspath_prepend(str(package))
     registry._installed.cache_clear()
     yield lambda module: importlib.import_module(f"my_parts.{module}")
@@ -82,16 +118,17 @@ def my_parts(package, monkeypatch):
 
 
 def as_csv(lines: str) -> str:
-    """A native file as the CSV of the page's reader."""
+    """A native file as the CSV that the format of the page reads."""
     text = io.StringIO(newline="")
     columns = ["id", "sentence", "relation", "head_type", "tail_type"]
-    llm = csv.DictWriter(text, columns, extrasaction="ignore")
-    llm.writeheader()
-    llm.writerows(json.loads(line) for line in lines.splitlines())
+    writer = csv.DictWriter(text, columns, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(json.loads(line) for line in lines.splitlines())
     return text.getvalue()
 
 
-def test_the_reader_reads_what_the_native_one_does(my_parts, newsroom, newsroom_schema):
+def test_a_format(my_parts, newsroom, newsroom_schema):
+    check_files_of_plugin("A format", "tkre.formats")
     native = (newsroom / "test.jsonl").read_text(encoding="utf-8")
     corpus = entries("conf/base/parameters_corpora.yml", "corpora")["my_relations"]
     params = CorpusParams.model_validate(corpus | {"test": None})
@@ -104,19 +141,38 @@ def test_the_reader_reads_what_the_native_one_does(my_parts, newsroom, newsroom_
     assert [(r.id, r.text, r.head, r.tail, r.relation, r.head_type) for r in read] == [
         (r.id, r.text, r.head, r.tail, r.relation, r.head_type) for r in expected
     ]
-
-
-def test_the_reader_says_where_a_row_is_bad(my_parts, newsroom_schema):
-    text = "id,sentence,relation\n1,no tags,born_in\n2,,born_in\n"
-    params = CorpusParams(format="csv", train="train.csv")
+    bad = {"train.csv": "id,sentence,relation\n1,no tags,born_in\n2,,born_in\n"}
     with pytest.raises(CorpusError) as refused:
-        read_corpus({"train.csv": text}.__getitem__, newsroom_schema, params)
-    message = str(refused.value)
-    assert "train.csv, line 2: " in message
-    assert "train.csv, line 3: nothing in the column(s) sentence" in message
+        read_corpus(bad.__getitem__, newsroom_schema, params)
+    assert "train.csv, line 2: " in str(refused.value)
+    assert "train.csv, line 3: nothing in the column(s) sentence" in str(refused.value)
 
 
-def test_the_loss_wants_a_positive_that_is_nearer_by_the_margin(my_parts):
+def test_a_head(my_parts, backbone, schema, toy_rows):
+    from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+
+    check_files_of_plugin("A head", "tkre.heads", "tkre.encodings")
+    variant = entries("conf/base/parameters_variants.yml", "variants")
+    finetuning = variant.get("tkre_pair", {"finetuning": {}})["finetuning"] or {}
+    model = RelationClassifier(
+        RelationClassifierConfig(
+            encoder=backbone.model.config.to_dict(),
+            id2label=dict(enumerate(schema.names)),
+            label2id={name: n for n, name in enumerate(schema.names)},
+            **({"head": "pair", "options": {"width": 128}} | finetuning),
+        )
+    )
+    assert isinstance(model.head, my_parts("heads").PairHead) and model.head.size == 128
+    assert ENCODINGS["pair"] is ENCODINGS["markers"] and "pair" in HEADS
+    [row] = model.head.encode(toy_rows[:1], backbone.tokenizer)
+    batch = {name: torch.as_tensor(value)[None] for name, value in row.arrays().items()}
+    mask = torch.ones_like(batch["input_ids"])
+    features, attention = model.features(attention_mask=mask, **batch)
+    assert model.head.classify(features).shape == (1, len(schema.names)) and attention is None
+
+
+def test_a_contrastive_loss(my_parts):
+    check_files_of_plugin("A contrastive loss", "tkre.losses")
     tau, margin = 0.5, 0.25
     params = ContrastParams(loss="margin", options={"margin": margin}, temperature=tau)
     loss = my_parts("losses").MarginContrast(torch.randn(2, 4), torch.zeros(2).bool(), params)
@@ -128,66 +184,155 @@ def test_the_loss_wants_a_positive_that_is_nearer_by_the_margin(my_parts):
 
 @pytest.fixture
 def language_model(my_parts, root):
-    """The model of the page's settings, with a program of the test's."""
+    """The settings of the page's language model, with a Python program."""
     file = root / "conf/base/parameters_data_generation.yml"
     shipped = yaml.safe_load(file.read_text(encoding="utf-8"))["generation"]
     own = entries("conf/base/parameters_data_generation.yml", "generation")["language_model"]
-    assert own["command"] == ["my-program", "--quiet"]
 
     def made(program: str, **settings: object):
         command = [sys.executable, "-c", program]
         settings = own | {"command": command} | settings
-        return GenerationParams.model_validate(shipped | {"language_model": settings})
+        whole = shipped | {"language_model": settings}
+        return GenerationParams.model_validate(whole).language_model
 
     return made
 
 
-def test_the_language_model_answers_and_is_asked_once(language_model, tmp_path):
+def test_a_language_model(language_model, tmp_path):
+    check_files_of_plugin("A language model", "tkre.llms")
     params = language_model(
         "import sys; q = sys.stdin.read(); print('Well: {\"explanation\": \"to ' + q + '\"}')"
-    ).language_model
+    )
     store = ResponseStore(tmp_path / "responses.jsonl")
-    model = LanguageModels().answering(params, ResponseStore(), store)
-    [answer] = model.generate([REQUEST])
+    [answer] = LanguageModels().answering(params, ResponseStore(), store).generate([REQUEST])
     assert answer.answer == {"explanation": "to Why?"}
     assert answer.model == "my-model" and answer.source == f"command {sys.executable}"
     later = ResponseStore(store.path)
     assert LanguageModels().answering(params, ResponseStore(), later).holds(REQUEST)
-
-
-@pytest.mark.parametrize(
-    ("program", "reason"),
-    [("print('no')", "not_json"), ("raise SystemExit('broken')", "server_error"),
-     ("import time; time.sleep(60)", "timed_out")],
-)  # fmt: skip
-def test_what_the_program_does_wrong_is_a_reason(language_model, program, reason):
-    params = language_model(program, timeout=2.0 if reason == "timed_out" else 120.0)
-    [answer] = LanguageModels().live(params.language_model).generate([REQUEST])
-    assert answer.reason == reason
-
-
-def test_a_program_that_is_not_there_is_found_out_at_once(language_model):
-    params = language_model("", command=["no-such-program"]).language_model
+    for program, reason in (
+        ("print('no')", "not_json"),
+        ("raise SystemExit('broken')", "server_error"),
+        ("import time; time.sleep(60)", "timed_out"),
+    ):
+        broken = language_model(program, timeout=0.5 if reason == "timed_out" else 60.0)
+        [answer] = LanguageModels().live(broken).generate([REQUEST])
+        assert answer.reason == reason
     with pytest.raises(LanguageModelError, match="there is no program 'no-such-program'"):
-        LanguageModels().live(params).check()
+        LanguageModels().live(language_model("", command=["no-such-program"])).check()
 
 
-def test_the_head_s_sentences_are_encoded_without_it(my_parts):
-    assert ENCODINGS["pair"] is ENCODINGS["markers"]
-    assert issubclass(HEADS["pair"], MarkedHead)
-    assert "encode" not in vars(HEADS["pair"])
-
-
-def test_the_score_leaves_out_the_negative_relation(my_parts):
-    score = my_parts("scores").macro_f1.function
+def test_a_metric(my_parts):
+    check_files_of_plugin("A metric", "tkre.metrics")
+    score = METRICS["macro_f1"]
+    assert score is my_parts("scores").macro_f1 and "macro_f1" in list(METRICS)
     rows = ScoredRows(["a", "a", "b", "no"], ["a", "b", "b", "no"], "no")
-    assert score(rows) == pytest.approx(200 / 3)
-    assert score(ScoredRows(["no"], ["a"], "no")) == 0.0
+    assert score.function(rows) == pytest.approx(200 / 3)
+    assert score.function(ScoredRows(["no"], ["a"], "no")) == 0.0
+
+
+def changed_tree(title: str, folder: Path) -> Path:
+    """A copy of the source, changed as a section says; only the files that it names change."""
+    named, inside = section(title)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src/tkre", folder / "src/tkre", ignore=ignored)
+    for block in inside:
+        if block.language == "diff":
+            apply = ["git", "apply", "-p1", "-"]
+            subprocess.run(apply, input=block.code, cwd=folder, text=True, check=True)
+        else:
+            assert not (folder / str(block.title)).exists()
+            (folder / str(block.title)).write_text(block.code, encoding="utf-8")
+    files = (f.relative_to(folder) for f in (folder / "src").rglob("*") if f.is_file())
+    touched = {
+        str(f) for f in files
+        if not (ROOT / f).exists() or (folder / f).read_bytes() != (ROOT / f).read_bytes()
+    }  # fmt: skip
+    assert touched == named and len(touched) <= 2
+    return folder / "src"
+
+
+def run_in(tree: Path, code: str, *arguments: object) -> dict[str, object]:
+    """Runs Python code with a changed source; its last line is JSON."""
+    paths = os.pathsep.join([str(tree), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+STAGE = """
+import json, pickle, sys
+from pathlib import Path
+import tkre
+from tests.docs.configuration import loader
+from tkre.modeling.backbone import load_backbone
+from tkre.pipelines.knowledge_pretraining import create_pipeline
+from tkre.project.config import ExperimentConfig, assembled
+from tkre.training.pretraining import pretrain
+from tkre.training.recipes import changed
+
+backbone, texts, schema, variants = pickle.loads(Path(sys.argv[1]).read_bytes())
+experiments = dict(loader()["experiments"])
+experiments["own"] = {"corpora": ["newsroom"], "variants": ["tkre_simcse"]}
+parameters = dict(loader()["parameters"])
+del parameters["experiments"]
+config = ExperimentConfig(assembled(changed(parameters, {"variants": variants}), experiments))
+cells = config.cells("own")
+pipeline = create_pipeline(cells, {cell: config.encoder(cell) for cell in cells})
+params = next(iter(cells.values())).pretraining
+start = load_backbone("tiny", backbone, None)
+after, losses = pretrain(
+    start, texts, schema, params, "simcse", data="d", seed=1, description="toy"
+)
+print(json.dumps({
+    "package": tkre.__file__, "columns": list(losses), "steps": len(losses),
+    "stages": [step.stage for step in after.lineage.steps],
+    "trained": after.lineage.weights != start.lineage.origin,
+    "nodes": [node.name.rpartition(".")[2] for node in pipeline.nodes],
+}))
+"""
+
+
+@pytest.mark.slow
+def test_a_pre_training_stage(tmp_path, tiny_backbone, toy_rows, schema):
+    tree = changed_tree("A pre-training stage", tmp_path)
+    texts = knowledge_texts(toy_rows, [], schema, ["explanation", "support"])
+    variants = entries("conf/base/parameters_variants.yml", "variants")
+    variants = {"tkre_simcse": variants["tkre_simcse"]}
+    given = tmp_path / "given.pickle"
+    given.write_bytes(pickle.dumps((str(tiny_backbone), texts, schema, variants)))
+    found = run_in(tree, STAGE, given)
+    assert Path(str(found["package"])).is_relative_to(tree)
+    assert "simcse" in found["columns"] and found["steps"] > 0
+    assert (found["stages"], found["trained"]) == (["simcse"], True)
+    assert found["nodes"][-1] == "pretrain_simcse" and "pretrain_scl" in found["nodes"]
+
+
+@pytest.mark.parametrize("title", ["A pre-training stage"])
+def test_changes_of_the_project_apply(title, tmp_path):
+    changed_tree(title, tmp_path)
 
 
 @pytest.fixture(scope="module")
-def project(package, tiny_backbone, tmp_path_factory, newsroom) -> Project:
-    """The page's experiment, run on the demo corpus as CSV, where the package is installed."""
+def installed(tmp_path_factory) -> Path:
+    """A folder into which pip has installed the package of the page."""
+    source, target = tmp_path_factory.mktemp("my-parts"), tmp_path_factory.mktemp("installed")
+    write_package(source)
+    pip = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
+        "--no-index", "--disable-pip-version-check", "--target", str(target), str(source),
+    ]  # fmt: skip
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+@pytest.fixture(scope="module")
+def project(installed, tiny_backbone, tmp_path_factory, newsroom) -> Project:
+    """The experiment of the page, run on the demo corpus as CSV with the installed package."""
     project = Project(tmp_path_factory.mktemp("project"), tiny_backbone)
     corpus = {"format": "csv"}
     for split in ("train", "dev", "test"):
@@ -196,44 +341,42 @@ def project(package, tiny_backbone, tmp_path_factory, newsroom) -> Project:
         target.write_text(as_csv(native), encoding="utf-8", newline="")
         corpus[split] = target.name
     variants = entries("conf/base/parameters_variants.yml", "variants")
+    own = {name: variants[name] for name in ("tkre_pair", "tkre_margin")}
     project.write("conf/smoke/parameters_csv.yml", {"corpora": {"newsroom": corpus}})
-    project.write("conf/smoke/parameters_own.yml", {"variants": variants})
+    project.write("conf/smoke/parameters_own.yml", {"variants": own})
     experiment = entries("conf/base/experiments.yml")["my_parts"]
     project.write("conf/smoke/experiments.yml", {"my_parts": experiment})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(package), *filter(None, sys.path)]))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(installed), *filter(None, sys.path)]))
         done = project.kedro("run", "--pipelines", "my_parts")
         assert done.returncode == 0, done.stdout[-3000:]
         yield project
 
 
-def read_table(project: Project, table: str) -> pd.DataFrame:
-    [file] = (project.folder / f"data/08_reporting/my_parts/{table}").glob(f"*/{table}")
-    return pd.read_csv(file)
-
-
 def classifier(project: Project, variant: str) -> Path:
-    versions = project.folder / f"data/06_models/newsroom/k8/s13/{variant}/classifier"
-    [folder] = versions.glob("*/classifier")
-    return folder
+    return newest(project, f"06_models/newsroom/k8/s13/{variant}/classifier")
 
 
 @pytest.mark.slow
-def test_a_run_with_all_of_them_reports_the_score(project):
-    cells = read_table(project, "cells.csv").set_index("variant")
+def test_an_installed_package_is_used_in_a_run(project, tmp_path):
+    cells = pd.read_csv(newest(project, "08_reporting/my_parts/cells.csv")).set_index("variant")
     assert set(cells.index) == {"tkre", "tkre_pair", "tkre_margin"}
     assert cells["macro_f1"].between(0, 100).all()
-    assert "macro_f1" in set(read_table(project, "summary.csv")["metric"])
-
-
-@pytest.mark.slow
-def test_a_classifier_with_the_head_is_loaded_without_the_project(project, tmp_path):
+    summary = pd.read_csv(newest(project, "08_reporting/my_parts/summary.csv"))
+    assert "macro_f1" in set(summary["metric"])
+    report = newest(project, "08_reporting/my_parts/report.html").read_text(encoding="utf-8")
+    assert "macro-F1" in report
+    lineage = json.loads((classifier(project, "tkre_margin") / "lineage.json").read_text())
+    stages = {s["stage"]: s["settings"] for s in lineage["steps"]}
+    assert stages["scl"]["contrast"]["loss"] == "margin"
+    # The head is found where there is no project.
     folder = classifier(project, "tkre_pair")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     assert (config["head"], config["options"]) == ("pair", {"width": 128})
     code = (
-        "import sys; from tkre.serving.extractor import RelationExtractor as E; e = E.from_pretrained("
-        "sys.argv[1]); print(e(['<head>Ada</head> was in <tail>London</tail>.'])[0].relation)"
+        "import sys; from tkre.serving.extractor import RelationExtractor as E; e = E."
+        "from_pretrained(sys.argv[1]); "
+        "print(e(['<head>Ada</head> was in <tail>London</tail>.'])[0].relation)"
     )
     command = [sys.executable, "-W", "ignore", "-c", code, str(folder)]
     done = subprocess.run(command, text=True, capture_output=True, check=False, cwd=tmp_path)
@@ -242,18 +385,10 @@ def test_a_classifier_with_the_head_is_loaded_without_the_project(project, tmp_p
 
 
 @pytest.mark.slow
-def test_the_other_loss_has_trained_its_encoder_and_a_second_run_does_nothing(project):
-    file = classifier(project, "tkre_margin") / "lineage.json"
-    stages = {s["stage"]: s["settings"] for s in json.loads(file.read_text())["steps"]}
-    assert stages["scl"]["contrast"]["loss"] == "margin"
-    again = project.kedro("run", "--pipelines", "my_parts")
-    total = re.search(r"(\d+) of (\d+) nodes were up to date", again.stdout)
-    assert total and total[1] == total[2]
-
-
-@pytest.mark.slow
-def test_the_runner_runs_nothing_and_says_what_would_be_run(project):
+def test_a_second_run_does_nothing_and_the_runner_lists_nodes(project):
     before = project.outputs()
+    again = project.kedro("run", "--pipelines", "my_parts")
+    assert re.search(r"(\d+) of \1 nodes were up to date", again.stdout)
     runner = ("--runner", "my_parts.runners.ListRunner")
     listed = project.kedro("run", *runner, "--pipelines", "data_generation")
     assert "data_generation.newsroom-k8-s13.explain: " in listed.stdout

@@ -129,7 +129,10 @@ def test_yaml_goes_where_it_says(block):
 def needs_own_parts(content: dict[str, Any]) -> bool:
     """Whether it names parts of the package in extending.md; test_extending.py runs that."""
     text = yaml.safe_dump(content)
-    return any(part in text for part in ("my_parts", "format: csv", "head: pair", "command:", "simcse", "margin"))
+    return any(
+        part in text
+        for part in ("my_parts", "format: csv", "head: pair", "command:", "simcse", "margin")
+    )
 
 
 def test_python_imports_existing_names():

@@ -12,7 +12,7 @@ from tkre.core import params as registry
 from tkre.core.params import PluginError, Registry, UnknownEntry
 from tkre.corpora.params import CorpusParams
 from tkre.modeling.params import ContrastParams
-from tkre.runner import fingerprints as digests
+from tkre.runner import code as digests
 from tkre.training.params import FinetuningParams
 
 GROUP = "tkre.formats"
@@ -32,14 +32,14 @@ def install(tmp_path, monkeypatch):
         module = tmp_path / f"{package}.py"
         module.write_text(code)
         registry._installed.cache_clear()
-        digests._of_module.cache_clear()
+        digests.forget()
         return module
 
     yield installed
     for name in ("acme", "other"):
         sys.modules.pop(name, None)
     registry._installed.cache_clear()
-    digests._of_module.cache_clear()
+    digests.forget()
 
 
 def test_an_entry_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(install):
@@ -108,10 +108,10 @@ def test_a_changed_entry_makes_stale_what_can_reach_it_and_nothing_else(install)
     module = install("acme", f"[{GROUP}]\ncsv = acme:rows", "rows = 1")
     reading, collecting = (digests.of_function(f) for f in (read_splits, collect_cells))
     module.write_text("rows = 1  # a comment")
-    digests._of_module.cache_clear()
+    digests.forget()
     assert digests.of_function(read_splits) == reading
     module.write_text("rows = 2")
-    digests._of_module.cache_clear()
+    digests.forget()
     assert digests.of_function(read_splits) != reading
     assert digests.of_function(collect_cells) == collecting
 
@@ -123,20 +123,17 @@ def test_an_entry_may_be_a_text_that_is_imported_on_use(install):
     assert formats["csv"] == "reader"
 
 
-def test_digests_cover_entries_that_are_imported_on_use(monkeypatch):
+def test_digests_cover_entries_that_are_imported_on_use():
     from tkre.pipelines.data_generation.nodes import read_splits
     from tkre.pipelines.reporting.nodes import collect_cells
 
-    def of(function, fake):
-        digests._of_module.cache_clear()
-        monkeypatch.setattr(digests, "_syntax", fake)
-        return digests.of_function(function)
+    def reached(function):
+        symbols, _ = digests.reach(function.__module__, function.__name__)
+        return {symbol.module for symbol in symbols}
 
-    real = digests._syntax
-    changed = lambda name: None if name == "tkre.corpora.formats" else real(name)  # noqa: E731
-    assert of(read_splits, changed) != of(read_splits, real)
-    assert of(collect_cells, changed) == of(collect_cells, real)
+    assert "tkre.corpora.formats" in reached(read_splits)
+    assert "tkre.corpora.formats" not in reached(collect_cells)
 
 
 def test_every_group_names_a_module_that_exists():
-    assert all(digests._syntax(module) for module in registry.GROUPS.values())
+    assert all(digests.parse(module) for module in registry.GROUPS.values())

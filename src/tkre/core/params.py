@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 # missing value, which ``groupby`` leaves out.
 DEFAULT_LLM, NO_LLM = "default", "none"
 
-# Entry-point groups of the project, each with the module that loads its entries: the digest of code
-# that can reach this module covers the code of all entries (``runner.fingerprints``).
+# Entry-point groups of the project, each with the module that loads its entries. The digest of code
+# that can reach a registry covers the code of all its entries (``runner.code``).
 GROUPS = {
     "tkre.formats": "tkre.corpora.reading",
     "tkre.heads": "tkre.modeling.classifier",

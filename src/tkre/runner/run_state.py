@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
+from tkre.runner import code
 from tkre.runner import fingerprints as digests
 
 LEDGER = "ledger"  # the catalog entry
@@ -77,7 +78,7 @@ class Ledger:
         inputs = self._digests(node.inputs, catalog)
         yield from (f"{_short(n)} is read anew every time" for n in inputs if inputs[n] is None)
         yield from (f"{_short(n)} has changed" for n in _changed(record["inputs"], inputs))
-        if record["code"] != digests.of_function(node.func):
+        if record["code"] != code.of_function(node.func):
             yield "its code or a library has changed"
         yield from (
             f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
@@ -114,7 +115,7 @@ class Ledger:
         """
         record = {
             "node": node.name,
-            "code": digests.of_function(node.func),
+            "code": code.of_function(node.func),
             "inputs": inputs or self._digests(node.inputs, catalog),
             "outputs": self._digests(node.outputs, catalog),
         }

@@ -7,7 +7,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
 from kedro.pipeline import Node
 from kedro_datasets.json import JSONDataset
 
-from tkre.runner import fingerprints as digests
+from tkre.runner import code
 from tkre.runner.run_state import Ledger, LedgerDataset
 
 
@@ -60,7 +60,7 @@ def test_reasons_name_what_has_changed(ledger, catalog, monkeypatch, tmp_path):
     assert ledger.reason_to_run(NODE, catalog) == "params:factor has changed"
     catalog["params:factor"] = MemoryDataset(2)
     with monkeypatch.context() as patched:
-        patched.setattr(digests, "of_function", lambda function: "other")
+        patched.setattr(code, "of_function", lambda function: "other")
         assert "its code" in ledger.reason_to_run(NODE, catalog)
     [written] = (tmp_path / "doubled.json").rglob("doubled.json")
     written.write_text("[2, 5]")

@@ -8,10 +8,12 @@ Legend of shapes: B sentences, N training rows, T tokens, H hidden size, F featu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,6 +32,8 @@ from tkre.modeling.entity_markers import (
 from tkre.modeling.losses import pool
 from tkre.modeling.runtime import mask_for
 from tkre.modeling.tokenization import Encoded, Tokenizer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -225,14 +229,21 @@ class SpanHead(MarkedHead):
         A label without a row starts as unlikely as the least likely one.
         """
         features = self.standardise(start.features().to(self.mean.device))
-        if start.fit is None or len(set(start.labels)) < 3:
+        if start.fit is None:
+            return
+        if len(set(start.labels)) < 2:
+            logger.warning(
+                "the rows show fewer than two relations: the head starts without a probe"
+            )
             return
         probe = start.fit(features.cpu().numpy(), start.labels)
-        output = self.output
-        output.weight.zero_()
-        output.bias.fill_(float(probe.intercept_.min()))
-        output.weight[probe.classes_] = torch.from_numpy(probe.coef_).to(output.weight)
-        output.bias[probe.classes_] = torch.from_numpy(probe.intercept_).to(output.bias)
+        weight, bias = probe.coef_, probe.intercept_
+        if len(probe.classes_) == 2:  # one logit z for both: their softmax is that of -z/2 and z/2
+            weight, bias = (np.concatenate([-part / 2, part / 2]) for part in (weight, bias))
+        self.output.weight.zero_()
+        self.output.bias.fill_(float(bias.min()))
+        self.output.weight[probe.classes_] = torch.from_numpy(weight).to(self.output.weight)
+        self.output.bias[probe.classes_] = torch.from_numpy(bias).to(self.output.bias)
 
     @torch.no_grad()
     def standardise(self, features: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
@@ -22,6 +23,51 @@ HEADS: Registry[type[Head]] = Registry(
         "prototypes": "tkre.modeling.heads:PrototypeHead",
     },
 )
+
+
+@dataclass(frozen=True)
+class HeadTraits:
+    """What recipes need to know of a head, without torch.
+
+    Attributes:
+        description: The head in words; ``{typed}`` and ``{layers}`` are filled in.
+        parts: The parameters of fine-tuning it has, of those that only some heads have.
+        untrained: Whether it can label without training, by what the schema says of relations.
+    """
+
+    description: str
+    parts: tuple[str, ...]
+    untrained: bool = False
+
+
+# Of the project's own heads; a head of another package may have every part.
+HEAD_TRAITS: dict[str, HeadTraits] = {
+    "markers": HeadTraits(
+        "a perceptron on the states of two {typed}entity markers",
+        parts=("alignment", "head_dropout"),
+    ),
+    "spans": HeadTraits(
+        "a perceptron on the pooled words of both mentions and of what stands between them "
+        "(layers {layers})",
+        parts=("alignment", "head_dropout", "layers", "trigger_weight", "probe_start"),
+    ),
+    "prompt": HeadTraits(
+        "the masked-language-model head, which fills in each relation's phrase between the "
+        "mentions",
+        parts=(),
+        untrained=True,
+    ),
+    "virtual_words": HeadTraits(
+        "one masked word between the mentions, compared with a trained word for each relation",
+        parts=("alignment", "head_dropout"),
+        untrained=True,
+    ),
+    "prototypes": HeadTraits(
+        "the likeness of a sentence to the definitions of the relations",
+        parts=("alignment", "head_dropout", "temperature"),
+        untrained=True,
+    ),
+}
 LOSSES: Registry[Contrast] = Registry("tkre.losses", {"spans": "tkre.modeling.losses:SpanContrast"})
 
 LossName = Annotated[str, AfterValidator(LOSSES.check)]

@@ -14,20 +14,11 @@ from markupsafe import Markup, escape
 from tkre.core.instance import Instance, Span
 from tkre.core.params import DEFAULT_LLM
 from tkre.core.text import find_phrase
+from tkre.modeling.params import HEAD_TRAITS
 from tkre.training.params import FinetuningParams
 from tkre.training.recipes import Variant
 from tkre.training.stages import STAGES, PretrainingParams
 
-_HEADS = {
-    "markers": "a perceptron on the states of two {typed}entity markers",
-    "spans": "a perceptron on the pooled words of both mentions and of what stands between them "
-    "(layers {layers})",
-    "prompt": "the masked-language-model head, which fills in each relation's phrase between the "
-    "mentions",
-    "virtual_words": "one masked word between the mentions, compared with a trained word for each "
-    "relation",
-    "prototypes": "the likeness of a sentence to the definitions of the relations",
-}
 _SOURCES = {
     "explanation": "explanations",
     "synthetic": "synthetic sentences",
@@ -86,9 +77,9 @@ def _chain(params: PretrainingParams) -> str:
 def _classifier(params: FinetuningParams) -> Iterator[str]:
     typed = "typed " if params.typed_markers else ""
     layers = listed([str(layer) for layer in params.layers])
-    # Another package's head (tkre.core.params) has no words here but its name.
-    way = _HEADS.get(params.head, f"the head {params.head} of another package")
-    yield f"Decides by {way.format(typed=typed, layers=layers)}."
+    traits = HEAD_TRAITS.get(params.head)
+    head = traits.description if traits else f"the head {params.head} of another package"
+    yield f"Decides by {head.format(typed=typed, layers=layers)}."
     if not params.trained:
         yield "Is not trained: it knows the relations by their words alone."
         return

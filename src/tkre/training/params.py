@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from tkre.core.params import Params
-from tkre.modeling.params import HEADS, HeadName
+from tkre.modeling.params import HEAD_TRAITS, HeadName
 
 
 class OptimisationParams(Params):
@@ -52,16 +52,6 @@ class AlignmentParams(Params):
     temperature: float = Field(0.1, gt=0)
 
 
-# Parts that only some of the project's heads have; what differs from its default elsewhere is
-# refused. A head of another package may have any of them.
-PARTS_OF_HEADS = {
-    "layers": ("spans",),
-    "trigger_weight": ("spans",),
-    "probe_start": ("spans",),
-    "temperature": ("prototypes",),
-    "alignment": ("markers", "spans", "virtual_words", "prototypes"),
-    "head_dropout": ("markers", "spans", "virtual_words", "prototypes"),
-}
 # Parts that do nothing where nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "add_inverted", "alignment", "average")
 
@@ -136,17 +126,20 @@ class FinetuningParams(Params):
 
     @model_validator(mode="after")
     def _parts_fit_the_head(self) -> Self:
-        if self.head == "spans" and not self.layers:
-            raise ValueError("head 'spans' needs layers, e.g. [3, 4]")
-        if self.head not in HEADS.entries:
+        if self.head not in HEAD_TRAITS:
             return self
+        allowed = HEAD_TRAITS[self.head].parts
+        if "layers" in allowed and not self.layers:
+            raise ValueError(f"head {self.head!r} needs layers, e.g. [3, 4]")
         if self.options:
             raise ValueError(f"head {self.head!r} has no options")
-        for part, heads in PARTS_OF_HEADS.items():
+        for part in sorted({part for traits in HEAD_TRAITS.values() for part in traits.parts}):
             default = type(self).model_fields[part].default
-            if self.head not in heads and getattr(self, part) != default:
-                theirs = ", ".join(map(repr, heads))
-                raise ValueError(f"{part} is a part of head {theirs}, not of {self.head!r}")
+            if part not in allowed and getattr(self, part) != default:
+                heads = [repr(name) for name, t in HEAD_TRAITS.items() if part in t.parts]
+                raise ValueError(
+                    f"{part} is a part of head {', '.join(heads)}, not of {self.head!r}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -166,7 +159,7 @@ class FinetuningParams(Params):
             )
         if self.trained:
             return self
-        if self.head in ("markers", "spans"):
+        if self.head in HEAD_TRAITS and not HEAD_TRAITS[self.head].untrained:
             raise ValueError(f"head {self.head!r} starts random, so it needs at least one epoch")
         for part in PARTS_OF_TRAINING:
             if getattr(self, part):

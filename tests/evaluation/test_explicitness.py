@@ -12,7 +12,7 @@ from tkre.corpora.formats import native_rows as native_rows
 from tkre.evaluation.implicit_relations import (
     IMPLICIT_COLUMNS,
     implicit_table,
-    mark_implicit,
+    split_by_explicitness,
     stating_words,
 )
 from tkre.evaluation.params import ReportingParams
@@ -44,7 +44,7 @@ def explained(newsroom):
 
 
 def test_the_corpus_s_own_flag_counts(test_rows, explained, newsroom_schema):
-    marks = mark_implicit(test_rows, explained, newsroom_schema)
+    marks = split_by_explicitness(test_rows, explained, newsroom_schema)
     assert marks["id"].tolist() == [row.id for row in test_rows]
     assert marks["decided_by"].value_counts().to_dict() == {"flag": 300, "negative": 30}
     flags = {row.id: row.implicit for row in test_rows if row.relation != "no_relation"}
@@ -53,12 +53,12 @@ def test_the_corpus_s_own_flag_counts(test_rows, explained, newsroom_schema):
     assert sum(flags.values()) == 40
     assert marks.loc[marks["decided_by"] == "negative", "implicit"].isna().all()
     # Nothing was explained: the flag is there all the same.
-    assert mark_implicit(test_rows, [], newsroom_schema).equals(marks)
+    assert split_by_explicitness(test_rows, [], newsroom_schema).equals(marks)
 
 
 def test_without_a_flag_triggers_of_the_support_decide(test_rows, explained, newsroom_schema):
     blind = [replace(row, implicit=None) for row in test_rows]
-    marks = mark_implicit(blind, explained, newsroom_schema)
+    marks = split_by_explicitness(blind, explained, newsroom_schema)
     assert marks["decided_by"].value_counts().to_dict() == {"triggers": 300, "negative": 30}
     flagged = {row.id for row in test_rows if row.implicit and row.relation != "no_relation"}
     told = set(marks.loc[marks["implicit"].eq(True), "id"])
@@ -69,7 +69,7 @@ def test_without_a_flag_triggers_of_the_support_decide(test_rows, explained, new
 
 def test_nobody_explained_the_support(test_rows, newsroom_schema):
     blind = [replace(row, implicit=None) for row in test_rows]
-    marks = mark_implicit(blind, [], newsroom_schema)
+    marks = split_by_explicitness(blind, [], newsroom_schema)
     assert marks["decided_by"].value_counts().to_dict() == {"undecided": 300, "negative": 30}
     assert marks["implicit"].isna().all()
 
@@ -94,7 +94,7 @@ SHOWN = [
     ],
 )
 def test_what_states_a_relation(schema, sentence, relation, implicit):
-    [mark] = mark_implicit([instance(sentence, relation)], SHOWN, schema)["implicit"]
+    [mark] = split_by_explicitness([instance(sentence, relation)], SHOWN, schema)["implicit"]
     assert mark is implicit
 
 
@@ -106,7 +106,7 @@ def test_stating_words_are_those_of_the_sentence():
 def test_marks_survive_a_file(test_rows, newsroom_schema, tmp_path):
     for given in (test_rows, [replace(row, implicit=None) for row in test_rows]):
         rows = from_frame(to_frame(given))
-        marks = mark_implicit(rows, [], newsroom_schema)
+        marks = split_by_explicitness(rows, [], newsroom_schema)
         marks.to_parquet(tmp_path / "marks.parquet")
         loaded = pd.read_parquet(tmp_path / "marks.parquet")
         frame = pd.DataFrame({"id": marks["id"], "gold": [row.relation for row in rows]})

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tkre.evaluation.representations import centred_cosines, similar_pairs, spread, unit
+from tkre.evaluation.representations import (
+    alignment_uniformity,
+    centred_cosines,
+    similar_pairs,
+    unit,
+)
 
 NAMES = ["a", "b", "c"]
 DEFINITIONS = np.eye(3) + 5.0  # much in common, and what differs is as different as can be
@@ -46,17 +51,17 @@ def test_a_relation_without_rows_has_no_centre():
 
 def test_alignment_and_uniformity():
     right = np.array([[2.0, 0], [1, 0], [0, 1], [0, 5]])
-    tight = spread(right, ["a", "a", "b", "b"])
+    tight = alignment_uniformity(right, ["a", "a", "b", "b"])
     assert tight == {"rows": 4, "alignment": pytest.approx(0), "uniformity": pytest.approx(
         np.log((2 + 4 * np.exp(-4)) / 6)
     )}  # fmt: skip
-    assert spread(right, ["a", "b", "b", "a"])["alignment"] == pytest.approx(2)
-    collapsed = spread(np.ones((4, 2)), ["a", "a", "b", "b"])
+    assert alignment_uniformity(right, ["a", "b", "b", "a"])["alignment"] == pytest.approx(2)
+    collapsed = alignment_uniformity(np.ones((4, 2)), ["a", "a", "b", "b"])
     assert collapsed["uniformity"] == pytest.approx(0)
 
 
 def test_no_pairs_no_figures():
     nothing = {"alignment": None, "uniformity": None}
-    assert spread(np.empty((0, 2)), []) == {"rows": 0} | nothing
-    assert spread(np.ones((1, 2)), ["a"]) == {"rows": 1} | nothing
-    assert spread(np.eye(2), ["a", "b"])["alignment"] is None
+    assert alignment_uniformity(np.empty((0, 2)), []) == {"rows": 0} | nothing
+    assert alignment_uniformity(np.ones((1, 2)), ["a"]) == {"rows": 1} | nothing
+    assert alignment_uniformity(np.eye(2), ["a", "b"])["alignment"] is None

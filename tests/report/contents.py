@@ -14,7 +14,7 @@ from tkre.core.provenance import Environment, Lineage, Step
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibration_report import calibration_table, fit_calibrator, score_calibration
 from tkre.evaluation.error_analysis import DiagnosedCell, cell_figures, confused_pairs, errors_table
-from tkre.evaluation.implicit_relations import implicit_table, mark_implicit
+from tkre.evaluation.implicit_relations import implicit_table, split_by_explicitness
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.results import cells_table, score_cell, summary_table
@@ -182,7 +182,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         DiagnosedCell(m, frame, parsed)
         for m, frame, parsed in zip(ms, frames, of_cells, strict=True)
     ]
-    marks = [mark_implicit(own, [], parsed) for own, parsed in zip(given, of_cells, strict=True)]
+    marks = [split_by_explicitness(own, [], parsed) for own, parsed in zip(given, of_cells, strict=True)]
     losses = pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": [3.0, 2.0, 1.5]})
     tuned = pd.DataFrame({"epoch": [1, 2], "step": [1, 2], "validation_f1": [40.0, 60.0]})
     return {

@@ -31,7 +31,7 @@ from tkre.evaluation.results import (
     GROUP_KEYS_WITH_VARIANT,
     IncompleteExperiment,
     by_setting,
-    spread,
+    std_over_seeds,
 )
 
 # How a row was decided: by the corpus, by triggers; not to be decided; nothing to decide.
@@ -47,7 +47,7 @@ IMPLICIT_COLUMNS = [
 ]  # fmt: skip
 
 
-def mark_implicit(
+def split_by_explicitness(
     rows: Sequence[Instance], explained: Sequence[Instance], schema: RelationSchema
 ) -> pd.DataFrame:
     """Which rows are implicit.
@@ -159,7 +159,9 @@ def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
     for kind in KINDS:
         scores = pd.DataFrame([cell.scores(kind) for cell in cells])
         row |= scores.mean().to_dict()
-        row |= {f"{name}_std": spread(scores[name]) for name in (f"{kind}_f1", f"{kind}_recall")}
+        row |= {
+            f"{name}_std": std_over_seeds(scores[name]) for name in (f"{kind}_f1", f"{kind}_recall")
+        }
     row["difference"] = row["explicit_f1"] - row["implicit_f1"]
     both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
     if both:

@@ -20,7 +20,7 @@ from tkre.core.cells import parse_sample
 from tkre.core.instance import Instance
 from tkre.core.params import NO_LLM
 from tkre.core.text import word_runs
-from tkre.evaluation.results import GROUP_KEYS, spread
+from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 
@@ -172,7 +172,7 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
         f1 = (exact if len(exact) else group[group["synthetic"] == 0])["micro_f1"].astype(float)
         if len(f1):
             name = f"{variant}.filtered" if filtered else str(variant)
-            scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": spread(f1)}
+            scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": std_over_seeds(f1)}
     return scores
 
 

@@ -52,7 +52,9 @@ def similar_pairs(
     )
 
 
-def spread(features_NF: Floats, labels: Sequence[str]) -> dict[str, float | int | None]:
+def alignment_uniformity(
+    features_NF: Floats, labels: Sequence[str]
+) -> dict[str, float | int | None]:
     """Alignment and uniformity of the features at length 1 (Wang and Isola 2020).
 
     Args:

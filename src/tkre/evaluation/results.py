@@ -139,7 +139,7 @@ def summary_table(
                 "variant": variant,
                 "metric": metric,
                 "mean": values.mean(),
-                "std": spread(values),
+                "std": std_over_seeds(values),
                 "seeds": len(group),
             }
             compared = variant != baseline and len(compared_with) and METRICS[metric].resampled
@@ -241,7 +241,7 @@ def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any
     ]
 
 
-def spread(values: pd.Series) -> float:
+def std_over_seeds(values: pd.Series) -> float:
     """The population standard deviation over seeds; missing for one seed, which shows none."""
     return float(values.std(ddof=0)) if values.count() > 1 else float("nan")
 

@@ -23,7 +23,7 @@ from plotly.subplots import make_subplots
 from tkre.core.params import NO_LLM
 from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
-from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, spread, varies
+from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, varies
 from tkre.evaluation.training_curves import FINETUNING
 from tkre.training.stages import STAGES
 
@@ -79,7 +79,7 @@ def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
     for n, variant in enumerate(variants):
         rows = cells[cells["variant"] == variant]
         scores = rows.groupby("place", sort=False)["micro_f1"]
-        mean, std = scores.mean().reindex(places), scores.agg(spread).reindex(places)
+        mean, std = scores.mean().reindex(places), scores.agg(std_over_seeds).reindex(places)
         colour = COLOURS[n % len(COLOURS)]
         figure.add_bar(
             name=escape(variant),
@@ -254,7 +254,7 @@ def lines_along(cells: pd.DataFrame, axis: str) -> list[Line]:
             told = {c: v for c, v in told.items() if c in ("corpus", "shots")}
         name = ", ".join([str(variant), *(_said(c, v) for c, v in told.items())])
         scores = rows.groupby(axis)["micro_f1"]
-        mean, std = scores.mean(), scores.agg(spread)
+        mean, std = scores.mean(), scores.agg(std_over_seeds)
         level = len(mean) == 1 and len(values) > 1
         x = [values[0], values[-1]] if level else mean.index.tolist()
         twice = 2 if level else 1

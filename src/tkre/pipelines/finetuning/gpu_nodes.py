@@ -111,7 +111,7 @@ def measure_class_centroids(
         Similarities of every pair of relations; alignment and uniformity of the features. What
         the classifier's head has no features for, or no row is there for, is missing.
     """
-    from tkre.evaluation.representations import similar_pairs, spread
+    from tkre.evaluation.representations import alignment_uniformity, similar_pairs
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import embed, features_of
 
@@ -124,7 +124,7 @@ def measure_class_centroids(
     with on_device(backbone.model):
         embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions)
     pairs = similar_pairs(parsed.names, features, labels, embedded.double().numpy())
-    return pairs, spread(features, labels)
+    return pairs, alignment_uniformity(features, labels)
 
 
 def score_support(

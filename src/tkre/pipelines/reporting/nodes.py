@@ -204,7 +204,7 @@ def mark_implicit(
         schema: Of the corpus.
         explained: The support with its triggers; None where no variant needs explanations.
     """
-    return explicitness.mark_implicit(
+    return explicitness.split_by_explicitness(
         from_frame(rows),
         [] if explained is None else from_frame(explained),
         RelationSchema.model_validate(schema),

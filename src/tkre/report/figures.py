@@ -23,7 +23,7 @@ from plotly.subplots import make_subplots
 from tkre.core.params import NO_LLM
 from tkre.evaluation.calibration_report import COVERAGES
 from tkre.evaluation.metrics import Floats
-from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, varies
+from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, std_over_seeds, varies
 from tkre.evaluation.training_curves import FINETUNING
 from tkre.training.stages import STAGES
 

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 from kedro.io import DataCatalog, DatasetError, Version
 
@@ -7,12 +11,16 @@ from tests.generation.chat_server import ChatServer, Reply
 from tests.generation.test_pool import connections, connections_end
 from tests.generation.test_protocol import REQUEST
 from tkre.core.cells import Cell, KShotSample
+from tkre.core.provenance import frame_digest, instances_digest
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
 from tkre.datasets.corpus import CorpusFolderDataset
+from tkre.datasets.instances import InstancesDataset, KnowledgeTextsDataset
 from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
 from tkre.datasets.names import NameDataset
+from tkre.datasets.records import RecordDataset, ResponsesDataset
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import Response
+from tkre.generation.texts import SUPPORT, knowledge_texts
 
 
 def test_a_corpus_folder_falls_back_to_the_project(tmp_path):
@@ -38,7 +46,7 @@ def test_a_store_that_does_not_exist_is_empty_and_writes_itself(tmp_path):
         filepath=str(tmp_path / "none.jsonl"), fallback={"filepath": str(tmp_path / "r.jsonl")}
     )
     assert len(other.load()) == 1
-    with pytest.raises(DatasetError, match="appended"):
+    with pytest.raises(DatasetError, match="read-only"):
         dataset.save("anything")
 
 
@@ -113,7 +121,7 @@ def test_all_nodes_share_the_language_models():
     assert dataset.load() is dataset.load()
     assert dataset.exists()
     assert LanguageModelsDataset().load() is not dataset.load()
-    with pytest.raises(DatasetError, match="read, not saved"):
+    with pytest.raises(DatasetError, match="read-only"):
         dataset.save("anything")
 
 
@@ -140,3 +148,42 @@ def test_releasing_them_closes_what_runs():
         assert connections() == 1
         dataset.release()
         assert connections_end()
+
+
+def test_instances_come_back_from_their_file_as_they_were(toy_rows, tmp_path):
+    dataset = InstancesDataset(filepath=str(tmp_path / "rows.parquet"))
+    for rows in ([*toy_rows, replace(toy_rows[0], id="bare", head_type=None, implicit=True)], []):
+        dataset.save(rows)
+        assert dataset.load() == rows
+        # The digest that enters lineages is that of the file's frame.
+        assert instances_digest(rows) == frame_digest(pd.read_parquet(tmp_path / "rows.parquet"))
+
+
+def test_texts_come_back_from_their_file_as_they_were(toy_rows, schema, tmp_path):
+    dataset = KnowledgeTextsDataset(filepath=str(tmp_path / "texts.jsonl"))
+    texts = knowledge_texts(toy_rows, [], schema, [SUPPORT])
+    for some in (texts, []):
+        dataset.save(some)
+        assert dataset.load() == some
+    dataset.save(texts)
+    first = json.loads((tmp_path / "texts.jsonl").read_text().splitlines()[0])
+    assert list(first) == ["id", "source", "relation", "text", "heads", "tails", "relations"]
+
+
+def test_records_come_back_from_their_file_as_they_were(schema, tmp_path):
+    path = tmp_path / "schema.json"
+    dataset = RecordDataset(filepath=str(path), model="tkre.core.schema.RelationSchema")
+    dataset.save(schema)
+    assert dataset.load() == schema
+    assert json.loads(dataset.preview()) == json.loads(path.read_text())
+    path.write_text("{}")
+    with pytest.raises(DatasetError, match="RelationSchema"):
+        dataset.load()
+
+
+def test_responses_come_back_from_their_file_as_they_were(tmp_path):
+    dataset = ResponsesDataset(filepath=str(tmp_path / "responses.json"))
+    responses = [Response("a", answer={"text": "x"}, model="m"), Response("b", reason="timed_out")]
+    dataset.save(responses)
+    assert dataset.load() == responses
+    assert json.loads((tmp_path / "responses.json").read_text())[0]["response"] == {"text": "x"}

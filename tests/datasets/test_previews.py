@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.core.instance import to_frame
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
 from tkre.datasets.corpus import CorpusFolderDataset
 from tkre.datasets.instances import InstancesDataset
@@ -102,7 +101,7 @@ def test_a_table_shows_few_digits_and_nothing_where_there_is_no_value(tmp_path):
 def test_instances_are_shown_with_tags_and_without_empty_columns(tmp_path):
     dataset = InstancesDataset(filepath=str(tmp_path / "rows.parquet"))
     tagged = "<head>Ada</head> was born in <tail>London</tail>."
-    dataset.save(to_frame([instance(tagged, "born_in", id="a", triggers=("born", "in"))] * 3))
+    dataset.save([instance(tagged, "born_in", id="a", triggers=("born", "in"))] * 3)
     rows = table(dataset.preview(nrows=2))
     assert rows == [
         {"id": "a", "relation": "born_in", "sentence": tagged, "triggers": "born, in"}

@@ -8,10 +8,10 @@ import pytest
 
 from tests.conftest import instance
 from tkre.generation.label_errors import (
-    from_frame,
     label_confidence,
+    probabilities_of,
+    probability_frame,
     suspected_label_errors,
-    to_frame,
 )
 
 NAMES = ["home_of", "knows", "lives_in", "none"]  # in the schema's order
@@ -109,12 +109,12 @@ def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
 def test_frames_are_of_these_rows_with_these_labels(schema, tmp_path):
     rows, _ = labelled(TRUTH[:5])
     file = tmp_path / "probabilities.parquet"
-    to_frame(rows, schema, PROBABILITIES[:5]).to_parquet(file)
+    probability_frame(rows, schema, PROBABILITIES[:5]).to_parquet(file)
     frame = pd.read_parquet(file)
-    assert (from_frame(frame, rows, schema) == PROBABILITIES[:5]).all()
+    assert (probabilities_of(frame, rows, schema) == PROBABILITIES[:5]).all()
     for others in (rows[:4], [*rows[:4], replace(rows[4], relation="none")]):
         with pytest.raises(ValueError, match="score the rows again"):
-            from_frame(frame, others, schema)
+            probabilities_of(frame, others, schema)
     with pytest.raises(ValueError, match="4 rows and 4 relations"):
         label_confidence(rows[:4], schema, PROBABILITIES[:5])
 
@@ -123,4 +123,4 @@ def test_no_rows(schema):
     nothing = np.zeros((0, 4))
     assert len(label_confidence([], schema, nothing).right) == 0
     assert suspected_label_errors([], schema, nothing).empty
-    assert from_frame(to_frame([], schema, nothing), [], schema).shape == (0, 4)
+    assert probabilities_of(probability_frame([], schema, nothing), [], schema).shape == (0, 4)

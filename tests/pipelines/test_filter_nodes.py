@@ -3,61 +3,47 @@ from __future__ import annotations
 import pytest
 
 from tkre.core.cells import KShotSample
-from tkre.core.instance import from_frame, to_frame
-from tkre.generation.params import CrossFitParams, FilterParams, GenerationParams
-from tkre.pipelines.data_generation import gpu_nodes
-from tkre.pipelines.data_generation import nodes as filter_nodes
+from tkre.generation.params import CrossFitParams, FilterParams
+from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.finetuning.gpu_nodes import score_support
 from tkre.pipelines.finetuning.nodes import find_label_errors
 
-DRAW = KShotSample("toy", 2, 13, noise=20)
+SAMPLE = KShotSample("toy", 2, 13, noise=20)
 CROSSFIT = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
-SAMPLING = {"temperature": 0.0, "max_tokens": 8}
-PARAMS = GenerationParams.model_validate(
-    {
-        "language_model": {"backend": "replay", "model": "claude"},
-        "retry": {},
-        "explanations": {"sampling": SAMPLING},
-        "synthesis": {"sampling": SAMPLING},
-        "filtering": FilterParams(backbone="tiny", crossfit=CROSSFIT),
-    }
-)
+PARAMS = FilterParams(backbone="tiny", crossfit=CROSSFIT)
 
 
 @pytest.fixture
-def frames(toy_rows):
-    return to_frame(toy_rows[:8]), to_frame(toy_rows[8:])
+def rows(toy_rows):
+    return toy_rows[:8], toy_rows[8:]
 
 
-def test_planted_labels_go_through_scoring_and_filter_into_scores(backbone, frames, schema):
-    explained, synthetic = frames
-    raw = schema.model_dump(mode="json")
-    noisy, planted = filter_nodes.plant_noise(synthetic, raw, DRAW)
-    scores = gpu_nodes.score_synthetic(backbone, explained, noisy, raw, PARAMS, DRAW)
-    kept, verdicts, summary = filter_nodes.filter_synthetic(explained, noisy, scores, raw, PARAMS)
+def test_planted_labels_go_through_scoring_and_filter_into_scores(backbone, rows, schema):
+    explained, synthetic = rows
+    noisy, planted = nodes.plant_noise(synthetic, schema, SAMPLE)
+    scores = gpu_nodes.score_synthetic(backbone, explained, noisy, schema, PARAMS, SAMPLE)
+    kept, verdicts, summary = nodes.filter_synthetic(explained, noisy, scores, schema, PARAMS)
     assert len(kept) == verdicts["reason"].isna().sum() == summary["kept"].sum()
-    assert list(kept) == list(synthetic)
-    record = filter_nodes.score_filter(verdicts, DRAW, planted)
-    assert (record["sample"], record["rows"], record["planted"]) == (DRAW.name, 12, 2)
+    assert {row.id for row in kept} <= {row.id for row in synthetic}
+    record = nodes.score_filter(verdicts, SAMPLE, planted)
+    assert (record["sample"], record["rows"], record["planted"]) == (SAMPLE.name, 12, 2)
     assert record["rejected"] == 12 - len(kept)
-    clean = filter_nodes.score_filter(verdicts, DRAW)  # without planted labels all were right
+    clean = nodes.score_filter(verdicts, SAMPLE)  # without planted labels all were right
     assert (clean["planted"], clean["found"]) == (0, 0)
     assert clean["lost"] == pytest.approx(100 * (12 - len(kept)) / 12)
 
 
-def test_scores_of_other_labels_are_refused(backbone, frames, schema):
-    explained, synthetic = frames
-    raw = schema.model_dump(mode="json")
-    scores = gpu_nodes.score_synthetic(backbone, explained, synthetic, raw, PARAMS, DRAW)
-    noisy, _ = filter_nodes.plant_noise(synthetic, raw, DRAW)
+def test_scores_of_other_labels_are_refused(backbone, rows, schema):
+    explained, synthetic = rows
+    scores = gpu_nodes.score_synthetic(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
+    noisy, _ = nodes.plant_noise(synthetic, schema, SAMPLE)
     with pytest.raises(ValueError, match="score the rows again"):
-        filter_nodes.filter_synthetic(explained, noisy, scores, raw, PARAMS)
+        nodes.filter_synthetic(explained, noisy, scores, schema, PARAMS)
 
 
-def test_every_support_row_has_its_place_among_the_doubts(backbone, frames, schema):
-    explained, synthetic = frames
-    raw = schema.model_dump(mode="json")
-    scores = score_support(backbone, explained, synthetic, raw, PARAMS, DRAW)
-    doubted = find_label_errors(explained, scores, raw)
-    assert sorted(doubted["id"]) == sorted(row.id for row in from_frame(explained))
+def test_every_support_row_has_its_place_among_the_doubts(backbone, rows, schema):
+    explained, synthetic = rows
+    scores = score_support(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
+    doubted = find_label_errors(explained, scores, schema)
+    assert sorted(doubted["id"]) == sorted(row.id for row in explained)
     assert doubted["doubt"].is_monotonic_decreasing

@@ -25,7 +25,7 @@ def test_a_template_at_a_sample():
     assert explain.outputs == ["newsroom.k8.s13.explanation_responses"]
     assert {
         "newsroom.k8.s13.support", "newsroom.schema", "newsroom.recordings", "explanation_prompt",
-        "language_models", "params:generation",
+        "language_models", "params:generation.language_model", "params:generation.explanations",
     } <= set(explain.inputs)  # fmt: skip
     assert explain.tags >= {"data_generation", "newsroom", "newsroom.k8.s13", "gpu"}
     # What one node of a template makes, another one reads.

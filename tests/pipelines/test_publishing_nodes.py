@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pipelines.test_filter_nodes import PARAMS as GENERATION
 from tests.report.contents import ENVIRONMENT, content, rows, schema
 from tests.report.contents import predictions as predicted
 from tests.report.html_page import Page
 from tkre.core.cells import parse_cell
-from tkre.core.instance import to_frame
+from tkre.core.provenance import Environments
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.params import CalibrationParams, ReportingParams
+from tkre.generation.llm.protocol import Response
 from tkre.pipelines.reporting import report_nodes as nodes
 from tkre.report.params import PublishingParams
 
+SAMPLING = {"temperature": 0.0, "max_tokens": 8}
+GENERATION = {
+    "language_model": {"backend": "replay", "model": "claude"},
+    "retry": {},
+    "explanations": {"sampling": SAMPLING},
+    "synthesis": {"sampling": SAMPLING},
+    "filtering": {"backbone": "tiny"},
+}
 FOUND = content(seeds=tuple(range(1, 7)))  # so that there are numbers of two digits
 
 
@@ -24,7 +32,7 @@ def inputs() -> dict[str, object]:
             f"metrics_{n}": cell.metrics,
             f"scores_{n}": cell.calibrator,
             f"errors_{n}": cell.errors,
-            f"lineage_{n}": cell.lineage.model_dump(mode="json"),
+            f"lineage_{n}": cell.lineage,
         }
     for n, reported in enumerate(FOUND.samples):
         known = reported.knowledge
@@ -32,13 +40,13 @@ def inputs() -> dict[str, object]:
             f"shots_{n}": reported.shots,
             f"yield_{n}": known.yields,
             f"rejects_{n}": known.rejects,
-            f"explained_{n}": to_frame(known.explained),
-            f"synthetic_{n}": to_frame(known.synthetic),
-            f"explanation_responses_{n}": known.responses,
+            f"explained_{n}": known.explained,
+            f"synthetic_{n}": known.synthetic,
+            f"explanation_responses_{n}": [Response.from_dict(r) for r in known.responses],
             f"synthesis_responses_{n}": [],
         }
     corpus = FOUND.corpora[0]
-    return given | {"schema_0": corpus.schema.model_dump(mode="json"), "reading_0": corpus.reading}
+    return given | {"schema_0": corpus.schema, "reading_0": corpus.reading}
 
 
 def page(given: dict[str, object]) -> Page:
@@ -48,7 +56,7 @@ def page(given: dict[str, object]) -> Page:
             reporting=FOUND.reporting,
             publishing=PublishingParams(),
             generation=GENERATION,
-            environment={"reported": ENVIRONMENT.model_dump(mode="json"), "trained": []},
+            environment=Environments(reported=ENVIRONMENT, trained=()),
             explanation_prompt="Explain.",
             synthesis_prompt="Write.",
             name="trial",
@@ -81,13 +89,17 @@ def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
 
 
 def test_places_of_training_are_told_once():
-    lineages = [cell.lineage.model_dump(mode="json") for cell in FOUND.cells]
+    lineages = [cell.lineage for cell in FOUND.cells]
     found = nodes.describe_environment(*lineages)
-    assert [place["revision"] for place in found["trained"]] == ["0123456789abcdef"]
-    assert found["reported"]["device"] is None
-    old = [line | {"steps": [s | {"environment": None} for s in line["steps"]]}
-           for line in lineages]  # fmt: skip
-    assert nodes.describe_environment(*old)["trained"] == []
+    assert [place.revision for place in found.trained] == ["0123456789abcdef"]
+    assert found.reported.device is None
+    old = [
+        lineage.model_copy(
+            update={"steps": [s.model_copy(update={"environment": None}) for s in lineage.steps]}
+        )
+        for lineage in lineages
+    ]
+    assert nodes.describe_environment(*old).trained == ()
 
 
 @pytest.fixture
@@ -98,12 +110,12 @@ def of_cell():
     calibrator = fit_calibrator(
         frame, "none", CalibrationParams(), cell="toy.k8.s1.tkre", classifier="w"
     )
-    return parsed, given, frame, calibrator.model_dump(mode="json")
+    return parsed, given, frame, calibrator
 
 
 def test_errors_are_listed_with_their_sentences(of_cell):
     _, given, frame, calibrator = of_cell
-    table = nodes.list_errors(frame, to_frame(given), calibrator)
+    table = nodes.list_errors(frame, given, calibrator)
     assert len(table) == (frame["gold"] != frame["predicted"]).sum() > 0
     assert set(table["text"]) <= {row.text for row in given}
 
@@ -112,8 +124,8 @@ def test_a_card_counts_golden_and_synthetic_sentences(of_cell):
     parsed, given, frame, calibrator = of_cell
     cell, sample = FOUND.cells[1], FOUND.samples[0]
     card = nodes.write_card(
-        cell.metrics, frame, cell.calibrator, calibrator, cell.lineage.model_dump(mode="json"),
-        parsed.model_dump(mode="json"), sample.shots, to_frame([*given, *given[:4]]), GENERATION,
+        cell.metrics, frame, cell.calibrator, calibrator, cell.lineage,
+        parsed, sample.shots, [*given, *given[:4]], GENERATION,
         ReportingParams(resamples=20), PublishingParams(), parse_cell("toy.k8.s1.tkre"), "test",
     )  # fmt: skip
     assert "**Synthetic sentences**: 4, written by claude" in card

@@ -52,12 +52,16 @@ def catalog(tmp_path) -> DataCatalog:
             "{name}_losses": entry("pandas.CSVDataset", folder + "/{name}_losses.csv"),
             "{name}.summary": entry("pandas.CSVDataset", folder + "/{name}.summary.csv"),
             "{name}.cells": entry("pandas.CSVDataset", folder + "/{name}.cells.csv"),
+            "{name}.lineage": entry(
+                "tkre.datasets.records.RecordDataset", folder + "/{name}.lineage.json"
+            )
+            | {"model": "tkre.core.provenance.Lineage"},
             "{name}.{rest}": entry("json.JSONDataset", folder + "/{name}.{rest}.json"),
         },
         save_version=VERSION,
     )
     catalog.save(f"{CELL.name}.test_metrics", METRICS)
-    catalog.save(f"{CELL.name}.lineage", LINEAGE.model_dump(mode="json"))
+    catalog.save(f"{CELL.name}.lineage", LINEAGE)
     catalog.save(
         f"{CELL.name}.test_calibration_scores", {"ece_before": 9.0, "aurc": None, "note": "n"}
     )

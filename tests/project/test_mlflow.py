@@ -98,7 +98,7 @@ def test_the_revision_is_told_where_all_were_trained_with_one(catalog, cell):
         catalog.config_resolver.config | catalog.config_resolver._dataset_patterns,
         save_version=VERSION.replace("2026-01", "2026-02"),
     )
-    later.save(f"{cell.name}.lineage", lineage.model_dump(mode="json"))
+    later.save(f"{cell.name}.lineage", lineage)
     assert cell_record(later, cell, "test").tags[COMMIT] == "abc"
 
 

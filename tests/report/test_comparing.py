@@ -6,16 +6,12 @@ import pytest
 
 from tests.conftest import instance
 from tests.evaluation import test_trust
-from tkre.core.instance import from_frame, to_frame
 from tkre.evaluation.error_analysis import errors_table
 from tkre.report.notebooks import by_relation, confident_mistakes, gained, outcomes
 
-ROWS = to_frame(
-    [
-        instance(f"<head>A{n}</head> met <tail>B{n}</tail>", r, id=f"t{n}")
-        for n, r in enumerate("rrss")
-    ]
-)
+ROWS = [
+    instance(f"<head>A{n}</head> met <tail>B{n}</tail>", r, id=f"t{n}") for n, r in enumerate("rrss")
+]
 
 
 def predictions(said: list[str], probability: list[float] | None = None) -> pd.DataFrame:
@@ -32,7 +28,7 @@ def test_the_surest_mistakes_come_first_with_their_sentences():
     for label in "rs":
         said[f"p.{label}"] = np.where(said["predicted"] == label, scores, 1 - scores)
     calibrator = test_trust.fit(test_trust.predictions(50)).model_copy(update={"temperature": 2.0})
-    errors = errors_table(from_frame(ROWS), said, calibrator)
+    errors = errors_table(ROWS, said, calibrator)
     table = confident_mistakes(errors, 2)
     assert table["id"].tolist() == ["t2", "t3"]
     assert table["sentence"].tolist()[0] == "<head>A2</head> met <tail>B2</tail>"

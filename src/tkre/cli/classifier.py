@@ -60,7 +60,7 @@ def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
     )
     if folder is None or calibrator is None:
         raise _missing(cell)
-    schema = RelationSchema.model_validate(catalog.load(f"{corpus}.schema"))
+    schema: RelationSchema = catalog.load(f"{corpus}.schema")
     labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"].values()
     if changed := sorted({*labels} ^ {*schema.relations}):
         raise ValueError(

@@ -1,13 +1,8 @@
-"""What everything speaks of: spans, instances, and their rows in a data frame.
+"""Spans and instances, their rows in a data frame, and sentences with tagged mentions.
 
-A span is a pair of character offsets, half-open, into the plain text of one sentence. Frames are
-how instances cross a Kedro node; inside a node they are the frozen records of this module. Only
-frames need pandas: a classifier that labels sentences starts without it.
-
-Sentences with their mentions in tags, ``<head>..</head>`` and ``<tail>..</tail>``, and back.
-
-Corpus files, language models and users all write instances like this: there are no offsets to
-get wrong. The tags are removed and become character offsets.
+A span is a pair of character offsets, half-open, into the plain text of one sentence. Datasets
+convert frames to instances; pandas is imported only for that. Corpus files, language models and
+users mark mentions by tags, ``<head>..</head>`` and ``<tail>..</tail>``, which become offsets.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from tkre.core.instance import Instance, to_frame
 from tkre.core.params import Params
 
 if TYPE_CHECKING:  # it is a third of a second, and every command reads this module
@@ -126,6 +127,29 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return None if done.returncode else done.stdout.strip()
+
+
+class Environments(Params):
+    """Environments of a report.
+
+    Attributes:
+        reported: Environment that the scores were put together in.
+        trained: Environments that the classifiers were trained in, each once.
+    """
+
+    reported: Environment
+    trained: tuple[Environment, ...]
+
+    @classmethod
+    def of(cls, lineages: Iterable[Lineage]) -> Self:
+        """The environment of this process, and those in which the lineages' steps were trained."""
+        trained = {
+            step.environment.model_dump_json(exclude={"finished"}): step.environment
+            for lineage in lineages
+            for step in lineage.steps
+            if step.environment is not None
+        }
+        return cls(reported=environment(), trained=tuple(trained.values()))
 
 
 LINEAGE_FILE = "lineage.json"  # in the folder of a checkpoint
@@ -245,6 +269,11 @@ def frame_digest(frame: pd.DataFrame) -> str:
     # Parquet gives arrays back for lists; to JSON they are the same.
     content = json.loads(frame.to_json(orient="records"))
     return digest_of(content)
+
+
+def instances_digest(instances: Iterable[Instance]) -> str:
+    """SHA-256 of instances, in their order."""
+    return frame_digest(to_frame(instances))
 
 
 def digest_of(content: Any) -> str:

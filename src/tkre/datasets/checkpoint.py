@@ -1,4 +1,4 @@
-"""Encoders and classifiers as catalog entries: folders of Hugging Face files, versioned."""
+"""Encoders, classifiers and backbones: folders of Hugging Face files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
-from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
+from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
+from tkre.datasets.base import ReadOnlyDataset
 from tkre.modeling.weights import locate, model_facts, verify
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
 
     Args:
         filepath: The folder; with versions, the folder of versions.
-        model: What it holds: a masked language model or a relation classifier.
-        version: Kedro's.
-        metadata: For kedro-viz.
+        model: Kind of the model.
+        version: Kedro's version.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -44,13 +45,13 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         )
 
     def load(self) -> Checkpoint:
-        """The checkpoint, its weights checked against its lineage."""
+        """The checkpoint; its weights are compared with its lineage."""
         from tkre.modeling.checkpoint import Checkpoint
 
         return Checkpoint.load(Path(self._get_load_path()), _model_class(self._model))
 
     def save(self, data: Checkpoint) -> None:
-        """Writes the checkpoint beside its place, then moves it there: whole or not at all."""
+        """Writes the checkpoint to a temporary folder and moves it into place."""
         path = Path(self._get_save_path())
         unfinished = path.with_name(f".{path.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -60,7 +61,7 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         unfinished.rename(path)
 
     def preview(self) -> JSONPreview:
-        """What kedro-viz shows: architecture, size, labels and lineage, from the files alone."""
+        """Architecture, size, labels and lineage, read from the files without loading weights."""
         return JSONPreview(json.dumps(model_facts(Path(self._get_load_path()))))
 
     def _exists(self) -> bool:
@@ -73,15 +74,14 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         return {"filepath": str(self._filepath), "model": self._model, "version": self._version}
 
 
-class BackboneDataset(AbstractDataset[NoReturn, "Checkpoint"]):
+class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
     """A published masked language model, by name or path; read-only.
 
     Args:
-        name: What the project calls it.
-        source: A Hugging Face name, a folder, or ``package:<package>/<folder>``.
-        sha256: Digest that its ``model.safetensors`` must have; None where there is no file to
-            check yet.
-        metadata: For kedro-viz.
+        name: Name in lineages and reports.
+        source: Hugging Face name, a folder, or ``package:<package>/<folder>``.
+        sha256: Expected digest of ``model.safetensors``; None skips the check.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -98,31 +98,24 @@ class BackboneDataset(AbstractDataset[NoReturn, "Checkpoint"]):
         self.metadata = metadata
 
     def check(self) -> None:
-        """Refuses weights that are missing or not the expected ones, before a run starts."""
+        """Raises before a run if the weights are missing or not the expected ones."""
         verify(self._source, self._sha256)
 
     def load(self) -> Checkpoint:
-        """The model and its tokenizer, with a lineage of no steps yet."""
+        """The model and its tokenizer, with an empty lineage."""
         from tkre.modeling.backbone import load_backbone
 
         return load_backbone(self._name, self._source, self._sha256)
 
     def digest(self, of_path: Callable[[Path], str | None]) -> str:
-        """That of its files; of a published name, the name."""
+        """Digest of its files; the name if they are not in a local folder."""
         return of_path(Path(locate(self._source))) or self._source
 
-    def save(self, data: NoReturn) -> None:
-        """Never: a backbone is what its authors published."""
-        raise DatasetError("a backbone is read-only")
-
     def preview(self) -> JSONPreview:
-        """What kedro-viz shows: its name and digest, and what its files say if they are here."""
+        """Name, digest, and facts from the files if they are local."""
         folder = Path(locate(self._source))
         facts = model_facts(folder) if (folder / "config.json").is_file() else {}
         return JSONPreview(json.dumps({"name": self._name, "sha256": self._sha256} | facts))
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "source": self._source, "sha256": self._sha256}

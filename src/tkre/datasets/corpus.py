@@ -1,25 +1,25 @@
-"""A corpus's folder as a catalog entry."""
+"""The folder of a corpus."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
+from tkre.datasets.base import ReadOnlyDataset, table_preview
 
 
-class CorpusFolderDataset(AbstractDataset[NoReturn, CorpusFolder]):
-    """Catalog entry of a corpus's folder. Files are read when they are asked for, not before.
+class CorpusFolderDataset(ReadOnlyDataset[CorpusFolder]):
+    """The folder of a corpus; nodes read its files themselves.
 
     Args:
-        name: Of the corpus.
-        filepath: Its folder.
-        fallback: ``{"filepath": ...}``: where a file is looked up that is not there: schemas and
+        name: Name of the corpus.
+        filepath: Folder of the corpus.
+        fallback: ``{"filepath": ...}``: folder for files that the first one lacks. Schemas and
             recordings come with the project, third-party files lie where the user put them.
-        metadata: For kedro-viz.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -38,25 +38,15 @@ class CorpusFolderDataset(AbstractDataset[NoReturn, CorpusFolder]):
         """The folder; it need not exist yet."""
         return CorpusFolder(self._name, self._folders)
 
-    def save(self, data: NoReturn) -> None:
-        """Never: a corpus is what its annotators made."""
-        raise DatasetError("a corpus folder is read-only")
-
     def preview(self) -> TablePreview:
-        """What kedro-viz shows: the relations of the schema, never a sentence of the corpus."""
+        """The relations of the schema; no sentence of the corpus, which may be under licence."""
         schema = self.load().schema()
         columns = ["definition", "phrase", "head_types", "tail_types", "inverse", "negative"]
-        rows = [[getattr(schema.relations[name], c) for c in columns] for name in schema.names]
-        return TablePreview(
-            {
-                "index": list(range(len(rows))),
-                "columns": ["relation", *columns],
-                "data": [
-                    [name, *(_in_a_cell(value) for value in row)]
-                    for name, row in zip(schema.names, rows, strict=True)
-                ],
-            }
-        )
+        rows = [
+            [name, *(_cell(getattr(schema.relations[name], column)) for column in columns)]
+            for name in schema.names
+        ]
+        return table_preview(["relation", *columns], rows)
 
     def _exists(self) -> bool:
         return self.load().find(RELATIONS_FILE) is not None
@@ -65,5 +55,5 @@ class CorpusFolderDataset(AbstractDataset[NoReturn, CorpusFolder]):
         return {"name": self._name, "folders": [str(folder) for folder in self._folders]}
 
 
-def _in_a_cell(value: object) -> object:
+def _cell(value: object) -> object:
     return ", ".join(value) if isinstance(value, tuple) else value

@@ -1,23 +1,31 @@
-"""Frames of instances as catalog entries, with a preview that a person can read."""
+"""Instances and knowledge texts: Parquet and JSON Lines files <-> lists of records."""
 
 from __future__ import annotations
 
 from kedro_datasets._typing import TablePreview
-from kedro_datasets.pandas import ParquetDataset
+from kedro_datasets.pandas import JSONDataset, ParquetDataset
 
-from tkre.core.instance import from_frame, to_tagged
+from tkre.core.instance import Instance, from_frame, to_frame, to_tagged
+from tkre.datasets.base import table_preview
+from tkre.generation import texts
+from tkre.generation.texts import KnowledgeText
 
 PREVIEWED = ("id", "relation", "sentence", "head_type", "tail_type", "triggers", "explanation")
 
 
 class InstancesDataset(ParquetDataset):
-    """Kedro's Parquet dataset for frames of ``tkre.core.instance``.
+    """Instances in a Parquet file (columns: ``tkre.core.instance.COLUMNS``), as a list."""
 
-    Its own preview cannot be shown: triggers come back as arrays, at which kedro-viz fails.
-    """
+    def load(self) -> list[Instance]:
+        """The instances in the order of the rows; offsets are checked against the text."""
+        return from_frame(super().load())
+
+    def save(self, data: list[Instance]) -> None:
+        """Writes a row per instance."""
+        super().save(to_frame(data))
 
     def preview(self, nrows: int = 20) -> TablePreview:
-        """What kedro-viz shows: sentences with their mentions in tags; nothing of empty columns."""
+        """Sentences with their mentions in tags; empty columns are left out."""
         rows = [
             {
                 "id": instance.id,
@@ -28,13 +36,22 @@ class InstancesDataset(ParquetDataset):
                 "triggers": ", ".join(instance.triggers),
                 "explanation": instance.explanation,
             }
-            for instance in from_frame(self._copy().load().head(nrows))
+            for instance in self.load()[:nrows]
         ]
         columns = [column for column in PREVIEWED if any(row[column] for row in rows)]
-        return TablePreview(
-            {
-                "index": list(range(len(rows))),
-                "columns": columns,
-                "data": [[row[column] for column in columns] for row in rows],
-            }
-        )
+        return table_preview(columns, [[row[column] for column in columns] for row in rows])
+
+
+class KnowledgeTextsDataset(JSONDataset):
+    """Knowledge texts in a JSON Lines file, as a list."""
+
+    DEFAULT_LOAD_ARGS = {"lines": True, "orient": "records", "dtype": False}  # noqa: RUF012
+    DEFAULT_SAVE_ARGS = {"lines": True, "orient": "records", "force_ascii": False}  # noqa: RUF012
+
+    def load(self) -> list[KnowledgeText]:
+        """The texts in the order of the lines."""
+        return texts.from_frame(super().load())
+
+    def save(self, data: list[KnowledgeText]) -> None:
+        """Writes a line per text."""
+        super().save(texts.to_frame(data))

@@ -1,7 +1,4 @@
-"""The live language models of a run as a catalog entry: their key, and how long they live.
-
-Response stores as catalog entries: the recordings of a corpus, and what live models answered.
-"""
+"""Live language models of a run, and response stores (recordings, live responses)."""
 
 from __future__ import annotations
 
@@ -9,25 +6,25 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
+from tkre.datasets.base import ReadOnlyDataset, table_preview
 from tkre.generation.llm.protocol import Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 
 
-class LanguageModelsDataset(AbstractDataset[NoReturn, LanguageModels]):
-    """Catalog entry of the live language models: nodes that load it share what is running.
+class LanguageModelsDataset(ReadOnlyDataset[LanguageModels]):
+    """The live language models of a run; nodes that load it share one instance.
 
-    Nothing starts before a question is asked. The project's hooks close what has been started
-    before anything else takes the GPU, and at the end of the run, however it ends.
+    A model starts at the first request. The project's hooks close it before another node takes
+    the GPU, and at the end of the run.
 
     Args:
-        credentials: ``api_key``; None or empty for servers that want none.
-        metadata: Ignored; for kedro-viz.
+        credentials: ``api_key``; None or empty for servers without one.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -40,19 +37,12 @@ class LanguageModelsDataset(AbstractDataset[NoReturn, LanguageModels]):
         self.metadata = metadata
 
     def load(self) -> LanguageModels:
-        """The same models for all."""
+        """The shared models."""
         return self._models
 
     def digest(self, of_path: object) -> str:
-        """Nothing: which models they are is in the parameters, and a key changes no answer."""
+        """An empty string: the models are named by parameters, and a key changes no response."""
         return ""
-
-    def save(self, data: NoReturn) -> None:
-        """Never."""
-        raise DatasetError("language models are read, not saved")
-
-    def _exists(self) -> bool:
-        return True
 
     def _release(self) -> None:
         self._models.close()
@@ -63,21 +53,20 @@ class LanguageModelsDataset(AbstractDataset[NoReturn, LanguageModels]):
 
 PREVIEWED = ("request_id", "model", "reason", "finished", "completion_tokens", "answer")
 TAIL = 1 << 18  # bytes that are read for a preview: a store may be large
-LONGEST = 200  # characters of an answer
+LONGEST = 200  # characters of an answer in a preview
 
 
-class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
-    """Catalog entry of a response store; one that does not exist yet is empty.
+class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
+    """A response store; empty if its file does not exist.
 
-    The store appends to its file by itself, answer by answer: waiting for a node to end would
-    lose what was paid for.
+    The store appends each response to its file when it arrives, so that an interrupted node loses
+    none.
 
     Args:
-        filepath: A JSON Lines file.
-        fallback: ``{"filepath": ...}``: the file that is read where there is none at
-            ``filepath``.
-        grows: Whether runs append to it: what was answered since makes no result stale.
-        metadata: For kedro-viz.
+        filepath: JSON Lines file.
+        fallback: ``{"filepath": ...}``: file to read if ``filepath`` does not exist.
+        grows: Whether runs append to it. Its content then makes no result stale.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -93,27 +82,18 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
         self.metadata = metadata
 
     def load(self) -> ResponseStore:
-        """The store with all attempts in it."""
+        """The store with all its attempts."""
         return ResponseStore(self._file())
 
     def digest(self, of_path: Callable[[Path], str | None]) -> str:
-        """That of its file; empty if there is none, and for a store that runs append to."""
+        """Digest of its file; empty if there is none or if runs append to it."""
         return "" if self._grows else of_path(self._file()) or ""
 
-    def save(self, data: NoReturn) -> None:
-        """Never: the store writes itself."""
-        raise DatasetError("a response store is appended to as responses arrive, not saved")
-
     def preview(self, nrows: int = 10) -> TablePreview:
-        """What kedro-viz shows: the last attempts, the newest first."""
+        """The last attempts, newest first."""
         attempts = [*_last_attempts(self._file())][::-1][:nrows] if self._exists() else []
-        return TablePreview(
-            {
-                "index": list(range(len(attempts))),
-                "columns": list(PREVIEWED),
-                "data": [[_in_a_cell(getattr(a, c)) for c in PREVIEWED] for a in attempts],
-            }
-        )
+        rows = [[_cell(getattr(attempt, column)) for column in PREVIEWED] for attempt in attempts]
+        return table_preview(PREVIEWED, rows)
 
     def _file(self) -> Path:
         return next((file for file in self._files if file.is_file()), self._files[0])
@@ -126,7 +106,7 @@ class ResponseStoreDataset(AbstractDataset[NoReturn, ResponseStore]):
 
 
 def _last_attempts(file: Path) -> Iterator[Response]:
-    """The attempts at the end of a store; a line that is no response is passed over."""
+    """The attempts at the end of a store; lines that hold no response are skipped."""
     with file.open("rb") as content:
         content.seek(max(0, content.seek(0, os.SEEK_END) - TAIL))
         lines = content.read().decode("utf-8", errors="replace").split("\n")
@@ -137,6 +117,6 @@ def _last_attempts(file: Path) -> Iterator[Response]:
             continue
 
 
-def _in_a_cell(value: object) -> object:
+def _cell(value: object) -> object:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
     return f"{text[:LONGEST]}…" if isinstance(text, str) and len(text) > LONGEST else text

@@ -1,25 +1,25 @@
-"""A dataset whose content is its own name: which sample, cell or experiment a node works on."""
+"""The sample, cell or experiment that a node works on."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from tkre.core.cells import Cell, KShotSample, parse_cell, parse_sample
+from tkre.datasets.base import ReadOnlyDataset
 
 
-class NameDataset(AbstractDataset[NoReturn, KShotSample | Cell | str]):
-    """Gives nodes the shots, seed and variant of their namespace, through a factory pattern.
+class NameDataset(ReadOnlyDataset[KShotSample | Cell | str]):
+    """The sample, cell or experiment of a namespace, parsed from a factory pattern.
 
     Args:
-        sample: Name of a sample; or
-        cell: Name of a cell; or
-        text: Any other name.
-        metadata: For kedro-viz.
+        sample: Name of a sample.
+        cell: Name of a cell.
+        text: Any other name. One of the three is given.
+        metadata: Metadata for kedro-viz.
     """
 
     def __init__(
@@ -42,20 +42,13 @@ class NameDataset(AbstractDataset[NoReturn, KShotSample | Cell | str]):
         return self._value
 
     def digest(self, of_path: object) -> str:
-        """The name: it is all there is to compare."""
+        """The name."""
         return self._name
 
-    def save(self, data: NoReturn) -> None:
-        """Never: names are made by ``tkre.core.cells``."""
-        raise DatasetError("a name is not saved")
-
     def preview(self) -> JSONPreview:
-        """What kedro-viz shows: what the name says, part by part."""
+        """The parts of the name."""
         parts = {} if isinstance(self._value, str) else asdict(self._value)
         return JSONPreview(json.dumps({"name": self._name} | parts))
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name}

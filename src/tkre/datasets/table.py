@@ -1,4 +1,4 @@
-"""Tables of figures as catalog entries, with a preview that a person can read."""
+"""Tables of numbers: CSV files whose previews are rounded."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import pandas as pd
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 
+from tkre.datasets.base import table_preview
 from tkre.report.tables import FIGURE
 
 
 class TableDataset(CSVDataset):
-    """Kedro's CSV dataset. The file has all digits, its preview those that are read."""
+    """Kedro's CSV dataset with a rounded preview; the file keeps all digits."""
 
     def preview(self, nrows: int = 50) -> TablePreview:
-        """What kedro-viz shows: figures of four digits; nothing where there is no value."""
+        """Numbers of four digits; missing values are empty."""
         table = self._copy().load().head(nrows)
-        return TablePreview(
-            {
-                "index": list(range(len(table))),
-                "columns": [str(column) for column in table.columns],
-                "data": [[_shown(value) for value in row] for row in table.to_numpy(dtype=object)],
-            }
-        )
+        rows = [[_rounded(value) for value in row] for row in table.to_numpy(dtype=object)]
+        return table_preview([str(column) for column in table.columns], rows)
 
 
-def _shown(value: object) -> object:
+def _rounded(value: object) -> object:
     if pd.isna(value):
         return ""
     return float(FIGURE % value) if isinstance(value, float) else value

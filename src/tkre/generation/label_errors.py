@@ -147,7 +147,7 @@ def suspected_label_errors(
     return frame.sort_values("doubt", ascending=False, kind="stable", ignore_index=True)
 
 
-def to_frame(
+def probability_frame(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
 ) -> pd.DataFrame:
     """Probabilities as a frame: ``id``, ``relation``, and ``p.<relation>`` for every relation."""
@@ -157,8 +157,10 @@ def to_frame(
     return frame
 
 
-def from_frame(frame: pd.DataFrame, rows: Sequence[Instance], schema: RelationSchema) -> Floats:
-    """The N x R probabilities of a frame that ``to_frame`` made of these rows.
+def probabilities_of(
+    frame: pd.DataFrame, rows: Sequence[Instance], schema: RelationSchema
+) -> Floats:
+    """The N x R probabilities of a ``probability_frame`` of these rows.
 
     Raises:
         ValueError: It was made of other rows, or of these with other labels.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from tkre.core.params import DEFAULT_LLM, NO_LLM, Params
-from tkre.generation.llm.params import LanguageModelParams, ReplayParams
+from tkre.generation.llm.params import LanguageModelParams, ReplayParams, backend_params
 from tkre.generation.llm.protocol import Sampling
 
 # What a table means something else by, or what pandas reads as a missing value.
@@ -144,10 +144,18 @@ class GenerationParams(Params):
 
     def of_llm(self, llm: str) -> LanguageModelParams:
         """The language model of an entry of ``llms``, or of ``default``."""
-        if llm == DEFAULT_LLM:
-            return self.language_model
-        params = self.llms[llm]
-        # Recordings without digests are told apart by nothing but what the user says of them.
-        if isinstance(params, ReplayParams) and params.strict is None:
-            return params.model_copy(update={"strict": True})
-        return params
+        return llm_params(self.language_model if llm == DEFAULT_LLM else self.llms[llm], llm)
+
+
+def llm_params(settings: Any, llm: str) -> LanguageModelParams:
+    """Parameters of a language model.
+
+    Args:
+        settings: ``generation.language_model`` or an entry of ``generation.llms``, parsed or not.
+        llm: Name of the language model. Recordings without digests are told apart by their model's
+            name alone, so that the replay of any but the default one is strict unless set otherwise.
+    """
+    params = backend_params(settings)
+    if llm != DEFAULT_LLM and isinstance(params, ReplayParams) and params.strict is None:
+        return params.model_copy(update={"strict": True})
+    return params

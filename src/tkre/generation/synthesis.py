@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearCopies
@@ -117,6 +118,31 @@ class SynthesisTask:
     head_first: bool
 
 
+def task_of_sample(
+    sample: KShotSample,
+    support: Sequence[Instance],
+    validation: Sequence[Instance],
+    test: Sequence[Instance],
+    schema: RelationSchema,
+    params: SynthesisParams,
+    *,
+    head_first: bool,
+) -> SynthesisTask:
+    """The task of a sample: ``sample.synthetic`` times K sentences per relation.
+
+    A zero-shot sample has one request's number of sentences in place of K.
+    """
+    sources = {"the support set": support, "the validation set": validation, "the test set": test}
+    return SynthesisTask(
+        schema=schema,
+        seed=sample.seed if sample.shots else None,
+        wanted=(sample.shots or params.per_request) * sample.synthetic,
+        support=support,
+        forbidden={source: [row.text for row in rows] for source, rows in sources.items()},
+        head_first=head_first,
+    )
+
+
 def request_id(corpus: str, relation: str, seed: int | None, round_number: int) -> str:
     """The name of one round's question about one relation; without a seed, of a zero-shot one."""
     shown = "zero-shot" if seed is None else f"seed-{seed}"
@@ -207,6 +233,15 @@ def _answer_schema(schema: RelationSchema, params: SynthesisParams) -> dict[str,
         "required": ["samples"],
         "additionalProperties": False,
     }
+
+
+def first_requests(task: SynthesisTask, prompt: str, params: SynthesisParams) -> list[Request]:
+    """The requests of the rounds that suffice if every sentence is kept."""
+    return [
+        synthesis_request(task, name, number, prompt, params)
+        for number in range(needed_rounds(task, params))
+        for name in task.schema.names
+    ]
 
 
 def write_sentences(

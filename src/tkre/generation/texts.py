@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tkre.core.instance import Instance, Span
+from tkre.core.provenance import frame_digest
 from tkre.core.schema import Relation, RelationSchema
 from tkre.core.text import find_phrase, find_word_forms
 
@@ -144,6 +145,11 @@ def from_frame(frame: pd.DataFrame) -> list[KnowledgeText]:
         )
         for row in frame.to_dict("records")
     ]
+
+
+def texts_digest(texts: Iterable[KnowledgeText]) -> str:
+    """SHA-256 of texts, in their order."""
+    return frame_digest(to_frame(texts))
 
 
 _ROLES = ("heads", "tails", "relations")

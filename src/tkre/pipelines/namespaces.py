@@ -20,6 +20,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
+from tkre.core.params import DEFAULT_LLM
 
 LANGUAGE_MODEL = "language_model"  # tag of nodes that ask a language model
 LANGUAGE_MODELS = "language_models"  # dataset that they ask it through
@@ -106,6 +107,10 @@ SCORED = {"test": "unseen_test", "development": "development"}
 OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
 PROJECT_PARAMETERS = {
     "params:generation",
+    "params:generation.retry",
+    "params:generation.explanations",
+    "params:generation.filtering",
+    "params:generation.synthesis",
     "params:development_seeds",
     "params:reporting",
     "params:calibration",
@@ -134,6 +139,7 @@ def at_sample(
         "unchanged_synthetic": f"{sample.parent.name}.synthetic",
         "planted": f"{sample.parent.name}.planted",
         "backbone": f"backbones.{backbone}",
+        "params:llm": _llm(sample.llm),
     }
     return _placed(stage, template, sample.name, _namespaces_of(sample), renamed)
 
@@ -225,10 +231,10 @@ def _placed(
 ) -> tuple[Node, ...]:
     given: dict[str, str] = {}
     for name in _free_inputs(template):
-        if name.startswith("params:"):
-            given[name] = _parameter(name, place)
-        elif renamed and name in renamed:
+        if renamed and name in renamed:
             given[name] = renamed[name]
+        elif name.startswith("params:"):
+            given[name] = _parameter(name, place)
         elif name in OF_PROJECT:
             given[name] = name
         elif name in homes:
@@ -285,8 +291,13 @@ def _each(rename: Callable[[str], str], names: Names) -> Names:
     return names and rename(names)
 
 
+def _llm(llm: str) -> str:
+    """Parameters of a language model, by name."""
+    return f"params:generation.{'language_model' if llm == DEFAULT_LLM else f'llms.{llm}'}"
+
+
 def _parameter(name: str, place: str) -> str:
-    """``params:corpus``, ``params:variant`` and its groups belong to the place."""
+    """``params:corpus``, ``params:variant`` and its groups are those of the place."""
     if name == "params:corpus":
         return f"params:corpora.{place.partition('.')[0]}"
     if name == "params:encoder":

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from tkre.core.cells import Cell, EncoderChain, Experiment, parse_cell
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
-from tkre.evaluation.params import CalibrationParams, ReportingParams, Share
+from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
+from tkre.serving.params import InferenceParams
 from tkre.training.recipes import Variant, changed, varied, written_out
 from tkre.training.stages import STAGES, PretrainingParams
 
@@ -25,21 +26,6 @@ _OF_VARIANT = re.compile(r"^  variants\.\w+\.")
 
 class ConfigurationError(ValueError):
     """Something in ``conf/`` or ``--params`` that cannot be; the message names the entry."""
-
-
-class InferenceParams(Params):
-    """What ``kedro run --pipelines inference`` labels, and with what.
-
-    Attributes:
-        classifier: Name of the cell whose newest classifier is used.
-        sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
-        wanted_precision: Answers below the threshold for it are withheld: one of
-            ``calibrator.precisions``; None withholds none.
-    """
-
-    classifier: str
-    sentences: str
-    wanted_precision: Share | None = None
 
 
 class ProjectParameters(Params):

@@ -122,7 +122,7 @@ def cell_record(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Record |
     scored = f"{cell.name}.{score_on}_metrics"
     if (metrics := _loaded(catalog, scored)) is None:
         return None
-    lineage = Lineage.model_validate(catalog.load(f"{cell.name}.lineage"))
+    lineage: Lineage = catalog.load(f"{cell.name}.lineage")
     calibration = _loaded(catalog, f"{cell.name}.{score_on}_calibration_scores") or {}
     files = {
         "metrics.json": metrics,
@@ -187,7 +187,7 @@ def experiment_record(
         figures["/".join(["difference", *path])] = row["difference"]
     tables = {table: _loaded(catalog, f"{name}.{table}") for table in PUBLISHED}
     loaded = (_loaded(catalog, f"{cell.name}.lineage") for cell in cells)
-    lineages = [Lineage.model_validate(found) for found in loaded if found is not None]
+    lineages = [found for found in loaded if found is not None]
     page = load_path(catalog.get(f"{name}.report")) if _exists(catalog, f"{name}.report") else None
     note = "\n\n".join(
         "\n".join([f"**{table.title}**, {table.note}.", "", *markdown(table)])

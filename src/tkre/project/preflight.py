@@ -6,8 +6,9 @@ What is checked before a run starts, so that bad input costs no training and wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -21,14 +22,8 @@ from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
-from tkre.pipelines.data_generation import nodes
+from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
-
-# The requests of each node that asks, from the same inputs.
-_PLANNED: dict[str, Callable[..., list[Request]]] = {
-    "explain": nodes.explanation_requests,
-    "synthesise": nodes.sentence_requests,
-}
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,8 @@ def _plan(
         mine = {name: value for name, value in values.items() if isinstance(value, ResponseStore)}
         stores |= mine
         language_model = values[LANGUAGE_MODELS].answering(params, *_by_role(mine))
-        for request in _PLANNED[_function(node)](*(values[name] for name in node.inputs)):
+        arguments = dict(zip(signature(node.func).parameters, values.values(), strict=True))
+        for request in FIRST_REQUESTS[node.func](arguments):
             key = (request.id, request.digest(language_model.name))
             requests[key] = request
             if not language_model.holds(request):
@@ -122,10 +118,6 @@ def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> di
 
 def _asking(pipeline: Pipeline) -> Iterable[Node]:
     return (node for node in pipeline.nodes if LANGUAGE_MODEL in node.tags)
-
-
-def _function(node: Node) -> str:
-    return str(node.name).rpartition(".")[2]
 
 
 def _by_role(stores: Mapping[str, ResponseStore]) -> tuple[ResponseStore, ResponseStore]:

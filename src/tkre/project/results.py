@@ -20,7 +20,7 @@ import pandas as pd
 from kedro.io import CatalogProtocol
 
 from tkre.core.cells import Cell, Experiment
-from tkre.core.provenance import Lineage, processor, seconds_of, versions
+from tkre.core.provenance import processor, seconds_of, versions
 from tkre.report.curves import F1, Curve, curves
 from tkre.report.formatting import sentence
 from tkre.report.lines import HEIGHT
@@ -170,10 +170,8 @@ def training(catalog: CatalogProtocol, cells: Iterable[Cell]) -> str:
 
     An encoder that several cells start from is counted once, as it is trained once.
     """
-    lineages = {
-        cell: Lineage.model_validate(catalog.load(f"{cell.name}.lineage")) for cell in cells
-    }
-    hours = seconds_of(lineages.values()) / 3600
+    lineages = [catalog.load(f"{cell.name}.lineage") for cell in cells]
+    hours = seconds_of(lineages) / 3600
     return f"{len(lineages)} cells, {hours:.1f} hours of training"
 
 

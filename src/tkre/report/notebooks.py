@@ -28,7 +28,7 @@ import pandas as pd
 import plotly.io
 from transformers import PreTrainedTokenizerBase
 
-from tkre.core.instance import Instance, Span, from_frame, to_tagged
+from tkre.core.instance import Instance, Span, to_tagged
 from tkre.core.text import find_phrase, word_runs
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.error_analysis import sentences_of
@@ -148,7 +148,7 @@ def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> 
     ).reindex(index=["right", "wrong"], columns=["right", "wrong"], fill_value=0)
 
 
-def gained(one: pd.DataFrame, other: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def gained(one: pd.DataFrame, other: pd.DataFrame, rows: Sequence[Instance]) -> pd.DataFrame:
     """The rows that ``other`` has right and ``one`` has wrong; exchange them for those lost.
 
     Args:
@@ -184,11 +184,8 @@ def _right(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.Series, pd.Series
     return first["gold"] == first["predicted"], second["gold"] == second["predicted"]
 
 
-def _sentences(rows: pd.DataFrame) -> pd.DataFrame:
-    instances = from_frame(rows)
-    return pd.DataFrame(
-        {"id": [i.id for i in instances], "sentence": [to_tagged(i) for i in instances]}
-    )
+def _sentences(rows: Sequence[Instance]) -> pd.DataFrame:
+    return pd.DataFrame({"id": [i.id for i in rows], "sentence": [to_tagged(i) for i in rows]})
 
 
 TYPES = ("head_type", "tail_type")

@@ -74,6 +74,11 @@ class Variant(Params):
         return self
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, as types of JSON; scores are stored with them."""
+        return self.model_dump(mode="json")
+
+    @property
     def uses_knowledge(self) -> bool:
         """Whether it needs what a language model wrote."""
         return self.pretraining is not None or (

@@ -182,7 +182,7 @@ BACKENDS: Registry[Backend] = Registry(
 )
 
 
-def _parse(settings: Any) -> ReplayParams | LiveParams:
+def backend_params(settings: Any) -> ReplayParams | LiveParams:
     """Validates settings by the class of their ``backend``, which may be another package's."""
     if isinstance(settings, ReplayParams | LiveParams):
         return settings
@@ -192,4 +192,6 @@ def _parse(settings: Any) -> ReplayParams | LiveParams:
 
 
 # Not a discriminated union of pydantic: those cannot be extended by other packages.
-LanguageModelParams = Annotated[ReplayParams | LiveParams, PlainValidator(_parse), SerializeAsAny()]
+LanguageModelParams = Annotated[
+    ReplayParams | LiveParams, PlainValidator(backend_params), SerializeAsAny()
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Protocol
@@ -212,3 +212,11 @@ class LiveModel(Protocol):
     def close(self) -> None:
         """Gives back what it holds (processes, memory, connections); harmless when not started."""
         ...
+
+
+def attempts_by_request(responses: Iterable[Response]) -> dict[str, list[Response]]:
+    """The attempts at each request, oldest first."""
+    attempts: dict[str, list[Response]] = {}
+    for response in responses:
+        attempts.setdefault(response.request_id, []).append(response)
+    return attempts

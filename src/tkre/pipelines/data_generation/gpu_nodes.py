@@ -1,106 +1,121 @@
-"""The nodes that ask a language model, and those that judge what it wrote.
+"""Nodes that ask a language model, and the judge of synthetic rows.
 
-Under ``replay`` the former read answers and need no GPU. torch is imported inside the latter, so
-that the graph loads without it.
+With the backend ``replay`` the former read recorded responses and need no GPU. torch is imported
+inside the latter, so that the graph loads without it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from tkre.core.cells import KShotSample
-from tkre.core.instance import from_frame
+from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.generation import explanations, synthesis
-from tkre.generation import label_errors as label_confidence
+from tkre.generation import explanations, label_errors, synthesis
+from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
-from tkre.generation.params import GenerationParams
+from tkre.generation.params import (
+    ExplanationParams,
+    FilterParams,
+    RetryParams,
+    SynthesisParams,
+    llm_params,
+)
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.pipelines.data_generation.nodes import synthesis_task
 
 
 def explain(
-    support: pd.DataFrame,
-    schema: dict[str, Any],
+    support: list[Instance],
+    schema: RelationSchema,
     prompt: str,
     language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
-    generation: GenerationParams,
+    llm: dict[str, Any],
+    params: ExplanationParams,
+    retry: RetryParams,
     sample: KShotSample,
-) -> list[dict[str, Any]]:
+) -> list[Response]:
     """Asks the sample's language model why each support instance has its relation.
 
     Returns:
-        Every attempt, those at one request in order.
+        Every attempt; the attempts at one request in order.
     """
-    answers = explanations.explain(
-        language_models.answering(generation.of_llm(sample.llm), recordings, responses),
-        from_frame(support),
-        RelationSchema.model_validate(schema),
-        prompt,
-        generation.explanations,
-        generation.retry,
-    )
-    return [answer.to_dict() for answer in answers]
+    model = language_models.answering(llm_params(llm, sample.llm), recordings, responses)
+    return explanations.explain(model, support, schema, prompt, params, retry)
 
 
 def synthesise(
-    support: pd.DataFrame,
-    validation: pd.DataFrame,
-    test: pd.DataFrame,
-    schema: dict[str, Any],
+    support: list[Instance],
+    validation: list[Instance],
+    test: list[Instance],
+    schema: RelationSchema,
     prompt: str,
     language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
+    llm: dict[str, Any],
     corpus: CorpusParams,
-    generation: GenerationParams,
+    params: SynthesisParams,
+    retry: RetryParams,
     sample: KShotSample,
-) -> list[dict[str, Any]]:
-    """Asks the sample's language model for new sentences, in rounds, until each relation has enough.
+) -> list[Response]:
+    """Asks the sample's language model for new sentences, in rounds, until no relation is short.
 
-    The validation and test sentences are only there to refuse copies of them.
+    Validation and test sentences are read to refuse copies of them; no prompt holds them.
 
     Returns:
-        Every attempt, those at one request in order.
+        Every attempt; the attempts at one request in order.
     """
-    answers = synthesis.write_sentences(
-        language_models.answering(generation.of_llm(sample.llm), recordings, responses),
-        synthesis_task(support, validation, test, schema, corpus, generation, sample),
-        prompt,
-        generation.synthesis,
-        generation.retry,
+    model = language_models.answering(llm_params(llm, sample.llm), recordings, responses)
+    task = synthesis.task_of_sample(
+        sample, support, validation, test, schema, params, head_first=corpus.head_first
     )
-    return [answer.to_dict() for answer in answers]
+    return synthesis.write_sentences(model, task, prompt, params, retry)
+
+
+def _first_explanations(inputs: Mapping[str, Any]) -> list[Request]:
+    return explanations.explanation_requests(
+        *(inputs[name] for name in ("support", "schema", "prompt", "params"))
+    )
+
+
+def _first_sentences(inputs: Mapping[str, Any]) -> list[Request]:
+    names = ("sample", "support", "validation", "test", "schema", "params")
+    task = synthesis.task_of_sample(
+        *(inputs[name] for name in names), head_first=inputs["corpus"].head_first
+    )
+    return synthesis.first_requests(task, inputs["prompt"], inputs["params"])
+
+
+# The first requests of a node, from its arguments by name.
+FIRST_REQUESTS: dict[Callable[..., Any], Callable[[Mapping[str, Any]], list[Request]]] = {
+    explain: _first_explanations,
+    synthesise: _first_sentences,
+}
 
 
 def score_synthetic(
     backbone: Checkpoint,
-    explained: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    schema: dict[str, Any],
-    generation: GenerationParams,
+    explained: list[Instance],
+    synthetic: list[Instance],
+    schema: RelationSchema,
+    params: FilterParams,
     sample: KShotSample,
 ) -> pd.DataFrame:
-    """Judges every synthetic row by a classifier that has not seen it.
+    """Judges every synthetic row by a classifier that was not trained on it.
 
     Returns:
         The probability of every relation for every synthetic row.
     """
     from tkre.training.cross_fitting import judge_synthetic
 
-    rows, parsed = from_frame(synthetic), RelationSchema.model_validate(schema)
-    probabilities = judge_synthetic(
-        backbone,
-        from_frame(explained),
-        rows,
-        parsed,
-        generation.filtering.crossfit,
-        seed=sample.seed,
+    probabilities_NR = judge_synthetic(
+        backbone, explained, synthetic, schema, params.crossfit, seed=sample.seed
     )
-    return label_confidence.to_frame(rows, parsed, probabilities)
+    return label_errors.probability_frame(synthetic, schema, probabilities_NR)

@@ -1,7 +1,4 @@
-"""Corpora, K-shot sets, and what is kept of a language model's answers (CPU).
-
-Which synthetic rows are believed, and what a filter is worth where labels are wrong (CPU).
-"""
+"""Corpora, K-shot sets, knowledge from a language model's responses, filters (CPU)."""
 
 from __future__ import annotations
 
@@ -10,125 +7,105 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import KShotSample
-from tkre.core.instance import from_frame, to_frame
+from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
-from tkre.generation import (
-    explanations,
-    filtering,
-    synthesis,
-)
-from tkre.generation import (
-    label_errors as label_confidence,
-)
-from tkre.generation import (
-    label_errors as label_noise,
-)
-from tkre.generation import (
-    rejections as ledger,
-)
-from tkre.generation import (
-    synthesis as synthesis_requests,
-)
-from tkre.generation import texts as knowledge
-from tkre.generation.llm.protocol import Request, Response
-from tkre.generation.llm.registry import LanguageModels
-from tkre.generation.llm.store import ResponseStore
-from tkre.generation.params import GenerationParams
+from tkre.generation import explanations, filtering, label_errors, rejections, synthesis, texts
+from tkre.generation.llm.protocol import Response, attempts_by_request
+from tkre.generation.params import ExplanationParams, FilterParams, SynthesisParams
+from tkre.generation.texts import KnowledgeText
 
 
 def read_splits(
     folder: CorpusFolder, corpus: CorpusParams
-) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[RelationSchema, list[Instance], list[Instance], list[Instance], dict[str, Any]]:
     """Reads the splits of a corpus and checks every row against its relation schema.
 
     Returns:
-        The schema; the train, dev and test instances; a report of counts, bad
-        rows and digests of the files.
+        The schema; the train, dev and test instances; a report of counts, bad rows and digests of
+        the files.
     """
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
-    splits = (to_frame(read.splits[split]) for split in ("train", "dev", "test"))
     report = read.report | {"files": folder.digests(corpus.read_files())}
-    return (schema.model_dump(mode="json"), *splits, report)
+    return (schema, *(read.splits[split] for split in ("train", "dev", "test")), report)
 
 
 def sample_k_shots(
-    train: pd.DataFrame,
-    dev: pd.DataFrame,
-    test: pd.DataFrame,
-    schema: dict[str, Any],
+    train: list[Instance],
+    dev: list[Instance],
+    test: list[Instance],
+    schema: RelationSchema,
     sample: KShotSample,
     development_seeds: list[int],
     corpus: CorpusParams,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Draws K labelled rows per relation to train on and K others to validate on.
+) -> tuple[list[Instance], list[Instance], list[Instance], list[Instance], dict[str, Any]]:
+    """Draws K labelled rows per relation for training and K others for validation.
 
     Returns:
-        Support; validation; development rows for choosing recipes (no experiment but those that
-        say so reads them); the test rows that are not in the support; the ids of the sets, with
-        what relations lack.
+        Support; validation; development rows, on which recipes are chosen; the test rows that are
+        not in the support; ids of the sets and shortfalls per relation.
     """
-    parsed = RelationSchema.model_validate(schema)
-    splits = (from_frame(train), from_frame(dev))
-    tested = from_frame(test)
-    shots = sample_shots(*splits, parsed, shots=sample.shots, seed=sample.seed, test=tested)
-    unseen, shared = unseen_test(shots, tested, sample.corpus, corpus.on_leakage)
-    others = [
-        sample_shots(*splits, parsed, shots=sample.shots, seed=seed, test=tested)
-        for seed in development_seeds
-        if seed != sample.seed
-    ]
-    development = development_rows(shots, others)
+
+    def draw(seed: int) -> Any:
+        return sample_shots(train, dev, schema, shots=sample.shots, seed=seed, test=test)
+
+    shots = draw(sample.seed)
+    unseen, shared = unseen_test(shots, test, sample.corpus, corpus.on_leakage)
+    others = [draw(seed) for seed in development_seeds if seed != sample.seed]
     return (
-        to_frame(shots.support),
-        to_frame(shots.validation),
-        to_frame(development),
-        to_frame(unseen),
+        shots.support,
+        shots.validation,
+        development_rows(shots, others),
+        unseen,
         {"sample": sample.name} | shots.ids() | shared,
     )
 
 
 def keep_explanations(
-    support: pd.DataFrame,
-    responses: list[dict[str, Any]],
-    schema: dict[str, Any],
-    generation: GenerationParams,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    support: list[Instance],
+    responses: list[Response],
+    schema: RelationSchema,
+    params: ExplanationParams,
+) -> tuple[list[Instance], pd.DataFrame, pd.DataFrame]:
     """Adds the valid explanations to the support instances.
 
     Returns:
         The explained support; the rejects; the yield by relation.
     """
     explained, tallies = explanations.keep_explanations(
-        from_frame(support),
-        attempts_by_id(responses),
-        RelationSchema.model_validate(schema),
-        generation.explanations,
+        support, attempts_by_request(responses), schema, params
     )
-    return to_frame(explained), *_account(ledger.EXPLANATION, tallies)
+    return explained, *_account(rejections.EXPLANATION, tallies)
 
 
 def keep_sentences(
-    support: pd.DataFrame,
-    validation: pd.DataFrame,
-    test: pd.DataFrame,
-    responses: list[dict[str, Any]],
-    schema: dict[str, Any],
+    support: list[Instance],
+    validation: list[Instance],
+    test: list[Instance],
+    responses: list[Response],
+    schema: RelationSchema,
     corpus: CorpusParams,
-    generation: GenerationParams,
+    params: SynthesisParams,
     sample: KShotSample,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Keeps the synthetic sentences that are valid and copies of nothing.
+) -> tuple[list[Instance], pd.DataFrame, pd.DataFrame]:
+    """Keeps the synthetic sentences that are valid and copy no other sentence.
 
     Returns:
         The synthetic instances; the rejects; the yield by relation.
     """
-    task = synthesis_task(support, validation, test, schema, corpus, generation, sample)
-    kept, tallies = synthesis.keep_sentences(attempts_by_id(responses), task, generation.synthesis)
-    return to_frame(kept), *_account(ledger.SYNTHESIS, tallies)
+    task = synthesis.task_of_sample(
+        sample, support, validation, test, schema, params, head_first=corpus.head_first
+    )
+    kept, tallies = synthesis.keep_sentences(attempts_by_request(responses), task, params)
+    return kept, *_account(rejections.SYNTHESIS, tallies)
+
+
+def _account(kind: str, tallies: dict[str, rejections.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rejects = [reject for tally in tallies.values() for reject in tally.rejects]
+    return rejections.rejects_frame(rejects), rejections.yield_frame(kind, tallies)
 
 
 def merge_accounts(
@@ -138,146 +115,54 @@ def merge_accounts(
     synthesis_yield: pd.DataFrame,
     sample: KShotSample,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Puts the ledger of rejects and the yield per relation of a sample together."""
-    return (
-        pd.concat([explanation_rejects, synthesis_rejects], ignore_index=True),
-        pd.concat([explanation_yield, synthesis_yield], ignore_index=True).assign(
-            sample=sample.name
-        ),
-    )
+    """Concatenates the rejects and the yields of explanations and synthetic sentences."""
+    rejects = pd.concat([explanation_rejects, synthesis_rejects], ignore_index=True)
+    yields = pd.concat([explanation_yield, synthesis_yield], ignore_index=True)
+    return rejects, yields.assign(sample=sample.name)
 
 
 def write_knowledge(
-    explained: pd.DataFrame, synthetic: pd.DataFrame, schema: dict[str, Any]
-) -> pd.DataFrame:
+    explained: list[Instance], synthetic: list[Instance], schema: RelationSchema
+) -> list[KnowledgeText]:
     """Makes the texts that an encoder is pre-trained on, with the roles of their characters."""
-    texts = knowledge.knowledge_texts(
-        from_frame(explained),
-        from_frame(synthetic),
-        RelationSchema.model_validate(schema),
-        (knowledge.EXPLANATION, knowledge.SYNTHETIC, knowledge.SUPPORT),
-    )
-    return knowledge.to_frame(texts)
-
-
-def synthesis_task(
-    support: pd.DataFrame,
-    validation: pd.DataFrame,
-    test: pd.DataFrame,
-    schema: dict[str, Any],
-    corpus: CorpusParams,
-    generation: GenerationParams,
-    sample: KShotSample,
-) -> synthesis_requests.SynthesisTask:
-    """What sentences are wanted for a sample; not a node, both synthesis nodes call it."""
-    unit = sample.shots or generation.synthesis.per_request
-    sources = {"the support set": support, "the validation set": validation, "the test set": test}
-    return synthesis_requests.SynthesisTask(
-        schema=RelationSchema.model_validate(schema),
-        seed=sample.seed if sample.shots else None,
-        wanted=unit * sample.synthetic,
-        support=from_frame(support),
-        forbidden={source: frame["text"].tolist() for source, frame in sources.items()},
-        head_first=corpus.head_first,
-    )
-
-
-def explanation_requests(
-    support: pd.DataFrame,
-    schema: dict[str, Any],
-    prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    generation: GenerationParams,
-    sample: KShotSample,
-) -> list[Request]:
-    """What the node ``explain`` asks first, from the same inputs; not a node."""
-    return explanations.explanation_requests(
-        from_frame(support), RelationSchema.model_validate(schema), prompt, generation.explanations
-    )
-
-
-def sentence_requests(
-    support: pd.DataFrame,
-    validation: pd.DataFrame,
-    test: pd.DataFrame,
-    schema: dict[str, Any],
-    prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    corpus: CorpusParams,
-    generation: GenerationParams,
-    sample: KShotSample,
-) -> list[Request]:
-    """What the node ``synthesise`` asks at least, from the same inputs; not a node."""
-    task = synthesis_task(support, validation, test, schema, corpus, generation, sample)
-    return [
-        synthesis_requests.synthesis_request(task, name, number, prompt, generation.synthesis)
-        for number in range(synthesis_requests.needed_rounds(task, generation.synthesis))
-        for name in task.schema.names
-    ]
-
-
-def attempts_by_id(responses: list[dict[str, Any]]) -> dict[str, list[Response]]:
-    """The attempts at each request, oldest first; not a node."""
-    attempts: dict[str, list[Response]] = {}
-    for record in responses:
-        attempts.setdefault(record["request_id"], []).append(Response.from_dict(record))
-    return attempts
-
-
-def _account(kind: str, tallies: dict[str, ledger.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rejects = [reject for tally in tallies.values() for reject in tally.rejects]
-    return ledger.rejects_frame(rejects), ledger.yield_frame(kind, tallies)
+    sources = (texts.EXPLANATION, texts.SYNTHETIC, texts.SUPPORT)
+    return texts.knowledge_texts(explained, synthetic, schema, sources)
 
 
 def plant_noise(
-    synthetic: pd.DataFrame, schema: dict[str, Any], sample: KShotSample
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Swaps the labels of a share of the synthetic rows, to measure what that costs.
+    synthetic: list[Instance], schema: RelationSchema, sample: KShotSample
+) -> tuple[list[Instance], pd.DataFrame]:
+    """Plants wrong labels in a share of the synthetic rows.
 
     Returns:
-        The synthetic instances with wrong labels among them; which ones, for the evaluation only.
+        The synthetic instances with the planted labels; the record of them, for evaluation only.
     """
-    noisy, planted = label_noise.plant_noise(
-        from_frame(synthetic),
-        RelationSchema.model_validate(schema),
-        sample.noise / 100,
-        sample.seed,
-    )
-    return to_frame(noisy), planted
+    return label_errors.plant_noise(synthetic, schema, sample.noise / 100, sample.seed)
 
 
 def filter_synthetic(
-    explained: pd.DataFrame,
-    synthetic: pd.DataFrame,
+    explained: list[Instance],
+    synthetic: list[Instance],
     synthetic_probabilities: pd.DataFrame,
-    schema: dict[str, Any],
-    generation: GenerationParams,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Drops synthetic rows that contradict their labels, the schema, or only repeat others.
+    schema: RelationSchema,
+    params: FilterParams,
+) -> tuple[list[Instance], pd.DataFrame, pd.DataFrame]:
+    """Drops synthetic rows that contradict their labels or the schema, or repeat others.
 
     Returns:
         The synthetic instances that are kept; the verdict on each; counts by relation.
     """
-    parsed = RelationSchema.model_validate(schema)
-    rows = from_frame(synthetic)
+    probabilities_NR = label_errors.probabilities_of(synthetic_probabilities, synthetic, schema)
     kept, verdicts = filtering.filter_synthetic(
-        from_frame(explained),
-        rows,
-        parsed,
-        label_confidence.from_frame(synthetic_probabilities, rows, parsed),
-        generation.filtering,
+        explained, synthetic, schema, probabilities_NR, params
     )
-    return to_frame(kept), verdicts, filtering.filter_summary(verdicts)
+    return kept, verdicts, filtering.filter_summary(verdicts)
 
 
 def score_filter(
     verdicts: pd.DataFrame, sample: KShotSample, planted: pd.DataFrame | None = None
 ) -> dict[str, Any]:
-    """Scores a filter against the labels that were planted; without any, all were right.
+    """Scores a filter against the planted labels; without any, all labels count as right.
 
     Returns:
         Precision and recall of its refusals, with their counts.
@@ -285,4 +170,4 @@ def score_filter(
     rejected = verdicts.loc[verdicts["reason"].notna(), "id"].tolist()
     if planted is None:
         planted = verdicts[["id", "relation"]].assign(planted=None)
-    return {"sample": sample.name} | label_noise.filter_scores(planted, rejected)
+    return {"sample": sample.name} | label_errors.filter_scores(planted, rejected)

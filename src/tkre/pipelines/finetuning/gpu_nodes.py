@@ -1,8 +1,6 @@
-"""Training and prediction. torch is imported inside, so that the graph loads without it.
+"""Training and prediction, by the project's classifier and by SetFit.
 
-Training by other packages. They are imported inside, so that the graph loads without them.
-
-Apart from our own nodes: another version of such a package makes nothing else stale.
+torch and SetFit are imported inside, so that the graph loads without them.
 """
 
 from __future__ import annotations
@@ -12,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import Cell, KShotSample
-from tkre.core.instance import from_frame
-from tkre.core.provenance import frame_digest
+from tkre.core.instance import Instance
+from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
-from tkre.generation import label_errors as label_confidence
-from tkre.generation.params import GenerationParams
+from tkre.generation import label_errors
+from tkre.generation.params import FilterParams
+from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
@@ -25,12 +24,12 @@ from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 
 def finetune_backbone(
     backbone: Checkpoint,
-    training_rows: pd.DataFrame,
-    validation: pd.DataFrame,
-    schema: dict[str, Any],
+    training_rows: list[Instance],
+    validation: list[Instance],
+    schema: RelationSchema,
     finetuning: FinetuningParams,
     cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame, dict[str, Any]]:
+) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     """Fine-tunes a classifier from the backbone as it is.
 
     Returns:
@@ -43,15 +42,15 @@ def finetune_backbone(
 def finetune_encoder(
     encoder: Checkpoint,
     backbone: Checkpoint,
-    training_rows: pd.DataFrame,
-    validation: pd.DataFrame,
-    schema: dict[str, Any],
+    training_rows: list[Instance],
+    validation: list[Instance],
+    schema: RelationSchema,
     pretraining: PretrainingParams,
     finetuning: FinetuningParams,
     cell: Cell,
-    pretraining_texts: pd.DataFrame | None = None,
-    pretraining_pairs: pd.DataFrame | None = None,
-) -> tuple[Checkpoint, pd.DataFrame, dict[str, Any]]:
+    pretraining_texts: list[KnowledgeText] | None = None,
+    pretraining_pairs: list[Instance] | None = None,
+) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
     Returns:
@@ -62,8 +61,8 @@ def finetune_encoder(
         LineageError: The encoder was not made from this backbone by these stages on this
             knowledge.
     """
-    knowledge = {TEXTS: pretraining_texts, PAIRS: pretraining_pairs}
-    digests = {name: frame_digest(f) for name, f in knowledge.items() if f is not None}
+    digests = {TEXTS: texts_digest(pretraining_texts or []),
+               PAIRS: instances_digest(pretraining_pairs or [])}  # fmt: skip
     encoder.lineage.require(
         origin=backbone.lineage.origin,
         stages=pretraining.stages,
@@ -72,26 +71,24 @@ def finetune_encoder(
     return _finetune(encoder, training_rows, validation, schema, finetuning, cell)
 
 
-def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
-    """Labels rows with the classifier, and says how probable every relation is.
+def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
+    """Labels rows with the classifier.
 
     Returns:
-        id, the gold relation, the predicted one with its probability, and a column ``p.<relation>``
-        for the probability of every relation.
+        A predictions frame (``evaluation.predictions.prediction_frame``).
     """
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import predict as probabilities_of
     from tkre.training.scoring import labels_of
 
-    rows = from_frame(instances)
     with on_device(classifier.model):
         probabilities = probabilities_of(
-            classifier.model, classifier.tokenizer, rows, description="prediction"
+            classifier.model, classifier.tokenizer, instances, description="prediction"
         )
     names = [classifier.model.config.id2label[n] for n in range(probabilities.shape[1])]
     return prediction_frame(
-        [row.id for row in rows],
-        [row.relation for row in rows],
+        [row.id for row in instances],
+        [row.relation for row in instances],
         labels_of(probabilities, classifier.model),
         names,
         probabilities,
@@ -99,7 +96,7 @@ def predict(classifier: Checkpoint, instances: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure_class_centroids(
-    classifier: Checkpoint, backbone: Checkpoint, validation: pd.DataFrame, schema: dict[str, Any]
+    classifier: Checkpoint, backbone: Checkpoint, validation: list[Instance], schema: RelationSchema
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Measures how alike relations are to the classifier, and how alike their definitions read.
 
@@ -115,77 +112,69 @@ def measure_class_centroids(
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import embed, features_of
 
-    rows = from_frame(validation)
-    labels = [str(row.relation) for row in rows]
+    labels = [str(row.relation) for row in validation]
     with on_device(classifier.model):
-        features = features_of(classifier.model, classifier.tokenizer, rows)
-    parsed = RelationSchema.model_validate(schema)
-    definitions = [parsed.relations[name].definition for name in parsed.names]
+        features = features_of(classifier.model, classifier.tokenizer, validation)
+    definitions = [schema.relations[name].definition for name in schema.names]
     with on_device(backbone.model):
         embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions)
-    pairs = similar_pairs(parsed.names, features, labels, embedded.double().numpy())
+    pairs = similar_pairs(schema.names, features, labels, embedded.double().numpy())
     return pairs, alignment_uniformity(features, labels)
 
 
 def score_support(
     backbone: Checkpoint,
-    explained: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    schema: dict[str, Any],
-    generation: GenerationParams,
+    explained: list[Instance],
+    synthetic: list[Instance],
+    schema: RelationSchema,
+    params: FilterParams,
     sample: KShotSample,
 ) -> pd.DataFrame:
-    """Judges every support row by a classifier that has not seen it.
+    """Judges every support row by a classifier that was not trained on it.
 
     Returns:
         The probability of every relation for every support row.
     """
     from tkre.training.cross_fitting import judge_golden
 
-    rows, parsed = from_frame(explained), RelationSchema.model_validate(schema)
-    probabilities = judge_golden(
-        backbone,
-        rows,
-        from_frame(synthetic),
-        parsed,
-        generation.filtering.crossfit,
-        seed=sample.seed,
+    probabilities_NR = judge_golden(
+        backbone, explained, synthetic, schema, params.crossfit, seed=sample.seed
     )
-    return label_confidence.to_frame(rows, parsed, probabilities)
+    return label_errors.probability_frame(explained, schema, probabilities_NR)
 
 
 def _finetune(
     start: Checkpoint,
-    training_rows: pd.DataFrame,
-    validation: pd.DataFrame,
-    schema: dict[str, Any],
+    training_rows: list[Instance],
+    validation: list[Instance],
+    schema: RelationSchema,
     finetuning: FinetuningParams,
     cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame, dict[str, Any]]:
+) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     from tkre.training.finetuning import finetune
 
     classifier, losses = finetune(
         start,
-        from_frame(training_rows),
-        from_frame(validation),
-        RelationSchema.model_validate(schema),
+        training_rows,
+        validation,
+        schema,
         finetuning,
-        data=frame_digest(training_rows),
+        data=instances_digest(training_rows),
         seed=cell.sample.seed,
         description=cell.name,
     )
-    return classifier, losses, classifier.lineage.model_dump(mode="json")
+    return classifier, losses, classifier.lineage
 
 
 def train_setfit(
     backbone: Checkpoint,
-    training_rows: pd.DataFrame,
-    validation: pd.DataFrame,
-    scored: pd.DataFrame,
-    schema: dict[str, Any],
+    training_rows: list[Instance],
+    validation: list[Instance],
+    scored: list[Instance],
+    schema: RelationSchema,
     setfit: SetFitParams,
     cell: Cell,
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, Lineage]:
     """Trains SetFit, a baseline of others, and labels instances with it.
 
     Returns:
@@ -195,28 +184,27 @@ def train_setfit(
     from tkre.training.setfit import predict_setfit
     from tkre.training.setfit import train_setfit as train
 
-    relations = RelationSchema.model_validate(schema)
     model, lineage = train(
         backbone,
-        from_frame(training_rows),
-        relations,
+        training_rows,
+        schema,
         setfit,
-        data=frame_digest(training_rows),
+        data=instances_digest(training_rows),
         seed=cell.sample.seed,
         description=cell.name,
     )
     frames = []
-    for instances in (from_frame(scored), from_frame(validation)):
+    for instances in (scored, validation):
         probabilities = predict_setfit(
-            model, backbone, instances, relations, setfit, description=f"{cell.name} prediction"
+            model, backbone, instances, schema, setfit, description=f"{cell.name} prediction"
         )
         frames.append(
             prediction_frame(
                 [row.id for row in instances],
                 [row.relation for row in instances],
-                [relations.names[n] for n in probabilities.argmax(axis=1)],
-                relations.names,
+                [schema.names[n] for n in probabilities.argmax(axis=1)],
+                schema.names,
                 probabilities,
             )
         )
-    return frames[0], frames[1], lineage.model_dump(mode="json")
+    return frames[0], frames[1], lineage

@@ -1,61 +1,59 @@
-"""Which rows a classifier is trained on, and how far its labels and it can be trusted (CPU)."""
+"""Training rows of a classifier, its calibrator, and suspected label errors (CPU)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pandas as pd
 
 from tkre.core.cells import Cell
-from tkre.core.instance import from_frame
+from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
-from tkre.evaluation import calibration_report as trust_fitting
+from tkre.evaluation import calibration_report
+from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import CalibrationParams
-from tkre.generation import label_errors as label_confidence
+from tkre.generation import label_errors
 
 
-def golden_rows(support: pd.DataFrame) -> pd.DataFrame:
+def golden_rows(support: list[Instance]) -> list[Instance]:
     """Takes the K-shot support set alone."""
     return support
 
 
-def golden_and_synthetic_rows(explained: pd.DataFrame, synthetic: pd.DataFrame) -> pd.DataFrame:
+def golden_and_synthetic_rows(
+    explained: list[Instance], synthetic: list[Instance]
+) -> list[Instance]:
     """Takes the explained support set and the synthetic sentences."""
-    return pd.concat([explained, synthetic], ignore_index=True)
+    return [*explained, *synthetic]
 
 
 def fit_calibrator(
     validation_predictions: pd.DataFrame,
-    schema: dict[str, Any],
-    lineage: dict[str, Any],
+    schema: RelationSchema,
+    lineage: Lineage,
     params: CalibrationParams,
     cell: Cell,
-) -> dict[str, Any]:
+) -> Calibrator:
     """Fits a temperature and thresholds on the validation rows.
 
     Returns:
-        The calibrator record, which names the classifier's weights: it is of no use to others.
+        The calibrator, which holds the digest of the classifier's weights.
     """
-    record = trust_fitting.fit_calibrator(
+    return calibration_report.fit_calibrator(
         validation_predictions,
-        RelationSchema.model_validate(schema).negative,
+        schema.negative,
         params,
         cell=cell.name,
-        classifier=Lineage.model_validate(lineage).weights,
+        classifier=lineage.weights,
     )
-    return record.model_dump(mode="json")
 
 
 def find_label_errors(
-    explained: pd.DataFrame, support_probabilities: pd.DataFrame, schema: dict[str, Any]
+    explained: list[Instance], support_probabilities: pd.DataFrame, schema: RelationSchema
 ) -> pd.DataFrame:
-    """Ranks the support rows by how likely their label is wrong.
+    """Ranks the support rows by how likely their labels are wrong.
 
     Returns:
         A row per support instance, the most suspected first.
     """
-    parsed = RelationSchema.model_validate(schema)
-    rows = from_frame(explained)
-    probabilities = label_confidence.from_frame(support_probabilities, rows, parsed)
-    return label_confidence.suspected_label_errors(rows, parsed, probabilities)
+    probabilities_NR = label_errors.probabilities_of(support_probabilities, explained, schema)
+    return label_errors.suspected_label_errors(explained, schema, probabilities_NR)

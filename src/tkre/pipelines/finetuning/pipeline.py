@@ -115,7 +115,14 @@ SETFIT = {
 LABEL_ERRORS = Template(
     Step(
         gpu_nodes.score_support,
-        ["backbone", "explained", "synthetic", "schema", "params:generation", "sample"],
+        [
+            "backbone",
+            "explained",
+            "synthetic",
+            "schema",
+            "params:generation.filtering",
+            "sample",
+        ],
         "support_probabilities",
         name="score_support",
         tags=(GPU,),

@@ -1,27 +1,25 @@
-"""Labelling. torch is imported inside, so that the graph loads without it."""
+"""Labelling of new sentences."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
+from tkre.core.instance import Instance
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.pipelines.finetuning.gpu_nodes import predict
 
 
 def label(
-    classifier: Checkpoint, calibrator: dict[str, Any], instances: pd.DataFrame
+    classifier: Checkpoint, calibrator: Calibrator, instances: list[Instance]
 ) -> pd.DataFrame:
     """Labels sentences with the classifier.
 
     Returns:
-        id, the predicted relation with its probability, and the probability of every relation, as
-        the classifier puts them.
+        A predictions frame without ``gold``; its probabilities are not calibrated.
 
     Raises:
-        CalibratorError: The calibrator record is of other weights.
+        CalibratorError: The calibrator was fitted for other weights.
     """
-    Calibrator.model_validate(calibrator).require(classifier.lineage.weights)
+    calibrator.require(classifier.lineage.weights)
     return predict(classifier, instances).drop(columns="gold")

@@ -1,4 +1,4 @@
-"""New sentences from a file, and what is said of them in the end (CPU)."""
+"""New sentences from a file, and their calibrated answers (CPU)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.instance import from_frame, to_frame, to_tagged
+from tkre.core.instance import Instance, to_tagged
 from tkre.corpora.unlabelled import read_unlabelled
 from tkre.evaluation.calibrator import Calibrator, calibrate, share_among
 from tkre.evaluation.predictions import answered
-from tkre.project.config import InferenceParams
+from tkre.serving.params import InferenceParams
 
 
-def read_sentences(sentences: str) -> pd.DataFrame:
+def read_sentences(sentences: str) -> list[Instance]:
     """Reads tagged sentences, one JSON object a line; they need no relation and no id."""
-    return to_frame(read_unlabelled(sentences, "the file of sentences"))
+    return read_unlabelled(sentences, "the file of sentences")
 
 
-def choose_threshold(calibrator: dict[str, Any], inference: InferenceParams) -> dict[str, Any]:
+def choose_threshold(calibrator: Calibrator, inference: InferenceParams) -> dict[str, Any]:
     """Looks up from which confidence on answers have the wanted precision.
 
     Returns:
@@ -28,15 +28,14 @@ def choose_threshold(calibrator: dict[str, Any], inference: InferenceParams) -> 
         CalibratorError: The classifier's validation rows support no such precision.
     """
     wanted = inference.wanted_precision
-    record = Calibrator.model_validate(calibrator)
-    confidence = 0.0 if wanted is None else record.confidence_for(wanted)
+    confidence = 0.0 if wanted is None else calibrator.confidence_for(wanted)
     return {"wanted_precision": wanted, "confidence": confidence}
 
 
 def answer(
     raw_predictions: pd.DataFrame,
-    instances: pd.DataFrame,
-    calibrator: dict[str, Any],
+    instances: list[Instance],
+    calibrator: Calibrator,
     threshold: dict[str, Any],
 ) -> pd.DataFrame:
     """Calibrates the predictions and withholds the answers that are not sure enough.
@@ -46,10 +45,8 @@ def answer(
         ``abstained``), ``predicted`` (in any case) with its calibrated probability, and
         those of all relations.
     """
-    record = Calibrator.model_validate(calibrator)
-    share = share_among(raw_predictions, record)
-    predictions = answered(
-        calibrate(raw_predictions, record, share), record.negative, threshold["confidence"]
-    )
-    predictions.insert(1, "sentence", [to_tagged(i) for i in from_frame(instances)])
+    share = share_among(raw_predictions, calibrator)
+    calibrated = calibrate(raw_predictions, calibrator, share)
+    predictions = answered(calibrated, calibrator.negative, threshold["confidence"])
+    predictions.insert(1, "sentence", [to_tagged(instance) for instance in instances])
     return predictions

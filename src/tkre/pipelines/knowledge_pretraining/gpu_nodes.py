@@ -8,19 +8,15 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import Cell
-from tkre.core.instance import from_frame
-from tkre.core.provenance import frame_digest
+from tkre.core.instance import Instance
+from tkre.core.provenance import instances_digest
 from tkre.core.schema import RelationSchema
-from tkre.generation import texts as knowledge
+from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 
 Trained = tuple[Checkpoint, pd.DataFrame]
-# How a stage's data becomes what it trains on.
-ROWS: dict[str, Callable[[pd.DataFrame], list[Any]]] = {
-    TEXTS: knowledge.from_frame,
-    PAIRS: from_frame,
-}
+DIGESTS: dict[str, Callable[[Any], str]] = {TEXTS: texts_digest, PAIRS: instances_digest}
 
 
 def pretraining_of(stage: str) -> Callable[..., Trained]:
@@ -28,8 +24,8 @@ def pretraining_of(stage: str) -> Callable[..., Trained]:
 
     def train(
         start: Checkpoint,
-        data: pd.DataFrame,
-        schema: dict[str, Any],
+        data: list[KnowledgeText] | list[Instance],
+        schema: RelationSchema,
         pretraining: PretrainingParams,
         cell: Cell,
     ) -> Trained:
@@ -37,11 +33,11 @@ def pretraining_of(stage: str) -> Callable[..., Trained]:
 
         return pretrain(
             start,
-            ROWS[STAGES[stage].reads](data),
-            RelationSchema.model_validate(schema),
+            data,
+            schema,
             pretraining,
             stage,
-            data=frame_digest(data),
+            data=DIGESTS[STAGES[stage].reads](data),
             seed=cell.sample.seed,
             description=cell.name,
         )

@@ -1,34 +1,33 @@
-"""Which knowledge an encoder learns from (CPU)."""
+"""Knowledge that an encoder is pre-trained on (CPU)."""
 
 from __future__ import annotations
 
-import pandas as pd
+from dataclasses import replace
 
-from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC
+from tkre.core.instance import Instance
+from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC, KnowledgeText
 from tkre.training.stages import PretrainingParams
 
 
 def select_texts(
-    knowledge: pd.DataFrame,
+    knowledge: list[KnowledgeText],
     pretraining: PretrainingParams,
-    zero_shot: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+    zero_shot: list[KnowledgeText] | None = None,
+) -> list[KnowledgeText]:
     """Takes the kinds of knowledge texts that the variant is pre-trained on."""
-    if zero_shot is not None:
-        knowledge = pd.concat([knowledge, zero_shot], ignore_index=True)
-    return knowledge[knowledge["source"].isin(pretraining.sources)].reset_index(drop=True)
+    return [text for text in [*knowledge, *(zero_shot or ())] if text.source in pretraining.sources]
 
 
 def select_pairs(
-    explained: pd.DataFrame,
-    synthetic: pd.DataFrame,
+    explained: list[Instance],
+    synthetic: list[Instance],
     pretraining: PretrainingParams,
-    zero_shot: pd.DataFrame | None = None,
-) -> pd.DataFrame:
+    zero_shot: list[Instance] | None = None,
+) -> list[Instance]:
     """Takes the labelled sentences whose pairs are contrasted, with or without explanations."""
-    if zero_shot is not None:
-        synthetic = pd.concat([synthetic, zero_shot], ignore_index=True)
-    taken = [explained if SUPPORT in pretraining.sources else explained.iloc[:0]]
-    taken += [synthetic] if SYNTHETIC in pretraining.sources else []
-    rows = pd.concat(taken, ignore_index=True)
-    return rows if EXPLANATION in pretraining.sources else rows.assign(explanation=None)
+    rows = [*explained] if SUPPORT in pretraining.sources else []
+    if SYNTHETIC in pretraining.sources:
+        rows += [*synthetic, *(zero_shot or ())]
+    if EXPLANATION in pretraining.sources:
+        return rows
+    return [replace(row, explanation=None) for row in rows]

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tkre.core.cells import Cell, Experiment
-from tkre.core.instance import from_frame
+from tkre.core.instance import Instance
 from tkre.core.params import DEFAULT_LLM, NO_LLM
-from tkre.core.provenance import Lineage, frame_digest
+from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation import (
@@ -37,7 +37,6 @@ from tkre.evaluation import (
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.training_curves import TrainedCell, training_curves
-from tkre.generation.llm.protocol import Response
 from tkre.generation.params import GenerationParams
 from tkre.report import figures
 from tkre.report import figures as calibration_figures
@@ -49,10 +48,10 @@ from tkre.training.stages import STAGES
 
 def score(
     predictions: pd.DataFrame,
-    rows: pd.DataFrame,
-    training_rows: pd.DataFrame,
-    schema: dict[str, Any],
-    lineage: dict[str, Any],
+    rows: list[Instance],
+    training_rows: list[Instance],
+    schema: RelationSchema,
+    lineage: Lineage,
     corpus: CorpusParams,
     variant: dict[str, Any],
     cell: Cell,
@@ -61,27 +60,25 @@ def score(
 
     What they were made by and of is compared with what would be made now.
     """
-    # Not by Kedro: it cannot make a model of a group and of a part of it, in either order.
-    recipe = Variant.model_validate(variant)
-    parsed = RelationSchema.model_validate(schema)
-    made_by = Lineage.model_validate(lineage)
-    stale = recipe.stale(made_by)
-    if made_by.steps and made_by.steps[-1].data != frame_digest(training_rows):
+    # Kedro cannot validate a group of parameters and a part of it, in either order.
+    recipe = Variant(**variant)
+    stale = recipe.stale(lineage)
+    if lineage.steps and lineage.steps[-1].data != instances_digest(training_rows):
         stale.append("its training rows have changed since")
-    if predictions["id"].tolist() != rows["id"].tolist():
+    if predictions["id"].tolist() != [row.id for row in rows]:
         stale.append("the rows to be scored have changed since")
     metrics = tables.score_cell(
         predictions,
         cell,
-        parsed.names,
-        parsed.negative,
+        schema.names,
+        schema.negative,
         corpus.official_metric,
-        made_by.seconds,
+        lineage.seconds,
         cell.sample.synthetic if recipe.uses_synthetic else 0,
         cell.sample.llm if recipe.uses_knowledge else NO_LLM,
         stale,
     )
-    return metrics | {"recipe": recipe.model_dump(mode="json")}
+    return metrics | {"recipe": recipe.settings}
 
 
 def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
@@ -121,23 +118,23 @@ def list_label_errors(**inputs: Any) -> pd.DataFrame:
     return filter_tables.label_errors_table(dict(zip(named, label_errors, strict=True)))
 
 
-def compare_llms(cells: pd.DataFrame, generation: GenerationParams, **inputs: Any) -> pd.DataFrame:
+def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any) -> pd.DataFrame:
     """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
     kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
     written = [
         llms.Written(
             yields,
             rejects,
-            [Response.from_dict(record) for record in [*explained, *synthesised]],
-            from_frame(synthetic),
+            [*explained, *synthesised],
+            synthetic,
         )
         for yields, rejects, explained, synthesised, synthetic in zip(
             *(_numbered(inputs, kind) for kind in kinds), strict=True
         )
     ]
-    named = {DEFAULT_LLM, *generation.llms}
-    called = {name: generation.of_llm(name).called for name in named}
-    return llms.llms_table(written, cells, called, generation.synthesis.overlap_words)
+    parsed = GenerationParams(**generation)
+    called = {name: parsed.of_llm(name).called for name in {DEFAULT_LLM, *parsed.llms}}
+    return llms.llms_table(written, cells, called, parsed.synthesis.overlap_words)
 
 
 def plot_along_shots(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
@@ -163,7 +160,7 @@ def plot_along_parameter(
     cells: pd.DataFrame, *metrics: dict[str, Any]
 ) -> tuple[go.Figure, go.Figure]:
     """Plots F1 against the one number that the variants differ in."""
-    difference = varied({m["variant"]: Variant.model_validate(m["recipe"]) for m in metrics})
+    difference = varied({m["variant"]: Variant(**m["recipe"]) for m in metrics})
     assert difference is not None, "the graph has this node only where there is one number"
     path, values = difference
     placed = cells.assign(variant="", value=cells["variant"].map(values))
@@ -195,7 +192,7 @@ def plot_confusion(*metrics: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
 
 
 def mark_implicit(
-    rows: pd.DataFrame, schema: dict[str, Any], explained: pd.DataFrame | None = None
+    rows: list[Instance], schema: RelationSchema, explained: list[Instance] | None = None
 ) -> pd.DataFrame:
     """Tells which rows to be scored state their relation in words and which imply it.
 
@@ -204,11 +201,7 @@ def mark_implicit(
         schema: Of the corpus.
         explained: The support with its triggers; None where no variant needs explanations.
     """
-    return explicitness.split_by_explicitness(
-        from_frame(rows),
-        [] if explained is None else from_frame(explained),
-        RelationSchema.model_validate(schema),
-    )
+    return explicitness.split_by_explicitness(rows, explained or [], schema)
 
 
 def compare_implicit(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
@@ -228,7 +221,7 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
         diagnosis.DiagnosedCell(
             metrics,
             predictions,
-            RelationSchema.model_validate(schema),
+            schema,
             inputs.get(f"class_centroids_{number}"),
             inputs.get(f"alignment_uniformity_{number}"),
         )
@@ -240,12 +233,10 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
 
 
 def evaluate_calibration(
-    predictions: pd.DataFrame, calibrator: dict[str, Any], metrics: dict[str, Any]
+    predictions: pd.DataFrame, calibrator: Calibrator, metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
-    return trust_tables.score_calibration(
-        predictions, Calibrator.model_validate(calibrator), metrics
-    )
+    return trust_tables.score_calibration(predictions, calibrator, metrics)
 
 
 def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What readers are shown of cells and experiments: errors, cards, the page (CPU)."""
+"""Errors and model cards of cells, and the report of an experiment (CPU)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import Cell, Experiment
-from tkre.core.instance import from_frame
+from tkre.core.instance import Instance
 from tkre.core.params import DEFAULT_LLM
-from tkre.core.provenance import Environment, Lineage, environment
+from tkre.core.provenance import Environments, Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation import bootstrap
 from tkre.evaluation import error_analysis as errors
@@ -34,22 +34,22 @@ TABLES = ("cells", "summary", "learning", "implicit", "diagnosis", "collapse", "
 
 
 def list_errors(
-    predictions: pd.DataFrame, rows: pd.DataFrame, calibrator: dict[str, Any]
+    predictions: pd.DataFrame, rows: list[Instance], calibrator: Calibrator
 ) -> pd.DataFrame:
     """Lists what a classifier labelled wrongly, the most confident errors first."""
-    return errors.errors_table(from_frame(rows), predictions, Calibrator.model_validate(calibrator))
+    return errors.errors_table(rows, predictions, calibrator)
 
 
 def write_card(
     metrics: dict[str, Any],
     predictions: pd.DataFrame,
     measured: dict[str, Any],
-    calibrator: dict[str, Any],
-    lineage: dict[str, Any],
-    schema: dict[str, Any],
+    calibrator: Calibrator,
+    lineage: Lineage,
+    schema: RelationSchema,
     shots: dict[str, Any],
-    training_rows: pd.DataFrame,
-    generation: GenerationParams,
+    training_rows: list[Instance],
+    generation: dict[str, Any],
     reporting: ReportingParams,
     publishing: PublishingParams,
     cell: Cell,
@@ -73,46 +73,38 @@ def write_card(
             cell=cell,
             metrics=metrics,
             interval=interval,
-            calibrator=Calibrator.model_validate(calibrator),
+            calibrator=calibrator,
             measured=measured,
-            lineage=Lineage.model_validate(lineage),
-            schema=RelationSchema.model_validate(schema),
+            lineage=lineage,
+            schema=schema,
             shots=shots,
             training_rows=len(training_rows),
             rows=scored_on,
-            called=_called(generation),
+            called=_called(GenerationParams(**generation)),
             reporting=reporting,
             card=publishing.card,
         )
     )
 
 
-def describe_environment(*lineages: dict[str, Any]) -> dict[str, Any]:
-    """Records where the scores are put together, and where their classifiers were trained."""
-    trained = {
-        step.environment.model_dump_json(exclude={"finished"}): step.environment
-        for lineage in lineages
-        for step in Lineage.model_validate(lineage).steps
-        if step.environment is not None
-    }
-    return {
-        "reported": environment().model_dump(mode="json"),
-        "trained": [place.model_dump(mode="json") for place in trained.values()],
-    }
+def describe_environment(*lineages: Lineage) -> Environments:
+    """Records the environment of the report and those of the classifiers' training."""
+    return Environments.of(lineages)
 
 
 def write_report(
     spec: Experiment,
     reporting: ReportingParams,
     publishing: PublishingParams,
-    generation: GenerationParams,
-    environment: dict[str, Any],
+    generation: dict[str, Any],
+    environment: Environments,
     explanation_prompt: str,
     synthesis_prompt: str,
     name: str,
     **inputs: Any,
 ) -> str:
-    """Writes the page of an experiment: everything that it found, for the browser."""
+    """Writes the report of an experiment as one HTML page."""
+    parsed = GenerationParams(**generation)
     return report_page(
         ReportContent(
             experiment=name,
@@ -122,18 +114,16 @@ def write_report(
             cells=[_cell(n, inputs) for n in _numbers(inputs, "metrics")],
             samples=[_sample(n, inputs) for n in _numbers(inputs, "shots")],
             corpora=[
-                ReportedCorpus(
-                    RelationSchema.model_validate(inputs[f"schema_{n}"]), inputs[f"reading_{n}"]
-                )
+                ReportedCorpus(inputs[f"schema_{n}"], inputs[f"reading_{n}"])
                 for n in _numbers(inputs, "schema")
             ],
             tables={name: inputs[name] for name in TABLES if name in inputs},
-            environment=Environment.model_validate(environment["reported"]),
+            environment=environment.reported,
             prompts={
                 "explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt,
             },
-            called=_called(generation),
-            backend={name: generation.of_llm(name).backend for name in _called(generation)},
+            called=_called(parsed),
+            backend={name: parsed.of_llm(name).backend for name in _called(parsed)},
         )
     )  # fmt: skip
 
@@ -141,7 +131,7 @@ def write_report(
 def _cell(n: int, inputs: dict[str, Any]) -> ReportedCell:
     return ReportedCell(
         inputs[f"metrics_{n}"],
-        Lineage.model_validate(inputs[f"lineage_{n}"]),
+        inputs[f"lineage_{n}"],
         inputs[f"scores_{n}"],
         inputs[f"errors_{n}"],
     )
@@ -150,18 +140,20 @@ def _cell(n: int, inputs: dict[str, Any]) -> ReportedCell:
 def _sample(n: int, inputs: dict[str, Any]) -> ReportedSample:
     if f"yield_{n}" not in inputs:
         return ReportedSample(inputs[f"shots_{n}"])
+    kinds = ("explanation_responses", "synthesis_responses")
+    responses = [response.to_dict() for kind in kinds for response in inputs[f"{kind}_{n}"]]
     knowledge = Knowledge(
         inputs[f"yield_{n}"],
         inputs[f"rejects_{n}"],
-        from_frame(inputs[f"explained_{n}"]),
-        from_frame(inputs[f"synthetic_{n}"]),
-        [*inputs[f"explanation_responses_{n}"], *inputs[f"synthesis_responses_{n}"]],
+        inputs[f"explained_{n}"],
+        inputs[f"synthetic_{n}"],
+        responses,
     )
     return ReportedSample(inputs[f"shots_{n}"], knowledge)
 
 
 def _called(generation: GenerationParams) -> dict[str, str]:
-    """What language models are called, by llm."""
+    """Names of the models, by llm."""
     return {name: generation.of_llm(name).called for name in (DEFAULT_LLM, *generation.llms)}
 
 

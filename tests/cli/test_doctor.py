@@ -12,7 +12,7 @@ from tests.corpora.test_validation import rows_of
 from tkre.cli import doctor
 from tkre.cli.doctor import Report
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS, Reject, Tally, yield_frame
-from tkre.training.trial import GIB, Effort, Machine, Trial
+from tkre.training.trial import Effort, Machine, Trial
 
 # A random model of two layers learns by heart too, with larger steps; its tokenizer spells most
 # words out.
@@ -98,6 +98,7 @@ def test_nothing_is_trained_on_a_corpus_with_errors(project, examine):
 
 
 # The functions that print.
+GIB = 2**30
 MACHINE = Machine("CPU", bf16=True, threads=2, cores=4, memory_free=8 * GIB, disk_free=8 * GIB)
 TRIAL = Trial(rows=20, unlearnt=(), steps=40, seconds=9.7, labelling=0.01, truncated=(), longest=31)
 

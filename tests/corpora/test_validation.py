@@ -17,7 +17,6 @@ from tkre.corpora.validation import (
     Likeness,
     Rows,
     check_corpus,
-    count_relations,
     row_findings,
     shortfalls,
 )
@@ -302,20 +301,3 @@ def test_shortfalls(schema, toy_rows):
     assert any("fewer than 5 rows to validate on in dev: knows (0)" in x for x in lines)
     assert any("no row in test, so no score: knows" in line for line in lines)
     assert lines_of(2, train=toy_rows, test=toy_rows) == []
-
-
-# counts
-def test_rows_words_and_types_of_every_relation(schema, toy_rows):
-    counts = {
-        c.name: c for c in count_relations(rows_of(schema, train=toy_rows, test=toy_rows[:4]))
-    }
-    assert list(counts) == schema.names
-    assert counts["lives_in"].rows == {"train": 5, "dev": 0, "test": 1}
-    assert counts["lives_in"].words == (7, 7, 7)
-    assert counts["knows"].types == (("person \u2192 person", 6),)
-    assert counts["home_of"].types == (("place \u2192 person", 6),)
-
-
-def test_a_relation_without_rows(schema):
-    [*_, last] = count_relations(rows_of(schema))
-    assert last.words == (0, 0, 0) and last.types == ()

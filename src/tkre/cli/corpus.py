@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -15,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, session
+from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.candidates import (
@@ -29,7 +32,7 @@ from tkre.corpora.candidates import (
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
 from tkre.corpora.schema_validation import count_levels, finding_lines
-from tkre.corpora.validation import CheckedCorpus, Likeness, Rows, check_corpus, count_relations
+from tkre.corpora.validation import CheckedCorpus, Likeness, Rows, check_corpus
 
 # They import pandas and the pipelines.
 LAZY = {
@@ -163,26 +166,35 @@ def checked_corpus(project: Project, name: str, shots: int) -> CheckedCorpus:
 
 
 def _print_counts(rows: Rows) -> None:
-    splits, typed = list(rows.splits), bool(rows.schema.entity_types)
+    """Print rows by relation and split, lengths of sentences, and pairs of entity types."""
     table = Table()
     table.add_column("relation")
-    for column in (*splits, "words"):
+    for column in (*rows.splits, "words"):
         table.add_column(column, justify="right")
-    if typed:
+    if typed := bool(rows.schema.entity_types):
         table.add_column("types")
-    relations = count_relations(rows)
-    for relation in relations:
-        words = "{} - {} - {}".format(*relation.words) if sum(relation.rows.values()) else ""
-        types = [f"{pair} ({n})" for pair, n in relation.types[:_LISTED_TYPES]]
-        more = len(relation.types) - _LISTED_TYPES
-        last = [", ".join(types) + (f" and {more} more" if more > 0 else "")] if typed else []
-        counts = (f"{relation.rows[split]:,}" for split in splits)
-        table.add_row(relation.name, *counts, words, *last)
+    for name in rows.schema.names:
+        members = [row for row in rows.all if row.relation == name]
+        counts = [f"{sum(r.relation == name for r in split):,}" for split in rows.splits.values()]
+        lengths = [len(row.text.split()) for row in members]
+        words = f"{min(lengths)} - {round(median(lengths))} - {max(lengths)}" if lengths else ""
+        table.add_row(name, *counts, words, *([_types(members)] if typed else []))
     table.add_section()
-    table.add_row("all", *(f"{sum(r.rows[split] for r in relations):,}" for split in splits), "")
+    table.add_row("all", *(f"{len(split):,}" for split in rows.splits.values()), "")
     console = Console()
     console.print(table)
     console.print("words: fewest - median - most of a sentence", markup=False)
+
+
+def _types(rows: Sequence[Instance]) -> str:
+    """The most frequent pairs of entity types, with their counts."""
+    pairs = Counter(
+        f"{row.head_type} \u2192 {row.tail_type}"
+        for row in rows
+        if row.head_type is not None or row.tail_type is not None
+    ).most_common()
+    more = f" and {len(pairs) - _LISTED_TYPES} more" if len(pairs) > _LISTED_TYPES else ""
+    return ", ".join(f"{pair} ({n})" for pair, n in pairs[:_LISTED_TYPES]) + more
 
 
 _BATCH = 4096  # pairs in memory

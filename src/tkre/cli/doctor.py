@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -15,7 +16,7 @@ from tkre.cli.questions import cell_plans, cell_yield
 from tkre.cli.session import Project, env_option, sample_options, session, variant_of
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.schema import RelationSchema
-from tkre.corpora.sampling import Shots, sample_shots
+from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
 from tkre.corpora.validation import Rows
 from tkre.generation.llm.cost import cost
@@ -26,23 +27,12 @@ from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project.hooks import REFUSALS
 from tkre.project.preflight import Plan
 from tkre.training.recipes import Variant
-from tkre.training.trial import (
-    GIB,
-    Effort,
-    Machine,
-    Sizes,
-    Trial,
-    few_rows,
-    finetuning_effort,
-    machine,
-    pretraining_effort,
-    stored_bytes,
-    training_bytes,
-    try_finetuning,
-    try_pretraining,
-)
 
-_HEADROOM = 1.5 * GIB  # interpreter, libraries and activations of a small encoder
+if TYPE_CHECKING:  # they import torch
+    from tkre.training.trial import Effort, Machine, Trial
+
+_GIB = 2**30
+_HEADROOM = 1.5 * _GIB  # interpreter, libraries and activations of a small encoder
 _MANY_TRUNCATED = 0.05  # share of the rows
 _LISTED_ROWS = 5
 _LLM = "language model"
@@ -182,6 +172,8 @@ def _try_training(
     project: Project, cell: Cell, variant: Variant, rows: Rows, report: Report
 ) -> None:
     """Checks that need a short training."""
+    from tkre.training import trial as trials
+
     recipe = variant.finetuning
     if recipe is None or not recipe.trained:
         message = f"{cell.variant} has no training of ours that could be tried"
@@ -191,34 +183,19 @@ def _try_training(
         rows.splits["train"], rows.splits["dev"], rows.schema,
         shots=cell.sample.shots, seed=cell.sample.seed, test=rows.splits["test"],
     )  # fmt: skip
-    few = few_rows(shots.support, rows.schema)
+    few = trials.few_rows(shots.support, rows.schema)
     start = project.catalog.load(f"backbones.{variant.backbone}")
     pretraining = variant.pretraining
     parameters = sum(p.numel() for p in start.model.parameters())
     checkpoints = 1 + (len(pretraining.stages) if pretraining else 0)
-    report_machine(machine(Path("data")), parameters, checkpoints, report)
-    trial = try_finetuning(start, few, rows.all, rows.schema, recipe)
+    report_machine(trials.machine(Path("data")), parameters, checkpoints, report)
+    trial = trials.try_finetuning(start, few, rows.all, rows.schema, recipe)
     report_lengths(trial, rows, recipe.max_length, cell.variant, report)
     report_trial(trial, rows, report)
     if recipe.add_inverted:
         report_inverses(rows.schema, report)
-    sizes = _sizes(shots, rows, cell.sample)
-    efforts: list[Effort] = []
-    if pretraining is not None:
-        speeds = try_pretraining(start, few, rows.schema, pretraining)
-        source = variant.pretrained_on
-        sample = source.sample(cell.sample)
-        per_request = project.config.parameters.generation.synthesis.per_request
-        sentences = sample.shots * sample.synthetic + source.zero_shot * per_request
-        known = replace(sizes, synthetic=sentences * sizes.relations)
-        efforts += pretraining_effort(pretraining, known, speeds)
-    efforts += finetuning_effort(recipe, sizes, trial)
-    report_effort(efforts, report)
-
-
-def _sizes(shots: Shots, rows: Rows, sample: KShotSample) -> Sizes:
-    relations = len(rows.schema.names)
-    return Sizes(
+    relations, sample = len(rows.schema.names), cell.sample
+    sizes = trials.Sizes(
         relations=relations,
         support=len(shots.support),
         validation=len(shots.validation),
@@ -226,6 +203,17 @@ def _sizes(shots: Shots, rows: Rows, sample: KShotSample) -> Sizes:
         test=len(rows.splits["test"]),
         inverted=sum(rows.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
     )
+    efforts: list[Effort] = []
+    if pretraining is not None:
+        speeds = trials.try_pretraining(start, few, rows.schema, pretraining)
+        source = variant.pretrained_on
+        sample = source.sample(cell.sample)
+        per_request = project.config.parameters.generation.synthesis.per_request
+        sentences = sample.shots * sample.synthetic + source.zero_shot * per_request
+        known = replace(sizes, synthetic=sentences * sizes.relations)
+        efforts += trials.pretraining_effort(pretraining, known, speeds)
+    efforts += trials.finetuning_effort(recipe, sizes, trial)
+    report_effort(efforts, report)
 
 
 def report_machine(machine: Machine, parameters: int, checkpoints: int, report: Report) -> None:
@@ -240,13 +228,14 @@ def report_machine(machine: Machine, parameters: int, checkpoints: int, report: 
     precision = "bf16" if machine.bf16 else "fp32 (no bf16: it takes about half as long again)"
     threads = f"{machine.threads} threads on {machine.cores} cores"
     report("device", f"{machine.device}, {precision}, {threads}")
-    memory = training_bytes(parameters) + _HEADROOM
-    disk = stored_bytes(parameters, checkpoints)
+    # fp32: weights, gradients, AdamW's two moments, initial weights, weights of the best epoch.
+    memory = 6 * 4 * parameters + _HEADROOM
+    disk = 4 * parameters * checkpoints
     for what, need, free, way_out in (
         ("memory", memory, machine.memory_free, "close other programs, or take a smaller backbone"),
         ("disk", disk, machine.disk_free, "delete old versions under data/06_models"),
     ):
-        message = f"about {need / GIB:.1f} GiB needed, {free / GIB:.1f} GiB free"
+        message = f"about {need / _GIB:.1f} GiB needed, {free / _GIB:.1f} GiB free"
         if need > free:
             report(what, f"{message}: {way_out}", Level.ERROR)
         else:

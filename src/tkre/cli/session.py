@@ -67,9 +67,7 @@ class Project:
     @cached_property
     def context(self) -> KedroContext:
         """Context of a Kedro session."""
-        session = self._stack.enter_context(
-            KedroSession.create(env=self._env, **self._given)  # type: ignore[arg-type]
-        )
+        session = self._stack.enter_context(KedroSession.create(env=self._env, **self._given))
         return session.load_context()
 
     @cached_property

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
@@ -33,7 +32,6 @@ from tkre.corpora.schema_validation import (
     read_relations,
 )
 
-Splits = Mapping[str, Sequence[Instance]]
 HELD_OUT = ("dev", "test")
 
 
@@ -60,7 +58,7 @@ class Rows:
         schema: Schema of the corpus.
     """
 
-    splits: Splits
+    splits: Mapping[str, Sequence[Instance]]
     places: Mapping[str, str]
     schema: RelationSchema
 
@@ -72,50 +70,6 @@ class Rows:
     def all(self) -> list[Instance]:
         """Rows of all splits."""
         return [row for split in self.splits.values() for row in split]
-
-
-@dataclass(frozen=True)
-class RelationCounts:
-    """Counts of the rows of a relation.
-
-    Attributes:
-        name: Name of the relation.
-        rows: Number of rows by split.
-        words: Fewest, median and most words of a sentence; zeros without rows.
-        types: Pairs of entity types with their frequencies, most frequent first.
-    """
-
-    name: str
-    rows: dict[str, int]
-    words: tuple[int, int, int]
-    types: tuple[tuple[str, int], ...]
-
-
-def count_relations(rows: Rows) -> list[RelationCounts]:
-    """Counts of every relation, in the order of the schema."""
-    by_relation: dict[str, list[Instance]] = defaultdict(list)
-    for row in rows.all:
-        by_relation[str(row.relation)].append(row)
-    per_split = _per_split(rows)
-    counts = []
-    for name in rows.schema.names:
-        lengths = [len(row.text.split()) for row in by_relation[name]] or [0]
-        types = Counter(
-            f"{row.head_type} \u2192 {row.tail_type}"
-            for row in by_relation[name]
-            if row.head_type is not None or row.tail_type is not None
-        )
-        words = (min(lengths), round(median(lengths)), max(lengths))
-        by_split = {split: counter[name] for split, counter in per_split.items()}
-        counts.append(RelationCounts(name, by_split, words, tuple(types.most_common())))
-    return counts
-
-
-def _per_split(rows: Rows) -> dict[str, Counter[str]]:
-    return {
-        split: Counter(str(row.relation) for row in instances)
-        for split, instances in rows.splits.items()
-    }
 
 
 def row_findings(rows: Rows, alike: Likeness, *, leakage_stops: bool) -> Iterator[Finding]:
@@ -258,7 +212,10 @@ def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
         rows: Rows of the corpus.
         shots: K, rows per relation.
     """
-    counts = _per_split(rows)
+    counts = {
+        split: Counter(str(row.relation) for row in instances)
+        for split, instances in rows.splits.items()
+    }
     labels = rows.schema.names
     for name in labels:
         if not counts["train"][name]:

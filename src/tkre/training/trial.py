@@ -2,7 +2,6 @@
 
 A failure points to labels or tags rather than to the method, so maintainers of other relation
 extractors recommend this test before any other. The same runs measure the speed of the machine.
-Functions that train import torch.
 """
 
 from __future__ import annotations
@@ -14,19 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
+import torch
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC, knowledge_texts
+from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.runtime import on_device, use_bf16
+from tkre.training.finetuning import finetune
+from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
+from tkre.training.pretraining import pretrain
+from tkre.training.scoring import labels_of
 from tkre.training.stages import PAIRS, STAGES, PretrainingParams
-
-if TYPE_CHECKING:  # they import torch
-    from tkre.modeling.checkpoint import Checkpoint
-    from tkre.modeling.classifier import RelationClassifier
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,6 @@ def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> l
     ]
 
 
-GIB = 2**30
-
-
 @dataclass(frozen=True)
 class Machine:
     """Resources for training.
@@ -135,10 +134,6 @@ def machine(outputs: Path) -> Machine:
     Args:
         outputs: Folder on the disk of the outputs.
     """
-    import torch
-
-    from tkre.modeling.runtime import use_bf16
-
     gpu = torch.cuda.is_available()
     return Machine(
         device=torch.cuda.get_device_name() if gpu else "CPU",
@@ -148,20 +143,6 @@ def machine(outputs: Path) -> Machine:
         memory_free=psutil.virtual_memory().available,
         disk_free=shutil.disk_usage(outputs).free,
     )
-
-
-def training_bytes(parameters: int) -> int:
-    """Memory in bytes to train a model, without activations.
-
-    In fp32: weights, gradients, AdamW's two moments, the initial weights and those of the best
-    epoch.
-    """
-    return 6 * 4 * parameters
-
-
-def stored_bytes(parameters: int, checkpoints: int) -> int:
-    """Disk space in bytes of checkpoints in fp32."""
-    return 4 * parameters * checkpoints
 
 
 ROWS = 30  # rows to learn by heart
@@ -230,11 +211,6 @@ def try_finetuning(
         schema: Schema of the corpus.
         params: Recipe of the variant.
     """
-    from tkre.modeling.runtime import on_device
-    from tkre.training.finetuning import finetune
-    from tkre.training.inference import predict
-    from tkre.training.scoring import labels_of
-
     begun = time.perf_counter()
     recipe = by_heart(params)
     trained, losses = finetune(
@@ -267,31 +243,16 @@ def try_pretraining(
     params: PretrainingParams,
 ) -> dict[str, float]:
     """Seconds of a step by stage, measured in a few steps on the rows."""
-    return {stage: _seconds_a_step(stage, start, rows, schema, params) for stage in params.stages}
-
-
-def _seconds_a_step(
-    stage: str,
-    start: Checkpoint,
-    rows: Sequence[Instance],
-    schema: RelationSchema,
-    params: PretrainingParams,
-) -> float:
-    from tkre.training.pretraining import pretrain
-
-    part = params.of(stage)
-    assert part is not None
-    short = params.model_copy(update={stage: part.model_copy(update={"epochs": SPEED_EPOCHS})})
-    begun = time.perf_counter()
-    on_pairs = STAGES[stage].reads == PAIRS
-    _, losses = pretrain(
-        start,
-        rows if on_pairs else knowledge_texts(rows, [], schema, (SUPPORT,)),
-        schema,
-        short,
-        stage,
-        data="a trial",
-        seed=SEED,
-        description="measuring",
-    )
-    return (time.perf_counter() - begun) / max(1, len(losses))
+    seconds = {}
+    for stage in params.stages:
+        part = params.of(stage)
+        assert part is not None
+        short = params.model_copy(update={stage: part.model_copy(update={"epochs": SPEED_EPOCHS})})
+        on_pairs = STAGES[stage].reads == PAIRS
+        data = rows if on_pairs else knowledge_texts(rows, [], schema, (SUPPORT,))
+        begun = time.perf_counter()
+        _, losses = pretrain(
+            start, data, schema, short, stage, data="a trial", seed=SEED, description="measuring"
+        )
+        seconds[stage] = (time.perf_counter() - begun) / max(1, len(losses))
+    return seconds

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tkre.core import params as registry
-from tkre.core.params import PluginError, Registry, UnknownEntry
+from tkre.core.params import PluginError, Registry, UnknownEntry, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.modeling.params import ContrastParams
 from tkre.runner import code as digests
@@ -137,3 +137,13 @@ def test_digests_cover_entries_that_are_imported_on_use():
 
 def test_every_group_names_a_module_that_exists():
     assert all(digests.parse(module) for module in registry.GROUPS.values())
+
+
+def test_the_nearest_name():
+    assert did_you_mean("borm_in", ["born_in", "died_in"]) == " (did you mean 'born_in'?)"
+
+
+def test_all_names_where_none_is_near():
+    assert did_you_mean("zzz", ["b", "a"]) == " (known: a, b)"
+    assert did_you_mean("zzz", [str(n) for n in range(30)]).endswith(", ...)")
+    assert did_you_mean("zzz", []) == ""

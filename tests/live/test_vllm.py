@@ -172,7 +172,7 @@ def test_a_model_larger_than_a_machine_is_vllm_s_own_affair(tiny_llama):
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_schema_is_a_request_s_own_and_prefixes_are_shared(tiny_llama):
-    from tests.generation.test_transformers_local import SCHEMA, requests
+    from tests.generation.test_huggingface import SCHEMA, requests
     from tkre.generation.llm.params import VllmParams
     from tkre.generation.llm.protocol import Request, Sampling
     from tkre.generation.llm.vllm import VllmEngine

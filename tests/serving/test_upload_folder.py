@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.core.test_lineage import CHAIN
+from tests.core.test_provenance import CHAIN
 from tests.evaluation.test_trust import fit, predictions
 from tests.paths import machine_paths
 from tkre.core.schema import Relation

@@ -1,15 +1,15 @@
-"""Cells and their names. An experiment is a grid of cells: corpus x shots x seed x variant.
+"""Cells and their names: an experiment is a grid of cells, corpus x shots x seed x variant.
 
-This is the only place where names of namespaces and datasets are put together or taken apart:
+Only this module builds and parses the names of namespaces and datasets:
 
 ======================================  ================================================
 ``newsroom``                            a corpus
-``newsroom.k8.s13``                     a *sample*: its K-shot sets and the knowledge of them
+``newsroom.k8.s13``                     a *sample*: its K-shot sets and the knowledge about them
 ``newsroom.k8x4.s13``                   the same, with 4 x K synthetic sentences per relation
 ``newsroom.k0x4.s13``                   zero-shot: no labelled row, 4 rounds of synthetic sentences
 ``newsroom.k8x4n20.s13``                20 % of the synthetic sentences under a wrong label
 ``newsroom.k8x4n20f.s13``               the same after the filter
-``newsroom.k8_qwen.s13``                knowledge of another language model, the llm ``qwen``
+``newsroom.k8_qwen.s13``                knowledge of the language model ``qwen``
 ``newsroom.k8.s13.tkre``                a *cell*: one variant on a sample
 ``newsroom.k8.s13.encoder_1a2b3c4d``    an encoder by the digest of its recipe
 ``demo``                                an experiment, for its tables
@@ -36,18 +36,18 @@ _SAMPLE = re.compile(
 
 @dataclass(frozen=True)
 class KShotSample:
-    """The K-shot sets of one seed, and the knowledge that a language model adds to them.
+    """The K-shot sets of one seed and the knowledge that a language model adds to them.
 
     Attributes:
         corpus: Name of the corpus.
         shots: K, labelled rows per relation.
-        seed: Of the sample and of everything random that is trained on it.
-        synthetic: Synthetic sentences per relation, as a multiple of K; at K = 0 of the sentences
-            that one request brings.
-        noise: Per cent of the synthetic sentences that are put under a wrong label on purpose.
-        filtered: Whether the synthetic sentences go through the filter.
-        llm: Which language model explains and writes: an entry of ``generation.llms``, or
-            ``default``, the one of ``generation.language_model``.
+        seed: Seed of the sample and of all training on it.
+        synthetic: Synthetic sentences per relation, as a multiple of K; for K = 0, as a multiple of
+            the sentences of one request.
+        noise: Per cent of the synthetic sentences whose label is replaced by a wrong one.
+        filtered: Whether the filter is applied to the synthetic sentences.
+        llm: The language model: an entry of ``generation.llms``, or ``default`` for
+            ``generation.language_model``.
     """
 
     corpus: str
@@ -60,7 +60,7 @@ class KShotSample:
 
     @property
     def name(self) -> str:
-        """Its namespace."""
+        """Namespace of its datasets."""
         kind = f"k{self.shots}"
         kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
         kind += f"n{self.noise}" if self.noise else ""
@@ -70,22 +70,25 @@ class KShotSample:
 
     @property
     def plain(self) -> KShotSample:
-        """The sample of the same K-shot sets whose synthetic sentences are as they were written."""
+        """This sample without planted noise and filter: synthetic sentences as generated."""
         return replace(self, noise=0, filtered=False)
 
     @property
     def parent(self) -> KShotSample:
-        """The sample whose synthetic sentences this one changes: noise is planted, then filtered."""
+        """The sample whose synthetic sentences are the input: noise is planted, then filtered."""
         return replace(self, filtered=False) if self.filtered else self.plain
 
     @property
     def golden(self) -> KShotSample:
-        """The sample that stands for its K-shot sets alone, whatever is written beside them."""
+        """This sample with the default language model; it identifies the K-shot sets."""
         return replace(self.explained, llm=DEFAULT_LLM)
 
     @property
     def explained(self) -> KShotSample:
-        """The sample that stands for them and their explanations, whatever is synthetic beside."""
+        """This sample with default synthetic settings.
+
+        It identifies the K-shot sets and their explanations.
+        """
         return replace(self.plain, synthetic=1)
 
 
@@ -98,7 +101,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its namespace."""
+        """Namespace of its datasets."""
         return f"{self.sample.name}.{self.variant}"
 
 
@@ -186,16 +189,16 @@ class Experiment(Params):
     Attributes:
         corpora: Names of ``corpora`` parameters.
         shots: Values of K; 0 is zero-shot.
-        seeds: Of the samples.
+        seeds: Seeds of the samples.
         variants: Names of ``variants`` parameters.
         synthetic: Synthetic sentences per relation, as multiples of K (``KShotSample.synthetic``).
-        noise: Per cent of synthetic sentences under a wrong label, planted to measure its effect.
-        filtered: Whether synthetic sentences go through the filter; ``[false, true]`` compares.
-        llms: The language models whose knowledge is used, names of ``generation.llms``;
-            ``default`` is ``generation.language_model``. Several are compared.
+        noise: Per cent of synthetic sentences with a planted wrong label, to measure the effect.
+        filtered: Whether the filter is applied; ``[false, true]`` compares both.
+        llms: Language models, names of ``generation.llms`` or ``default`` for
+            ``generation.language_model``. Several are compared.
         score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
             protocol's other seeds, so that no test row is read.
-        baseline: The variant that differences are taken to; None takes ``reporting.baseline``.
+        baseline: The variant that others are compared with; None takes ``reporting.baseline``.
     """
 
     corpora: tuple[str, ...]
@@ -232,7 +235,7 @@ class Experiment(Params):
 
     @property
     def samples(self) -> list[KShotSample]:
-        """All its samples; the seed changes first, the corpus last."""
+        """All samples; the seed varies fastest, the corpus slowest."""
         return [
             KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm)
             for corpus, shots, synthetic, noise, filtered, llm, seed in product(

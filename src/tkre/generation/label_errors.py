@@ -1,16 +1,12 @@
-"""How likely a row's label is the right one, and how many labels of a set are wrong.
+"""Label errors: their probability for each row, suspected errors, and planted noise.
 
-A classifier that has not seen a row says how likely each relation is. Whether it contradicts the
-row's label cannot be read off a fixed threshold: a weak classifier is unsure of right labels too.
-So the set as a whole is explained by three kinds of rows, and their shares are estimated from it:
-the label is right; it is the right relation the wrong way round; it is any other relation. The
-probability that one row's label is right follows by Bayes' rule. (Confident learning, Northcutt et
-al. 2021, estimates the whole matrix of confusions; a few rows per relation cannot give that many
-numbers, and three shares need no threshold per class.)
+Out-of-fold probabilities of a classifier do not give label errors by a fixed threshold: a weak
+classifier is unsure of right labels too. The set is modelled as a mixture of three kinds of rows
+(right label; right relation in the wrong direction; any other relation), whose shares are found by
+expectation maximisation. Bayes' rule then gives the probability that a label is right. (Confident
+learning, Northcutt et al. 2021, estimates the whole confusion matrix, which takes more rows.)
 
-Legend of shapes: N rows, R relations.
-
-Label noise on purpose: wrong labels planted in synthetic rows, and how many a filter finds.
+Shapes: N rows, R relations.
 """
 
 from __future__ import annotations
@@ -26,19 +22,18 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 
 Floats = npt.NDArray[np.float64]
-# Probabilities are raised to one of these powers and normalised: classifiers that are strongly
-# regularised, as those of few rows must be, are less sure than they could be.
+# Powers that probabilities are raised to before normalisation: a strongly regularised classifier,
+# as few rows require, is underconfident.
 _SHARPNESS = np.geomspace(1.0, 8.0, 25)
 _STEPS, _CLOSE_ENOUGH = 300, 1e-6
 
 
 @dataclass(frozen=True)
 class LabelConfidence:
-    """What is estimated about the labels of a set.
+    """Estimates about the labels of a set of rows.
 
     Attributes:
-        right: N probabilities that a row's label is the right one; 1 for a row that could not be
-            judged.
+        right: N probabilities that a row's label is right; 1 for a row that could not be judged.
         wrong_rate: Estimated share of labels that are another relation's, at random.
         inverted_rate: Estimated share of labels that are the right relation's inverse.
         sharpness: The power that the probabilities were raised to.
@@ -56,10 +51,10 @@ def label_confidence(
     """Estimates which labels are right, by maximum likelihood.
 
     Args:
-        rows: Labelled; their labels are what is judged.
+        rows: Labelled rows.
         schema: The relations.
-        probabilities_NR: Of every relation, in the order of the schema's names, by a classifier
-            that did not see the row. A row of NaN could not be judged.
+        probabilities_NR: Out-of-fold probabilities, in the order of the schema's names. A row of
+            NaN could not be judged.
 
     Raises:
         ValueError: The probabilities do not fit the rows and relations.
@@ -93,12 +88,12 @@ def label_confidence(
 def judgements(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
 ) -> pd.DataFrame:
-    """What a classifier says of labels that it has not seen.
+    """Out-of-fold judgements of labels.
 
     Args:
-        rows: Labelled.
+        rows: Labelled rows.
         schema: The relations.
-        probabilities_NR: As for ``label_confidence``.
+        probabilities_NR: Out-of-fold probabilities (``label_confidence``).
 
     Returns:
         A row per instance, in their order: ``id``, ``relation``, ``probability`` of it,
@@ -132,9 +127,9 @@ def suspected_label_errors(
     """Ranks rows by how likely their label is wrong, by a classifier that has not seen them.
 
     Args:
-        rows: Labelled.
+        rows: Labelled rows.
         schema: The relations.
-        probabilities_NR: As for ``label_confidence``.
+        probabilities_NR: Out-of-fold probabilities (``label_confidence``).
 
     Returns:
         The columns of ``judgements`` and ``doubt``, the share of the likeliest other relation in
@@ -212,17 +207,17 @@ def _shares(likelihoods_3N: Floats) -> Floats:
 def plant_noise(
     rows: Sequence[Instance], schema: RelationSchema, share: float, seed: int
 ) -> tuple[list[Instance], pd.DataFrame]:
-    """Swaps the labels of a share of the rows for other relations, drawn at random.
+    """Replaces the labels of a share of the rows by other relations, drawn at random.
 
     Where rows have entity types, only relations that the schema allows for them are drawn, if
     there are any: a label that the types forbid is found without reading the sentence, and would
     flatter a filter. A row that is wrong at some share is as wrong at every larger one.
 
     Args:
-        rows: With right labels, as far as known.
+        rows: Rows with right labels, as far as known.
         schema: The relations.
-        share: Of the rows, 0 to 1.
-        seed: Of the draw.
+        share: Share of the rows, 0 to 1.
+        seed: Seed of the draw.
 
     Returns:
         The rows, in their order; which labels were planted: ``id``, ``relation`` (as it was),
@@ -256,11 +251,11 @@ def plant_noise(
 
 
 def filter_scores(planted: pd.DataFrame, rejected: Collection[str]) -> dict[str, float | int]:
-    """How well a filter found planted labels.
+    """Precision and recall of a filter on planted labels.
 
     Args:
-        planted: What ``plant_noise`` recorded.
-        rejected: Ids of the rows that the filter refused.
+        planted: Record of ``plant_noise``.
+        rejected: Ids of the rows that the filter rejected.
 
     Returns:
         ``rows``, ``planted``, ``rejected``, ``found`` (both), ``precision`` and ``recall`` of the

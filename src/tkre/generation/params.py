@@ -11,7 +11,7 @@ from tkre.core.params import DEFAULT_LLM, NO_LLM, Params
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams, backend_params
 from tkre.generation.llm.protocol import Sampling
 
-# What a table means something else by, or what pandas reads as a missing value.
+# Names with a meaning in tables, and names that pandas reads as missing values.
 _RESERVED = {DEFAULT_LLM, NO_LLM, "na", "nan", "null"}
 
 
@@ -28,9 +28,9 @@ class RetryParams(Params):
     """Retries of requests whose answer was cut off, malformed or not usable.
 
     Attributes:
-        attempts: How often it is asked at most, the first time included.
-        budget_factor: Each attempt may be so many times as long as the one before.
-        temperature_step: By how much the temperature differs from the first attempt's.
+        attempts: Largest number of attempts, the first included.
+        budget_factor: Factor on the token budget from one attempt to the next.
+        temperature_step: Difference of the temperature from the first attempt's.
     """
 
     attempts: int = Field(3, gt=0)
@@ -39,31 +39,42 @@ class RetryParams(Params):
 
 
 class ExplanationParams(Params):
-    """Explanations of the support instances (the paper's explanation-driven knowledge).
+    """Explanations of support instances (the paper's explanation-driven knowledge).
 
     Attributes:
-        sampling: How the language model draws them.
-        max_words: A longer explanation is rejected; so is one that names a mention not at all.
+        sampling: Sampling of the language model.
+        max_words: Longest explanation that is kept.
     """
 
     sampling: Sampling
     max_words: int = Field(120, gt=0)
 
 
-class SynthesisParams(Params):
-    """New sentences for each relation (the paper's schema-constrained synthetic data).
+class NearCopyParams(Params):
+    """Detection of near-copies by shared runs of words (``core.text``).
 
     Attributes:
-        sampling: How the language model draws them.
-        per_request: Sentences asked for in one request.
-        demonstrations: Support sentences that a request shows.
-        extra_rounds: Rounds beyond those that would do if every sentence were kept, to make up
-            for rejects; a relation still short after them is named and stays short.
+        overlap_words: Length of a run, in words.
+        max_overlap: Largest share of a sentence's runs that one other sentence may hold.
+    """
+
+    overlap_words: int = Field(4, gt=0)
+    max_overlap: float = Field(0.5, gt=0, le=1)
+
+
+class SynthesisParams(NearCopyParams):
+    """Synthetic sentences for each relation (the paper's schema-constrained synthetic data).
+
+    Near-copies of support, validation, test and other synthetic sentences are rejected.
+
+    Attributes:
+        sampling: Sampling of the language model.
+        per_request: Sentences of one request.
+        demonstrations: Support sentences in a request.
+        extra_rounds: Rounds beyond the number that suffices without rejects; a relation that is
+            still short after them is logged and stays short.
         min_words: Shortest sentence that is kept.
-        max_words: Longest.
-        overlap_words: Length of the word runs by which near-copies are found.
-        max_overlap: Largest share of a sentence's word runs that may stand in one other sentence
-            (of the support, validation and test sets, or a synthetic one kept before).
+        max_words: Longest sentence that is kept.
     """
 
     sampling: Sampling
@@ -72,23 +83,21 @@ class SynthesisParams(Params):
     extra_rounds: int = Field(2, ge=0)
     min_words: int = Field(4, gt=0)
     max_words: int = Field(60, gt=0)
-    overlap_words: int = Field(4, gt=0)
-    max_overlap: float = Field(0.5, gt=0, le=1)
 
 
-class CrossFitParams(Params):
-    """The classifier that judges rows it was not trained on (``training.crossfit``).
+class CrossFitParams(NearCopyParams):
+    """The classifier that judges rows out of fold (``training.cross_fitting``).
+
+    Near-copies are held out together.
 
     Attributes:
         layers: Encoder layers that its features are pooled from.
         max_length: Longest sentence in tokens.
-        folds: Parts that the judged rows are held out in.
+        folds: Number of folds.
         inverse_regularisation: C of its logistic regression; small, since its labels may be wrong.
-        golden_weight: How many synthetic rows a golden row counts as.
-        rounds: How often it is fitted; from the second round on, synthetic rows count as much as
-            their labels were believed in the one before.
-        overlap_words: Length of the word runs by which near-copies are found.
-        max_overlap: Rows that share more of their word runs are held out together.
+        golden_weight: Weight of a golden row, in synthetic rows.
+        rounds: Number of fits; from the second on, the weight of a synthetic row is the probability
+            of its label in the fit before.
     """
 
     layers: tuple[int, ...] = Field((3, 4), min_length=1)
@@ -97,39 +106,34 @@ class CrossFitParams(Params):
     inverse_regularisation: float = Field(0.003, gt=0)
     golden_weight: float = Field(3.0, gt=0)
     rounds: int = Field(3, ge=1)
-    overlap_words: int = Field(4, gt=0)
     max_overlap: float = Field(0.3, gt=0, le=1)
 
 
-class FilterParams(Params):
-    """Which synthetic rows are refused (``generation.filtering``).
+class FilterParams(NearCopyParams):
+    """The filter of synthetic rows (``generation.filtering``).
 
     Attributes:
-        backbone: Name of the catalog entry ``backbones.<backbone>`` that judges them.
-        crossfit: The classifier that judges them.
-        least_confidence: Probability that its label is right which a row must reach.
-        overlap_words: Length of the word runs by which near-copies are found.
-        max_overlap: Largest share of a sentence's word runs that may stand in one other sentence.
-        most_alike: Rows of a relation with the same two mentions that are kept.
+        backbone: Name of the catalog entry ``backbones.<backbone>`` of the judging classifier.
+        crossfit: Settings of the judging classifier.
+        least_confidence: Least probability that a row's label is right.
+        most_alike: Largest number of rows of a relation with the same two mentions.
     """
 
     backbone: str
     crossfit: CrossFitParams = CrossFitParams()
     least_confidence: float = Field(0.5, ge=0, le=1)
-    overlap_words: int = Field(4, gt=0)
-    max_overlap: float = Field(0.5, gt=0, le=1)
     most_alike: int = Field(2, gt=0)
 
 
 class GenerationParams(Params):
-    """Everything about asking a language model.
+    """Parameters of knowledge generation.
 
     Attributes:
-        language_model: Which one.
-        llms: Others, by the names that experiments compare them by.
+        language_model: The default language model.
+        llms: Further language models, by the names that experiments use.
         retry: Retries of requests whose answer was not usable.
-        explanations: What is asked about support instances.
-        synthesis: What is asked about relations.
+        explanations: Explanations of support instances.
+        synthesis: Synthetic sentences.
         filtering: The classifier that finds label errors, and the filter of synthetic sentences.
     """
 

@@ -1,8 +1,7 @@
-"""The checks on one synthetic sentence. Each gives what it checked, or says why it is refused.
+"""Schema-constrained synthetic data: checks of one sentence, requests, and bounded rounds.
 
-The questions that synthetic sentences answer: one for each relation and round.
-
-Schema-constrained synthetic data: new sentences for a relation, asked for in bounded rounds.
+Every round sends one request for each relation that is short of sentences; a sentence is kept if it
+passes all checks.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from tkre.generation.rejections import SYNTHESIS, Reject, Tally
 
 
 class Rejected(Exception):
-    """A sample that is not used.
+    """A synthetic sentence that is not used.
 
     Args:
-        reason: One of few words that counts are made by.
-        detail: What exactly is wrong.
+        reason: Key that rejects are counted by.
+        detail: Description of the problem.
     """
 
     def __init__(self, reason: str, detail: str) -> None:
@@ -97,12 +96,12 @@ PROMPT = "synthesis.txt"
 
 @dataclass(frozen=True)
 class SynthesisTask:
-    """What sentences are written for, and what they are checked against.
+    """The relations that need sentences, and the sentences that they are checked against.
 
     Attributes:
         schema: The relations.
-        seed: Of the cell; part of the request ids, since the demonstrations depend on it. None
-            without demonstrations (zero-shot): then no seed decides anything that is asked.
+        seed: Seed of the sample, part of the request ids since the demonstrations depend on it;
+            None without demonstrations (zero-shot), where requests depend on no seed.
         wanted: Sentences needed per relation.
         support: Support instances: the demonstrations, the first few of each relation.
         forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
@@ -144,13 +143,13 @@ def task_of_sample(
 
 
 def request_id(corpus: str, relation: str, seed: int | None, round_number: int) -> str:
-    """The name of one round's question about one relation; without a seed, of a zero-shot one."""
+    """Id of the request for a relation in a round; zero-shot without a seed."""
     shown = "zero-shot" if seed is None else f"seed-{seed}"
     return f"synthesis/{corpus}/{relation}/{shown}/round-{round_number}"
 
 
 def needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:
-    """The rounds that would do if every sentence were kept."""
+    """Number of rounds that suffices if every sentence is kept."""
     return -(-task.wanted // params.per_request)
 
 
@@ -166,13 +165,13 @@ def synthesis_request(
     """The request for one relation in one round.
 
     Args:
-        task: What is wanted.
+        task: The task.
         name: The relation.
-        number: The round, from 0.
+        number: Number of the round, from 0.
         prompt: Content of the prompt file.
-        params: How much is asked for.
-        attempt: How often it has been asked: the demonstrations, always the first few of the
-            relation's support, are rotated by so many places.
+        params: Number of sentences and demonstrations.
+        attempt: Number of earlier attempts, by which the demonstrations (the first few of the
+            relation's support) are rotated.
     """
     relation, schema = task.schema.relations[name], task.schema
     shown = [to_tagged(i) for i in task.support if i.relation == name][: params.demonstrations]

@@ -241,8 +241,8 @@ class OpenAIServer:
             if FORMS.index(form) > self._form:
                 self._form = FORMS.index(form)
                 logger.warning(
-                    "%s refuses the JSON schema of an answer; it is sent as %s, and every answer is "
-                    "checked",
+                    "%s refuses the JSON schema of an answer; it is sent as %s, and every answer "
+                    "is checked",
                     self._host,
                     form,
                 )

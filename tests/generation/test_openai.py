@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
 from tkre.generation.llm.cache import CachedModel
-from tkre.generation.llm.openai import OpenAIServer
+from tkre.generation.llm.openai import FORMS, OpenAIServer, response_format
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.llm.store import ResponseStore
@@ -236,7 +237,7 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
         """
         import sys
         from pathlib import Path
-        from tests.generation.test_openai_server import requests
+        from tests.generation.test_openai import requests
         from tkre.generation.llm.openai import OpenAIServer
         from tkre.generation.llm.params import OpenAIParams
         from tkre.generation.llm.cache import CachedModel
@@ -302,3 +303,56 @@ def test_threads_end_with_the_questions():
         ask(server, 5)
     left = [t.name for t in threading.enumerate() if t.name.startswith("language-model")]
     assert left == []
+
+
+BOUNDED = {
+    "type": "object",
+    "properties": {
+        "samples": {
+            "type": "array", "minItems": 2, "maxItems": 2,
+            "items": {
+                "anyOf": [
+                    {"type": "string", "minLength": 1, "maxLength": 9},
+                    {"type": "string", "enum": ["a", "b"]},
+                ],
+            },
+        },
+    },
+    "required": ["samples"],
+    "additionalProperties": False,
+}  # fmt: skip
+
+
+def test_the_strictest_form_is_the_whole_schema():
+    form = response_format("json_schema", BOUNDED)
+    assert form["type"] == "json_schema"
+    assert form["json_schema"]["schema"] == BOUNDED
+    assert form["json_schema"]["strict"] is True and form["json_schema"]["name"]
+
+
+def test_the_plain_one_has_all_but_its_bounds_at_any_depth():
+    before = copy.deepcopy(BOUNDED)
+    form = response_format("plain_schema", BOUNDED)
+    assert form["type"] == "json_schema" and form["json_schema"]["strict"] is True
+    assert form["json_schema"]["schema"] == {
+        "type": "object",
+        "properties": {
+            "samples": {
+                "type": "array",
+                "items": {"anyOf": [{"type": "string"}, {"type": "string", "enum": ["a", "b"]}]},
+            },
+        },
+        "required": ["samples"],
+        "additionalProperties": False,
+    }
+    assert before == BOUNDED  # answers are checked against the bounds still
+
+
+def test_the_others_leave_the_schema_to_the_prompt():
+    assert response_format("json_object", BOUNDED) == {"type": "json_object"}
+    assert response_format("text", BOUNDED) is None
+
+
+def test_forms_go_from_what_says_most_to_what_says_least():
+    said = [len(json.dumps(response_format(form, BOUNDED))) for form in FORMS]
+    assert said == sorted(said, reverse=True) and len(set(said)) == len(FORMS)

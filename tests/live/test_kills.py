@@ -110,6 +110,7 @@ def test_a_model_of_transformers(tiny_backbone, tiny_llama, tmp_path):
     assert knowledge(project) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.vllm
 @pytest.mark.skipif(find_spec("vllm") is None, reason="tests/live/make_environment.sh")
 def test_vllm(tiny_backbone, tiny_llama, tmp_path):

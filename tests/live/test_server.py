@@ -10,6 +10,7 @@ from tests.live.runs import project_with, stored
 from tests.live.test_kills import made_up
 from tests.smoke_project import Project
 
+pytestmark = pytest.mark.slow
 KEY = "sk-very-secret"
 
 

@@ -30,6 +30,7 @@ from tests.smoke_project import Project
 from tkre.generation.llm.protocol import LanguageModelError
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.vllm,
     pytest.mark.skipif(find_spec("vllm") is None, reason="tests/live/make_environment.sh"),
 ]

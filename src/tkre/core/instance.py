@@ -40,13 +40,13 @@ class Instance:
     Attributes:
         id: Unique within its corpus, e.g. ``train-0001``.
         text: The sentence without tags.
-        head: Where the head mention stands in ``text``.
-        tail: Where the tail mention stands.
+        head: Span of the head mention in ``text``.
+        tail: Span of the tail mention.
         relation: Label of the relation schema; None for a sentence to be labelled.
-        head_type: Entity type, None where the corpus has none.
-        tail_type: Likewise.
+        head_type: Entity type of the head; None where the corpus has none.
+        tail_type: Entity type of the tail.
         triggers: Words of ``text``, verbatim, that signal the relation.
-        explanation: Why the instance has its relation, as a language model put it.
+        explanation: A language model's explanation of the relation.
         implicit: Whether the relation is stated without a trigger word, where the corpus says so.
 
     Raises:
@@ -84,7 +84,7 @@ class Instance:
 
     @property
     def between(self) -> Span | None:
-        """What stands between the mentions; None if they touch or overlap."""
+        """Span between the mentions; None if they touch or overlap."""
         first, second = sorted((self.head, self.tail))
         return Span(first.end, second.start) if first.end < second.start else None
 

@@ -1,6 +1,7 @@
-"""Where and when something was made: revision, machine, versions. Imports none of the libraries.
+"""Provenance: the environment of a result, digests, and the lineage of a checkpoint.
 
-What a checkpoint was made from: proof that the stages were chained, not merely run.
+The environment is read without importing the libraries whose versions it lists. A lineage proves
+that stages were chained, not merely run.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ LIBRARIES = (
     "tkre", "kedro", "kedro-datasets", "numpy", "pandas", "scikit-learn", "torch", "transformers",
     "accelerate", "setfit", "vllm", "openai", "ray",
 )  # fmt: skip
-_PATIENCE = 10.0  # seconds for git; a report does not wait for a sick disk
+_PATIENCE = 10.0  # seconds for git; a report does not wait for a slow disk
 
 
 class Environment(Params):
-    """What a result may depend on beside code, parameters and data.
+    """Environment of a result: what it may depend on beside code, parameters and data.
 
     Attributes:
-        finished: When, in UTC, as ISO 8601.
-        revision: Of the repository that the code lies in; None where it lies in none.
-        modified: Whether the code there differed from that revision; None likewise.
-        python: Version.
+        finished: Time in UTC, as ISO 8601.
+        revision: Git revision of the code; None outside a repository.
+        modified: Whether the code differed from the revision; None outside a repository.
+        python: Version of Python.
         platform: System and architecture.
-        processor: In words.
-        cores: How many the machine has.
-        libraries: Versions of those that are installed.
-        device: What it was computed on, in words; None where nothing was trained.
-        threads: Of the processor, likewise.
-        precision: Of the matrix products, likewise.
+        processor: Name of the processor.
+        cores: Number of cores.
+        libraries: Versions of installed libraries.
+        device: Name of the device; None where nothing was trained.
+        threads: Number of threads; None where nothing was trained.
+        precision: Precision of matrix products; None where nothing was trained.
     """
 
     finished: str
@@ -67,9 +68,9 @@ def environment(
     """The environment of this process, now.
 
     Args:
-        device: Where it computes, if it trains.
-        threads: Likewise.
-        precision: Likewise.
+        device: Name of the device, for training.
+        threads: Number of threads, for training.
+        precision: Precision of matrix products, for training.
     """
     revision, modified = _revision(Path(__file__).parent)
     return Environment(
@@ -88,7 +89,7 @@ def environment(
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+    """Versions of the installed packages among those given."""
     found = {}
     for package in packages:
         try:
@@ -99,7 +100,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def processor() -> str:
-    """The processor in words."""
+    """Name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():
@@ -108,7 +109,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-@cache  # what runs is what was there when the process first asked
+@cache  # the code that runs is that of the first call
 def _revision(folder: Path) -> tuple[str | None, bool | None]:
     head = _git(folder, "rev-parse", "HEAD")
     if head is None:
@@ -118,7 +119,7 @@ def _revision(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints; None without git or a repository."""
+    """Output of git; None without git or a repository."""
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
@@ -156,7 +157,7 @@ LINEAGE_FILE = "lineage.json"  # in the folder of a checkpoint
 
 
 class LineageError(RuntimeError):
-    """A checkpoint that does not come from where it should; the message says what differs."""
+    """A checkpoint with an unexpected origin; the message says what differs."""
 
 
 class Step(Params):
@@ -164,12 +165,12 @@ class Step(Params):
 
     Attributes:
         stage: ``mslm``, ``scl`` or ``finetuning``.
-        started_from: Digest of the weights it was given.
-        weights: Digest of the weights it gave.
-        data: Digest of the rows it was trained on.
-        settings: Its parameters.
+        started_from: Digest of the initial weights.
+        weights: Digest of the trained weights.
+        data: Digest of the training data.
+        settings: Parameters of the stage.
         seconds: Wall time of the training.
-        environment: Where and when; nothing is compared by it. None in older records.
+        environment: Environment, never compared; None in older records.
     """
 
     stage: str
@@ -187,7 +188,7 @@ class Lineage(Params):
     Attributes:
         backbone: Name of the backbone.
         origin: Digest of the backbone's weights.
-        steps: In the order they were taken.
+        steps: Steps in order.
     """
 
     backbone: str
@@ -196,7 +197,7 @@ class Lineage(Params):
 
     @property
     def weights(self) -> str:
-        """Digest of the weights that the last step gave."""
+        """Digest of the weights after the last step."""
         return self.steps[-1].weights if self.steps else self.origin
 
     @property
@@ -205,7 +206,7 @@ class Lineage(Params):
         return sum(step.seconds for step in self.steps)
 
     def then(self, step: Step) -> Lineage:
-        """The lineage with one more step.
+        """Returns the lineage with a further step.
 
         Raises:
             LineageError: The step did not start from these weights.

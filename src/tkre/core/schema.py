@@ -21,10 +21,10 @@ class Relation(Params):
     """One label of a schema.
 
     Attributes:
-        definition: What holds between "the head" and "the tail"; language models read it.
+        definition: Definition in terms of "the head" and "the tail", for language models.
         phrase: Reads naturally between head and tail ("was born in").
-        head_types: Entity types the head may have; empty means any.
-        tail_types: Likewise for the tail.
+        head_types: Allowed entity types of the head; empty allows any.
+        tail_types: Allowed entity types of the tail; empty allows any.
         inverse: The label that holds with head and tail exchanged; a symmetric relation names
             itself; None where the schema has no such label.
         negative: Whether this label says that none of the others holds.

@@ -30,7 +30,7 @@ _WHY_NOT = (
 
 
 def request_id(corpus: str, instance_id: str) -> str:
-    """The name of the question about one support instance."""
+    """Id of the request for one support instance."""
     return f"explanation/{corpus}/{instance_id}"
 
 
@@ -68,10 +68,10 @@ def explain(
     params: ExplanationParams,
     retry: RetryParams,
 ) -> list[Response]:
-    """Asks why each support instance has its relation, again where the answer is of no use.
+    """Requests an explanation of every support instance, with retries of unusable answers.
 
     Returns:
-        Every attempt, to be read by ``keep_explanations``.
+        All attempts, the input of ``keep_explanations``.
     """
     instances = {request_id(schema.corpus, instance.id): instance for instance in support}
     return list(
@@ -91,13 +91,13 @@ def keep_explanations(
     schema: RelationSchema,
     params: ExplanationParams,
 ) -> tuple[list[Instance], dict[str, Tally]]:
-    """The support with its explanations and triggers, and what became of what was asked.
+    """The support with its explanations and triggers, and the yield.
 
     Args:
         support: All support instances.
         responses: Attempts by request id, oldest first.
         schema: The relations.
-        params: What is rejected.
+        params: Bounds of an explanation.
 
     Returns:
         The support in its order, a rejected explanation left out of its instance; counts by
@@ -126,12 +126,12 @@ def keep_explanations(
 
 
 def verbatim_triggers(text: str, triggers: Sequence[Any]) -> tuple[str, ...]:
-    """The triggers that do stand in the text, letter by letter; a model may invent others."""
+    """The triggers that stand verbatim in the text; a model may invent others."""
     return tuple(t for t in triggers if isinstance(t, str) and t.strip() and t in text)
 
 
 def _answer_schema(params: ExplanationParams) -> dict[str, Any]:
-    """Bounded everywhere: a model that does not come to an end is cut off, and paid for."""
+    """JSON schema of an answer; its bounds stop a model that does not end by itself."""
     return {
         "type": "object",
         "properties": {
@@ -154,7 +154,7 @@ def _unasked(key: str) -> Response:
 def _problem(
     instance: Instance, answer: dict[str, Any], schema: RelationSchema, params: ExplanationParams
 ) -> tuple[str, str] | None:
-    """Why an explanation is not used: a reason to count by, and what exactly."""
+    """Reason and message of a rejected explanation; None for a usable one."""
     explanation, triggers = answer.get("explanation"), answer.get("triggers")
     if not isinstance(explanation, str) or not isinstance(triggers, list):
         return "wrong_schema", "explanation must be a text and triggers a list"

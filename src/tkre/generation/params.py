@@ -157,7 +157,7 @@ def llm_params(settings: Any, llm: str) -> LanguageModelParams:
     Args:
         settings: ``generation.language_model`` or an entry of ``generation.llms``, parsed or not.
         llm: Name of the language model. Recordings without digests are told apart by their model's
-            name alone, so that the replay of any but the default one is strict unless set otherwise.
+            name alone, so the replay of any but the default one is strict unless set otherwise.
     """
     params = backend_params(settings)
     if llm != DEFAULT_LLM and isinstance(params, ReplayParams) and params.strict is None:

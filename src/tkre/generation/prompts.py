@@ -1,7 +1,7 @@
 """Chat messages from a prompt file of ``conf/base/prompts``.
 
-A prompt file holds messages under the headings ``[system]`` and ``[user]``, with ``$name`` where
-a value goes. Values are put in as they are and never searched for placeholders themselves.
+A prompt file holds messages under the headings ``[system]`` and ``[user]``, with placeholders
+``$name``. Values are inserted verbatim; placeholders in them are not replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HEADING = re.compile(r"^\[(system|user|assistant)\]\s*$", re.MULTILINE)
 
 
 class PromptError(ValueError):
-    """A prompt file that cannot be used; the message says what is wrong with it."""
+    """An invalid prompt file; the message names the problem."""
 
 
 def render(template: str, values: Mapping[str, str], name: str) -> tuple[dict[str, str], ...]:
@@ -22,8 +22,8 @@ def render(template: str, values: Mapping[str, str], name: str) -> tuple[dict[st
 
     Args:
         template: Content of the file.
-        values: By placeholder.
-        name: The file's name, for messages.
+        values: Values by placeholder.
+        name: Name of the file, for messages.
 
     Raises:
         PromptError: There is no heading, or a placeholder that has no value.
@@ -46,5 +46,5 @@ def render(template: str, values: Mapping[str, str], name: str) -> tuple[dict[st
 
 
 def bullets(items: list[str]) -> str:
-    """Items as a list in a prompt; "(none)" if there is none."""
+    """Items as a bulleted list; "(none)" without items."""
     return "\n".join(f"- {item}" for item in items) or "(none)"

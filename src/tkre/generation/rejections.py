@@ -1,4 +1,4 @@
-"""What became of everything that was asked: the reject ledger and the yield per relation."""
+"""The reject ledger and the yield per relation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ EXPLANATION, SYNTHESIS = "explanation", "synthesis"
 
 @dataclass(frozen=True)
 class Reject:
-    """Something a language model wrote that is not used.
+    """An answer, or a part of one, that is not used.
 
     Attributes:
         kind: ``explanation`` or ``synthesis``.
-        relation: Of the schema.
-        request_id: What had been asked.
-        reason: One of few words that counts are made by, e.g. ``near_copy``.
-        detail: What exactly was wrong.
-        text: What it had written, as far as there is a text.
+        relation: Label of the schema.
+        request_id: Id of the request.
+        reason: Key that rejects are counted by, e.g. ``near_copy``.
+        detail: Description of the problem.
+        text: The rejected text; empty if there is none.
     """
 
     kind: str
@@ -36,12 +36,12 @@ class Tally:
     """Counts for one relation.
 
     Attributes:
-        wanted: How many the cell needs.
-        asked: How many the language model was asked for.
-        answered: How many came back.
-        kept: How many are used.
+        wanted: Number that the sample needs.
+        asked: Number requested from the language model.
+        answered: Number received.
+        kept: Number used.
         surplus: Valid ones beyond those wanted.
-        rejects: What is not used, with reasons.
+        rejects: Rejects with their reasons.
     """
 
     wanted: int = 0

@@ -34,7 +34,7 @@ class KnowledgeText:
     """One text with the roles of its characters.
 
     Attributes:
-        id: Of the instance it comes from.
+        id: Id of the instance.
         source: ``explanation``, ``synthetic`` or ``support``.
         relation: Label it expresses.
         text: What the encoder reads; the label itself never stands in it.
@@ -58,13 +58,13 @@ def knowledge_texts(
     schema: RelationSchema,
     sources: Iterable[str],
 ) -> list[KnowledgeText]:
-    """The texts of a sample.
+    """The knowledge texts of a sample.
 
     Args:
-        explained: The support, with explanations where there are any.
+        explained: The support, with explanations where available.
         synthetic: The synthetic instances.
         schema: The relations.
-        sources: Which kinds of text are wanted.
+        sources: Kinds of text to return.
     """
     texts = []
     for source in sources:
@@ -161,7 +161,7 @@ def _occurrences(text: str, phrases: Iterable[str], marked: Iterable[Span] = ())
 
 
 def _between_nearest(heads: list[Span], tails: list[Span]) -> list[Span]:
-    """What stands between the head and the tail occurrence that are nearest to each other."""
+    """The gap between the nearest head and tail occurrences."""
     gaps = []
     for head in heads:
         for tail in tails:
@@ -172,7 +172,7 @@ def _between_nearest(heads: list[Span], tails: list[Span]) -> list[Span]:
 
 
 def _without(spans: list[Span], holes: list[Span], text: str) -> list[Span]:
-    """The spans less the holes, with no white space at their ends and none that holds no word."""
+    """The spans without the holes, trimmed to words; spans without a word are dropped."""
     for hole in holes:
         spans = [part for span in spans for part in _less(span, hole)]
     trimmed = []
@@ -184,7 +184,7 @@ def _without(spans: list[Span], holes: list[Span], text: str) -> list[Span]:
 
 
 def _less(span: Span, hole: Span) -> list[Span]:
-    """What is left of a span before and after a hole."""
+    """The parts of a span before and after a hole."""
     if not span.overlaps(hole):
         return [span]
     parts = (Span(span.start, hole.start), Span(hole.end, span.end))
@@ -192,7 +192,7 @@ def _less(span: Span, hole: Span) -> list[Span]:
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order, those that overlap made one."""
+    """The spans in order, overlapping ones merged."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.start < joined[-1].end:

@@ -1,4 +1,4 @@
-"""What is said to a language model and what comes back: the one protocol behind every backend."""
+"""Requests, responses, and the protocols that every language model backend implements."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pydantic import Field
 
 from tkre.core.params import Params
 
-# Failures for which no answer was given and nothing was paid: the same question is worth asking
-# again in another run. Any other failure is what the model answers to this very question.
+# Failures without an answer and without costs: another run sends the same request again. Any other
+# failure is the model's answer to this request.
 UNANSWERED = frozenset({"unreachable", "timed_out", "rate_limited", "server_error"})
 
 
 class Sampling(Params):
-    """How a language model draws its answer.
+    """Sampling parameters of a request.
 
     Attributes:
-        temperature: 0 is greedy.
-        top_p: Nucleus of the distribution that is drawn from.
+        temperature: Softmax temperature; 0 is greedy.
+        top_p: Probability mass of nucleus sampling.
         max_tokens: Longest answer, in tokens.
-        seed: For backends that take one; equal seeds do not promise equal text.
+        seed: Seed for backends that accept one; equal seeds do not guarantee equal text.
     """
 
     temperature: float = Field(0.7, ge=0, le=2)
@@ -36,16 +36,16 @@ class Sampling(Params):
 
 @dataclass(frozen=True)
 class Request:
-    """One question to a language model.
+    """One request to a language model.
 
     Attributes:
-        id: Names what is asked, not how: ``explanation/<corpus>/<instance id>`` or
-            ``synthesis/<corpus>/<relation>/seed-<seed>/round-<r>``.
+        id: Name of the subject, independent of the wording:
+            ``explanation/<corpus>/<instance id>`` or ``synthesis/<corpus>/<relation>/seed-<seed>/round-<r>``.
         messages: Chat messages, each with ``role`` and ``content``.
         schema: JSON schema that the answer must satisfy.
-        sampling: How the answer is drawn.
-        attempt: How often the same thing has been asked before, in other ways; not part of the
-            digest, which these other ways change.
+        sampling: Sampling parameters.
+        attempt: Number of earlier attempts, whose messages or sampling differ; not part of the
+            digest.
     """
 
     id: str
@@ -55,10 +55,9 @@ class Request:
     attempt: int = 0
 
     def digest(self, model: str) -> str:
-        """SHA-256 of everything that decides the answer, but for chance.
+        """SHA-256 of the messages, model, sampling and schema.
 
-        Two requests of one id with different digests are different questions: an answer to one
-        is not an answer to the other.
+        An answer belongs to a digest: another digest under the same id is another question.
         """
         content = {
             "messages": self.messages,
@@ -70,9 +69,9 @@ class Request:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def seed(self, model: str) -> int:
-        """A 31-bit seed of its own for every request, decided by its id and digest.
+        """A 31-bit seed from the id and the digest of the request.
 
-        One seed for all would draw the same random numbers for requests that differ little.
+        A common seed would draw the same random numbers for similar requests.
         """
         named = f"{self.id}\n{self.digest(model)}"
         return int.from_bytes(hashlib.sha256(named.encode()).digest()[:4]) >> 1
@@ -80,23 +79,22 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer, or the reason why there is none.
+    """An answer, or the reason of a failure.
 
     Attributes:
-        request_id: Which question.
-        answer: The JSON object that came back; None on failure.
-        reason: Why there is no answer, in one of few words that counts are made by; None on
-            success.
-        error: The same in full.
-        text: What came back word for word, where it is not used.
-        digest: Of the request; None in a store that was written without (recordings).
-        model: Name of the model; None likewise.
-        source: The backend that asked it, with its version, e.g. ``vllm 0.33.0``.
-        finished: When, in UTC, as ISO 8601.
-        prompt_tokens: Length of the question in tokens, if the backend tells.
-        completion_tokens: Length of the answer in tokens, likewise.
-        seconds: From asking to the answer, waiting for others included.
-        tries: How often the backend sent it, where it retries by itself.
+        request_id: Id of the request.
+        answer: The JSON object; None on failure.
+        reason: Key that failures are counted by; None on success.
+        error: Full message of a failure.
+        text: Raw text of an answer that is not used.
+        digest: Digest of the request; None in recordings without digests.
+        model: Name of the model; None in recordings without it.
+        source: Backend and version, e.g. ``vllm 0.33.0``.
+        finished: Time in UTC, as ISO 8601.
+        prompt_tokens: Length of the request in tokens, if known.
+        completion_tokens: Length of the answer in tokens, if known.
+        seconds: Seconds from the request to the answer, waiting time included.
+        tries: Number of times that the backend sent the request.
     """
 
     request_id: str
@@ -115,18 +113,18 @@ class Response:
 
     @property
     def settled(self) -> bool:
-        """Whether the model has spoken, well or badly: asking the same again pays twice."""
+        """Whether the model has answered, usably or not: a repetition would be paid for again."""
         return self.reason not in UNANSWERED
 
     @property
     def failure(self) -> tuple[str, str] | None:
-        """Why there is no answer, if there is none: a reason to count by, and what exactly."""
+        """Reason and message of a failure; None on success."""
         if self.answer is not None:
             return None
         return self.reason or "no_answer", self.error or "no answer"
 
     def to_dict(self) -> dict[str, Any]:
-        """A line of a response store: ``response`` holds the answer, empty fields are left out."""
+        """Record of a response store: the answer under ``response``, without empty fields."""
         record = {key: value for key, value in asdict(self).items() if value is not None}
         if "answer" in record:
             record["response"] = record.pop("answer")
@@ -134,10 +132,10 @@ class Response:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Response:
-        """The response on a line of a store; keys it does not know are ignored.
+        """Parses a record of a store; ignores unknown keys.
 
         Raises:
-            TypeError: ``request_id`` is missing, or the answer is no JSON object.
+            TypeError: ``request_id`` is missing, or the answer is not a JSON object.
         """
         fields = cls.__dataclass_fields__.keys() - {"answer"}
         known = {key: value for key, value in record.items() if key in fields}
@@ -148,57 +146,56 @@ class Response:
 
 
 class LanguageModelError(RuntimeError):
-    """A language model that cannot be asked at all; the message says why and the way out."""
+    """A language model that cannot be used at all; the message says why and how to fix it."""
 
 
 class LanguageModel(Protocol):
-    """A language model as the pipelines see it; every backend is one.
+    """A language model as pipelines use it.
 
     Attributes:
-        name: Which model it is; part of every request's digest.
+        name: Name of the model, part of every request's digest.
     """
 
     name: str
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """The response to each request, in any order, as soon as it is there.
+        """Yields the response to each request as soon as it arrives, in any order.
 
-        A request that fails gives a response with a ``reason``: one bad row never costs the
-        others.
+        A failed request yields a response with a ``reason`` and does not affect the others.
 
         Raises:
-            LanguageModelError: None can be answered.
+            LanguageModelError: No request can be answered.
         """
         ...
 
     def holds(self, request: Request) -> bool:
-        """Whether it has a response without asking anybody."""
+        """Whether a response is stored."""
         ...
 
     def can_answer(self, request: Request) -> bool:
-        """Whether asking makes sense: False for a replay that does not hold the answer."""
+        """Whether a request can be answered: False for a replay without a stored response."""
         ...
 
 
 class LiveModel(Protocol):
-    """A language model that runs: it is started at the first question and must be closed.
+    """A running language model: started by its first request, closed by its owner.
 
-    ``CachedModel`` makes a ``LanguageModel`` of it.
+    ``CachedModel`` turns it into a ``LanguageModel``.
 
     Attributes:
-        name: Which model it is.
-        source: The backend and its version, once it has answered.
+        name: Name of the model.
+        source: Backend and version, known after the first response.
     """
 
     name: str
     source: str
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """As that of a ``LanguageModel``."""
+        """Yields responses (``LanguageModel.generate``)."""
         ...
 
     def check(self) -> None:
-        """Refuses, at no cost, settings that are bound to fail.
+        """Refuses settings that are bound to fail, without starting the model.
 
         Raises:
             LanguageModelError: A package, file or key is missing.
@@ -206,11 +203,11 @@ class LiveModel(Protocol):
         ...
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int] | None:
-        """Length of each question in tokens, without asking; None if nobody here can tell."""
+        """Length of each request in tokens, without sending it; None if unknown."""
         ...
 
     def close(self) -> None:
-        """Gives back what it holds (processes, memory, connections); harmless when not started."""
+        """Releases processes, memory and connections; has no effect before the start."""
         ...
 
 

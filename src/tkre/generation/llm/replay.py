@@ -1,4 +1,4 @@
-"""Answers from response stores and nothing behind them: a run without any language model."""
+"""Replay of stored responses: a run without a language model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SHOWN = 10  # requests in an error message; the rest is a number
 
 
 class MissingResponse(LookupError):
-    """A request that no replayed store holds an answer to; the message names it."""
+    """A request without a stored response; the message names it."""
 
 
 class Replay:
-    """A language model that knows only what stores hold.
+    """A language model that only reads stored responses.
 
     A stored answer whose digest differs from the request's answers another question: a changed
     prompt, model, sampling or schema. Such answers are refused. An answer without a digest
@@ -26,16 +26,16 @@ class Replay:
     names none while the same store holds answers that name this one.
 
     Args:
-        stores: What is replayed; the first that holds an answer gives it.
+        stores: Stores in order of preference.
         model: Name of the model that gave the stored answers.
-        strict: Calibrator no answer without a digest.
+        strict: Refuse answers without a digest.
     """
 
     def __init__(self, stores: Sequence[ResponseStore], model: str, *, strict: bool) -> None:
         self.name = model
         self._stores = stores
         self._strict = strict
-        # Per store: are answers that name no model this one's?
+        # For each store: whether answers that name no model are this model's.
         self._nameless = [not any(a.model == model for a in store.all()) for store in stores]
 
     def holds(self, request: Request) -> bool:
@@ -43,30 +43,30 @@ class Replay:
         return self._lookup(request) is not None
 
     def can_answer(self, request: Request) -> bool:
-        """Likewise: there is nobody else to ask."""
+        """Whether a store holds a response: no other model can answer."""
         return self.holds(request)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """The stored responses, in the order of the requests.
+        """Yields the stored responses in the order of the requests.
 
         Raises:
-            MissingResponse: Before the first answer, if any is missing.
+            MissingResponse: A response is missing; raised before the first answer.
         """
         found = [(request, self._lookup(request)) for request in requests]
         if missing := [request for request, response in found if response is None]:
             raise MissingResponse(self._explain(missing))
         responses = [response for _, response in found if response is not None]
-        if trusted := sum(response.digest is None for response in responses):
+        if unsigned := sum(response.digest is None for response in responses):
             logger.info(
                 "replay: %d of %d responses carry no digest of their request; they are taken as "
                 "answers to the requests of these names",
-                trusted,
+                unsigned,
                 len(responses),
             )
         sources = Counter(f"{r.model} by {r.source}" for r in responses if r.source)
         if sources:
-            told = ", ".join(f"{n} of {source}" for source, n in sources.most_common())
-            logger.info("replay: the responses come from %s", told)
+            words = ", ".join(f"{n} of {source}" for source, n in sources.most_common())
+            logger.info("replay: the responses come from %s", words)
         yield from responses
 
     def _lookup(self, request: Request) -> Response | None:
@@ -74,8 +74,7 @@ class Replay:
         exact = [response for response in found if response is not None]
         if exact:
             return next((r for r in exact if r.answer is not None), exact[0])
-        # What is asked a second time in another way has no answer of a name to be trusted: it
-        # would be the answer that was not usable.
+        # An answer without a digest may be the unusable answer to an earlier attempt.
         if request.attempt or self._strict:
             return None
         for store, nameless in zip(self._stores, self._nameless, strict=True):

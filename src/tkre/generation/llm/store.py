@@ -1,10 +1,8 @@
-"""The response store: every attempt at a request, appended to a JSON Lines file as it arrives.
+"""The response store: every attempt at a request, appended to a JSON Lines file; its export.
 
-What was paid for is never lost and never paid twice: a line is on disk before the next answer is
-taken, so a run that is killed and started again asks for what is missing only. A line torn by the
-kill is passed over and said. Several processes may append to one file.
-
-A store for others: what a live run left, told where it came from.
+A line is on disk before the next answer is taken, so a killed run loses no paid answer and, started
+again, sends only missing requests. A line torn by the kill is skipped with a warning. Several
+processes may append to one file.
 """
 
 from __future__ import annotations
@@ -26,11 +24,10 @@ SHOWN = 5  # broken lines in a message; the rest is a number
 
 
 class ResponseStore:
-    """The attempts in one file.
+    """The attempts in one JSON Lines file.
 
     Args:
-        path: The file; it need not exist, its folder is made at the first append. None keeps
-            the attempts in memory.
+        path: The file, created by the first append; None keeps the attempts in memory.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -38,14 +35,14 @@ class ResponseStore:
         self._attempts: dict[str, list[Response]] = {}
         self._read_to = 0  # bytes of the file that are in memory
         self._lines = 0
-        self._torn_at = -1  # where a line without its end began that has been spoken of
+        self._torn_at = -1  # start of an unfinished line that has been reported
         self.refresh()
 
     def __len__(self) -> int:
         return sum(len(attempts) for attempts in self._attempts.values())
 
     def all(self) -> list[Response]:
-        """All attempts at all requests, those at one request together, oldest first."""
+        """All attempts, grouped by request, oldest first."""
         return [attempt for attempts in self._attempts.values() for attempt in attempts]
 
     def attempts(self, request_id: str) -> list[Response]:
@@ -53,24 +50,24 @@ class ResponseStore:
         return list(self._attempts.get(request_id, ()))
 
     def find(self, request: Request, model: str) -> Response | None:
-        """What the model has answered to exactly this request, if it has.
+        """The model's stored response to exactly this request, if there is one.
 
-        The newest answer; failing that, the newest failure that is the model's own: it has been
-        paid for, and the same question would be paid for again.
+        The newest answer; without one, the newest settled failure, since the same request would be
+        paid for again.
         """
         digest = request.digest(model)
         same = [a for a in reversed(self.attempts(request.id)) if a.digest == digest and a.settled]
         return next((a for a in same if a.answer is not None), same[0] if same else None)
 
     def append(self, response: Response) -> None:
-        """Adds an attempt, on disk before this returns."""
+        """Appends an attempt; it is on disk when this returns."""
         if self.path is None:
             self._attempts.setdefault(response.request_id, []).append(response)
             return
         line = json.dumps(response.to_dict(), ensure_ascii=False).encode() + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # The lock is for a process that was killed in a write: whoever appends next must see the
-        # torn end, and nobody may write between looking and appending.
+        # After a kill in a write, the next process must see the torn line, and no other process may
+        # write between the check and the append.
         with FileLock(f"{self.path}.lock"):
             self.refresh()
             with self.path.open("ab+") as file:
@@ -85,7 +82,7 @@ class ResponseStore:
         self._attempts.setdefault(response.request_id, []).append(response)
 
     def refresh(self) -> None:
-        """Takes in what other processes have appended."""
+        """Reads the lines that other processes have appended."""
         if self.path is None or not self.path.is_file():
             return
         with self.path.open("rb") as file:
@@ -100,8 +97,8 @@ class ResponseStore:
             if problem is not None and not (told and number == 0):
                 broken.append(f"line {self._lines} ({problem})")
         self._read_to += len(whole)
-        # A last line without its end is another process's, not yet written, or torn by a kill. It
-        # is not counted as read: once it has its end, it is looked at again.
+        # An unfinished last line is being written by another process, or torn by a kill. It is read
+        # again once it is finished.
         if torn and (problem := self._take(torn)) is None:
             self._read_to += len(torn)
         elif torn and self._torn_at != self._read_to:
@@ -119,7 +116,7 @@ class ResponseStore:
             )
 
     def _take(self, line: bytes) -> str | None:
-        """Adds the response of a line; what is wrong with the line, if it holds none."""
+        """Adds the response of a line; returns the problem of a bad line."""
         if not line.strip():
             return None
         try:
@@ -136,19 +133,18 @@ def _ends_with_newline(file: BinaryIO) -> bool:
 
 
 def export_responses(store: ResponseStore, target: Path, model: str | None = None) -> list[str]:
-    """Adds to a store what a replay of another needs: the newest response to every question.
+    """Appends the newest settled response to every request to a file, for a replay elsewhere.
 
-    Failures that were the model's own are among them, since a replay takes the same way through
-    the attempts; what was never answered is not. Each line has the model, the backend with its
-    version and the time, so the target says where it came from, whatever else it holds.
+    Settled failures are included, since a replay repeats the attempts in order. Each line has the
+    model, the backend with its version, and the time.
 
     Args:
-        store: What a live run left.
-        target: File that is added to; made if there is none. What it holds already stays.
-        model: Only responses of this model.
+        store: Store of a live run.
+        target: File that is appended to; created if it does not exist.
+        model: Export only responses of this model.
 
     Returns:
-        What was exported, in words, a line per origin; empty if there was nothing.
+        Lines that describe the export, one per origin; empty if there was nothing to export.
     """
     newest = {
         (response.request_id, response.digest): response
@@ -156,7 +152,7 @@ def export_responses(store: ResponseStore, target: Path, model: str | None = Non
         if response.settled and response.digest and model in (None, response.model)
     }
     exported = ResponseStore(target)
-    # What is there already: an answer is not added again, and a failure does not stand in for one.
+    # Responses in the target: an answer is not added twice, and a failure does not replace one.
     held = {
         (response.request_id, response.digest, response.answer is not None)
         for response in exported.all()

@@ -6,6 +6,7 @@ import pytest
 from tkre.evaluation.calibration import (
     BINS,
     MOST,
+    estimate_share,
     expected_calibration_error,
     fit_temperature,
     likeliest,
@@ -13,7 +14,11 @@ from tkre.evaluation.calibration import (
     reliability,
     tempered,
     why_unfitted,
+    with_share,
 )
+
+RELATIONS, NEGATIVE = 5, 2
+TRAINED = 1 / RELATIONS
 
 
 def drawn(rows: int, temperature: float, seed: int = 0, relations: int = 6):
@@ -38,6 +43,20 @@ def test_no_other_temperature_makes_the_gold_labels_likelier():
         return negative_log_likelihood(tempered(probabilities, temperature), gold)
 
     assert all(loss(best) <= loss(best * factor) for factor in (0.5, 0.9, 0.99, 1.01, 1.1, 2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_temperature_equals_that_of_bisection(seed):
+    """To 1e-9, as pinned: bisection of the slope of the likelihood in log T."""
+    probabilities, gold = drawn(60, 1.7, seed)
+    low, high = np.log(0.1), np.log(100)
+    logs = np.log(probabilities)
+    for _ in range(60):
+        middle = (low + high) / 2
+        expected = (tempered(probabilities, np.exp(middle)) * logs).sum(axis=1)
+        slope = (expected - logs[np.arange(len(gold)), gold]).mean()
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    assert fit_temperature(probabilities, gold) == pytest.approx(np.exp(low), rel=1e-9)
 
 
 def test_what_is_ruled_out_stays_out_and_the_order_stays():
@@ -107,3 +126,57 @@ def test_nothing_to_measure():
     assert negative_log_likelihood(*nothing) is None
     assert [len(x) for x in likeliest(*nothing)] == [0, 0]
     assert tempered(nothing[0], 2).shape == (0, 3)
+
+
+def world(share: float, rows: int = 6000, seed: int = 0):
+    """Exact probabilities of balanced training, for rows of which ``share`` are negative.
+
+    Every relation is a Gaussian on a line, so Bayes' rule is known.
+    """
+    generator = np.random.default_rng(seed)
+    shares = np.full(RELATIONS, (1 - share) / (RELATIONS - 1))
+    shares[NEGATIVE] = share
+    gold = generator.choice(RELATIONS, size=rows, p=shares)
+    x = gold + generator.normal(0, 0.7, rows)
+    densities = np.exp(-((x[:, None] - np.arange(RELATIONS)) ** 2) / (2 * 0.7**2))
+    return densities / densities.sum(axis=1, keepdims=True), gold
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.6, 0.9])
+def test_em_finds_the_share(share):
+    probabilities, _ = world(share)
+    assert estimate_share(probabilities, NEGATIVE, TRAINED) == pytest.approx(share, abs=0.03)
+
+
+def test_the_right_share_makes_probabilities_better():
+    probabilities, gold = world(0.7)
+    losses = {
+        share: negative_log_likelihood(with_share(probabilities, NEGATIVE, TRAINED, share), gold)
+        for share in (TRAINED, 0.5, 0.7, 0.85)
+    }
+    assert min(losses, key=losses.get) == 0.7
+    corrected = with_share(probabilities, NEGATIVE, TRAINED, 0.7)
+    right = [(p.argmax(axis=1) == gold).mean() for p in (corrected, probabilities)]
+    assert right[0] > right[1]
+    assert corrected.sum(axis=1) == pytest.approx(1)
+
+
+def test_the_share_of_training_changes_nothing():
+    probabilities, _ = world(0.5, rows=50)
+    assert with_share(probabilities, NEGATIVE, TRAINED, TRAINED) == pytest.approx(probabilities)
+
+
+def test_positive_relations_keep_their_shares_among_each_other():
+    row = np.array([[0.4, 0.1, 0.3, 0.2, 0.0]])
+    [corrected] = with_share(row, NEGATIVE, TRAINED, 0.6)
+    assert corrected[0] / corrected[1] == pytest.approx(4)
+    assert corrected[NEGATIVE] > 0.3 and corrected[4] == 0
+
+
+def test_a_few_rows_do_not_say_all_or_nothing():
+    nothing = np.zeros((0, RELATIONS))
+    assert estimate_share(nothing, NEGATIVE, TRAINED) == pytest.approx(TRAINED)
+    certain = np.eye(RELATIONS)[[0, 1, 3]]
+    assert 0 < estimate_share(certain, NEGATIVE, TRAINED) < TRAINED
+    negative = np.eye(RELATIONS)[[NEGATIVE] * 3]
+    assert TRAINED < estimate_share(negative, NEGATIVE, TRAINED) < 1

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tests.evaluation import test_trust
+from tests.evaluation import test_calibrator
 from tkre.evaluation.error_analysis import errors_table
 from tkre.report.notebooks import by_relation, confident_mistakes, gained, outcomes
 
@@ -27,7 +27,7 @@ def test_the_surest_mistakes_come_first_with_their_sentences():
     scores = said["probability"].to_numpy()
     for label in "rs":
         said[f"p.{label}"] = np.where(said["predicted"] == label, scores, 1 - scores)
-    calibrator = test_trust.fit(test_trust.predictions(50)).model_copy(update={"temperature": 2.0})
+    calibrator = test_calibrator.fit(test_calibrator.predictions(50)).model_copy(update={"temperature": 2.0})
     errors = errors_table(ROWS, said, calibrator)
     table = confident_mistakes(errors, 2)
     assert table["id"].tolist() == ["t2", "t3"]

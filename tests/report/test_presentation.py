@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from tests.evaluation.test_tables import PARAMS, experiment, metrics, predictions
+from tests.evaluation.test_results import PARAMS, experiment, metrics, predictions
 from tkre.evaluation.results import cells_table, summary_table
 from tkre.report.tables import detail_tables, llm_tables, score_tables
 

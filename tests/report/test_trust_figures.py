@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.evaluation.test_trust import fit, predictions
-from tests.evaluation.test_trust_tables import metrics
+from tests.evaluation.test_calibrator import fit, predictions
+from tests.evaluation.test_calibration_report import metrics
 from tkre.evaluation.calibration_report import score_calibration
 from tkre.report.figures import calibration_by_variant
 

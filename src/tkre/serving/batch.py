@@ -1,8 +1,8 @@
-"""Large corpora: Parquet files of sentences labelled file by file, on one process or on Ray Data.
+"""Label Parquet files of sentences, in one process or on Ray Data.
 
-What is held in memory is one batch of rows, however large a file is. A file of labels is written
-beside its place and moved there when it is whole, with a stamp of what it was made from; so a run
-that was stopped goes on with the files that are not done, on as many workers as it then has.
+One batch of rows is in memory at a time. A file of labels is written under a temporary name and
+moved when it is complete, with a digest of its inputs in its metadata; so an interrupted run
+resumes with the files that are not done, on any number of workers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tkre.corpora.unlabelled import validate_batch
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
 
-COLUMNS = ("id", "sentence", "head_type", "tail_type")  # of which only the sentence must be there
+COLUMNS = ("id", "sentence", "head_type", "tail_type")  # only ``sentence`` is required
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -33,7 +33,7 @@ SCHEMA = pa.schema(
         ("problem", pa.string()),
     ]
 )
-STAMP = b"tkre"  # the key in a file's metadata
+STAMP = b"tkre"  # key in the metadata of a file
 
 
 class PartitionError(ValueError):
@@ -42,13 +42,13 @@ class PartitionError(ValueError):
 
 @dataclass(frozen=True)
 class Labeller:
-    """How sentences are labelled.
+    """Settings of labelling.
 
     Attributes:
-        classifier: Its folder.
-        calibrator: Its calibrator record's file; None leaves probabilities as they are.
-        wanted_precision: Answers that are not sure enough for it are withheld; None withholds none.
-        rows: Sentences that are held in memory at a time.
+        classifier: Folder of the classifier.
+        calibrator: File of its calibrator record; None leaves probabilities uncalibrated.
+        wanted_precision: Answers below its threshold are withheld; None withholds none.
+        rows: Sentences in memory at a time.
     """
 
     classifier: str
@@ -57,7 +57,7 @@ class Labeller:
     rows: int = 2048
 
     def extractor(self) -> RelationExtractor:
-        """The classifier, loaded."""
+        """Load the classifier."""
         return RelationExtractor.from_pretrained(
             self.classifier,
             calibrator=self.calibrator or False,
@@ -65,7 +65,7 @@ class Labeller:
         )
 
     def stamp(self, source: Path) -> str:
-        """What the labels of a file depend on, its content included, and which columns they are."""
+        """Digests of the inputs of a file's labels, and the columns."""
         made_of = [Path(self.classifier) / "lineage.json", source]
         made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
@@ -74,14 +74,14 @@ class Labeller:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a file.
+    """Counts of a labelled file.
 
     Attributes:
-        file: Its name.
-        rows: How many sentences.
-        withheld: How many have no answer that is sure enough.
-        problems: How many could not be read; the column ``problem`` says why.
-        seconds: What it took; 0 where it was done already.
+        file: Name of the file.
+        rows: Number of sentences.
+        withheld: Number of sentences without an answer.
+        problems: Number of rows that could not be read; the column ``problem`` has the reasons.
+        seconds: Seconds it took; 0 for a file that was done before.
     """
 
     file: str
@@ -113,11 +113,11 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
-    """Labels files one after the other in this process.
+    """Label files one after the other in this process.
 
     Args:
-        labeller: How.
-        files: What ``partitions`` gives.
+        labeller: Settings.
+        files: Pairs from ``partitions``.
     """
     worker = _Worker(labeller)
     for source, target in files:
@@ -130,16 +130,16 @@ def label_on_ray(
     workers: int,
     address: str | None = None,
 ) -> Iterator[Done]:
-    """Labels files on Ray Data: each worker loads the classifier once and takes file after file.
+    """Label files on Ray Data; each worker loads the classifier once.
 
     A file whose worker is lost is labelled again by another one. Where the cluster has GPUs, the
     workers compute there.
 
     Args:
-        labeller: Its files must lie where all workers reach them, as must the partitions.
-        files: What ``partitions`` gives.
-        workers: How many.
-        address: Of a cluster; None starts one on this machine.
+        labeller: Settings; all workers must reach its files and the partitions.
+        files: Pairs from ``partitions``.
+        workers: Number of workers.
+        address: Address of a cluster; None starts one on this machine.
 
     Raises:
         RuntimeError: Ray is not installed.
@@ -171,7 +171,7 @@ def label_on_ray(
 
 
 def gpu_share(gpus: float, workers: int) -> float:
-    """The part of a GPU that each of some workers has; several share one where there are fewer."""
+    """Share of a GPU per worker; workers share GPUs where there are fewer."""
     return min(1.0, math.floor(1000 * gpus / workers) / 1000)
 
 
@@ -184,26 +184,26 @@ class _Worker:
         source, target = Path(item["source"]), Path(item["target"])
         stamp = self._labeller.stamp(source).encode()
         if target.is_file() and (pq.read_schema(target).metadata or {}).get(STAMP) == stamp:
-            return _told(source, target, 0.0)
+            return _counts(source, target, 0.0)
         begun = time.perf_counter()
         self._extractor = self._extractor or self._labeller.extractor()
         unfinished = target.with_name(f".{target.name}.unfinished")
         target.parent.mkdir(parents=True, exist_ok=True)
         with (
             pq.ParquetFile(source) as file,
-            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as llm,
+            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer,
         ):
             columns = [name for name in COLUMNS if name in file.schema_arrow.names]
             number = 0
             for batch in file.iter_batches(self._labeller.rows, columns=columns):
-                llm.write_table(label_rows(batch.to_pylist(), self._extractor, number))
+                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number))
                 number += batch.num_rows
         unfinished.replace(target)
-        return _told(source, target, time.perf_counter() - begun)
+        return _counts(source, target, time.perf_counter() - begun)
 
 
-def _told(source: Path, target: Path, seconds: float) -> dict[str, Any]:
-    """What became of a file, counted batch by batch: labels are as many as sentences."""
+def _counts(source: Path, target: Path, seconds: float) -> dict[str, Any]:
+    """Fields of ``Done``, counted batch by batch."""
     rows = answers = problems = 0
     with pq.ParquetFile(target) as labels:
         for batch in labels.iter_batches(columns=["answer", "problem"]):
@@ -222,16 +222,16 @@ def _told(source: Path, target: Path, seconds: float) -> dict[str, Any]:
 def label_rows(
     rows: Sequence[dict[str, Any]], extractor: RelationExtractor, first: int = 0
 ) -> pa.Table:
-    """Labels rows; one that is no sentence with one head and one tail gets the reason instead.
+    """Label rows; a row that is no sentence with one head and one tail gets the reason instead.
 
     Args:
-        rows: With the columns ``sentence`` and, if they are there, ``id`` and the types.
+        rows: Rows with the column ``sentence`` and optionally ``id`` and the types.
         extractor: The classifier.
-        first: Number of the first row in its file, which is the id of rows without one.
+        first: Number of the first row in its file; rows without an id get their number.
 
     Returns:
-        A row for each, in their order: ``id``, ``answer`` (None where it is withheld),
-        ``probability``, ``predicted``, ``truncated`` (read in part), ``problem``.
+        A row for each, in order: ``id``, ``answer`` (null where withheld), ``probability``,
+        ``predicted``, ``truncated``, ``problem``.
     """
     read, problems = validate_batch(rows, extractor.entity_types)
     labels: list[dict[str, Any]] = [

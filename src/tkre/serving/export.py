@@ -1,4 +1,4 @@
-"""A classifier with all that belongs to it in one folder: what is put on the Hub, or handed on."""
+"""A classifier, its calibrator, schema and card in one folder, as for the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ CARD_FILE = "README.md"
 
 
 class PublishingError(RuntimeError):
-    """Parts that do not belong together, or a place that is taken; the message says the way out."""
+    """Parts of different classifiers, or a folder that is not empty; the message has the remedy."""
 
 
 def assemble(
     classifier: Path, calibrator: Path, schema: RelationSchema, card: str, folder: Path
 ) -> list[str]:
-    """Puts a classifier, its calibrator record, its relations and its card into a folder.
+    """Put a classifier, its calibrator record, its schema and its card into a folder.
 
     Args:
-        classifier: The folder of a version of it.
-        calibrator: The file of its calibrator record.
-        schema: Of its labels.
-        card: Its text.
-        folder: Where to; made if it is not there.
+        classifier: Folder of one version of the classifier.
+        calibrator: File of its calibrator record.
+        schema: Schema of its labels.
+        card: Text of its card.
+        folder: Target; created if missing.
 
     Returns:
-        The names of the files.
+        Names of the files.
 
     Raises:
         PublishingError: The folder holds something, or record or card are of other weights.
@@ -48,27 +48,24 @@ def assemble(
         )
     require_empty(folder)
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
-    _forget_where_it_was_trained(folder / "config.json")
+    _remove_local_path(folder / "config.json")
     save_artifacts(folder, calibrator, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
 
 
 def require_empty(folder: Path) -> None:
-    """Two classifiers in one folder would be a mix of both, so none is written over another.
-
-    Args:
-        folder: Where one is to be put; it need not be there.
+    """Refuse a folder that holds something: a second classifier would mix with the first.
 
     Raises:
-        PublishingError: It holds something.
+        PublishingError: The folder is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
 
 
-def _forget_where_it_was_trained(config: Path) -> None:
-    """Older versions saved the folder of the encoder: a path of the publisher's machine."""
+def _remove_local_path(config: Path) -> None:
+    """Remove the encoder's folder, a path of the publisher's machine that older versions saved."""
     content = json.loads(config.read_text(encoding="utf-8"))
     if content.get("encoder", {}).pop("_name_or_path", None) is not None:
         config.write_text(

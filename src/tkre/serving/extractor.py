@@ -1,10 +1,8 @@
-"""The folder of a classifier: its newest version, what is in it, what lies beside the weights.
+"""A trained classifier as a Python object, without Kedro.
 
-The trained classifier as a plain Python object, without Kedro.
-
-extractor = RelationExtractor.from_pretrained("path/to/classifier")
-sentence = "<head>Ada</head> was born in <tail>London</tail>."
-print(extractor([sentence])[0].relation)
+    extractor = RelationExtractor.from_pretrained("path/to/classifier")
+    sentence = "<head>Ada</head> was born in <tail>London</tail>."
+    print(extractor([sentence])[0].relation)
 
 Importing this module loads neither torch nor transformers; loading a classifier does, unless it
 was exported for ONNX Runtime.
@@ -37,14 +35,14 @@ if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
 
 
-SCHEMA_FILE = RELATIONS_FILE  # as in the folder of its corpus
+SCHEMA_FILE = RELATIONS_FILE
 
 
 def newest_version(path: Path) -> Path:
     """The folder itself if it holds a model, else the newest version in it.
 
     Raises:
-        FileNotFoundError: Neither holds one.
+        FileNotFoundError: There is no model in either.
     """
     if (path / "config.json").is_file():
         return path
@@ -60,7 +58,7 @@ def newest_version(path: Path) -> Path:
 def load_model(
     folder: Path, threads: int | None
 ) -> tuple[RelationClassifier | OnnxClassifier, Tokenizer]:
-    """The model and the tokenizer in a folder, with as little of the libraries as it needs."""
+    """Load the model and the tokenizer of a folder; ONNX needs no torch."""
     if (folder / MODEL_FILE).is_file():
         exported = OnnxClassifier.load(folder, threads)
         return exported, exported.load_tokenizer(folder)
@@ -78,7 +76,7 @@ def load_model(
 def find_calibrator(
     folder: Path, calibrator: Calibrator | str | Path | Literal[False] | None
 ) -> Calibrator | None:
-    """The record that is meant: a given one, that beside the weights if None, none if False."""
+    """Use the given record, load ``trust.json`` of the folder if None, use none if False."""
     if calibrator is None:
         beside = folder / CALIBRATOR_FILE
         return Calibrator.read(beside) if beside.is_file() else None
@@ -90,7 +88,7 @@ def find_calibrator(
 def schema_beside(
     folder: Path, schema: RelationSchema | str | Path | None
 ) -> RelationSchema | None:
-    """The schema that is meant: a given one, or that beside the weights, if there is one."""
+    """Use the given schema or its file; if None, load that of the folder, if there is one."""
     if isinstance(schema, RelationSchema):
         return schema
     file = folder / SCHEMA_FILE if schema is None else Path(schema)
@@ -102,12 +100,12 @@ def schema_beside(
 
 
 def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> None:
-    """Puts beside the weights what ``find_calibrator`` and ``schema_beside`` look for.
+    """Save calibrator record and schema beside the weights.
 
     Args:
-        folder: Of the classifier.
-        calibrator: The file of its calibrator record.
-        schema: Of its labels.
+        folder: Folder of the classifier.
+        calibrator: File of its calibrator record.
+        schema: Schema of its labels.
     """
     import yaml
 
@@ -117,21 +115,21 @@ def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> No
     (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")
 
 
-ROWS = 1024  # that a stream reads at a time
+ROWS = 1024  # batch of a stream
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a sentence says about its two mentions.
+    """Predicted relation between the two mentions of a sentence.
 
     Attributes:
-        relation: The likeliest label, or the negative one where none is likely enough; None where
-            the guess is not sure enough for the wanted precision.
-        probability: That of the guess.
-        probabilities: Of every label.
-        guess: The label in any case.
-        truncated: Whether the sentence has more tokens than the classifier reads, so that the
-            answer is about a part of it: the words around the mentions.
+        relation: Most probable label, or the negative one where none is probable enough; None
+            where the guess is below the threshold of the wanted precision.
+        probability: Probability of the guess.
+        probabilities: Probability of every label.
+        guess: The label, withheld or not.
+        truncated: Whether the sentence is longer than the classifier's ``max_length``: then only
+            the words around the mentions were read.
     """
 
     relation: str | None
@@ -150,21 +148,16 @@ class RelationExtractor:
     """Labels sentences whose two mentions are marked.
 
     Args:
-        model: A relation classifier, or an exported one.
-        tokenizer: Its own.
-        calibrator: Its calibrator record, which calibrates probabilities; None leaves them as they are.
+        model: Relation classifier, or an exported one.
+        tokenizer: Tokenizer of the classifier.
+        calibrator: Calibrator record of the classifier; None leaves probabilities uncalibrated.
         wanted_precision: Answers below the record's threshold for it are withheld; None
             withholds none.
-        schema: What its labels mean, where that is known.
-
-    Attributes:
-        calibrator: See above.
-        wanted_precision: See above.
-        schema: See above.
+        schema: Relation schema of the labels, if known.
 
     Raises:
-        CalibratorError: The record is of another classifier, or has no threshold for that precision.
-        ValueError: A precision is wanted without a record, or is none.
+        CalibratorError: The record is of another classifier or has no threshold for the precision.
+        ValueError: A precision without a record, or not between 0 and 1.
     """
 
     def __init__(
@@ -187,7 +180,7 @@ class RelationExtractor:
         if wanted_precision is not None:
             if calibrator is None:
                 raise ValueError(
-                    f"wanted_precision={wanted_precision} needs the classifier's calibrator record: "
+                    f"wanted_precision={wanted_precision} needs the calibrator record: "
                     'calibrator="data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"'
                 )
             self._confidence = calibrator.confidence_for(wanted_precision)
@@ -202,18 +195,18 @@ class RelationExtractor:
         schema: RelationSchema | str | Path | None = None,
         threads: int | None = None,
     ) -> Self:
-        """The extractor in a folder.
+        """Load an extractor.
 
         Args:
-            path: A folder that a run wrote a classifier to, or a folder of its versions, of which
-                the newest is taken; or one that ``kedro classifier export`` wrote.
-            calibrator: The classifier's calibrator record, its file, or a folder of its versions. None takes
-                a ``trust.json`` that lies beside the weights, if one does; False takes none.
+            path: Folder of a classifier as a run or ``kedro classifier export`` writes it, or of
+                its versions, of which the newest is loaded.
+            calibrator: Calibrator record, its file, or a folder of its versions. None loads
+                ``trust.json`` beside the weights, if there is one; False uses none.
             wanted_precision: See the class.
-            schema: What the labels mean, or its file. None takes a ``relations.yml`` that lies
-                beside the weights, if one does.
-            threads: Of ONNX Runtime, for an exported classifier; None is its own choice. torch's
-                are set for the whole process: ``torch.set_num_threads``.
+            schema: Relation schema or its file. None loads ``relations.yml`` beside the weights,
+                if there is one.
+            threads: Threads of ONNX Runtime for an exported classifier; None leaves them to it.
+                torch has one setting for the process: ``torch.set_num_threads``.
 
         Raises:
             FileNotFoundError: There is no classifier, or no calibrator record.
@@ -232,7 +225,7 @@ class RelationExtractor:
 
     @property
     def config(self) -> ClassifierSettings:
-        """The classifier's: labels, inverses, which types they join."""
+        """Settings of the classifier: labels, inverses, allowed types."""
         return self._model.config
 
     @property
@@ -243,15 +236,15 @@ class RelationExtractor:
 
     @property
     def negative(self) -> str | None:
-        """The label that says "none of the others", if there is one."""
+        """The negative label; None without one."""
         return self.config.negative
 
     @cached_property
     def entity_types(self) -> frozenset[str] | None:
-        """The types that a mention may have; None where nothing says which there are.
+        """Types that a mention may have; None if unknown.
 
-        Those of its schema. A classifier of an older version does not hold them all: then those
-        that its relations name.
+        Those of the schema. The config of an older version does not hold them all: then those that
+        its relations name.
         """
         if self.schema is not None:
             return frozenset(self.schema.entity_types)
@@ -272,16 +265,16 @@ class RelationExtractor:
 
     @property
     def backend(self) -> str:
-        """What computes: ``torch`` or ``onnxruntime``."""
+        """Inference backend: ``torch`` or ``onnxruntime``."""
         return "onnxruntime" if isinstance(self._model, OnnxClassifier) else "torch"
 
     @property
     def rows_are_independent(self) -> bool:
-        """Whether what is said of a sentence is the same in any batch."""
+        """Whether the answer for a sentence is the same in any batch."""
         return self.calibrator is None or self.calibrator.settings.negative_share != "estimated"
 
     def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:
-        """Labels a batch.
+        """Label a batch.
 
         Args:
             sentences: Tagged texts; or mappings with ``sentence`` (tagged), or ``text`` and the
@@ -292,8 +285,8 @@ class RelationExtractor:
             A prediction for each, in order.
 
         Raises:
-            SentenceError: Some cannot be labelled: no head and tail, or a type that the classifier
-                does not know. All are listed, by their places.
+            SentenceError: Sentences without head and tail, or with an unknown type. All are listed
+                by their places.
             TypeError: One sentence was given instead of a batch.
         """
         if isinstance(sentences, str | bytes | Mapping | Instance):
@@ -304,12 +297,12 @@ class RelationExtractor:
         return self._labelled(read_sentences(sentences, self.entity_types))
 
     def stream(self, sentences: Iterable[Sentence], rows: int = ROWS) -> Iterator[Prediction]:
-        """Labels any number of sentences, ``rows`` of them in memory at a time.
+        """Label any number of sentences, ``rows`` of them in memory at a time.
 
         Args:
-            sentences: As in a batch. The first bad one stops the stream, with its place in it.
-            rows: A batch. A calibrator record whose ``negative_share`` is ``estimated`` estimates it
-                from each.
+            sentences: See ``__call__``. The first bad one stops the stream with its place.
+            rows: Sentences of a batch. A calibrator record whose ``negative_share`` is
+                ``estimated`` estimates it from each batch.
         """
         if isinstance(sentences, str | bytes | Mapping | Instance):
             raise TypeError("a stream is of sentences, not one sentence: extractor([sentence])[0]")
@@ -337,7 +330,7 @@ class RelationExtractor:
             return score(self._model, self._tokenizer, instances, "extraction")
         from tkre.training.inference import predict_scores
 
-        # Not bf16: an answer must not depend on the sentences that happen to stand in its batch.
+        # Not bf16: an answer must not depend on the other sentences of its batch.
         return predict_scores(
             self._model, self._tokenizer, instances, precision="fp32", description="extraction"
         )
@@ -352,6 +345,6 @@ class RelationExtractor:
 
 
 def _check_precision(wanted: float | None) -> None:
-    """Before anything is loaded: per cent, say, are meant for a share."""
+    """Refuse e.g. a per cent before anything is loaded."""
     if wanted is not None and not 0 < wanted < 1:
         raise ValueError(f"wanted_precision must be between 0 and 1, not {wanted:g}")

@@ -3,9 +3,8 @@
     nlp.add_pipe("tkre_relations", config={"classifier": "path/to/classifier"})
     nlp("Ada was born in London.")._.relations
 
-It reads the entities that are there (``doc.ents``) and asks for every ordered pair of them within
-a sentence; so something that finds entities comes before it, and something that finds sentences
-should. An entry point makes the component known without an import of this module.
+It labels every ordered pair of entities (``doc.ents``) within a sentence; so a component that finds
+entities must come before it, and one that finds sentences should. An entry point registers it.
 """
 
 from __future__ import annotations
@@ -31,23 +30,12 @@ from tkre.serving.extractor import CALIBRATOR_FILE, Prediction, RelationExtracto
 logger = logging.getLogger(__name__)
 
 FACTORY = "tkre_relations"
-_STORED = "tkre_relations"  # the key in ``doc.user_data``, of plain values that a DocBin can hold
+_STORED = "tkre_relations"  # key in ``doc.user_data``; plain values, as a DocBin holds them
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What is said of two entities of a document.
-
-    Attributes:
-        head: The entity that the relation starts from.
-        tail: The entity that it leads to.
-        label: The relation; None where the guess is not sure enough for the wanted precision.
-        probability: That of the guess.
-        abstained: Whether the guess is withheld.
-        guess: The relation in any case.
-        truncated: Whether the sentence is longer than what the classifier reads, and was read in
-            part.
-    """
+    """Predicted relation between two entities of a document (fields as in ``Prediction``)."""
 
     head: Span
     tail: Span
@@ -55,20 +43,13 @@ class Relation:
     probability: float
     abstained: bool
     guess: str
-    truncated: bool = False  # not told in documents of an older version
+    truncated: bool = False  # missing in documents of an older version
 
 
 class RelationComponent:
-    """Sets ``doc._.relations``; see ``make_relations`` for the settings.
+    """Sets ``doc._.relations``; ``make_relations`` describes the settings.
 
-    Args:
-        name: Of the component in its pipeline.
-        classifier: Folder of the classifier. If it is not there yet, that is said when it is
-            needed: a pipeline that is loaded from disk brings its own.
-        calibrator: As of ``RelationExtractor.from_pretrained``.
-        wanted_precision: Likewise.
-        types: Type of the classifier's schema by entity label. None: all entities, without types.
-        keep_negative: Whether pairs of which no relation holds are kept.
+    A missing folder is an error on first use: a pipeline loaded from disk brings its own.
     """
 
     def __init__(
@@ -85,25 +66,25 @@ class RelationComponent:
         self._wanted_precision = wanted_precision
         self._types = types
         self._keep_negative = keep_negative
-        self._told = False
+        self._warned = False
         self._on_error: Callable[..., None] = raise_error
         if self._folder.is_dir():
             self._check_types(self.extractor)
 
     @cached_property
     def extractor(self) -> RelationExtractor:
-        """The classifier, loaded when it is first asked for."""
+        """The classifier, loaded on first use."""
         return RelationExtractor.from_pretrained(
             self._folder, calibrator=self._calibrator, wanted_precision=self._wanted_precision
         )
 
     def __call__(self, doc: Doc) -> Doc:
-        """Sets the relations of one document."""
+        """Set the relations of one document."""
         self._set([doc])
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Sets the relations of many documents; the pairs of a batch are read together."""
+        """Set the relations of many documents; pairs of a batch are labelled together."""
         for docs in minibatch(stream, size=batch_size):
             try:
                 self._set(docs)
@@ -113,16 +94,11 @@ class RelationComponent:
                 yield from docs
 
     def set_error_handler(self, handler: Callable[..., None]) -> None:
-        """What is done about documents that cannot be read; spaCy's default raises."""
+        """Set the handler of documents that cannot be read; spaCy's default raises."""
         self._on_error = handler
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Copies the classifier, so that the pipeline works wherever its folder is put.
-
-        Args:
-            path: Folder of the component.
-            exclude: Not used; spaCy gives it.
-        """
+        """Copy the classifier into the folder of the component; ``exclude`` is ignored."""
         extractor, folder = self.extractor, Path(path)
         source = newest_version(self._folder)
         if source.resolve() == folder.resolve():
@@ -133,12 +109,7 @@ class RelationComponent:
             (folder / CALIBRATOR_FILE).write_text(text + "\n", encoding="utf-8")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> RelationComponent:
-        """Takes the classifier that ``to_disk`` copied, not the one that its settings name.
-
-        Args:
-            path: Folder of the component.
-            exclude: Not used; spaCy gives it.
-        """
+        """Use the classifier that ``to_disk`` copied; ``exclude`` is ignored."""
         self._folder = Path(path)
         self._calibrator = False if self._calibrator is False else None
         self.__dict__.pop("extractor", None)
@@ -156,11 +127,11 @@ class RelationComponent:
             doc.user_data[_STORED] = found[id(doc)]
 
     def _pairs(self, doc: Doc) -> Iterator[tuple[Span, _Mention, _Mention]]:
-        """A sentence and two entities of it, in either order, with their types."""
+        """Sentences with each ordered pair of their entities and the types."""
         if doc.has_annotation("SENT_START"):
             sentences: Iterable[Span] = doc.sents
         else:
-            self._tell_no_sentences()
+            self._warn_no_sentences()
             sentences = [doc[:]]
         entities = [(e, *self._type(e)) for e in doc.ents if e.text.strip()]
         for sentence in sentences:
@@ -173,7 +144,7 @@ class RelationComponent:
                 yield sentence, head, tail
 
     def _type(self, entity: Span) -> tuple[bool, str | None]:
-        """Whether an entity takes part, and its type."""
+        """Whether an entity is paired, and its type."""
         if self._types is None:
             return True, None
         return entity.label_ in self._types, self._types.get(entity.label_)
@@ -187,9 +158,9 @@ class RelationComponent:
                     f"classifier in {self._folder} knows" + did_you_mean(kind, known)
                 )
 
-    def _tell_no_sentences(self) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_no_sentences(self) -> None:
+        if not self._warned:
+            self._warned = True
             logger.warning(
                 "%s: documents have no sentence boundaries, so all their entities are paired; "
                 'nlp.add_pipe("sentencizer") before it finds some', self.name,
@@ -209,14 +180,14 @@ def _instance(sentence: Span, head: _Mention, tail: _Mention) -> Instance:
 
 def _stored(head: _Mention, tail: _Mention, prediction: Prediction) -> list[Any]:
     sides = [[entity.start, entity.end, entity.label_] for entity, _ in (head, tail)]
-    said = (prediction.relation, prediction.probability, prediction.guess, prediction.truncated)
-    return [*sides, *said]
+    return [*sides, prediction.relation, prediction.probability, prediction.guess,
+            prediction.truncated]  # fmt: skip
 
 
 def _relations(doc: Doc) -> list[Relation]:
     return [
-        Relation(_span(doc, head), _span(doc, tail), label, probability, label is None, *said)
-        for head, tail, label, probability, *said in doc.user_data.get(_STORED, [])
+        Relation(_span(doc, head), _span(doc, tail), label, probability, label is None, *rest)
+        for head, tail, label, probability, *rest in doc.user_data.get(_STORED, [])
     ]
 
 
@@ -245,19 +216,18 @@ def make_relations(
     types: dict[str, str | None] | None,
     keep_negative: bool,
 ) -> RelationComponent:
-    """The component.
+    """Factory of the component.
 
     Args:
-        nlp: Its pipeline.
-        name: Its name there.
+        nlp: Pipeline of the component.
+        name: Name of the component in it.
         classifier: Folder of the classifier, or of its versions, or of an exported one.
-        calibrator: File of its calibrator record; None takes the ``trust.json`` beside the weights, if there
-            is one; False none.
-        wanted_precision: Answers that are not sure enough for it are withheld (``abstained``).
-        types: By entity label (``PERSON``), the type in the classifier's schema (``person``), or
-            None for no type; entities of other labels take no part. None: all take part, without
-            types.
-        keep_negative: Whether pairs of which no relation holds are kept.
+        calibrator: File of its calibrator record; None loads ``trust.json`` beside the weights, if
+            there is one; False uses none.
+        wanted_precision: Answers below its threshold are withheld (``abstained``).
+        types: Type in the classifier's schema (``person``), or None, by entity label (``PERSON``);
+            entities with other labels are left out. None pairs all entities, without types.
+        keep_negative: Whether pairs with the negative relation are kept.
 
     Raises:
         ValueError: ``types`` names a type that the classifier does not know.

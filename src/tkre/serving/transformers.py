@@ -1,4 +1,4 @@
-"""The classifier in ``transformers.pipeline``; importing this module is what registers it.
+"""The classifier in ``transformers.pipeline``; importing this module registers it.
 
     from transformers import pipeline
     import tkre.serving.transformers
@@ -25,24 +25,23 @@ from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfi
 from tkre.serving.extractor import Prediction, RelationExtractor, find_calibrator, schema_beside
 
 TASK = "relation-classification"
-BATCH = 64  # sentences of a list that are read together
+BATCH = 64  # sentences of a list per batch
 _BEST: Any = (
     ""  # as in text-classification: ``top_k=None`` means all, so it cannot mean "not given"
 )
 
 
 class RelationClassificationPipeline(Pipeline):
-    """Says which relation holds between the two marked mentions of a sentence.
+    """Relation between the two marked mentions of a sentence.
 
-    A sentence is a tagged text, a mapping or an instance, as ``RelationExtractor`` takes them; a
-    list gives a list, a generator or a data set an iterator.
+    A sentence is a tagged text, a mapping or an instance, as for ``RelationExtractor``; a list
+    returns a list, a generator or data set an iterator.
 
     Args:
-        calibrator: As of ``RelationExtractor.from_pretrained``: None takes the ``trust.json`` beside
-            the weights, if there is one; False none.
-        wanted_precision: Answers that are not sure enough for it are withheld.
-        **kwargs: As of any pipeline: ``model``, ``tokenizer``, ``device``, ``batch_size``; and
-            ``top_k``.
+        calibrator: See ``RelationExtractor.from_pretrained``.
+        wanted_precision: Answers below its threshold are withheld.
+        **kwargs: Arguments of any pipeline (``model``, ``tokenizer``, ``device``,
+            ``batch_size``), and ``top_k``.
 
     Raises:
         CalibratorError: See ``RelationExtractor``.
@@ -71,25 +70,24 @@ class RelationClassificationPipeline(Pipeline):
         )
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
-        """Classifies a sentence, a list of them, or as many as a generator or data set gives.
+        """Classify a sentence, a list, or the sentences of a generator or data set.
 
         Args:
             inputs: See the class.
-            **kwargs: ``top_k``: so many labels (None: all), the predicted one first, then the
-                likeliest. ``batch_size``: sentences that are read together.
+            **kwargs: ``top_k``: number of labels (None: all), the predicted one first, then by
+                probability. ``batch_size``: sentences per batch.
 
         Returns:
-            For a sentence a dictionary with ``label`` (None where the answer is withheld),
-            ``score`` (its probability, or that of what is withheld), ``abstained``, and
-            ``truncated`` (whether the sentence was read in part). With ``top_k``, a list of such
-            dictionaries. All of them have their label, since they are asked for to be compared;
-            ``abstained``, the same in each, says whether the first is withheld.
+            For a sentence a dictionary with ``label`` (None where withheld), ``score`` (probability
+            of the label or of the withheld one), ``abstained`` and ``truncated``. With ``top_k``,
+            a list of such dictionaries, each with its label; ``abstained``, the same in each, says
+            whether the first is withheld.
 
         Raises:
             SentenceError: A sentence cannot be labelled.
         """
         if isinstance(inputs, list | tuple):
-            # What is all there need not be read one by one, as the default of transformers is.
+            # The default of transformers is a batch of 1.
             kwargs.setdefault("batch_size", self._batch_size or BATCH)
             return super().__call__(list(inputs), **kwargs) if inputs else []
         return super().__call__(inputs, **kwargs)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from tests.evaluation.test_trust import fit, predictions
+from tests.evaluation.test_calibrator import fit, predictions
 from tkre.evaluation.calibration_report import COVERAGES, calibration_table, score_calibration
 from tkre.evaluation.metrics import micro_scores
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.core.test_provenance import CHAIN
-from tests.evaluation.test_trust import fit, predictions
+from tests.evaluation.test_calibrator import fit, predictions
 from tests.paths import machine_paths
 from tkre.core.schema import Relation
 from tkre.evaluation.calibrator import Calibrator, CalibratorError

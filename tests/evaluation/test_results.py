@@ -11,11 +11,15 @@ from tkre.evaluation.metrics import METRICS, Score
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import (
     IncompleteExperiment,
+    by_setting,
     cell_columns,
     cells_table,
+    samples_table,
     score_cell,
+    std_over_seeds,
     summary_table,
 )
+from tkre.generation.rejections import Reject, Tally, yield_frame
 
 LABELS = ["a", "b", "no"]
 GOLD = ["a", "a", "b", "b", "no", "no"]
@@ -168,3 +172,62 @@ def test_scores_that_other_packages_add_are_columns_and_rows(monkeypatch):
     assert cells_table([m])["accuracy"].tolist() == [m["accuracy"]]
     summary = summary_table([m], [frame], "typ_marker", PARAMS).set_index("metric")
     assert summary["mean"]["accuracy"] == m["accuracy"]
+
+
+def test_one_value_has_no_spread():
+    assert std_over_seeds(pd.Series([40.0, 50.0])) == 5  # of the population
+    assert pd.isna(std_over_seeds(pd.Series([40.0]))) and pd.isna(
+        std_over_seeds(pd.Series([40.0, None]))
+    )
+
+
+CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+        "llm": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip
+
+
+def test_cells_of_one_setting_differ_in_the_seed_alone():
+    changes = [
+        {},
+        {"variant": "tkre_plus"},
+        {"seed": 21},
+        {"synthetic": 4},
+        {"llm": "qwen"},
+        {"noise": 20},
+        {"seed": 42},
+    ]
+    groups = by_setting([CELL | change for change in changes])
+    assert [numbers for _, numbers in groups] == [[0, 2, 6], [1], [3], [4], [5]]
+    setting = {name: CELL[name] for name in CELL if name not in ("seed", "micro_f1")}
+    assert groups[2][0] == setting | {"synthetic": 4}
+
+
+READING = {"corpus": "toy", "bad_rows": [{}], "type_mismatches": []}
+SHOTS = {
+    "sample": "toy.k2.s13", "support": ["1", "2", "3"], "validation": ["4"],
+    "shortfalls": {"support": {"knows": 1}, "validation": {}},
+    "sentences_shared_with_test": {"support": [["1", "t"]], "validation": []},
+    "passed_over": [["2", "u"], ["3", "v"]], "set_aside": [["4", "w"]],
+}  # fmt: skip
+
+
+def test_what_a_draw_had_to_work_with():
+    tallies = {"knows": Tally(wanted=2, kept=1, rejects=[Reject("synthesis", *"abcde")])}
+    yields = pd.concat([yield_frame("synthesis", tallies), yield_frame("explanation", {})])
+    [row] = samples_table([READING], [SHOTS], [yields.assign(sample="toy.k2.s13")]).to_dict(
+        "records"
+    )
+    assert (row["support"], row["short_in_support"], row["short_in_validation"]) == (
+        3,
+        "knows 1",
+        "",
+    )
+    assert (row["bad_rows_left_out"], row["shared_with_test"]) == (1, 1)
+    assert (row["passed_over"], row["set_aside"]) == (2, 1)
+    assert (row["synthesis_kept"], row["synthesis_short"], row["synthesis_rejected"]) == (
+        1, "knows 1", 1,
+    )  # fmt: skip
+
+
+def test_a_draw_without_knowledge():
+    [row] = samples_table([READING], [SHOTS], []).to_dict("records")
+    assert "synthesis_kept" not in row

@@ -1,4 +1,4 @@
-"""Is one variant better than another, and how sure is a score? Bootstrap over test rows."""
+"""Bootstrap over test rows: intervals of F1, and of paired differences over seeds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Making a calibrator record: a temperature and thresholds from the predictions for validation rows.
-
-Whether calibrator is kept: calibration and thresholds on the rows that are scored.
-"""
+"""Fit a calibrator on validation rows, and score it on the rows of an experiment."""
 
 from __future__ import annotations
 
@@ -47,12 +44,12 @@ def fit_calibrator(
     cell: str,
     classifier: str,
 ) -> Calibrator:
-    """Temperature and thresholds from predictions for validation rows.
+    """Fit temperature and thresholds on validation rows.
 
     Args:
         predictions: With ``relation`` (gold), ``predicted`` and ``p.<relation>``, N rows.
-        negative: The negative label of the schema.
-        params: Which precisions are wanted, and how surely.
+        negative: Negative label of the schema.
+        params: Wanted precisions and their assurance.
         cell: Name of the classifier's cell.
         classifier: Digest of its weights.
     """
@@ -93,9 +90,9 @@ def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
 
 
 def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float) -> Threshold:
-    """Chosen as if the validation rows had the share of the negative relation that is given.
+    """Threshold for validation rows weighted to the given share of the negative relation.
 
-    A share that is to be estimated is not known yet, so the rows count as they are.
+    A share that is estimated later is unknown here, so rows then have equal weights.
     """
     given, trained = calibrator.settings.negative_share, calibrator.trained_share
     share = given if isinstance(given, float) and trained is not None else None
@@ -122,25 +119,24 @@ def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float)
     )
 
 
-COVERAGES = np.linspace(0.01, 1, 100)  # where curves are kept, so that seeds can be averaged
+COVERAGES = np.linspace(0.01, 1, 100)  # common points of curves, to average over seeds
 
 
 def score_calibration(
     predictions: pd.DataFrame, calibrator: Calibrator, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is reported of the calibrator in one classifier.
+    """Scores of a calibrator on the rows of a cell.
 
     Args:
-        predictions: Of the rows to be scored, as the classifier makes them.
-        calibrator: Its record.
-        metrics: Of its cell, whose coordinates are taken over.
+        predictions: Uncalibrated predictions of the scored rows.
+        calibrator: Record of the classifier.
+        metrics: Scores of its cell, whose coordinates are copied.
 
     Returns:
-        Everything in per cent but likelihoods (nats) and the temperature; None where there is
-        nothing to measure. Calibration is that of the likeliest label of all rows; risk, coverage
-        and thresholds are over answers, the rows predicted to have a relation. F1 is given without
-        and with the correction for the share of the negative relation: the share that the settings
-        give, or else the estimated one.
+        Scores in per cent, likelihoods in nats, the temperature; None without rows to measure.
+        Calibration is that of the most probable label of all rows; risk, coverage and thresholds
+        are over answers, the rows predicted to have a relation. F1 is given without and with the
+        correction for the share of the negative relation: that of the settings, or the estimate.
     """
     share = share_among(predictions, calibrator)
     calibrated = calibrate(predictions, calibrator, share)

@@ -1,8 +1,7 @@
-"""How far the probabilities of one classifier can be trusted, as a record kept beside it.
+"""Calibrator: temperature and thresholds of one classifier, stored beside it as ``trust.json``.
 
-What a row is worth: *confidence* is the calibrated probability of the label that was predicted.
-For a negative label out of doubt (``least_probability``: nothing else was likely enough) that is
-the probability of the negative label, often a low one: the model asserts nothing there, so such
+*Confidence* is the calibrated probability of the predicted label. A negative prediction may have a
+low one (``least_probability``: no other label was probable enough): it asserts nothing, so such
 rows are neither counted as answers nor withheld.
 """
 
@@ -30,17 +29,17 @@ CALIBRATOR_FILE = "trust.json"  # in a folder, versioned or not
 
 
 class CalibratorError(RuntimeError):
-    """A record that cannot be used as is wanted; the message says the way out."""
+    """A calibrator that cannot be used as requested; the message has the remedy."""
 
 
 class Threshold(Params):
-    """From which confidence on a classifier's answers have a precision.
+    """Lowest confidence at which answers have a wanted precision.
 
     Attributes:
-        precision: That is wanted.
-        confidence: From which on an answer is given; None: the rows support none.
-        validation_coverage: Share of the answers on the validation rows that are given.
-        validation_precision: Of those, the share that is right; None without any.
+        precision: Wanted precision.
+        confidence: Lowest confidence of an answer; None where the rows support none.
+        validation_coverage: Share of the answers on the validation rows at or above it.
+        validation_precision: Share of those that are right; None without any.
     """
 
     precision: float
@@ -50,23 +49,23 @@ class Threshold(Params):
 
 
 class Calibrator(Params):
-    """What the validation rows say about a classifier's probabilities. Shares are 0 to 1.
+    """Temperature and thresholds fitted on validation rows. Shares are 0 to 1.
 
     Attributes:
-        cell: Which classifier.
+        cell: Cell of the classifier.
         classifier: Digest of its weights.
-        negative: The label that asserts nothing, if the schema has one.
-        validation_rows: They chose the classifier's epoch too, so figures on them flatter it.
+        negative: Negative label; None without one.
+        validation_rows: Number of validation rows. They chose the classifier's epoch too, so
+            scores on them are optimistic.
         validation_negative: Share of the negative label among them; None without one.
-        temperature: Of ``p^(1/T)``.
-        ece_before: Expected calibration error on the validation rows, as the classifier puts it.
-        ece_after: Likewise, with the temperature.
-        nll_before: Negative log-likelihood, in nats.
-        nll_after: Likewise, with the temperature.
+        temperature: T of ``p^(1/T)``.
+        ece_before: Expected calibration error on the validation rows, uncalibrated.
+        ece_after: Expected calibration error with the temperature.
+        nll_before: Negative log-likelihood, in nats, uncalibrated.
+        nll_after: Negative log-likelihood with the temperature.
         thresholds: One for each wanted precision.
-        settings: What was asked for; its ``negative_share`` is corrected for wherever the record
-            is used.
-        note: Why something is missing; None if nothing is.
+        settings: Parameters of the fit; ``negative_share`` is applied wherever the record is used.
+        note: Reason why a part is missing; None if none is.
     """
 
     cell: str
@@ -94,7 +93,7 @@ class Calibrator(Params):
         files = [path] if path.is_file() else sorted(path.glob(f"*/{CALIBRATOR_FILE}"))
         if not files:
             raise FileNotFoundError(
-                f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes them to "
+                f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes it to "
                 "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
             )
         return cls.model_validate(json.loads(files[-1].read_text(encoding="utf-8")))
@@ -103,19 +102,19 @@ class Calibrator(Params):
     def trained_share(self) -> float | None:
         """Share of the negative label that the probabilities are calibrated for.
 
-        None where there is no such label, or nothing but it: no other share can be had by weights.
+        None at 0 and 1: weights cannot correct for another share.
         """
         share = self.validation_negative
         return share if share is not None and 0 < share < 1 else None
 
     def require(self, weights: str) -> None:
-        """Refuses other weights than those it speaks of.
+        """Check that the record belongs to a classifier.
 
         Args:
-            weights: Digest of a classifier's weights.
+            weights: Digest of the classifier's weights.
 
         Raises:
-            CalibratorError: They differ.
+            CalibratorError: The record belongs to other weights.
         """
         if weights != self.classifier:
             raise CalibratorError(
@@ -126,7 +125,7 @@ class Calibrator(Params):
             )
 
     def confidence_for(self, precision: float) -> float:
-        """The confidence from which on answers have a wanted precision.
+        """Lowest confidence at which answers have a wanted precision.
 
         Raises:
             CalibratorError: None was fitted for it, or the validation rows support none.
@@ -153,37 +152,36 @@ class Calibrator(Params):
 
 
 def share_among(predictions: pd.DataFrame, calibrator: Calibrator) -> float | None:
-    """The share of the negative relation among rows, as the record's settings want it.
+    """Share of the negative relation to correct for, by the record's settings.
 
     Args:
-        predictions: Of the classifier; gold labels are not looked at.
-        calibrator: Says whether the share is given, estimated from these rows, or left alone.
+        predictions: Predictions of the classifier; gold labels are ignored.
+        calibrator: Record whose settings give the share, estimate it from these rows, or neither.
 
     Returns:
-        The share to correct for; None for no correction.
+        The share; None for no correction.
     """
     return share_of(probabilities_of(predictions), labels_of(predictions), calibrator)
 
 
 def estimated_share(predictions: pd.DataFrame, calibrator: Calibrator) -> float | None:
-    """The share of the negative relation that EM finds; None where it cannot be corrected for."""
+    """Share of the negative relation by EM; None where no correction is possible."""
     return _estimated(probabilities_of(predictions), labels_of(predictions), calibrator)
 
 
 def calibrate(
     predictions: pd.DataFrame, calibrator: Calibrator, share: float | None
 ) -> pd.DataFrame:
-    """The predictions with calibrated probabilities.
+    """Predictions with calibrated probabilities.
 
     Args:
-        predictions: With ``predicted`` and ``p.<relation>``; they are not changed.
-        calibrator: Of the classifier that made them.
-        share: Of the negative relation, to be corrected for (``share_among``); None for none.
+        predictions: Frame with ``predicted`` and ``p.<relation>``; not changed.
+        calibrator: Record of the classifier.
+        share: Share of the negative relation to correct for (``share_among``); None for none.
 
     Returns:
         The same columns. ``predicted`` changes only where the correction for the share makes
-        another relation the likeliest; what was made negative out of doubt, on the classifier's
-        own probabilities, stays so.
+        another relation the most probable; rows that ``least_probability`` made negative stay so.
     """
     raw_NR, labels = probabilities_of(predictions), labels_of(predictions)
     rows = calibrated_rows(raw_NR, guesses_of(predictions), labels, calibrator, share)
@@ -191,7 +189,7 @@ def calibrate(
 
 
 def share_of(raw_NR: Floats, labels: Sequence[str], calibrator: Calibrator) -> float | None:
-    """As ``share_among``, of probabilities whose columns are the labels, without a frame."""
+    """``share_among`` for an array whose columns are the labels."""
     if (setting := calibrator.settings.negative_share) == "estimated":
         return _estimated(raw_NR, labels, calibrator)
     return setting if calibrator.trained_share else None
@@ -204,7 +202,7 @@ def calibrated_rows(
     calibrator: Calibrator,
     share: float | None,
 ) -> tuple[Floats, Numbers]:
-    """As ``calibrate``, without a frame: probabilities, and the columns of the guesses."""
+    """``calibrate`` for arrays: probabilities, and the columns of the predicted labels."""
     calibrated_NR = calibration.tempered(raw_NR, calibrator.temperature)
     if (
         share is not None

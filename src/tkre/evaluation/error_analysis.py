@@ -1,10 +1,4 @@
-"""Where a classifier was wrong, the most confident errors first: what to read, and perhaps mend.
-
-Relation collapse: which relations are taken for one another, and a likely reason.
-
-Two tables of an experiment: pairs of relations by variant, and figures of every cell. They point
-at what to look into; a pair can be confused for a reason that no column shows.
-"""
+"""Error analysis: errors by confidence, confused pairs of relations, collapse figures of cells."""
 
 from __future__ import annotations
 
@@ -31,16 +25,16 @@ COLUMNS = [
 def errors_table(
     rows: Sequence[Instance], predictions: pd.DataFrame, calibrator: Calibrator
 ) -> pd.DataFrame:
-    """All rows that were labelled wrongly.
+    """Rows that were labelled wrongly, by falling confidence.
 
     Args:
-        rows: Those that were scored.
-        predictions: For them, in the same order.
-        calibrator: Of the classifier, whose temperature makes confidences of probabilities.
+        rows: Scored rows.
+        predictions: Predictions for them, in the same order.
+        calibrator: Calibrator record of the classifier.
 
     Returns:
-        A row each: the sentence with the offsets of its mentions, its relation, what it was taken
-        for; calibrated probabilities of both. The most confident errors come first.
+        One row per error: sentence, offsets of its mentions, gold and predicted relation, and
+        calibrated probabilities of both.
     """
     calibrated = calibrate(predictions, calibrator, None)
     wrong = [
@@ -64,7 +58,7 @@ def errors_table(
 
 
 def sentences_of(errors: pd.DataFrame) -> list[Instance]:
-    """The sentences of an ``errors_table`` with their mentions, in its order."""
+    """Sentences of an ``errors_table`` with their mentions, in its order."""
     return [
         Instance(
             str(row["id"]),

@@ -1,15 +1,12 @@
-"""Which scored sentences state their relation in words, and how well either kind is labelled.
+"""Split of scored rows into explicit and implicit ones, and scores of both.
 
 A sentence is *explicit* if a word states its relation ("was born in"), *implicit* if the relation
-has to be concluded ("her first cry was heard in"). Where a corpus says so itself, that counts.
-Elsewhere it is told by what the support set showed: a row of a relation is explicit if a content
-word of the triggers that were quoted for that relation's support, in any form, stands in it
-outside the mentions. That is relative to the sample, and on purpose: the question is whether a
-classifier knows a relation beyond the words it was shown.
+has to be inferred ("her first cry was heard in"). A flag of the corpus decides where there is one.
+Elsewhere a row is explicit if a content word of the triggers quoted for its relation's support
+stands in it, in any form, outside the mentions. That is relative to the sample on purpose: it asks
+whether a classifier knows a relation beyond the words of its support.
 
-Only rows of positive relations are of either kind: the negative relation states nothing. What a
-classifier finds in negative rows therefore belongs to neither kind, and the F1 of a kind differs
-from that of the whole by just those guesses.
+Rows of the negative relation are of neither kind: predictions for them are missing in both F1s.
 """
 
 from __future__ import annotations
@@ -34,7 +31,7 @@ from tkre.evaluation.results import (
     std_over_seeds,
 )
 
-# How a row was decided: by the corpus, by triggers; not to be decided; nothing to decide.
+# Values of ``decided_by``: flag of the corpus, triggers; undecidable; negative relation.
 FLAG, TRIGGERS, UNDECIDED, NEGATIVE = "flag", "triggers", "undecided", "negative"
 KINDS = ("explicit", "implicit")
 MARK_COLUMNS = ["id", "implicit", "decided_by"]
@@ -50,16 +47,16 @@ IMPLICIT_COLUMNS = [
 def split_by_explicitness(
     rows: Sequence[Instance], explained: Sequence[Instance], schema: RelationSchema
 ) -> pd.DataFrame:
-    """Which rows are implicit.
+    """Split rows into explicit and implicit ones.
 
     Args:
-        rows: Those that are scored, with their gold relations.
-        explained: The support with the triggers that were quoted; empty if nobody explained it.
-        schema: Knows the negative relation.
+        rows: Scored rows with their gold relations.
+        explained: Support with quoted triggers; empty if it was not explained.
+        schema: Schema with the negative relation.
 
     Returns:
-        A row each: id, ``implicit`` (None for a negative row, and for one that cannot be decided
-        because neither a flag nor a content trigger of its relation is there), ``decided_by``.
+        One row each: id, ``implicit`` (None for a negative row, and without a flag and a content
+        trigger of its relation), ``decided_by``.
     """
     triggers: dict[str | None, set[str]] = {}
     for shown in explained:

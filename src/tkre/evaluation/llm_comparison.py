@@ -1,9 +1,7 @@
-"""Language models side by side: what of their knowledge is used, how varied and how useful it is.
+"""Tables of generated knowledge: language models compared, the filter, suspected label errors.
 
-They are compared on the same K-shot sets. What a classifier makes of their knowledge is the F1 of
-the variants that use it; all else is measured on what they wrote.
-
-What a filter of synthetic sentences finds and saves, and which golden labels are suspected.
+Language models are compared on the same K-shot sets: by yield and diversity of their output, and
+by the F1 of the variants that use it.
 """
 
 from __future__ import annotations
@@ -24,23 +22,23 @@ from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 
-# What a row of the table is about.
+# Keys of a row.
 WHERE = ["corpus", "shots", "synthetic", "llm"]
 DIVERSITY = ["distinct_2", "largest_overlap", "distinct_pairs", "words"]
 F1, F1_STD = "micro_f1.", "micro_f1_std."  # before the name of a variant
-TOP = 3  # reasons of rejects that are named
+TOP = 3  # most common reasons of rejects
 _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a language model wrote for a sample, and what became of it.
+    """Output of a language model for a sample.
 
     Attributes:
-        yields: Counts by kind and relation (``ledger.yield_frame``), with the name of the ``sample``.
-        rejects: What is not used (``ledger.rejects_frame``).
-        responses: Every attempt.
-        synthetic: The sentences that are used.
+        yields: Counts by kind and relation, with the name of the ``sample``.
+        rejects: Rejected answers.
+        responses: Responses of all attempts.
+        synthetic: Sentences that are used.
     """
 
     yields: pd.DataFrame

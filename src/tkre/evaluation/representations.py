@@ -1,4 +1,4 @@
-"""How alike relations are to a classifier, and how alike their definitions read.
+"""Similarity of relations: class centroids of features, definitions; alignment, uniformity.
 
 Legend of shapes: N rows, F features, R relations, H size of a text's vector.
 

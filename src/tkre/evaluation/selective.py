@@ -1,7 +1,6 @@
-"""Answering only where one is sure enough: what it costs, and where to draw the line.
+"""Selective prediction: risk-coverage curves and confidence thresholds for a wanted precision.
 
-An *answer* is a row that was predicted to have a relation other than the negative one; "no
-relation" asserts nothing that could lack precision.
+An *answer* is a row predicted to have a relation other than the negative one.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
-    """How often answers are wrong when only the surest are given.
+    """Risk-coverage curve.
 
     Args:
-        confidence_N: Of each answer.
-        correct_N: Whether it is right.
+        confidence_N: Confidence of each answer.
+        correct_N: Whether the answer is right.
 
     Returns:
-        One row per distinct confidence, the surest first: ``threshold``, ``coverage`` (share of
+        One row per distinct confidence, the highest first: ``threshold``, ``coverage`` (share of
         answers at or above it) and ``risk`` (share of those that are wrong), 0 to 1.
     """
     import pandas as pd
@@ -68,27 +67,25 @@ def threshold_for_precision(
     assurance: float,
     weights_N: Floats | None = None,
 ) -> float | None:
-    """From which confidence on answers are right as often as wanted.
+    """Lowest confidence at which answers have a wanted precision.
 
-    A few validation rows look better at a threshold that was chosen on them than other rows will
-    (docs/method.md has figures). So two things are asked of it:
+    A threshold chosen on few validation rows is optimistic (docs/method.md has figures). So it has
+    two conditions:
 
     * the lower end of a one-sided Wilson interval of the precision on these rows, not the
       precision itself, is at least what is wanted;
-    * it is not below the wanted precision itself: no single answer may be less likely than that.
-      Otherwise sure answers would pay for doubtful ones, which are the first to go wrong where
-      other rows differ from these.
+    * it is not below the wanted precision itself, so that no single answer is less probable:
+      doubtful answers are the first to be wrong where other rows differ from these.
 
     Args:
-        confidence_N: Calibrated, of each answer.
-        correct_N: Whether it is right.
-        wanted: Precision, 0 to 1.
-        assurance: Of the interval, e.g. 0.8; 0.5 takes the precision as it is.
-        weights_N: What each row counts, where other rows will have other shares of labels.
+        confidence_N: Calibrated confidence of each answer.
+        correct_N: Whether the answer is right.
+        wanted: Wanted precision, 0 to 1.
+        assurance: Level of the one-sided interval, e.g. 0.8; 0.5 takes the precision itself.
+        weights_N: Weights of rows, where other rows will have other shares of labels.
 
     Returns:
-        The lowest such threshold; None where these rows support none, which means that nothing
-        can be answered with that precision.
+        The lowest such threshold; None where these rows support none.
     """
     if not len(confidence_N):
         return None
@@ -97,7 +94,7 @@ def threshold_for_precision(
     weights_N = np.ones(len(order)) if weights_N is None else weights_N[order]
     total_N = np.cumsum(weights_N)
     precision_N = np.cumsum(weights_N * correct_N[order]) / total_N
-    # Weighted rows tell as much as this many equal ones (Kish).
+    # Effective number of rows (Kish).
     rows_N = total_N**2 / np.cumsum(weights_N**2)
     last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)
     lower_N = _wilson_lower(precision_N, rows_N, assurance)

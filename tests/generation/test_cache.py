@@ -111,7 +111,7 @@ def test_a_batch_is_summed_up_with_the_reasons_of_its_failures(caplog):
         list(CachedModel(model, ResponseStore()).generate(REQUESTS))
     [summary, example] = [r for r in caplog.records if r.levelno == logging.WARNING]
     assert summary.getMessage() == (
-        "scripted: 3 asked, 1 answered, 2 failed (truncated 2); 30 tokens read, 2055 written"
+        "scripted: 3 sent, 1 answered, 2 failed (truncated 2); 30 tokens read, 2055 written"
     )
     assert example.getMessage() == "first failure, b: cut off at 1024 tokens"
     assert "3 requests, 0 of them answered by the store" in caplog.text
@@ -125,5 +125,5 @@ def test_a_batch_without_failures_is_no_warning_and_one_that_ended_early_says_so
 
     with caplog.at_level(logging.INFO), pytest.raises(KeyboardInterrupt):
         list(CachedModel(Scripted(dies_at_b), ResponseStore()).generate(REQUESTS))
-    assert "3 asked, 1 answered, 0 failed, 2 open; 0 tokens" in caplog.text
+    assert "3 sent, 1 answered, 0 failed, 2 open; 0 tokens" in caplog.text
     assert {record.levelno for record in caplog.records} == {logging.INFO}

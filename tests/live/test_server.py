@@ -74,7 +74,7 @@ def test_a_server_that_fails_in_every_way_costs_rows_and_not_the_run(tiny_backbo
             "wrong_schema"} <= reasons  # fmt: skip
     # Two tries of what fails, three attempts at most at what is of no use: nothing loops.
     assert asked <= len(lines) + len(failures)
-    assert "88 asked" in said and "failed (" in said and "first failure" in said
+    assert "88 sent" in said and "failed (" in said and "first failure" in said
     [table] = (project.folder / "data/04_feature/newsroom/k8/s13/rejects.csv").glob("*/*.csv")
     assert reasons <= set(pd.read_csv(table)["reason"])
     answered = {

@@ -89,7 +89,7 @@ class RelationSchema(Params):
         """The schema in the content of a ``relations.yml``.
 
         Args:
-            raw: What the YAML file holds.
+            raw: Content of the YAML file.
             source: The file's name, for messages.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The filter of synthetic rows: what contradicts the schema, a classifier, or other rows goes."""
+"""The filter of synthetic rows by schema, out-of-fold classifier, and similarity to other rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tkre.core.text import NearCopies
 from tkre.generation.label_errors import Floats, judgements, label_confidence
 from tkre.generation.params import FilterParams
 
-# Reasons, in the order in which they are looked for.
+# Reasons, in the order of the checks.
 TYPES, INVERTED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"
 _WORD = re.compile(r"\w+")
 
@@ -27,18 +27,18 @@ def filter_synthetic(
     probabilities_NR: Floats,
     params: FilterParams,
 ) -> tuple[list[Instance], pd.DataFrame]:
-    """Keeps the synthetic rows whose labels can be believed and that add something.
+    """Keeps synthetic rows with probably right labels that are not near-copies.
 
-    It is not told how many labels are wrong: ``label_confidence`` estimates that from the rows, so
-    that clean rows pass and noisy ones do not.
+    ``label_confidence`` estimates the share of wrong labels from the rows, so the threshold needs
+    no adjustment to the noise.
 
     Args:
         golden: The support rows; synthetic ones must not copy them.
-        synthetic: The rows to be judged.
+        synthetic: The rows to filter.
         schema: The relations.
-        probabilities_NR: Of every relation for the synthetic rows, by a classifier that did not
-            see the row it judges (``training.crossfit``).
-        params: What is refused.
+        probabilities_NR: Out-of-fold probabilities of the synthetic rows
+            (``training.cross_fitting``).
+        params: Thresholds of the filter.
 
     Returns:
         The rows that are kept, in their order; a row for every synthetic row, refused ones with a

@@ -144,8 +144,8 @@ def task_of_sample(
 
 def request_id(corpus: str, relation: str, seed: int | None, round_number: int) -> str:
     """Id of the request for a relation in a round; zero-shot without a seed."""
-    shown = "zero-shot" if seed is None else f"seed-{seed}"
-    return f"synthesis/{corpus}/{relation}/{shown}/round-{round_number}"
+    source = "zero-shot" if seed is None else f"seed-{seed}"
+    return f"synthesis/{corpus}/{relation}/{source}/round-{round_number}"
 
 
 def needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:
@@ -174,15 +174,17 @@ def synthesis_request(
             relation's support) are rotated.
     """
     relation, schema = task.schema.relations[name], task.schema
-    shown = [to_tagged(i) for i in task.support if i.relation == name][: params.demonstrations]
-    turn = attempt % len(shown) if shown else 0
+    demonstrations = [to_tagged(i) for i in task.support if i.relation == name][
+        : params.demonstrations
+    ]
+    turn = attempt % len(demonstrations) if demonstrations else 0
     others = ", ".join(r.phrase for r in schema.relations.values() if not r.negative)
     values = {
         "relation": relation.phrase,
         "definition": relation.definition,
         "head_types": ", ".join(relation.head_types or schema.entity_types) or "any",
         "tail_types": ", ".join(relation.tail_types or schema.entity_types) or "any",
-        "demonstrations": bullets(shown[turn:] + shown[:turn]),
+        "demonstrations": bullets(demonstrations[turn:] + demonstrations[:turn]),
         "count": str(params.per_request),
         "task": (
             f"In each of them two entities occur between which none of these relations holds, "
@@ -300,15 +302,15 @@ def keep_sentences(
 
     Args:
         responses: Attempts by request id, oldest first.
-        task: What they were written for.
-        params: What is rejected.
+        task: The task.
+        params: Bounds of a sentence.
     """
     copies = NearCopies(params.overlap_words, params.max_overlap)
     for source, texts in task.forbidden.items():
         copies.add(source, texts)
     tallies = {name: Tally(wanted=task.wanted) for name in task.schema.names}
     kept: dict[str, list[Instance]] = {name: [] for name in task.schema.names}
-    # Round by round, as they were asked: whether a sentence copies an earlier one must not depend
+    # In the order of the rounds: whether a sentence copies an earlier one must not depend
     # on how many later rounds there are.
     for number in range(_rounds(responses, task)):
         for name, tally in tallies.items():
@@ -324,7 +326,7 @@ def keep_sentences(
 
 
 def _rounds(responses: Mapping[str, Sequence[Response]], task: SynthesisTask) -> int:
-    """How many rounds were asked, for the relation that took the most."""
+    """Largest number of rounds of a relation."""
     number = 0
     while any(
         request_id(task.schema.corpus, name, task.seed, number) in responses
@@ -364,7 +366,7 @@ def _instances(
             head_type, tail_type = entity_types(sample, relation, task.schema)
             refuse_copy(text, copies)
         except Rejected as problem:
-            shown = sample.get("sentence", "") if isinstance(sample, dict) else sample
+            text = sample.get("sentence", "") if isinstance(sample, dict) else sample
             tally.rejects.append(
                 Reject(
                     SYNTHESIS,
@@ -372,7 +374,7 @@ def _instances(
                     response.request_id,
                     problem.reason,
                     problem.detail,
-                    str(shown),
+                    str(text),
                 )
             )
             continue

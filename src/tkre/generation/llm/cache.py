@@ -1,4 +1,4 @@
-"""Any live language model with a response store under it: asked once, remembered for good."""
+"""A live language model behind a response store: every request is sent once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 class CachedModel:
-    """A language model that looks into its store before it asks.
+    """A language model that sends only requests without a stored response.
 
     Args:
-        model: Answers what the store does not hold.
-        store: Takes every attempt, failed ones too, as it arrives.
+        model: Answers the requests without a stored response.
+        store: Receives every attempt as it arrives, failures included.
     """
 
     def __init__(self, model: LiveModel, store: ResponseStore) -> None:
@@ -32,31 +32,31 @@ class CachedModel:
         return self._store.find(request, self.name) is not None
 
     def can_answer(self, request: Request) -> bool:
-        """A model that runs is always worth asking."""
+        """Always true: the model is running."""
         return True
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """Stored responses first, then the model's as they come."""
+        """Yields stored responses first, then the model's as they arrive."""
         self._store.refresh()
-        asked: dict[str, Request] = {}
+        missing: dict[str, Request] = {}
         for request in requests:
             stored = self._store.find(request, self.name)
             if stored is None:
-                asked[request.id] = request
+                missing[request.id] = request
             else:
                 yield stored
-        known = len(requests) - len(asked)
+        known = len(requests) - len(missing)
         logger.info("%d requests, %d of them answered by the store", len(requests), known)
-        if asked:
-            yield from self._asked(asked)
+        if missing:
+            yield from self._send(missing)
 
-    def _asked(self, asked: dict[str, Request]) -> Iterator[Response]:
+    def _send(self, missing: dict[str, Request]) -> Iterator[Response]:
         got: list[Response] = []
         try:
-            for response in self._model.generate(list(asked.values())):
+            for response in self._model.generate(list(missing.values())):
                 attempt = replace(
                     response,
-                    digest=asked[response.request_id].digest(self.name),
+                    digest=missing[response.request_id].digest(self.name),
                     model=self.name,
                     source=self._model.source,
                     finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -65,22 +65,22 @@ class CachedModel:
                 got.append(attempt)
                 yield attempt
         finally:
-            _tell(got, len(asked), self.name)
+            _log_summary(got, len(missing), self.name)
 
 
-def _tell(got: Sequence[Response], asked: int, model: str) -> None:
-    """The summary of a batch: what was answered, why not, and what it took."""
+def _log_summary(got: Sequence[Response], sent: int, model: str) -> None:
+    """Logs answers, failures by reason, and tokens of a batch."""
     failed = Counter(str(r.reason) for r in got if r.answer is None)
     reasons = ", ".join(f"{reason} {n}" for reason, n in failed.most_common())
     logger.log(
         logging.WARNING if failed else logging.INFO,
-        "%s: %d asked, %d answered, %d failed%s%s; %d tokens read, %d written",
+        "%s: %d sent, %d answered, %d failed%s%s; %d tokens read, %d written",
         model,
-        asked,
+        sent,
         sum(r.answer is not None for r in got),
         failed.total(),
         f" ({reasons})" if reasons else "",
-        f", {asked - len(got)} open" if asked > len(got) else "",
+        f", {sent - len(got)} open" if sent > len(got) else "",
         sum(r.prompt_tokens or 0 for r in got),
         sum(r.completion_tokens or 0 for r in got),
     )

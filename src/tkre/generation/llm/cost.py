@@ -1,4 +1,4 @@
-"""What a run would ask and what that would take, before anything is asked."""
+"""Estimate of the requests, tokens and cost of a run, before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ CountTokens = Callable[[Sequence[Request]], Sequence[int] | None]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the first attempts of one kind of question take.
+    """Estimate of the first attempts of one kind of request.
 
     Attributes:
         kind: First part of the request ids: ``explanation`` or ``synthesis``.
-        requests: Different questions of the run.
-        stored: How many the store has responses to.
-        asked: How many would be sent.
-        prompt_tokens: Length of those, in tokens.
-        counted: Whether by the model's tokenizer; if not, from their characters.
+        requests: Number of different requests of the run.
+        stored: Number of requests with a stored response.
+        asked: Number of requests that would be sent.
+        prompt_tokens: Length of the requests to send, in tokens.
+        counted: Whether the model's tokenizer counted them; if not, estimated from characters.
         completion_tokens: Expected length of the answers, in tokens.
-        basis: What that expectation stands on.
-        limit: Length of the answers at most, in tokens.
+        basis: Basis of the expected length, in words.
+        limit: Largest length of the answers, in tokens.
     """
 
     kind: str
@@ -48,13 +48,13 @@ def estimate(
     known: Sequence[Response],
     count: CountTokens,
 ) -> list[Estimate]:
-    """What is to be asked, by kind of question.
+    """Estimates of the requests to send, by kind.
 
     Args:
-        requests: All first attempts; one that several cells share counts once.
-        missing: Those of them that would be sent.
+        requests: All first attempts; a request that several cells share counts once.
+        missing: The requests that would be sent.
         known: Stored responses, for the length of answers.
-        count: Length of requests in tokens, or None where it is not known.
+        count: Returns the length of requests in tokens, or None if unknown.
     """
     return [
         _of_kind(
@@ -69,7 +69,7 @@ def estimate(
 
 
 def cost(estimates: Sequence[Estimate], prices: Mapping[Any, float]) -> float:
-    """Price of what is to be asked, in the unit of the prices per million tokens."""
+    """Price of the requests to send, in the currency of the prices per million tokens."""
     return (
         sum(e.prompt_tokens for e in estimates) * prices.get("prompt", 0.0)
         + sum(e.completion_tokens for e in estimates) * prices.get("completion", 0.0)
@@ -101,7 +101,7 @@ def _of_kind(
 
 
 def _expected(known: Sequence[Response]) -> tuple[float | None, str]:
-    """Mean length of an answer in tokens, and where that is from."""
+    """Mean length of an answer in tokens, and its basis in words."""
     counted = [r.completion_tokens for r in known if r.completion_tokens is not None]
     if counted:
         return sum(counted) / len(counted), f"mean of {len(counted)} stored answers"

@@ -1,8 +1,8 @@
-"""From what a model wrote to an answer: parsed and checked here, whatever the backend promised.
+"""Parsing of a model's text into a JSON object, checked against the schema of the request.
 
-Servers that are given a schema do not always enforce it, and some cut answers off; so every answer
-is read in this one place, and what is not an answer gets a reason that counts are made by:
-``empty``, ``truncated``, ``context_full``, ``not_json``, ``wrong_schema``.
+Servers do not always enforce a schema, and some cut answers off, so the texts of all backends are
+parsed here. A failure has one of the reasons ``empty``, ``truncated``, ``context_full``,
+``not_json`` and ``wrong_schema``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from tkre.generation.llm.protocol import Request, Response
 
-# Reasoning models put them before the answer; those that have no end have no answer behind them.
+# Reasoning before the answer; without an end tag there is no answer.
 _THOUGHTS = re.compile(r"\A.*</think>|\A\s*<think>.*\Z", re.DOTALL)
-BRACES = 32  # places in a text where an answer is looked for
+BRACES = 32  # opening braces that are tried as the start of an answer
 
 
 class _NotAnAnswer(Exception):
@@ -35,15 +35,15 @@ def read_answer(
     completion_tokens: int | None = None,
     seconds: float | None = None,
 ) -> Response:
-    """The response to a request, from the text that a model wrote.
+    """Parses the text of a model into the response to a request.
 
     Args:
-        request: What was asked, with the schema of its answer.
-        text: What came back; None if nothing did.
-        complete: Whether the model ended by itself, not at its limit of tokens.
-        prompt_tokens: Length of the question.
-        completion_tokens: Length of the answer.
-        seconds: Time it took.
+        request: The request, with the schema of its answer.
+        text: The generated text; None without one.
+        complete: Whether the model ended by itself, not at the token limit.
+        prompt_tokens: Length of the request, in tokens.
+        completion_tokens: Length of the text, in tokens.
+        seconds: Seconds from the request to the text.
     """
     response = Response(
         request.id,
@@ -62,7 +62,7 @@ def read_answer(
 
 
 def _cut_off(request: Request, written: int | None) -> tuple[str, str]:
-    """Where an answer ended too soon: at its own budget, or where the model's context ends."""
+    """Reason and message of an answer cut off at its token budget or the end of the context."""
     budget = request.sampling.max_tokens
     if written is not None and written < budget:
         return "context_full", f"cut off at {written} tokens, where the model's context ends"
@@ -70,7 +70,7 @@ def _cut_off(request: Request, written: int | None) -> tuple[str, str]:
 
 
 def _parse(text: str, request: Request) -> dict[str, Any]:
-    """The first JSON object in a text that fits the schema; what stands around it is no matter."""
+    """The first JSON object in a text that fits the schema; text around it is ignored."""
     if not text.strip():
         raise _NotAnAnswer("empty", "the answer is empty")
     text = _THOUGHTS.sub("", text)
@@ -112,7 +112,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _cleaned(value: Any) -> Any:
-    """A JSON value whose texts can be stored and shown."""
+    """A JSON value with printable texts."""
     if isinstance(value, str):
         return _printable(value)
     if isinstance(value, list):

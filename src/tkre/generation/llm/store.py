@@ -90,11 +90,11 @@ class ResponseStore:
             content = file.read()
         whole, torn = content[: content.rfind(b"\n") + 1], content[content.rfind(b"\n") + 1 :]
         broken = []
-        told = self._torn_at == self._read_to
+        reported = self._torn_at == self._read_to
         for number, line in enumerate(whole.split(b"\n")[:-1]):
             self._lines += 1
             problem = self._take(line)
-            if problem is not None and not (told and number == 0):
+            if problem is not None and not (reported and number == 0):
                 broken.append(f"line {self._lines} ({problem})")
         self._read_to += len(whole)
         # An unfinished last line is being written by another process, or torn by a kill. It is read

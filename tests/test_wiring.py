@@ -156,8 +156,8 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
 
 def test_what_is_dear_or_published_has_versions(pipelines, catalog):
     dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
-            "predictions", "metrics", "summary", "cells", "confusion", "f1_by_variant",
-            "calibrator", "calibration_scores", "calibration_figures", "environment", "errors", "card")  # fmt: skip
+            "predictions", "metrics", "summary", "cells", "confusion_figure", "f1_by_variant_figure",
+            "calibrator", "calibration_scores", "environment", "errors", "card")  # fmt: skip
     checked = set()
     for dataset in datasets(pipelines["semeval"]):
         leaf = dataset.rsplit(".", 1)[-1]

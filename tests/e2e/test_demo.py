@@ -39,8 +39,8 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
     for variant, score in demo.cells()[["variant", "micro_f1"]].to_numpy():
         assert re.search(rf"{variant} +{score:.1f} ", end)
     for file in re.findall(r"data/08_reporting\S+", end):
-        assert (demo.folder / file).is_file()
-    assert "summary.csv" in end and "f1_by_variant.html" in end
+        assert [*demo.folder.glob(file)]
+    assert "summary.csv" in end and "figures:" in end
     assert end.rstrip().splitlines()[-1].endswith("report.html")
 
 
@@ -161,4 +161,4 @@ def test_the_trust_record_is_of_the_classifier_and_reported_on_the_test_rows(dem
         .read_text()
     )  # fmt: skip
     assert scores["rows"] == 330
-    assert "calibration_figures.html" in demo.printed
+    assert "figures:" in demo.printed

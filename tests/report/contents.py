@@ -182,15 +182,17 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         DiagnosedCell(m, frame, parsed)
         for m, frame, parsed in zip(ms, frames, of_cells, strict=True)
     ]
-    marks = [split_by_explicitness(own, [], parsed) for own, parsed in zip(given, of_cells, strict=True)]
+    marks = [
+        split_by_explicitness(own, [], parsed) for own, parsed in zip(given, of_cells, strict=True)
+    ]
     losses = pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": [3.0, 2.0, 1.5]})
     tuned = pd.DataFrame({"epoch": [1, 2], "step": [1, 2], "validation_f1": [40.0, 60.0]})
     return {
         "diagnosis": confused_pairs(diagnosed, REPORTING.diagnosis),
         "collapse": cell_figures(diagnosed),
         "implicit": implicit_table(ms, frames, marks, REPORTING),
-        "learning": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
-        "calibrator": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
+        "training_curves": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
+        "calibration": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
         "label_errors": pd.DataFrame(
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",
               "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",

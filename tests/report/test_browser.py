@@ -110,7 +110,7 @@ def test_letters_of_plots_can_be_read(opened):
     """In a drawing that is scaled down, letters are; fewer than 8 pixels are none."""
     sizes = opened.page.evaluate(
         """[...document.querySelectorAll("figure svg[role=img]")].map(svg =>
-             11 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
+             10 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)"""
     )
     assert sizes and min(sizes) >= 8
 

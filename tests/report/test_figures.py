@@ -1,121 +1,132 @@
-"""Metrics, calibration, intervals and thresholds on made-up predictions: to 1e-9."""
+"""Frames behind the figures: means, deviations, what is left out; and that all are drawn."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tests.parity.pins import check
-from tkre.evaluation.bootstrap import interval, paired_difference
-from tkre.evaluation.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-    likeliest,
-    negative_log_likelihood,
-    reliability,
-    tempered,
-)
-from tkre.evaluation.calibration_report import fit_calibrator
-from tkre.evaluation.calibrator import calibrate, share_among
-from tkre.evaluation.metrics import by_relation, confusion, counts, micro_scores, official_f1
-from tkre.evaluation.params import CalibrationParams
-from tkre.evaluation.predictions import (
-    answered,
-    answers,
-    gold_of,
-    prediction_frame,
-    probabilities_of,
-)
-from tkre.evaluation.selective import area_under, attained, risk_coverage, threshold_for_precision
-
-EXACT = 1e-9
-LABELS = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Member(e1,e2)", "Other", "Topic"]
-OTHER = "Other"
+from tests.evaluation.test_calibration_report import metrics
+from tests.evaluation.test_calibrator import fit, predictions
+from tests.report.contents import content
+from tkre.evaluation.calibration_report import score_calibration
+from tkre.report import frames
+from tkre.report.drawing import svg
+from tkre.report.figures import FIGURES, drawable
 
 
-def made_up(seed, rows=240):
-    """Predictions that are often right, and too sure."""
-    generator = np.random.default_rng(seed)
-    gold = generator.integers(len(LABELS), size=rows)
-    logits = 1.6 * generator.normal(size=(rows, len(LABELS)))
-    logits[np.arange(rows), gold] += 2.0
-    powers = np.exp(logits)
-    probabilities = powers / powers.sum(axis=1, keepdims=True)
-    guessed = [LABELS[n] for n in probabilities.argmax(axis=1)]
-    ids = [f"r{n}" for n in range(rows)]
-    return prediction_frame(ids, [LABELS[n] for n in gold], guessed, LABELS, probabilities)
+def cells(**columns):
+    base = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+            "llm": "default", "seed": 13, "variant": "v", "micro_f1": 50.0}  # fmt: skip
+    length = max(len(v) for v in columns.values())
+    return pd.DataFrame({name: columns.get(name, [value] * length) for name, value in base.items()})
 
 
-@pytest.fixture(scope="module")
-def frame():
-    return made_up(1)
+def along(axis, **columns):
+    return frames.along(axis, cells(**columns), "")
 
 
-def test_metrics(frame):
-    gold, guessed = frame["gold"].tolist(), frame["predicted"].tolist()
-    metrics = ("micro", "semeval")
-    figures = {
-        "micro_scores": micro_scores(gold, guessed, OTHER),
-        "official": [official_f1(gold, guessed, OTHER, metric) for metric in metrics],
-        "no negative": [official_f1(gold, guessed, None, metric) for metric in metrics],
-        "by_relation": by_relation(gold, guessed, LABELS),
-        "confusion": confusion(gold, guessed, LABELS).to_numpy(),
-    }
-    check("metrics", figures, rel=EXACT)
+def names(frame):
+    return list(frame["series"].cat.categories)
 
 
-def test_intervals():
-    frames = [made_up(seed) for seed in (1, 2, 3, 4)]
-    for metric in ("micro", "semeval"):
-        one, two, *theirs = (
-            counts(f["gold"].tolist(), f["predicted"].tolist(), OTHER, metric) for f in frames
-        )
-        drawn = {"resamples": 300, "confidence": 0.95, "seed": 7}
-        rows = [range(240), range(20, 260)]
-        check(f"intervals of {metric}", [
-            interval(one, **drawn),
-            paired_difference([one, two], theirs, **drawn),
-            paired_difference([one, two], theirs, rows=rows, **drawn),
-        ], rel=EXACT)  # fmt: skip
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_and_has_a_table(name):
+    kind, found = FIGURES[name], content(shots=(4, 8))
+    if kind.axis in ("synthetic", "noise", "parameter"):
+        pytest.skip("drawn by the same function as f1_by_shots")
+    source = found.source(kind.reads)
+    frame = kind.frame(source, "typ_marker")
+    assert len(kind.behind(frame)) and frame["panel"].notna().all()
+    assert {*kind.labels} <= {*frame} and {*kind.figures} & {*frame}
+    assert "<text" in svg(kind.draw(source, "typ_marker"), name)
 
 
-def test_calibration(frame):
-    raw, gold = probabilities_of(frame), gold_of(frame)
-    temperature = fit_temperature(raw, gold)
-    figures = {"temperature": temperature}
-    for name, probabilities in (("raw", raw), ("tempered", tempered(raw, temperature))):
-        figures[name] = [
-            expected_calibration_error(*likeliest(probabilities, gold)),
-            negative_log_likelihood(probabilities, gold),
-            reliability(*likeliest(probabilities, gold)),
-            probabilities[:5],
-        ]
-    check("calibration", figures, rel=EXACT)
+@pytest.mark.parametrize("name", ["f1_by_variant", "differences", "f1_by_relation", "confusion",
+                                  "reliability", "risk_coverage", "f1_by_shots"])  # fmt: skip
+def test_what_was_not_scored_is_not_drawn(name):
+    kind, found = FIGURES[name], content(scored=0, shots=(4, 8))
+    assert kind.frame(found.source(kind.reads), "typ_marker").empty
+    assert kind.draw(found.source(kind.reads), "typ_marker").axes
 
 
-def test_thresholds(frame):
-    confidence, correct = answers(frame, OTHER)
-    curve = risk_coverage(confidence, correct)
-    figures = {"area": area_under(curve), "curve": curve.iloc[::20]}
-    for wanted in (0.6, 0.7, 0.8, 0.9, 0.99):
-        threshold = threshold_for_precision(confidence, correct, wanted, assurance=0.8)
-        figures[f"at {wanted}"] = [threshold, *attained(confidence, correct, threshold)]
-    check("thresholds", figures, rel=EXACT)
+def test_curves_are_drawn_along_axes_of_several_values():
+    assert "f1_by_noise" not in drawable([]) and "f1_by_noise" in drawable(["noise"])
 
 
-@pytest.mark.parametrize("share", [None, 0.5, "estimated"])
-def test_trust(frame, share):
-    params = CalibrationParams(precisions=(0.6, 0.8, 0.9), assurance=0.7, negative_share=share)
-    calibrator = fit_calibrator(frame, OTHER, params, cell="c.k8.s1.v", classifier="d")
-    thresholds = [
-        [t.precision, t.confidence, t.validation_coverage, t.validation_precision]
-        for t in calibrator.thresholds
-    ]
-    others = made_up(9, rows=60)
-    calibrated = calibrate(others, calibrator, share_among(others, calibrator))
-    given = answered(calibrated, OTHER, 0.6)
-    check(f"calibrator with share {share}", {
-        "temperature": calibrator.temperature, "note": calibrator.note, "thresholds": thresholds,
-        "ece": [calibrator.ece_before, calibrator.ece_after], "nll": [calibrator.nll_before, calibrator.nll_after],
-        "calibrated": calibrated["probability"], "given": given["answer"],
-    }, rel=EXACT)  # fmt: skip
+def test_bars_are_means_with_their_deviation_and_seeds():
+    rows = frames.by_variant(cells(seed=[1, 2], micro_f1=[40.0, 50.0]), "")
+    assert rows[["value", "std", "seeds"]].to_numpy().tolist() == [[45, 5, 2]]
+    assert rows["each"].tolist() == [[40, 50]]
+    [one] = frames.by_variant(cells(micro_f1=[40.0]), "").to_dict("records")
+    assert one["each"] == [] and np.isnan(one["std"])
+
+
+def test_mean_and_deviation_over_seeds_along_an_axis():
+    line = along("shots", shots=[8, 8, 16, 16], seed=[1, 2, 1, 2], micro_f1=[40, 50, 60, 80])
+    assert line["x"].tolist() == [8, 16] and line["value"].tolist() == [45, 70]
+    assert line["std"].tolist() == [5, 10]
+    assert along("shots", shots=[8, 16], micro_f1=[40, 60])["std"].isna().all()
+
+
+def test_settings_that_differ_have_lines():
+    frame = along("noise", noise=[0, 20] * 2, filtered=[False] * 2 + [True] * 2,
+                  micro_f1=[9, 5, 9, 8])  # fmt: skip
+    assert names(frame) == ["v, not filtered", "v, filtered"]
+    frame = along("shots", variant=["v", "v", "base"] * 2, shots=[8] * 3 + [16] * 3,
+                  llm=["default", "qwen", "none"] * 2, micro_f1=range(6))  # fmt: skip
+    assert set(names(frame)) == {
+        "v, written by default", "v, written by qwen", "base, no language model",
+    }  # fmt: skip
+
+
+def test_a_variant_without_synthetic_sentences_is_level():
+    frame = along("synthetic", variant=["base", "v", "v"], synthetic=[0, 1, 4],
+                  micro_f1=[30, 50, 60])  # fmt: skip
+    level = frame[frame["series"] == "base"]
+    assert level["level"].all() and level["x"].tolist() == [0, 4]
+    assert level["value"].tolist() == [30, 30]
+    frame = along("noise", variant=["base", "v", "v"], synthetic=[0, 1, 1], noise=[0, 0, 20],
+                  filtered=[False, True, False])  # fmt: skip
+    assert set(names(frame)) == {"base", "v, filtered", "v, not filtered"}
+
+
+def test_a_relation_without_a_sentence_has_no_value():
+    found = content(seeds=(13,)).source("metrics")
+    for cell in found:
+        cell["by_relation"][0] |= {"gold": 0, "f1": 0.0}
+    frame = frames.by_relation(found, "typ_marker").set_index("relation")
+    assert np.isnan(frame.loc["likes", "value"]) and frame["value"].notna().sum() == 2
+
+
+def test_confusions_are_summed_over_seeds_for_the_best_setting():
+    found = content().source("metrics")
+    frame = frames.confusion(found, "")
+    best = [np.array(m["confusion"]["counts"]) for m in found if m["variant"] == "tkre"]
+    assert frame["panel"].unique().tolist() == ["tkre, toy, K = 8"]
+    assert frame["count"].sum() == sum(counts.sum() for counts in best)
+    likes = frame[(frame["gold"] == "likes") & (frame["predicted"] == "likes")].iloc[0]
+    assert likes["count"] == sum(counts[0, 0] for counts in best)
+
+
+def test_bins_are_pooled_and_risks_averaged_over_seeds():
+    calibrator = fit(predictions(200))
+    scores = [score_calibration(predictions(300, seed=seed), calibrator, metrics(seed, "one"))
+              for seed in (13, 21)]  # fmt: skip
+    frame = frames.reliability(scores, "")
+    before = frame[frame["panel"].str.startswith("before")]
+    assert before["rows"].sum() == 600
+    right = np.average(before["value"], weights=before["rows"])
+    expected = np.mean([b["accuracy"] * b["rows"] for s in scores
+                        for b in s["reliability_before"]]) * 30 / 600  # fmt: skip
+    assert right == pytest.approx(100 * expected)
+    risk = frames.risk(scores, "")
+    assert risk["value"].iloc[-1] == pytest.approx(np.mean([s["risks"][-1] for s in scores]))
+
+
+def test_training_is_a_panel_for_each_stage_and_fine_tuning_the_last():
+    found = content()
+    frame = frames.training(found.tables["training_curves"], "")
+    assert frame["panel"].unique()[-1].startswith("validation F1")
+    one = frame[(frame["series"] == "tkre") & frame["panel"].str.startswith("MSLM")]
+    assert one["value"].tolist() == [2.5, 1.5]

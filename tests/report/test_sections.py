@@ -1,35 +1,35 @@
-"""The sections of a page, one by one: what stands in them is what was found."""
+"""The sections of a report: their facts are those of the content."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
 import pytest
+from markupsafe import Markup
 
 from tests.report.contents import ENVIRONMENT, content
-from tests.report.html_page import Page
 from tkre.core.cells import Experiment
-from tkre.report.blocks import Block, Chart, Facts, Folded, Part, Prose, Quotes, Section, Table
-from tkre.report.confidence import confidence
-from tkre.report.content import best_setting
-from tkre.report.failures import failures
-from tkre.report.fitting import fitting
-from tkre.report.glossary import glossary
-from tkre.report.origins import origins
-from tkre.report.overview import in_short, what_was_run
+from tkre.report import blocks, sections
+from tkre.report.blocks import Block, Chart, Facts, Folded, Part, Prose, Quotes, Table
+from tkre.report.evidence import error_analysis, evenly_spaced, knowledge
 from tkre.report.params import PageParams
-from tkre.report.quoting import spread
-from tkre.report.scores import scores
-from tkre.report.writing import writing
+from tkre.report.provenance import provenance
+from tkre.report.sections import calibration, glossary, scores, setup, training_curves
+from tkre.report.tables import best_setting
 
 FOUND = content()
 
 
-def all_blocks(section: Section) -> Iterator[Block]:
-    waiting = list(section.blocks)
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch):
+    """Figures are drawn by tests of their own; it takes most of the time of a page."""
+    monkeypatch.setattr(blocks, "_picture", lambda kind, rows, label: Markup("drawn"))
+
+
+def all_blocks(section: Sequence[Block]) -> Iterator[Block]:
+    waiting = list(section)
     while waiting:
         block = waiting.pop(0)
         yield block
@@ -37,15 +37,15 @@ def all_blocks(section: Section) -> Iterator[Block]:
             waiting = [*block.blocks, *waiting]
 
 
-def of_kind(section: Section, kind: type) -> list:
+def of_kind(section: Sequence[Block], kind: type) -> list:
     return [block for block in all_blocks(section) if isinstance(block, kind)]
 
 
-def prose(section: Section) -> str:
+def prose(section: Sequence[Block]) -> str:
     return " ".join(p for block in of_kind(section, Prose) for p in block.paragraphs)
 
 
-def facts(section: Section) -> dict[str, str]:
+def facts(section: Sequence[Block]) -> dict[str, str]:
     return {term: said for block in of_kind(section, Facts) for term, said in block.facts}
 
 
@@ -55,31 +55,32 @@ def summary(variant: str, column: str) -> float:
 
 
 def test_in_short_the_best_variant_and_how_sure_that_is():
-    said = prose(in_short(FOUND))
+    said = prose(sections.summary(FOUND))
     mean, std, difference = (summary("tkre", c) for c in ("mean", "std", "difference"))
     assert (
-        f"tkre does best, with a micro-F1 of {mean:.1f} ± {std:.1f} over 2 seeds on 24 sentences"
+        f"tkre is best, with a micro-F1 of {mean:.1f} ± {std:.1f} over 2 seeds on 24 sentences"
         in said
     )
     assert "Fewer than 100 sentences were scored" in said
-    assert f"that is {difference:+.1f} against typ_marker (95 % interval" in said
-    assert "It does worst on" in said and "none (F1" not in said
+    assert f"{difference:+.1f} against typ_marker (95 % interval" in said
+    assert "weakest relations" in said and "none (F1" not in said
     assert "One seed" not in said
 
 
 def test_without_validation_rows_nothing_is_said_to_be_validated_or_calibrated():
     samples = [replace(d, shots={**d.shots, "validation": []}) for d in FOUND.samples]
     bare = replace(FOUND, samples=samples)
-    assert "its probabilities are not calibrated" in prose(in_short(bare))
-    notes = [q.note for q in of_kind(failures(bare), Quotes)]
-    assert any("no validation row to calibrate with" in note for note in notes)
-    [curves] = of_kind(fitting(bare), Chart)
-    assert "The last epoch is kept" in curves.note
-    unseen = replace(bare, tables={n: t for n, t in bare.tables.items() if n != "learning"})
-    assert "finetuning_losses.csv" in prose(fitting(unseen))
+    assert "its probabilities are not calibrated" in prose(sections.summary(bare))
+    notes = [q.note for q in of_kind(error_analysis(bare), Quotes)]
+    assert any("not calibrated" in note for note in notes)
+    assert "The last epoch is kept" in prose(training_curves(bare))
+    unseen = replace(bare, tables={n: t for n, t in bare.tables.items() if n != "training_curves"})
+    assert "finetuning_losses.csv" in prose(training_curves(unseen))
     # And with them, it is.
-    assert "not calibrated" not in prose(in_short(FOUND))
-    assert any("probabilities are calibrated" in q.note for q in of_kind(failures(FOUND), Quotes))
+    assert "not calibrated" not in prose(sections.summary(FOUND))
+    assert any(
+        "probabilities are calibrated" in q.note for q in of_kind(error_analysis(FOUND), Quotes)
+    )
 
 
 def test_nothing_is_found_worst_where_nothing_is_wrong():
@@ -89,8 +90,8 @@ def test_nothing_is_found_worst_where_nothing_is_wrong():
         })
         for c in FOUND.cells
     ]  # fmt: skip
-    said = prose(in_short(replace(FOUND, cells=cells)))
-    assert "It makes no error on a relation." in said and "does worst" not in said
+    said = prose(sections.summary(replace(FOUND, cells=cells)))
+    assert "no error on a relation" in said and "weakest" not in said
 
 
 def test_in_short_how_often_a_relation_is_invented():
@@ -99,14 +100,16 @@ def test_in_short_how_often_a_relation_is_invented():
     negative = counts[labels.index("none")]
     invented = sum(negative) - negative[labels.index("none")]
     assert sum(negative) == 8 and invented > 1
-    said = prose(in_short(content(seeds=(13,))))
-    assert f"Of 8 sentences without a relation {invented} were given one." in said
-    assert "Of 16 sentences without a relation, summed over seeds, " in prose(in_short(FOUND))
+    said = prose(sections.summary(content(seeds=(13,))))
+    assert f"a relation for {invented} of 8 sentences without one." in said
+    assert "16 sentences without one, summed over seeds" in prose(sections.summary(FOUND))
+    tiles = {name: value for name, value, _ in sections.summary(content(seeds=(13,)))[0].tiles}
+    assert tiles["given a false relation"] == str(invented)
 
 
 @pytest.mark.parametrize(
-    ("row", "said"), [([0, 0, 0], ""), ([0, 0, 8], "8 sentences without a relation none was given"),
-                      ([0, 1, 0], "1 sentence without a relation 1 was given one.")],
+    ("row", "said"), [([0, 0, 0], ""), ([0, 0, 8], "for 0 of 8 sentences without one"),
+                      ([0, 1, 0], "for 1 of 1 sentence without one")],
 )  # fmt: skip
 def test_few_or_no_invented_relations(row, said):
     one = content(seeds=(13,))
@@ -115,29 +118,29 @@ def test_few_or_no_invented_relations(row, said):
                                                       "counts": [[8, 0, 0], [0, 8, 0], row]}})
         for c in one.cells
     ]  # fmt: skip
-    told = prose(in_short(replace(one, cells=cells)))
-    assert said in told and ("without a relation" in told) == bool(said)
+    told = prose(sections.summary(replace(one, cells=cells)))
+    assert said in told and ("without one" in told) == bool(said)
 
 
 def test_an_interval_that_holds_zero_is_said_to():
     table = FOUND.tables["summary"].assign(difference_low=-1.0)
-    said = prose(in_short(replace(FOUND, tables=FOUND.tables | {"summary": table})))
-    assert "which may be none at all" in said
-    assert "which may be none at all" not in prose(in_short(FOUND))
+    said = prose(sections.summary(replace(FOUND, tables=FOUND.tables | {"summary": table})))
+    assert "which includes no difference" in said
+    assert "which includes no difference" not in prose(sections.summary(FOUND))
 
 
 def test_development_scores_are_said_to_flatter():
     spec = Experiment(corpora=("toy",), variants=("tkre",), seeds=(13, 21), score_on="development")
-    assert "the scores flatter" in prose(in_short(replace(FOUND, spec=spec)))
+    assert "scores are optimistic" in prose(sections.summary(replace(FOUND, spec=spec)))
 
 
 def test_what_was_run_is_the_grid_the_corpora_and_the_recipes():
-    section = what_was_run(FOUND)
+    section = setup(FOUND)
     said = facts(section)
     assert said["Command"] == "kedro run --pipelines trial"
     assert (said["Seeds"], said["Reported"]) == ("13 and 21", "25 November 2026")
     assert (
-        "A sentence whose relation has an inverse is also shown with head and tail exchanged."
+        "Sentences whose relation has an inverse are also used with head and tail exchanged."
         in said["tkre"]
     )
     [table] = of_kind(section, Table)
@@ -146,30 +149,27 @@ def test_what_was_run_is_the_grid_the_corpora_and_the_recipes():
 
 def test_scores_are_those_of_the_summary():
     section = scores(FOUND)
-    [table], [chart] = of_kind(section, Table), of_kind(section, Chart)
+    [table], [bars, differences] = of_kind(section, Table), of_kind(section, Chart)
     mean, std = summary("tkre", "mean"), summary("tkre", "std")
     assert table.table.rows[1][:2] == ["tkre", f"{mean:.1f} ± {std:.1f}"]
-    assert [panel.title for panel in chart.panels] == ["micro-F1, %", "Difference to typ_marker"]
-    assert chart.table.rows[1][1:4] == [f"{mean:.1f}", f"{std:.1f}", "2"]
-    figures = [e.text for e in Page(chart.panels[0].drawing).all("text")]
-    assert f"{mean:.1f}" in figures
+    assert bars.table.rows[1] == ["tkre", f"{mean:.1f}", f"{std:.1f}", "2"]
+    [[name, drawing]] = bars.panels
+    assert name == "toy, K = 8" and drawing == "drawn"
+    low = summary("tkre", "difference_low")
+    assert differences.table.rows[0][2] == f"{low:.1f}"
 
 
-def test_of_one_seed_neither_a_mean_nor_a_spread_is_told():
+def test_one_seed_has_neither_a_mean_nor_a_deviation():
     one = content(seeds=(13,), shots=(4, 8))
     told = []
-    for section in (scores(one), failures(one), fitting(one)):
+    for section in (scores(one), error_analysis(one), training_curves(one)):
         told.append(prose(section))
         for chart in of_kind(section, Chart):
             told += [chart.note, chart.table.note, *chart.table.columns]
-            assert not [e for panel in chart.panels[:1] for e in Page(panel.drawing).elements
-                        if "whisker" in e.attributes.get("class", "")]  # fmt: skip
         told += [text for t in of_kind(section, Table) for text in (t.table.note, *t.table.columns)]
     said = " ".join(told)
-    assert "over seeds, of which one seed says nothing" in said
-    assert "Dots are the scores of seed 13" in said
-    assert not re.search("[Mm]eans? over seeds|summed over|deviation over|standard dev|beside each",
-                         said)  # fmt: skip
+    assert "which one seed cannot show" in said
+    assert not re.search("[Mm]eans? over seeds|[Ss]ummed over|standard deviation", said)
 
 
 def test_an_axis_of_the_grid_has_a_curve():
@@ -197,11 +197,11 @@ def test_variants_that_differ_in_one_number_have_a_curve_along_it():
 
 
 def test_failures_are_of_the_best_setting_with_the_baseline_beside_it():
-    section = failures(FOUND)
+    section = error_analysis(FOUND)
     by_relation, confusion = of_kind(section, Chart)
-    assert by_relation.title == "F1 by relation, tkre, toy, K = 8"
-    assert "F1 of typ_marker" in by_relation.table.columns
-    assert sum(int(c.replace(",", "")) for row in confusion.table.rows for c in row[1:]) == 48
+    assert by_relation.panels[0][0] == "tkre, toy, K = 8"
+    assert "F1 of the baseline" in by_relation.table.columns
+    assert sum(int(row[2]) for row in confusion.table.rows) == 48
     names = [table.table.title for table in of_kind(section, Table)]
     assert "tkre, toy, K = 8" in names and "Signs of collapse, cell by cell" in names
     assert any(name.startswith("Explicit and implicit relations") for name in names)
@@ -210,56 +210,66 @@ def test_failures_are_of_the_best_setting_with_the_baseline_beside_it():
 def test_the_worst_errors_are_the_most_confident_ones():
     cells = [cell for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
     surest = max(cell.errors["probability"].max() for cell in cells)
-    last = of_kind(failures(FOUND), Quotes)[-1]
+    last = of_kind(error_analysis(FOUND), Quotes)[-1]
     labels = dict(last.quotes[0].labels)
     assert labels["predicted"].endswith(f"({surest:.2f})")
     assert len(last.quotes) <= FOUND.page.errors
-    few = of_kind(failures(content(page=PageParams(errors=1))), Quotes)[-1]
+    few = of_kind(error_analysis(content(page=PageParams(errors=1))), Quotes)[-1]
     assert len(few.quotes) == 1 and "1 most confident" in few.note
 
 
 def test_calibration_and_coverage():
-    section = confidence(FOUND)
-    [chart] = of_kind(section, Chart)
-    assert len(chart.panels) == 3 and [n for n, _ in chart.legend] == ["typ_marker", "tkre"]
+    reliability, risk = of_kind(calibration(FOUND), Chart)
+    assert len(reliability.panels) == 2 and [n for n, _ in risk.legend] == ["typ_marker", "tkre"]
+    [table] = of_kind(calibration(FOUND), Table)
     of_tkre = [cell.calibrator for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
-    row = next(row for row in chart.table.rows if row[0] == "tkre")
-    assert row[2] == f"{np.mean([t['ece_before'] for t in of_tkre]):.1f}"
-    assert row[-1] == f"{np.mean([t['risks'][-1] for t in of_tkre]):.1f}"
+    row = dict(zip(table.table.columns, table.table.rows[1], strict=True))
+    assert row["ECE before"] == f"{sum(t['ece_before'] for t in of_tkre) / len(of_tkre):.1f}"
 
 
 def test_knowledge_its_yield_and_examples():
-    section = writing(FOUND)
-    [chart] = of_kind(section, Chart)
-    assert ["explanations", "likes", "16", "18", "18", "14", "2", "2", "2"] in chart.table.rows
+    section = knowledge(FOUND)
+    yields, rejected = (block.table for block in of_kind(section, Table)[:2])
+    assert ["explanations", "likes", "16", "18", "18", "14", "2", "2", "2"] in yields.rows
     explained, synthetic, refused = of_kind(section, Quotes)
     assert len(explained.quotes) == len(synthetic.quotes) == FOUND.page.examples
     assert explained.quotes[0].body and ("reason", "near_copy") in refused.quotes[0].labels
-    assert ["synthetic sentences", "near_copy", "2"] in of_kind(section, Table)[0].table.rows
+    assert ["synthetic sentences", "near_copy", "2"] in rejected.rows
+
+
+def test_relations_of_the_same_yield_share_a_row():
+    samples = [
+        replace(s, knowledge=replace(s.knowledge, yields=s.knowledge.yields.assign(
+            **dict.fromkeys(["wanted", "asked", "answered", "kept"], 8),
+            **dict.fromkeys(["surplus", "rejected", "short"], 0))))
+        for s in FOUND.samples
+    ]  # fmt: skip
+    table = of_kind(knowledge(replace(FOUND, samples=samples)), Table)[0].table
+    assert [row[1] for row in table.rows] == ["all 2 relations"] * 2
 
 
 def test_examples_are_spread_over_all_rows():
     rows = list(FOUND.samples[0].knowledge.explained)
-    assert [row.id for row in spread(rows, 4)] == [rows[n].id for n in (3, 9, 15, 21)]
-    assert spread(rows[:2], 4) == rows[:2] and spread([], 4) == []
+    assert [row.id for row in evenly_spaced(rows, 4)] == [rows[n].id for n in (3, 9, 15, 21)]
+    assert evenly_spaced(rows[:2], 4) == rows[:2] and evenly_spaced([], 4) == []
 
 
 def test_training_is_followed_stage_by_stage():
-    [chart] = of_kind(fitting(FOUND), Chart)
+    [chart] = of_kind(training_curves(FOUND), Chart)
     assert len(chart.panels) == 2
-    assert ["tkre", "mslm", "1", "2.50"] in chart.table.rows
+    assert ["MSLM loss, toy, K = 8", "tkre", "mslm", "1", "2.5"] in chart.table.rows
 
 
 def test_lineage_names_data_models_machines_and_weights():
-    section = origins(FOUND)
+    section = provenance(FOUND)
     said = facts(section)
     assert said["toy/train.jsonl"] == f"sha256 {'e' * 64}"
     assert said["support"].startswith("row-0, row-1")
-    assert said["Revision"] == "0123456789abcdef, with changes of its own"
+    assert said["Revision"] == "0123456789abcdef, with uncommitted changes"
     assert said["Device"] == "cpu, 1 thread, fp32"
     model = said["a model"]
-    assert model.startswith("2 answers through replay") and "24 November 2026" in model
-    assert "12 tokens" in model  # samples share their questions
+    assert model.startswith("2 responses (replay)") and "24 November 2026" in model
+    assert "12 completion tokens" in model  # samples share their questions
     assert "1 of them recorded without the digest" in model
     steps = of_kind(section, Table)[-1].table
     assert "threads" in steps.columns and len(steps.rows) == len(FOUND.cells)
@@ -267,13 +277,13 @@ def test_lineage_names_data_models_machines_and_weights():
 
 def test_a_revision_of_no_repository_is_said():
     nowhere = ENVIRONMENT.model_copy(update={"revision": None})
-    assert facts(origins(replace(FOUND, environment=nowhere, cells=[])))["Revision"] == (
-        "of no repository"
+    assert facts(provenance(replace(FOUND, environment=nowhere, cells=[])))["Revision"] == (
+        "no repository"
     )
 
 
 def test_the_terms_are_explained():
-    assert {"seed", "paired bootstrap"} <= set(facts(glossary()))
+    assert {"seed", "paired bootstrap"} <= set(facts(glossary(FOUND)))
 
 
 @pytest.mark.parametrize("scored", [0, 24])

@@ -137,8 +137,8 @@ def test_the_book_of_results(project):
     assert "`kedro run --pipelines noisy`" in page and "cores" in page
     assert "| tkre_plus | 40 | yes |" in page
     assert (project.folder / "docs/results/noisy/filter.csv").is_file()
-    assert "(noisy/noise.svg)" in page
-    picture = project.folder / "docs/results/noisy/noise.svg"
+    assert "(noisy/f1_by_noise.svg)" in page
+    picture = project.folder / "docs/results/noisy/f1_by_noise.svg"
     drawn = picture.read_bytes()
     picture.unlink()
     assert project.kedro("results", "draw", "noisy").returncode == 0

@@ -194,8 +194,8 @@ def test_a_corpus_of_one_s_own_needs_a_folder_a_schema_and_one_entry(project):
 
 # What each of them must have shown, in whatever cell.
 NOTEBOOKS = {
-    "knowledge": ["background:#a6cee3", "[MASK]", "wanted", "nearest"],
-    "results": ["<b>newsroom, K = 8</b>", "tkre_plus, seed 13", "ECE before", "&lt;head&gt;"],
+    "knowledge": ['class="head"', "[MASK]", "wanted", "nearest"],
+    "results": ["newsroom, K = 8", "tkre_plus, seed 13", "ECE before", "&lt;head&gt;"],
     "label": ["headquartered_in", "wanted_precision", "least_sure"],
 }
 
@@ -218,9 +218,8 @@ def test_a_notebook_runs_on_what_a_run_left(project, monkeypatch, name):
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     shown = "".join(str(output.get("data", "")) for output in outputs)
     assert not [text for text in NOTEBOOKS[name] if text not in shown]
-    drawn = [o["data"] for o in outputs if "application/vnd.plotly.v1+json" in o.get("data", {})]
-    assert len(drawn) == {"results": 4}.get(name, 0)
-    assert all("Plotly.newPlot" in data["text/html"] for data in drawn)  # nbconvert knows no other
+    drawn = [o["data"] for o in outputs if "image/png" in o.get("data", {})]
+    assert len(drawn) == {"results": 5}.get(name, 0)
     warned = [o["text"] for o in outputs if o.get("name") == "stderr" and "Warning" in o["text"]]
     assert not warned
 
@@ -235,7 +234,7 @@ def test_all_previews_of_a_finished_run_can_be_shown(project, tmp_path):
     previews = [panel for panel in panels if panel.get("preview")]
     assert len(previews) > 60
     assert {panel["preview_type"] for panel in previews} == {
-        "TablePreview", "JSONPreview", "PlotlyPreview",
+        "TablePreview", "JSONPreview", "ImagePreview",
     }  # fmt: skip
 
 

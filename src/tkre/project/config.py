@@ -17,7 +17,7 @@ from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
 from tkre.serving.params import InferenceParams
-from tkre.training.recipes import Variant, changed, varied, written_out
+from tkre.training.recipes import Variant, axes_of, changed, written_out
 from tkre.training.stages import STAGES, PretrainingParams
 
 P = TypeVar("P", bound=Params)
@@ -121,14 +121,9 @@ class ExperimentConfig:
         )
 
     def axes(self, experiment: str) -> list[str]:
-        """What its scores are drawn along.
-
-        Axes of several values, and ``parameter`` for variants that differ in one number.
-        """
+        """Axes along which it has several values (``recipes.axes_of``)."""
         spec = self.experiments[experiment]
-        axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
-        variants = {name: self.parameters.variants[name] for name in spec.variants}
-        return [*axes, "parameter"] if varied(variants) else axes
+        return axes_of(spec, {name: self.parameters.variants[name] for name in spec.variants})
 
     def _pretrained_on(self, experiment: Experiment) -> list[str]:
         known = self.parameters.variants

@@ -20,9 +20,9 @@ from tkre.datasets import load_path
 from tkre.evaluation.metrics import METRICS, f1_first
 from tkre.evaluation.results import GROUP_KEYS, varies
 from tkre.modeling.weights import lineage_facts
-from tkre.project.results import PUBLISHED, markdown
+from tkre.project.results import PUBLISHED
 from tkre.report.formatting import recipe_in_words
-from tkre.report.tables import score_tables
+from tkre.report.tables import markdown, score_tables
 from tkre.training.recipes import Variant
 from tkre.training.stages import STAGES
 

@@ -1,9 +1,4 @@
-"""Curves of the book of results: drawn from its tables, put into its pages.
-
-From the tables and not from a run, so that what was published before can be drawn again.
-
-The book of results: what experiments found, as files that are committed beside the docs.
-"""
+"""Published results: pages and tables of experiments, and curves drawn from these tables."""
 
 from __future__ import annotations
 
@@ -21,19 +16,18 @@ from kedro.io import CatalogProtocol
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.provenance import processor, seconds_of, versions
-from tkre.report.curves import F1, Curve, curves
+from tkre.report.drawing import draw, svg
+from tkre.report.figures import FIGURES, drawable
 from tkre.report.formatting import sentence
-from tkre.report.lines import HEIGHT
-from tkre.report.picture import picture
 from tkre.report.tables import (
     DETAILS,
     FIGURE,
-    TextTable,
     detail_tables,
     llm_tables,
+    markdown,
     score_tables,
 )
-from tkre.training.recipes import Variant
+from tkre.training.recipes import Variant, axes_of
 
 _HEADING = "## Curves"
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
@@ -42,65 +36,65 @@ _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 def draw_curves(
     name: str, spec: Experiment, variants: Mapping[str, Variant], folder: Path
 ) -> list[Path]:
-    """Draws F1 along each axis of a published experiment; its page shows what is drawn.
+    """Draws F1 along each axis of a published experiment and puts the curves into its page.
 
     Args:
-        name: The experiment.
+        name: Experiment.
         spec: Its grid.
-        variants: Its variants, by name.
-        folder: Holds ``<name>.md`` and ``<name>/cells.csv``; ``<name>/<axis>.svg`` are replaced.
+        variants: Its variants by name.
+        folder: Holds ``<name>.md`` and ``<name>/cells.csv``; ``<name>/<figure>.svg`` are replaced.
 
     Returns:
-        The pictures; none where nothing has several values.
+        The pictures; none where no axis has several values.
 
     Raises:
         FileNotFoundError: The experiment has not been published.
-        ValueError: Its table has other variants than the experiment has now.
+        ValueError: The table has other variants than the experiment.
     """
     page, table = folder / f"{name}.md", folder / name / "cells.csv"
     if lacking := [path for path in (page, table) if not path.is_file()]:
-        raise FileNotFoundError(
-            f"{lacking[0]}: not there; {name} is published by kedro results write {name}"
-        )
+        raise FileNotFoundError(f"{lacking[0]} is missing: kedro results write {name}")
     # "none" is the name of no language model, no missing value.
     cells = pd.read_csv(table, keep_default_na=False, na_values=[""])
     if set(cells["variant"]) != set(variants):
         raise ValueError(
-            f"{table}: of {', '.join(sorted(set(cells['variant'])))}, but {name} is of "
-            f"{', '.join(sorted(variants))} now; run and publish it again"
+            f"{table} has the variants {', '.join(sorted(set(cells['variant'])))}, but {name} has "
+            f"{', '.join(sorted(variants))}; run and publish it again"
         )
     for old in (folder / name).glob("*.svg"):
         old.unlink()
-    shown = list(curves(cells, spec, variants))
-    drawn = []
-    for curve in shown:
-        drawn.append(folder / name / f"{curve.axis}.svg")
-        told = curve.legend if len(curve.lines) > 1 else []
-        drawn[-1].write_text(picture(F1, curve.panel, HEIGHT, told) + "\n", "utf-8")
-    _put_into(page, name, shown, several_seeds=cells["seed"].nunique() > 1)
+    recipes = {variant: recipe.model_dump(mode="json") for variant, recipe in variants.items()}
+    metrics = [row | {"recipe": recipes[row["variant"]]} for row in cells.to_dict("records")]
+    several, drawn = cells["seed"].nunique() > 1, []
+    parts: list[str] = []
+    for figure in drawable(axes_of(spec, variants)):
+        kind = FIGURES[figure]
+        if kind.axis is None or cells["micro_f1"].isna().all():
+            continue
+        frame = kind.frame(cells if kind.reads == "cells" else metrics, "")
+        title = kind.titled(frame)
+        drawn.append(folder / name / f"{figure}.svg")
+        picture = svg(draw(frame, kind.panel, kind.size), f"{name}: {title}", standalone=True)
+        drawn[-1].write_text(f"{picture}\n", "utf-8")
+        note = kind.note(frame, several_seeds=several)
+        parts += [f"![{title}]({name}/{figure}.svg)", *([note] if note else [])]
+    _put_into(page, parts)
     return drawn
 
 
-def _put_into(page: Path, name: str, shown: Sequence[Curve], *, several_seeds: bool) -> None:
-    """Before the first table, in the place of what was there of the kind."""
+def _put_into(page: Path, parts: Sequence[str]) -> None:
+    """Replaces the section of curves, which stands before the first table."""
     head, *sections = _SECTION.split(page.read_text("utf-8"))
     kept = [section for section in sections if not section.startswith(_HEADING)]
-    notes = []
-    if several_seeds:
-        notes.append("Means over seeds; whiskers are one standard deviation.")
-    if any(line.level for curve in shown for line in curve.lines):
-        notes.append("A dotted level has no value of its own along the axis.")
-    pictures = [f"![Micro-F1 along {c.title}]({name}/{c.axis}.svg)" for c in shown]
-    if shown:
-        parts = [_HEADING, " ".join(notes), *pictures]
-        kept.insert(0, "".join(f"{part}\n\n" for part in parts if part))
+    if parts:
+        kept.insert(0, "".join(f"{part}\n\n" for part in (_HEADING, *parts)))
     page.write_text("".join([head, *kept]), "utf-8")
 
 
-# Tables of an experiment that are published, by dataset; those it does not have are left out.
+# Tables that are published, by dataset; an experiment need not have all.
 PUBLISHED = (
-    "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter", "label_errors",
-    "llms",
+    "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter",
+    "label_errors", "llms",
 )  # fmt: skip
 
 
@@ -114,18 +108,17 @@ def write_results(
     """Writes a page and the tables behind it for every experiment.
 
     Args:
-        catalog: Holds what the experiments have reported.
-        experiments: Their names and cells.
-        folder: Where to; ``<experiment>.md`` and ``<experiment>/<table>.csv`` are replaced.
-        env: The environment that they were run in, if not the usual one; the pages say so.
-        params: What ``--params`` said when they were run; the pages say so, too.
+        catalog: Holds the reports of the experiments.
+        experiments: Cells by experiment.
+        folder: ``<experiment>.md`` and ``<experiment>/<table>.csv`` in it are replaced.
+        env: Environment of the runs; the pages name it.
+        params: Value of ``--params`` of the runs; the pages name it.
 
     Returns:
         The pages.
 
     Raises:
-        FileNotFoundError: Experiments have not been run, or not all of their cells; these are
-            named.
+        FileNotFoundError: Experiments, or cells of them, have not been run.
     """
     run_with = partial(_command, env=env, params=params)
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
@@ -166,23 +159,20 @@ def write_results(
 
 
 def training(catalog: CatalogProtocol, cells: Iterable[Cell]) -> str:
-    """How many cells, and how long they were trained, in words.
-
-    An encoder that several cells start from is counted once, as it is trained once.
-    """
+    """Number of cells and time of their training, a shared encoder counted once."""
     lineages = [catalog.load(f"{cell.name}.lineage") for cell in cells]
     hours = seconds_of(lineages) / 3600
     return f"{len(lineages)} cells, {hours:.1f} hours of training"
 
 
 def machine() -> str:
-    """The machine in words: processor, cores, the versions that numbers depend on."""
+    """Processor, cores and versions of the libraries that numbers depend on."""
     libraries = ", ".join(f"{name} {v}" for name, v in versions(("torch", "transformers")).items())
     return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
 
 
 def _command(experiments: Iterable[str], env: str | None, params: str) -> str:
-    """What is typed to run experiments."""
+    """The command that runs experiments."""
     words = [
         "kedro run",
         *([f"--env {env}"] if env else []),
@@ -208,21 +198,6 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
         lines += markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
     return "\n".join(lines)
-
-
-def markdown(table: TextTable) -> list[str]:
-    """A table as lines of Markdown."""
-    marks = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
-    rows = [[_escaped(cell) for cell in row] for row in table.rows]
-    return [_line(row) for row in (table.columns, marks, *rows)]
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", r"\|").replace("<", "&lt;")
 
 
 def _has(catalog: CatalogProtocol, name: str) -> bool:

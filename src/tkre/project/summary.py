@@ -1,91 +1,77 @@
-"""The last lines of a run: what it found, and where it lies."""
+"""Summary in the terminal after a run: scores, shortfalls, places of the files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-from rich import box
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
 from rich.text import Text
 
 from tkre.core.params import DEFAULT_LLM
-from tkre.report.tables import TextTable, llm_tables, score_tables
+from tkre.report.tables import TextTable, llm_tables, rich_table, score_tables
 
 
 def show_results(
     pipeline: Pipeline, catalog: CatalogProtocol, console: Console | None = None
 ) -> None:
-    """Prints the summary of every experiment that a run has reported.
+    """Prints the scores of every experiment that a run has reported, and where its files are.
 
     Args:
-        pipeline: What was run.
+        pipeline: Pipeline that was run.
         catalog: Holds its outputs.
-        console: Where to; the standard output if None.
+        console: Console; the standard output if None.
     """
     console = console or Console(soft_wrap=True)
-    _cards(console, pipeline, catalog)  # first: the last line is where the report lies
-    for name in sorted(pipeline.all_outputs()):
+    outputs = sorted(pipeline.all_outputs())
+    _files(console, catalog, "model cards", [n for n in outputs if n.endswith("_model_card")])
+    for name in outputs:
         experiment, _, what = name.rpartition(".")
         if what == "summary" and "." not in experiment:
-            summary, cells = catalog.load(name), catalog.load(f"{experiment}.cells")
-            _print_tables(console, experiment, summary, cells)
-            _notes(console, catalog.load(f"{experiment}.samples"))
-            compared = f"{experiment}.llms"
-            if compared in pipeline.all_outputs():
-                for shown in llm_tables(catalog.load(compared)):
-                    _print_table(console, experiment, shown)
-                console.print(f"{'llms:':15}", Text(_place(catalog, compared)))
-            for label, dataset in (
-                ("summary", name),
-                ("cells", f"{experiment}.cells"),
-                ("samples", f"{experiment}.samples"),
-                ("F1 by variant", f"{experiment}.f1_by_variant_page"),
-                ("confusion", f"{experiment}.confusion_page"),
-                ("calibration", f"{experiment}.calibration"),
-                ("calibration, figures", f"{experiment}.calibration_figures_page"),
-                ("report", f"{experiment}.report"),
-            ):
-                if catalog.exists(dataset):  # not if only a part of the graph was run
-                    console.print(f"{label + ':':15}", Text(_place(catalog, dataset)))
+            _show_experiment(console, catalog, experiment, outputs)
         elif name == "inference.predictions":
-            console.print("predictions:   ", Text(_place(catalog, name)))
+            _files(console, catalog, "predictions", [name])
 
 
-def _print_tables(
-    console: Console, experiment: str, summary: pd.DataFrame, cells: pd.DataFrame
+def _show_experiment(
+    console: Console, catalog: CatalogProtocol, experiment: str, outputs: Sequence[str]
 ) -> None:
-    """One table per corpus and K, never narrower than its content: a log file has no columns."""
-    for shown in score_tables(summary, cells):
-        _print_table(console, experiment, shown)
+    summary, cells = catalog.load(f"{experiment}.summary"), catalog.load(f"{experiment}.cells")
+    tables = list(score_tables(summary, cells))
+    if f"{experiment}.llms" in outputs:
+        tables += llm_tables(catalog.load(f"{experiment}.llms"))
+    for table in tables:
+        _print_table(console, experiment, table)
+    _notes(console, catalog.load(f"{experiment}.samples"))
+    made = [name for name in outputs if name.rpartition(".")[0] == experiment]
+    _files(console, catalog, "summary", [f"{experiment}.summary"])
+    _files(console, catalog, "figures", [n for n in made if n.endswith("_figure")])
+    _files(console, catalog, "report", [f"{experiment}.report"])  # last: it leads to the rest
 
 
-def _print_table(console: Console, experiment: str, shown: TextTable) -> None:
-    console.print(Text(f"\n{experiment}: {shown.title}", style="bold"))
-    console.print(shown.note)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for n, column in enumerate(shown.columns):
-        table.add_column(column, justify="right" if n else "left", no_wrap=True)
-    for row in shown.rows:
-        table.add_row(*(Text(cell) for cell in row))
+def _print_table(console: Console, experiment: str, table: TextTable) -> None:
+    """Prints a table that is never narrower than its content: a log file has no columns."""
+    console.print(Text(f"\n{experiment}: {table.title}", style="bold"))
+    console.print(table.note)
+    shown = rich_table(table)
     wide = console.options.update(width=1000)
-    console.width = max(console.width, Measurement.get(console, wide, table).maximum)
-    console.print(table)
+    console.width = max(console.width, Measurement.get(console, wide, shown).maximum)
+    console.print(shown)
 
 
 def _notes(console: Console, samples: pd.DataFrame) -> None:
-    """Says what was short or left out; nothing if nothing was."""
+    """Prints shortfalls and rows that were left out, if any."""
     quiet = {"corpus", "shots", "seed", "synthetic", "llm", "support", "validation"}
     for row in samples.to_dict("records"):
         notes = [
             f"{_NOTES.get(column, column.replace('_', ' '))}: {value}"
             for column, value in row.items()
-            if column not in quiet and not column.endswith("_kept") and _tells(value)
+            if column not in quiet and not column.endswith("_kept") and _notable(value)
         ]
         if notes:
             name = f"{row['corpus']}, K = {row['shots']}, seed {row['seed']}"
@@ -100,16 +86,15 @@ _NOTES = {
 }
 
 
-def _cards(console: Console, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-    """Where the model cards of a run lie: one line for all, which experiments may share."""
-    cards = sorted(name for name in pipeline.all_outputs() if name.endswith("_model_card"))
-    places = [Path(_place(catalog, name)).parts for name in cards if catalog.exists(name)]
+def _files(console: Console, catalog: CatalogProtocol, label: str, names: Sequence[str]) -> None:
+    """Prints where files are, on one line: parts that differ are ``*``, as a shell expands it."""
+    places = [Path(_place(catalog, name)).parts for name in names if catalog.exists(name)]
     if places:
         shared = (parts[0] if len({*parts}) == 1 else "*" for parts in zip(*places, strict=True))
-        console.print(f"{'model cards:':15}", Text(str(Path(*shared))))
+        console.print(f"{label + ':':15}", Text(str(Path(*shared))))
 
 
-def _tells(value: Any) -> bool:
+def _notable(value: Any) -> bool:
     return bool(value) and not (isinstance(value, float) and pd.isna(value))
 
 

@@ -1,22 +1,24 @@
-"""What a page consists of. Every kind of block has a template of its name in ``templates``.
+"""Blocks of a page. Each kind has a macro of its name in ``templates/blocks.html.j2``.
 
-Text is text: it is escaped where it is shown. Only ``Markup`` is not, which ``svg`` and
-``mentions`` make of escaped text.
-
-Frames and records as tables of text, the one form in which a page shows figures.
+All text is escaped where it is shown, except ``Markup``, which ``drawing.svg`` and
+``formatting.highlighted`` make of escaped text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pandas as pd
 from markupsafe import Markup
 
+from tkre.report.content import ReportContent
+from tkre.report.drawing import draw, series_of, svg, swatch
+from tkre.report.figures import FIGURES, FigureKind, drawable
 from tkre.report.formatting import sentence
-from tkre.report.tables import TextTable
+from tkre.report.tables import TextTable, table_of
+from tkre.training.recipes import axes_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Prose:
 
 @dataclass(frozen=True)
 class Facts:
-    """Terms and what is to be said of each: a text, or a list of them."""
+    """Terms, each with a text or a list of texts; ``code`` sets the texts as code."""
 
     kind: ClassVar[str] = "facts"
     facts: Sequence[tuple[str, str | Sequence[str]]]
@@ -38,7 +40,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Few large figures: what each is, the figure, a remark."""
+    """Few large numbers: name, number, remark."""
 
     kind: ClassVar[str] = "tiles"
     tiles: Sequence[tuple[str, str, str]]
@@ -51,32 +53,29 @@ class Table:
     kind: ClassVar[str] = "table"
     table: TextTable
 
-
-@dataclass(frozen=True)
-class Panel:
-    """One drawing of a chart."""
-
-    title: str
-    drawing: Markup
+    @classmethod
+    def titled(cls, table: TextTable) -> Table:
+        """A table of another room, its title with a capital."""
+        return cls(replace(table, title=sentence(table.title)))
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Drawings side by side as the width allows, with the table of what they show.
+    """Panels of a figure side by side as the width allows, with the table behind them.
 
     Attributes:
-        title: What is drawn.
-        note: How it is to be read.
-        panels: The drawings.
-        table: The figures behind them.
+        title: Title of the figure.
+        note: How it is read.
+        panels: Title and SVG of each panel.
+        table: Numbers that are drawn.
         legend: Names of the series, each with its swatch.
-        wide: Whether a drawing keeps its size and is scrolled where the screen is narrow.
+        wide: Whether a panel keeps its size and is scrolled on a narrow screen.
     """
 
     kind: ClassVar[str] = "chart"
     title: str
     note: str
-    panels: Sequence[Panel]
+    panels: Sequence[tuple[str, Markup]]
     table: TextTable
     legend: Sequence[tuple[str, Markup]] = ()
     wide: bool = False
@@ -84,11 +83,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Quote:
-    """A sentence with its mentions marked, and what is to be said of it.
+    """A sentence with its mentions marked.
 
     Attributes:
         text: The sentence.
-        labels: Short words beside it: what each is, and the word.
+        labels: Names and values beside it.
         body: Text below it.
     """
 
@@ -99,7 +98,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Quotes:
-    """Sentences; without a title where a fold around them has it."""
+    """Sentences; without a title where a fold around them has one."""
 
     kind: ClassVar[str] = "quotes"
     title: str
@@ -119,7 +118,7 @@ class Folded:
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks under a heading of their own."""
+    """Blocks under a heading."""
 
     kind: ClassVar[str] = "part"
     title: str
@@ -131,79 +130,34 @@ Block = Prose | Facts | Tiles | Table | Chart | Quotes | Folded | Part
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page: the name that links use, its heading, and its blocks."""
+    """A section of a page: its name in links, its heading, its blocks."""
 
     name: str
     title: str
     blocks: Sequence[Block]
 
 
-def table_of(
-    rows: pd.DataFrame | Iterable[Mapping[Any, Any]],
-    title: str,
-    note: str,
-    labels: Mapping[str, str],
-    figures: Mapping[str, str],
-    decimals: int = 1,
-) -> TextTable:
-    """A table of text.
-
-    Args:
-        rows: A frame, or records.
-        title: Of the table.
-        note: How its figures are to be read.
-        labels: Headings of the columns of words, by column; those that are missing are left out.
-        figures: Headings of the columns of figures, likewise.
-        decimals: Of figures that are no counts.
-    """
-    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    named = {column: heading for column, heading in labels.items() if column in frame}
-    counted = {column: heading for column, heading in figures.items() if column in frame}
-    return TextTable(
-        title=title,
-        note=note,
-        columns=[*named.values(), *counted.values()],
-        labels=len(named),
-        rows=[
-            [
-                *(words(row[column]) for column in named),
-                *(figure(row[column], decimals) for column in counted),
-            ]
-            for row in frame.to_dict("records")
-        ],
-    )
+def charts(content: ReportContent, section: str) -> Iterator[Chart]:
+    """Figures of a section for which the experiment has data, in the order of the registry."""
+    for name in drawable(axes_of(content.spec, content.variants)):
+        kind = FIGURES[name]
+        source = content.source(kind.reads) if kind.section == section else None
+        if source is not None and len(frame := kind.frame(source, content.baseline)):
+            yield _chart(content, kind, frame)
 
 
-def titled(table: TextTable) -> Table:
-    """A table of another room, its title with a capital."""
-    return Table(replace(table, title=sentence(table.title)))
+def _chart(content: ReportContent, kind: FigureKind, frame: pd.DataFrame) -> Chart:
+    title = kind.titled(frame)
+    note = kind.note(frame, several_seeds=content.several_seeds)
+    panels = [
+        (str(name), _picture(kind, rows, f"{title}: {name}"))
+        for name, rows in frame.groupby("panel", sort=False, observed=True)
+    ]
+    legend = [(name, swatch(n, level=level)) for n, (name, level) in enumerate(series_of(frame))]
+    of_panel = {"panel": "panel"} if len(panels) > 1 else {}
+    table = table_of(kind.behind(frame), title, "", of_panel | dict(kind.labels), kind.figures)
+    return Chart(title, note, panels, table, legend, kind.wide)
 
 
-def words(value: Any) -> str:
-    """A value as a label: nothing for what is missing."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "" if missing(value) else str(value)
-
-
-def figure(value: Any, decimals: int = 1) -> str:
-    """A number as text: whole ones without decimals, nothing for what is missing."""
-    if missing(value):
-        return ""
-    if isinstance(value, str):
-        return value
-    return (
-        f"{value:,}"
-        if float(value).is_integer() and not isinstance(value, float)
-        else (f"{value:,.{decimals}f}")
-    )
-
-
-def missing(value: Any) -> bool:
-    """Whether a cell of a table holds nothing."""
-    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
-def varying(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
-    """Those of the columns that a frame has and that hold more than one value."""
-    return [column for column in columns if column in frame and frame[column].nunique() > 1]
+def _picture(kind: FigureKind, rows: pd.DataFrame, label: str) -> Markup:
+    return svg(draw(rows, kind.panel, kind.size, legend=False), label)

@@ -1,4 +1,4 @@
-"""What the page of an experiment is made from: everything that was found, as one frozen record."""
+"""Content of the report of an experiment: all results as one frozen record."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tkre.core.provenance import Environment, Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import GROUP_KEYS
-from tkre.report.figures import beside_shots
 from tkre.report.params import PageParams
+from tkre.report.tables import placed
 from tkre.training.recipes import Variant
 
 
@@ -25,10 +25,11 @@ class ReportedCell:
     """One cell.
 
     Attributes:
-        metrics: Its scores (``tables.score_cell``) with its ``recipe``.
-        lineage: Of its classifier.
-        calibrator: What is measured of the calibrator in it (``trust_tables.score_calibration``); None if nothing.
-        errors: What it labelled wrongly (``errors.errors_table``); None if that is not known.
+        metrics: Scores (``results.score_cell``) with the ``recipe``.
+        lineage: Lineage of the classifier.
+        calibrator: Calibration scores (``calibration_report.score_calibration``); None if there
+            are none.
+        errors: Wrong predictions (``error_analysis.errors_table``); None if they are not known.
     """
 
     metrics: Mapping[str, Any]
@@ -38,20 +39,20 @@ class ReportedCell:
 
     @property
     def recipe(self) -> Variant:
-        """The variant that it is of."""
+        """Parameters of the variant."""
         return Variant.model_validate(self.metrics["recipe"])
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a language model wrote for a sample.
+    """Knowledge that a language model wrote for a sample.
 
     Attributes:
-        yields: Counts by kind and relation (``ledger.yield_frame``).
-        rejects: What is not used (``ledger.rejects_frame``).
-        explained: The support, explained.
-        synthetic: The sentences that are used.
-        responses: Attempts as they are stored.
+        yields: Counts by kind and relation (``rejections.yield_frame``).
+        rejects: Rejected texts (``rejections.rejects_frame``).
+        explained: Support with explanations.
+        synthetic: Synthetic sentences that are used.
+        responses: Stored responses.
     """
 
     yields: pd.DataFrame
@@ -63,11 +64,11 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class ReportedSample:
-    """One sample.
+    """One K-shot sample.
 
     Attributes:
-        shots: The ids of its sets, and what relations lack.
-        knowledge: None where nobody wrote any.
+        shots: Ids of its sets, and shortfalls of relations.
+        knowledge: Its knowledge; None without any.
     """
 
     shots: Mapping[str, Any]
@@ -75,13 +76,13 @@ class ReportedSample:
 
     @property
     def sample(self) -> KShotSample:
-        """Which one."""
+        """Coordinates of the sample."""
         return parse_sample(self.shots["sample"])
 
 
 @dataclass(frozen=True)
 class ReportedCorpus:
-    """One corpus: its schema, and what reading it met with (``corpora.reading``)."""
+    """One corpus: its schema and its reading report (``corpora.reading``)."""
 
     schema: RelationSchema
     reading: Mapping[str, Any]
@@ -89,21 +90,21 @@ class ReportedCorpus:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """All that an experiment has found.
+    """All results of an experiment.
 
     Attributes:
-        experiment: Its name.
-        spec: Its grid.
-        reporting: How scores are compared.
-        page: How much is quoted.
-        cells: In the order of the grid.
-        samples: Those that its cells and encoders read.
-        corpora: Likewise.
-        tables: Of the experiment, by dataset; those it does not have are missing.
-        environment: Where the scores were put together.
-        prompts: What language models are asked by, as text, by the name of its dataset.
-        called: What language models are called, by llm.
-        backend: Where answers came from, by llm, e.g. ``replay``.
+        experiment: Name.
+        spec: Grid.
+        reporting: Parameters of the comparison of scores.
+        page: Number of sentences that are quoted.
+        cells: Cells in the order of the grid.
+        samples: Samples that cells and encoders read.
+        corpora: Corpora of the samples.
+        tables: Tables of the experiment by dataset; it need not have all.
+        environment: Environment in which the scores were put together.
+        prompts: Prompt templates by the name of their dataset.
+        called: Names of language models, by llm.
+        backend: Sources of the answers, by llm, e.g. ``replay``.
     """
 
     experiment: str
@@ -121,22 +122,18 @@ class ReportContent:
 
     @property
     def baseline(self) -> str:
-        """The variant that differences are taken to."""
+        """Variant that others are compared with."""
         return self.spec.baseline or self.reporting.baseline
 
     @property
     def several_seeds(self) -> bool:
-        """Whether there are means over seeds, with a spread; one seed has neither."""
+        """Whether scores are means over seeds, with a deviation."""
         return len(self.spec.seeds) > 1
 
     @property
     def validated(self) -> bool:
-        """Whether there were validation rows: to choose epochs on, and to calibrate with."""
+        """Whether there were validation rows, to choose epochs and to calibrate with."""
         return any(sample.shots["validation"] for sample in self.samples)
-
-    def over_seeds(self, words: str) -> str:
-        """What is said of means over seeds; nothing where there are none."""
-        return words if self.several_seeds else ""
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -145,22 +142,24 @@ class ReportContent:
 
     @property
     def knowing(self) -> list[ReportedSample]:
-        """The samples that have knowledge."""
+        """Samples with knowledge."""
         return [sample for sample in self.samples if sample.knowledge is not None]
 
     @cached_property
     def placed(self) -> pd.DataFrame:
-        """The table of cells with the ``number`` of each and its ``setting`` in words.
+        """Table of cells with the ``number``, ``place`` and ``setting`` of each."""
+        return placed(self.tables["cells"]).assign(number=range(len(self.cells)))
 
-        A setting is what seeds are averaged over: the variant, and what differs beside corpus and
-        K.
-        """
-        cells = self.tables["cells"]
-        setting = cells["variant"] + beside_shots(cells)
-        return cells.assign(number=range(len(cells)), setting=setting)
+    def source(self, name: str) -> Any:
+        """Source of a figure (``FigureKind.reads``); None where the experiment has none."""
+        if name == "metrics":
+            return [cell.metrics for cell in self.cells]
+        if name == "calibration_scores":
+            return [cell.calibrator for cell in self.cells if cell.calibrator is not None]
+        return self.tables.get(name)
 
     def summary_of(self, cells: pd.DataFrame) -> dict[str, Any]:
-        """The summary's row for the micro-F1 of a setting.
+        """Row of the summary for the micro-F1 of a setting.
 
         Args:
             cells: Rows of ``placed``, all of that setting.
@@ -170,16 +169,9 @@ class ReportContent:
         return dict(summary[same & (summary["metric"] == "micro_f1")].iloc[0])
 
     def groups(self) -> list[tuple[str, pd.DataFrame]]:
-        """The cells of each corpus and K, with what they are called."""
-        grouped = self.placed.groupby(["corpus", "shots"], sort=False)
-        return [(f"{corpus}, K = {shots}", rows) for (corpus, shots), rows in grouped]
+        """Cells of each corpus and K, with its name."""
+        return [(str(place), rows) for place, rows in self.placed.groupby("place", sort=False)]
 
     def cells_of(self, rows: pd.DataFrame) -> list[ReportedCell]:
-        """The cells that rows of ``placed`` stand for."""
+        """Cells of rows of ``placed``."""
         return [self.cells[number] for number in rows["number"]]
-
-
-def best_setting(group: pd.DataFrame) -> str | None:
-    """The setting of a group with the highest mean micro-F1; None where nothing was scored."""
-    means = group.groupby("setting", sort=False)["micro_f1"].mean().dropna()
-    return None if means.empty else str(means.idxmax())

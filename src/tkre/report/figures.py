@@ -1,446 +1,341 @@
-"""How training went: losses of pre-training and validation F1 of fine-tuning, epoch by epoch.
+"""The figures of an experiment: each reads one table or list of records and draws its panels.
 
-Figures of an experiment, for the catalog and the browser.
-
-F1 along an axis of an experiment: K, synthetic sentences, planted noise, a parameter.
-
-Reliability and risk-coverage of an experiment's classifiers, for the catalog and the browser.
+``FIGURES`` is the one list: the pipeline saves its entries, and the report, the published results
+and notebooks show them. A new figure is an entry here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from html import escape
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from tkre.core.params import NO_LLM
-from tkre.evaluation.calibration_report import COVERAGES
-from tkre.evaluation.metrics import Floats
-from tkre.evaluation.results import GROUP_KEYS, GROUP_KEYS_WITH_VARIANT, std_over_seeds, varies
-from tkre.evaluation.training_curves import FINETUNING
-from tkre.training.stages import STAGES
+from tkre.report import frames
+from tkre.report.drawing import COLOURS, WIDTH, Panel, draw, printable, series_style, shortened
 
-
-def learning_curves(table: pd.DataFrame) -> go.Figure:
-    """A panel for each stage, a line for each variant: the mean over seeds, epoch by epoch.
-
-    Args:
-        table: From ``training_curves``.
-    """
-    order = [*STAGES, FINETUNING]
-    stages = [stage for stage in order if (table["stage"] == stage).any()]
-    titles = [
-        "validation micro-F1, %" if stage == FINETUNING else f"{stage} loss" for stage in stages
-    ]
-    figure = make_subplots(rows=1, cols=max(1, len(stages)), subplot_titles=titles or None)
-    table = table.assign(name=table["variant"] + "; " + places_of(table))
-    if table["name"].nunique() == table["variant"].nunique():
-        table = table.assign(name=table["variant"])
-    for n, name in enumerate(table["name"].unique()):
-        for column, stage in enumerate(stages, start=1):
-            rows = table[(table["name"] == name) & (table["stage"] == stage)]
-            means = rows.groupby("epoch")["value"].mean()
-            figure.add_scatter(
-                x=means.index,
-                y=means,
-                name=escape(str(name)),
-                legendgroup=str(n),
-                showlegend=stage == stages[-1],
-                mode="lines+markers" if len(means) == 1 else "lines",
-                line={"color": COLOURS[n % len(COLOURS)]},
-                row=1,
-                col=column,
-            )
-            figure.update_xaxes(title="epoch", row=1, col=column)
-    how = ", mean over seeds" if table["seed"].nunique() > 1 else ""
-    figure.update_layout(title=f"Training{how}", template="plotly_white")
-    return figure
-
-
-COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
-
-
-def f1_by_variant(cells: pd.DataFrame) -> go.Figure:
-    """Micro-F1 of every variant: a bar for the mean, a dot per seed, a whisker for the spread.
-
-    Args:
-        cells: An experiment's cells; corpora and shots stand side by side.
-    """
-    figure = go.Figure()
-    cells = cells.assign(place=places_of(cells))
-    places, variants = list(dict.fromkeys(cells["place"])), list(dict.fromkeys(cells["variant"]))
-    for n, variant in enumerate(variants):
-        rows = cells[cells["variant"] == variant]
-        scores = rows.groupby("place", sort=False)["micro_f1"]
-        mean, std = scores.mean().reindex(places), scores.agg(std_over_seeds).reindex(places)
-        colour = COLOURS[n % len(COLOURS)]
-        figure.add_bar(
-            name=escape(variant),
-            x=places,
-            y=mean,
-            error_y={"array": std, "color": "#444"},
-            marker_color=colour,
-            offsetgroup=variant,
-            text=[f"{value:.1f}" for value in mean],
-            textposition="inside",
-            insidetextanchor="start",
-        )
-        figure.add_scatter(
-            name=f"{escape(variant)}, each seed",
-            x=rows["place"],
-            y=rows["micro_f1"],
-            mode="markers",
-            marker={"color": "white", "line": {"color": "#222", "width": 1}, "size": 7},
-            offsetgroup=variant,
-            showlegend=False,
-            customdata=rows["seed"],
-            hovertemplate="seed %{customdata}: %{y:.1f}<extra></extra>",
-        )
-    how = ": mean, spread and each seed" if cells["seed"].nunique() > 1 else ""
-    figure.update_layout(
-        title=f"Micro-F1 by variant{how}",
-        yaxis={"title": "micro-F1 without the negative relation, %", "range": [0, 100]},
-        barmode="group",
-        scattermode="group",
-        template="plotly_white",
-    )
-    return figure
-
-
-def places_of(cells: pd.DataFrame) -> pd.Series:
-    """Where a cell stands, in words; of what does not differ, only corpus and K are said."""
-    return cells["corpus"] + ", K = " + cells["shots"].astype(str) + beside_shots(cells)
-
-
-def beside_shots(cells: pd.DataFrame) -> pd.Series:
-    """What of the place of cells differs beside corpus and K: words that begin with a comma."""
-    places = pd.Series("", index=cells.index, dtype=object)
-    if varies(cells, "synthetic"):
-        places += ", " + cells["synthetic"].astype(str) + " x K synthetic"
-    if varies(cells, "noise"):
-        places += ", " + cells["noise"].astype(str) + " % noise"
-    if varies(cells, "filtered"):
-        places += cells["filtered"].map({True: ", filtered", False: ""})
-    if varies(cells, "llm"):
-        places += cells["llm"].map(lambda w: "" if w == NO_LLM else f", written by {w}")
-    return places
+_ROW, _FIELD = 0.47, 0.42  # inches of a row of bars, of a field of a matrix
+_LETTERS, _LONG = 26, 44  # of the name of a relation beside a matrix, of a row
+_LEVEL = "A dotted line has no value of its own along the axis."
+_STRONGEST = 0.55  # opacity of the strongest field: its number stays legible
 
 
 @dataclass(frozen=True)
-class Confusion:
-    """How often the relation of a row was taken for that of a column.
+class FigureKind:
+    """One figure.
 
     Attributes:
-        labels: Of rows and columns.
-        counts: Numbers of sentences, R x R, summed over seeds.
+        title: Title in the report and in docs.
+        section: Section of the report that shows it.
+        reads: Source: a table of the experiment (``cells``, ``summary``, ``training_curves``) or
+            the records of its cells (``metrics``, ``calibration_scores``).
+        frame: Makes the rows that are drawn, from the source and the name of the baseline. A row
+            has ``panel``, the columns that the panel needs, and those of the table behind it.
+        panel: Draws the rows of one panel.
+        size: Width and height of a panel in inches, from its rows.
+        caption: How it is read.
+        over_seeds: Second sentence of the caption where scores are means over seeds.
+        labels: Columns of words of the table behind it, with their headings.
+        figures: Columns of numbers, likewise.
+        axis: Axis of the grid that it needs; None for any experiment.
+        wide: Whether it is scrolled on a narrow screen instead of scaled.
+        behind: Rows of the frame that the table behind the figure shows.
     """
 
-    labels: list[str]
-    counts: npt.NDArray[np.int64]
+    title: str
+    section: str
+    reads: str
+    frame: Callable[[Any, str], pd.DataFrame]
+    panel: Panel
+    size: Callable[[pd.DataFrame], tuple[float, float]]
+    caption: str
+    labels: Mapping[str, str]
+    figures: Mapping[str, str]
+    over_seeds: str = ""
+    axis: str | None = None
+    wide: bool = False
+    behind: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
 
-    @property
-    def shares(self) -> Floats:
-        """Per cent of each row; 0 where a relation has no sentence."""
-        totals = self.counts.sum(axis=1, keepdims=True)
-        nothing = np.zeros(self.counts.shape)
-        return np.divide(100.0 * self.counts, totals, out=nothing, where=totals > 0)
+    def titled(self, frame: pd.DataFrame) -> str:
+        """The title; that of a curve along a parameter names the parameter."""
+        return f"{self.title} {frame['path'].iloc[0]}" if "path" in frame else self.title
 
+    def note(self, frame: pd.DataFrame, *, several_seeds: bool) -> str:
+        """How the figure is read, as far as its rows need it."""
+        level = "level" in frame and frame["level"].any()
+        parts = [self.over_seeds if several_seeds else "", self.caption, _LEVEL if level else ""]
+        return " ".join(part for part in parts if part)
 
-def confusions(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Confusion]:
-    """The confusion matrices of all settings, by the words for variant and place."""
-    sums: dict[str, Confusion] = {}
-    cells = pd.DataFrame(
-        [{name: m[name] for name in GROUP_KEYS} for m in metrics], columns=GROUP_KEYS
-    )
-    for m, place in zip(metrics, places_of(cells), strict=True):
-        key, counts = f"{m['variant']}: {place}", np.asarray(m["confusion"]["counts"])
-        before = sums[key].counts if key in sums else np.zeros_like(counts)
-        sums[key] = Confusion(m["confusion"]["labels"], before + counts)
-    return sums
+    def draw(self, source: Any, baseline: str = "") -> Figure:
+        """The whole figure, all panels and the legend.
 
-
-def confusion_by_variant(metrics: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Confusion matrices, summed over seeds; a menu chooses the place of the grid and the variant.
-
-    Rows are gold relations; colours are shares of a row, figures are numbers of sentences.
-    """
-    sums = {escape(key): confusion for key, confusion in confusions(metrics).items()}
-    labels = {key: [escape(label) for label in c.labels] for key, c in sums.items()}
-    figure, keys = go.Figure(), list(sums)
-    shown = len(keys) - 1  # the last variant of an experiment is the one it is about
-    for n, key in enumerate(keys):
-        figure.add_heatmap(
-            z=sums[key].shares,
-            x=labels[key],
-            y=labels[key],
-            customdata=sums[key].counts,
-            text=[[str(count) if count else "" for count in row] for row in sums[key].counts],
-            texttemplate="%{text}",
-            zmin=0,
-            zmax=100,
-            colorscale="Blues",
-            colorbar={"title": "% of row"},
-            visible=n == shown,
-            hovertemplate=(
-                "gold %{y}<br>predicted %{x}<br>%{customdata} sentences, %{z:.1f} %<extra></extra>"
-            ),
-        )
-    buttons = [
-        {
-            "label": key,
-            "method": "update",
-            "args": [{"visible": [k == key for k in keys]}, {"title.text": f"Confusion, {key}"}],
-        }
-        for key in keys
-    ]
-    size = max(520, 30 * max((len(names) for names in labels.values()), default=0) + 260)
-    figure.update_layout(
-        title=f"Confusion, {keys[shown]}" if keys else "Confusion",
-        xaxis={"title": "predicted", "tickangle": -45, "automargin": True},
-        yaxis={"title": "gold", "autorange": "reversed", "automargin": True},
-        updatemenus=[{"buttons": buttons, "active": shown, "x": 1, "xanchor": "right", "y": 1.12}],
-        template="plotly_white",
-        width=size + 160,
-        height=size,
-    )
-    return figure
+        Args:
+            source: The table or the records that ``reads`` names.
+            baseline: Variant that others are compared with.
+        """
+        return draw(self.frame(source, baseline), self.panel, self.size)
 
 
-@dataclass(frozen=True)
-class Line:
-    """F1 of one setting along an axis.
-
-    Attributes:
-        name: Of the setting, as far as settings differ.
-        x: Values of the axis.
-        mean: Micro-F1 there, over seeds.
-        std: Its standard deviation (``spread``).
-        level: Whether it has no value of its own along the axis: its score holds all along.
-        cells: Of all its seeds.
-    """
-
-    name: str
-    x: list[float]
-    mean: list[float]
-    std: list[float]
-    level: bool
-    cells: pd.DataFrame
+# Panels: what is drawn of the rows of a frame.
 
 
-def lines_along(cells: pd.DataFrame, axis: str) -> list[Line]:
-    """A line for every combination of variant, corpus and what else differs.
+def _bars(axes: Axes, rows: pd.DataFrame) -> None:
+    """A bar for each row, its name and value above it, a tinted track behind it."""
+    _name_rows(axes, rows, "{:.1f}")
+    for y, row in enumerate(rows.to_dict("records")):
+        if pd.isna(row["value"]):
+            continue
+        colour = series_style(int(row["series_number"]))["color"]
+        axes.barh(y, 100, height=0.3, color=COLOURS["tint"])
+        axes.barh(y, row["value"], height=0.3, color=colour)
+        if not pd.isna(row.get("std", np.nan)):
+            ends = row["value"] - row["std"], row["value"] + row["std"]
+            axes.hlines(y, *ends, color=COLOURS["ink"], linewidth=1.5)
+        for score in row.get("each", ()):
+            axes.plot(score, y, "o", ms=4.5, mfc=COLOURS["page"], mec=COLOURS["ink"], mew=1)
+        if not pd.isna(row.get("mark", np.nan)):
+            axes.vlines(row["mark"], y - 0.22, y + 0.22, color=COLOURS["ink"], linewidth=2)
+    axes.set(xlim=(0, 100), xlabel="F1, %" if "f1" in rows else frames.F1)
 
-    A variant that uses no synthetic sentence is a level line across the others' range where that is
-    the axis.
+
+def _dots(axes: Axes, rows: pd.DataFrame) -> None:
+    """A dot with its interval for each row; a stroke marks zero."""
+    _name_rows(axes, rows, "{:+.1f}")
+    low, high = min(0.0, rows["low"].min()), max(0.0, rows["high"].max())
+    margin = 0.04 * max(high - low, 1.0)
+    axes.set_xlim(low - margin, high + margin)
+    for y, row in enumerate(rows.to_dict("records")):
+        colour = series_style(int(row["series_number"]))["color"]
+        axes.hlines(y, *axes.get_xlim(), color=COLOURS["line"], linewidth=0.8)
+        axes.vlines(0, y - 0.15, y + 0.15, color=COLOURS["soft"], linewidth=1.2)
+        axes.hlines(y, row["low"], row["high"], color=colour)
+        axes.plot(row["value"], y, "o", ms=8, color=colour, mec=COLOURS["page"])
+    axes.set_xlabel("points of micro-F1")
+
+
+def _name_rows(axes: Axes, rows: pd.DataFrame, number: str) -> None:
+    """Names above the rows at the left, numbers at the right: no line runs through them."""
+    axes.set(ylim=(len(rows) - 0.55, -0.95), yticks=[])
+    axes.spines["left"].set_visible(False)
+    for y, (label, value) in enumerate(zip(rows["label"], rows["value"], strict=True)):
+        words = "no sentence" if pd.isna(value) else number.format(value)
+        at = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        axes.text(0, y - 0.42, shortened(label, _LONG), **at)
+        axes.text(1, y - 0.42, words, ha="right", fontweight="bold", **at)
+
+
+def _lines(
+    axes: Axes,
+    rows: pd.DataFrame,
+    *,
+    x: str = "",
+    y: str = "",
+    whole: bool = False,
+    square: bool = False,
+    ticks: bool = False,
+) -> None:
+    """A line for each series.
 
     Args:
-        cells: An experiment's cells.
-        axis: A numeric column.
+        axes: Where to draw.
+        rows: ``x`` and ``value``, by ``series``; ``std`` makes whiskers, ``rows`` the size of
+            marks, ``level`` a dotted line.
+        x: Title across; that of the column ``path`` if empty.
+        y: Title up.
+        whole: Whether values across are whole numbers.
+        square: Whether both axes are per cent, and a diagonal shows where they are equal.
+        ticks: Whether the values across are those of the rows.
     """
-    shown = [column for column in GROUP_KEYS if column != axis and varies(cells, column)]
-    values = sorted(cells[axis].unique())
-    lines = []
-    for key, rows in cells.groupby(["variant", *shown], sort=False):
-        variant, *place = key
-        told = dict(zip(shown, place, strict=True))
-        if (rows["synthetic"] == 0).all() and axis != "synthetic":
-            told = {c: v for c, v in told.items() if c in ("corpus", "shots")}
-        name = ", ".join([str(variant), *(_said(c, v) for c, v in told.items())])
-        scores = rows.groupby(axis)["micro_f1"]
-        mean, std = scores.mean(), scores.agg(std_over_seeds)
-        level = len(mean) == 1 and len(values) > 1
-        x = [values[0], values[-1]] if level else mean.index.tolist()
-        twice = 2 if level else 1
-        lines.append(Line(name, x, mean.tolist() * twice, std.tolist() * twice, level, rows))
-    return lines
+    axes.grid(axis="y", color=COLOURS["line"], linewidth=0.8)
+    if square:
+        axes.plot([0, 100], [0, 100], color=COLOURS["soft"], linewidth=1, linestyle=(0, (4, 3)))
+        axes.set(xlim=(-3, 103), ylim=(-3, 103))
+    for name, of in rows.groupby("series", sort=False, observed=True):
+        number = int(rows["series"].cat.categories.get_loc(name))
+        level = bool(of["level"].any()) if "level" in of else False
+        axes.plot(of["x"], of["value"], **series_style(number, level=level), clip_on=False)
+        colour = series_style(number)["color"]
+        if "std" in of and not level:
+            known = of[of["std"].notna()]
+            ends = known["value"] - known["std"], known["value"] + known["std"]
+            axes.vlines(known["x"], *ends, color=colour, linewidth=1.5)
+        if "rows" in of:
+            sizes = (3 + 12 * np.sqrt(of["rows"] / max(of["rows"].sum(), 1))).round()
+            for size, same in of.groupby(sizes):
+                axes.plot(same["x"], same["value"], "o", ms=size, color=colour, clip_on=False,
+                          mec=COLOURS["page"], mew=0.5)  # fmt: skip
+        elif len(of) <= 30 and not level:
+            axes.plot(of["x"], of["value"], "o", ms=5, color=colour, clip_on=False)
+    if ticks and rows["x"].nunique() <= 8:
+        axes.set_xticks(sorted(rows["x"].unique()), [f"{v:g}" for v in sorted(rows["x"].unique())])
+    if whole:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel=x or printable(rows["path"].iloc[0]), ylabel=y)
 
 
-def f1_along(cells: pd.DataFrame, axis: str, title: str) -> go.Figure:
-    """Micro-F1 against a column of the cells: mean and spread over seeds, and a dot per seed.
-
-    Args:
-        cells: An experiment's cells.
-        axis: A numeric column.
-        title: What it is, with its unit.
-    """
-    figure = go.Figure()
-    for n, line in enumerate(lines_along(cells, axis)):
-        colour = COLOURS[n % len(COLOURS)]
-        figure.add_scatter(
-            name=escape(line.name),
-            x=line.x,
-            y=line.mean,
-            error_y=None if line.level else {"array": line.std, "color": colour},
-            mode="lines" if line.level else "lines+markers",
-            line={"color": colour, "dash": "dot" if line.level else "solid"},
-        )
-        figure.add_scatter(
-            name=f"{escape(line.name)}, each seed",
-            x=line.cells[axis],
-            y=line.cells["micro_f1"],
-            mode="markers",
-            marker={"color": colour, "symbol": "circle-open", "size": 6},
-            customdata=line.cells["seed"],
-            hovertemplate="seed %{customdata}: %{y:.1f}<extra></extra>",
-            showlegend=False,
-        )
-    figure.update_layout(
-        title=f"Micro-F1 along {escape(title)}",
-        xaxis={"title": escape(title), "tickvals": sorted(cells[axis].unique())},
-        yaxis={"title": "micro-F1 without the negative relation, %"},
-        template="plotly_white",
-    )
-    return figure
+def _matrix(axes: Axes, rows: pd.DataFrame) -> None:
+    """Fields by gold and predicted relation; the stronger, the larger the share of the row."""
+    labels = list(dict.fromkeys(rows["gold"]))
+    at = {label: n for n, label in enumerate(labels)}
+    for row in rows.to_dict("records"):
+        x, y, count = at[row["predicted"]], at[row["gold"]], row["count"]
+        colour = COLOURS["tint"] if not count else COLOURS["s0" if x == y else "s1"]
+        alpha = 0.12 + (_STRONGEST - 0.12) * row["share"] / 100 if count else 1
+        axes.barh(y, 0.92, left=x - 0.46, height=0.92, color=colour, alpha=alpha)
+        if count:
+            axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=11)
+    names = [shortened(label, _LETTERS) for label in labels]
+    places = range(len(labels))
+    axes.set(xlim=(-0.5, len(labels) - 0.5), ylim=(len(labels) - 0.5, -0.5), ylabel="gold")
+    axes.set_yticks(places, names)
+    axes.set_xticks(places, names, rotation=90, rotation_mode="anchor", ha="left", va="center")
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False,
+                     colors=COLOURS["ink"], labelsize=11)  # fmt: skip
+    axes.set_xlabel("predicted")
+    axes.xaxis.set_label_position("top")
+    axes.spines[:].set_visible(False)
 
 
-def _said(column: str, value: object) -> str:
-    if column == "filtered":
-        return "filtered" if value else "not filtered"
-    if column == "llm":
-        return "no language model" if value == NO_LLM else f"written by {value}"
-    return {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}.get(
-        column, "{}"
-    ).format(value)
+def _rows_size(rows: pd.DataFrame) -> tuple[float, float]:
+    return WIDTH, _ROW * len(rows) + 0.65
 
 
-_PANELS = ("before: as the classifier puts it", "after: with its temperature", "risk and coverage")
+def _lines_size(rows: pd.DataFrame) -> tuple[float, float]:
+    return WIDTH, 3.4
 
 
-def calibration_by_variant(scores: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Three panels, a colour per variant; a menu chooses the place of the grid.
-
-    Bins of the reliability diagrams are summed over seeds, risks averaged over them.
-
-    Args:
-        scores: ``score_calibration`` of every cell.
-    """
-    figure = make_subplots(rows=1, cols=3, subplot_titles=_PANELS, horizontal_spacing=0.07)
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    cells = pd.DataFrame(
-        [{name: s[name] for name in GROUP_KEYS_WITH_VARIANT} for s in scores],
-        columns=GROUP_KEYS_WITH_VARIANT,
-    )
-    for s, place in zip(scores, places_of(cells), strict=True):
-        groups.setdefault((escape(place), escape(str(s["variant"]))), []).append(s)
-    places = list(dict.fromkeys(place for place, _ in groups))
-    variants = list(dict.fromkeys(variant for _, variant in groups))
-    _add_line(figure, {"x": [0, 100], "y": [0, 100]}, 1)
-    _add_line(figure, {"x": [0, 100], "y": [0, 100]}, 2)
-    of_trace: list[str | None] = [None, None]
-    for (place, variant), of_seeds in groups.items():
-        colour = COLOURS[variants.index(variant) % len(COLOURS)]
-        traces = _traces(variant, of_seeds, colour)
-        for panel, trace in enumerate(traces, start=1):
-            trace.visible = place == places[0]
-            figure.add_trace(trace, row=1, col=panel)
-        of_trace += [place] * len(traces)
-    figure.update_layout(
-        title=_title(places[0]) if places else "Calibrator",
-        template="plotly_white",
-        width=1350,
-        height=560,
-        legend={"orientation": "h", "y": -0.2},
-        updatemenus=[_menu(places, of_trace)] if len(places) > 1 else [],
-    )
-    for panel in (1, 2):
-        figure.update_xaxes(title="confidence, %", range=[0, 100], row=1, col=panel)
-        figure.update_yaxes(title="right, %", range=[0, 100], row=1, col=panel)
-    figure.update_xaxes(title="answers given, the surest first, %", range=[0, 100], row=1, col=3)
-    figure.update_yaxes(title="wrong among them, %", rangemode="tozero", row=1, col=3)
-    return figure
+def _matrix_size(rows: pd.DataFrame) -> tuple[float, float]:
+    labels = rows["gold"].unique()
+    names = 0.09 * min(max(map(len, labels)), _LETTERS) + 0.5
+    return (_FIELD * len(labels) + names,) * 2
 
 
-def _traces(variant: str, of_seeds: Sequence[Mapping[str, Any]], colour: str) -> list[go.Scatter]:
-    traces = []
-    for when in ("before", "after"):
-        bins = pooled_bins([s[f"reliability_{when}"] for s in of_seeds])
-        traces.append(
-            go.Scatter(
-                name=variant,
-                legendgroup=variant,
-                showlegend=when == "before",
-                x=100 * bins["confidence"],
-                y=100 * bins["accuracy"],
-                customdata=bins["rows"],
-                mode="lines+markers",
-                cliponaxis=False,
-                marker={
-                    "color": colour,
-                    "size": 4 + 26 * np.sqrt(bins["rows"] / max(bins["rows"].sum(), 1)),
-                    "opacity": 0.7,
-                },
-                line={"color": colour, "width": 1},
-                hovertemplate=(
-                    "claimed %{x:.1f} %, right %{y:.1f} %<br>%{customdata} sentences<extra></extra>"
-                ),
-            )
-        )
-    risks = mean_risks(of_seeds)
-    traces.append(
-        go.Scatter(
-            name=variant,
-            legendgroup=variant,
-            showlegend=False,
-            x=100 * COVERAGES if risks else [],
-            y=risks,
-            mode="lines",
-            line={"color": colour, "width": 2},
-            hovertemplate="of %{x:.0f} % given, %{y:.1f} % wrong<extra></extra>",
-        )
-    )
-    return traces
+_SCORE = {"value": "micro-F1", "std": "standard deviation"}
 
 
-def mean_risks(of_seeds: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Per cent wrong at each of ``COVERAGES``, mean over seeds; empty where nothing is answered."""
-    risks = [s["risks"] for s in of_seeds if s["risks"]]
-    means: list[float] = np.mean(risks, axis=0).tolist() if risks else []
-    return means
-
-
-def pooled_bins(of_seeds: Sequence[Sequence[Mapping[str, Any]]]) -> pd.DataFrame:
-    """Bins of several seeds as one, those with sentences."""
-    bins = pd.concat([pd.DataFrame(b) for b in of_seeds])
-    weighed = bins[["confidence", "accuracy"]].mul(bins["rows"], axis=0)
-    sums = weighed.assign(rows=bins["rows"]).groupby(bins["from"]).sum()
-    sums = sums[sums["rows"] > 0]
-    return sums.assign(
-        confidence=sums["confidence"] / sums["rows"], accuracy=sums["accuracy"] / sums["rows"]
+def _f1_along(axis: str, title: str) -> FigureKind:
+    frame = frames.along_parameter if axis == "parameter" else partial(frames.along, axis)
+    return FigureKind(
+        title=f"Micro-F1 along {title}".strip(),
+        section="scores",
+        reads="metrics" if axis == "parameter" else "cells",
+        frame=frame,
+        panel=partial(_lines, x=title, y=frames.F1, ticks=True),
+        size=_lines_size,
+        caption="",
+        over_seeds="Means over seeds; whiskers are one standard deviation.",
+        labels={"series": "variant", "x": title or "value"},
+        figures=_SCORE,
+        axis=axis,
     )
 
 
-def _add_line(figure: go.Figure, points: Mapping[str, Sequence[float]], panel: int) -> None:
-    line = go.Scatter(
-        **points,
-        mode="lines",
-        line={"color": "#999", "dash": "dot", "width": 1},
-        showlegend=False,
-        hoverinfo="skip",
-    )
-    figure.add_trace(line, row=1, col=panel)
+FIGURES: dict[str, FigureKind] = {
+    "f1_by_variant": FigureKind(
+        title="Micro-F1 by variant",
+        section="scores",
+        reads="cells",
+        frame=frames.by_variant,
+        panel=_bars,
+        size=_rows_size,
+        caption="Per cent.",
+        over_seeds="Bars are means over seeds, circles single seeds, whiskers one standard "
+        "deviation.",
+        labels={"label": "variant"},
+        figures=_SCORE | {"seeds": "seeds"},
+    ),
+    "differences": FigureKind(
+        title="Difference to the baseline",
+        section="scores",
+        reads="summary",
+        frame=frames.differences,
+        panel=_dots,
+        size=_rows_size,
+        caption="Points of micro-F1 with paired bootstrap intervals; the stroke is zero.",
+        labels={"label": "variant"},
+        figures={"value": "difference", "low": "from", "high": "to"},
+    ),
+    "f1_by_shots": _f1_along("shots", "K, labelled sentences per relation"),
+    "f1_by_synthetic": _f1_along("synthetic", "synthetic sentences per relation, x K"),
+    "f1_by_noise": _f1_along("noise", "% of synthetic sentences under a wrong label"),
+    "f1_by_parameter": _f1_along("parameter", ""),
+    "f1_by_relation": FigureKind(
+        title="F1 by relation",
+        section="error-analysis",
+        reads="metrics",
+        frame=frames.by_relation,
+        panel=_bars,
+        size=_rows_size,
+        caption="Bars are the best variant; a stroke marks the baseline.",
+        over_seeds="Means over seeds; numbers of sentences are those of one seed.",
+        labels={"relation": "relation"},
+        figures={"f1": "F1", "mark": "F1 of the baseline", "precision": "precision",
+                 "recall": "recall", "gold": "sentences", "guessed": "predicted"},
+    ),
+    "confusion": FigureKind(
+        title="Confusion",
+        section="error-analysis",
+        reads="metrics",
+        frame=frames.confusion,
+        panel=_matrix,
+        size=_matrix_size,
+        caption="Numbers of sentences: rows are gold relations, columns predicted ones. The "
+        "stronger a field, the larger its share of the row; right ones are on the diagonal.",
+        over_seeds="Summed over seeds.",
+        labels={"gold": "gold", "predicted": "predicted"},
+        figures={"count": "sentences", "share": "% of gold"},
+        wide=True,
+        behind=lambda rows: rows[rows["count"] > 0],
+    ),
+    "reliability": FigureKind(
+        title="Reliability",
+        section="calibration",
+        reads="calibration_scores",
+        frame=frames.reliability,
+        panel=partial(_lines, x="confidence, %", y="right, %", square=True),
+        size=_lines_size,
+        caption="Share of right labels among those predicted with a confidence. On the dashed "
+        "line both are equal, below it the classifier is overconfident. Larger marks are more "
+        "sentences.",
+        labels={"series": "variant"},
+        figures={"x": "confidence", "value": "right", "rows": "sentences"},
+    ),
+    "risk_coverage": FigureKind(
+        title="Risk and coverage",
+        section="calibration",
+        reads="calibration_scores",
+        frame=frames.risk,
+        panel=partial(_lines, x="answers given, surest first, %", y="wrong among them, %"),
+        size=_lines_size,
+        caption="Share of wrong answers if only the surest are given. Negative predictions are no "
+        "answers.",
+        over_seeds="Means over seeds.",
+        labels={"series": "variant"},
+        figures={"x": "answers given", "value": "wrong among them"},
+        behind=lambda rows: rows[rows["x"].round().isin([10, 25, 50, 75, 90, 100])],
+    ),
+    "training_curves": FigureKind(
+        title="Training curves",
+        section="training",
+        reads="training_curves",
+        frame=frames.training,
+        panel=partial(_lines, x="epoch", whole=True),
+        size=_lines_size,
+        caption="Losses of variants that mask different shares of words are not comparable; how "
+        "fast they fall is.",
+        over_seeds="Means over seeds.",
+        labels={"series": "variant", "stage": "stage", "x": "epoch"},
+        figures={"value": "value"},
+    ),
+}  # fmt: skip
 
 
-def _title(place: str) -> str:
-    return f"Are claims right, and what does asking for sureness cost? {place}"
-
-
-def _menu(places: Sequence[str], of_trace: Sequence[str | None]) -> dict[str, Any]:
-    buttons = [
-        {
-            "label": place,
-            "method": "update",
-            "args": [
-                {"visible": [of in (None, place) for of in of_trace]},
-                {"title.text": _title(place)},
-            ],
-        }
-        for place in places
-    ]
-    return {"buttons": buttons, "active": 0, "x": 1, "xanchor": "right", "y": 1.18}
+def drawable(axes: Collection[str]) -> list[str]:
+    """Names of the figures of an experiment with several values along these axes."""
+    return [name for name, kind in FIGURES.items() if kind.axis is None or kind.axis in axes]

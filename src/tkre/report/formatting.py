@@ -1,11 +1,8 @@
-"""Recipes, dates and durations in words.
-
-A sentence as HTML: its two mentions and its trigger words marked, all of it escaped.
-"""
+"""Recipes, dates and durations in words; sentences with their mentions as HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -27,12 +24,12 @@ _SOURCES = {
 
 
 def recipe_in_words(variant: Variant) -> list[str]:
-    """What a variant does, in sentences: where it starts, what it learns from, how it decides."""
+    """A variant in sentences: backbone and pre-training, head, training rows, options."""
     if variant.setfit is not None:
         return [
-            f"The sentence encoder {variant.backbone} as it was published, fine-tuned by SetFit on "
-            "pairs of labelled sentences; a logistic regression on top.",
-            "It is scored and not saved: it has no card, and cannot be published or served.",
+            f"SetFit: the published sentence encoder {variant.backbone}, fine-tuned on pairs of "
+            "labelled sentences, with a logistic regression on top.",
+            "The classifier is scored and not saved: it has no card and cannot be served.",
         ]
     assert variant.finetuning is not None
     return [
@@ -45,31 +42,31 @@ def recipe_in_words(variant: Variant) -> list[str]:
 def _pretraining(variant: Variant) -> Iterator[str]:
     stages, more = variant.pretraining, variant.pretrained_on
     if stages is None:
-        yield f"Starts from {variant.backbone} as it was published."
+        yield f"Starts from the published weights of {variant.backbone}."
         return
     yield (
         f"Starts from {variant.backbone}, pre-trained further on "
         f"{listed([_SOURCES[source] for source in stages.sources])}: {_chain(stages)}."
     )
     if more.corpus:
-        yield f"That knowledge is of another corpus, {more.corpus}."
+        yield f"The knowledge is of another corpus, {more.corpus}."
     if more.synthetic is not None:
-        yield f"For that, {more.synthetic} x K synthetic sentences per relation."
+        yield f"Pre-training reads {more.synthetic} x K synthetic sentences per relation."
     if more.zero_shot:
-        yield f"Also {more.zero_shot} rounds of sentences that were written without an example."
+        yield f"It also reads {more.zero_shot} rounds of sentences written without an example."
 
 
 def _chain(params: PretrainingParams) -> str:
-    told = []
+    parts = []
     for stage in params.stages:
         epochs = getattr(params, stage).epochs
-        told.append(f"{STAGES[stage].description} ({epochs} epoch{'' if epochs == 1 else 's'})")
-    chain = ", then ".join(told)
+        parts.append(f"{STAGES[stage].description} ({epochs} epoch{'' if epochs == 1 else 's'})")
+    chain = ", then ".join(parts)
     if any(STAGES[stage].masks for stage in params.stages):
         hidden = params.masking
         chain += (
-            f"; hidden are {_share(hidden.relation)} of the words of a relation, "
-            f"{_share(hidden.entity)} of mentions, {_share(hidden.other)} of others"
+            f"; {_share(hidden.relation)} of relation words, {_share(hidden.entity)} of mention "
+            f"words and {_share(hidden.other)} of other words are masked"
         )
     return chain
 
@@ -78,24 +75,27 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
     typed = "typed " if params.typed_markers else ""
     layers = listed([str(layer) for layer in params.layers])
     traits = HEAD_TRAITS.get(params.head)
-    head = traits.description if traits else f"the head {params.head} of another package"
-    yield f"Decides by {head.format(typed=typed, layers=layers)}."
+    head = traits.description if traits else f"{params.head}, a head of another package"
+    yield f"Head: {head.format(typed=typed, layers=layers)}."
     if not params.trained:
-        yield "Is not trained: it knows the relations by their words alone."
+        yield "It is not trained: it knows the relations by their definitions alone."
         return
     rows = "K labelled and the synthetic sentences" if params.synthetic else "K labelled sentences"
-    yield f"Trained on {rows} per relation, each relation shown {params.samples_per_relation} times."
+    samples = params.samples_per_relation
+    yield f"Trained on {rows} per relation, {samples} samples of each relation."
 
 
 def _parts(params: FinetuningParams) -> Iterator[str]:
     parts = {
-        "a sentence whose relation has an inverse is also shown with head and tail exchanged": (
+        "sentences whose relation has an inverse are also used with head and tail exchanged": (
             params.add_inverted
         ),
-        "sentences are read both ways": params.both_directions,
-        "relations that the schema forbids between two types are ruled out": params.type_guided,
-        "sentences are pulled to explanations and definitions of their relation": params.alignment,
-        "attention is taught where the trigger words are": params.trigger_weight,
+        "predictions combine both directions of a sentence": params.both_directions,
+        "relations that the schema forbids between two types are excluded": params.type_guided,
+        "sentences are aligned with explanations and definitions of their relation": (
+            params.alignment
+        ),
+        "attention is supervised with trigger words": params.trigger_weight,
         "the last layer starts as a logistic regression on the untrained encoder": (
             params.probe_start
         ),
@@ -117,7 +117,7 @@ def _share(value: float) -> str:
 
 
 def sentence(words: str) -> str:
-    """With a capital; ``capitalize`` would make small ones of all others."""
+    """The words with a capital; unlike ``capitalize``, other letters stay."""
     return words[:1].upper() + words[1:]
 
 
@@ -140,7 +140,7 @@ def day(moment: str) -> str:
 
 
 def minute(moment: str) -> str:
-    """The same to the minute, in UTC as it was recorded."""
+    """An ISO 8601 time to the minute, in UTC as it was recorded."""
     return f"{day(moment)}, {datetime.fromisoformat(moment):%H:%M} UTC"
 
 
@@ -152,46 +152,53 @@ def duration(seconds: float) -> str:
 
 
 def llm_in_words(llm: str, called: str | None) -> str:
-    """A language model by what it is called, and the name of its entry where it has one."""
+    """Name of a language model, with that of its entry in ``conf/`` where it has one."""
     if called is None:
         return llm
     return called if llm == DEFAULT_LLM else f"{called} ({llm})"
 
 
-_LABELS = {"head": "head", "tail": "tail"}
+_MENTIONS = ("head", "tail")
 
 
-def marked(instance: Instance) -> Markup:
-    """The sentence with head, tail and triggers marked; mentions may lie inside one another."""
-    roles = [("head", instance.head), ("tail", instance.tail)]
-    roles += [("trigger", span) for span in _triggers(instance)]
-    borders = {0, len(instance.text)}
-    borders |= {edge for _, span in roles for edge in (span.start, span.end)}
-    edges = sorted(borders)
-    pieces = [_piece(instance.text, Span(start, end), roles) for start, end in pairwise(edges)]
-    return Markup("").join(pieces)
+def highlighted(instance: Instance) -> Markup:
+    """A sentence with head, tail and trigger words marked; mentions may overlap."""
+    marks = [("head", instance.head), ("tail", instance.tail)]
+    marks += [("trigger", span) for span in trigger_spans(instance)]
+    return highlighted_text(instance.text, marks)
 
 
-def _piece(text: str, piece: Span, roles: list[tuple[str, Span]]) -> Markup:
-    """A piece with one set of roles; the name of a mention stands where the mention ends.
+def highlighted_text(text: str, marks: Iterable[tuple[str, Span]]) -> Markup:
+    """Escaped text with marked spans: each piece has the classes of all spans that cover it.
 
-    A space keeps the two apart where the page is read aloud or as text; what is copied from it is
-    the sentence, without names (``style.css``).
+    Args:
+        text: Text.
+        marks: Classes with their spans, which may overlap. The name of a mention stands where it
+            ends; a style sheet keeps it out of what is copied.
     """
-    here = [role for role, span in roles if span.overlaps(piece)]
+    known = list(marks)
+    edges = {0, len(text)} | {edge for _, span in known for edge in (span.start, span.end)}
+    pieces = (Span(*ends) for ends in pairwise(sorted(edges)))
+    return Markup("").join(_piece(text, piece, known) for piece in pieces)
+
+
+def _piece(text: str, piece: Span, marks: Sequence[tuple[str, Span]]) -> Markup:
+    covering = [mark for mark in marks if mark[1].overlaps(piece)]
     words = escape(piece.of(text))
-    if not here:
+    if not covering:
         return words
-    ending = [role for role, span in roles if role in _LABELS and span.end == piece.end]
+    # A space keeps the name apart where the page is read aloud.
     names = Markup("").join(
-        Markup('<span class="role"> {}</span>').format(_LABELS[role]) for role in ending
+        Markup('<span class="role"> {}</span>').format(name)
+        for name, span in covering
+        if name in _MENTIONS and span.end == piece.end
     )
-    classes = " ".join(dict.fromkeys(here))
+    classes = " ".join(dict.fromkeys(name for name, _ in covering))
     return Markup('<mark class="{}">{}{}</mark>').format(classes, words, names)
 
 
-def _triggers(instance: Instance) -> list[Span]:
-    """Occurrences of trigger words outside the mentions."""
+def trigger_spans(instance: Instance) -> list[Span]:
+    """Spans of the trigger words of a sentence outside its mentions."""
     return [
         span
         for trigger in instance.triggers

@@ -13,11 +13,12 @@ from tkre.core.params import NO_LLM
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibrator import Calibrator
+from tkre.evaluation.metrics import METRICS, f1_first
 from tkre.evaluation.params import ReportingParams
 from tkre.report.formatting import duration, llm_in_words, minute, recipe_in_words
-from tkre.report.origins import revision
 from tkre.report.page import templates
 from tkre.report.params import CardParams
+from tkre.report.provenance import revision
 from tkre.training.recipes import Variant
 
 # What would be markup in a Markdown table.
@@ -27,22 +28,22 @@ _ROWS = {"test": "test", "development": "validation"}  # splits, in the words of
 
 @dataclass(frozen=True)
 class CardContent:
-    """What a card is made from.
+    """Content of a card.
 
     Attributes:
-        cell: Which classifier.
-        metrics: Its scores (``tables.score_cell``) with its ``recipe``.
-        interval: Of its micro-F1 over scored rows; None without a row.
-        calibrator: Its calibrator record.
-        measured: What the scored rows say of that (``trust_tables.score_calibration``).
-        lineage: From the backbone to its weights.
-        schema: Of its corpus.
-        shots: Ids of its K-shot sets.
-        training_rows: All it was trained on, golden and synthetic.
-        rows: What it was scored on: ``test`` or ``development``.
-        called: What language models are called, by llm.
-        reporting: How the interval was made.
-        card: What no run knows.
+        cell: Cell of the classifier.
+        metrics: Scores (``results.score_cell``) with the ``recipe``.
+        interval: Bootstrap interval of micro-F1; None without a scored row.
+        calibrator: Calibrator record.
+        measured: Calibration scores (``calibration_report.score_calibration``).
+        lineage: Lineage from the backbone to the weights.
+        schema: Schema of the corpus.
+        shots: Ids of the K-shot sets.
+        training_rows: Number of training rows, golden and synthetic.
+        rows: Scored rows: ``test`` or ``development``.
+        called: Names of language models, by llm.
+        reporting: Parameters of the interval.
+        card: Fields that no run knows, e.g. the licence.
     """
 
     cell: Cell
@@ -84,7 +85,7 @@ def model_card(content: CardContent) -> str:
             example=_example(content.schema),
             golden=golden,
             synthetic=content.training_rows - golden,
-            llm=_writer(content),
+            llm=_llm(content),
             seconds=duration(content.lineage.seconds),
             environment=environment,
             revision=revision(environment) if environment else "not recorded",
@@ -119,13 +120,10 @@ def _results(content: CardContent) -> Iterator[Any]:
     from huggingface_hub import EvalResult
 
     corpus, metrics = content.schema.corpus, content.metrics
-    for kind, key, name in (
-        ("f1", "micro_f1", "micro-F1 without the negative relation, %"),
-        ("f1", "official_f1", f"official F1 ({metrics['official_metric']}), %"),
-        ("precision", "micro_precision", "micro-precision, %"),
-        ("recall", "micro_recall", "micro-recall, %"),
-    ):
-        if metrics[key] is not None:
+    for key in f1_first():
+        kind = METRICS[key].kind
+        if kind is not None and metrics.get(key) is not None:
+            official = f" ({metrics['official_metric']})" if key == "official_f1" else ""
             yield EvalResult(
                 task_type="text-classification",
                 task_name=f"Relation extraction, K = {content.cell.sample.shots}",
@@ -133,7 +131,7 @@ def _results(content: CardContent) -> Iterator[Any]:
                 dataset_name=corpus,
                 dataset_split=_ROWS[content.rows],
                 metric_type=kind,
-                metric_name=name,
+                metric_name=f"{METRICS[key].title}{official}, %",
                 metric_value=round(float(metrics[key]), 2),
             )
 
@@ -142,10 +140,10 @@ def _scores(content: CardContent) -> Iterator[tuple[str, str, str]]:
     metrics, low_high = content.metrics, ""
     if content.interval is not None:
         low_high = f"{content.interval[0]:.1f} to {content.interval[1]:.1f}"
-    for key, name in (("micro_f1", "micro-F1"), ("micro_precision", "precision"),
-                      ("micro_recall", "recall"), ("official_f1", "official F1")):  # fmt: skip
-        if metrics[key] is not None:
-            yield name, f"{metrics[key]:.1f}", low_high if key == "micro_f1" else ""
+    for key in f1_first():
+        if metrics.get(key) is not None:
+            interval = low_high if key == "micro_f1" else ""
+            yield METRICS[key].title, f"{metrics[key]:.1f}", interval
 
 
 def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
@@ -162,7 +160,7 @@ def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _promised(calibrator: Calibrator) -> float | None:
-    """The lowest precision that there is a threshold for."""
+    """The lowest target precision with a threshold."""
     found = (t.precision for t in calibrator.thresholds if t.confidence is not None)
     return min(found, default=None)
 
@@ -190,11 +188,11 @@ def _example(schema: RelationSchema) -> str:
     return source.replace("`", "\\u0060")  # it stands in a fence of them
 
 
-def _writer(content: CardContent) -> str | None:
+def _llm(content: CardContent) -> str | None:
     llm = content.metrics["llm"]
     return None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm))
 
 
 def _escaped(words: object) -> str:
-    """Text as Markdown shows it word for word, on one line."""
+    """Text on one line, escaped for Markdown."""
     return _MARKUP.sub(r"\\\1", " ".join(str(words).split()))

@@ -1,88 +1,64 @@
-"""What the notebooks show, worked out here, so that their cells are short and tested.
-
-HTML that a notebook shows as such. Everything in it is escaped by whoever makes it.
-
-Figures of notebooks, wherever a notebook is read.
-
-How near synthetic sentences come to others, by the runs of words that they share.
-
-Results row by row: mistakes, and where two variants differ.
-
-A frame of sentences, labelled.
-
-Sentences with colours, as HTML: mentions, the words that state a relation, hidden tokens.
-
-All text is escaped: sentences come from corpora and language models, and a notebook would run what
-they hold.
-"""
+"""Content of the notebooks, so that their cells are short and tested. All HTML is escaped."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import plotly.io
+from markupsafe import Markup
 from transformers import PreTrainedTokenizerBase
 
-from tkre.core.instance import Instance, Span, to_tagged
-from tkre.core.text import find_phrase, word_runs
+from tkre.core.instance import Instance, to_tagged
+from tkre.core.text import word_runs
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import ENTITY, RELATION, Words, encode_texts, mask
+from tkre.report.formatting import highlighted, highlighted_text
+from tkre.report.page import templates
 from tkre.report.tables import TextTable
-from tkre.serving.extractor import RelationExtractor
+
+# Colours that are distinct without red and green, with dark letters on any theme.
+_STYLE = """<style>
+.tkre mark { border-radius: 3px; padding: 0 2px; background: none; color: inherit }
+.tkre mark.head { background: #a6cee3; color: #000 }
+.tkre mark.tail { background: #fdbf6f; color: #000 }
+.tkre mark.trigger { background: #cab2d6; color: #000 }
+.tkre mark.hidden { background: #222; color: #fff }
+.tkre .role { font-size: .7em; user-select: none }
+.tkre p { line-height: 1.6 }
+.tkre th, .tkre td { text-align: left }
+.tkre .number { text-align: right }
+.tkre caption span { display: block; text-align: left }
+</style>"""
+_ROLES = {ENTITY: "entity", RELATION: "trigger"}
 
 
 @dataclass(frozen=True)
 class Html:
-    """Markup; as plain text, how long it is."""
+    """Markup that a notebook shows."""
 
     markup: str
 
     def _repr_html_(self) -> str:
-        return self.markup
+        return f'{_STYLE}<div class="tkre">{self.markup}</div>'
 
     def __repr__(self) -> str:
         return f"<HTML, {len(self.markup)} characters>"
 
 
 def tables(shown: Iterable[TextTable]) -> Html:
-    """Tables one below the other, with their titles and how their figures are to be read."""
-    return Html("".join(_table(table) for table in shown))
+    """Tables one below the other, as the report shows them."""
+    table: Any = templates().get_template("blocks.html.j2").module
+    return Html(Markup("").join(table.table(each) for each in shown))
 
 
-def _table(table: TextTable) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td style="text-align:{"left" if n < table.labels else "right"}">{escape(cell)}</td>'
-            for n, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in table.rows
-    )
-    title = f"<p><b>{escape(table.title)}</b><br><small>{escape(table.note)}</small></p>"
-    return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-
-
-# JupyterLab and editors draw the first with what they have; Notebook, `nbconvert --to html` and
-# what else knows of HTML alone take the second, which brings plotly.js along: no network is needed.
-RENDERERS = "plotly_mimetype+notebook"
-
-
-def draw_everywhere() -> None:
-    """From here on the outputs of figures are drawn in any front end, and in HTML made of them."""
-    plotly.io.renderers.default = RENDERERS
-
-
-COLUMNS = ["id", "relation", "shared", "source", "sentence", "nearest"]
+_COPIES = ["id", "relation", "shared", "source", "sentence", "nearest"]
 
 
 def nearest_copies(
@@ -91,16 +67,15 @@ def nearest_copies(
     """The nearest sentence to each synthetic one, nearest pairs first.
 
     Args:
-        synthetic: Kept ones; the guard against copies has refused what comes too near.
-        sources: Texts by where they come from, e.g. ``test``; ``synthetic`` for the others here
-            is always among them.
-        run: Length of a run, in words (``generation.synthesis.overlap_words``).
+        synthetic: Synthetic sentences that passed the check for copies.
+        sources: Texts by source, e.g. ``test``; the other synthetic sentences are added.
+        run: Length of a run in words (``generation.synthesis.overlap_words``).
 
     Returns:
         ``id``, ``relation``, ``shared`` (share of its runs that the nearest one has, 0 to 1),
         ``source`` and ``nearest`` (missing where no run is shared), ``sentence``.
     """
-    texts = [(source, text) for source, own in sources.items() for text in own]
+    texts = [(source, text) for source, group in sources.items() for text in group]
     texts += [("synthetic", row.text) for row in synthetic]
     holders: dict[tuple[str, ...], set[int]] = defaultdict(set)
     for number, (_, text) in enumerate(texts):
@@ -114,16 +89,16 @@ def nearest_copies(
         number, count = max(shared.items(), key=lambda item: (item[1], -item[0]), default=(-1, 0))
         nearest = texts[number] if count else (None, None)
         rows.append([row.id, row.relation, count / len(runs), nearest[0], row.text, nearest[1]])
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=_COPIES)
     return table.sort_values("shared", ascending=False, kind="stable", ignore_index=True)
 
 
 def confident_mistakes(errors: pd.DataFrame, number: int = 10) -> pd.DataFrame:
-    """The wrong predictions that were made with the highest probability, as the report has them.
+    """The wrong predictions with the highest probability.
 
     Args:
-        errors: Of a cell, with calibrated probabilities (``errors.errors_table``).
-        number: How many.
+        errors: Errors of a cell with calibrated probabilities (``error_analysis.errors_table``).
+        number: Number of rows.
     """
     surest = errors.head(number)
     columns = ["id", "gold", "gold_probability", "predicted", "probability"]
@@ -131,15 +106,15 @@ def confident_mistakes(errors: pd.DataFrame, number: int = 10) -> pd.DataFrame:
 
 
 def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
-    """How many rows both variants have right, one, the other, neither.
+    """Numbers of rows that both variants, one of them or neither have right.
 
     Args:
         one: Predictions of a cell.
-        other: Of another, for the same rows.
-        names: Of the two.
+        other: Predictions of another cell for the same rows.
+        names: Names of the two.
 
     Raises:
-        ValueError: They labelled different rows.
+        ValueError: The predictions are of different rows.
     """
     first, second = _right(one, other)
     labels = {True: "right", False: "wrong"}
@@ -149,15 +124,15 @@ def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> 
 
 
 def gained(one: pd.DataFrame, other: pd.DataFrame, rows: Sequence[Instance]) -> pd.DataFrame:
-    """The rows that ``other`` has right and ``one`` has wrong; exchange them for those lost.
+    """Rows that ``other`` has right and ``one`` has wrong; exchange the two for the lost ones.
 
     Args:
         one: Predictions of a cell.
-        other: Of another, for the same rows.
-        rows: The instances.
+        other: Predictions of another cell for the same rows.
+        rows: Instances.
     """
     first, second = _right(one, other)
-    table = pd.DataFrame({"id": one["id"], "gold": one["gold"], "one_said": one["predicted"]})[
+    table = pd.DataFrame({"id": one["id"], "gold": one["gold"], "one": one["predicted"]})[
         ~first & second
     ]
     return table.merge(_sentences(rows), on="id", how="left")
@@ -177,7 +152,7 @@ def by_relation(metrics: Iterable[dict[str, object]]) -> pd.DataFrame:
 def _right(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     if one["id"].tolist() != other["id"].tolist():
         raise ValueError(
-            f"predictions of {len(one)} and of {len(other)} rows, not of the same ones: compare "
+            f"predictions of {len(one)} and {len(other)} rows are not of the same rows: compare "
             "variants of one corpus, K and seed"
         )
     first, second = one.reset_index(drop=True), other.reset_index(drop=True)
@@ -188,19 +163,23 @@ def _sentences(rows: Sequence[Instance]) -> pd.DataFrame:
     return pd.DataFrame({"id": [i.id for i in rows], "sentence": [to_tagged(i) for i in rows]})
 
 
-TYPES = ("head_type", "tail_type")
+class Extractor(Protocol):
+    """Labels sentences, e.g. ``serving.extractor.RelationExtractor``."""
+
+    def __call__(self, sentences: Any, /) -> Sequence[Any]:
+        """Predictions with ``relation``, ``probability`` and ``guess``."""
 
 
 def label_frame(
-    frame: pd.DataFrame, extractor: RelationExtractor, column: str = "sentence"
+    frame: pd.DataFrame, extractor: Extractor, column: str = "sentence"
 ) -> pd.DataFrame:
-    """The frame with what the extractor says of each row.
+    """The frame with the prediction for each row.
 
     Args:
-        frame: A column holds tagged sentences; ``head_type`` and ``tail_type`` are used if they
+        frame: Has a column of tagged sentences; ``head_type`` and ``tail_type`` are used if they
             are there.
-        extractor: With a wanted precision it abstains.
-        column: Of the sentences.
+        extractor: Labels the sentences; with a target precision it abstains.
+        column: Name of the column of sentences.
 
     Returns:
         A copy with ``answer`` (missing where it abstains), ``probability`` and ``predicted``.
@@ -211,7 +190,7 @@ def label_frame(
     """
     if column not in frame:
         raise KeyError(f"no column {column!r}; there are {', '.join(map(str, frame.columns))}")
-    types = [name for name in TYPES if name in frame]
+    types = [name for name in ("head_type", "tail_type") if name in frame]
     records = frame[[column, *types]].rename(columns={column: "sentence"}).to_dict("records")
     predictions = extractor([{k: v for k, v in r.items() if not pd.isna(v)} for r in records])
     return frame.assign(
@@ -222,7 +201,7 @@ def label_frame(
 
 
 def promised(calibrator: Calibrator) -> pd.DataFrame:
-    """The precisions that a classifier can be held to, and what share is then answered.
+    """Target precisions of a classifier with their thresholds and coverage.
 
     Thresholds that the validation rows do not support are left out.
     """
@@ -242,32 +221,26 @@ def promised(calibrator: Calibrator) -> pd.DataFrame:
     )  # fmt: skip
 
 
-# Colours that those who see no red or green tell apart, with dark letters on any theme.
-COLOURS = {"head": "#a6cee3", "tail": "#fdbf6f", "relation": "#cab2d6", "hidden": "#222222"}
-_ROLE_NAMES = {ENTITY: "entity", RELATION: "relation"}
-
-
 def instances(rows: Iterable[Instance]) -> Html:
-    """Sentences with head, tail and triggers, under their relations, with explanations if any."""
-    parts = [_legend("head", "tail", "relation")]
-    for row in rows:
-        triggers = [span for words in row.triggers for span in find_phrase(row.text, words)]
-        marks = [("head", row.head), ("tail", row.tail), *(("relation", t) for t in triggers)]
-        note = f"<br><i>{escape(row.explanation)}</i>" if row.explanation else ""
-        parts.append(_line(f"{row.relation or '?'} · {row.id}", _marked(row.text, marks) + note))
-    return Html("".join(parts))
+    """Sentences with head, tail and trigger words, with their explanations."""
+    return Html(
+        Markup("").join(
+            _line(f"{row.relation or '?'} · {row.id}", highlighted(row), row.explanation or "")
+            for row in rows
+        )
+    )
 
 
 def knowledge(texts: Iterable[KnowledgeText]) -> Html:
     """Knowledge texts with the roles of their characters."""
-    parts = [_legend("head", "tail", "relation")]
+    parts = []
     for text in texts:
         marks = [("head", span) for span in text.heads]
         marks += [("tail", span) for span in text.tails]
-        marks += [("relation", span) for span in text.relations]
+        marks += [("trigger", span) for span in text.relations]
         title = f"{text.relation} · {text.source} of {text.id}"
-        parts.append(_line(title, _marked(text.text, marks)))
-    return Html("".join(parts))
+        parts.append(_line(title, highlighted_text(text.text, marks)))
+    return Html(Markup("").join(parts))
 
 
 def masked(
@@ -276,59 +249,35 @@ def masked(
     params: MaskingParams,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Html:
-    """The tokens of a text with their roles, then what the encoder gets to read in some draws.
+    """Tokens of a text with their roles, then the masked input of the encoder for some seeds.
 
     Args:
-        text: Which.
-        tokenizer: Of the backbone.
-        params: How likely each role is to be hidden.
-        seeds: Of the draws.
+        text: Knowledge text.
+        tokenizer: Tokenizer of the backbone.
+        params: Probabilities of masking by role.
+        seeds: Seeds of the mask.
     """
     [encoded] = encode_texts([text], tokenizer, params)
     tokens = tokenizer.convert_ids_to_tokens(encoded.input_ids.tolist())
-    kinds = [
-        "head" if head else "tail" if tail else _ROLE_NAMES.get(int(role), "")
+    roles = [
+        "head" if head else "tail" if tail else _ROLES.get(int(role), "")
         for head, tail, role in zip(encoded.head, encoded.tail, encoded.roles, strict=True)
     ]
-    spaced = [_token(token, kind) for token, kind in zip(tokens, kinds, strict=True)]
-    parts = [_legend("head", "tail", "relation", "hidden"), _line("tokens", " ".join(spaced))]
+    parts = [_line("tokens", _tokens(tokens, roles))]
     for seed in seeds:
         inputs, labels = mask(encoded, np.random.default_rng(seed), Words.of(tokenizer), params)
+        hidden = ["hidden" if label >= 0 else "" for label in labels]
         seen = tokenizer.convert_ids_to_tokens(inputs.tolist())
-        shown = [
-            _token(token, "hidden" if label >= 0 else "")
-            for token, label in zip(seen, labels, strict=True)
-        ]
-        parts.append(_line(f"draw {seed}", " ".join(shown)))
-    return Html("".join(parts))
+        parts.append(_line(f"seed {seed}", _tokens(seen, hidden)))
+    return Html(Markup("").join(parts))
 
 
-def _marked(text: str, marks: Iterable[tuple[str, Span]]) -> str:
-    """The text with its marks; of marks that overlap, the first one given holds."""
-    kinds: list[str] = [""] * len(text)
-    for kind, span in marks:
-        for at in range(span.start, span.end):
-            kinds[at] = kinds[at] or kind
-    pieces, start = [], 0
-    for at in range(1, len(text) + 1):
-        if at == len(text) or kinds[at] != kinds[start]:
-            pieces.append(_token(text[start:at], kinds[start]))
-            start = at
-    return "".join(pieces)
+def _tokens(tokens: Sequence[str], roles: Sequence[str]) -> Markup:
+    marked = Markup('<mark class="{}">{}</mark>')
+    pairs = zip(tokens, roles, strict=True)
+    return Markup(" ").join(marked.format(role, token) if role else token for token, role in pairs)
 
 
-def _token(text: str, kind: str) -> str:
-    if not kind:
-        return escape(text)
-    ink = "#ffffff" if kind == "hidden" else "#000000"
-    colour = COLOURS[kind]
-    style = f"background:{colour};color:{ink};border-radius:3px;padding:0 2px"
-    return f'<span style="{style}" title="{kind}">{escape(text)}</span>'
-
-
-def _legend(*kinds: str) -> str:
-    return f"<p>{' '.join(_token(kind, kind) for kind in kinds)}</p>"
-
-
-def _line(title: str, body: str) -> str:
-    return f'<p style="line-height:1.6"><small>{escape(title)}</small><br>{body}</p>'
+def _line(title: str, body: Markup, note: str = "") -> Markup:
+    below = Markup("<br><i>{}</i>").format(note) if note else ""
+    return Markup("<p><small>{}</small><br>{}{}</p>").format(title, body, below)

@@ -1,39 +1,23 @@
-"""The style sheets of pages and drawings.
-
-The page of an experiment: sections put into templates, one file that needs nothing else.
-"""
+"""The report of an experiment as one HTML file without scripts, and the templates."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from tkre.report.blocks import Section
-from tkre.report.confidence import confidence
 from tkre.report.content import ReportContent
-from tkre.report.failures import failures
-from tkre.report.fitting import fitting
 from tkre.report.formatting import day, listed
-from tkre.report.glossary import glossary
-from tkre.report.origins import origins
-from tkre.report.overview import in_short, what_was_run
-from tkre.report.scores import scores
-from tkre.report.writing import writing
-
-
-def style_sheet(name: str) -> Markup:
-    """A style sheet of the package, ``drawing.css`` or ``style.css``, to be put into a page."""
-    return Markup((files("tkre.report") / "templates" / name).read_text("utf-8"))
+from tkre.report.sections import sections
 
 
 def report_page(content: ReportContent) -> str:
-    """The page as HTML.
+    """The report as HTML.
 
-    It has no script and loads nothing, and its Content-Security-Policy says so to the browser; what
-    came from files or models is escaped text.
+    It loads nothing, which its Content-Security-Policy enforces; text of files and models is
+    escaped.
     """
     reported = day(content.environment.finished)
     corpora = listed([corpus.schema.corpus for corpus in content.corpora])
@@ -51,26 +35,9 @@ def report_page(content: ReportContent) -> str:
     return page
 
 
-def sections(content: ReportContent) -> list[Section]:
-    """All sections in their order."""
-    return [
-        in_short(content),
-        what_was_run(content),
-        scores(content),
-        failures(content),
-        confidence(content),
-        writing(content),
-        fitting(content),
-        origins(content),
-        glossary(),
-    ]
-
-
 @cache
-def templates() -> Any:
-    """The templates of the package; everything put into them is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
+def templates() -> Environment:
+    """The templates; whatever is put into HTML is escaped."""
     environment = Environment(
         loader=PackageLoader("tkre.report"),
         autoescape=select_autoescape(("html.j2",)),
@@ -78,5 +45,7 @@ def templates() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["style"] = style_sheet("drawing.css") + style_sheet("style.css")
+    folder = files("tkre.report") / "templates"
+    sheets = ((folder / name).read_text("utf-8") for name in ("colours.css", "style.css"))
+    environment.globals["style"] = Markup("".join(sheets))
     return environment

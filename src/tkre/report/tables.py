@@ -1,17 +1,26 @@
-"""The tables of an experiment as text: what a terminal and a page of results both show."""
+"""Tables as text: one object that HTML, Markdown and the terminal show.
+
+Also the names of settings: a *place* is corpus and K, a *setting* a variant with whatever else
+differs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
 
+from tkre.core.params import NO_LLM
 from tkre.evaluation.llm_comparison import F1, F1_STD
+from tkre.evaluation.metrics import METRICS, f1_first
 from tkre.evaluation.results import GROUP_KEYS, varies
 
-FIGURE = "%.4g"  # how figures of tables are written that are shown whole, of whatever size
+FIGURE = "%.4g"  # format of numbers in CSV files that are shown whole
 
 AXES = {
     "synthetic": "synthetic, x K",
@@ -20,17 +29,17 @@ AXES = {
     "llm": "language model",
 }
 
-# What of the tables beside the scores is shown: title, how it is to be read, columns and headings.
+# Tables beside the scores: title, note, columns of numbers with their headings.
 DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
     "filter": (
-        "the filter of synthetic sentences",
-        "per cent; precision and recall of the planted wrong labels among the refused; recovered: "
-        "the share of the F1 that they cost",
+        "filter of synthetic sentences",
+        "per cent; precision and recall of planted wrong labels among the rejected rows; "
+        "recovered: share of the F1 lost to noise that the filter restores",
         {
-            "rejected": "refused",
+            "rejected": "rejected",
             "precision": "precision",
             "recall": "recall",
-            "lost": "right ones refused",
+            "lost": "right ones rejected",
             "unfiltered_f1": "F1 without",
             "filtered_f1": "F1 with",
             "recovered": "recovered",
@@ -38,8 +47,8 @@ DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "implicit": (
         "explicit and implicit relations",
-        "micro-F1 where a trigger word of the relation stands in the sentence, and where none "
-        "does; undecided: no flag of the corpus and no trigger word known to decide by",
+        "micro-F1 of sentences with a trigger word of their relation and of those without; "
+        "undecided: neither a flag of the corpus nor a known trigger word",
         {
             "explicit_f1": "explicit",
             "explicit_rows": "rows",
@@ -51,8 +60,8 @@ DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "calibration": (
         "calibration",
-        "per cent; calibration error before and after temperature scaling; share of the sentences "
-        "answered, and right among them, where a precision of 90 is wanted",
+        "per cent; expected calibration error before and after temperature scaling; share of "
+        "answers given, and right among them, at a target precision of 90",
         {
             "ece_before": "ECE before",
             "ece_after": "ECE after",
@@ -62,6 +71,15 @@ DETAILS: dict[str, tuple[str, str, dict[str, str]]] = {
         },
     ),
 }
+_LLM_COLUMNS = {
+    "explanation_validity": "explanations valid",
+    "synthesis_validity": "sentences valid",
+    "synthesis_yield": "of those wanted",
+    "distinct_2": "distinct-2",
+    "largest_overlap": "overlap",
+    "distinct_pairs": "distinct pairs",
+    "words": "words",
+}
 
 
 @dataclass(frozen=True)
@@ -69,10 +87,10 @@ class TextTable:
     """A table whose cells are text.
 
     Attributes:
-        title: What it is of.
-        note: How its figures are to be read.
-        columns: Their headings; the first ``labels`` of them are labels, the others figures.
-        labels: How many.
+        title: Title.
+        note: How its numbers are read.
+        columns: Headings; the first ``labels`` of them are of words, the others of numbers.
+        labels: Number of columns of words.
         rows: As many cells each as there are columns.
     """
 
@@ -83,54 +101,164 @@ class TextTable:
     rows: list[list[str]]
 
 
-def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTable]:
-    """One table for each corpus and K, a row for each variant and whatever else varies.
+def table_of(
+    rows: pd.DataFrame | Iterable[Mapping[Any, Any]],
+    title: str,
+    note: str,
+    labels: Mapping[str, str],
+    figures: Mapping[str, str],
+    decimals: int = 1,
+) -> TextTable:
+    """A frame or records as a table of text.
 
     Args:
-        summary: Of an experiment (``tables.summary_table``).
-        cells: Of the same one.
+        rows: Frame, or records.
+        title: Title.
+        note: How its numbers are read.
+        labels: Headings of columns of words, by column. Columns that the rows lack are left out.
+        figures: Headings of columns of numbers, likewise; those without any number are left out.
+        decimals: Decimals of numbers that are no counts.
+    """
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    named = {column: heading for column, heading in labels.items() if column in frame}
+    shown = [c for c in figures if c in frame and (frame.empty or frame[c].notna().any())]
+    return TextTable(
+        title=title,
+        note=note,
+        columns=[*named.values(), *(figures[column] for column in shown)],
+        labels=len(named),
+        rows=[
+            [*(words(row[c]) for c in named), *(number(row[c], decimals) for c in shown)]
+            for row in frame.to_dict("records")
+        ],
+    )
+
+
+def words(value: Any) -> str:
+    """A value as a label: ``yes`` and ``no`` for a boolean, nothing if missing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and not missing(value):
+        return f"{value:g}"
+    return "" if missing(value) else str(value)
+
+
+def number(value: Any, decimals: int = 1) -> str:
+    """A number as text: integers without decimals, no negative zero, nothing if missing."""
+    if missing(value):
+        return ""
+    if isinstance(value, str):
+        return value
+    return f"{value:z,.{decimals}f}" if isinstance(value, float) else f"{value:,}"
+
+
+def missing(value: Any) -> bool:
+    """Whether a cell of a table is empty."""
+    return bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def placed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with ``place`` (``toy, K = 8``) and ``setting`` (variant and what else differs).
+
+    Args:
+        frame: Has ``GROUP_KEYS`` and ``variant``.
+    """
+    place = frame["corpus"].astype(str) + ", K = " + frame["shots"].astype(str)
+    return frame.assign(place=place, setting=frame["variant"] + beside_shots(frame))
+
+
+def beside_shots(frame: pd.DataFrame) -> pd.Series:
+    """Parts of the coordinates beside corpus and K that differ, as words after a comma."""
+    parts = pd.Series("", index=frame.index, dtype=object)
+    if varies(frame, "synthetic"):
+        parts += ", " + frame["synthetic"].astype(str) + " x K synthetic"
+    if varies(frame, "noise"):
+        parts += ", " + frame["noise"].astype(str) + " % noise"
+    if varies(frame, "filtered"):
+        parts += frame["filtered"].map({True: ", filtered", False: ""})
+    if varies(frame, "llm"):
+        parts += frame["llm"].map(lambda llm: "" if llm == NO_LLM else f", written by {llm}")
+    return parts
+
+
+def best_setting(group: pd.DataFrame) -> str | None:
+    """The setting with the highest mean micro-F1 over seeds; None where nothing was scored."""
+    means = group.groupby("setting", sort=False)["micro_f1"].mean().dropna()
+    return None if means.empty else str(means.idxmax())
+
+
+def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTable]:
+    """One table for each corpus and K, a row for each setting.
+
+    Args:
+        summary: Summary of an experiment (``results.summary_table``).
+        cells: Its cells (``results.cells_table``).
     """
     for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
         of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
         seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
-        spread = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
-        axes = [axis for axis in AXES if varies(group, axis)]
+        over = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
         means = group.set_index(["metric", "variant", *GROUP_KEYS])["mean"]
         official = not means.loc["official_f1"].equals(means.loc["micro_f1"])
-        columns = ["variant", *(AXES[axis] for axis in axes), "micro-F1", "to baseline, 95 %"]
-        yield TextTable(
-            title=f"{corpus}, K = {shots}",
-            note=f"per cent; {spread if len(seeds) > 1 else f'seed {seeds[0]}'}",
-            columns=[*columns, *(["official F1"] if official else []), "P", "R", "s/cell"],
-            labels=1 + len(axes),
-            rows=list(_rows(group, of_group, axes, official=official)),
+        metrics = {name: METRICS[name].heading or METRICS[name].title for name in f1_first()}
+        if not official:
+            del metrics["official_f1"]
+        yield table_of(
+            _score_rows(group, of_group),
+            f"{corpus}, K = {shots}",
+            f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}",
+            {"variant": "variant"} | {a: h for a, h in AXES.items() if varies(group, a)},
+            {"micro_f1": metrics.pop("micro_f1"), "difference": "to baseline, 95 %"}
+            | metrics
+            | {"seconds": "s/cell"},
         )
+
+
+def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    keys = ["variant", *GROUP_KEYS]
+    seconds = cells.groupby(keys)["seconds"].mean()
+    for key, group in summary.groupby(keys, sort=False):
+        metrics = {row["metric"]: row for row in group.to_dict("records")}
+        yield (
+            dict(zip(keys, key, strict=True))
+            | {metric: _score(metric, row) for metric, row in metrics.items()}
+            | {"difference": _difference(metrics["micro_f1"])}
+            | {"seconds": f"{seconds[key]:.0f}"}
+        )
+
+
+def _score(metric: str, row: Mapping[Any, Any]) -> str:
+    if METRICS[metric].kind in ("precision", "recall"):  # beside F1, whose deviation is shown
+        return number(row["mean"])
+    if missing(row["mean"]):  # a corpus without a labelled row to score on
+        return "not scored"
+    return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
+
+
+def _difference(row: Mapping[Any, Any]) -> str:
+    if missing(row["difference"]):
+        return ""
+    low, high = row["difference_low"], row["difference_high"]
+    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
     """A table beside the scores, one for each corpus and K.
 
     Args:
-        name: One of ``DETAILS``.
-        table: Of an experiment.
+        name: Key of ``DETAILS``.
+        table: Table of an experiment.
     """
     title, note, figures = DETAILS[name]
-    shown = {column: heading for column, heading in figures.items() if column in table}
+    counts = [column for column in figures if column.endswith("_rows") and column in table]
     for (corpus, shots), group in table.groupby(["corpus", "shots"], sort=False):
-        axes = [axis for axis in AXES if axis in group and varies(group, axis)]
-        yield TextTable(
-            title=f"{title}: {corpus}, K = {shots}",
-            note=note,
-            columns=["variant", *(AXES[axis] for axis in axes), *shown.values()],
-            labels=1 + len(axes),
-            rows=[
-                [
-                    str(row["variant"]),
-                    *(_said(row[axis]) for axis in axes),
-                    *(_figure(row[column], whole=column.endswith("_rows")) for column in shown),
-                ]
-                for row in group.to_dict("records")
-            ],
+        axes = {a: h for a, h in AXES.items() if a in group and varies(group, a)}
+        yield table_of(
+            group.assign(**{c: group[c].map("{:.0f}".format) for c in counts}),
+            f"{title}: {corpus}, K = {shots}",
+            note,
+            {"variant": "variant"} | axes,
+            figures,
         )
 
 
@@ -138,84 +266,49 @@ def llm_tables(llms: pd.DataFrame) -> Iterator[TextTable]:
     """Language models side by side: one table for each corpus and K.
 
     Args:
-        llms: Of an experiment (``llms.llms_table``).
+        llms: Table of an experiment (``llm_comparison.llms_table``).
     """
-    figures = {
-        "explanation_validity": "explanations valid",
-        "synthesis_validity": "sentences valid",
-        "synthesis_yield": "of those wanted",
-        "distinct_2": "distinct-2",
-        "largest_overlap": "overlap",
-        "distinct_pairs": "distinct pairs",
-        "words": "words",
-    }
-    variants = [column for column in llms if column.startswith(F1)]
+    variants = [column.removeprefix(F1) for column in llms if column.startswith(F1)]
     for (corpus, shots), group in llms.groupby(["corpus", "shots"], sort=False):
-        axes = ["synthetic"] if group["synthetic"].nunique() > 1 else []
-        yield TextTable(
-            title=f"language models: {corpus}, K = {shots}",
-            note="per cent, but for words per sentence",
-            columns=[
-                "language model",
-                *(AXES[axis] for axis in axes),
-                *figures.values(),
-                *(f"F1 {column.removeprefix(F1)}" for column in variants),
-            ],
-            labels=1 + len(axes),
-            rows=[
-                [
-                    f"{row['llm']} ({row['model']})",
-                    *(str(row[axis]) for axis in axes),
-                    *(_figure(row[column]) for column in figures),
-                    *(_f1(row, column.removeprefix(F1)) for column in variants),
-                ]
-                for row in group.to_dict("records")
-            ],
+        rows = [
+            row
+            | {"named": f"{row['llm']} ({row['model']})"}
+            | {F1 + variant: _llm_score(row, variant) for variant in variants}
+            for row in group.to_dict("records")
+        ]
+        synthetic = {"synthetic": AXES["synthetic"]} if group["synthetic"].nunique() > 1 else {}
+        yield table_of(
+            rows,
+            f"language models: {corpus}, K = {shots}",
+            "per cent; words per sentence",
+            {"named": "language model"} | synthetic,
+            _LLM_COLUMNS | {F1 + variant: f"F1 {variant}" for variant in variants},
         )
 
 
-def _f1(row: Mapping[Hashable, Any], variant: str) -> str:
-    spread = f" ± {row[F1_STD + variant]:.1f}" if row["seeds"] > 1 else ""
-    mean = _figure(row[F1 + variant])
-    return mean + spread if mean else ""
+def _llm_score(row: Mapping[Any, Any], variant: str) -> str:
+    deviation = f" ± {row[F1_STD + variant]:.1f}" if row["seeds"] > 1 else ""
+    mean = number(row[F1 + variant])
+    return mean + deviation if mean else ""
 
 
-def _figure(value: float, *, whole: bool = False) -> str:
-    return "" if pd.isna(value) else f"{value:.0f}" if whole else f"{value:.1f}"
+def markdown(table: TextTable) -> list[str]:
+    """A table as lines of Markdown."""
+    marks = ["---"] * table.labels + ["---:"] * (len(table.columns) - table.labels)
+    rows = [[cell.replace("|", r"\|").replace("<", "&lt;") for cell in r] for r in table.rows]
+    return [f"| {' | '.join(cells)} |" for cells in (table.columns, marks, *rows)]
 
 
-def _rows(
-    summary: pd.DataFrame, cells: pd.DataFrame, axes: list[str], *, official: bool
-) -> Iterator[list[str]]:
-    keys = ["variant", *GROUP_KEYS]
-    seconds = cells.groupby(keys)["seconds"].mean()
-    for key, group in summary.groupby(keys, sort=False):
-        place = dict(zip(keys, key, strict=True))
-        of = group.set_index("metric")
-        yield [
-            str(place["variant"]),
-            *(_said(place[axis]) for axis in axes),
-            _spread(of.loc["micro_f1"]),
-            _difference(of.loc["micro_f1"]),
-            *([_spread(of.loc["official_f1"])] if official else []),
-            _figure(of.loc["micro_precision", "mean"]),
-            _figure(of.loc["micro_recall", "mean"]),
-            f"{seconds[key]:.0f}",
-        ]
+def rich_table(table: TextTable) -> Table:
+    """A table for the terminal; its title and note are printed apart."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for n, column in enumerate(table.columns):
+        shown.add_column(column, justify="left" if n < table.labels else "right", no_wrap=True)
+    for row in table.rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    return shown
 
 
-def _said(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _spread(row: pd.Series) -> str:
-    if pd.isna(row["mean"]):  # a corpus without a labelled row to score on
-        return "not scored"
-    return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
-
-
-def _difference(row: pd.Series) -> str:
-    if pd.isna(row["difference"]):
-        return ""
-    low, high = row["difference_low"], row["difference_high"]
-    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
+def varying(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Columns that a frame has and that hold more than one value."""
+    return [column for column in columns if column in frame and frame[column].nunique() > 1]

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from tkre.core.cells import KShotSample
+from tkre.core.cells import Experiment, KShotSample
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage, digest_of
 from tkre.training.params import FinetuningParams, SetFitParams
@@ -152,6 +152,17 @@ def varied(variants: Mapping[str, Variant]) -> tuple[str, dict[str, float]] | No
             return None
         values[name] = value
     return differing[0], values
+
+
+def axes_of(spec: Experiment, variants: Mapping[str, Variant]) -> list[str]:
+    """Axes along which an experiment has several values.
+
+    Returns:
+        Of ``shots``, ``synthetic`` and ``noise`` those with several values, and ``parameter`` if
+        the variants differ in one number.
+    """
+    axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
+    return [*axes, "parameter"] if varied(variants) else axes
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -101,15 +101,15 @@ STAGES: Registry[Stage] = Registry(
     {
         "mslm": Stage(
             description="masked span language modelling",
-            loss="loss of masked span language modelling",
+            loss="MSLM loss",
             params=TextParams,
             reads=TEXTS,
             function="tkre.training.pretraining:text_training",
             masks=True,
         ),
         "scl": Stage(
-            description="the same with span contrast",
-            loss="the same loss beside span contrast",
+            description="masked span language modelling with span contrast",
+            loss="MSLM and SCL loss",
             params=TextParams,
             reads=TEXTS,
             function="tkre.training.pretraining:text_training",
@@ -117,8 +117,8 @@ STAGES: Registry[Stage] = Registry(
             contrasts=True,
         ),
         "pairs": Stage(
-            description="the contrast of marked pairs with explanations and definitions",
-            loss="loss of the contrast of pairs",
+            description="contrast of marked pairs with explanations and definitions",
+            loss="pair contrast loss",
             params=PairsParams,
             reads=PAIRS,
             function="tkre.training.pretraining:pair_training",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
+from matplotlib.figure import Figure
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import Instance
@@ -38,11 +38,8 @@ from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.training_curves import TrainedCell, training_curves
 from tkre.generation.params import GenerationParams
-from tkre.report import figures
-from tkre.report import figures as calibration_figures
-from tkre.report import figures as curves
-from tkre.report import figures as learning
-from tkre.training.recipes import Variant, varied
+from tkre.report.figures import FIGURES, drawable
+from tkre.training.recipes import Variant, axes_of
 from tkre.training.stages import STAGES
 
 
@@ -100,12 +97,6 @@ def describe_samples(**inputs: Any) -> pd.DataFrame:
     )
 
 
-def plot_f1(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
-    """Plots F1 by variant with its spread, for the catalog and as a page."""
-    figure = figures.f1_by_variant(cells)
-    return figure, figure
-
-
 def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame:
     """Sets what filters find, and the F1 they save, beside what noise costs."""
     return filter_tables.filter_table(cells, scores)
@@ -137,58 +128,36 @@ def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any)
     return llms.llms_table(written, cells, called, parsed.synthesis.overlap_words)
 
 
-def plot_along_shots(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
-    """Plots F1 against K, for the catalog and as a page."""
-    figure = curves.f1_along(cells, "shots", "K, labelled sentences per relation")
-    return figure, figure
-
-
-def plot_along_synthetic(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
-    """Plots F1 against the number of synthetic sentences, for the catalog and as a page."""
-    title = "synthetic sentences per relation, as a multiple of K"
-    figure = curves.f1_along(cells, "synthetic", title)
-    return figure, figure
-
-
-def plot_along_noise(cells: pd.DataFrame) -> tuple[go.Figure, go.Figure]:
-    """Plots F1 against the share of planted noise, for the catalog and as a page."""
-    figure = curves.f1_along(cells, "noise", "% of synthetic sentences under a wrong label")
-    return figure, figure
-
-
-def plot_along_parameter(
-    cells: pd.DataFrame, *metrics: dict[str, Any]
-) -> tuple[go.Figure, go.Figure]:
-    """Plots F1 against the one number that the variants differ in."""
-    difference = varied({m["variant"]: Variant(**m["recipe"]) for m in metrics})
-    assert difference is not None, "the graph has this node only where there is one number"
-    path, values = difference
-    placed = cells.assign(variant="", value=cells["variant"].map(values))
-    figure = curves.f1_along(placed, "value", path)
-    return figure, figure
-
-
-def follow_training(**inputs: Any) -> tuple[pd.DataFrame, go.Figure, go.Figure]:
-    """Follows losses and validation scores from epoch to epoch: a table, a figure, its page."""
-    cells = []
-    for n, metrics in enumerate(_numbered(inputs, "metrics")):
-        losses = {stage: inputs.get(f"{stage}_losses_{n}") for stage in STAGES}
-        cells.append(
+def follow_training(**inputs: Any) -> pd.DataFrame:
+    """Collects losses and validation scores by epoch."""
+    return training_curves(
+        [
             TrainedCell(
                 metrics,
-                {stage: frame for stage, frame in losses.items() if frame is not None},
+                {
+                    stage: inputs[key]
+                    for stage in STAGES
+                    if (key := f"{stage}_losses_{n}") in inputs
+                },
                 inputs[f"finetuning_losses_{n}"],
             )
-        )
-    table = training_curves(cells)
-    figure = learning.learning_curves(table)
-    return table, figure, figure
+            for n, metrics in enumerate(_numbered(inputs, "metrics"))
+        ]
+    )
 
 
-def plot_confusion(*metrics: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
-    """Plots the confusion of relations by variant, for the catalog and as a page."""
-    figure = figures.confusion_by_variant(metrics)
-    return figure, figure
+def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Figure]:
+    """Draws all figures of an experiment, in the order of ``report.figures.drawable``."""
+    sources = {name: inputs[name] for name in ("cells", "summary", "training_curves")
+               if name in inputs}  # fmt: skip
+    sources |= {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
+    recipes = {m["variant"]: Variant.model_validate(m["recipe"]) for m in sources["metrics"]}
+    baseline = experiment.baseline or reporting.baseline
+    return [
+        FIGURES[name].draw(sources[FIGURES[name].reads], baseline)
+        for name in drawable(axes_of(experiment, recipes))
+        if FIGURES[name].reads in sources
+    ]
 
 
 def mark_implicit(
@@ -242,12 +211,6 @@ def evaluate_calibration(
 def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
     """Averages calibration and selective scores over seeds."""
     return trust_tables.calibration_table(scores)
-
-
-def plot_calibration(*scores: dict[str, Any]) -> tuple[go.Figure, go.Figure]:
-    """Plots reliability and risk against coverage, for the catalog and as a page."""
-    figure = calibration_figures.calibration_by_variant(scores)
-    return figure, figure
 
 
 def _numbered(inputs: dict[str, Any], what: str) -> list[Any]:

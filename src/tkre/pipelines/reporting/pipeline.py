@@ -13,17 +13,12 @@ from kedro.pipeline import Node, Pipeline
 from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.namespaces import SCORED, Step, Template, at_cell, at_experiment, at_sample
 from tkre.pipelines.reporting import nodes, report_nodes
+from tkre.report.figures import FIGURES, drawable
 
 STAGE = "reporting"
 
 Rows = Literal["test", "development"]
 
-# Figures of scores along an axis of the grid; along a parameter the recipes are read too.
-ALONG = {
-    "shots": nodes.plot_along_shots,
-    "synthetic": nodes.plot_along_synthetic,
-    "noise": nodes.plot_along_noise,
-}
 OF_KNOWLEDGE = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
                 "synthesis_responses")  # fmt: skip
 
@@ -63,6 +58,7 @@ def create_pipeline(
             ),
             *joined(*marks.values()),
             *at_experiment(STAGE, steps, experiment),
+            *at_experiment(STAGE, report.figures(steps), experiment),
             *at_experiment(STAGE, report.page(steps), experiment),
         ]
     )
@@ -177,18 +173,11 @@ class _Report:
                 if sample in self.knowing
             }
         )
-        table = f"{self.experiment}.cells"
         yield self.step(nodes.collect_cells, list(metrics.values()), "cells")
         yield self.step(
             nodes.summarise, self.of_cells("metrics", "predictions") | parameters, "summary"
         )
         yield self.step(nodes.describe_samples, samples, "samples")
-        yield self.step(nodes.plot_f1, [table], "f1_by_variant", "f1_by_variant_page")
-        yield self.step(nodes.plot_confusion, list(metrics.values()), "confusion", "confusion_page")
-        for axis in self.axes:
-            plot = ALONG.get(axis, nodes.plot_along_parameter)
-            inputs = [table] if axis in ALONG else [table, *metrics.values()]
-            yield self.step(plot, inputs, f"f1_by_{axis}", f"f1_by_{axis}_page")
 
     def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
         """Marks of implicit rows, by golden sample.
@@ -231,16 +220,32 @@ class _Report:
             for stage, home in chain.stages if chain else ():
                 given[f"{stage}_losses_{n}"] = f"{home.name}.{stage}_losses"
         if given:
-            yield self.step(
-                nodes.follow_training, given, "learning", "learning_curves", "learning_curves_page"
-            )
+            yield self.step(nodes.follow_training, given, "training_curves")
 
     def calibration(self) -> Iterator[Step]:
         """Whether probabilities and thresholds hold on the scored rows."""
         scores = list(self.of_cells(scores=f"{self.score_on}_calibration_scores").values())
-        figures = ("calibration_figures", "calibration_figures_page")
         yield self.step(nodes.collect_calibration, scores, "calibration")
-        yield self.step(nodes.plot_calibration, scores, *figures)
+
+    def figures(self, made: Iterable[Step]) -> Iterator[Step]:
+        """All figures (``report.figures.FIGURES``) whose table is made.
+
+        Args:
+            made: Other nodes of the experiment.
+        """
+        tables = {name for step in made for name in _listed(step.outputs)}
+        scored = f"{self.score_on}_calibration_scores"
+        given = self.of_cells("metrics", calibration_scores=scored)
+        known = {"metrics", "calibration_scores"}
+        for reads in sorted({kind.reads for kind in FIGURES.values()} & tables):
+            known.add(reads)
+            given[reads] = f"{self.experiment}.{reads}"
+        given |= {
+            "reporting": "params:reporting",
+            "experiment": f"params:experiments.{self.experiment}",
+        }
+        drawn = [name for name in drawable(self.axes) if FIGURES[name].reads in known]
+        yield self.step(nodes.draw_figures, given, *(f"{name}_figure" for name in drawn))
 
     def label_errors(self) -> Iterator[Step]:
         """Suspected label errors, and the worth of the filter of synthetic ones."""

@@ -29,8 +29,8 @@ from tkre.report.page import report_page
 from tkre.report.params import PublishingParams
 
 # Tables of an experiment that its page shows, by dataset; it need not have all.
-TABLES = ("cells", "summary", "learning", "implicit", "diagnosis", "collapse", "calibration", "label_errors",
-          "filter", "llms")  # fmt: skip
+TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "collapse",
+          "calibration", "label_errors", "filter", "llms")  # fmt: skip
 
 
 def list_errors(

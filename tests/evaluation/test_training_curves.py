@@ -3,7 +3,6 @@ from __future__ import annotations
 import pandas as pd
 
 from tkre.evaluation.training_curves import TrainedCell, training_curves
-from tkre.report.figures import learning_curves
 
 GROUP_KEYS = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
          "llm": "default"}  # fmt: skip
@@ -29,25 +28,3 @@ def test_a_cell_that_was_not_trained_has_no_row():
     )
     table = training_curves([untrained])
     assert table.empty
-    assert not learning_curves(table).data
-
-
-def test_one_seed_has_no_mean():
-    tables = [
-        training_curves([cell("a", seed, [4, 4, 2], [50, 60]) for seed in seeds])
-        for seeds in ((1,), (1, 2))
-    ]
-    titles = [learning_curves(table).layout.title.text for table in tables]
-    assert titles == ["Training", "Training, mean over seeds"]
-
-
-def test_a_line_for_each_variant_in_every_panel():
-    table = training_curves(
-        [cell("a", 1, [4, 4, 2], [50, 60]), cell("a", 2, [2, 2, 2], [70, 80]),
-         cell("<b>", 1, [1, 1, 1], [10, 20])]
-    )  # fmt: skip
-    lines = learning_curves(table).data
-    assert len(lines) == 4
-    assert list(lines[0].y) == [3, 2] and list(lines[1].y) == [60, 70]
-    assert lines[2].name == "&lt;b&gt;"
-    assert [line.showlegend for line in lines] == [False, True] * 2

@@ -3,11 +3,15 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, instance
+from tests.report.contents import HOSTILE
+from tests.report.html_page import Page
+from tkre.core.instance import Instance, Span
 from tkre.report.formatting import (
     counted,
     day,
     duration,
+    highlighted,
     listed,
     llm_in_words,
     minute,
@@ -31,11 +35,11 @@ def test_the_best_recipe_in_words():
     said = " ".join(recipe_in_words(VARIANTS["tkre_plus"]))
     for part in (
         "pre-trained further on explanations, synthetic sentences and the labelled sentences",
-        "masked span language modelling (4 epochs), then the same with span contrast (4 epochs)",
-        "15 % of the words of a relation",
+        "masked span language modelling (4 epochs), then",
+        "15 % of relation words",
         "(layers 3 and 4)",
-        "each relation shown 160 times",
-        "Sentences are read both ways.",
+        "160 samples",
+        "both directions",
         "no relation reaches a probability of 0.6",
     ):
         assert part in said
@@ -43,9 +47,9 @@ def test_the_best_recipe_in_words():
 
 def test_what_a_variant_has_not_is_not_said():
     said = " ".join(recipe_in_words(VARIANTS["typ_marker"]))
-    assert "as it was published" in said and "synthetic" not in said
-    assert "read both ways" not in said
-    assert "Is not trained" in " ".join(recipe_in_words(VARIANTS["zero_prototypes"]))
+    assert "published weights" in said and "synthetic" not in said
+    assert "both directions" not in said
+    assert "not trained" in " ".join(recipe_in_words(VARIANTS["zero_prototypes"]))
     assert "4 rounds of sentences" in " ".join(recipe_in_words(VARIANTS["tkre_plus_pairs"]))
     assert "another corpus, semeval2010_task8" in " ".join(
         recipe_in_words(VARIANTS["tkre_plus_from_semeval"])
@@ -69,3 +73,38 @@ def test_a_language_model_by_name_and_entry():
     assert llm_in_words("default", "claude") == "claude"
     assert llm_in_words("qwen", "Qwen/Qwen3") == "Qwen/Qwen3 (qwen)"
     assert llm_in_words("gone", None) == "gone"
+
+
+def marks(row: Instance) -> list[tuple[str, str]]:
+    return [(e.attributes["class"], e.text) for e in Page(highlighted(row)).all("mark")]
+
+
+def test_mentions_are_marked_and_named():
+    row = instance("<head>Ada</head> was born in <tail>London</tail>.", triggers=("born in",))
+    assert marks(row) == [("head", "Ada head"), ("trigger", "born in"), ("tail", "London tail")]
+    assert str(highlighted(row)).endswith("</mark>.")
+
+
+def test_one_mention_may_lie_in_the_other():
+    row = instance("<head>the mayor of <tail>Rome</tail></head> resigned")
+    assert marks(row) == [("head", "the mayor of "), ("head tail", "Rome head tail")]
+
+
+def test_crossing_and_touching_mentions_lose_no_letter():
+    row = Instance("r", "abcdef", Span(0, 3), Span(2, 5))
+    assert [text for _, text in marks(row)] == ["ab", "c head", "de tail"]
+    assert marks(Instance("r", "abcd", Span(0, 2), Span(2, 4))) == [
+        ("head", "ab head"), ("tail", "cd tail"),
+    ]  # fmt: skip
+
+
+def test_a_trigger_is_marked_wherever_it_stands_but_not_in_a_mention():
+    row = instance("<head>in Inn</head> lies in and in <tail>T</tail>", triggers=("in", ""))
+    assert [text for kind, text in marks(row) if kind == "trigger"] == ["in", "in"]
+
+
+def test_text_is_escaped():
+    row = instance(f"<head>a{HOSTILE}</head> is b <tail>c</tail>", triggers=(HOSTILE,))
+    page = Page(highlighted(row))
+    assert {e.tag for e in page.elements} == {"mark", "span"}
+    assert page.elements[0].text == f"a{HOSTILE} head"

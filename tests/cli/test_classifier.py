@@ -54,7 +54,7 @@ def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
         ("newsroom.k8.tkre", "^'newsroom.k8.tkre' is neither a folder nor the name of a cell"),
         (
             "data",
-            "^'data' is a folder, .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
+            "^'data' is a folder; .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
         ),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
         ("newsroom.k8.s13.setfit", "SetFit classifier is scored and not saved"),

@@ -48,6 +48,7 @@ def about(lines: list[str], what: str) -> list[str]:
     return [line for line in lines if line[9:].startswith(f"{what}:")]
 
 
+@pytest.mark.slow
 def test_all_is_well_with_the_demo(examine):
     lines = examine()
     for what in ("corpus", "weights", "device", "memory", "disk", "lengths", "language model"):

@@ -100,9 +100,9 @@ def test_test_instances_in_the_support_are_refused(schema):
 def test_or_they_are_set_aside_and_told(schema):
     shots = sample(schema)
     test = [replace(shots.support[3], id="t1"), instance("<head>a</head> <tail>b</tail>", id="t2")]
-    unseen, told = unseen_test(shots, test, "toy", "set_aside")
+    unseen, report = unseen_test(shots, test, "toy", "set_aside")
     assert [i.id for i in unseen] == ["t2"]
-    assert told["set_aside"] == [[shots.support[3].id, "t1"]]
+    assert report["set_aside"] == [[shots.support[3].id, "t1"]]
 
 
 def test_test_instances_are_passed_over_for_validation(schema):

@@ -42,9 +42,9 @@ def test_nothing_can_be_run_before_the_placeholders_are_gone():
 
 def test_every_entry_that_is_to_be_written_is_found_again():
     read = read_relations(TYPED.files()["relations.yml"], "relations.yml", "mine")
-    told = [f.message for f in read.findings if f.kind == "placeholders"]
-    assert [line.split()[0] for line in told] == ["relations.owns", "relations.lives_in"]
-    assert all("definition, phrase, head_types, tail_types, inverse" in line for line in told)
+    messages = [f.message for f in read.findings if f.kind == "placeholders"]
+    assert [line.split()[0] for line in messages] == ["relations.owns", "relations.lives_in"]
+    assert all("definition, phrase, head_types, tail_types, inverse" in line for line in messages)
 
 
 def test_its_configuration_is_that_of_a_corpus_and_of_an_experiment_without_a_language_model():

@@ -74,10 +74,10 @@ def test_a_fresh_scaffold_is_all_placeholders(tmp_path):
     folder.mkdir()
     for file, content in Scaffold("mine", ("owns", "sells"), ("person",), "none").files().items():
         (folder / file).write_text(content)
-    told = errors(folder, CorpusParams(format="native", train="train.jsonl"))
-    assert len(told) == 5
-    assert sum("is still to be written" in line for line in told) == 2
-    assert sum("still the example row" in line for line in told) == 3
+    lines = errors(folder, CorpusParams(format="native", train="train.jsonl"))
+    assert len(lines) == 5
+    assert sum("is still to be written" in line for line in lines) == 2
+    assert sum("still the example row" in line for line in lines) == 3
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_missing_files(theatre, file):
 
 def test_a_split_that_is_there_and_not_read(theatre):
     params = CorpusParams(format="native", train="train.jsonl")
-    told = [f for f in check(theatre, params).findings if f.level == Level.WARNING]
-    assert ["add `test: test.jsonl` to corpora.theatre" in f.message for f in told] == [True]
+    warnings = [f for f in check(theatre, params).findings if f.level == Level.WARNING]
+    assert ["add `test: test.jsonl` to corpora.theatre" in f.message for f in warnings] == [True]
 
 
 def test_rows_without_types_in_a_corpus_that_has_types(theatre):

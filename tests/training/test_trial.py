@@ -33,8 +33,9 @@ def test_few_rows_rows_are_of_all_relations(schema, toy_rows):
 
 def test_learning_by_heart_leaves_out_what_is_not_needed_for_it():
     recipe = FinetuningParams.model_validate(
-        {"head": "spans", "layers": [1, 2], "synthetic": True, "alignment": {}, "add_inverted": True,
-         "trigger_weight": 0.2, "average": 0.99, "least_probability": 0.6, "optimisation": RATES}
+        {"head": "spans", "layers": [1, 2], "synthetic": True, "alignment": {},
+         "add_inverted": True, "trigger_weight": 0.2, "average": 0.99,
+         "least_probability": 0.6, "optimisation": RATES}
     )  # fmt: skip
     cut = by_heart(recipe)
     assert not cut.uses_knowledge and cut.average is None and cut.least_probability == 0
@@ -118,7 +119,7 @@ def test_a_corpus_of_nothing_takes_no_time():
 
 
 def test_this_machine(tmp_path):
-    here = machine(tmp_path)
-    assert here.threads >= 1 and here.cores >= 1
-    assert here.memory_free > 0 and here.disk_free > 0
-    assert here.device
+    resources = machine(tmp_path)
+    assert resources.threads >= 1 and resources.cores >= 1
+    assert resources.memory_free > 0 and resources.disk_free > 0
+    assert resources.device

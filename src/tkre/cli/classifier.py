@@ -82,7 +82,7 @@ def _parse(cell: str) -> Cell:
     except ValueError:
         if Path(cell).is_dir():
             raise ValueError(
-                f"{cell!r} is a folder, here the name of a cell is wanted, such as {EXAMPLE}; "
+                f"{cell!r} is a folder; give the name of a cell, such as {EXAMPLE}; "
                 f"`python -m tkre.serving.api {cell}` serves a folder, "
                 f"`kedro label --classifier {cell}` labels with it"
             ) from None

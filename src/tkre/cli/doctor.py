@@ -176,7 +176,7 @@ def _try_training(
 
     recipe = variant.finetuning
     if recipe is None or not recipe.trained:
-        message = f"{cell.variant} has no training of ours that could be tried"
+        message = f"{cell.variant} is not trained by this project: nothing to try"
         report("learning by heart", message, Level.NOTE)
         return
     shots = sample_shots(
@@ -280,8 +280,8 @@ def report_inverses(schema: RelationSchema, report: Report) -> None:
     """Relations without a known inverse, for a variant that trains on both directions."""
     if without := [name for name in schema.names if schema.inverse_of(name) is None]:
         message = (
-            f"{enumerated(without)} have no inverse in relations.yml, so their sentences are shown "
-            "one way only; symmetric ones would gain by naming themselves"
+            f"{enumerated(without)} have no inverse in relations.yml, so their sentences train "
+            "one direction only; declare symmetric relations as their own inverse"
         )
         report("inverses", message, Level.NOTE)
 

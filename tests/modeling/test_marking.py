@@ -64,6 +64,11 @@ def test_triggers_that_hold_a_mention_are_found_behind_the_markers():
     assert parts(row)[1][TRIGGERS] == ["met", "met", "y"]
 
 
+def test_triggers_are_whole_words():
+    row = instance("<head>a</head> on inspections and <tail>b</tail>", triggers=("on", "and"))
+    assert parts(row)[1][TRIGGERS] == ["on", "and"]
+
+
 def decode(backbone, encoded, row):
     tokens = backbone.tokenizer.convert_ids_to_tokens(encoded.input_ids)
     return [t for t, flag in zip(tokens, encoded.spans[row], strict=True) if flag]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tkre.core.instance import Instance, Span
+from tkre.core.text import find_phrase
 from tkre.modeling.tokenization import Encoded, Ints, Tokenizer, covered, tokenised, window
 
 # Rows of ``EncodedInstance.spans``.
@@ -93,8 +94,9 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
     outer = sorted(((at["head"][0], at["/head"][1]), (at["tail"][0], at["/tail"][1])))
     between = [Span(outer[0][1], outer[1][0])] if outer[0][1] < outer[1][0] else []
     triggers = [
-        Span(start + _shift(shifts, start), end + _shift(shifts, end - 1))
-        for start, end in _found(instance)
+        Span(span.start + _shift(shifts, span.start), span.end + _shift(shifts, span.end - 1))
+        for trigger in instance.triggers
+        for span in find_phrase(instance.text, trigger)
     ]
     rows = [
         [Span(at["head"][0], at["head"][0] + 1)],
@@ -105,17 +107,6 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
         triggers,
     ]
     return text, rows
-
-
-def _found(instance: Instance) -> list[tuple[int, int]]:
-    """Where the triggers stand in the sentence, every occurrence."""
-    found = []
-    for trigger in instance.triggers:
-        start = instance.text.find(trigger)
-        while start >= 0:
-            found.append((start, start + len(trigger)))
-            start = instance.text.find(trigger, start + 1)
-    return found
 
 
 def _shift(shifts: list[tuple[int, int]], place: int) -> int:

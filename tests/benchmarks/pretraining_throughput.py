@@ -155,7 +155,7 @@ def ours(
     params = stage.optimisation.model_copy(update={"compile_layers": compiled})
     size = params.batch_size
     rows = [setting.encoded[n % len(setting.encoded)] for n in range(steps * size)]
-    as_it_is = mock.patch("tkre.training.trainer.quick_on_cpu", lambda *_, **__: nullcontext())
+    as_it_is = mock.patch("tkre.training.trainer.fast_on_cpu", lambda *_, **__: nullcontext())
     begun = time.perf_counter()
     with as_it_is if plain else nullcontext():
         losses = train(

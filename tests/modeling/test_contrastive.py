@@ -21,7 +21,7 @@ def batch():
         "hidden_BTH": torch.randn(B, T, H, requires_grad=True),
         "spans_B3T": spans,
         "others_BST": others,
-        "relations_B": torch.tensor([0, 0, 1, 2]),
+        "labels_B": torch.tensor([0, 0, 1, 2]),
     }
 
 
@@ -39,7 +39,7 @@ def by_hand(module: SpanContrast, batch) -> torch.Tensor:
         parts = [batch["hidden_BTH"][n][flags].mean(0) for flags in (a, b, c)]
         return F.normalize(module.project_triple(torch.cat(parts)), dim=-1)
 
-    spans, others, relations = batch["spans_B3T"], batch["others_BST"], batch["relations_B"]
+    spans, others, relations = batch["spans_B3T"], batch["others_BST"], batch["labels_B"]
     complete = [n for n in range(B) if spans[n].any(-1).all()]
     for n in complete:
         anchor, (h, t, r) = anchors[relations[n]], spans[n]
@@ -84,7 +84,7 @@ def test_no_complete_row_is_no_loss_and_no_nan(batch):
 
 def test_no_other_spans_and_one_relation(batch):
     batch["others_BST"] = batch["others_BST"][:, :0]
-    batch["relations_B"][:] = 1
+    batch["labels_B"][:] = 1
     loss = contrast(inverted_negatives=False)(**batch)
     assert loss.item() == pytest.approx(0, abs=1e-6)  # a positive without any negative
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
-from tkre.training.cpu_speed import QuickDropout, attention, drop, quick_on_cpu, tune_malloc
+from tkre.training.cpu_speed import FastDropout, drop, eager_bf16, fast_on_cpu, tune_malloc
 
 
 def tiny(**settings) -> BertForMaskedLM:
@@ -73,7 +73,7 @@ def test_without_dropout_attention_is_that_of_transformers():
     plain.set_attn_implementation("eager")
     wanted = plain(input_ids=ids, attention_mask=mask).logits
     wanted[mask == 1].square().sum().backward()
-    with quick_on_cpu(model, bf16=True):
+    with fast_on_cpu(model, bf16=True):
         assert model.config._attn_implementation != "eager"
         found = model(input_ids=ids, attention_mask=mask).logits
         found[mask == 1].square().sum().backward()
@@ -86,9 +86,9 @@ def test_attention_drops_weights_in_training_only():
     torch.manual_seed(4)
     query = torch.randn(2, 3, 6, 8)
     layer = nn.Linear(1, 1)
-    _, weights = attention(layer.eval(), query, query, query, None, dropout=0.5)
+    _, weights = eager_bf16(layer.eval(), query, query, query, None, dropout=0.5)
     assert torch.allclose(weights.sum(-1), torch.ones(2, 3, 6))
-    _, weights = attention(layer.train(), query, query, query, None, dropout=0.5)
+    _, weights = eager_bf16(layer.train(), query, query, query, None, dropout=0.5)
     assert 0.3 < (weights == 0).double().mean().item() < 0.7
 
 
@@ -98,9 +98,9 @@ def test_afterwards_all_is_as_it_was_even_after_an_error(bf16):
     before = [(name, type(module)) for name, module in model.named_modules()]
     attention_before = model["own"].config._attn_implementation
     weights = list(model.state_dict())
-    with pytest.raises(RuntimeError, match="stop"), quick_on_cpu(model, bf16=bf16):
+    with pytest.raises(RuntimeError, match="stop"), fast_on_cpu(model, bf16=bf16):
         inside = dict(model.named_modules())
-        assert {type(m) for m in inside.values() if isinstance(m, nn.Dropout)} == {QuickDropout}
+        assert {type(m) for m in inside.values() if isinstance(m, nn.Dropout)} == {FastDropout}
         assert type(inside["alpha"]) is nn.AlphaDropout
         assert list(model.state_dict()) == weights
         raise RuntimeError("stop")

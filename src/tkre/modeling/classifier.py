@@ -1,8 +1,4 @@
-"""Which heads a classifier can have, by the name that its configuration gives them.
-
-What a relation classifier is, without its weights; loading it loads no model of transformers.
-
-The relation classifier: an encoder with one of several heads, as a Hugging Face model.
+"""The relation classifier: an encoder with one of several heads, as a Hugging Face model.
 
 Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
 """
@@ -39,29 +35,26 @@ class RelationClassifierConfig(PretrainedConfig):
 
     Attributes:
         encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: ``markers``, ``spans`` (``modeling.heads``), ``prompt``, ``virtual_words``
-            (``modeling.prompt_head``), ``prototypes`` (``modeling.prototypes``), or one of another
-            package (``tkre.core.params``).
+        head: A name of ``modeling.params.HEADS``.
         options: Settings of another package's head.
         layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
-            kept. For other heads: empty; the last layer is read.
-        trigger_attention: For ``spans``: one more vector, pooled by attention.
-        head_dropout: Of the head's features.
+            kept. Empty for other heads, which read the last layer.
+        trigger_attention: For ``spans``: whether it has one more vector, pooled by attention.
+        head_dropout: Dropout of the head's features.
         max_length: Longest sentence in tokens.
         typed_markers: Whether markers, or prompts, hold entity types.
-        phrases: For ``prompt`` and ``virtual_words``: by label, the token ids of the relation's phrase.
-        temperature: For ``prototypes``: what likenesses are divided by.
-        both_directions: Whether a sentence is also read with head and tail exchanged, and the
-            two readings averaged, where the schema knows the inverse relation.
-        negative: The label that says "none of the others".
-        least_probability: What a relation must reach to be predicted; a sentence none of whose
-            relations does gets the negative label.
+        phrases: For ``prompt`` and ``virtual_words``: token ids of the relations' phrases, by
+            label.
+        temperature: For ``prototypes``: divisor of the cosines.
+        both_directions: Whether predictions average a sentence and its inverted reading, where the
+            schema knows the inverse relation.
+        negative: The label "none of the others".
+        least_probability: Smallest probability of a predicted relation; below it a sentence gets
+            the negative label.
         inverses: By label, the label with head and tail exchanged.
         allowed_types: By label, the head types and the tail types that the schema allows; labels
-            that join any types are left out, and so are all if predictions are not to be guided
-            by types.
-        entity_types: All types of the schema, whether a relation names them or not; None where it
-            is not known (a classifier of an older version).
+            that join any types are left out. Empty if predictions are not guided by types.
+        entity_types: All types of the schema; None for a classifier of an older version.
     """
 
     model_type = "tkre-relation-classifier"
@@ -106,10 +99,10 @@ class RelationClassifierConfig(PretrainedConfig):
         super().__init__(**kwargs)
 
     def encoder_sizes(self) -> Any:
-        """What heads ask of the encoder: ``model_type``, ``hidden_size``, ``pad_token_id``.
+        """``model_type``, ``hidden_size`` and ``pad_token_id`` of the encoder.
 
-        From the fields as they stand if they have these names. To make a configuration of its
-        architecture's own class loads all models of transformers, for the sake of its docstring.
+        From the fields if they have these names: the configuration class of the architecture would
+        load all models of transformers for its docstring.
         """
         fields = dict(self.encoder or {})
         if {"model_type", "hidden_size", "pad_token_id"} <= fields.keys():

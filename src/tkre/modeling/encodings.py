@@ -21,7 +21,7 @@ Encoding = Callable[[ClassifierSettings, Sequence[Instance], Tokenizer], Sequenc
 def marked(
     config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
 ) -> Sequence[Encoded]:
-    """Marked sentences (``modeling.marking``), which every ``MarkedHead`` reads."""
+    """Marked sentences (``modeling.entity_markers``), which every ``MarkedHead`` reads."""
     return encode_instances(
         instances, tokenizer, max_length=config.max_length, typed=config.typed_markers
     )
@@ -44,7 +44,7 @@ def with_one_mask(
 def mask_entities(
     config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
 ) -> Sequence[Encoded]:
-    """Sentences that speak of the head and the tail (``modeling.roles``)."""
+    """Sentences that speak of the head and the tail (``modeling.entity_markers``)."""
     return encode_roles(
         instances, tokenizer, max_length=config.max_length, typed=config.typed_markers
     )

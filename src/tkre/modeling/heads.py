@@ -113,7 +113,7 @@ class Head(nn.Module):
 
 
 class MarkedHead(Head):
-    """A head that pools the hidden states of marked sentences (``modeling.marking``)."""
+    """A head that pools the hidden states of marked sentences (``modeling.entity_markers``)."""
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Marked sentences."""

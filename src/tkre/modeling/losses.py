@@ -45,7 +45,7 @@ class SpanContrast(nn.Module):
         self.register_buffer("symmetric", symmetric, persistent=False)
 
     def forward(
-        self, hidden_BTH: Tensor, spans_B3T: Tensor, others_BST: Tensor, relations_B: Tensor
+        self, hidden_BTH: Tensor, spans_B3T: Tensor, others_BST: Tensor, labels_B: Tensor
     ) -> Tensor:
         """The mean loss over the texts that have all three spans; 0 if none has.
 
@@ -53,22 +53,20 @@ class SpanContrast(nn.Module):
             hidden_BTH: Last hidden states.
             spans_B3T: Flags of the tokens of the head, the tail and the relation span.
             others_BST: Flags of the tokens of other spans; an empty one is no negative.
-            relations_B: Number of each text's relation.
+            labels_B: Number of each text's relation.
         """
         head, tail, stated = pool(hidden_BTH, spans_B3T).unbind(dim=1)
-        anchors_BD = self._normal(self.project_anchor(self.anchors[relations_B]))
+        anchors_BD = self._normal(self.project_anchor(self.anchors[labels_B]))
         triples_BD = self._triple(head, tail, stated)
         # Row i compares the anchor of text i's relation with the triples of all texts.
         scores_BB = anchors_BD @ triples_BD.T / self.params.temperature
         complete_B = spans_B3T.any(dim=-1).all(dim=-1)
-        other_relation_BB = relations_B[:, None] != relations_B[None, :]
+        other_relation_BB = labels_B[:, None] != labels_B[None, :]
         negatives = [scores_BB.masked_fill(~(other_relation_BB & complete_B[None, :]), -torch.inf)]
         if self.params.inverted_negatives:
             inverted_B = (anchors_BD * self._triple(tail, head, stated)).sum(dim=-1)
             inverted_B = inverted_B / self.params.temperature
-            negatives.append(
-                inverted_B.masked_fill(self.symmetric[relations_B], -torch.inf)[:, None]
-            )
+            negatives.append(inverted_B.masked_fill(self.symmetric[labels_B], -torch.inf)[:, None])
         if others_BST.shape[1]:
             others_BSH = pool(hidden_BTH, others_BST)
             heads_BSH, tails_BSH = (t[:, None].expand_as(others_BSH) for t in (head, tail))

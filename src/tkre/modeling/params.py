@@ -78,12 +78,12 @@ class MaskingParams(Params):
     """Masked span language modelling (``modeling.span_masking``).
 
     Attributes:
-        relation: Probability that a token of a relation span is hidden (paper: 0.8).
-        entity: Likewise for a mention (paper: 0.5).
-        other: Likewise for any other token (paper: 0.2).
-        max_span_words: A relation span of more words is hidden word by word.
+        relation: Probability that a token of a relation span is masked (paper: 0.8).
+        entity: The same of a mention (paper: 0.5).
+        other: The same of any other token (paper: 0.2).
+        max_span_words: A relation span of more words is masked word by word.
         max_length: Longest text in tokens; more is cut off, and counted.
-        to_mask: Share of the hidden units that become mask tokens.
+        to_mask: Share of the masked units that become mask tokens.
         to_random: Share that become random tokens; the rest stays as it is.
     """
 
@@ -97,7 +97,7 @@ class MaskingParams(Params):
 
 
 class ContrastParams(Params):
-    """Span-level contrastive learning (``modeling.contrastive``).
+    """Span-level contrastive learning (``modeling.losses``).
 
     Attributes:
         loss: ``spans``, or one of another package (``tkre.core.params``).

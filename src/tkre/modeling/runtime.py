@@ -1,9 +1,4 @@
-"""Where models compute: on the GPU if there is one, else on the CPU.
-
-Which precision matrix products have on this machine, in training and in scoring alike.
-
-Attention masks in the form that an encoder takes without looking into them.
-"""
+"""Device, precision and attention masks of models, in training and in scoring alike."""
 
 from __future__ import annotations
 
@@ -20,7 +15,7 @@ from transformers import PreTrainedModel
 def device() -> torch.device:
     """The first visible CUDA device, else the CPU.
 
-    No other accelerator is taken: nothing here has been run on one, and Apple's has no doubles,
+    Other accelerators are not used: the project is not tested on any, and Apple's has no doubles,
     in which probabilities are computed.
     """
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -28,9 +23,9 @@ def device() -> torch.device:
 
 @contextmanager
 def on_device(model: PreTrainedModel) -> Iterator[None]:
-    """Has a model on the device for a while; afterwards it is where it was.
+    """Moves a model to the device, and back afterwards.
 
-    Checkpoints lie in main memory, so that the GPU holds what computes and nothing else.
+    Checkpoints stay in main memory, so that the GPU holds only models that compute.
     """
     before = model.device
     model.to(device())
@@ -58,23 +53,23 @@ Precision = Literal["auto", "fp32", "bf16"]
 def use_bf16(precision: Precision) -> bool:
     """Whether a precision means bf16 on this machine.
 
-    ``auto`` does where the hardware multiplies in bf16, GPU or CPU; elsewhere it is emulated, and
+    ``auto`` means bf16 where the GPU or CPU multiplies in bf16; elsewhere bf16 is emulated, and
     slower than fp32. Weights, optimiser and losses stay in fp32.
     """
     if precision == "auto":
         if torch.cuda.is_available():
             return torch.cuda.is_bf16_supported(including_emulation=False)
-        able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-        return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+        capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
     return precision == "bf16"
 
 
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
-    """A context in which matrix products on a device have the precision.
+    """A context in which matrix products on a device have a precision.
 
     Args:
-        device: Where they are computed.
-        precision: As for ``use_bf16``.
+        device: Device of the products.
+        precision: See ``use_bf16``.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(precision))
 
@@ -82,8 +77,8 @@ def autocast(device: torch.device, precision: Precision) -> torch.autocast:
 def mask_for(model: Any, mask_BT: Tensor) -> Tensor:
     """The mask to call a Hugging Face encoder with.
 
-    Given B x T flags, ``transformers`` asks whether all are set, to do without a mask then: that
-    question waits for a GPU in every pass. It takes a mask of four dimensions as it is.
+    For B x T flags ``transformers`` tests whether all are set, which waits for a GPU in every pass.
+    A mask of four dimensions is used unchanged.
 
     Args:
         model: The encoder; another attention than torch's fused one may want other values.

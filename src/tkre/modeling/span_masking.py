@@ -1,9 +1,9 @@
-"""Masked span language modelling (MSLM): which tokens of a knowledge text are hidden.
+"""Masked span language modelling (MSLM): which tokens of a knowledge text are masked.
 
-Tokens have the role of their characters: relation, entity or other. They are hidden in *units*,
+Tokens have the role of their characters: relation, entity or other. They are masked in *units*,
 never one by one: a relation span as a whole, all occurrences of a mention together, any other
-token with the rest of its word. A unit is hidden with the probability of its role, so that is also
-the probability of each of its tokens; but no half of a span is left to give the other half away.
+token with the rest of its word. A unit is masked with the probability of its role, which is
+therefore the probability of each of its tokens; no half of a span stays to reveal the other half.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ OTHER, ENTITY, RELATION = 0, 1, 2
 
 @dataclass(frozen=True)
 class Words:
-    """What masking needs of a tokenizer; asking it for every text would take longer than masking.
+    """What masking needs of a tokenizer; asking it for every text takes longer than masking.
 
     Attributes:
         mask: Number of the mask token.
-        count: Tokens that there are.
+        count: Size of the vocabulary.
     """
 
     mask: int
@@ -49,8 +49,8 @@ class EncodedText:
 
     Attributes:
         input_ids: T token ids.
-        units: T numbers of the units that the tokens are hidden in; -1 for special tokens.
-        probabilities: For each unit, the probability that it is hidden.
+        units: T numbers of the units that the tokens are masked in; -1 for special tokens.
+        probabilities: For each unit, the probability that it is masked.
         roles: T roles.
         head: T flags of the head mention's tokens, all occurrences.
         tail: T flags of the tail mention's.
@@ -70,7 +70,7 @@ class EncodedText:
     def __len__(self) -> int:
         return len(self.input_ids)
 
-    # What follows does not change from one masking to the next, of which an epoch has one.
+    # Cached: these are the same in every masking of the text.
     @cached_property
     def real(self) -> npt.NDArray[np.bool_]:
         """T flags: not a special token."""
@@ -168,7 +168,7 @@ def _encode(
     )
     rates = np.array([params.other, params.entity, params.relation])
     probabilities = np.zeros(len(numbers))
-    # A unit that mixes roles (a word half inside a span) is as likely to be hidden as its
+    # A unit that mixes roles (a word half inside a span) is as likely to be masked as its
     # likeliest token.
     np.maximum.at(probabilities, units[~special], rates[roles[~special]])
     return EncodedText(input_ids, units, probabilities, roles, head, tail, text.relation, truncated)
@@ -182,31 +182,29 @@ def mask(
 ) -> tuple[Ints, Ints]:
     """One masking of a text: what the encoder reads, and what it has to predict.
 
-    Of the hidden units most become mask tokens, some random tokens, some stay (BERT's 80/10/10,
-    but by units). If chance hides nothing, one unit is hidden all the same, so every text teaches
-    something.
+    Most masked units become mask tokens, some random tokens, some stay (BERT's 80/10/10, but by
+    units). At least one unit of a text is masked.
 
     Args:
         text: What is masked.
-        generator: Of what is hidden, and how.
+        generator: Draws the units and what becomes of them.
         words: Of its tokenizer.
-        params: Shares of hidden units.
+        params: Shares of the masked units.
 
     Returns:
-        T input ids; T labels, ``IGNORED`` where nothing is hidden.
+        T input ids; T labels, ``IGNORED`` where nothing is masked.
     """
-    hidden = generator.random(len(text.probabilities)) < text.probabilities
-    if not len(hidden):
+    masked_units = generator.random(len(text.probabilities)) < text.probabilities
+    if not len(masked_units):
         return text.input_ids, np.full(len(text), IGNORED)
-    if not hidden.any():
-        hidden[generator.integers(len(hidden))] = True
-    kind = generator.random(len(hidden))
-    # A special token's unit, -1, is another's here; it is sorted out by ``real``.
-    chosen = hidden[text.units] & text.real
-    fate = kind[text.units]
-    masked = fate < params.to_mask
-    inputs = np.where(chosen & masked, words.mask, text.input_ids)
-    random = chosen & ~masked & (fate < params.to_mask + params.to_random)
+    if not masked_units.any():
+        masked_units[generator.integers(len(masked_units))] = True
+    draws = generator.random(len(masked_units))[text.units]
+    # A special token's unit, -1, indexes the last unit; ``real`` leaves the token out.
+    masked = masked_units[text.units] & text.real
+    replaced = draws < params.to_mask
+    inputs = np.where(masked & replaced, words.mask, text.input_ids)
+    random = masked & ~replaced & (draws < params.to_mask + params.to_random)
     if count := np.count_nonzero(random):
         inputs[random] = generator.integers(words.count, size=count)
-    return inputs, np.where(chosen, text.input_ids, IGNORED)
+    return inputs, np.where(masked, text.input_ids, IGNORED)

@@ -21,7 +21,7 @@ from tkre.pipelines.namespaces import dataset_place
 from tkre.training.stages import STAGES
 
 ON_TOP = (
-    "folder", "recordings", "support", "knowledge", "mslm_encoder", "scl_encoder", "pairs_encoder",
+    "folder", "recordings", "support", "knowledge", *(f"{stage}_encoder" for stage in STAGES),
     "test_predictions", "development_predictions", "sentences", "predictions", "classifier",
     "summary", "report",
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""What makes training on a CPU quicker: attention, dropout, and memory that is kept.
+"""Faster training on CPUs: attention in bf16, dropout, and an allocator that keeps memory.
 
-None of it changes what is computed, but for the draws of dropout.
-tests/benchmarks/pretraining_throughput.py has the same training without it beside it.
+The results stay the same except for the random draws of dropout.
+tests/benchmarks/pretraining_throughput.py compares with training without it.
 
 Legend of shapes: B sentences, H heads, T tokens, D size of a head.
 """
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-SPELT_OUT = "tkre_spelt_out"
+EAGER_BF16 = "tkre_eager_bf16"
 LEVELS = 2**16  # of the draws of dropout
 # From malloc.h: parameters of mallopt.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -28,19 +28,19 @@ KEPT_BYTES, GROWTH_BYTES = 2**31 - 1, 2**26
 
 
 @contextmanager
-def quick_on_cpu(objective: nn.Module, *, bf16: bool) -> Iterator[None]:
-    """Trains the models of an objective the way that is quickest on a CPU; afterwards all is back.
+def fast_on_cpu(objective: nn.Module, *, bf16: bool) -> Iterator[None]:
+    """Replaces dropout and attention of an objective's models by faster ones; restores them after.
 
     Args:
-        objective: Its dropout, and the attention of its Hugging Face models, are exchanged.
-        bf16: Whether it is trained in bf16: in fp32 the fused attention is quicker.
+        objective: Holds the Hugging Face models.
+        bf16: Whether it is trained in bf16: in fp32 the fused attention is faster.
     """
     tune_malloc()
     models = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
     before = [m.config._attn_implementation for m in models]
-    dropouts = _exchange_dropout(objective)
+    dropouts = _replace_dropout(objective)
     for model in models if bf16 else ():
-        model.set_attn_implementation(SPELT_OUT)
+        model.set_attn_implementation(EAGER_BF16)
     try:
         yield
     finally:
@@ -74,14 +74,14 @@ def drop(values: Tensor, p: float) -> Tensor:
     return values * kept.to(values.dtype).mul_(LEVELS / (LEVELS - dropped))
 
 
-class QuickDropout(nn.Dropout):
+class FastDropout(nn.Dropout):
     """``nn.Dropout`` with the masks of ``drop``."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: D102
         return drop(input, self.p) if self.training else input
 
 
-def attention(
+def eager_bf16(
     module: nn.Module,
     query_BHTD: Tensor,
     key_BHTD: Tensor,
@@ -91,7 +91,7 @@ def attention(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, Tensor]:
-    """Attention spelt out, in the precision of its inputs; for ``transformers``' registry.
+    """Eager attention in the precision of its inputs, for the registry of ``transformers``.
 
     On a CPU the backward pass of the fused attention is slower in bf16 than this.
 
@@ -122,14 +122,14 @@ def attention(
 
 @cache
 def tune_malloc() -> bool:
-    """Has the process keep the memory that it frees, from now on. It is for Linux's glibc.
+    """Makes the allocator of Linux's glibc keep freed memory for the rest of the process.
 
     Else every large tensor is new memory from the system, which is cleared page by page: of a
     step of pre-training, whose gradients of the word embeddings are tens of megabytes each, a
     tenth. ``torch`` frees and allocates the same sizes in every step, so what is kept is used.
 
     Returns:
-        Whether the allocator could be told.
+        Whether the allocator took the settings.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -138,7 +138,7 @@ def tune_malloc() -> bool:
     return all([libc.mallopt(name, value) == 1 for name, value in settings])
 
 
-def _exchange_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Dropout]]:
+def _replace_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Dropout]]:
     """Puts quick dropout in the place of the plain one: parents, names and what was there."""
     found = [
         (parent, name, child)
@@ -147,10 +147,10 @@ def _exchange_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Dro
         if type(child) is nn.Dropout
     ]
     for parent, name, child in found:
-        quick = QuickDropout(child.p)
+        quick = FastDropout(child.p)
         setattr(parent, name, quick.train(child.training))
     return found
 
 
-AttentionInterface.register(SPELT_OUT, attention)
-AttentionMaskInterface.register(SPELT_OUT, eager_mask)
+AttentionInterface.register(EAGER_BF16, eager_bf16)
+AttentionMaskInterface.register(EAGER_BF16, eager_mask)

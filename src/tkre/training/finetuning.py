@@ -205,10 +205,10 @@ def finetune(
     torch.manual_seed(seed)
     labels = {name: n for n, name in enumerate(schema.names)}
     model = build_classifier(start, schema, params).to(device())
-    shown = [*rows, *(inverted_rows(rows, schema) if params.add_inverted else ())]
-    encoded = model.encode(shown, start.tokenizer)
+    trained_rows = [*rows, *(inverted_rows(rows, schema) if params.add_inverted else ())]
+    encoded = model.encode(trained_rows, start.tokenizer)
     log_truncation([e.truncated for e in encoded], f"{description} finetuning")
-    numbers = [labels[str(i.relation)] for i in shown]
+    numbers = [labels[str(i.relation)] for i in trained_rows]
     with on_device(start.model):
         model.head.initialise(head_start(model, start, schema, encoded, numbers, params))
         alignment = None

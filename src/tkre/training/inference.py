@@ -197,7 +197,7 @@ def features_of(
 
 @torch.no_grad()
 def features_of_encoded(model: RelationClassifier, encoded: Sequence[Encoded]) -> Tensor:
-    """The features of encoded rows: N x F on the CPU; the model is in evaluation mode afterwards."""
+    """The features of encoded rows: N x F on the CPU. The model stays in evaluation mode."""
     model.eval()
     features = torch.empty(len(encoded), model.head.size)
     for numbers, batch in model_batches(model, encoded):

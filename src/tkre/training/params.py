@@ -1,6 +1,6 @@
-"""Parameters of training: ``variants.<name>.pretraining`` and ``.finetuning`` in ``conf/base``.
+"""Parameters of training: ``variants.<name>.finetuning`` and ``.setfit`` in ``conf/base``.
 
-Parameters of the SetFit baseline: ``variants.<name>.setfit`` in ``conf/base``.
+Those of pre-training are in ``training.stages``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ class OptimisationParams(Params):
     """AdamW with a linear warm-up and decay.
 
     Attributes:
-        learning_rate: Of the encoder.
-        head_learning_rate: Of everything that is new: heads, projections, anchors.
+        learning_rate: Learning rate of the encoder.
+        head_learning_rate: Learning rate of everything new: heads, projections, anchors.
         batch_size: Sentences per step.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
         warmup: Share of the steps in which the rates rise from 0.
         max_grad_norm: Gradients are clipped to this norm.
         freeze_embeddings: Whether the word embeddings stay as they are.
-        precision: Of the matrix products; ``auto`` is bf16 where the GPU or CPU has it, else fp32.
+        precision: Precision of the matrix products; ``auto`` is bf16 where the GPU or CPU has it,
+            else fp32.
         compile_layers: Whether torch compiles the encoder's layers, at a stage's first batch.
     """
 
@@ -44,8 +45,8 @@ class AlignmentParams(Params):
     """Pulls a sentence to the explanations and the definition of its relation (InfoNCE).
 
     Attributes:
-        weight: Of this loss beside the classifier's.
-        temperature: Of the similarities.
+        weight: Weight of this loss beside the classifier's.
+        temperature: Divisor of the similarities.
     """
 
     weight: float = Field(0.5, gt=0)
@@ -60,48 +61,48 @@ class FinetuningParams(Params):
     """The classifier and its training; every part of a recipe is a parameter that can be off.
 
     Attributes:
-        head: ``markers`` (Zhou and Chen 2022), ``spans`` (both ``modeling.heads``), ``prompt``
-            (Han et al. 2022), ``virtual_words`` (after Chen et al. 2022; both ``modeling.prompt_head``)
-            or ``prototypes`` (``modeling.prototypes``). The last three know the relations by what
-            the schema says of them, so they need no training. Or one of another package
-            (``tkre.core.params``).
-        options: Settings of another package's head; the project's own have none.
+        head: ``markers`` (Zhou and Chen 2022), ``spans``, ``prompt`` (Han et al. 2022),
+            ``virtual_words`` (after Chen et al. 2022), ``prototypes``, or one of another package
+            (``tkre.core.params``). The last three of the project's know the relations by what the
+            schema says of them, so they need no training.
+        options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
-        typed_markers: Whether markers (or prompts, or roles) hold entity types, where the corpus
-            has any.
-        max_length: Longest sentence in tokens; of a longer one the window around its mentions.
-        synthetic: Whether synthetic sentences are trained on beside the golden ones.
-        add_inverted: Whether every row is also shown with head and tail exchanged, under the inverse
-            relation; rows whose relation has no inverse in the schema are not.
-        both_directions: Whether the classifier reads a sentence both ways when it predicts. One
-            that is trained must have been shown both ways: with ``add_inverted``.
-        type_guided: Whether relations that the schema does not allow for the types of the mentions
-            are ruled out when it predicts, where an instance has types.
-        least_probability: What a relation must reach to be predicted; where none does the
-            prediction is the negative label. Without one in the schema, nothing.
+        typed_markers: Whether markers, prompts or roles hold entity types, where the corpus has
+            any.
+        max_length: Longest sentence in tokens; a longer one is cut to the window around its
+            mentions.
+        synthetic: Whether synthetic sentences train beside the golden ones.
+        add_inverted: Whether every row also trains with head and tail exchanged, under the
+            inverse relation, where the schema names one.
+        both_directions: Whether predictions average a sentence and its inverted reading. A
+            classifier that is trained needs ``add_inverted`` for it.
+        type_guided: Whether predictions rule out relations that the schema does not allow for
+            the types of the mentions, where an instance has types.
+        least_probability: Smallest probability of a predicted relation; below it the prediction
+            is the negative label, if the schema has one.
         alignment: Pull to explanations and definitions; None is off. Not for ``prompt``, whose
             features are scores.
-        trigger_weight: Weight of supervising the attention of ``spans`` by triggers; 0 is off,
-            and there is no attention.
+        trigger_weight: Weight of the loss that supervises the attention of ``spans`` by triggers;
+            0 is off, and there is no attention.
         probe_start: Inverse regularisation of the logistic regression on frozen features that
             the last layer of ``spans`` starts from; None starts at random.
-        temperature: For ``prototypes``: what likenesses are divided by; None is the head's own.
-        encoder_dropout: Inside the encoder; None leaves what its configuration says.
-        head_dropout: Of the head's features. Not for ``prompt``.
+        temperature: For ``prototypes``: divisor of the cosines; None is the head's default.
+        encoder_dropout: Dropout inside the encoder; None keeps the encoder's configuration.
+        head_dropout: Dropout of the head's features. Not for ``prompt``.
         average: Decay of the running average of the weights that is validated and saved; None
-            takes the weights themselves.
-        keep_epoch: Which epoch is kept by its validation scores: the ``best``, or the last one
-            within ``one_standard_error`` of the best (``training.selection``).
-        validations: How many epochs are validated at most, evenly spread, the last one among them.
-        samples_per_relation: How many sentences of a relation are shown in all, so that epochs follow
-            from the number of rows.
-        min_epochs: At least so many. With 0 of both nothing is trained: the classifier is what
-            its head knows from the schema.
+            keeps the weights themselves.
+        keep_epoch: Epoch that is kept by its validation scores: the ``best``, or the last one
+            within ``one_standard_error`` of the best (``finetuning.EpochSelection``).
+        validations: Most epochs that are validated, evenly spaced, the last one among them.
+        samples_per_relation: Training sentences of a relation in all epochs together; the number
+            of epochs follows from it and the number of rows.
+        min_epochs: Fewest epochs. If both are 0, nothing is trained: the classifier labels by
+            what its head knows from the schema.
         optimisation: Its optimiser.
     """
 
     head: HeadName = "markers"
-    # Not in records that say nothing by it: classifiers from before it was there stay good.
+    # Left out of records where it is empty: those of older classifiers stay equal.
     options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
     layers: tuple[int, ...] = ()
     typed_markers: bool = True
@@ -143,16 +144,16 @@ class FinetuningParams(Params):
         return self
 
     @model_validator(mode="after")
-    def _what_is_read_was_shown(self) -> Self:
+    def _inverted_readings_are_trained(self) -> Self:
         if self.trained and self.both_directions and not self.add_inverted:
             raise ValueError(
-                "both_directions without add_inverted: sentences would be read in a way that training has "
-                "never shown. Set add_inverted, or both_directions to false"
+                "both_directions without add_inverted: the classifier would read inverted "
+                "sentences without training on any. Set add_inverted, or both_directions to false"
             )
         return self
 
     @model_validator(mode="after")
-    def _what_is_not_trained_can_do_without(self) -> Self:
+    def _needs_training(self) -> Self:
         if self.samples_per_relation and not self.min_epochs:
             raise ValueError(
                 "min_epochs 0 means no training at all: then samples_per_relation are 0 too"
@@ -177,7 +178,11 @@ class FinetuningParams(Params):
         return self.synthetic or self.alignment is not None or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
-        """Passes over so many rows of so many relations.
+        """Number of epochs.
+
+        Args:
+            rows: Number of training rows.
+            relations: Number of relations.
 
         Raises:
             ValueError: There are no rows, and training is asked for.
@@ -187,8 +192,8 @@ class FinetuningParams(Params):
         if not rows:
             raise ValueError(
                 "there are no rows to train on: give some shots or synthetic sentences, or take a "
-                "variant that needs none (head prompt, virtual_words or prototypes; samples_per_relation 0, "
-                "min_epochs 0)"
+                "variant that needs none (head prompt, virtual_words or prototypes; "
+                "samples_per_relation 0, min_epochs 0)"
             )
         return max(self.min_epochs, round(self.samples_per_relation * relations / rows))
 
@@ -198,17 +203,18 @@ class MissingPackage(RuntimeError):
 
 
 class SetFitParams(Params):
-    """SetFit, by its own package, on the golden rows (``training.setfit_baseline``).
+    """SetFit, by its own package, on the golden rows (``training.setfit``).
 
     Attributes:
         typed_markers: Whether the markers in the text hold entity types, where there are any.
         max_length: Longest sentence in tokens; a longer one is cut at its end.
-        samples_per_relation: How many sentences of a relation are shown in all, two with every pair, as
-            many pairs alike as not; None takes every pair there is once, as SetFit does by
-            itself, which grows with the square of the rows.
-        learning_rate: Of the sentence encoder.
+        samples_per_relation: Training sentences of a relation in all, two with every pair, as many
+            pairs alike as not; None takes every pair once, SetFit's default, which grows with
+            the square of the rows.
+        learning_rate: Learning rate of the sentence encoder.
         batch_size: Pairs per step.
-        precision: Of the matrix products; ``auto`` is bf16 where the GPU or CPU has it, else fp32.
+        precision: Precision of the matrix products; ``auto`` is bf16 where the GPU or CPU has it,
+            else fp32.
     """
 
     typed_markers: bool = True
@@ -219,7 +225,7 @@ class SetFitParams(Params):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def iterations(self, rows: int, relations: int) -> int | None:
-        """SetFit's word for how often a row leads a pair that is alike, and one that is not."""
+        """SetFit's ``num_iterations``: pairs of each kind that a row leads; None for all pairs."""
         if self.samples_per_relation is None:
             return None
         return max(1, round(self.samples_per_relation * relations / (4 * rows)))

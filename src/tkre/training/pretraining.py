@@ -280,9 +280,9 @@ def pair_training(
     stage_params = params.of(stage)
     assert isinstance(stage_params, PairsParams)
     reader = _pair_reader(start, schema, stage_params)
-    shown = [*rows, *(inverted_rows(rows, schema) if stage_params.add_inverted else ())]
+    trained_rows = [*rows, *(inverted_rows(rows, schema) if stage_params.add_inverted else ())]
     numbers = {name: n for n, name in enumerate(schema.names)}
-    encoded = reader.encode(shown, start.tokenizer)
+    encoded = reader.encode(trained_rows, start.tokenizer)
     with on_device(start.model):
         anchors = embed_explanations(start, rows, schema)
     alignment = Alignment(*anchors, reader.head.size, stage_params.temperature)
@@ -294,7 +294,10 @@ def pair_training(
 
     return StageTraining(
         PairObjective(reader, alignment),
-        [LabelledRow(e, numbers[str(r.relation)]) for e, r in zip(encoded, shown, strict=True)],
+        [
+            LabelledRow(e, numbers[str(r.relation)])
+            for e, r in zip(encoded, trained_rows, strict=True)
+        ],
         partial(collate_labelled, padding=start.tokenizer.pad_token_id),
         trained,
     )

@@ -1,7 +1,6 @@
-"""Probabilities of relations for instances, whatever computes them: torch, or ONNX Runtime.
+"""Scoring: probabilities of relations, read in both directions, and the rules over them.
 
-Batches of like length, reading both ways, and the rules over probabilities. Nothing here needs
-torch, which an exported classifier does without.
+A classifier of torch or of ONNX Runtime computes them. Imports no torch.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
 Probabilities = npt.NDArray[np.float64]
 
 
-class Answering(Protocol):
-    """What the rules need of a classifier.
+class RuledClassifier(Protocol):
+    """A classifier as the rules over probabilities need it.
 
     Attributes:
         config: Labels and the rules over their probabilities.
@@ -31,8 +30,8 @@ class Answering(Protocol):
     config: ClassifierSettings
 
 
-class Scorer(Answering, Protocol):
-    """What scoring needs of a classifier, ready to predict."""
+class Scorer(RuledClassifier, Protocol):
+    """A classifier that is ready to predict."""
 
     @property
     def padding(self) -> int:
@@ -40,13 +39,13 @@ class Scorer(Answering, Protocol):
 
     @property
     def tokens_per_batch(self) -> int:
-        """How many tokens, padding included, are read at once."""
+        """Most tokens of a batch, padding included."""
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as tokens, in the form that it reads."""
 
     def probabilities(self, batch: Batch) -> Probabilities:
-        """B x R, of what ``encode`` gives as B padded rows."""
+        """B x R probabilities of B rows that are encoded and padded."""
 
 
 class Scores(NamedTuple):
@@ -87,12 +86,12 @@ def score(
     return Scores(ruled_out_by_types(probabilities, instances, model), truncated)
 
 
-def labels_of(probabilities: Probabilities, model: Answering) -> list[str]:
+def labels_of(probabilities: Probabilities, model: RuledClassifier) -> list[str]:
     """The label that is predicted for each row of probabilities.
 
     The likeliest one, or the negative label where none reaches ``least_probability``: a few
-    examples of "none of the others" cannot show all that it covers, so pairs that are like
-    nothing seen are told by doubt rather than by likeness.
+    examples of "none of the others" cannot cover all of it, so pairs unlike any training row are
+    recognised by low probability.
     """
     labels, negative = model.config.id2label, model.config.negative
     best = probabilities.argmax(axis=1)
@@ -103,11 +102,13 @@ def labels_of(probabilities: Probabilities, model: Answering) -> list[str]:
     ]
 
 
-def both_ways(forward: Probabilities, inverted: Probabilities, model: Answering) -> Probabilities:
+def both_ways(
+    forward: Probabilities, inverted: Probabilities, model: RuledClassifier
+) -> Probabilities:
     """The mean of two readings of each pair, where the relations have inverses.
 
     Args:
-        forward: N x R probabilities of the pair as it is.
+        forward: N x R probabilities of the pair.
         inverted: N x R probabilities of the pair with head and tail exchanged.
         model: Knows the inverses. A relation without one keeps its forward probability; rows are
             normalised at the end.
@@ -115,13 +116,13 @@ def both_ways(forward: Probabilities, inverted: Probabilities, model: Answering)
     numbers, inverses = model.config.label2id, model.config.inverses
     mixed = forward.copy()
     for name, inverse in inverses.items():
-        own, other = numbers[name], numbers[inverse]
-        mixed[:, own] = (forward[:, own] + inverted[:, other]) / 2
+        relation, its_inverse = numbers[name], numbers[inverse]
+        mixed[:, relation] = (forward[:, relation] + inverted[:, its_inverse]) / 2
     return mixed / mixed.sum(axis=1, keepdims=True)
 
 
 def ruled_out_by_types(
-    probabilities: Probabilities, instances: Sequence[Instance], model: Answering
+    probabilities: Probabilities, instances: Sequence[Instance], model: RuledClassifier
 ) -> Probabilities:
     """The probabilities with 0 for relations that do not join the types of an instance.
 

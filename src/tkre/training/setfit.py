@@ -3,7 +3,7 @@
 SetFit trains a sentence encoder on pairs of sentences, alike if their labels are the same, and
 fits a logistic regression on its embeddings. It knows sentences and labels, nothing of mentions;
 so the mentions are marked in the text, with the signs that our own heads read
-(``modeling.marking``). These are words that any encoder knows: markers such as ``[E1]`` would
+(``modeling.entity_markers``). These are words that any encoder knows: markers such as ``[E1]`` would
 need new tokens, which SetFit's users do not add, and fall into pieces without.
 """
 

@@ -49,8 +49,8 @@ class PairsParams(StageParams):
 
     Attributes:
         layers: Encoder layers that are pooled; deeper ones stay as they are.
-        add_inverted: Whether every sentence also trains with head and tail exchanged, under the inverse
-            relation.
+        add_inverted: Whether every sentence also trains with head and tail exchanged, under the
+            inverse relation.
         typed_markers: Whether markers hold entity types, where the corpus has any.
         max_length: Longest sentence in tokens; a longer one is cut to the window around its
             mentions.

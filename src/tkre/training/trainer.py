@@ -1,14 +1,8 @@
-"""Where something has just been trained, for its lineage.
+"""Training of one stage on ``transformers.Trainer``, and its record for the lineage.
 
-A running average of weights: what a short training at a high rate ends up around.
-
-The layers of an encoder compiled by ``torch.compile``, for as long as a training lasts.
-
-The run of one stage of training, on ``transformers.Trainer``.
-
-The Trainer brings devices, mixed precision, clipping and schedules. What is ours: batches by
-length, two learning rates, the losses of every step as a table, progress, and weights that are
-kept in memory, since a few-shot run is short and a checkpoint folder per epoch is not.
+The Trainer brings devices, mixed precision, clipping and schedules. This module adds batches by
+length, two learning rates, the losses of every step as a table, progress, and an average of the
+weights; weights stay in memory, since a checkpoint folder per epoch would outlast a few-shot run.
 """
 
 from __future__ import annotations
@@ -41,7 +35,7 @@ from tkre.core.provenance import Environment, Lineage, Step, environment
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.runtime import Precision, device, to_tensors, use_bf16
 from tkre.training.batching import Batch, LengthBatches
-from tkre.training.cpu_speed import quick_on_cpu
+from tkre.training.cpu_speed import fast_on_cpu
 from tkre.training.params import OptimisationParams
 
 
@@ -164,7 +158,7 @@ EpochEnd = Callable[[int, nn.Module], dict[str, float]]
 
 
 class Objective(nn.Module):
-    """What a stage minimises: a module whose forward gives a loss and the parts it is made of.
+    """A loss to minimise: a module whose forward returns the loss and its parts.
 
     The parts are detached scalars, by name; they become columns of the table of losses.
     """
@@ -197,7 +191,7 @@ def train(
         collate: Makes the arrays of a batch of rows.
         params: Optimiser, batch size, precision.
         epochs: Passes over the rows.
-        seed: Of the order of the rows, of dropout, and of masks that ``collate`` draws.
+        seed: Seed of the order of the rows and of dropout.
         description: Shown with the progress.
         on_step_end: Called after every step.
         on_epoch_end: Called after every epoch.
@@ -214,7 +208,7 @@ def train(
     with (
         tempfile.TemporaryDirectory() as unused,
         Progress(description, steps) as progress,
-        _quick_collection(),
+        _fast_collection(),
     ):
         recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
         arguments = TrainingArguments(
@@ -229,7 +223,7 @@ def train(
             lr_scheduler_type="linear",
             warmup_steps=round(params.warmup * steps),
             bf16=bf16,
-            use_cpu=not on_gpu,  # it has to be told
+            use_cpu=not on_gpu,
             # It would look at every loss, which waits for a GPU; the table of losses shows it.
             logging_nan_inf_filter=False,
             remove_unused_columns=False,
@@ -253,7 +247,7 @@ def train(
         trainer.pop_callback(PrinterCallback)  # it prints a summary; ours shows progress
         objective.train()
         with (
-            nullcontext() if on_gpu else quick_on_cpu(objective, bf16=bf16),
+            nullcontext() if on_gpu else fast_on_cpu(objective, bf16=bf16),
             compiled_layers(objective) if params.compile_layers else nullcontext(),
         ):
             trainer.train()
@@ -282,11 +276,11 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
 
 
 @contextmanager
-def _quick_collection() -> Iterator[None]:
-    """Has the garbage collector leave alone what was there before: libraries, for the most part.
+def _fast_collection() -> Iterator[None]:
+    """Excludes existing objects, mostly libraries, from garbage collection.
 
-    The end of a stage and accelerate both collect, which takes a second where all that is imported
-    is looked through each time.
+    The end of a stage and accelerate both collect, which takes a second if all imported modules are
+    traversed each time.
     """
     gc.freeze()
     try:

@@ -90,7 +90,7 @@ class DiagnosedCell:
         metrics: Its coordinates are read.
         predictions: With ``relation`` (gold) and ``predicted``.
         schema: Of its corpus.
-        centres: Similarities of pairs of relations (``evaluation.geometry``); None where they were
+        centres: Similarities of pairs of relations (``evaluation.representations``); None where they were
             not measured.
         spread: Alignment and uniformity of its features, likewise.
     """

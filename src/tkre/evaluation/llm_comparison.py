@@ -53,8 +53,8 @@ def llms_table(
     """One row per corpus, K, amount of synthetic sentences and language model, over all seeds.
 
     Args:
-        written: For every sample with knowledge.
-        cells: Of the experiment (``tables.cells_table``).
+        written: Output for each sample with knowledge.
+        cells: Table of cells (``results.cells_table``).
         called: What the models are called, by llm.
         overlap_words: Length of the word runs that overlaps are measured by.
 
@@ -90,7 +90,7 @@ def llms_table(
 
 
 def diversity(rows: Sequence[Instance], overlap_words: int) -> list[dict[str, float]]:
-    """How much the sentences of a relation differ among themselves.
+    """Diversity of the sentences of each relation.
 
     The fewer they are, the easier it is to differ: compare relations with about as many sentences.
 
@@ -193,8 +193,8 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
     """One row for each share of planted noise and each variant, means over seeds.
 
     Args:
-        cells: Of an experiment, filtered and not.
-        scores: Of the filters of its samples (``generation.label_noise.filter_scores``).
+        cells: Table of cells, filtered and not.
+        scores: Scores of the filter, one per sample (``generation.label_errors``).
 
     Returns:
         ``rejected`` in per cent of the sentences; ``precision``, ``recall`` of the refusals
@@ -228,7 +228,7 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
 
 
 def label_errors_table(rankings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The support rows of every sample whose labels are most suspected.
+    """Most suspected label errors in the support of every sample.
 
     Args:
         rankings: Rankings by name of their sample, the most suspected first.

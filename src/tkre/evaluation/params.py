@@ -1,4 +1,4 @@
-"""Parameters of the report and of calibrator: ``reporting`` and ``calibrator`` in ``conf/base``."""
+"""Parameters of scoring and calibration: ``reporting`` and ``calibration`` in ``conf/base``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DiagnosisParams(Params):
-    """What counts as too close (cosines of deviations from the mean, ``evaluation.geometry``).
+    """Limits of similarity (cosines of deviations from the mean, ``evaluation.representations``).
 
     Attributes:
         pairs: Most rows of a variant in the table of confused pairs.
@@ -28,14 +28,14 @@ class DiagnosisParams(Params):
 
 
 class ReportingParams(Params):
-    """What is compared, and how intervals are made.
+    """Baseline and bootstrap intervals.
 
     Attributes:
-        baseline: The variant that differences are taken to.
-        resamples: Of the bootstrap.
-        confidence: Of its intervals.
-        seed: Of the resampling.
-        diagnosis: How confused relations are told.
+        baseline: Variant that differences are taken to.
+        resamples: Resamples of the bootstrap.
+        confidence: Confidence level of its intervals.
+        seed: Seed of the resampling.
+        diagnosis: Limits of the table of confused pairs.
     """
 
     baseline: str = "typ_marker"
@@ -46,7 +46,7 @@ class ReportingParams(Params):
 
 
 class CalibrationParams(Params):
-    """How far probabilities are trusted.
+    """Wanted precisions and prior shift.
 
     Attributes:
         precisions: Wanted ones, for each of which a threshold is fitted on the validation rows.

@@ -31,11 +31,11 @@ def prediction_frame(
     """Predictions as a frame.
 
     Args:
-        ids: Of the N rows.
+        ids: Ids of the N rows.
         gold: Their relations, None where it is not known.
         predicted: What each is said to have.
         labels: The R relations, in the order of the probabilities.
-        probabilities_NR: Of every relation.
+        probabilities_NR: Probability of every relation, N x R.
 
     Returns:
         ``id``, ``gold``, ``predicted``, ``probability`` (of what is predicted), and a

@@ -46,18 +46,18 @@ def score_cell(
     llm: str,
     stale: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Everything that is reported of one cell.
+    """Scores of one cell.
 
     Args:
         predictions: With ``relation`` (gold) and ``predicted``, one row per scored instance.
-        cell: Which.
-        labels: Of the schema.
-        negative: The label without a score.
-        metric: The official one of the corpus.
-        seconds: Time its training took.
+        cell: The cell.
+        labels: Labels of the schema.
+        negative: Negative label, which has no score.
+        metric: Official metric of the corpus.
+        seconds: Seconds of its training.
         synthetic: Synthetic sentences per relation that it used, as a multiple of K.
-        llm: The language model whose knowledge it used.
-        stale: How what made the predictions differs from what would be made now.
+        llm: Language model whose knowledge it used.
+        stale: Differences between the recipe of the predictions and the current one.
 
     Returns:
         The cell's coordinates, scores in per cent (None without a row to score), scores by
@@ -113,15 +113,14 @@ def summary_table(
     """One row per place of the grid (corpus, shots, ...), variant and metric.
 
     Args:
-        metrics: Of every cell.
-        predictions: Likewise, in the same order.
-        baseline: The variant that differences are taken to, at the same place; one that uses no
-            synthetic sentence is compared with whatever their number, and one that uses nothing of
-            a language model with whatever llm.
-        params: How intervals are made.
+        metrics: Scores of every cell.
+        predictions: Predictions of every cell, in the same order.
+        baseline: Variant that differences are taken to, at the same place; one without synthetic
+            sentences is compared at any number of them, one without a language model at any.
+        params: Parameters of the bootstrap.
 
     Returns:
-        Mean and standard deviation (``spread``) over the seeds; for F1 scores the difference to
+        Mean and standard deviation (``std_over_seeds``); for F1 scores the difference to
         the baseline over the same seeds, with its paired bootstrap interval (missing for the
         baseline itself, and where the baseline is not part of the experiment).
 
@@ -242,7 +241,7 @@ def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any
 
 
 def std_over_seeds(values: pd.Series) -> float:
-    """The population standard deviation over seeds; missing for one seed, which shows none."""
+    """Population standard deviation over seeds; missing for a single seed."""
     return float(values.std(ddof=0)) if values.count() > 1 else float("nan")
 
 
@@ -254,9 +253,9 @@ def samples_table(
     """One row per sample.
 
     Args:
-        readings: What reading each corpus met with.
-        shots: The ids of each sample, with what relations lack.
-        yields: What became of what was asked, for the samples that have knowledge.
+        readings: Reading report of each corpus.
+        shots: Ids of each sample, with its shortfalls.
+        yields: Yield of generation, for the samples with knowledge.
 
     Returns:
         Rows of the support and validation sets and what relations lack there; bad rows left out

@@ -311,7 +311,33 @@ def test_a_pre_training_stage(tmp_path, tiny_backbone, toy_rows, schema):
     assert found["nodes"][-1] == "pretrain_simcse" and "pretrain_scl" in found["nodes"]
 
 
-@pytest.mark.parametrize("title", ["A pre-training stage"])
+FIGURE = """
+import json
+import tkre
+from tests.report.contents import content
+from tkre.report.figures import FIGURES, drawable
+from tkre.report.page import report_page
+
+found = content()
+[axes] = FIGURES["precision_recall"].draw(found.source("cells")).axes
+print(json.dumps({
+    "package": tkre.__file__, "labels": [axes.get_xlabel(), axes.get_ylabel()],
+    "marks": len(axes.lines), "drawable": "precision_recall" in drawable([]),
+    "shown": "Precision and recall" in report_page(found),
+}))
+"""
+
+
+@pytest.mark.slow
+def test_a_figure(tmp_path):
+    tree = changed_tree("A figure", tmp_path)
+    found = run_in(tree, FIGURE)
+    assert Path(str(found.pop("package"))).is_relative_to(tree)
+    labels = ["recall, %", "precision, %"]
+    assert found == {"labels": labels, "marks": 2, "drawable": True, "shown": True}
+
+
+@pytest.mark.parametrize("title", ["A pre-training stage", "A figure"])
 def test_changes_of_the_project_apply(title, tmp_path):
     changed_tree(title, tmp_path)
 

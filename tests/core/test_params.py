@@ -75,11 +75,6 @@ def test_options_that_nothing_reads_are_refused():
         ContrastParams(options={"margin": 1})
 
 
-def test_records_from_before_there_was_a_choice_are_as_they_were():
-    assert not {"loss", "options"} & set(ContrastParams().model_dump())
-    assert "options" not in FinetuningParams(optimisation=RATES).model_dump()
-
-
 @pytest.mark.parametrize("name", ["native", "csv"])
 def test_a_name_that_is_taken(install, name):
     install("acme", f"[{GROUP}]\n{name} = acme:rows")

@@ -94,6 +94,22 @@ def test_what_was_made_by_another_recipe_is_stale():
     assert reason.startswith("scl.contrast was")
 
 
+def test_a_setting_that_is_newer_than_the_classifier_counts_as_its_default():
+    made = lineage(variant())
+    for step in made.steps[:-1]:
+        del step.settings["contrast"]["dimension" if step.stage == "scl" else "other_spans"]
+    del made.steps[-1].settings["options"]
+    assert variant().stale(made) == []
+    changed = variant(finetuning={"head": "spans", "layers": [3], "probe_start": 0.5})
+    assert any("probe_start was None" in reason for reason in changed.stale(made))
+
+
+def test_settings_that_are_not_valid_any_more_are_stale():
+    made = lineage(variant())
+    made.steps[-1].settings["head_dropout"] = "some"
+    assert variant().stale(made)
+
+
 def test_an_encoder_may_come_from_other_knowledge():
     sample = KShotSample("a", 8, 13)
     assert variant().pretrained_on.sample(sample) == sample

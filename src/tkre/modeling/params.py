@@ -109,9 +109,8 @@ class ContrastParams(Params):
             relations that have a direction.
     """
 
-    # Not in records that say nothing by them: encoders from before there was a choice stay good.
-    loss: LossName = Field("spans", exclude_if=lambda loss: loss == "spans")
-    options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
+    loss: LossName = "spans"
+    options: dict[str, JsonValue] = Field(default_factory=dict)
     temperature: float = Field(0.1, gt=0)
     dimension: int = Field(128, gt=0)
     other_spans: int = Field(1, ge=0)

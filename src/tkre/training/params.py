@@ -102,8 +102,7 @@ class FinetuningParams(Params):
     """
 
     head: HeadName = "markers"
-    # Left out of records where it is empty: those of older classifiers stay equal.
-    options: dict[str, JsonValue] = Field(default_factory=dict, exclude_if=lambda of: not of)
+    options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] = ()
     typed_markers: bool = True
     max_length: int = Field(128, ge=16)

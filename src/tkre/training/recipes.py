@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tkre.core.cells import Experiment, KShotSample
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage, digest_of
 from tkre.training.params import FinetuningParams, SetFitParams
-from tkre.training.stages import PretrainingParams
+from tkre.training.stages import STAGES, PretrainingParams
 
 LIKE = "like"
 
@@ -117,12 +118,15 @@ class Variant(Params):
         return {stage: f"encoder_{digest_of(recipe)[:8]}" for stage, recipe in recipes.items()}
 
     def stale(self, lineage: Lineage) -> list[str]:
-        """How what a classifier was made by differs from this recipe; empty if it does not."""
+        """How what a classifier was made by differs from this recipe; empty if it does not.
+
+        Settings that did not exist when it was made count as their defaults.
+        """
         stages = self.pretraining.stages if self.pretraining else {}
         wanted: dict[str, Any] = dict(stages)
         recipe = self.finetuning or self.setfit
         wanted["finetuning"] = recipe.model_dump(mode="json") if recipe else {}
-        made = {step.stage: step.settings for step in lineage.steps}
+        made = {step.stage: step.settings for step in with_defaults(lineage).steps}
         if list(made) != list(wanted):
             return [f"it went through {' and '.join(made)}, not {' and '.join(wanted)}"]
         return [
@@ -131,6 +135,32 @@ class Variant(Params):
             for entry, setting in settings.items()
             if made[stage].get(entry) != setting
         ]
+
+
+def with_defaults(lineage: Lineage) -> Lineage:
+    """A lineage whose steps have the settings of today: new ones at their defaults.
+
+    Settings that are not valid any more stay as they are, and differ from any recipe.
+    """
+    return lineage.model_copy(
+        update={
+            "steps": tuple(
+                step.model_copy(update={"settings": _with_defaults(step.stage, step.settings)})
+                for step in lineage.steps
+            )
+        }
+    )
+
+
+def _with_defaults(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
+    if stage in STAGES:
+        with suppress(ValidationError):
+            return PretrainingParams.model_validate(settings).settings(stage)
+        return settings
+    for recipe in (FinetuningParams, SetFitParams):
+        with suppress(ValidationError):
+            return recipe.model_validate(settings).model_dump(mode="json")
+    return settings
 
 
 def varied(variants: Mapping[str, Variant]) -> tuple[str, dict[str, float]] | None:

@@ -19,6 +19,7 @@ from tkre.generation.params import FilterParams
 from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
+from tkre.training.recipes import with_defaults
 from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 
 
@@ -63,7 +64,7 @@ def finetune_encoder(
     """
     digests = {TEXTS: texts_digest(pretraining_texts or []),
                PAIRS: instances_digest(pretraining_pairs or [])}  # fmt: skip
-    encoder.lineage.require(
+    with_defaults(encoder.lineage).require(
         origin=backbone.lineage.origin,
         stages=pretraining.stages,
         data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,13 @@ def verify(source: str, sha256: str | None) -> None:
 
 
 def file_digest(file: Path) -> str:
-    """SHA-256 of a file's content."""
+    """SHA-256 of a file's content; the file is read again if its size or its time has changed."""
+    status = file.stat()
+    return _file_digest(file, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _file_digest(file: Path, size: int, time: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

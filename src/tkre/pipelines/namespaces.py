@@ -25,6 +25,7 @@ from tkre.core.params import DEFAULT_LLM
 LANGUAGE_MODEL = "language_model"  # tag of nodes that ask a language model
 LANGUAGE_MODELS = "language_models"  # dataset that they ask it through
 PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a run
+LEDGER = "ledger"  # dataset with the records of what each node was made of
 GPU = "gpu"  # tag of nodes that load a model
 
 # One lock for all lazy pipelines: one is often made of others.

@@ -23,7 +23,7 @@ from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
-from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
+from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,8 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
         ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
     """
     _check_inputs(pipeline, catalog)
+    if _is_up_to_date(pipeline, catalog):
+        return
 
     def replays(node: Node) -> bool:
         return LANGUAGE_MODEL in node.tags and isinstance(
@@ -173,6 +175,15 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
             len(planned.requests),
             len(planned.requests) - len(planned.missing),
         )
+
+
+def _is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol) -> bool:
+    """Whether the nodes that preflight looks at have been run on the inputs of now."""
+    if LEDGER not in catalog:
+        return False
+    ledger = catalog.load(LEDGER)
+    checked = (node for node in pipeline.nodes if {PREFLIGHT, LANGUAGE_MODEL} & node.tags)
+    return all(ledger.reason_to_run(node, catalog) is None for node in checked)
 
 
 def run_in_memory(pipeline: Pipeline, catalog: CatalogProtocol) -> dict[str, Any]:

@@ -8,6 +8,7 @@ datasets of a pipeline have in common (``newsroom.k8.s13.tkre.classifier``: ``tk
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -100,6 +101,8 @@ def _renamed(node: N, short: Callable[[str], str]) -> N:
 
 def put_stages_first() -> None:
     """Makes kedro-viz, in this process, serve its graphs in this way."""
+    # It warns of folded namespaces that go through layers in a cycle, and draws no layers there.
+    logging.getLogger("kedro_viz.services.layers").setLevel(logging.ERROR)
     data_access_manager.__class__ = StagesFirst
 
 

@@ -18,10 +18,7 @@ from tkre.modeling.weights import file_digest
 
 
 class ContentDigests:
-    """Digests of datasets. A file is read again only if its size or its time has changed."""
-
-    def __init__(self) -> None:
-        self._files: dict[tuple[str, int, int], str] = {}
+    """Digests of datasets."""
 
     def of(self, catalog: CatalogProtocol, name: str) -> str | None:
         """The digest of a dataset's content as it is now.
@@ -46,24 +43,17 @@ class ContentDigests:
     def of_path(self, path: Path) -> str | None:
         """The digest of a file, or of all files of a folder with their names; None for nothing."""
         if path.is_file():
-            return self._of_file(path)
+            return file_digest(path)
         if not path.is_dir():
             return None
         files = sorted(file for file in path.rglob("*") if file.is_file())
-        return of_value({str(file.relative_to(path)): self._of_file(file) for file in files})
+        return of_value({str(file.relative_to(path)): file_digest(file) for file in files})
 
     def _of_corpus(self, folder: CorpusFolder, catalog: CatalogProtocol) -> str:
         """Of the files that its parameters name: they may be another corpus's."""
         params = CorpusParams.model_validate(catalog[f"params:corpora.{folder.name}"].load())
         found = {file: folder.find(file) for file in (RELATIONS_FILE, *params.read_files())}
         return of_value({file: path and self.of_path(path) for file, path in found.items()})
-
-    def _of_file(self, path: Path) -> str:
-        status = path.stat()
-        key = (str(path), status.st_size, status.st_mtime_ns)
-        if key not in self._files:
-            self._files[key] = file_digest(path)
-        return self._files[key]
 
 
 def of_value(value: Any) -> str:

@@ -29,8 +29,8 @@ from kedro.runner import SequentialRunner, Task
 from pluggy import PluginManager
 
 from tkre.core import progress
-from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, dataset_namespace
-from tkre.runner.run_state import LEDGER, NOT_THERE, Ledger
+from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LEDGER, dataset_namespace
+from tkre.runner.run_state import NOT_THERE, Ledger
 
 
 def depth_first(pipeline: Pipeline) -> Iterator[Node]:

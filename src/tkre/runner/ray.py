@@ -14,9 +14,9 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import AbstractRunner, Task
 from pluggy import PluginManager
 
-from tkre.pipelines.namespaces import GPU, LANGUAGE_MODELS
+from tkre.pipelines.namespaces import GPU, LANGUAGE_MODELS, LEDGER
 from tkre.runner.grid import depth_first
-from tkre.runner.run_state import LEDGER, NOT_THERE, Ledger
+from tkre.runner.run_state import NOT_THERE, Ledger
 
 logger = logging.getLogger(__name__)
 

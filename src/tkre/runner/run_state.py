@@ -16,7 +16,6 @@ from kedro.pipeline import Node
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
 
-LEDGER = "ledger"  # the catalog entry
 # How the reason ends for what has never been made: it explains itself.
 NOT_THERE = "is not there"
 

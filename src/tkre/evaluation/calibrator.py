@@ -119,9 +119,9 @@ class Calibrator(Params):
         if weights != self.classifier:
             raise CalibratorError(
                 f"the calibrator record of {self.cell} is of a classifier with the digest "
-                f"{self.classifier[:12]}..., this one has {weights[:12]}...: make it again with "
-                f"`kedro run --pipelines <experiment> --to-outputs {self.cell}.calibrator`, or take "
-                "its own version"
+                f"{self.classifier[:12]}..., this one has {weights[:12]}...: fit it again with "
+                f"`kedro run --pipelines <experiment> --to-outputs {self.cell}.calibrator`, or "
+                "use its own version"
             )
 
     def confidence_for(self, precision: float) -> float:

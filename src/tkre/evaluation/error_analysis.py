@@ -90,8 +90,8 @@ class DiagnosedCell:
         metrics: Its coordinates are read.
         predictions: With ``relation`` (gold) and ``predicted``.
         schema: Of its corpus.
-        centres: Similarities of pairs of relations (``evaluation.representations``); None where they were
-            not measured.
+        centres: Similarities of pairs of relations (``representations.similar_pairs``); None where
+            they were not measured.
         spread: Alignment and uniformity of its features, likewise.
     """
 

@@ -33,7 +33,7 @@ def prediction_frame(
     Args:
         ids: Ids of the N rows.
         gold: Their relations, None where it is not known.
-        predicted: What each is said to have.
+        predicted: Predicted relation of each row.
         labels: The R relations, in the order of the probabilities.
         probabilities_NR: Probability of every relation, N x R.
 

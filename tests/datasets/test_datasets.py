@@ -8,8 +8,8 @@ import pytest
 from kedro.io import DataCatalog, DatasetError, Version
 
 from tests.generation.chat_server import ChatServer, Reply
-from tests.generation.test_registry import connections, connections_end
 from tests.generation.test_protocol import REQUEST
+from tests.generation.test_registry import connections, connections_end
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.provenance import frame_digest, instances_digest
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import JSONDataset, ParquetDataset
 
@@ -45,8 +47,16 @@ class InstancesDataset(ParquetDataset):
 class KnowledgeTextsDataset(JSONDataset):
     """Knowledge texts in a JSON Lines file, as a list."""
 
-    DEFAULT_LOAD_ARGS = {"lines": True, "orient": "records", "dtype": False}  # noqa: RUF012
-    DEFAULT_SAVE_ARGS = {"lines": True, "orient": "records", "force_ascii": False}  # noqa: RUF012
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "lines": True,
+        "orient": "records",
+        "dtype": False,
+    }
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {
+        "lines": True,
+        "orient": "records",
+        "force_ascii": False,
+    }
 
     def load(self) -> list[KnowledgeText]:
         """The texts in the order of the lines."""

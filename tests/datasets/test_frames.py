@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from pandera.errors import SchemaErrors
+
+from tests.evaluation.test_calibrator import predictions
+from tkre.datasets import frames
+from tkre.evaluation.predictions import answered
+from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
+
+FRAME = predictions(20)
+REJECT = Reject("synthesis", "a", "r", "near_copy", "a copy", "text")
+TALLY = Tally(wanted=3, asked=4, answered=3, kept=2, rejects=[REJECT])
+CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+        "llm": "default", "seed": 13, "variant": "tkre", "micro_precision": 50.0,
+        "micro_recall": 50.0, "micro_f1": 50.0, "official_f1": None, "seconds": 1.5,
+        "rows": 4}  # fmt: skip
+SUMMARY = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+           "llm": "default", "variant": "tkre", "metric": "micro_f1", "mean": 50.0, "std": 0.0,
+           "seeds": 1, "difference": None, "difference_low": None,
+           "difference_high": None}  # fmt: skip
+LOSSES = {"epoch": [1, 1], "step": [1, 2], "loss": [2.0, 1.0]}
+GOOD = {
+    "PREDICTIONS": FRAME,
+    "RAW_PREDICTIONS": FRAME.drop(columns="gold"),
+    "ANSWERS": answered(FRAME, None, 0.5).assign(sentence="s"),
+    "LOSSES": pd.DataFrame(LOSSES),
+    "CELLS": pd.DataFrame([CELL]),
+    "SUMMARY": pd.DataFrame([SUMMARY]),
+    "REJECTS": rejects_frame([REJECT]),
+    "YIELD": yield_frame("synthesis", {"a": TALLY}),
+}
+BAD = {
+    "PREDICTIONS": {"gold": None},
+    "RAW_PREDICTIONS": {"probability": 0.123},
+    "ANSWERS": {"abstained": ~GOOD["ANSWERS"]["abstained"]},
+    "LOSSES": {"step": [2, 1]},
+    "CELLS": {"micro_f1": 101.0},
+    "SUMMARY": {"std": -1.0},
+    "REJECTS": {"kind": "other"},
+    "YIELD": {"short": 0},
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_frames_pass_and_broken_ones_do_not(name):
+    schema, frame = getattr(frames, name), GOOD[name]
+    assert schema.validate(frame, lazy=True).equals(frame)
+    assert len(schema.validate(frame.iloc[:0], lazy=True)) == 0
+    with pytest.raises(SchemaErrors):
+        schema.validate(frame.assign(**BAD[name]), lazy=True)
+    with pytest.raises(SchemaErrors):
+        schema.validate(frame.iloc[:, 1:], lazy=True)

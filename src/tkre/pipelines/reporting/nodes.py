@@ -151,7 +151,7 @@ def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: A
     sources = {name: inputs[name] for name in ("cells", "summary", "training_curves")
                if name in inputs}  # fmt: skip
     sources |= {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
-    recipes = {m["variant"]: Variant.model_validate(m["recipe"]) for m in sources["metrics"]}
+    recipes = {m["variant"]: Variant(**m["recipe"]) for m in sources["metrics"]}
     baseline = experiment.baseline or reporting.baseline
     return [
         FIGURES[name].draw(sources[FIGURES[name].reads], baseline)

@@ -74,7 +74,7 @@ class Stage:
         description: The stage in words, for recipes.
         loss: Title of its loss, for charts.
         params: Class of its parameters.
-        reads: Dataset that it learns from: knowledge texts, or labelled sentences.
+        reads: Dataset it learns from: ``TEXTS``, knowledge texts, or ``PAIRS``, labelled sentences.
         masks: Whether it reads ``pretraining.masking``.
         contrasts: Whether it reads ``pretraining.contrast``.
         function: Name of the function that prepares it, ``package.module:name``; it needs torch.
@@ -83,7 +83,7 @@ class Stage:
     description: str
     loss: str
     params: type[StageParams]
-    reads: Literal["pretraining_texts", "pretraining_pairs"]
+    reads: str
     function: str
     masks: bool = False
     contrasts: bool = False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import chain as joined
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
@@ -17,7 +18,7 @@ from tkre.training.stages import PAIRS, STAGES, TEXTS
 STAGE = "knowledge_pretraining"
 
 # Data of a stage: the node that selects it, its inputs, and the input without examples.
-SELECTIONS = {
+SELECTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     TEXTS: (nodes.select_texts, ["knowledge"], "zero_shot_knowledge"),
     PAIRS: (nodes.select_pairs, ["explained", "synthetic"], "zero_shot_synthetic"),
 }

@@ -1,10 +1,9 @@
-"""SetFit (Tunstall et al. 2022) through its own package: what a user would otherwise pick.
+"""SetFit (Tunstall et al. 2022) through its own package, as a baseline.
 
 SetFit trains a sentence encoder on pairs of sentences, alike if their labels are the same, and
-fits a logistic regression on its embeddings. It knows sentences and labels, nothing of mentions;
-so the mentions are marked in the text, with the signs that our own heads read
-(``modeling.entity_markers``). These are words that any encoder knows: markers such as ``[E1]`` would
-need new tokens, which SetFit's users do not add, and fall into pieces without.
+fits a logistic regression on its embeddings. It reads sentences and labels only, so the mentions
+are marked in the text as for the project's heads (``modeling.entity_markers``): with words that any
+encoder knows. Markers such as ``[E1]`` would need new tokens, which SetFit's users do not add.
 """
 
 from __future__ import annotations

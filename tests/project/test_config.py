@@ -84,7 +84,7 @@ def test_every_corpus_is_an_experiment(conf):
     [
         (["bogus"], 1, "bogus: there is no such entry"),
         (["variants", "tkre", "finetuning", "samples_per_relations"], 1,
-         "finetuning.samples_per_relations: there is no such entry .did you mean 'samples_per_relation'"),
+         "samples_per_relations: there is no such entry .did you mean 'samples_per_relation'"),
         (["variants", "tkre", "finetuning", "samples_per_relation"], "many",
          r"samples_per_relation: .*\(it is 'many'\)"),
         (["corpora", "newsroom", "format"], "xml", "corpora.newsroom.format"),

@@ -34,15 +34,15 @@ class ProjectParameters(Params):
     Attributes:
         default_experiment: What ``kedro run`` runs.
         development_seeds: Seeds of the protocol, whose K-shot sets make up the development rows.
-        corpora: By name.
-        variants: By name.
+        corpora: Corpora by name.
+        variants: Recipes by name.
         encoders: Pre-training of the variants up to a stage, by ``Variant.encoders``; derived.
-        experiments: By name.
-        generation: Of knowledge.
-        reporting: Of experiments.
-        calibrator: In probabilities.
-        publishing: What readers are shown.
-        inference: Of new sentences.
+        experiments: Grids of cells by name.
+        generation: Language models and their requests.
+        reporting: Baseline, bootstrap and checks of a report.
+        calibration: Fit of the calibrator.
+        publishing: Content of pages and model cards.
+        inference: Labelling of new sentences.
     """
 
     default_experiment: str
@@ -62,7 +62,7 @@ class ExperimentConfig:
     """Experiments and what they are made of.
 
     Args:
-        parameters: All of them, as ``assembled`` gives them.
+        parameters: All parameters (``assembled``).
 
     Raises:
         ConfigurationError: Something is misspelt, of the wrong kind, or not there.

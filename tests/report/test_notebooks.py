@@ -50,7 +50,8 @@ def test_the_surest_mistakes_come_first_with_their_sentences():
     scores = said["probability"].to_numpy()
     for label in "rs":
         said[f"p.{label}"] = np.where(said["predicted"] == label, scores, 1 - scores)
-    calibrator = test_calibrator.fit(test_calibrator.predictions(50)).model_copy(update={"temperature": 2.0})
+    fitted = test_calibrator.fit(test_calibrator.predictions(50))
+    calibrator = fitted.model_copy(update={"temperature": 2.0})
     errors = errors_table(ROWS, said, calibrator)
     table = confident_mistakes(errors, 2)
     assert table["id"].tolist() == ["t2", "t3"]

@@ -227,17 +227,17 @@ class Picture:
         name: Stem of the file.
         query: Address of the view, as kedro-viz takes it.
         size: Window in pixels, width and height.
-        levels: Levels of folded boxes to unfold.
+        pretty: Whether names stand without the place and in capitals.
     """
 
     name: str
     query: str
     size: tuple[int, int]
-    levels: int = 0
+    pretty: bool = True
 
 
 PICTURES = (
-    Picture("graph", "?pid=__default__&types=nodes&expandAllPipelines=false", (1200, 860), 1),
+    Picture("graph", "?pid=__default__&expandAllPipelines=false", (1055, 900), pretty=False),
     Picture(
         "data_generation",
         "?pid=data_generation&types=nodes,datasets&expandAllPipelines=true",
@@ -250,9 +250,7 @@ def draw(site: Path, folder: Path) -> Iterator[Path]:
     """Take the pictures of a site; yields the files as they are written."""
     folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:
-        with open_graph(site, picture.query, picture.size) as page:
-            for _ in range(picture.levels):
-                unfold(page)
+        with open_graph(site, picture.query, picture.size, pretty=picture.pretty) as page:
             page.get_by_label("Hide menu").click()
             page.wait_for_timeout(STILL)
             bar = page.locator(".pipeline-toolbar").first.bounding_box()
@@ -263,29 +261,22 @@ def draw(site: Path, folder: Path) -> Iterator[Path]:
             yield file
 
 
-def unfold(page: Any) -> None:
-    """Unfold every folded box of the list on the left, one level, and so of the graph."""
-    folded = page.locator('.MuiTreeItem-root[aria-expanded="false"] > .MuiTreeItem-content')
-    for name in folded.all_inner_texts():
-        item = folded.filter(has=page.get_by_text(name, exact=True)).first
-        item.locator(".MuiTreeItem-iconContainer").click()
-        page.wait_for_timeout(STILL)
-
-
 @contextmanager
 def open_graph(
     folder: Path,
     query: str = "",
     size: tuple[int, int] = (1600, 1000),
     *,
+    pretty: bool = True,
     watch: Callable[[Any], object] | None = None,
 ) -> Iterator[Any]:
-    """Page of a headless browser with the graph drawn: light, short names, no hints, no map.
+    """Page of a headless browser with the graph drawn: light, no hints, no map.
 
     Args:
         folder: Site of the graph.
         query: Address of the view: ``?pid=finetuning&types=nodes``.
         size: Window in pixels, width and height.
+        pretty: Whether names stand without the place and in capitals.
         watch: Called with the page before it is opened, to follow its events.
 
     Raises:
@@ -307,7 +298,7 @@ def open_graph(
             chosen = {
                 "theme": "light",
                 "showFeatureHints": False,
-                "isPrettyName": True,
+                "isPrettyName": pretty,
                 "visible": {"graph": True, "sidebar": True, "miniMap": False},
             }
             page.evaluate("chosen => localStorage.setItem('KedroViz', chosen)", json.dumps(chosen))

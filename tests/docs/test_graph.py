@@ -218,7 +218,7 @@ def page(browser, site, complaints):
         page.on("response", lambda r: r.status < 400 or complaints.append(f"{r.status} {r.url}"))
 
     query = "?pid=data_generation&types=nodes,datasets&expandAllPipelines=true"
-    with tool.open_graph(site, query, watch=watch) as page:
+    with tool.open_graph(site, query, pretty=False, watch=watch) as page:
         yield page
 
 
@@ -231,17 +231,16 @@ def test_nodes_show_their_code_and_datasets_their_rows(page, complaints):
     panel.get_by_text("src/tkre/pipelines/data_generation/nodes.py").wait_for()
     panel.get_by_text("Show Code").click()
     page.locator(".pipeline-metadata-code").get_by_text("def keep_explanations").wait_for()
-    page.locator(tool.DRAWN, has=page.get_by_text("synthetic", exact=True)).click()
+    synthetic = page.locator(tool.DRAWN, has=page.get_by_text("synthetic", exact=True))
+    synthetic.dispatch_event("click")  # it may lie behind the list
     panel.get_by_text("newsroom/acquired_by/seed-13/round-0/0").first.wait_for()
     assert complaints == []
 
 
 @pytest.mark.slow
-def test_addresses_of_the_docs_draw_something_after_any_other(page, complaints):
+def test_views_draw_the_same_after_any_other(page, complaints):
     """kedro-viz keeps the pipeline and the filters of the last one in the browser."""
-    text = (ROOT / "docs/graph.md").read_text(encoding="utf-8")
-    views = re.findall(r"^\| .* \| `/(\?[^`]+)`", text, re.MULTILINE)
-    assert len(views) >= 2
+    views = [picture.query for picture in tool.PICTURES]
     drawn: dict[str, set[int]] = {}
     for view in [*views, *views[::-1]]:
         page.goto(urljoin(page.url, view))

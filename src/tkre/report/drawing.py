@@ -9,15 +9,15 @@ import warnings
 from collections.abc import Callable
 from importlib.resources import files
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as Xml
 
-import matplotlib as mpl
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOUR_SHEET = (files("tkre.report") / "templates/colours.css").read_text("utf-8")
 COLOURS = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", COLOUR_SHEET.split("@media")[0]))
@@ -26,7 +26,7 @@ WIDTH = 5.0  # inches of a panel: 360 units of its SVG, the width of a phone
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _LEVEL: Any = (0, (1, 1.5))
 _DPI = 144
-_RC: dict[str, Any] = {
+_RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 11, "text.color": COLOURS["ink"],
     "text.parse_math": False,  # labels are data: a dollar sign is a dollar sign
     "figure.facecolor": COLOURS["page"], "axes.facecolor": "none", "axes.axisbelow": True,
@@ -39,7 +39,7 @@ _REFERENCE = re.compile(r"#([\w-]+)")
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 _UNPRINTABLE = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
-Panel = Callable[[Axes, pd.DataFrame], None]
+Panel = Callable[["Axes", pd.DataFrame], None]
 
 
 def draw(
@@ -58,6 +58,11 @@ def draw(
         size: Width and height of a panel in inches, from its rows.
         legend: Whether the names of the series stand below.
     """
+    # matplotlib takes a second to import, and the graph reads this module.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
     facets = list(frame.groupby("panel", sort=False, observed=True))
     sizes = [size(rows) for _, rows in facets] or [(WIDTH, 1.0)]
     across = min(3, max(1, len(facets)))
@@ -142,6 +147,8 @@ def svg(figure: Figure, label: str, *, standalone: bool = False) -> Markup:
         label: Alternative text; no two figures of a page may have the same.
         standalone: Whether it is a file with palette and ground, not part of a page.
     """
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
     salt = hashlib.sha256(label.encode("utf-8", "replace")).hexdigest()[:8]
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}), warnings.catch_warnings():

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from tkre.report import frames
 from tkre.report.drawing import COLOURS, WIDTH, Panel, draw, printable, series_style, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _ROW, _FIELD = 0.47, 0.42  # inches of a row of bars, of a field of a matrix
 _LETTERS, _LONG = 26, 44  # of the name of a relation beside a matrix, of a row
@@ -125,7 +126,7 @@ def _name_rows(axes: Axes, rows: pd.DataFrame, number: str) -> None:
     axes.spines["left"].set_visible(False)
     for y, (label, value) in enumerate(zip(rows["label"], rows["value"], strict=True)):
         words = "no sentence" if pd.isna(value) else number.format(value)
-        at = {"transform": axes.get_yaxis_transform(), "va": "center"}
+        at: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center"}
         axes.text(0, y - 0.42, shortened(label, _LONG), **at)
         axes.text(1, y - 0.42, words, ha="right", fontweight="bold", **at)
 
@@ -175,7 +176,7 @@ def _lines(
     if ticks and rows["x"].nunique() <= 8:
         axes.set_xticks(sorted(rows["x"].unique()), [f"{v:g}" for v in sorted(rows["x"].unique())])
     if whole:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.locator_params(axis="x", integer=True)
     axes.set(xlabel=x or printable(rows["path"].iloc[0]), ylabel=y)
 
 

@@ -228,7 +228,8 @@ def _references(symbol: Symbol) -> tuple[Symbol, ...]:
             if isinstance(text, str) and text in GROUPS:
                 found |= {Symbol(entry, None): None for entry in plugin_modules(text)}
             elif isinstance(text, str) and _PATH.fullmatch(text):
-                found[Symbol(*text.split(":"))] = None
+                source, _, name = text.partition(":")
+                found[Symbol(source, name)] = None
     return tuple(found)
 
 
@@ -254,6 +255,7 @@ def _imported(
     """What a chain of names leads to if it begins with a name that the import binds."""
     for alias in statement.names:
         if alias.name == "*":
+            assert isinstance(statement, ast.ImportFrom)  # only it has a star
             yield from (Symbol(source, None) for source in _sources(statement, module))
         if chain[0] != (alias.asname or alias.name.split(".")[0]):
             continue

@@ -30,7 +30,8 @@ def read_splits(
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
     report = read.report | {"files": folder.digests(corpus.read_files())}
-    return (schema, *(read.splits[split] for split in ("train", "dev", "test")), report)
+    splits = read.splits
+    return schema, splits["train"], splits["dev"], splits["test"], report
 
 
 def sample_k_shots(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import Instance
@@ -14,25 +13,11 @@ from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation import (
-    calibration_report as trust_tables,
-)
-from tkre.evaluation import (
-    error_analysis as diagnosis,
-)
-from tkre.evaluation import (
-    implicit_relations as explicitness,
-)
-from tkre.evaluation import (
-    llm_comparison as filter_tables,
-)
-from tkre.evaluation import (
-    llm_comparison as llms,
-)
-from tkre.evaluation import (
-    results as samples,
-)
-from tkre.evaluation import (
-    results as tables,
+    calibration_report,
+    error_analysis,
+    implicit_relations,
+    llm_comparison,
+    results,
 )
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import ReportingParams
@@ -64,7 +49,7 @@ def score(
         stale.append("its training rows have changed since")
     if predictions["id"].tolist() != [row.id for row in rows]:
         stale.append("the rows to be scored have changed since")
-    metrics = tables.score_cell(
+    metrics = results.score_cell(
         predictions,
         cell,
         schema.names,
@@ -80,40 +65,40 @@ def score(
 
 def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
     """Puts the scores of all cells of an experiment into one table."""
-    return tables.cells_table(metrics)
+    return results.cells_table(metrics)
 
 
 def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> pd.DataFrame:
     """Averages over seeds and compares every variant with the baseline."""
     metrics, predictions = (_numbered(inputs, what) for what in ("metrics", "predictions"))
     baseline = experiment.baseline or reporting.baseline
-    return tables.summary_table(metrics, predictions, baseline, reporting)
+    return results.summary_table(metrics, predictions, baseline, reporting)
 
 
 def describe_samples(**inputs: Any) -> pd.DataFrame:
     """Counts what each sample had to work with: rows, shortfalls, synthetic sentences, rejects."""
-    return samples.samples_table(
+    return results.samples_table(
         _numbered(inputs, "reading"), _numbered(inputs, "shots"), _numbered(inputs, "yield")
     )
 
 
 def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame:
     """Sets what filters find, and the F1 they save, beside what noise costs."""
-    return filter_tables.filter_table(cells, scores)
+    return llm_comparison.filter_table(cells, scores)
 
 
 def list_label_errors(**inputs: Any) -> pd.DataFrame:
     """Lists the support rows whose labels are most suspected."""
     shots, label_errors = (_numbered(inputs, what) for what in ("shots", "label_errors"))
     named = (s["sample"] for s in shots)
-    return filter_tables.label_errors_table(dict(zip(named, label_errors, strict=True)))
+    return llm_comparison.label_errors_table(dict(zip(named, label_errors, strict=True)))
 
 
 def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any) -> pd.DataFrame:
     """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
     kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
     written = [
-        llms.Written(
+        llm_comparison.Written(
             yields,
             rejects,
             [*explained, *synthesised],
@@ -125,7 +110,7 @@ def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any)
     ]
     parsed = GenerationParams(**generation)
     called = {name: parsed.of_llm(name).called for name in {DEFAULT_LLM, *parsed.llms}}
-    return llms.llms_table(written, cells, called, parsed.synthesis.overlap_words)
+    return llm_comparison.llms_table(written, cells, called, parsed.synthesis.overlap_words)
 
 
 def follow_training(**inputs: Any) -> pd.DataFrame:
@@ -146,10 +131,10 @@ def follow_training(**inputs: Any) -> pd.DataFrame:
     )
 
 
-def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Figure]:
+def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Any]:
     """Draws all figures of an experiment, in the order of ``report.figures.drawable``."""
-    sources = {name: inputs[name] for name in ("cells", "summary", "training_curves")
-               if name in inputs}  # fmt: skip
+    tables = ("cells", "summary", "training_curves")
+    sources: dict[str, Any] = {name: inputs[name] for name in tables if name in inputs}
     sources |= {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
     recipes = {m["variant"]: Variant(**m["recipe"]) for m in sources["metrics"]}
     baseline = experiment.baseline or reporting.baseline
@@ -170,12 +155,12 @@ def mark_implicit(
         schema: Of the corpus.
         explained: The support with its triggers; None where no variant needs explanations.
     """
-    return explicitness.split_by_explicitness(rows, explained or [], schema)
+    return implicit_relations.split_by_explicitness(rows, explained or [], schema)
 
 
 def compare_implicit(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
     """Scores explicit and implicit rows apart, by variant."""
-    return explicitness.implicit_table(
+    return implicit_relations.implicit_table(
         _numbered(inputs, "metrics"),
         _numbered(inputs, "predictions"),
         _numbered(inputs, "explicitness"),
@@ -187,7 +172,7 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
     """Lists the relations that are taken for one another, and signs of collapse of every cell."""
     kinds = ("metrics", "predictions", "schema")
     cells = [
-        diagnosis.DiagnosedCell(
+        error_analysis.DiagnosedCell(
             metrics,
             predictions,
             schema,
@@ -198,19 +183,21 @@ def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, p
             zip(*(_numbered(inputs, kind) for kind in kinds), strict=True)
         )
     ]
-    return diagnosis.confused_pairs(cells, reporting.diagnosis), diagnosis.cell_figures(cells)
+    return error_analysis.confused_pairs(cells, reporting.diagnosis), error_analysis.cell_figures(
+        cells
+    )
 
 
 def evaluate_calibration(
     predictions: pd.DataFrame, calibrator: Calibrator, metrics: dict[str, Any]
 ) -> dict[str, Any]:
     """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
-    return trust_tables.score_calibration(predictions, calibrator, metrics)
+    return calibration_report.score_calibration(predictions, calibrator, metrics)
 
 
 def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
     """Averages calibration and selective scores over seeds."""
-    return trust_tables.calibration_table(scores)
+    return calibration_report.calibration_table(scores)
 
 
 def _numbered(inputs: dict[str, Any], what: str) -> list[Any]:

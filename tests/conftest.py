@@ -212,7 +212,7 @@ def classifier_folder(backbone, toy_rows, schema, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def calibrator_of(schema: RelationSchema):
-    """Makes the calibrator record of a toy classifier's folder, by rows some of which it has wrong."""
+    """Makes the calibrator of a toy classifier's folder, by rows of which some are wrong."""
 
     def made(folder: Path, rows: list[Instance]):
         import numpy as np

@@ -149,7 +149,9 @@ class Project:
             pytest.raises(ClickException) as refused,
             KedroSession.create(self.folder, env="smoke", runtime_params=given) as session,
         ):
-            session.run(pipeline_names=list(pipelines) or None, runner=SequentialRunner())
+            session.run(
+                pipeline_names=list(pipelines) or ["__default__"], runner=SequentialRunner()
+            )
         assert self.outputs() == set()
         return " ".join(refused.value.message.split())
 

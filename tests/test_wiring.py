@@ -29,7 +29,11 @@ LAYER_FOLDERS = {
 ENVIRONMENTS = sorted(p.name for p in (ROOT / "conf").iterdir() if p.is_dir() and p.name != "local")
 
 
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+# Every environment has all experiments: the graphs of one are enough for each run of the tests.
+@pytest.fixture(
+    scope="module",
+    params=[e if e == "base" else pytest.param(e, marks=pytest.mark.slow) for e in ENVIRONMENTS],
+)
 def loader(request):
     configure_project("tkre")
     return configuration.ConfigLoader(str(ROOT / "conf"), env=request.param, **CONFIG_LOADER_ARGS)
@@ -156,7 +160,8 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
 
 def test_what_is_dear_or_published_has_versions(pipelines, catalog):
     dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
-            "predictions", "metrics", "summary", "cells", "confusion_figure", "f1_by_variant_figure",
+            "predictions", "metrics", "summary", "cells", "confusion_figure",
+            "f1_by_variant_figure",
             "calibrator", "calibration_scores", "environment", "errors", "card")  # fmt: skip
     checked = set()
     for dataset in datasets(pipelines["semeval"]):

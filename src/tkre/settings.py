@@ -7,8 +7,8 @@ from omegaconf.resolvers import oc
 from tkre.project.config_loader import ConfigLoader
 from tkre.project.hooks import ProjectHooks
 
-# A cell reads what its sample and its corpus made, and an experiment what its cells made: names with
-# dots that begin with another namespace are meant. They are put together in one place (tkre.core.cells).
+# Nodes of a cell read datasets of its sample and its corpus, nodes of an experiment those of its
+# cells: names that begin with another namespace are intended. tkre.core.cells builds them.
 warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
 
 HOOKS = (ProjectHooks(),)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import instance
 from tkre.core.instance import from_frame, to_frame
-from tkre.corpora.formats import native_rows as native_rows
+from tkre.corpora.formats import native_rows
 from tkre.evaluation.implicit_relations import (
     IMPLICIT_COLUMNS,
     implicit_table,

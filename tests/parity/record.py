@@ -1,6 +1,6 @@
 """``python -m tests.parity.record [pytest arguments]``: pins what the code gives now.
 
-Only on a commit whose numbers are known to be good; ``-m "not slow"`` leaves out the knowledge, which
+Only on a commit whose numbers are known to be good; ``-m "not slow"`` leaves out the demo, which
 takes minutes, and ``-k`` chooses tests. Values of whole runs are pinned by kind of machine
 (bf16, fp32).
 """

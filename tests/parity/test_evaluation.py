@@ -116,6 +116,7 @@ def test_trust(frame, share):
     given = answered(calibrated, OTHER, 0.6)
     check(f"calibrator with share {share}", {
         "temperature": calibrator.temperature, "note": calibrator.note, "thresholds": thresholds,
-        "ece": [calibrator.ece_before, calibrator.ece_after], "nll": [calibrator.nll_before, calibrator.nll_after],
+        "ece": [calibrator.ece_before, calibrator.ece_after],
+        "nll": [calibrator.nll_before, calibrator.nll_after],
         "calibrated": calibrated["probability"], "given": given["answer"],
     }, rel=EXACT)  # fmt: skip

@@ -13,6 +13,8 @@ import pytest
 
 from tests.smoke_project import Project, newest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("ray", reason="needs the extra `scale`")
 GRID = {"corpora": ["newsroom"], "variants": ["typ_marker", "tkre"]}
 RAY = ("--runner", "tkre.runner.RayRunner", "--runner-params", "workers=2")

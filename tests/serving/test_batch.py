@@ -120,6 +120,7 @@ def test_workers_share_the_gpus_of_a_cluster(gpus, workers, share):
     assert gpu_share(gpus, workers) * workers <= gpus
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same(classifier_folder, source, tmp_path):
     pytest.importorskip("ray", reason="needs the extra `scale`")
     here, there = tmp_path / "here", tmp_path / "there"

@@ -117,7 +117,7 @@ def test_with_a_trust_record_it_is_calibrated_and_abstains(
     with pytest.raises(CalibratorError, match="classifier with the digest"):
         other = calibrator.model_copy(update={"classifier": "0" * 64})
         RelationExtractor.from_pretrained(folder, calibrator=other)
-    with pytest.raises(ValueError, match="needs the classifier's calibrator record"):
+    with pytest.raises(ValueError, match="needs the calibrator record"):
         RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 

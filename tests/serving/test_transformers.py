@@ -118,6 +118,7 @@ def test_models_load_without_code_from_the_folder(classify, classifier_folder, t
     assert again(SENTENCE) == classify(SENTENCE)
 
 
+@pytest.mark.slow
 def test_importing_the_module_is_what_registers_it(classifier_folder):
     code = textwrap.dedent(
         """

@@ -14,6 +14,8 @@ pytest.importorskip("setfit", reason="needs the extra `baselines`: pip install -
 
 from tkre.training.setfit import predict_setfit, sentence_encoder, texts, train_setfit
 
+pytestmark = pytest.mark.slow
+
 # Enough steps at a high rate for a random encoder to learn twenty sentences.
 PARAMS = SetFitParams(samples_per_relation=120, learning_rate=2e-3)
 

@@ -8,6 +8,8 @@ and ``--params``); commands that have no session read ``conf/`` of the project t
 from __future__ import annotations
 
 import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
 from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
+
+# Kedro looks for ibis at each of some thousand parameters; a miss that is known costs no search.
+if find_spec("ibis") is None:
+    sys.modules.setdefault("ibis", None)  # type: ignore[arg-type]
 
 _of_session: AbstractConfigLoader | None = None
 _config: ExperimentConfig | None = None  # of that loader

@@ -64,11 +64,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     app = FastAPIOffline(
         title="TKRE",
         version=__version__,
-        description=(
-            "Relation between the two marked mentions of a sentence. A request has at most "
-            f"{params.max_body_bytes:,} bytes and {params.max_sentences:,} sentences of "
-            f"{params.max_characters:,} characters."
-        ),
+        description=_description(params),
         lifespan=lifespan,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
@@ -111,6 +107,14 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=params.max_body_bytes)
     app.add_middleware(RequestLog)
     return app
+
+
+def _description(params: ServiceParams) -> str:
+    return (
+        "Relation between the two marked mentions of a sentence. A request has at most "
+        f"{params.max_body_bytes:,} bytes and {params.max_sentences:,} sentences of "
+        f"{params.max_characters:,} characters."
+    )
 
 
 class _AsciiResponse(JSONResponse):

@@ -50,6 +50,8 @@ SMOKE_PARAMETERS = {
 class Project:
     """A copy of the project's configuration and demo corpus; outputs go nowhere else."""
 
+    printed: str  # by the run of the default experiment
+
     def __init__(self, folder: Path, backbone: Path) -> None:
         self.folder = folder
         shutil.copy(ROOT / "pyproject.toml", folder)
@@ -76,6 +78,7 @@ class Project:
         """The project that another process has made in a folder."""
         project = cls.__new__(cls)
         project.folder = folder
+        project.printed = (folder / "printed.txt").read_text(encoding="utf-8")
         return project
 
     @classmethod
@@ -86,17 +89,13 @@ class Project:
         assert result.returncode == 0, result.stdout
         (folder / "outputs.txt").write_text("\n".join(project.outputs()), encoding="utf-8")
         (folder / "printed.txt").write_text(result.stdout, encoding="utf-8")
+        project.printed = result.stdout
         return project
 
     @property
     def first_outputs(self) -> set[str]:
         """The files that this run wrote."""
         return set((self.folder / "outputs.txt").read_text(encoding="utf-8").splitlines())
-
-    @property
-    def printed(self) -> str:
-        """What that run printed."""
-        return (self.folder / "printed.txt").read_text(encoding="utf-8")
 
     def cells(self) -> pd.DataFrame:
         """The newest table of cells of the default experiment."""

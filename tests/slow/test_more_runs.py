@@ -224,20 +224,6 @@ def test_a_notebook_runs_on_what_a_run_left(project, monkeypatch, name):
     assert not warned
 
 
-def test_all_previews_of_a_finished_run_can_be_shown(project, tmp_path):
-    built = project.kedro(
-        "graph", "build", str(tmp_path / "site"), "--previews", "newsroom,inference"
-    )
-    assert built.returncode == 0, built.stdout
-    assert "could not be previewed" not in built.stdout
-    panels = [json.loads(p.read_text()) for p in (tmp_path / "site/api/nodes").iterdir()]
-    previews = [panel for panel in panels if panel.get("preview")]
-    assert len(previews) > 60
-    assert {panel["preview_type"] for panel in previews} == {
-        "TablePreview", "JSONPreview", "ImagePreview",
-    }  # fmt: skip
-
-
 def test_setfit_is_scored_like_any_variant(tiny_backbone, tmp_path):
     pytest.importorskip("setfit", reason="needs the extra `baselines`")
     project = Project(tmp_path, tiny_backbone)

@@ -2,7 +2,7 @@
 
 In one run, from the same backbone, on the demo's golden and synthetic rows, with batches of 16: the
 marker head, the recipe `tkre_plus`, and SetFit through its own package with the same
-samples_per_relation. Then 1, 2, 4 and 8 times the rows for one epoch. What is done once (tokens, the
+samples_per_relation. Then 1, 2, 4 and 8 times the rows for one epoch. One-time work (tokens, the
 start of the head, embeddings of explanations) is part of the time, as it is for a user.
 
     python tests/benchmarks/finetuning_throughput.py [--threads 1]

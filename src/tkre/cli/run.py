@@ -1,4 +1,4 @@
-"""``kedro run``: Kedro's own, with the project's runner and pipeline where none is named."""
+"""``kedro run``: Kedro's own, with the project's runner where none is named."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from tkre.runner import GridRunner
 def _run_command() -> click.Command:
     command = copy.copy(kedro_run)
     command.params = [copy.copy(option) for option in kedro_run.params]
-    options = {option.name: option for option in command.params}
-    options["runner"].default = f"{GridRunner.__module__}.{GridRunner.__name__}"
-    # Kedro checks the parameters of the named pipelines, and of all of them where none is named.
-    options["pipelines"].default = "__default__"
+    [runner] = (option for option in command.params if option.name == "runner")
+    runner.default = f"{GridRunner.__module__}.{GridRunner.__name__}"
     return command
 
 

@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from tkre.core.text import NearCopies, find_phrase, near_copy_groups, same_stem
+from tkre.core.text import (
+    NearDuplicateIndex,
+    NearDuplicateParams,
+    find_phrase,
+    near_duplicate_groups,
+    same_stem,
+)
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
 
 
-def copies(*texts: str) -> NearCopies:
-    index = NearCopies(run=4, limit=0.5)
+def copies(*texts: str) -> NearDuplicateIndex:
+    index = NearDuplicateIndex(NearDuplicateParams())
     index.add("the test set", texts)
     return index
 
@@ -37,18 +43,20 @@ def test_short_sentences_are_one_run():
     assert copies().find("anything at all") is None
 
 
-def test_groups_are_chains_of_near_copies():
+def test_groups_are_chains_of_near_duplicates():
     a = "one two three four five six seven eight"
     b = a.replace("one two", "nine ten")  # shares the end with a
     c = "nine ten three four five six eleven twelve"  # shares the beginning with b
     texts = [a, "something else that nobody shares", c, b, SENTENCE, SENTENCE.upper()]
-    assert near_copy_groups(texts, run=4, limit=0.3) == [0, 1, 0, 0, 4, 4]
-    assert near_copy_groups(texts, run=4, limit=0.9) == [0, 1, 2, 3, 4, 4]
-    assert near_copy_groups([], run=4, limit=0.3) == []
+    assert near_duplicate_groups(texts, NearDuplicateParams(max_overlap=0.3)) == [0, 1, 0, 0, 4, 4]
+    assert near_duplicate_groups(texts, NearDuplicateParams(max_overlap=0.9)) == [0, 1, 2, 3, 4, 4]
+    assert near_duplicate_groups([], NearDuplicateParams(max_overlap=0.3)) == []
 
 
 def test_a_short_text_within_a_long_one_is_of_its_group():
-    assert near_copy_groups([SENTENCE, "moved to a house"], run=4, limit=0.5) == [0, 0]
+    assert near_duplicate_groups(
+        [SENTENCE, "moved to a house"], NearDuplicateParams(max_overlap=0.5)
+    ) == [0, 0]
 
 
 @pytest.mark.parametrize(

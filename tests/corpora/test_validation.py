@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, instance
+from tkre.core.text import NearDuplicateParams
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusFolder
 from tkre.corpora.scaffold import Scaffold
 from tkre.corpora.schema_validation import Level
 from tkre.corpora.validation import (
-    Likeness,
     Rows,
     check_corpus,
     row_findings,
@@ -22,7 +22,7 @@ from tkre.corpora.validation import (
 )
 
 # corpus
-ALIKE = Likeness(4, 0.5)
+NEAR = NearDuplicateParams(overlap_words=4, max_overlap=0.5)
 PARAMS = CorpusParams(format="native", train="train.jsonl", test="test.jsonl")
 
 
@@ -34,7 +34,7 @@ def theatre(tmp_path) -> Path:
 
 
 def check(folder: Path, params: CorpusParams = PARAMS, shots: int = 8):
-    return check_corpus(CorpusFolder(folder.name, [folder]), params, ALIKE, shots)
+    return check_corpus(CorpusFolder(folder.name, [folder]), params, NEAR, shots)
 
 
 def errors(folder: Path, params: CorpusParams = PARAMS) -> list[str]:
@@ -56,7 +56,7 @@ def test_the_example_is_in_order(theatre):
 
 def test_the_demo_corpus_is_in_order(newsroom):
     params = PARAMS.model_copy(update={"dev": "dev.jsonl"})
-    checked = check_corpus(CorpusFolder("newsroom", [newsroom]), params, ALIKE, 8)
+    checked = check_corpus(CorpusFolder("newsroom", [newsroom]), params, NEAR, 8)
     assert [f.level for f in checked.findings] == [Level.NOTE]
 
 
@@ -64,7 +64,7 @@ def test_a_corpus_with_a_thousand_quirks_is_read_to_its_end(shared):
     params = CorpusParams(format="semeval", train="TRAIN_FILE.TXT", test="TEST_FILE_FULL.TXT",
                           on_leakage="set_aside")  # fmt: skip
     folder = CorpusFolder("semeval2010_task8", [shared / "semeval2010_task8"])
-    checked = check_corpus(folder, params, ALIKE, 8)
+    checked = check_corpus(folder, params, NEAR, 8)
     assert checked.usable
     assert len([f for f in checked.findings if f.kind == "test rows in train"]) == 2
 
@@ -192,7 +192,7 @@ def rows_of(schema, **splits) -> Rows:
 
 
 def found(rows: Rows, kind: str, *, stops: bool = True):
-    return [f for f in row_findings(rows, ALIKE, leakage_stops=stops) if f.kind == kind]
+    return [f for f in row_findings(rows, NEAR, leakage_stops=stops) if f.kind == kind]
 
 
 def row(sentence: str, relation: str, number: str, **types):
@@ -205,7 +205,7 @@ EXCHANGED = "<tail>Anna Berg</tail> lives in the old town of <head>Oslo</head> w
 
 def test_rows_in_order(schema, toy_rows):
     rows = rows_of(schema, train=toy_rows)
-    assert [f for f in row_findings(rows, Likeness(4, 0.9), leakage_stops=True)
+    assert [f for f in row_findings(rows, NearDuplicateParams(max_overlap=0.9), leakage_stops=True)
             if f.level == Level.ERROR] == []  # fmt: skip
 
 
@@ -257,19 +257,19 @@ def test_dev_rows_elsewhere_are_worth_a_warning(schema):
     assert found(rows, "test rows in dev")[0].level == Level.WARNING
 
 
-def test_near_copies(schema):
+def test_near_duplicates(schema):
     near = LIVES.replace("friend", "sister")
     rows = rows_of(schema, train=[row(LIVES, "lives_in", "1"), row(near, "lives_in", "2")],
                    test=[row(LIVES.replace("old", "new"), "lives_in", "3")])  # fmt: skip
-    [finding] = found(rows, "near-copies in train")
+    [finding] = found(rows, "near-duplicates in train")
     assert finding.place == "train, line 2" and "of train, line 1" in finding.message
     assert found(rows_of(schema, train=[row(LIVES, "lives_in", "1")], test=[
-        row(near, "lives_in", "2")]), "near-copies in test")[0].place == "test, line 1"  # fmt: skip
+        row(near, "lives_in", "2")]), "near-duplicates in test")[0].place == "test, line 1"  # fmt: skip
 
 
 def test_several_pairs_of_one_sentence_are_no_copies(schema):
     rows = rows_of(schema, train=[row(LIVES, "lives_in", "1"), row(EXCHANGED, "home_of", "2")])
-    assert not found(rows, "near-copies in train") and not found(rows, "rows that stand twice")
+    assert not found(rows, "near-duplicates in train") and not found(rows, "rows that stand twice")
 
 
 def test_a_mention_that_is_of_another_type_once(schema):

@@ -56,7 +56,7 @@ def test_repeated_sentences_are_not_diverse():
 
 
 def test_counts_are_summed_over_seeds_and_rates_are_of_the_sums():
-    reasons = ["length", "order", "length", "type", "near_copy", "near_copy"]
+    reasons = ["length", "order", "length", "type", "near_duplicate", "near_duplicate"]
     of = [written("toy.k8.s13", reasons=reasons), written("toy.k8.s21", kept=4)]
     [row] = llms_table(of, NO_CELLS, CALLED, 3).to_dict("records")
     assert (row["corpus"], row["shots"], row["llm"], row["model"], row["seeds"]) == (
@@ -64,7 +64,7 @@ def test_counts_are_summed_over_seeds_and_rates_are_of_the_sums():
     )  # fmt: skip
     assert (row["synthesis_asked"], row["synthesis_answered"], row["synthesis_kept"]) == (20, 16, 6)
     assert row["synthesis_yield"] == 75 and row["synthesis_validity"] == 40
-    assert row["synthesis_rejects"] == "length 2, near_copy 2, order 1"
+    assert row["synthesis_rejects"] == "length 2, near_duplicate 2, order 1"
     assert row["explanation_yield"] == 100 and row["explanation_rejects"] == ""
     assert row["words"] == pytest.approx((16 / 3 + 4) / 2)
 

@@ -67,7 +67,7 @@ def test_copies_of_golden_rows_and_of_rows_that_are_believed_more(synthetic, sch
     probabilities = sure(rows, schema)
     probabilities[5] = (probabilities[5] + 0.25) / 2
     _, verdicts = filter_synthetic([synthetic[0]], rows, schema, probabilities, PARAMS)
-    assert reasons(verdicts) == {"s0": "near_copy", "s5": "near_copy"}
+    assert reasons(verdicts) == {"s0": "near_duplicate", "s5": "near_duplicate"}
 
 
 def test_no_more_than_so_many_rows_of_the_same_pair(synthetic, schema):
@@ -91,7 +91,7 @@ def test_everything_is_counted(synthetic, schema):
     summary = filter_summary(verdicts).set_index("relation")
     assert summary["synthetic"].sum() == len(rows)
     assert summary["kept"].sum() == len(kept)
-    assert summary.loc["lives_in", "reasons"] == "direction 1, label 1, near_copy 1"
+    assert summary.loc["lives_in", "reasons"] == "direction 1, label 1, near_duplicate 1"
     assert summary.loc["none", "refused"] == 0
 
 

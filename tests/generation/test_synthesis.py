@@ -144,9 +144,9 @@ def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(ta
         ({"tail_type": None}, "type"),
         ({"sentence": 3}, "wrong_schema"),
         ({"sentence": "<head>Ada</head> lives in <tail>Rome</tail> with her three old cats!"},
-         "near_copy"),
+         "near_duplicate"),
         ({"sentence": "<head>Nobody</head> at all ever comes to this <tail>place</tail> by night"},
-         "near_copy"),
+         "near_duplicate"),
     ],
 )  # fmt: skip
 def test_what_is_refused_and_why(task, change, reason):

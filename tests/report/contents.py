@@ -214,7 +214,9 @@ def _sample(
     if not knowledge:
         return ReportedSample(shots)
     name = parsed.names[0]
-    refused = Reject("synthesis", name, "r", "near_copy", f"a copy {hostile}", f"<head>{hostile}")
+    refused = Reject(
+        "synthesis", name, "r", "near_duplicate", f"a copy {hostile}", f"<head>{hostile}"
+    )
     tallies = {name: Tally(8, 9, 9, 7, 1, [refused]), "owns": Tally(8, 8, 8, 8)}
     yields = pd.concat([yield_frame(kind, tallies) for kind in ("explanation", "synthesis")])
     response = {"request_id": f"explanation/{hostile}", "digest": "d", "source": f"it{hostile}",

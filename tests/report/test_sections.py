@@ -233,8 +233,8 @@ def test_knowledge_its_yield_and_examples():
     assert ["explanations", "likes", "16", "18", "18", "14", "2", "2", "2"] in yields.rows
     explained, synthetic, refused = of_kind(section, Quotes)
     assert len(explained.quotes) == len(synthetic.quotes) == FOUND.page.examples
-    assert explained.quotes[0].body and ("reason", "near_copy") in refused.quotes[0].labels
-    assert ["synthetic sentences", "near_copy", "2"] in rejected.rows
+    assert explained.quotes[0].body and ("reason", "near_duplicate") in refused.quotes[0].labels
+    assert ["synthetic sentences", "near_duplicate", "2"] in rejected.rows
 
 
 def test_relations_of_the_same_yield_share_a_row():

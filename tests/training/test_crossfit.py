@@ -10,7 +10,7 @@ from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import weights_digest
 from tkre.training.cross_fitting import judge_golden, judge_synthetic, read_both_ways
 
-# The toy's sentences are made from one pattern each: only copies may count as near-copies here.
+# The toy's sentences are made from one pattern each: only copies may count as near-duplicates here.
 PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
 
 
@@ -57,7 +57,7 @@ def test_what_is_said_of_a_row_does_not_depend_on_its_label(backbone, golden, sy
     assert not np.allclose(said[1:], honest[1:], atol=1e-3)
 
 
-def test_near_copies_do_not_vouch_for_each_other(backbone, golden, synthetic, schema):
+def test_near_duplicates_do_not_vouch_for_each_other(backbone, golden, synthetic, schema):
     """A row and its copy have the same wrong label: neither may have trained on the other."""
     wrong = replace(synthetic[0], relation="knows", head_type="person", tail_type="person")
     copy = replace(wrong, id="copy")

@@ -32,7 +32,7 @@ from tkre.corpora.candidates import (
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
 from tkre.corpora.schema_validation import count_levels, finding_lines
-from tkre.corpora.validation import CheckedCorpus, Likeness, Rows, check_corpus
+from tkre.corpora.validation import CheckedCorpus, Rows, check_corpus
 
 # They import pandas and the pipelines.
 LAZY = {
@@ -160,9 +160,10 @@ def checked_corpus(project: Project, name: str, shots: int) -> CheckedCorpus:
     """
     config = project.config
     require_corpus(config, name)
-    synthesis = config.parameters.generation.synthesis
-    alike = Likeness(synthesis.overlap_words, synthesis.max_overlap)
-    return check_corpus(project.folder(name), config.parameters.corpora[name], alike, shots)
+    parameters = config.parameters
+    return check_corpus(
+        project.folder(name), parameters.corpora[name], parameters.generation.synthesis, shots
+    )
 
 
 def _print_counts(rows: Rows) -> None:

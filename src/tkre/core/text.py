@@ -1,4 +1,4 @@
-"""Phrases, word forms and near-copies in texts."""
+"""Phrases, word forms and near-duplicates in texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
+from pydantic import Field
+
 from tkre.core.instance import Span
+from tkre.core.params import Params
 
 _WORD = re.compile(r"\w+")
 # Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
@@ -68,16 +71,27 @@ def word_runs(text: str, run: int) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + run]) for i in range(last)}
 
 
-def near_copy_groups(texts: Sequence[str], run: int, limit: float) -> list[int]:
-    """Group numbers of texts: equal where a chain of near-copies joins two texts.
+class NearDuplicateParams(Params):
+    """Detection of near-duplicates by shared runs of words.
+
+    Attributes:
+        overlap_words: Length of a run, in words; a shorter sentence is one run.
+        max_overlap: Largest share of a sentence's runs that one other sentence may hold.
+    """
+
+    overlap_words: int = Field(4, gt=0)
+    max_overlap: float = Field(0.5, gt=0, le=1)
+
+
+def near_duplicate_groups(texts: Sequence[str], params: NearDuplicateParams) -> list[int]:
+    """Group numbers of texts: equal where a chain of near-duplicates joins two texts.
 
     Args:
         texts: Texts in any order; a group has the number of its first text.
-        run: Length of a run, in words; a shorter sentence is one run.
-        limit: Two texts are near-copies if they share more than this share of the runs of the
-            one that has fewer.
+        params: Two texts are near-duplicates if they share more than ``max_overlap`` of the runs
+            of the one that has fewer.
     """
-    runs = [word_runs(text, run) for text in texts]
+    runs = [word_runs(text, params.overlap_words) for text in texts]
     holders: dict[tuple[str, ...], list[int]] = defaultdict(list)
     groups = list(range(len(texts)))
     for number, own in enumerate(runs):
@@ -85,7 +99,7 @@ def near_copy_groups(texts: Sequence[str], run: int, limit: float) -> list[int]:
         joined = {
             groups[other]
             for other, count in shared.items()
-            if count > limit * min(len(own), len(runs[other]))
+            if count > params.max_overlap * min(len(own), len(runs[other]))
         }
         if joined:
             first = min(joined)
@@ -96,17 +110,15 @@ def near_copy_groups(texts: Sequence[str], run: int, limit: float) -> list[int]:
     return groups
 
 
-class NearCopies:
+class NearDuplicateIndex:
     """An index of sentences by their word runs.
 
     Args:
-        run: Length of a run, in words; a shorter sentence is one run.
-        limit: Largest share of a sentence's runs that may stand in one indexed sentence.
+        params: Length of a run, and the largest share of them that is no near-duplicate.
     """
 
-    def __init__(self, run: int, limit: float) -> None:
-        self._run = run
-        self._limit = limit
+    def __init__(self, params: NearDuplicateParams) -> None:
+        self._params = params
         self._sources: dict[tuple[str, ...], set[tuple[str, int]]] = defaultdict(set)
         self._size = 0
 
@@ -114,15 +126,15 @@ class NearCopies:
         """Adds texts to the index under the name of their source, e.g. ``test``."""
         for text in texts:
             self._size += 1
-            for run in word_runs(text, self._run):
+            for run in word_runs(text, self._params.overlap_words):
                 self._sources[run].add((source, self._size))
 
     def find(self, text: str) -> tuple[str, float] | None:
         """The source of the nearest text and the share of shared word runs, if above the limit."""
-        runs = word_runs(text, self._run)
+        runs = word_runs(text, self._params.overlap_words)
         hits = Counter(source for run in runs for source in self._sources.get(run, ()))
         if not hits:
             return None
         (source, _), count = max(hits.items(), key=lambda item: (item[1], item[0]))
         share = count / len(runs)
-        return (source, share) if share > self._limit else None
+        return (source, share) if share > self._params.max_overlap else None

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearCopies, near_copy_groups
+from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, near_duplicate_groups
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import (
     RELATIONS_FILE,
@@ -33,19 +33,6 @@ from tkre.corpora.schema_validation import (
 )
 
 HELD_OUT = ("dev", "test")
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """Threshold of near-copies, as in the checks of synthetic sentences.
-
-    Attributes:
-        run: Length of the compared runs of words.
-        limit: Largest share of common runs that is no near-copy.
-    """
-
-    run: int
-    limit: float
 
 
 @dataclass(frozen=True)
@@ -72,18 +59,20 @@ class Rows:
         return [row for split in self.splits.values() for row in split]
 
 
-def row_findings(rows: Rows, alike: Likeness, *, leakage_stops: bool) -> Iterator[Finding]:
+def row_findings(
+    rows: Rows, near: NearDuplicateParams, *, leakage_stops: bool
+) -> Iterator[Finding]:
     """Check rows against one another.
 
     Args:
         rows: Valid rows.
-        alike: Threshold of near-copies.
+        near: Definition of near-duplicates.
         leakage_stops: A run is refused over a test instance among its training rows.
     """
     yield from placeholders(rows)
     yield from labelled_twice(rows)
     yield from leaks(rows, stops=leakage_stops)
-    yield from near_copies(rows, alike)
+    yield from near_duplicates(rows, near)
     yield from mixed_up_types(rows)
 
 
@@ -122,18 +111,18 @@ def leaks(rows: Rows, *, stops: bool) -> Iterator[Finding]:
             yield Finding(level, rows.places[b], message, f"{other} rows in {one}")
 
 
-def near_copies(rows: Rows, alike: Likeness) -> Iterator[Finding]:
+def near_duplicates(rows: Rows, near: NearDuplicateParams) -> Iterator[Finding]:
     """Sentences that differ from another one in a few words."""
     train = _each_once(rows.splits["train"])
     by_group: dict[int, list[Instance]] = defaultdict(list)
-    groups = near_copy_groups([row.text for row in train], alike.run, alike.limit)
+    groups = near_duplicate_groups([row.text for row in train], near)
     for group, row in zip(groups, train, strict=True):
         by_group[group].append(row)
     for first, *others in by_group.values():
         for other in others:
             message = f"nearly the sentence of {rows.place(first)}: it adds little information"
-            yield Finding(Level.WARNING, rows.place(other), message, "near-copies in train")
-    index = NearCopies(alike.run, alike.limit)
+            yield Finding(Level.WARNING, rows.place(other), message, "near-duplicates in train")
+    index = NearDuplicateIndex(near)
     for row in train:
         index.add(rows.place(row), [row.text])
     known = {normalised(row.text) for row in train}
@@ -142,7 +131,9 @@ def near_copies(rows: Rows, alike: Likeness) -> Iterator[Finding]:
             found = None if normalised(row.text) in known else index.find(row.text)
             if found:
                 message = f"nearly the sentence of {found[0]}; scores on {split} are too high"
-                yield Finding(Level.WARNING, rows.place(row), message, f"near-copies in {split}")
+                yield Finding(
+                    Level.WARNING, rows.place(row), message, f"near-duplicates in {split}"
+                )
 
 
 def mixed_up_types(rows: Rows) -> Iterator[Finding]:
@@ -271,14 +262,14 @@ class CheckedCorpus:
 
 
 def check_corpus(
-    folder: CorpusFolder, params: CorpusParams, alike: Likeness, shots: int
+    folder: CorpusFolder, params: CorpusParams, near: NearDuplicateParams, shots: int
 ) -> CheckedCorpus:
     """Run all checks; continue after an error wherever possible.
 
     Args:
         folder: Folder of the corpus.
         params: Parameters of the corpus.
-        alike: Threshold of near-copies.
+        near: Definition of near-duplicates.
         shots: K of the planned run.
     """
     try:
@@ -302,7 +293,7 @@ def check_corpus(
         return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
     rows = Rows(corpus.splits, corpus.places, schema)
     findings += _bad_rows(corpus, params)
-    findings += row_findings(rows, alike, leakage_stops=params.on_leakage == "stop")
+    findings += row_findings(rows, near, leakage_stops=params.on_leakage == "stop")
     if corpus.report["bad_rows"] and params.on_bad_row == "stop":
         note = "rows per relation are counted once the bad rows are corrected"
         findings.append(Finding(Level.NOTE, "", note))

@@ -11,12 +11,12 @@ import pandas as pd
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearCopies
+from tkre.core.text import NearDuplicateIndex
 from tkre.generation.label_errors import Floats, judgements, label_confidence
 from tkre.generation.params import FilterParams
 
 # Reasons, in the order of the checks.
-TYPES, INVERTED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_copy", "alike"
+TYPES, INVERTED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_duplicate", "alike"
 _WORD = re.compile(r"\w+")
 
 
@@ -27,7 +27,7 @@ def filter_synthetic(
     probabilities_NR: Floats,
     params: FilterParams,
 ) -> tuple[list[Instance], pd.DataFrame]:
-    """Keeps synthetic rows with probably right labels that are not near-copies.
+    """Keeps synthetic rows with probably right labels that are not near-duplicates.
 
     ``label_confidence`` estimates the share of wrong labels from the rows, so the threshold needs
     no adjustment to the noise.
@@ -92,7 +92,7 @@ class _Redundant:
     """Whether a row only repeats rows that were kept before it."""
 
     def __init__(self, golden: Sequence[Instance], params: FilterParams) -> None:
-        self._copies = NearCopies(params.overlap_words, params.max_overlap)
+        self._copies = NearDuplicateIndex(params)
         self._copies.add("the support set", [row.text for row in golden])
         self._most_alike = params.most_alike
         self._seen: Counter[tuple[str | None, str, str]] = Counter()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from tkre.core.params import DEFAULT_LLM, NO_LLM, Params
+from tkre.core.text import NearDuplicateParams
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams, backend_params
 from tkre.generation.llm.protocol import Sampling
 
@@ -50,19 +51,7 @@ class ExplanationParams(Params):
     max_words: int = Field(120, gt=0)
 
 
-class NearCopyParams(Params):
-    """Detection of near-copies by shared runs of words (``core.text``).
-
-    Attributes:
-        overlap_words: Length of a run, in words.
-        max_overlap: Largest share of a sentence's runs that one other sentence may hold.
-    """
-
-    overlap_words: int = Field(4, gt=0)
-    max_overlap: float = Field(0.5, gt=0, le=1)
-
-
-class SynthesisParams(NearCopyParams):
+class SynthesisParams(NearDuplicateParams):
     """Synthetic sentences for each relation (the paper's schema-constrained synthetic data).
 
     Near-copies of support, validation, test and other synthetic sentences are rejected.
@@ -85,7 +74,7 @@ class SynthesisParams(NearCopyParams):
     max_words: int = Field(60, gt=0)
 
 
-class CrossFitParams(NearCopyParams):
+class CrossFitParams(NearDuplicateParams):
     """The classifier that judges rows out of fold (``training.cross_fitting``).
 
     Near-copies are held out together.
@@ -109,7 +98,7 @@ class CrossFitParams(NearCopyParams):
     max_overlap: float = Field(0.3, gt=0, le=1)
 
 
-class FilterParams(NearCopyParams):
+class FilterParams(NearDuplicateParams):
     """The filter of synthetic rows (``generation.filtering``).
 
     Attributes:

@@ -18,7 +18,7 @@ class Reject:
         kind: ``explanation`` or ``synthesis``.
         relation: Label of the schema.
         request_id: Id of the request.
-        reason: Key that rejects are counted by, e.g. ``near_copy``.
+        reason: Key that rejects are counted by, e.g. ``near_duplicate``.
         detail: Description of the problem.
         text: The rejected text; empty if there is none.
     """

@@ -14,7 +14,7 @@ from typing import Any
 from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearCopies
+from tkre.core.text import NearDuplicateIndex
 from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verbatim_triggers
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
@@ -80,15 +80,15 @@ def entity_types(
     return kinds
 
 
-def refuse_copy(text: str, copies: NearCopies) -> None:
+def refuse_copy(text: str, copies: NearDuplicateIndex) -> None:
     """Refuses a sentence that is close to a labelled or another synthetic one.
 
     Raises:
-        Rejected: ``near_copy``.
+        Rejected: ``near_duplicate``.
     """
     if copied := copies.find(text):
         source, share = copied
-        raise Rejected("near_copy", f"{share:.0%} of its word runs stand in {source}")
+        raise Rejected("near_duplicate", f"{share:.0%} of its word runs stand in {source}")
 
 
 PROMPT = "synthesis.txt"
@@ -105,7 +105,7 @@ class SynthesisTask:
         wanted: Sentences needed per relation.
         support: Support instances: the demonstrations, the first few of each relation.
         forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
-            near-copy is kept.
+            near-duplicate is kept.
         head_first: Whether the head must precede the tail, as it does all through some corpora.
     """
 
@@ -305,7 +305,7 @@ def keep_sentences(
         task: The task.
         params: Bounds of a sentence.
     """
-    copies = NearCopies(params.overlap_words, params.max_overlap)
+    copies = NearDuplicateIndex(params)
     for source, texts in task.forbidden.items():
         copies.add(source, texts)
     tallies = {name: Tally(wanted=task.wanted) for name in task.schema.names}
@@ -348,7 +348,7 @@ def _instances(
     relation: str,
     task: SynthesisTask,
     params: SynthesisParams,
-    copies: NearCopies,
+    copies: NearDuplicateIndex,
     tally: Tally,
 ) -> list[Instance]:
     """The valid instances of one response; the others go to the tally."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import near_copy_groups
+from tkre.core.text import near_duplicate_groups
 from tkre.generation.label_errors import label_confidence
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import Checkpoint
@@ -84,7 +84,7 @@ def judge_golden(
     Args:
         start: A stock backbone; it is not changed.
         golden: Judged fold by fold.
-        synthetic: They always train, near-copies of a judged row left out; there may be none.
+        synthetic: They always train, near-duplicates of a judged row left out; there may be none.
         schema: The relations.
         params: The classifier; there is one round.
         seed: Of the folds.
@@ -109,7 +109,7 @@ class _Views:
         inverted: N x F features with head and tail exchanged.
         labels: N label numbers.
         inverses: R label numbers with head and tail exchanged, -1 where the schema has none.
-        groups: N numbers, equal for near-copies.
+        groups: N numbers, equal for near-duplicates.
     """
 
     forward: Floats
@@ -136,7 +136,7 @@ class _Views:
             inverted,
             np.array([column[str(row.relation)] for row in rows], dtype=np.int64),
             np.array([-1 if name is None else column[name] for name in inverses]),
-            np.array(near_copy_groups(texts, params.overlap_words, params.max_overlap)),
+            np.array(near_duplicate_groups(texts, params)),
         )
 
 
@@ -184,7 +184,7 @@ def _out_of_fold(
     probabilities = np.full((len(held), len(views.inverses)), np.nan)
     for fold in range(params.folds):
         out = held & (folds == fold)
-        # Also a row that is never held out must not train what judges its near-copy.
+        # Also a row that is never held out must not train what judges its near-duplicate.
         training = ~np.isin(views.groups, views.groups[out])
         if out.any():
             probabilities[out] = _judge(views, training, out, weights, params)
@@ -192,7 +192,7 @@ def _out_of_fold(
 
 
 def _folds(views: _Views, held: Flags, folds: int, seed: int) -> Numbers:
-    """The fold of every row: near-copies in one, the rows of a relation spread over all."""
+    """The fold of every row: near-duplicates in one, the rows of a relation spread over all."""
     order = np.random.default_rng(seed).permutation(len(held))
     order = order[np.argsort(views.labels[order], kind="stable")]
     of_group: dict[int, int] = {}

@@ -129,7 +129,7 @@ def test_where_the_cells_do_badly_is_a_table_each(demo):
     assert set(pairs["variant"]) == set(VARIANTS)
     assert pairs["definition_similarity"].between(-1, 1).all()
     assert figures["variant"].tolist() == VARIANTS
-    assert figures[["nearest_centre_min", "alignment", "uniformity"]].notna().all().all()
+    assert figures[["nearest_centroid_min", "alignment", "uniformity"]].notna().all().all()
     assert implicit["decided_by"].tolist() == ["flag"] * 3
     rows = ["explicit_rows", "implicit_rows", "undecided_rows", "negative_rows"]
     assert implicit[rows].drop_duplicates().to_numpy().tolist() == [[260, 40, 0, 30]]

@@ -56,13 +56,13 @@ ALIKE = {("home_of", "lives_in"): (0.9, 0.95), ("knows", "lives_in"): (0.7, 0.1)
          ("home_of", "knows"): (-0.2, 0.8)}  # fmt: skip
 
 
-def centres(names):
+def centroids(names):
     rows = [
         (a, b, *ALIKE.get((a, b), (-0.5, -0.5)))
         for n, a in enumerate(names)
         for b in names[n + 1 :]
     ]
-    columns = ["relation", "other", "centre_similarity", "definition_similarity"]
+    columns = ["relation", "other", "centroid_similarity", "definition_similarity"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -72,7 +72,7 @@ def diagnosed(schema, pairs, seed=13, variant="tkre"):
         AT | {"seed": seed, "variant": variant},
         pd.DataFrame(pairs, columns=["gold", "predicted"]),
         schema,
-        centres(schema.names),
+        centroids(schema.names),
         {"rows": 4, "alignment": 0.5, "uniformity": -1.0},
     )
 
@@ -92,11 +92,11 @@ def test_the_most_confused_pairs_and_why(schema):
     assert next(iter(rows)) == FLIP and rows[FLIP]["count"] == 2
     assert rows[FLIP]["share_of_gold"] == pytest.approx(100 * 2 / 4)
     assert rows[FLIP]["share_of_errors"] == pytest.approx(100 * 4 / 7)
-    # Inverse definitions are alike by nature, their centres need not be.
-    assert rows[FLIP]["diagnosis"] == "direction; centres too close"
+    # Inverse definitions are alike by nature, their centroids need not be.
+    assert rows[FLIP]["diagnosis"] == "direction; centroids too close"
     assert rows[MISSED]["diagnosis"] == "missed"
     assert rows[INVENTED]["diagnosis"] == "invented"
-    assert rows["knows", "lives_in"]["diagnosis"] == "centres too close"
+    assert rows["knows", "lives_in"]["diagnosis"] == "centroids too close"
     assert rows["knows", "lives_in"]["definition_similarity"] == 0.1  # in either order
     # Confused by nothing, and too close all the same: told once.
     assert rows["home_of", "knows"]["count"] == 0
@@ -119,9 +119,9 @@ def test_figures_of_a_cell(schema):
     # A symmetric relation has no wrong direction.
     assert (row["rows"], row["rows_with_inverse"], row["direction_flips"]) == (8, 4, 50)
     # home_of and lives_in to one another, knows to lives_in, none to any.
-    assert row["nearest_centre_mean"] == pytest.approx((0.1 + 0.1 + 0.3 + 1.5) / 4)
-    assert row["nearest_centre_min"] == pytest.approx(0.1)
-    assert row["closest_centres"] == "home_of / lives_in"
+    assert row["nearest_centroid_mean"] == pytest.approx((0.1 + 0.1 + 0.3 + 1.5) / 4)
+    assert row["nearest_centroid_min"] == pytest.approx(0.1)
+    assert row["closest_centroids"] == "home_of / lives_in"
     assert (row["seed"], row["alignment"], row["uniformity"]) == (13, 0.5, -1)
 
 
@@ -134,17 +134,17 @@ def test_collapse_is_a_low_entropy(schema):
 
 
 def test_a_classifier_without_features_and_a_corpus_without_inverses(newsroom_schema):
-    no_centres = centres(newsroom_schema.names).assign(centre_similarity=float("nan"))
+    no_centroids = centroids(newsroom_schema.names).assign(centroid_similarity=float("nan"))
     cell = DiagnosedCell(
         AT | {"corpus": "newsroom", "shots": 0, "seed": 13, "variant": "prompt"},
         pd.DataFrame({"gold": ["born_in", "spouse_of"], "predicted": ["died_in", "born_in"]}),
         newsroom_schema,
-        no_centres,
+        no_centroids,
         {"rows": 0, "alignment": None, "uniformity": None},
     )
     [row] = cell_figures([cell]).to_dict("records")
     assert row["rows_with_inverse"] == 0 and pd.isna(row["direction_flips"])
-    assert pd.isna(row["nearest_centre_min"]) and row["closest_centres"] == ""
+    assert pd.isna(row["nearest_centroid_min"]) and row["closest_centroids"] == ""
     assert confused_pairs([cell], PARAMS)["diagnosis"].tolist() == ["", ""]
 
 
@@ -161,4 +161,4 @@ def test_a_cell_that_was_not_measured(schema):
     [row] = cell_figures([cell]).to_dict("records")
     assert row["direction_flips"] == pytest.approx(100 / 3) and pd.isna(row["alignment"])
     [pair] = confused_pairs([cell], PARAMS).to_dict("records")
-    assert pair["diagnosis"] == "direction" and pd.isna(pair["centre_similarity"])
+    assert pair["diagnosis"] == "direction" and pd.isna(pair["centroid_similarity"])

@@ -18,8 +18,8 @@ ALIKE = [
 
 def written(name, *, kept=2, seed_rows=ALIKE, responses=(), reasons=()):
     rejects = [Reject("synthesis", "knows", "q", reason, "", "") for reason in reasons]
-    synthesis = Tally(wanted=4, asked=10, answered=8, kept=kept, surplus=1, rejects=rejects)
-    explanation = Tally(wanted=2, asked=3, answered=3, kept=2)
+    synthesis = Tally(wanted=4, requested=10, answered=8, kept=kept, surplus=1, rejects=rejects)
+    explanation = Tally(wanted=2, requested=3, answered=3, kept=2)
     yields = [
         yield_frame("explanation", {"knows": explanation}),
         yield_frame("synthesis", {"knows": synthesis}),
@@ -62,7 +62,8 @@ def test_counts_are_summed_over_seeds_and_rates_are_of_the_sums():
     assert (row["corpus"], row["shots"], row["llm"], row["model"], row["seeds"]) == (
         "toy", 8, "default", "claude", 2,
     )  # fmt: skip
-    assert (row["synthesis_asked"], row["synthesis_answered"], row["synthesis_kept"]) == (20, 16, 6)
+    counts = [row[f"synthesis_{what}"] for what in ("requested", "answered", "kept")]
+    assert counts == [20, 16, 6]
     assert row["synthesis_yield"] == 75 and row["synthesis_validity"] == 40
     assert row["synthesis_rejects"] == "length 2, near_duplicate 2, order 1"
     assert row["explanation_yield"] == 100 and row["explanation_rejects"] == ""

@@ -21,13 +21,13 @@ def test_what_all_have_in_common_is_taken_off():
     assert np.diag(cosines) == pytest.approx(1)
 
 
-def test_similarities_of_centres_and_definitions():
+def test_similarities_of_centroids_and_definitions():
     features = np.array([[1.0, 0, 0], [3, 0, 0], [1, 0.1, 0], [0, 0, 2]])
     pairs = similar_pairs(NAMES, features, ["a", "a", "b", "c"], DEFINITIONS)
     pairs = pairs.set_index(["relation", "other"])
     assert list(pairs.index) == [("a", "b"), ("a", "c"), ("b", "c")]
-    assert pairs.loc[("a", "b"), "centre_similarity"] > 0.9
-    assert pairs.loc[("a", "c"), "centre_similarity"] < -0.9
+    assert pairs.loc[("a", "b"), "centroid_similarity"] > 0.9
+    assert pairs.loc[("a", "c"), "centroid_similarity"] < -0.9
     assert pairs["definition_similarity"].to_numpy() == pytest.approx(-1 / 2)
 
 
@@ -35,17 +35,17 @@ def test_length_does_not_count():
     features = np.array([[1.0, 0, 1], [0, 1, 0], [0, 0, 1]])
     again = similar_pairs(NAMES, features * [[7.0], [1], [3]], NAMES, DEFINITIONS)
     assert np.allclose(
-        again["centre_similarity"],
-        similar_pairs(NAMES, features, NAMES, DEFINITIONS)["centre_similarity"],
+        again["centroid_similarity"],
+        similar_pairs(NAMES, features, NAMES, DEFINITIONS)["centroid_similarity"],
     )
 
 
-def test_a_relation_without_rows_has_no_centre():
+def test_a_relation_without_rows_has_no_centroid():
     pairs = similar_pairs(NAMES, np.eye(3)[:2], ["a", "b"], DEFINITIONS)
-    known = pairs["centre_similarity"].notna()
+    known = pairs["centroid_similarity"].notna()
     assert pairs[known][["relation", "other"]].to_numpy().tolist() == [["a", "b"]]
     without = similar_pairs(NAMES, np.empty((0, 3)), [], DEFINITIONS)
-    assert without["centre_similarity"].isna().all()
+    assert without["centroid_similarity"].isna().all()
     assert without["definition_similarity"].notna().all()
 
 

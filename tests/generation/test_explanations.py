@@ -100,7 +100,7 @@ def test_a_failed_attempt_is_in_the_ledger_and_the_next_one_is_kept(schema):
     explained, tallies = keep_explanations(SUPPORT[:1], {key: attempts}, schema, PARAMS)
     assert explained[0].explanation == good()["explanation"]
     tally = tallies["lives_in"]
-    assert (tally.wanted, tally.asked, tally.answered, tally.kept) == (1, 3, 2, 1)
+    assert (tally.wanted, tally.requested, tally.answered, tally.kept) == (1, 3, 2, 1)
     cut, missing = tally.rejects
     assert (cut.reason, cut.detail, cut.text) == ("truncated", "cut off at 9 tokens", '{"expl')
     assert missing.reason == "mention_missing" and "She lives" in missing.text
@@ -118,7 +118,7 @@ def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
     assert model.requests[2].sampling != model.requests[0].sampling
     explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
     assert [i.explanation for i in explained] == [good()["explanation"], "Ada and Bo."]
-    assert (tallies["lives_in"].asked, tallies["none"].asked) == (3, 2)
+    assert (tallies["lives_in"].requested, tallies["none"].requested) == (3, 2)
     assert [r.reason for r in tallies["none"].rejects] == ["truncated"]
 
 

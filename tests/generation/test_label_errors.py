@@ -91,7 +91,7 @@ def test_rows_that_could_not_be_judged_are_believed_and_last_in_doubt(schema):
     assert label_confidence(rows, schema, probabilities).right[7] == 1
     last = suspected_label_errors(rows, schema, probabilities).iloc[-1]
     assert last["id"] == "r7"
-    assert last["likeliest"] is None and not last["inverted"] and pd.isna(last["doubt"])
+    assert last["likeliest"] is None and not last["inverted"] and pd.isna(last["error_score"])
     nothing = np.full((40, 4), np.nan)
     assert (label_confidence(rows, schema, nothing).right == 1).all()
 
@@ -105,7 +105,7 @@ def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
     assert frame["id"].tolist() == ["r0", "r2", "r3", "r1"]
     assert frame["likeliest"].tolist() == ["lives_in", "home_of", "none", "lives_in"]
     assert frame["inverted"].tolist() == [True, False, False, False]
-    assert frame["doubt"].tolist() == pytest.approx([0.9, 0.7, 1 / 3, 1 / 9])
+    assert frame["error_score"].tolist() == pytest.approx([0.9, 0.7, 1 / 3, 1 / 9])
     assert frame["probability"].tolist() == [0.1, 0.3, 0.6, 0.8]
 
 

@@ -7,8 +7,8 @@ REJECTS = [Reject("synthesis", "b", f"id{n}", r, "d", "t") for n, r in enumerate
 
 def test_yield_counts_what_is_short_and_why():
     tallies = {
-        "b": Tally(wanted=4, asked=8, answered=7, kept=1, surplus=0, rejects=REJECTS),
-        "a": Tally(wanted=1, asked=2, answered=2, kept=1, surplus=1),
+        "b": Tally(wanted=4, requested=8, answered=7, kept=1, surplus=0, rejects=REJECTS),
+        "a": Tally(wanted=1, requested=2, answered=2, kept=1, surplus=1),
     }
     a, b = yield_frame("synthesis", tallies).to_dict("records")
     assert (a["relation"], a["short"], a["surplus"], a["reasons"]) == ("a", 0, 1, "")

@@ -96,7 +96,7 @@ def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
     ]
     _, tallies = keep_sentences(by_id(responses), task, PARAMS)
     knows = tallies["knows"]
-    assert (knows.asked, knows.answered, knows.kept, len(knows.rejects)) == (6, 6, 0, 6)
+    assert (knows.requested, knows.answered, knows.kept, len(knows.rejects)) == (6, 6, 0, 6)
     assert {r.reason for r in knows.rejects} == {"bad_tags"}
 
 
@@ -212,9 +212,9 @@ def test_failed_attempts_are_counted_and_the_next_one_is_kept(task, prompt):
     kept, tallies = keep_sentences(responses, task, PARAMS)
     assert len(kept) == 8 and len({i.id for i in kept}) == 8
     knows = tallies["knows"]
-    assert (knows.asked, knows.answered, knows.kept) == (6, 2, 2)
+    assert (knows.requested, knows.answered, knows.kept) == (6, 2, 2)
     assert [r.reason for r in knows.rejects] == ["truncated", "not_json"]
-    assert tallies["none"].asked == 2 and tallies["none"].rejects == []
+    assert tallies["none"].requested == 2 and tallies["none"].rejects == []
 
 
 def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
@@ -243,7 +243,7 @@ def test_a_model_that_never_answers_is_asked_so_often_and_no_more(task, prompt, 
     assert len(model.asked) == len(responses) == rounds * 4 * attempts
     assert len(set(model.asked)) == rounds * 4
     _, tallies = keep_sentences(by_id(responses), task, PARAMS)
-    assert [(t.asked, t.kept) for t in tallies.values()] == [(2 * rounds * attempts, 0)] * 4
+    assert [(t.requested, t.kept) for t in tallies.values()] == [(2 * rounds * attempts, 0)] * 4
     assert len({r.reason for t in tallies.values() for r in t.rejects}) == 1
 
 

@@ -95,10 +95,10 @@ def check_store(project: Project) -> None:
         keys = {"explanation", "triggers"} if "explanation/" in line["request_id"] else {"samples"}
         assert set(line["response"]) == keys
     [table] = (project.folder / "data/04_feature/newsroom/k8/s13/yield.csv").glob("*/*.csv")
-    counts = pd.read_csv(table).groupby("kind")[["asked", "rejected", "kept", "surplus"]].sum()
+    counts = pd.read_csv(table).groupby("kind")[["requested", "rejected", "kept", "surplus"]].sum()
     explained = counts.loc["explanation"]
-    assert explained["asked"] == sum("explanation/" in line["request_id"] for line in lines)
-    assert explained["asked"] == explained["rejected"] + explained["kept"]
+    assert explained["requested"] == sum("explanation/" in line["request_id"] for line in lines)
+    assert explained["requested"] == explained["rejected"] + explained["kept"]
 
 
 def check_second_run(project: Project) -> None:

@@ -46,4 +46,4 @@ def test_every_support_row_has_its_place_among_the_doubts(backbone, rows, schema
     scores = score_support(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
     doubted = find_label_errors(explained, scores, schema)
     assert sorted(doubted["id"]) == sorted(row.id for row in explained)
-    assert doubted["doubt"].is_monotonic_decreasing
+    assert doubted["error_score"].is_monotonic_decreasing

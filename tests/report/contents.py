@@ -197,7 +197,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",
               "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",
               "relation": of_cells[0].names[0], "probability": 0.1, "likeliest": "owns",
-              "likeliest_probability": 0.8, "doubt": 0.9}]
+              "likeliest_probability": 0.8, "error_score": 0.9}]
         ),
     }  # fmt: skip
 

@@ -240,7 +240,7 @@ def test_knowledge_its_yield_and_examples():
 def test_relations_of_the_same_yield_share_a_row():
     samples = [
         replace(s, knowledge=replace(s.knowledge, yields=s.knowledge.yields.assign(
-            **dict.fromkeys(["wanted", "asked", "answered", "kept"], 8),
+            **dict.fromkeys(["wanted", "requested", "answered", "kept"], 8),
             **dict.fromkeys(["surplus", "rejected", "short"], 0))))
         for s in FOUND.samples
     ]  # fmt: skip

@@ -102,7 +102,7 @@ REJECTS = _frame(
 YIELD = _frame(
     _KINDS,
     _texts("relation"),
-    _numbers("wanted", "asked", "answered", "kept", "surplus", "short", "rejected", least=0),
+    _numbers("wanted", "requested", "answered", "kept", "surplus", "short", "rejected", least=0),
     short_is_not_what_is_missing=lambda frame: (
         frame["short"] == (frame["wanted"] - frame["kept"]).clip(lower=0)
     ).all(),

@@ -211,8 +211,8 @@ def calibrated_rows(
     ):
         negative = labels.index(calibrator.negative)
         calibrated_NR = with_share(calibrated_NR, negative, calibrator.trained_share, share)
-        doubted_N = guesses_N != raw_NR.argmax(axis=1)
-        guesses_N = np.where(doubted_N, guesses_N, calibrated_NR.argmax(axis=1))
+        overruled_N = guesses_N != raw_NR.argmax(axis=1)
+        guesses_N = np.where(overruled_N, guesses_N, calibrated_NR.argmax(axis=1))
     return calibrated_NR, guesses_N
 
 

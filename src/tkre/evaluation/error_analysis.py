@@ -72,14 +72,14 @@ def sentences_of(errors: pd.DataFrame) -> list[Instance]:
 
 PAIRS_COLUMNS = [
     *GROUP_KEYS_WITH_VARIANT, "gold", "predicted", "count", "share_of_gold", "share_of_errors",
-    "centre_similarity", "definition_similarity", "diagnosis",
+    "centroid_similarity", "definition_similarity", "diagnosis",
 ]  # fmt: skip
 CELLS_COLUMNS = [
     *GROUP_KEYS_WITH_VARIANT, "seed", "rows", "rows_with_inverse", "direction_flips",
-    "gold_entropy", "predicted_entropy", "never_predicted", "nearest_centre_mean",
-    "nearest_centre_min", "closest_centres", "alignment", "uniformity",
+    "gold_entropy", "predicted_entropy", "never_predicted", "nearest_centroid_mean",
+    "nearest_centroid_min", "closest_centroids", "alignment", "uniformity",
 ]  # fmt: skip
-_SIMILARITIES = ["centre_similarity", "definition_similarity"]
+_SIMILARITIES = ["centroid_similarity", "definition_similarity"]
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,17 @@ class DiagnosedCell:
     """What is known of a cell.
 
     Attributes:
-        metrics: Its coordinates are read.
-        predictions: With ``relation`` (gold) and ``predicted``.
-        schema: Of its corpus.
-        centres: Similarities of pairs of relations (``representations.similar_pairs``); None where
-            they were not measured.
-        spread: Alignment and uniformity of its features, likewise.
+        metrics: Scores with the cell's coordinates.
+        predictions: Frame with ``gold`` and ``predicted``.
+        schema: Schema of its corpus.
+        similarities: ``representations.similar_pairs``; None where they were not measured.
+        spread: ``representations.alignment_uniformity``; None where it was not measured.
     """
 
     metrics: Mapping[str, Any]
     predictions: pd.DataFrame
     schema: RelationSchema
-    centres: pd.DataFrame | None = None
+    similarities: pd.DataFrame | None = None
     spread: Mapping[str, Any] | None = None
 
 
@@ -118,7 +117,7 @@ def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> p
 
         * ``direction``: the predicted relation is the gold one with head and tail exchanged;
         * ``missed``, ``invented``: the predicted, the gold label is the negative one;
-        * ``definitions too close``, ``centres too close``: their similarity reaches the limit of
+        * ``definitions too close``, ``centroids too close``: their similarity reaches the limit of
           ``params``. Definitions of inverse relations are close by nature and not counted.
     """
     tables = [
@@ -136,9 +135,8 @@ def cell_figures(cells: Sequence[DiagnosedCell]) -> pd.DataFrame:
         (``rows_with_inverse``), the per cent labelled with just that one. Entropies of the gold
         and the predicted labels in bits: a classifier that falls back on few labels has the lower
         one. Relations with gold rows that were never predicted. Distance (1 - similarity) of each
-        relation's centre to the nearest other one, mean and minimum, and the closest two (the mean
-        over all pairs is much the same for any classifier). Alignment and uniformity of the
-        features.
+        centroid to the nearest other one, mean and minimum, and the closest two (the mean over all
+        pairs is much the same for any classifier). Alignment and uniformity of the features.
     """
     rows = [
         setting | _figures(cells[number])
@@ -161,7 +159,7 @@ def _pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFr
     errors = pairs["count"].sum()
     pairs["share_of_errors"] = 100 * pairs["count"] / errors if errors else 0.0
     pairs[_SIMILARITIES] = np.nan
-    if alike := [cell.centres for cell in cells if cell.centres is not None]:
+    if alike := [cell.similarities for cell in cells if cell.similarities is not None]:
         turned = [each.rename(columns={"relation": "other", "other": "relation"}) for each in alike]
         means = pd.concat([*alike, *turned]).groupby(["relation", "other"])[_SIMILARITIES].mean()
         for name in _SIMILARITIES:
@@ -190,7 +188,7 @@ def _diagnosis(pair: Mapping[str, Any], schema: RelationSchema, params: Diagnosi
         "missed": pair["predicted"] == schema.negative,
         "invented": pair["gold"] == schema.negative,
         "definitions too close": close_definitions and not inverse,
-        "centres too close": pair["centre_similarity"] >= params.close_centres,
+        "centroids too close": pair["centroid_similarity"] >= params.close_centroids,
     }
     return "; ".join(name for name, holds in facts.items() if holds)
 
@@ -202,8 +200,9 @@ def _figures(cell: DiagnosedCell) -> dict[str, Any]:
     with_inverse = gold.isin(directed)
     flips = with_inverse & (gold.map(directed) == predicted)
     distances = pd.Series(dtype=float)
-    if cell.centres is not None:
-        distances = 1 - cell.centres.set_index(["relation", "other"])["centre_similarity"].dropna()
+    if cell.similarities is not None:
+        pairs = cell.similarities.set_index(["relation", "other"])
+        distances = 1 - pairs["centroid_similarity"].dropna()
     spread = cell.spread or {}
     return {
         "seed": cell.metrics["seed"],
@@ -213,9 +212,9 @@ def _figures(cell: DiagnosedCell) -> dict[str, Any]:
         "gold_entropy": _entropy(gold),
         "predicted_entropy": _entropy(predicted),
         "never_predicted": ", ".join(sorted(set(gold) - set(predicted))),
-        "nearest_centre_mean": _nearest(distances).mean(),
-        "nearest_centre_min": distances.min(),
-        "closest_centres": " / ".join(distances.idxmin()) if len(distances) else "",
+        "nearest_centroid_mean": _nearest(distances).mean(),
+        "nearest_centroid_min": distances.min(),
+        "closest_centroids": " / ".join(distances.idxmin()) if len(distances) else "",
         "alignment": spread.get("alignment"),
         "uniformity": spread.get("uniformity"),
     }

@@ -59,7 +59,7 @@ def llms_table(
         overlap_words: Length of the word runs that overlaps are measured by.
 
     Returns:
-        For either kind of knowledge (``explanation_``, ``synthesis_``): what was ``asked`` for,
+        For either kind of knowledge (``explanation_``, ``synthesis_``): what was ``requested``,
         ``answered`` and ``kept``; ``yield``, the share of what was wanted that is kept;
         ``validity``, the share of what was asked for that passed the checks (what is valid, and
         more than was wanted, included); the commonest ``rejects``. ``attempts`` that were sent,
@@ -126,15 +126,15 @@ def _diversity(rows: Sequence[Instance], overlap_words: int) -> dict[str, float]
 
 
 def _counts(kind: str, yields: pd.DataFrame, rejects: pd.DataFrame) -> dict[str, Any]:
-    names = ["wanted", "asked", "answered", "kept", "surplus"]
-    wanted, asked, answered, kept, surplus = (int(yields[name].sum()) for name in names)
+    names = ["wanted", "requested", "answered", "kept", "surplus"]
+    wanted, requested, answered, kept, surplus = (int(yields[name].sum()) for name in names)
     reasons = rejects["reason"].value_counts()
     return {
-        f"{kind}_asked": asked,
+        f"{kind}_requested": requested,
         f"{kind}_answered": answered,
         f"{kind}_kept": kept,
         f"{kind}_yield": _per_cent(kept, wanted),
-        f"{kind}_validity": _per_cent(kept + surplus, asked),
+        f"{kind}_validity": _per_cent(kept + surplus, requested),
         f"{kind}_rejects": ", ".join(f"{reason} {n}" for reason, n in reasons.head(TOP).items()),
     }
 

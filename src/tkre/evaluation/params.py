@@ -19,12 +19,12 @@ class DiagnosisParams(Params):
         close_definitions: Similarity of two definitions from which they are too close. Among the
             shipped schemas 0.6 is reached by pairs that differ in a word (the cities, the states
             somebody lived in; agonist, antagonist), and by none of newsroom, SemEval or SciERC.
-        close_centres: Likewise for the centres of two relations' rows.
+        close_centroids: Likewise for the centroids of two relations' rows.
     """
 
     pairs: int = Field(20, gt=0)
     close_definitions: float = Field(0.6, gt=-1, le=1)
-    close_centres: float = Field(0.6, gt=-1, le=1)
+    close_centroids: float = Field(0.6, gt=-1, le=1)
 
 
 class ReportingParams(Params):

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 Floats = npt.NDArray[np.float64]
-PAIR_COLUMNS = ["relation", "other", "centre_similarity", "definition_similarity"]
+PAIR_COLUMNS = ["relation", "other", "centroid_similarity", "definition_similarity"]
 
 
 def similar_pairs(
@@ -34,18 +34,19 @@ def similar_pairs(
         definitions_RH: Embedded definitions.
 
     Returns:
-        A row per unordered pair: the similarity of the centres of their rows (the mean of the
+        A row per unordered pair: the similarity of the centroids of their rows (the mean of the
         features at length 1; missing where a relation has no row) and that of their definitions.
     """
     directions_NF, of = unit(features_NF), np.asarray(labels, dtype=object)
-    centres_RF = np.full((len(names), features_NF.shape[1]), np.nan)
+    centroids_RF = np.full((len(names), features_NF.shape[1]), np.nan)
     for number, name in enumerate(names):
         if (of == name).any():
-            centres_RF[number] = directions_NF[of == name].mean(axis=0)
-    centres_RR, definitions_RR = centred_cosines(centres_RF), centred_cosines(unit(definitions_RH))
+            centroids_RF[number] = directions_NF[of == name].mean(axis=0)
+    centroids_RR = centred_cosines(centroids_RF)
+    definitions_RR = centred_cosines(unit(definitions_RH))
     return pd.DataFrame(
         [
-            (names[a], names[b], centres_RR[a, b], definitions_RR[a, b])
+            (names[a], names[b], centroids_RR[a, b], definitions_RR[a, b])
             for a, b in combinations(range(len(names)), 2)
         ],
         columns=PAIR_COLUMNS,

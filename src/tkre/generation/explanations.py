@@ -111,7 +111,7 @@ def keep_explanations(
         tally.wanted += 1
         result = instance
         for response in responses.get(key) or [_unasked(key)]:
-            tally.asked += 1
+            tally.requested += 1
             tally.answered += response.answer is not None
             problem = response.failure or _problem(instance, response.answer or {}, schema, params)
             if problem is None:

@@ -132,14 +132,14 @@ def suspected_label_errors(
         probabilities_NR: Out-of-fold probabilities (``label_confidence``).
 
     Returns:
-        The columns of ``judgements`` and ``doubt``, the share of the likeliest other relation in
-        its and the label's probability: above one half, the classifier prefers it. The most
+        The columns of ``judgements`` and ``error_score``, the share of the likeliest other relation
+        in its and the label's probability: above one half, the classifier prefers it. The most
         suspected row is first; rows that could not be judged are last.
     """
     frame = judgements(rows, schema, probabilities_NR)
     likeliest = frame["likeliest_probability"]
-    frame["doubt"] = likeliest / (likeliest + frame["probability"])
-    return frame.sort_values("doubt", ascending=False, kind="stable", ignore_index=True)
+    frame["error_score"] = likeliest / (likeliest + frame["probability"])
+    return frame.sort_values("error_score", ascending=False, kind="stable", ignore_index=True)
 
 
 def probability_frame(

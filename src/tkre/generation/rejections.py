@@ -37,7 +37,7 @@ class Tally:
 
     Attributes:
         wanted: Number that the sample needs.
-        asked: Number requested from the language model.
+        requested: Number requested from the language model.
         answered: Number received.
         kept: Number used.
         surplus: Valid ones beyond those wanted.
@@ -45,7 +45,7 @@ class Tally:
     """
 
     wanted: int = 0
-    asked: int = 0
+    requested: int = 0
     answered: int = 0
     kept: int = 0
     surplus: int = 0
@@ -58,7 +58,7 @@ def rejects_frame(rejects: Sequence[Reject]) -> pd.DataFrame:
 
 
 def yield_frame(kind: str, tallies: dict[str, Tally]) -> pd.DataFrame:
-    """A row per relation: wanted, asked, answered, kept, surplus, short, rejected and why."""
+    """A row per relation: wanted, requested, answered, kept, surplus, short, rejected and why."""
     rows = []
     for relation, tally in sorted(tallies.items()):
         reasons = pd.Series([r.reason for r in tally.rejects], dtype=object).value_counts()
@@ -67,7 +67,7 @@ def yield_frame(kind: str, tallies: dict[str, Tally]) -> pd.DataFrame:
                 "kind": kind,
                 "relation": relation,
                 "wanted": tally.wanted,
-                "asked": tally.asked,
+                "requested": tally.requested,
                 "answered": tally.answered,
                 "kept": tally.kept,
                 "surplus": tally.surplus,

@@ -316,7 +316,7 @@ def keep_sentences(
         for name, tally in tallies.items():
             key = request_id(task.schema.corpus, name, task.seed, number)
             for response in responses.get(key, ()):
-                tally.asked += params.per_request
+                tally.requested += params.per_request
                 valid = _instances(response, name, task, params, copies, tally)
                 used = valid[: task.wanted - tally.kept]
                 kept[name] += used

@@ -61,7 +61,7 @@ def _confused_pairs(content: ReportContent) -> Iterator[Block]:
 
 
 def _pairs(content: ReportContent, title: str, rows: pd.DataFrame) -> Table:
-    similarities = {"centre_similarity": "centroids", "definition_similarity": "definitions"}
+    similarities = {"centroid_similarity": "centroids", "definition_similarity": "definitions"}
     exact = {c: rows[c].map(lambda value: number(value, 2)) for c in similarities if c in rows}
     if (rows["count"] % 1 == 0).all():
         exact["count"] = rows["count"].astype(int)
@@ -91,9 +91,9 @@ def _collapse(content: ReportContent) -> Iterator[Block]:
         "each relation to the nearest other one; alignment and uniformity after Wang and Isola "
         "(2020)",
         {name: {"shots": "K", "setting": "variant"}.get(name, name) for name in where}
-        | {"never_predicted": "never predicted", "closest_centres": "closest centroids"},
+        | {"never_predicted": "never predicted", "closest_centroids": "closest centroids"},
         {"direction_flips": "direction", "gold_entropy": "gold", "predicted_entropy": "predicted",
-         "nearest_centre_mean": "distance, mean", "nearest_centre_min": "least",
+         "nearest_centroid_mean": "distance, mean", "nearest_centroid_min": "least",
          "alignment": "alignment", "uniformity": "uniformity"},
         decimals=2,
     )  # fmt: skip
@@ -169,7 +169,7 @@ def _by_corpus(content: ReportContent) -> dict[str, list[Knowledge]]:
 
 def _yields(corpus: str, known: Sequence[Knowledge]) -> TextTable:
     """Counts by relation; relations with the same counts share a row."""
-    counts = ["wanted", "asked", "answered", "kept", "surplus", "rejected", "short"]
+    counts = ["wanted", "requested", "answered", "kept", "surplus", "rejected", "short"]
     table = pd.concat([k.yields for k in known])
     sums = table.groupby(["kind", "relation"], sort=False)[counts].sum().reset_index()
     totals = sums.groupby("kind")["relation"].nunique()
@@ -276,7 +276,7 @@ def _label_errors(content: ReportContent) -> Iterator[Block]:
         title,
         "probabilities of the label and of the likeliest other relation",
         {name: {"shots": "K"}.get(name, name) for name in where} | columns,
-        {"probability": "label", "likeliest_probability": "other", "doubt": "doubt"},
+        {"probability": "label", "likeliest_probability": "other", "error_score": "score"},
         decimals=2,
     )
     note = (

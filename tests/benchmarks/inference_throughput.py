@@ -35,6 +35,7 @@ from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.entity_markers import mark
 from tkre.modeling.runtime import device
+from tkre.modeling.tokenization import FileTokenizer
 from tkre.serving.extractor import RelationExtractor
 from tkre.training.finetuning import build_classifier
 from tkre.training.inference import predict
@@ -81,7 +82,7 @@ def demo_ways(backbone: Checkpoint, folder: Path, threads: int) -> dict[str, Lab
         export_onnx(checkpoint, folder / variant)
         exported = OnnxClassifier.load(folder / variant, threads=threads)
         ways[variant] = RelationExtractor(checkpoint.model, checkpoint.tokenizer)
-        tokenizer = exported.load_tokenizer(folder / variant)
+        tokenizer = FileTokenizer.load(folder / variant)
         ways[f"{variant}, ONNX Runtime"] = RelationExtractor(exported, tokenizer)
     return ways
 

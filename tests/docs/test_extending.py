@@ -32,7 +32,6 @@ from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.generation.texts import knowledge_texts
-from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.params import HEADS, ContrastParams
 
 PAGE = ROOT / "docs/extending.md"
@@ -53,14 +52,14 @@ def section(title: str) -> tuple[set[str], list[Block]]:
     return set(re.findall(r"`([^`]+)`", files)), inside
 
 
-def check_files_of_plugin(title: str, *groups: str) -> None:
-    """The module of a section and its entry points are all that it adds, two files at most."""
+def check_files_of_plugin(title: str, group: str) -> None:
+    """The module of a section and its entry point are all that it adds."""
     named, [module] = section(title)
     entries = tomllib.loads(in_file("pyproject.toml"))["project"]["entry-points"]
     place = str(module.title).removesuffix(".py").replace("/", ".")
     assert named == {module.title, "pyproject.toml"}
-    assert any(value.startswith(f"{place}:") for value in entries[groups[0]].values())
-    assert all(group in registry.GROUPS and group in entries for group in groups)
+    assert any(value.startswith(f"{place}:") for value in entries[group].values())
+    assert group in registry.GROUPS
 
 
 def in_file(title: str) -> str:
@@ -151,7 +150,7 @@ def test_a_format(my_parts, newsroom, newsroom_schema):
 def test_a_head(my_parts, backbone, schema, toy_rows):
     from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 
-    check_files_of_plugin("A head", "tkre.heads", "tkre.encodings")
+    check_files_of_plugin("A head", "tkre.heads")
     variant = entries("conf/base/parameters_variants.yml", "variants")
     finetuning = variant.get("tkre_pair", {"finetuning": {}})["finetuning"] or {}
     model = RelationClassifier(
@@ -163,8 +162,8 @@ def test_a_head(my_parts, backbone, schema, toy_rows):
         )
     )
     assert isinstance(model.head, my_parts("heads").PairHead) and model.head.size == 128
-    assert ENCODINGS["pair"] is ENCODINGS["markers"] and "pair" in HEADS
-    [row] = model.head.encode(toy_rows[:1], backbone.tokenizer)
+    assert HEADS["pair"].encode is HEADS["markers"].encode
+    [row] = model.encode(toy_rows[:1], backbone.tokenizer)
     batch = {name: torch.as_tensor(value)[None] for name, value in row.arrays().items()}
     mask = torch.ones_like(batch["input_ids"])
     features, attention = model.features(attention_mask=mask, **batch)

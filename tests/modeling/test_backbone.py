@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import RobertaConfig, RobertaForMaskedLM
 
-from tkre.modeling.backbone import load_backbone
+from tkre.modeling.backbone import load_backbone, masked_lm_head
 
 
 def test_a_model_with_a_head_is_taken_as_it_is(tiny_backbone):
@@ -46,3 +47,13 @@ def test_an_encoder_with_parts_missing_is_refused(tiny_backbone, tmp_path):
     save_file(weights, f"{folder}/model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ValueError, match="lack parts of the encoder"):
         load_backbone("t", folder, None)
+
+
+def test_heads_by_the_names_of_architectures(backbone):
+    roberta = RobertaForMaskedLM(
+        RobertaConfig(vocab_size=40, hidden_size=16, num_hidden_layers=1, num_attention_heads=2)
+    )
+    assert masked_lm_head(roberta)(torch.randn(3, 16)).shape == (3, 40)
+    assert masked_lm_head(backbone.model)(torch.randn(3, 32)).shape[0] == 3
+    with pytest.raises(ValueError, match="no masked-LM head"):
+        masked_lm_head(backbone.model.base_model)

@@ -1,4 +1,4 @@
-"""Encoding without torch: the same as the heads', to the last bit."""
+"""Encoding with and without transformers gives equal arrays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 from tests.conftest import instance
 from tests.modeling.test_classifier import config
 from tkre.modeling import params
-from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import FileTokenizer
@@ -25,7 +24,7 @@ ROWS = [
 
 @pytest.mark.parametrize("typed", [True, False], ids=["typed", "untyped"])
 @pytest.mark.parametrize("kind", params.HEADS)
-def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
+def test_a_saved_classifier_encodes_alike_without_transformers(backbone, tmp_path, kind, typed):
     tokenizer = backbone.tokenizer
     phrases = {"a": "lives in", "b": "home", "c": "is the home of"}
     made = config(
@@ -35,8 +34,9 @@ def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
     made.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     settings = ClassifierSettings.read(tmp_path)
-    theirs = params.HEADS[kind](made).encode(ROWS, tokenizer)
-    ours = ENCODINGS[kind](settings, ROWS, FileTokenizer.load(tmp_path))
+    encode = params.HEADS[kind].encode
+    theirs = encode(made, ROWS, tokenizer)
+    ours = encode(settings, ROWS, FileTokenizer.load(tmp_path))
     assert [row.truncated for row in theirs] == [row.truncated for row in ours]
     assert theirs[3].truncated and theirs[4].truncated and not theirs[0].truncated
     for one, other in zip(theirs, ours, strict=True):
@@ -45,7 +45,3 @@ def test_as_the_head_encodes(backbone, tmp_path, kind, typed):
         for name, array in one.arrays().items():
             assert np.array_equal(array, other.arrays()[name]), name
             assert array.dtype == other.arrays()[name].dtype, name
-
-
-def test_every_head_of_the_project_has_one():
-    assert list(ENCODINGS) == list(params.HEADS)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.core.instance import Span
 from tkre.generation.texts import from_sentence
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import (
@@ -13,7 +12,6 @@ from tkre.modeling.span_masking import (
     OTHER,
     RELATION,
     Words,
-    covered,
     encode_texts,
     mask,
 )
@@ -128,9 +126,3 @@ def test_long_texts_are_cut_and_say_so(tokenizer):
     text = encode(ROW, tokenizer, MaskingParams(max_length=8))
     assert len(text) == 8 and text.truncated
     assert not encode(ROW, tokenizer).truncated
-
-
-def test_covered_tokens_share_a_character():
-    offsets = np.array([[0, 0], [0, 3], [3, 5], [6, 9], [0, 0]])
-    assert covered(offsets, [Span(2, 4)]).tolist() == [False, True, True, False, False]
-    assert covered(offsets, []).tolist() == [False] * 5

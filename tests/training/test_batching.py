@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from tkre.training.batching import POOL, LengthBatches, padded, sorted_batches
+from tkre.modeling.entity_markers import EncodedInstance, encode_instances
+from tkre.training.batching import (
+    POOL,
+    LabelledRow,
+    LengthBatches,
+    collate,
+    inverted_rows,
+    padded,
+    sorted_batches,
+)
 
 LENGTHS = np.random.default_rng(0).integers(5, 60, size=203).tolist()
 
@@ -50,3 +59,33 @@ def test_the_number_of_batches_is_exact_at_the_edges():
     for count in (1, 15, 16, 17, 16 * POOL, 16 * POOL + 1):
         batches = LengthBatches([3] * count, 16, seed=0)
         assert len(list(batches)) == len(batches)
+
+
+def test_inverted_rows(toy_rows, schema):
+    inverted = inverted_rows(toy_rows, schema)
+    assert len(inverted) == len(toy_rows)
+    for row, other in zip(toy_rows, inverted, strict=True):
+        assert (row.head, row.tail_type) == (other.tail, other.head_type)
+        assert other.relation == schema.inverse_of(row.relation)
+    lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
+    one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
+    assert len(inverted_rows(toy_rows, one_way)) == len(toy_rows) - 5
+
+
+def test_rows_know_their_length(toy_rows, backbone):
+    [encoded] = encode_instances(toy_rows[:1], backbone.tokenizer, max_length=64, typed=True)
+    assert len(LabelledRow(encoded, 0)) == len(encoded.input_ids)
+
+
+def test_rows_are_gathered_into_padded_arrays():
+    rows = [
+        EncodedInstance(np.arange(n) + 5, truncated=False, spans=np.ones((6, n), dtype=bool))
+        for n in (2, 3)
+    ]
+    batch = collate(rows, padding=1)
+    assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert batch["input_ids"].tolist() == [[5, 6, 1], [5, 6, 7]]
+    assert batch["spans"].shape == (2, 6, 3) and not batch["spans"][0, :, 2].any()
+    assert {name: array.dtype.kind for name, array in batch.items()} == {
+        "attention_mask": "i", "input_ids": "i", "spans": "b",
+    }  # fmt: skip

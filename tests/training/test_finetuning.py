@@ -4,16 +4,20 @@ import copy
 
 import numpy as np
 import pytest
+import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
 
+from tests.conftest import instance
 from tests.paths import machine_paths
 from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
-from tkre.training.batching import LabelledRow, inverted_rows
-from tkre.training.finetuning import finetune
-from tkre.training.inference import predict
+from tkre.training.finetuning import EpochSelection, build_classifier, finetune, head_start
+from tkre.training.inference import features_of_encoded, predict
+from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import FinetuningParams
+from tkre.training.trainer import AveragedWeights
 
 OPTIMISATION = {"learning_rate": 2e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 MARKERS = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=100)
@@ -149,17 +153,6 @@ def test_prompts_start_from_what_the_masked_lm_head_knows(backbone, toy_rows, sc
     assert np.abs(first - second).max() > 0.01
 
 
-def test_inverted_rows(toy_rows, schema):
-    inverted = inverted_rows(toy_rows, schema)
-    assert len(inverted) == len(toy_rows)
-    for row, other in zip(toy_rows, inverted, strict=True):
-        assert (row.head, row.tail_type) == (other.tail, other.head_type)
-        assert other.relation == schema.inverse_of(row.relation)
-    lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
-    one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
-    assert len(inverted_rows(toy_rows, one_way)) == len(toy_rows) - 5
-
-
 def test_a_relation_without_rows_is_unlikely_not_impossible(backbone, toy_rows, schema):
     rows = [r for r in toy_rows if r.relation != "knows"]
     classifier, _ = run(backbone, rows, schema, SPANS)
@@ -168,8 +161,124 @@ def test_a_relation_without_rows_is_unlikely_not_impossible(backbone, toy_rows, 
     assert probabilities[:, schema.names.index("knows")].mean() < 0.25
 
 
-def test_rows_know_their_length(toy_rows, backbone):
-    from tkre.modeling.entity_markers import encode_instances
+def initialised(backbone, rows, schema, params):
+    torch.manual_seed(0)
+    model = build_classifier(backbone, schema, params)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    encoded = model.encode(rows, backbone.tokenizer)
+    labels = [schema.names.index(row.relation) for row in rows]
+    model.head.initialise(head_start(model, backbone, schema, encoded, labels, params))
+    return model, before, labels
 
-    [encoded] = encode_instances(toy_rows[:1], backbone.tokenizer, max_length=64, typed=True)
-    assert len(LabelledRow(encoded, 0)) == len(encoded.input_ids)
+
+def test_the_probe_already_knows_the_rows_before_any_training(backbone, toy_rows, schema):
+    params = SPANS.model_copy(update={"probe_start": 1.0})
+    model, _, labels = initialised(backbone, toy_rows, schema, params)
+    guessed = predict(model, backbone.tokenizer, toy_rows).argmax(axis=1)
+    assert (guessed == labels).mean() >= 0.9
+
+
+def test_a_head_of_markers_stays_as_it_was_drawn(backbone, toy_rows, schema):
+    params = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
+    model, before, _ = initialised(backbone, toy_rows, schema, params)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_two_relations_start_from_a_probe_too(backbone, toy_rows, schema):
+    """scikit-learn gives one row of coefficients for two classes: p = sigmoid(z)."""
+    names = schema.names[:2]
+    rows = [row for row in toy_rows if row.relation in names]
+    params = SPANS.model_copy(update={"probe_start": 1.0})
+    model, _, labels = initialised(backbone, rows, schema, params)
+    encoded = model.encode(rows, backbone.tokenizer)
+    features = features_of_encoded(model, encoded)
+    probe = LinearProbe(C=1.0, max_iter=500).fit(features.numpy(), labels)
+    logits = model.head.classify(features)[:, [schema.names.index(name) for name in names]]
+    expected = probe.predict_proba(features.numpy())
+    assert np.allclose(
+        logits.softmax(dim=-1).detach(), expected[:, np.argsort(probe.classes_)], atol=1e-4
+    )
+
+
+def test_one_relation_has_no_probe_and_it_is_logged(backbone, toy_rows, schema, caplog):
+    rows = [row for row in toy_rows if row.relation == schema.names[0]]
+    model, before, _ = initialised(backbone, rows, schema, SPANS)
+    assert torch.equal(model.head.output.weight, before["head.output.weight"])
+    assert "without a probe" in caplog.text
+
+
+# 100 rows at 80 %: the standard error is 4 points.
+ROWS = [instance("<head>a</head> met <tail>b</tail>")] * 100
+
+
+def kept_epoch(scores, rule, monkeypatch, averaged=False):
+    """Which epoch is kept of a training whose only weight is the number of its epoch."""
+    figures = iter(scores)
+    monkeypatch.setattr(
+        EpochSelection, "_scores",
+        lambda self: dict(zip(("validation_f1", "validation_loss"), next(figures), strict=True)),
+    )  # fmt: skip
+    model = nn.Linear(1, 1, bias=False)
+    average = AveragedWeights(model, 0.5) if averaged else None
+    chooser = EpochSelection(
+        model, average, None, ROWS, None, rule=rule, epochs=4, validations=4, precision="fp32"
+    )
+    for epoch in range(1, len(scores) + 1):
+        nn.init.constant_(model.weight, epoch)
+        if average:
+            average.weights["weight"] = torch.full((1, 1), epoch + 0.5)
+        assert "validation_f1" in chooser.epoch_ended(epoch, model)
+        assert model.weight.item() == epoch  # training goes on from its own weights
+    return chooser.kept_weights["weight"].item()
+
+
+@pytest.mark.parametrize(
+    ("scores", "best", "within_error"),
+    [
+        ([(50, 1), (80, 1), (70, 1)], 2, 2),
+        ([(80, 1), (75, 1), (77, 1), (75.9, 1)], 1, 3),  # 76 is the least within reach
+        ([(80, 1), (80, 2), (80, 0.5)], 3, 3),
+        ([(80, 1), (80, 2)], 1, 2),
+        ([(70, 1), (69, 1), (90, 1), (69, 1)], 3, 3),  # what was near the best is not any more
+        ([(0, 1), (0, 1)], 2, 2),
+    ],
+)
+def test_which_epoch_is_kept(scores, best, within_error, monkeypatch):
+    assert kept_epoch(scores, "best", monkeypatch) == best
+    assert kept_epoch(scores, "one_standard_error", monkeypatch) == within_error
+
+
+def test_the_average_is_what_is_kept(monkeypatch):
+    assert kept_epoch([(80, 1), (70, 1)], "best", monkeypatch, averaged=True) == 1.5
+
+
+def test_few_of_many_epochs_are_validated_and_the_last_one_is(monkeypatch):
+    monkeypatch.setattr(EpochSelection, "_scores", lambda self: {"validation_f1": 50.0})
+    model = nn.Linear(1, 1, bias=False)
+    for epochs, expected in ((9, [3, 6, 9]), (10, [4, 7, 10]), (2, [1, 2])):
+        chooser = EpochSelection(
+            model, None, None, ROWS, None,
+            rule="best", epochs=epochs, validations=3, precision="fp32",
+        )  # fmt: skip
+        scored = [e for e in range(1, epochs + 1) if chooser.epoch_ended(e, model)]
+        assert scored == expected
+
+
+def fitted(threads: int) -> LinearProbe:
+    generator = np.random.default_rng(3)
+    features = generator.normal(size=(600, 800)).astype(np.float32)
+    labels = generator.integers(0, 12, size=600)
+    with threadpool_limits(threads, user_api="blas"):
+        return LinearProbe(C=0.05, max_iter=60).fit(features, labels)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_another_number_of_threads_gives_the_same_bits():
+    one, two = fitted(1), fitted(2)
+    assert np.array_equal(one.coef_, two.coef_)
+    assert np.array_equal(one.intercept_, two.intercept_)
+    rows = np.random.default_rng(4).normal(size=(500, 800))
+    with threadpool_limits(2, user_api="blas"):
+        many = one.predict_proba(rows)
+    with threadpool_limits(1, user_api="blas"):
+        assert np.array_equal(one.predict_proba(rows), many)

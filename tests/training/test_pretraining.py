@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import inspect
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +13,7 @@ from tkre.modeling.checkpoint import weights_digest
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.span_masking import RELATION, encode_texts
 from tkre.training.pretraining import other_spans, pretrain
-from tkre.training.stages import PretrainingParams
+from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams, StageParams
 
 OPTIMISATION = {"learning_rate": 3e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 PARAMS = PretrainingParams(
@@ -103,3 +106,78 @@ def test_other_spans_say_nothing_about_the_relation(texts, backbone):
                 assert np.ptp(places) == len(places) - 1  # contiguous
                 assert len(places) <= max(1, (text.roles == RELATION).sum())
     assert drawn > 0
+
+
+PAIRS_PARAMS = PretrainingParams.model_validate(
+    {
+        "sources": ["explanation", "support"],
+        "pairs": {
+            "epochs": 6,
+            "layers": [1],
+            "optimisation": {"learning_rate": 1e-3, "head_learning_rate": 1e-2, "batch_size": 8,
+                             "freeze_embeddings": True, "precision": "fp32"},
+        },
+    }
+)  # fmt: skip
+
+
+def run_pairs(start, rows, schema, seed=1):
+    return stage("pairs", start, rows, schema, PAIRS_PARAMS, seed)
+
+
+@pytest.fixture(scope="module")
+def trained(backbone, toy_rows, schema):
+    return run_pairs(backbone, toy_rows, schema)
+
+
+def changed(backbone, trained):
+    before, after = (m.model.state_dict() for m in (backbone, trained[0]))
+    return {name for name in before if not torch.equal(before[name], after[name])}
+
+
+def test_pairs_come_nearer_to_what_explains_their_relation(trained):
+    losses = trained[1].groupby("epoch")["pairs"].mean()
+    assert losses.iloc[-1] < 0.7 * losses.iloc[0]
+
+
+def test_the_layers_that_are_pooled_learn_and_nothing_else_does(backbone, trained):
+    names = changed(backbone, trained)
+    assert any(".layer.0." in name for name in names)
+    assert not any(".layer.1." in name or "word_embeddings" in name for name in names)
+    assert not any(name.startswith("cls") for name in names)
+
+
+def test_the_stage_is_recorded_and_can_be_required(backbone, trained):
+    lineage = trained[0].lineage
+    [step] = lineage.steps
+    assert (step.stage, step.data, step.started_from) == ("pairs", "d", backbone.lineage.origin)
+    lineage.require(origin=backbone.lineage.origin, stages=PAIRS_PARAMS.stages, data={"pairs": "d"})
+    other = PAIRS_PARAMS.model_copy(update={"sources": ("support",)})
+    with pytest.raises(LineageError, match="settings"):
+        lineage.require(origin=backbone.lineage.origin, stages=other.stages, data={"pairs": "d"})
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(backbone, trained, toy_rows, schema):
+    runs = [run_pairs(backbone, toy_rows, schema, seed)[0] for seed in (1, 2)]
+    assert runs[0].lineage.weights == trained[0].lineage.weights != runs[1].lineage.weights
+
+
+def test_explanations_are_anchors(backbone, trained, toy_rows, schema):
+    bare = [replace(row, explanation=None) for row in toy_rows]
+    without, _ = run_pairs(backbone, bare, schema)
+    assert without.lineage.weights != trained[0].lineage.weights
+
+
+def test_nothing_to_learn_from_is_refused(backbone, toy_rows, schema):
+    with pytest.raises(ValueError, match="nothing to pre-train on"):
+        run_pairs(backbone, [], schema)
+
+
+def test_every_stage_has_its_parameters_its_data_and_its_function():
+    prepare = list(inspect.signature(STAGES["mslm"].prepare).parameters)
+    for name in STAGES:
+        stage = STAGES[name]
+        assert issubclass(stage.params, StageParams)
+        assert PretrainingParams.model_fields[name].annotation == stage.params | None
+        assert stage.reads in (TEXTS, PAIRS) and stage.description and stage.loss
+        assert len(inspect.signature(stage.prepare).parameters) == len(prepare)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
-from tkre.modeling.entity_markers import EncodedInstance
-from tkre.training.batching import collate
 from tkre.training.scoring import both_ways, labels_of, ruled_out_by_types
 
 
@@ -59,17 +57,3 @@ def test_two_readings_are_averaged_over_inverse_relations():
     mixed = both_ways(forward, inverted, model)
     expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
     assert mixed[0] == pytest.approx(expected / expected.sum())
-
-
-def test_rows_are_gathered_into_padded_arrays():
-    rows = [
-        EncodedInstance(np.arange(n) + 5, np.ones((6, n), dtype=bool), truncated=False)
-        for n in (2, 3)
-    ]
-    batch = collate(rows, padding=1)
-    assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
-    assert batch["input_ids"].tolist() == [[5, 6, 1], [5, 6, 7]]
-    assert batch["spans"].shape == (2, 6, 3) and not batch["spans"][0, :, 2].any()
-    assert {name: array.dtype.kind for name, array in batch.items()} == {
-        "attention_mask": "i", "input_ids": "i", "spans": "b",
-    }  # fmt: skip

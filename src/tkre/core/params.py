@@ -20,7 +20,6 @@ DEFAULT_LLM, NO_LLM = "default", "none"
 GROUPS = {
     "tkre.formats": "tkre.corpora.reading",
     "tkre.heads": "tkre.modeling.classifier",
-    "tkre.encodings": "tkre.modeling.encodings",
     "tkre.losses": "tkre.training.pretraining",
     "tkre.stages": "tkre.training.pretraining",
     "tkre.llms": "tkre.generation.llm.registry",

@@ -1,7 +1,4 @@
-"""The masked-LM head of a Hugging Face model, whatever the architecture calls it.
-
-Backbones: any Hugging Face masked language model, given a head if it has none.
-"""
+"""Backbones: Hugging Face masked language models, and their masked-LM heads."""
 
 from __future__ import annotations
 
@@ -14,19 +11,17 @@ from torch.nn import functional as F
 from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 
 from tkre.core.provenance import Lineage
-from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.startup import quiet_transformers
+from tkre.modeling.checkpoint import Checkpoint, quiet_transformers, weights_digest
 from tkre.modeling.weights import locate, verify
+
+logger = logging.getLogger(__name__)
 
 
 def masked_lm_head(model: Any) -> nn.Module:
-    """The module that makes logits of hidden states.
-
-    Args:
-        model: A masked language model.
+    """The module of a masked language model that computes logits from hidden states.
 
     Raises:
-        ValueError: There is none by any known name.
+        ValueError: The model has no module of a known name.
     """
     for name in ("cls", "lm_head", "predictions", "vocab_projector"):
         if (head := getattr(model, name, None)) is not None:
@@ -39,7 +34,7 @@ def before_vocabulary(model: Any, states: Tensor) -> Tensor:
 
     Args:
         model: A masked language model of the BERT or RoBERTa kind.
-        states: ... x H, of the last layer.
+        states: ... x H states of the last layer.
 
     Returns:
         ... x H.
@@ -52,15 +47,12 @@ def before_vocabulary(model: Any, states: Tensor) -> Tensor:
     return normalised
 
 
-logger = logging.getLogger(__name__)
-
-
 def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
-    """A masked language model as it was published.
+    """A published masked language model; it gets a masked-LM head if it has none.
 
     Args:
-        name: What the project calls it.
-        source: As for ``weights.locate``.
+        name: Name of the backbone in the catalog.
+        source: Source of its weights (``weights.locate``).
         sha256: Digest of its weights file, or None.
 
     Raises:
@@ -83,10 +75,10 @@ def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
 
 
 def _start_head(model: PreTrainedModel, missing: set[str]) -> None:
-    """Sets the parameters of a head that the weights do not hold.
+    """Sets the parameters of a head that the weights lack.
 
     The head starts as the identity, so that a hidden state is scored by its likeness to the word
-    embeddings it is tied to: a better start than noise, and the same one every time.
+    embeddings it is tied to: better than random values, and always the same.
 
     Raises:
         ValueError: More than a head is missing: these are not the weights of this architecture.

@@ -6,9 +6,11 @@ Legend of shapes: B sentences, T tokens, H hidden size, F features, R relations.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 from transformers import (
@@ -26,77 +28,24 @@ from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
 
-# Cosines of a sentence with two definitions differ by some hundredths.
-TEMPERATURE = 0.05
-
 
 class RelationClassifierConfig(PretrainedConfig):
-    """Configuration of ``RelationClassifier``; label names are ``id2label``, as everywhere.
-
-    Attributes:
-        encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
-        head: A name of ``modeling.params.HEADS``.
-        options: Settings of another package's head.
-        layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
-            kept. Empty for other heads, which read the last layer.
-        trigger_attention: For ``spans``: whether it has one more vector, pooled by attention.
-        head_dropout: Dropout of the head's features.
-        max_length: Longest sentence in tokens.
-        typed_markers: Whether markers, or prompts, hold entity types.
-        phrases: For ``prompt`` and ``virtual_words``: token ids of the relations' phrases, by
-            label.
-        temperature: For ``prototypes``: divisor of the cosines.
-        both_directions: Whether predictions average a sentence and its inverted reading, where the
-            schema knows the inverse relation.
-        negative: The label "none of the others".
-        least_probability: Smallest probability of a predicted relation; below it a sentence gets
-            the negative label.
-        inverses: By label, the label with head and tail exchanged.
-        allowed_types: By label, the head types and the tail types that the schema allows; labels
-            that join any types are left out. Empty if predictions are not guided by types.
-        entity_types: All types of the schema; None for a classifier of an older version.
-    """
+    """Configuration of ``RelationClassifier``: the fields of ``ClassifierSettings``."""
 
     model_type = "tkre-relation-classifier"
 
-    def __init__(
-        self,
-        encoder: dict[str, Any] | None = None,
-        head: str = ClassifierSettings.head,
-        options: dict[str, Any] | None = None,
-        layers: tuple[int, ...] = (),
-        trigger_attention: bool = False,
-        head_dropout: float = 0.1,
-        max_length: int = ClassifierSettings.max_length,
-        typed_markers: bool = ClassifierSettings.typed_markers,
-        phrases: dict[str, list[int]] | None = None,
-        temperature: float = TEMPERATURE,
-        both_directions: bool = ClassifierSettings.both_directions,
-        negative: str | None = None,
-        least_probability: float = ClassifierSettings.least_probability,
-        inverses: dict[str, str] | None = None,
-        allowed_types: dict[str, list[list[str]]] | None = None,
-        entity_types: Sequence[str] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        # Not where it was loaded from: that is a path of one machine, and the lineage has its name.
-        self.encoder = encoder and {k: v for k, v in encoder.items() if k != "_name_or_path"}
-        self.head = head
-        self.options = dict(options or {})
-        self.layers = list(layers)
-        self.trigger_attention = trigger_attention
-        self.head_dropout = head_dropout
-        self.max_length = max_length
-        self.typed_markers = typed_markers
-        self.phrases = dict(phrases or {})
-        self.temperature = temperature
-        self.both_directions = both_directions
-        self.negative = negative
-        self.least_probability = least_probability
-        self.inverses = dict(inverses or {})
-        self.allowed_types = dict(allowed_types or {})
-        self.entity_types = None if entity_types is None else list(entity_types)
-        super().__init__(**kwargs)
+    def __init__(self, **given: Any) -> None:
+        for setting in fields(ClassifierSettings):
+            if setting.name == "id2label":
+                continue  # a field of every configuration
+            made = setting.default_factory
+            default = setting.default if made is MISSING else made()
+            # As JSON has it: a configuration equals itself after saving.
+            value = json.loads(json.dumps(given.pop(setting.name, default)))
+            setattr(self, setting.name, value)
+        # The path of one machine; the lineage has the encoder's name.
+        self.encoder.pop("_name_or_path", None)
+        super().__init__(**given)
 
     def encoder_sizes(self) -> Any:
         """``model_type``, ``hidden_size`` and ``pad_token_id`` of the encoder.
@@ -104,15 +53,13 @@ class RelationClassifierConfig(PretrainedConfig):
         From the fields if they have these names: the configuration class of the architecture would
         load all models of transformers for its docstring.
         """
-        fields = dict(self.encoder or {})
-        if {"model_type", "hidden_size", "pad_token_id"} <= fields.keys():
-            return SimpleNamespace(**fields)
+        if {"model_type", "hidden_size", "pad_token_id"} <= self.encoder.keys():
+            return SimpleNamespace(**self.encoder)
         return self.encoder_config()
 
     def encoder_config(self) -> PretrainedConfig:
         """The encoder's configuration, its depth cut to the layers that are read."""
-        fields: dict[str, Any] = dict(self.encoder or {})
-        config = AutoConfig.for_model(fields.pop("model_type"), **fields)
+        config = AutoConfig.for_model(**self.encoder)
         if self.layers:
             config.num_hidden_layers = max(self.layers)
         return config
@@ -130,10 +77,36 @@ class RelationClassifier(PreTrainedModel):
 
     def __init__(self, config: RelationClassifierConfig) -> None:
         super().__init__(config)
-        kept = HEADS[config.head]
-        self.encoder = _encoder(config.encoder_config(), masked_lm=kept.masked_lm)
-        self.head = kept(config)
+        head_class = HEADS[config.head].head_class
+        self.encoder = _encoder(config.encoder_config(), masked_lm=head_class.masked_lm)
+        self.head = head_class(config)
         self.post_init()
+
+    @classmethod
+    def from_masked_lm(
+        cls,
+        masked_lm: PreTrainedModel,
+        labels: Sequence[str] = (),
+        *,
+        freeze_embeddings: bool = False,
+        **settings: Any,
+    ) -> Self:
+        """A classifier with the encoder of a masked language model and a new head.
+
+        Args:
+            masked_lm: The masked language model; its weights are copied.
+            labels: The labels in their order; none for features alone.
+            freeze_embeddings: Whether the word embeddings are not trained.
+            **settings: Further fields of ``ClassifierSettings``.
+        """
+        numbers = {"id2label": dict(enumerate(labels)),
+                   "label2id": {label: n for n, label in enumerate(labels)}}  # fmt: skip
+        given = {"encoder": masked_lm.config.to_dict(), **(numbers if labels else {}), **settings}
+        model = cls(RelationClassifierConfig(**given))
+        model.load_encoder(masked_lm if model.head.masked_lm else masked_lm.base_model)
+        if freeze_embeddings:
+            model.encoder.get_input_embeddings().weight.requires_grad_(False)
+        return model
 
     @property
     def padding(self) -> int:
@@ -141,13 +114,13 @@ class RelationClassifier(PreTrainedModel):
         return self.encoder.config.pad_token_id or 0
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Instances as tokens, in the form that this classifier's head reads.
+        """Instances as tokens, in the form that its head reads.
 
         Args:
-            instances: In any order.
-            tokenizer: The encoder's.
+            instances: Instances in any order.
+            tokenizer: The encoder's tokenizer.
         """
-        return self.head.encode(instances, tokenizer)
+        return HEADS[self.config.head].encode(self.config, instances, tokenizer)
 
     def forward(
         self,
@@ -159,10 +132,10 @@ class RelationClassifier(PreTrainedModel):
         """Logits over the labels.
 
         Args:
-            input_ids: B x T tokens of what ``encode`` gives.
+            input_ids: B x T tokens.
             attention_mask: B x T.
             labels: B label numbers, for a loss.
-            **inputs: What else ``encode`` gives, by name; of marked sentences ``spans``.
+            **inputs: Further arrays of ``Encoded`` by name; ``spans`` for marked sentences.
         """
         features_BF, _ = self.features(input_ids, attention_mask, **inputs)
         logits_BR = self.head.classify(features_BF)
@@ -180,10 +153,10 @@ class RelationClassifier(PreTrainedModel):
         return self.head.read(self.encoder, input_ids, attention_mask, **inputs)
 
     def load_encoder(self, encoder: PreTrainedModel) -> None:
-        """Takes the weights of an encoder, as many layers as are kept.
+        """Copies the weights of an encoder, as many layers as are kept.
 
         Args:
-            encoder: With its masked-LM head if the head of this classifier reads it, else bare.
+            encoder: An encoder, with its masked-LM head if the head of this classifier reads it.
 
         Raises:
             ValueError: It lacks parameters of this one.
@@ -195,7 +168,7 @@ class RelationClassifier(PreTrainedModel):
             )
 
     def _init_weights(self, module: nn.Module) -> None:
-        """As BERT: small normal weights. Weights that are loaded overwrite these."""
+        """Small normal weights, as in BERT; loaded weights overwrite them."""
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02)
             if module.bias is not None:
@@ -205,10 +178,7 @@ class RelationClassifier(PreTrainedModel):
 
 
 def _encoder(config: PretrainedConfig, *, masked_lm: bool) -> PreTrainedModel:
-    """The encoder, bare or with its masked-LM head.
-
-    A bare one is without a pooler, which nothing here reads, if it can be had without.
-    """
+    """The encoder with its masked-LM head, or bare and without a pooler where that is possible."""
     if masked_lm:
         return AutoModelForMaskedLM.from_config(config)
     accepted = inspect.signature(AutoModel._model_mapping[type(config)].__init__).parameters

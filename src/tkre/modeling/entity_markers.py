@@ -1,10 +1,10 @@
-"""Instances as tokens: the sentence with markers around its mentions, and which token is what.
+"""Marked sentences as tokens, with flags of mentions, markers and triggers; masked mentions.
 
 Markers are punctuation with the entity type in words (Zhou and Chen 2022, typed entity markers):
 ``@ * person * Ada @ was born in # ^ place ^ London #``; without types ``@ Ada @ ... # London #``.
 They need no new token, so any encoder has an embedding for them.
 
-Instances without names: "the head" and "the tail" stand in the place of the mentions.
+``mask_entities`` replaces the mentions by "the head" and "the tail" instead.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tkre.core.instance import Instance, Span
 from tkre.core.text import find_phrase
-from tkre.modeling.tokenization import Encoded, Ints, Tokenizer, covered, tokenised, window
+from tkre.modeling.tokenization import Encoded, Flags, Tokenizer, covered, tokenised_windows
 
 # Rows of ``EncodedInstance.spans``.
 HEAD_MARKER, TAIL_MARKER, HEAD, TAIL, BETWEEN, TRIGGERS = range(6)
@@ -30,15 +29,11 @@ class EncodedInstance(Encoded):
     """A marked sentence as T tokens.
 
     Attributes:
-        input_ids: T token ids.
         spans: ``ROWS`` x T flags: the opening marker of the head, that of the tail, the mentions,
             the tokens strictly between the marked mentions, the triggers.
-        truncated: Whether tokens were cut off.
     """
 
-    input_ids: npt.NDArray[np.int64]
-    spans: npt.NDArray[np.bool_]
-    truncated: bool
+    spans: Flags
 
 
 def encode_instances(
@@ -48,24 +43,33 @@ def encode_instances(
     max_length: int,
     typed: bool,
 ) -> list[EncodedInstance]:
-    """Tokens of marked sentences, with the mentions kept whatever has to be cut.
+    """Encode marked sentences; the mentions are kept in every sentence that is cut.
 
     Args:
-        instances: In any order.
-        tokenizer: A fast one.
-        max_length: In tokens. Of a longer sentence the window around both mentions is kept.
+        instances: Instances in any order.
+        tokenizer: A fast tokenizer.
+        max_length: Limit in tokens; the window around both mentions is kept of a longer sentence.
         typed: Whether the markers hold the entity types, where an instance has them.
     """
+    texts, rows = marked_texts(instances, typed=typed)
+    windows = tokenised_windows(texts, [mentions_of(row) for row in rows], tokenizer, max_length)
+    return [
+        EncodedInstance(ids, truncated, np.stack([covered(offsets, spans) for spans in row]))
+        for row, (ids, offsets, truncated) in zip(rows, windows, strict=True)
+    ]
+
+
+def marked_texts(
+    instances: Sequence[Instance], *, typed: bool
+) -> tuple[list[str], list[list[list[Span]]]]:
+    """The results of ``mark`` for several instances: texts, and the rows of each."""
     marked = [mark(instance, typed=typed) for instance in instances]
-    results = []
-    for (_, places), (ids, offsets, special) in zip(
-        marked, tokenised([text for text, _ in marked], tokenizer), strict=True
-    ):
-        spans = np.stack([covered(offsets, row) & ~special for row in places])
-        mentions = np.logical_or.reduce(spans[[HEAD_MARKER, TAIL_MARKER, HEAD, TAIL]], axis=0)
-        keep = window(mentions, special, max_length)
-        results.append(EncodedInstance(ids[keep], spans[:, keep], truncated=len(keep) < len(ids)))
-    return results
+    return [text for text, _ in marked], [rows for _, rows in marked]
+
+
+def mentions_of(rows: list[list[Span]]) -> list[Span]:
+    """Characters of the mentions and their opening markers."""
+    return [rows[row][0] for row in (HEAD_MARKER, TAIL_MARKER, HEAD, TAIL)]
 
 
 def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
@@ -77,7 +81,7 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
     ):
         opening = f"{signs[0]} "
         if typed and kind:
-            opening += f"{signs[1]} {kind.lower().replace('_', ' ')} {signs[1]} "
+            opening += f"{signs[1]} {type_words(kind)} {signs[1]} "
         length = span.end - span.start
         # Closing markers first, and of two mentions in one another the longer one outside.
         inserts.append((span.start, 1, -length, role, opening))
@@ -109,67 +113,48 @@ def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:
     return text, rows
 
 
+def type_words(kind: str) -> str:
+    """An entity type in words."""
+    return kind.lower().replace("_", " ")
+
+
 def _shift(shifts: list[tuple[int, int]], place: int) -> int:
     return max((shift for at, shift in shifts if at <= place), default=0)
 
 
-@dataclass(frozen=True)
-class EncodedRoles(Encoded):
-    """A sentence with "the head" and "the tail" for its mentions, as T tokens.
-
-    Attributes:
-        input_ids: T token ids.
-        truncated: Whether tokens were cut off.
-    """
-
-    input_ids: Ints
-    truncated: bool
-
-
-def encode_roles(
+def encode_masked(
     instances: Sequence[Instance], tokenizer: Tokenizer, *, max_length: int, typed: bool
-) -> list[EncodedRoles]:
-    """Tokens of sentences that speak of the head and the tail.
-
-    Args:
-        instances: In any order.
-        tokenizer: A fast one.
-        max_length: In tokens. Of a longer sentence the window around both roles is kept.
-        typed: Whether the types are told, where an instance has them.
-    """
-    told = [mask_entities(instance, typed=typed) for instance in instances]
-    results = []
-    for (_, roles), (ids, offsets, special) in zip(
-        told, tokenised([text for text, _ in told], tokenizer), strict=True
-    ):
-        keep = window(covered(offsets, roles) & ~special, special, max_length)
-        results.append(EncodedRoles(ids[keep], truncated=len(keep) < len(ids)))
-    return results
+) -> list[Encoded]:
+    """Encode sentences whose mentions are masked; arguments as in ``encode_instances``."""
+    masked = [mask_entities(instance, typed=typed) for instance in instances]
+    texts, places = [text for text, _ in masked], [spans for _, spans in masked]
+    windows = tokenised_windows(texts, places, tokenizer, max_length)
+    return [Encoded(ids, truncated) for ids, _, truncated in windows]
 
 
 def mask_entities(instance: Instance, *, typed: bool) -> tuple[str, list[Span]]:
-    """The sentence with its mentions replaced by "the head (a person)", and where those stand.
+    """The sentence with its mentions replaced by "the head (a person)", and their characters.
 
-    Mentions in one another cannot both be replaced: then the inner one is replaced alone.
+    Of two mentions in one another only the inner one is replaced.
 
     Args:
         instance: The sentence.
-        typed: Whether the types are told, where the instance has them.
+        typed: Whether the types are named, where the instance has them.
     """
-    roles = [
-        (instance.head, _role("head", instance.head_type if typed else None)),
-        (instance.tail, _role("tail", instance.tail_type if typed else None)),
+    mentions = [
+        (instance.head, _masked("head", instance.head_type if typed else None)),
+        (instance.tail, _masked("tail", instance.tail_type if typed else None)),
     ]
-    roles.sort(key=lambda role: (role[0].end - role[0].start, role[0]))
+    mentions.sort(key=lambda mention: (mention[0].end - mention[0].start, mention[0]))
     if instance.head.overlaps(instance.tail):
-        del roles[1]
+        del mentions[1]
     text, last, places = "", 0, []
-    for span, name in sorted(roles):
+    for span, name in sorted(mentions):
         text += instance.text[last : span.start]
         places.append(Span(len(text), len(text) + len(name)))
         text, last = text + name, span.end
     return text + instance.text[last:], places
 
 
-def _role(name: str, kind: str | None) -> str:
-    return f"the {name} (a {kind.lower().replace('_', ' ')})" if kind else f"the {name}"
+def _masked(name: str, kind: str | None) -> str:
+    return f"the {name} (a {type_words(kind)})" if kind else f"the {name}"

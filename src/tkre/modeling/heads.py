@@ -1,7 +1,7 @@
 """Classifier heads: from an encoder's hidden states to scores of relations for a pair of mentions.
 
-Heads over markers and spans need training; prototypes know the relations by their definitions, and
-the heads of ``prompt_heads`` by their phrases.
+Heads over markers and spans need training; prototypes start from the relations' definitions, and
+the heads of ``prompt_heads`` from their phrases.
 
 Legend of shapes: B sentences, N training rows, T tokens, H hidden size, F features, R relations.
 """
@@ -18,27 +18,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tkre.core.instance import Instance
 from tkre.core.schema import Relation, RelationSchema
-from tkre.modeling.entity_markers import (
-    BETWEEN,
-    HEAD,
-    HEAD_MARKER,
-    TAIL,
-    TAIL_MARKER,
-    encode_instances,
-    encode_roles,
-)
+from tkre.modeling.entity_markers import BETWEEN, HEAD, HEAD_MARKER, TAIL, TAIL_MARKER
 from tkre.modeling.losses import pool
 from tkre.modeling.runtime import mask_for
-from tkre.modeling.tokenization import Encoded, Tokenizer
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a new head may be initialised from.
+    """Data that a new head may be initialised from.
 
     Attributes:
         schema: The relations, in the order of the labels.
@@ -71,28 +61,17 @@ class Head(nn.Module):
 
     masked_lm: ClassVar[bool] = False
     size: int
-    dropout: nn.Dropout
 
     def __init__(self, config: Any) -> None:
         super().__init__()
-        self.max_length: int = config.max_length
-        self.typed: bool = config.typed_markers
+        self.dropout = nn.Dropout(config.head_dropout)
 
     def initialise(self, start: Start) -> None:
         """Sets parameters before training; by default they stay random.
 
         Args:
-            start: What is known: relations, training rows, the encoder.
+            start: Relations, training rows and encoder.
         """
-
-    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Instances as the tokens that this head reads.
-
-        Args:
-            instances: In any order.
-            tokenizer: The encoder's.
-        """
-        raise NotImplementedError
 
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
@@ -100,10 +79,10 @@ class Head(nn.Module):
         """B x F features; B x T attention scores before the softmax, if the head attends.
 
         Args:
-            encoder: The classifier's; with its masked-LM head if this head has it so.
+            encoder: The classifier's encoder, with its masked-LM head if ``masked_lm``.
             input_ids: B x T.
             attention_mask: B x T.
-            **inputs: What else ``encode`` gives, by name.
+            **inputs: Further arrays of ``Encoded`` by name.
         """
         raise NotImplementedError
 
@@ -115,14 +94,10 @@ class Head(nn.Module):
 class MarkedHead(Head):
     """A head that pools the hidden states of marked sentences (``modeling.entity_markers``)."""
 
-    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Marked sentences."""
-        return encode_instances(instances, tokenizer, max_length=self.max_length, typed=self.typed)
-
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """What ``features`` gives of the encoder's hidden states."""
+        """The results of ``features`` for the encoder's hidden states."""
         output = encoder(
             input_ids=input_ids,
             attention_mask=mask_for(encoder, attention_mask),
@@ -144,16 +119,11 @@ class MarkedHead(Head):
 
 
 class MarkerHead(MarkedHead):
-    """The states of the two opening markers, and a perceptron (Zhou and Chen 2022, section 3).
-
-    Args:
-        config: A ``RelationClassifierConfig``.
-    """
+    """The states of the two opening markers, and a perceptron (Zhou and Chen 2022, section 3)."""
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         hidden = config.encoder_sizes().hidden_size
-        self.dropout = nn.Dropout(config.head_dropout)
         self.size = 2 * hidden
         self.dense = nn.Linear(self.size, hidden)
         self.output = nn.Linear(hidden, config.num_labels)
@@ -174,11 +144,8 @@ class SpanHead(MarkedHead):
     """Spans pooled from middle layers, standardised, and a linear layer.
 
     From each of the layers: mean over the head mention, mean over the tail mention, mean and
-    maximum over what stands between them. Middle layers still say what is said about the
-    mentions; the last ones of a sentence encoder say what the sentence is about.
-
-    Args:
-        config: A ``RelationClassifierConfig``.
+    maximum over the tokens between them. Middle layers still describe the mentions; the last ones
+    of a sentence encoder describe the topic of the sentence.
     """
 
     mean: Tensor
@@ -193,7 +160,6 @@ class SpanHead(MarkedHead):
         # Not trained: ``standardise`` sets them once, from the training sentences.
         self.register_buffer("mean", torch.zeros(self.size))
         self.register_buffer("scale", torch.ones(self.size))
-        self.dropout = nn.Dropout(config.head_dropout)
         self.output = nn.Linear(self.size, config.num_labels)
 
     def features(
@@ -247,10 +213,10 @@ class SpanHead(MarkedHead):
 
     @torch.no_grad()
     def standardise(self, features: Tensor) -> Tensor:
-        """Sets mean and scale from features taken before; gives them back standardised.
+        """Sets mean and scale from features and returns these standardised.
 
         Args:
-            features: N x F, of the training sentences.
+            features: N x F features of the training sentences.
         """
         raw = features * self.scale + self.mean
         self.mean.copy_(raw.mean(dim=0))
@@ -259,37 +225,29 @@ class SpanHead(MarkedHead):
 
 
 class PrototypeHead(Head):
-    """Likeness of a sentence's embedding to the embeddings of what the relations mean.
+    """Likeness of a sentence's embedding to the embeddings of the relations' definitions.
 
-    A definition speaks of "the head" and "the tail", so the sentence is made to do so as well:
-    embeddings of sentences are first of all about who is named in them, and no definition names
-    anybody.
-
-    Args:
-        config: A ``RelationClassifierConfig``.
+    The mentions of the sentence are replaced by "the head" and "the tail", the words of the
+    definitions: embeddings of sentences depend most on the names in them, and definitions have
+    none.
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.size = config.encoder_sizes().hidden_size
         self.temperature = config.temperature
-        self.dropout = nn.Dropout(config.head_dropout)
         self.prototypes = nn.Parameter(torch.zeros(config.num_labels, self.size))
 
     @torch.no_grad()
     def initialise(self, start: Start) -> None:
-        """Sets the prototypes to the embeddings of what the relations mean."""
+        """Sets the prototypes to the embeddings of the relations' phrases and definitions."""
         relations = [start.schema.relations[name] for name in start.schema.names]
         self.prototypes.copy_(start.embed([definition_text(relation) for relation in relations]))
-
-    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Sentences that speak of the head and the tail."""
-        return encode_roles(instances, tokenizer, max_length=self.max_length, typed=self.typed)
 
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> tuple[Tensor, None]:
-        """B x H: the mean of the last hidden states, as the prototypes are of the definitions."""
+        """B x H: the mean of the last hidden states, as in the prototypes."""
         output = encoder(input_ids=input_ids, attention_mask=attention_mask)
         return pool(output.last_hidden_state, attention_mask[:, None])[:, 0], None
 

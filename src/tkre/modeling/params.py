@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
@@ -10,68 +11,95 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 from tkre.core.params import Params, Registry
 
 if TYPE_CHECKING:
+    from tkre.modeling.encodings import Encoding
     from tkre.modeling.heads import Head
     from tkre.modeling.losses import Contrast
 
-HEADS: Registry[type[Head]] = Registry(
-    "tkre.heads",
-    {
-        "markers": "tkre.modeling.heads:MarkerHead",
-        "spans": "tkre.modeling.heads:SpanHead",
-        "prompt": "tkre.modeling.prompt_heads:PromptHead",
-        "virtual_words": "tkre.modeling.prompt_heads:KnowPromptHead",
-        "prototypes": "tkre.modeling.heads:PrototypeHead",
-    },
-)
-
 
 @dataclass(frozen=True)
-class HeadTraits:
-    """What recipes need to know of a head, without torch.
+class HeadKind:
+    """A kind of classifier head, described without torch.
+
+    Recipes read the last three attributes of the project's own kinds only: a kind of another
+    package is not imported to validate a parameter.
 
     Attributes:
+        head: The class, as ``package.module:name``; it is imported when it is used.
+        encoding: The function that encodes sentences for it (``modeling.encodings``), likewise.
         description: The head in words; ``{typed}`` and ``{layers}`` are filled in.
         parts: The parameters of fine-tuning it has, of those that only some heads have.
-        untrained: Whether it can label without training, by what the schema says of relations.
+        untrained: Whether it can label without training, by the definitions or phrases of the
+            schema.
     """
 
-    description: str
-    parts: tuple[str, ...]
+    head: str
+    encoding: str
+    description: str = ""
+    parts: tuple[str, ...] = ()
     untrained: bool = False
 
+    @property
+    def head_class(self) -> type[Head]:
+        """The class; imports torch."""
+        loaded: type[Head] = resolve_name(self.head)
+        return loaded
 
-# Of the project's own heads; a head of another package may have every part.
-HEAD_TRAITS: dict[str, HeadTraits] = {
-    "markers": HeadTraits(
-        "a perceptron on the states of two {typed}entity markers",
-        parts=("alignment", "head_dropout"),
-    ),
-    "spans": HeadTraits(
-        "a perceptron on the pooled words of both mentions and of what stands between them "
-        "(layers {layers})",
-        parts=("alignment", "head_dropout", "layers", "trigger_weight", "probe_start"),
-    ),
-    "prompt": HeadTraits(
-        "the masked-language-model head, which fills in each relation's phrase between the "
-        "mentions",
-        parts=(),
-        untrained=True,
-    ),
-    "virtual_words": HeadTraits(
-        "one masked word between the mentions, compared with a trained word for each relation",
-        parts=("alignment", "head_dropout"),
-        untrained=True,
-    ),
-    "prototypes": HeadTraits(
-        "the likeness of a sentence to the definitions of the relations",
-        parts=("alignment", "head_dropout", "temperature"),
-        untrained=True,
-    ),
-}
+    @property
+    def encode(self) -> Encoding:
+        """The function that encodes sentences."""
+        function: Encoding = resolve_name(self.encoding)
+        return function
+
+
+HEADS: Registry[HeadKind] = Registry(
+    "tkre.heads",
+    {
+        "markers": HeadKind(
+            "tkre.modeling.heads:MarkerHead",
+            "tkre.modeling.encodings:marked",
+            description="a perceptron on the states of two {typed}entity markers",
+            parts=("alignment", "head_dropout"),
+        ),
+        "spans": HeadKind(
+            "tkre.modeling.heads:SpanHead",
+            "tkre.modeling.encodings:marked",
+            description="a perceptron on the pooled words of both mentions and of what stands "
+            "between them (layers {layers})",
+            parts=("alignment", "head_dropout", "layers", "trigger_weight", "probe_start"),
+        ),
+        "prompt": HeadKind(
+            "tkre.modeling.prompt_heads:PromptHead",
+            "tkre.modeling.encodings:with_phrases",
+            description="the masked-language-model head, which fills in each relation's phrase "
+            "between the mentions",
+            untrained=True,
+        ),
+        "virtual_words": HeadKind(
+            "tkre.modeling.prompt_heads:KnowPromptHead",
+            "tkre.modeling.encodings:with_one_mask",
+            description="one masked word between the mentions, compared with a trained word for "
+            "each relation",
+            parts=("alignment", "head_dropout"),
+            untrained=True,
+        ),
+        "prototypes": HeadKind(
+            "tkre.modeling.heads:PrototypeHead",
+            "tkre.modeling.encodings:masked",
+            description="the likeness of a sentence to the definitions of the relations",
+            parts=("alignment", "head_dropout", "temperature"),
+            untrained=True,
+        ),
+    },
+)
 LOSSES: Registry[Contrast] = Registry("tkre.losses", {"spans": "tkre.modeling.losses:SpanContrast"})
 
 LossName = Annotated[str, AfterValidator(LOSSES.check)]
 HeadName = Annotated[str, AfterValidator(HEADS.check)]
+
+
+def own_heads() -> dict[str, HeadKind]:
+    """The project's kinds of heads by name; imports none of them."""
+    return {name: kind for name, kind in HEADS.entries.items() if not isinstance(kind, str)}
 
 
 class MaskingParams(Params):
@@ -103,7 +131,7 @@ class ContrastParams(Params):
         loss: ``spans``, or one of another package (``tkre.core.params``).
         options: Settings of another package's loss; the project's own has none.
         temperature: tau of the loss.
-        dimension: Of the space in which anchors and spans are compared.
+        dimension: Dimension of the space in which anchors and spans are compared.
         other_spans: Negatives per text that are other spans of the same sentence.
         inverted_negatives: Whether the pair with head and tail exchanged is a negative, for
             relations that have a direction.

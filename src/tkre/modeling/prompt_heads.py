@@ -6,21 +6,18 @@ phrases, R relations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from tkre.core.instance import Instance
 from tkre.modeling.backbone import before_vocabulary, masked_lm_head
 from tkre.modeling.heads import Head, Start
-from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
-from tkre.modeling.tokenization import Encoded, Tokenizer
+from tkre.modeling.prompts import phrase_lengths, phrases_of
 
-# Architectures that read packed prompts as they read them alone: places are absolute and can be
-# given, attention goes wherever the mask lets it. Their values: whether places are counted from
-# behind the padding token's number (RoBERTa) or from 0 (BERT).
+# Architectures that read packed prompts as they read them alone: positions are absolute and can be
+# given, and attention follows the mask. Their values: whether positions are counted from the number
+# after the padding token's (RoBERTa) or from 0 (BERT).
 PACKABLE = {"bert": False, "roberta": True, "camembert": True, "xlm-roberta": True}
 
 
@@ -35,7 +32,6 @@ class MaskHead(Head):
     """
 
     masked_lm: ClassVar[bool] = True
-    lengths: Sequence[int]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -53,12 +49,6 @@ class MaskHead(Head):
             )
         self.bias = nn.Parameter(torch.zeros(config.num_labels))
 
-    def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Sentences with a prompt for every number of masks."""
-        return encode_prompts(
-            instances, tokenizer, self.lengths, max_length=self.max_length, typed=self.typed
-        )
-
     def at_masks(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> Tensor:
@@ -66,7 +56,7 @@ class MaskHead(Head):
 
         Args:
             encoder: A masked language model.
-            input_ids: B x T (``modeling.prompting``).
+            input_ids: B x T (``modeling.prompts``).
             attention_mask: B x T.
             **inputs: ``positions`` and ``prompts``, B x T; ``masks``, B x S.
         """
@@ -83,14 +73,10 @@ class MaskHead(Head):
 class PromptHead(MaskHead):
     """Scores a relation by how well its phrase fits between head and tail.
 
-    The score is the mean log-probability of the phrase's tokens at the masks of the prompt that
-    has as many: a mean, so that long phrases are not the unlikely ones. Two relations whose phrases
-    are equally likely after every sentence would still differ by how common their words are, so
-    each relation has a bias; one scale for all says how much a nat counts. (A scale for each would
-    have to be learned from K examples, and could turn a score into its opposite.)
-
-    Args:
-        config: A ``RelationClassifierConfig`` with ``phrases``.
+    The score is the mean log-probability of the phrase's tokens at the masks of the prompt of
+    their number: a sum would favour short phrases. Common words are likely after every sentence,
+    so each relation has a bias. One scale serves all relations: one for each would be learned from
+    K samples, and could invert a score.
     """
 
     slots: Tensor
@@ -100,8 +86,8 @@ class PromptHead(MaskHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.lengths = phrase_lengths(self.phrases)
-        first = {n: sum(self.lengths[:i]) for i, n in enumerate(self.lengths)}
+        lengths = phrase_lengths(self.phrases)
+        first = {n: sum(lengths[:i]) for i, n in enumerate(lengths)}
         parts = [
             (first[len(phrase)] + n, token, relation, 1 / len(phrase))
             for relation, phrase in enumerate(self.phrases)
@@ -118,7 +104,7 @@ class PromptHead(MaskHead):
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> tuple[Tensor, None]:
-        """B x R mean log-probabilities of the relations' phrases; arguments as of ``at_masks``."""
+        """B x R mean log-probabilities of the phrases; arguments as in ``at_masks``."""
         # The vocabulary is large: its logits are computed at the masks alone, in full there, since
         # a probability needs their sum.
         states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
@@ -136,20 +122,14 @@ class PromptHead(MaskHead):
 class KnowPromptHead(MaskHead):
     """One mask between head and tail, and for every relation a word that could stand there.
 
-    In the manner of KnowPrompt (Chen et al. 2022): the words are no words of the vocabulary. Each
-    is a vector that starts as the mean of the embeddings of its phrase's tokens and is trained.
-    (Its other half, trained types of the mentions, is left out: types, where there are any, are
-    told in words.)
-
-    Args:
-        config: A ``RelationClassifierConfig`` with ``phrases``.
+    After KnowPrompt (Chen et al. 2022): the words are not in the vocabulary. Each is a vector that
+    starts as the mean of the embeddings of its phrase's tokens and is trained. KnowPrompt's
+    trained entity types are left out: types are part of the prompt in words.
     """
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.lengths = ONE_MASK
         self.size = config.encoder_sizes().hidden_size
-        self.dropout = nn.Dropout(config.head_dropout)
         self.virtual_words = nn.Parameter(torch.zeros(config.num_labels, self.size))
 
     @torch.no_grad()
@@ -165,7 +145,7 @@ class KnowPromptHead(MaskHead):
     def read(
         self, encoder: Any, input_ids: Tensor, attention_mask: Tensor, **inputs: Tensor
     ) -> tuple[Tensor, None]:
-        """B x H: what the masked-LM head would compare with words; arguments as of ``at_masks``."""
+        """B x H vectors that the masked-LM head compares with words; see ``at_masks``."""
         states_BSH = self.at_masks(encoder, input_ids, attention_mask, **inputs)
         return before_vocabulary(encoder, states_BSH[:, 0]), None
 
@@ -175,12 +155,12 @@ class KnowPromptHead(MaskHead):
 
 
 def visible(attention_mask: Tensor, prompts: Tensor, dtype: torch.dtype) -> Tensor:
-    """What each token attends to, as what is added to the attention scores: 0 or the lowest value.
+    """Additive attention mask of packed prompts: 0, or the lowest value of the type.
 
     Args:
         attention_mask: B x T, 0 at padding.
         prompts: B x T numbers of the prompts, 0 for the sentence.
-        dtype: Of the scores.
+        dtype: Type of the attention scores.
 
     Returns:
         B x 1 x T x T: rows attend to columns.

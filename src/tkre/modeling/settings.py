@@ -1,4 +1,4 @@
-"""What a classifier's ``config.json`` says of reading and answering, read without transformers."""
+"""The settings of a classifier in its ``config.json``, without torch and transformers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,45 @@ CONFIG_FILE = "config.json"
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """The settings that are needed to encode sentences and to draw labels from probabilities.
+    """The settings of a classifier; ``RelationClassifierConfig`` has the same.
 
-    ``RelationClassifierConfig`` has them all, under these names and with these defaults, and says
-    what they mean; it can stand wherever these are wanted.
+    Attributes:
+        id2label: Label names by number.
+        encoder: Configuration of the encoder, as a dictionary with its ``model_type``.
+        head: A name of ``modeling.params.HEADS``.
+        options: Settings of another package's head.
+        layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
+            kept. Empty for other heads, which read the last layer.
+        trigger_attention: For ``spans``: whether it has one more vector, pooled by attention.
+        head_dropout: Dropout of the head's features.
+        max_length: Longest sentence in tokens.
+        typed_markers: Whether markers, or prompts, hold entity types.
+        phrases: For ``prompt`` and ``virtual_words``: token ids of the relations' phrases, by
+            label.
+        temperature: For ``prototypes``: divisor of the cosines. Cosines of a sentence with two
+            definitions differ by some hundredths.
+        both_directions: Whether predictions average a sentence and its inverted reading, where the
+            schema knows the inverse relation.
+        negative: The label "none of the others".
+        least_probability: Smallest probability of a predicted relation; below it a sentence gets
+            the negative label.
+        inverses: By label, the label with head and tail exchanged.
+        allowed_types: By label, the head types and the tail types that the schema allows; labels
+            that join any types are left out. Empty if predictions are not guided by types.
+        entity_types: All types of the schema; None for a classifier of an older version.
     """
 
     id2label: Mapping[int, str]
     encoder: Mapping[str, Any] = field(default_factory=dict)
     head: str = "markers"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    layers: Sequence[int] = field(default_factory=list)
+    trigger_attention: bool = False
+    head_dropout: float = 0.1
     max_length: int = 128
     typed_markers: bool = True
     phrases: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    temperature: float = 0.05
     both_directions: bool = False
     negative: str | None = None
     least_probability: float = 0.0
@@ -38,8 +65,7 @@ class ClassifierSettings:
         """The settings of the classifier in a folder.
 
         Args:
-            folder: With its ``config.json``, in which transformers leaves out what is as by
-                default.
+            folder: Folder of ``config.json``; transformers leaves out defaults there.
 
         Raises:
             ValueError: It names no labels.
@@ -55,10 +81,10 @@ class ClassifierSettings:
 
     @cached_property
     def label2id(self) -> dict[str, int]:
-        """The numbers of the labels."""
+        """Numbers of the labels."""
         return {label: number for number, label in self.id2label.items()}
 
     @property
     def num_labels(self) -> int:
-        """How many labels there are."""
+        """Number of labels."""
         return len(self.id2label)

@@ -1,15 +1,13 @@
-"""Texts as tokens, and which characters a token covers: what every form of an instance is made of.
+"""Texts as tokens with their characters, and the tokenizer of a folder without transformers.
 
-Nothing here needs torch or transformers: a tokenizer is whatever answers like one of theirs.
-
-The tokenizer in a classifier's folder without transformers, which takes seconds to import.
+Nothing here needs torch or transformers, which takes seconds to import.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -21,34 +19,27 @@ from tkre.core.instance import Span
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+TOKENIZER_FILE, SETTINGS_FILE = "tokenizer.json", "tokenizer_config.json"
 
 
 class Tokenizer(Protocol):
-    """What encoding needs of a tokenizer: a fast one of transformers, or a ``FileTokenizer``.
+    """A fast tokenizer of transformers, or a ``FileTokenizer``, whose call has all arguments.
 
     Attributes:
-        mask_token_id: Of the token that stands for what is to be guessed, if it has one.
-        sep_token_id: Of the token that ends a part, if it has one.
+        mask_token_id: Number of the mask token, or None.
+        sep_token_id: Number of the token that ends a part, or None.
     """
 
     mask_token_id: Any
     sep_token_id: Any
 
-    def __call__(
-        self,
-        text: str | list[str],
-        *,
-        add_special_tokens: bool = True,
-        return_offsets_mapping: bool = False,
-        return_special_tokens_mask: bool = False,
-        truncation: Literal[False] = False,
-        verbose: bool = True,
-    ) -> Any:
-        """Tokens of a text, or of texts, whole, by the names that transformers gives them."""
+    def __call__(self, *texts: Any, **options: Any) -> Any:
+        """Tokens of a text, or of texts, by the names of transformers."""
 
 
+@dataclass(frozen=True)
 class Encoded:
-    """An instance as T tokens: what every head's own form of it has.
+    """An instance as T tokens; a head that reads more than the tokens has a subclass.
 
     Attributes:
         input_ids: T token ids.
@@ -62,17 +53,17 @@ class Encoded:
         return len(self.input_ids)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """What the classifier reads, by the name it has there; the last dimension is padded."""
-        names = [field.name for field in fields(self) if field.name != "truncated"]  # type: ignore[arg-type]
+        """Arguments of the classifier by name; the last dimension is padded."""
+        names = [field.name for field in fields(self) if field.name != "truncated"]
         return {name: getattr(self, name) for name in names}
 
 
 def tokenised(texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[tuple[Ints, Ints, Flags]]:
-    """For each text its T token ids, T x 2 character offsets, T flags of special tokens.
+    """T token ids, T x 2 character offsets and T flags of special tokens of each text.
 
     Args:
-        texts: Whole, however long.
-        tokenizer: A fast one.
+        texts: Texts of any length; they are not cut.
+        tokenizer: A fast tokenizer.
     """
     if not texts:
         return
@@ -91,12 +82,34 @@ def tokenised(texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[tuple[Ints
         )
 
 
+def tokenised_windows(
+    texts: Sequence[str],
+    mentions: Sequence[Sequence[Span]],
+    tokenizer: Tokenizer,
+    max_length: int,
+) -> Iterator[tuple[Ints, Ints, bool]]:
+    """Token ids, T x 2 character offsets and whether tokens were cut off, for each text.
+
+    Special tokens have empty offsets.
+
+    Args:
+        texts: Texts of any length.
+        mentions: Spans of each text; the window around them is kept of a longer text.
+        tokenizer: A fast tokenizer.
+        max_length: Limit in tokens.
+    """
+    for spans, (ids, offsets, special) in zip(mentions, tokenised(texts, tokenizer), strict=True):
+        offsets[special] = 0
+        keep = window(covered(offsets, spans), special, max_length)
+        yield ids[keep], offsets[keep], len(keep) < len(ids)
+
+
 def covered(offsets: Ints, spans: Sequence[Span]) -> Flags:
-    """Which tokens share a character with one of the spans.
+    """T flags of the tokens that share a character with one of the spans.
 
     Args:
         offsets: T x 2 character offsets; empty ones (special tokens) are never covered.
-        spans: In the same text.
+        spans: Spans of the same text.
     """
     flags = np.zeros(len(offsets), dtype=bool)
     for span in spans:
@@ -105,14 +118,14 @@ def covered(offsets: Ints, spans: Sequence[Span]) -> Flags:
 
 
 def window(mentions: Flags, special: Flags, max_length: int) -> Ints:
-    """The places of the tokens to keep: special ones and those around the mentions.
+    """Places of the tokens to keep: special tokens and those around the mentions.
 
-    If the mentions are too far apart for one window, half of it goes to either.
+    If the mentions are too far apart for one window, each end gets half of it.
 
     Args:
         mentions: T flags.
         special: T flags.
-        max_length: In tokens, special ones included.
+        max_length: Limit in tokens, special ones included.
     """
     size = len(special)
     if size <= max_length:
@@ -132,23 +145,17 @@ def window(mentions: Flags, special: Flags, max_length: int) -> Ints:
     return np.sort(np.concatenate([real[kept], np.flatnonzero(special)]))
 
 
-TOKENIZER_FILE, SETTINGS_FILE = "tokenizer.json", "tokenizer_config.json"
-
-
 class FileTokenizer:
-    """What a fast tokenizer of transformers does for an encoding, from the same file.
-
-    ``tokenizer.json`` says all of how a text becomes tokens; transformers itself calls what is
-    called here.
+    """The fast tokenizer of a folder, as transformers would load it from the same file.
 
     Args:
-        backend: The tokenizer of the package ``tokenizers``; texts are neither cut nor padded.
-        mask: The token that stands for what is to be guessed, if there is one.
-        separator: The token that ends a part, if there is one.
+        backend: Tokenizer of the package ``tokenizers``; texts are neither cut nor padded.
+        mask: The mask token, or None.
+        separator: The token that ends a part, or None.
 
     Attributes:
-        mask_token_id: The number of ``mask``.
-        sep_token_id: The number of ``separator``.
+        mask_token_id: Number of ``mask``.
+        sep_token_id: Number of ``separator``.
     """
 
     def __init__(self, backend: Backend, mask: str | None, separator: str | None) -> None:
@@ -164,7 +171,9 @@ class FileTokenizer:
         settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
         backend = Backend.from_file(str(folder / TOKENIZER_FILE))
         backend.encode_special_tokens = bool(settings.get("split_special_tokens"))
-        mask, separator = (_text(settings.get(f"{name}_token")) for name in ("mask", "sep"))
+        # A token stands there as text, or with its text as "content".
+        tokens = [settings.get(f"{name}_token") for name in ("mask", "sep")]
+        mask, separator = (t["content"] if isinstance(t, dict) else t for t in tokens)
         return cls(backend, mask, separator)
 
     def __call__(
@@ -177,15 +186,15 @@ class FileTokenizer:
         truncation: Literal[False] = False,
         verbose: bool = True,
     ) -> dict[str, Any]:
-        """Tokens of a text, or of texts, by the names that transformers gives them.
+        """Tokens of a text, or of texts, by the names of transformers.
 
         Args:
-            text: One, or a list.
-            add_special_tokens: Those that stand around a text.
-            return_offsets_mapping: Whether characters of the tokens are given, too.
-            return_special_tokens_mask: Whether flags of special tokens are.
-            truncation: Texts are left whole.
-            verbose: Nothing is said in any case.
+            text: One text, or a list.
+            add_special_tokens: Whether special tokens are put around each text.
+            return_offsets_mapping: Whether to add the characters of the tokens.
+            return_special_tokens_mask: Whether to add flags of special tokens.
+            truncation: Texts are not cut.
+            verbose: Ignored; accepted for API compatibility.
         """
         texts = [text] if isinstance(text, str) else text
         encoded = self._backend.encode_batch(texts, add_special_tokens=add_special_tokens)
@@ -195,8 +204,3 @@ class FileTokenizer:
         if return_special_tokens_mask:
             columns["special_tokens_mask"] = [e.special_tokens_mask for e in encoded]
         return {n: column[0] for n, column in columns.items()} if isinstance(text, str) else columns
-
-
-def _text(token: Any) -> str | None:
-    """A token as its settings have it: as text, or as text with how it takes spaces."""
-    return token["content"] if isinstance(token, dict) else token

@@ -1,7 +1,4 @@
-"""Where the weights of a backbone are, and whether they are the right ones. Imports no torch.
-
-What the files of a saved model say of it, read without loading its weights. Imports no torch.
-"""
+"""Location and digest of weights; facts about a saved model from its files. Imports no torch."""
 
 from __future__ import annotations
 
@@ -15,13 +12,14 @@ from typing import Any
 
 from safetensors import safe_open
 
-from tkre.core.provenance import Lineage
+from tkre.core.provenance import LINEAGE_FILE, Lineage
 
 PACKAGE = "package:"
+SHOWN = 12  # characters of a digest that is shown
 
 
 class WeightsError(RuntimeError):
-    """Weights that are missing, or not the expected ones; the message says what to do."""
+    """Weights that are missing, or not the expected ones; the message names a way out."""
 
 
 def locate(source: str) -> str:
@@ -50,14 +48,14 @@ def locate(source: str) -> str:
 
 
 def verify(source: str, sha256: str | None) -> None:
-    """Checks that weights are there and, where a digest is given, that they are those.
+    """Checks that weights exist and, if a digest is given, that they have it.
 
     Args:
-        source: As for ``locate``. A Hugging Face name is not checked: nothing is downloaded here.
+        source: Source as in ``locate``. A Hugging Face name is not checked: nothing is downloaded.
         sha256: Digest that ``model.safetensors`` must have.
 
     Raises:
-        WeightsError: They are not.
+        WeightsError: The weights are missing, or others.
     """
     path = Path(locate(source))
     if not path.is_dir():
@@ -81,7 +79,7 @@ def verify(source: str, sha256: str | None) -> None:
 
 
 def file_digest(file: Path) -> str:
-    """SHA-256 of a file's content; the file is read again if its size or its time has changed."""
+    """SHA-256 of a file's content, cached while its size and time stay the same."""
     status = file.stat()
     return _file_digest(file, status.st_size, status.st_mtime_ns)
 
@@ -92,14 +90,11 @@ def _file_digest(file: Path, size: int, time: int) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-SHOWN = 12  # characters of a digest: enough to compare two by eye
-
-
 def model_facts(folder: Path) -> dict[str, Any]:
-    """Architecture and size of a model, its labels, and what it was made from.
+    """Architecture and size of a model, its labels, and its lineage if there is one.
 
     Args:
-        folder: Of Hugging Face files; a lineage beside them is told if there is one.
+        folder: Folder of Hugging Face files.
 
     Raises:
         OSError: There is no ``config.json``.
@@ -118,14 +113,14 @@ def model_facts(folder: Path) -> dict[str, Any]:
         facts |= _size(weights)
     if config.get("id2label"):
         facts["labels"] = list(config["id2label"].values())
-    lineage = folder / "lineage.json"
+    lineage = folder / LINEAGE_FILE
     if lineage.is_file():
         facts |= lineage_facts(Lineage.model_validate_json(lineage.read_text(encoding="utf-8")))
     return facts
 
 
 def lineage_facts(lineage: Lineage) -> dict[str, Any]:
-    """The steps from a backbone to a model: digests to compare, seconds, settings."""
+    """Steps from a backbone to a model: digests, seconds, settings."""
     return {
         "backbone": lineage.backbone,
         "origin": lineage.origin[:SHOWN],
@@ -145,7 +140,7 @@ def lineage_facts(lineage: Lineage) -> dict[str, Any]:
 
 
 def _size(weights: Path) -> dict[str, Any]:
-    """Counted from the header of the file; tensors that are tied stand in it once."""
+    """Sizes from the header of the file, in which tied tensors occur once."""
     with safe_open(weights, framework="np") as file:
         tensors = [file.get_slice(name) for name in file.keys()]  # noqa: SIM118 (no mapping)
         return {

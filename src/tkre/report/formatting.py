@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from tkre.core.instance import Instance, Span
 from tkre.core.params import DEFAULT_LLM
 from tkre.core.text import find_phrase
-from tkre.modeling.params import HEAD_TRAITS
+from tkre.modeling.params import own_heads
 from tkre.training.params import FinetuningParams
 from tkre.training.recipes import Variant
 from tkre.training.stages import STAGES, PretrainingParams
@@ -74,8 +74,8 @@ def _chain(params: PretrainingParams) -> str:
 def _classifier(params: FinetuningParams) -> Iterator[str]:
     typed = "typed " if params.typed_markers else ""
     layers = listed([str(layer) for layer in params.layers])
-    traits = HEAD_TRAITS.get(params.head)
-    head = traits.description if traits else f"{params.head}, a head of another package"
+    kind = own_heads().get(params.head)
+    head = kind.description if kind else f"{params.head}, a head of another package"
     yield f"Head: {head.format(typed=typed, layers=layers)}."
     if not params.trained:
         yield "It is not trained: it knows the relations by their definitions alone."

@@ -27,7 +27,7 @@ from tkre.corpora.unlabelled import Sentence, read_sentences
 from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator, calibrated_rows, share_of
 from tkre.evaluation.predictions import withheld
 from tkre.modeling.settings import ClassifierSettings
-from tkre.modeling.tokenization import Tokenizer
+from tkre.modeling.tokenization import FileTokenizer, Tokenizer
 from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
 from tkre.training.scoring import Scores, labels_of, score
 
@@ -60,9 +60,8 @@ def load_model(
 ) -> tuple[RelationClassifier | OnnxClassifier, Tokenizer]:
     """Load the model and the tokenizer of a folder; ONNX needs no torch."""
     if (folder / MODEL_FILE).is_file():
-        exported = OnnxClassifier.load(folder, threads)
-        return exported, exported.load_tokenizer(folder)
-    from tkre.modeling.startup import import_without_sklearn, load_tokenizer, quiet_transformers
+        return OnnxClassifier.load(folder, threads), FileTokenizer.load(folder)
+    from tkre.modeling.checkpoint import import_without_sklearn, load_tokenizer, quiet_transformers
 
     with quiet_transformers():
         import_without_sklearn()

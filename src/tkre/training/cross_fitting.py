@@ -21,7 +21,7 @@ from tkre.core.text import near_duplicate_groups
 from tkre.generation.label_errors import label_confidence
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.runtime import device
 from tkre.training.inference import features_of
 from tkre.training.linear_probe import LinearProbe
@@ -156,16 +156,9 @@ def read_both_ways(
     """
     if not rows:
         return np.zeros((0, 1)), np.zeros((0, 1))
-    encoder = start.model.base_model
-    config = RelationClassifierConfig(
-        encoder=encoder.config.to_dict(),
-        head="spans",
-        layers=params.layers,
-        max_length=params.max_length,
-    )
-    model = RelationClassifier(config)
-    model.load_encoder(encoder)
-    model.to(device())
+    model = RelationClassifier.from_masked_lm(
+        start.model, head="spans", layers=params.layers, max_length=params.max_length
+    ).to(device())
     readings = [*rows, *(row.inverted() for row in rows)]
     features = features_of(model, start.tokenizer, readings)
     features = (features - features.mean(axis=0)) / features.std(axis=0).clip(min=1e-5)

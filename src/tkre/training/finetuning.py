@@ -19,7 +19,7 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import TEMPERATURE, RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.entity_markers import TRIGGERS
 from tkre.modeling.heads import Start
 from tkre.modeling.losses import Alignment, attention_loss
@@ -274,37 +274,32 @@ def build_classifier(
     start: Checkpoint, schema: RelationSchema, params: FinetuningParams
 ) -> RelationClassifier:
     """A classifier with the encoder's weights and a new head."""
-    config = start.model.config.to_dict()
+    names = schema.names
+    encoder = start.model.config.to_dict()
     if params.encoder_dropout is not None:
-        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-            config[name] = params.encoder_dropout
-    inverses = {name: schema.inverse_of(name) for name in schema.names}
-    relations = schema.relations.items() if params.type_guided else ()
-    phrases = {n: phrase_ids(r.phrase, start.tokenizer) for n, r in schema.relations.items()}
-    allowed = {n: [list(r.head_types), list(r.tail_types)] for n, r in relations}
-    model = RelationClassifier(
-        RelationClassifierConfig(
-            encoder=config,
-            head=params.head,
-            options=params.options,
-            layers=params.layers,
-            trigger_attention=params.trigger_weight > 0,
-            head_dropout=params.head_dropout,
-            max_length=params.max_length,
-            typed_markers=params.typed_markers,
-            phrases=phrases if HEADS[params.head].masked_lm else {},
-            temperature=params.temperature or TEMPERATURE,
-            both_directions=params.both_directions,
-            negative=schema.negative,
-            least_probability=params.least_probability,
-            inverses={name: inverse for name, inverse in inverses.items() if inverse},
-            allowed_types={name: kinds for name, kinds in allowed.items() if any(kinds)},
-            entity_types=schema.entity_types,
-            id2label=dict(enumerate(schema.names)),
-            label2id={name: n for n, name in enumerate(schema.names)},
-        )
+        for dropout in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            encoder[dropout] = params.encoder_dropout
+    settings: dict[str, Any] = {
+        name: getattr(params, name)
+        for name in ("head", "options", "layers", "head_dropout", "max_length", "typed_markers",
+                     "both_directions", "least_probability")
+    }  # fmt: skip
+    if params.temperature is not None:
+        settings["temperature"] = params.temperature
+    if HEADS[params.head].head_class.masked_lm:
+        relations = schema.relations.items()
+        settings["phrases"] = {n: phrase_ids(r.phrase, start.tokenizer) for n, r in relations}
+    if params.type_guided:
+        kinds = {n: (r.head_types, r.tail_types) for n, r in schema.relations.items()}
+        settings["allowed_types"] = {name: kind for name, kind in kinds.items() if any(kind)}
+    return RelationClassifier.from_masked_lm(
+        start.model,
+        names,
+        freeze_embeddings=params.optimisation.freeze_embeddings,
+        encoder=encoder,
+        trigger_attention=params.trigger_weight > 0,
+        negative=schema.negative,
+        inverses={n: inverse for n in names if (inverse := schema.inverse_of(n))},
+        entity_types=schema.entity_types,
+        **settings,
     )
-    model.load_encoder(start.model if model.head.masked_lm else start.model.base_model)
-    if params.optimisation.freeze_embeddings:
-        model.encoder.get_input_embeddings().weight.requires_grad_(False)
-    return model

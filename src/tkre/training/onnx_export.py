@@ -1,7 +1,7 @@
-"""Writing a classifier for ONNX Runtime: one file, the same answers (extra ``onnx``).
+"""Export of a classifier for ONNX Runtime: one file, the same answers (extra ``onnx``).
 
-The file holds what ``RelationClassifier.forward`` computes. Tokenizing, reading both ways and the
-rules over probabilities stay in Python, the same code for both. ``onnx_classifier`` reads it.
+The file holds ``RelationClassifier.forward``. Tokenization, both directions and the rules over
+probabilities stay in Python, the same code for both. ``onnx_classifier`` reads it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ from tkre.core.instance import Instance, Span
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.runtime import to_tensors
-from tkre.modeling.tokenization import Tokenizer
 from tkre.modeling.weights import file_digest
 from tkre.training.batching import collate
 from tkre.training.onnx_classifier import MODEL_FILE, RECORD_FILE, OnnxError
 
-# Two sentences of other lengths: what both share is a size of the model, all else may vary.
+# Two sentences of other lengths: sizes that both share belong to the model, others may vary.
 EXAMPLES = (
     Instance(id="a", text="Ada left for Oslo .", head=Span(0, 3), tail=Span(13, 17)),
     Instance(id="b", text="It was in old Rome that Bea lived then .", head=Span(24, 27),
@@ -38,14 +37,15 @@ def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
     """Writes a classifier for ONNX Runtime, with its configuration, tokenizer and lineage.
 
     Args:
-        checkpoint: A ``RelationClassifier``.
-        folder: Made if need be; its files of these names are replaced.
+        checkpoint: Checkpoint of a ``RelationClassifier``.
+        folder: Folder to write to; files of the same names are replaced.
 
     Raises:
         OnnxError: The packages of the extra ``onnx`` are missing.
     """
     model: RelationClassifier = checkpoint.model
-    names, examples = _examples(model, checkpoint.tokenizer)
+    batch = to_tensors(collate(model.encode(EXAMPLES, checkpoint.tokenizer), model.padding))
+    names, examples = list(batch), list(batch.values())
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / MODEL_FILE
     with warnings.catch_warnings(), _quiet_exporter():
@@ -60,13 +60,16 @@ def export_onnx(checkpoint: Checkpoint, folder: Path) -> None:
             raise OnnxError(f"{error}: pip install 'tkre[onnx]'") from None
         assert program is not None
         for node in program.model.graph.all_nodes():
-            node.metadata_props.clear()  # the stack it was traced from: paths of this machine
+            node.metadata_props.clear()  # stack traces with paths of this machine
         program.save(str(target))
     model.config.save_pretrained(folder)
-    checkpoint.tokenizer.save_pretrained(folder)
-    lineage = json.dumps(checkpoint.lineage.model_dump(mode="json"), indent=2)
-    (folder / "lineage.json").write_text(lineage + "\n", encoding="utf-8")
-    record = {"weights": checkpoint.lineage.weights, "sha256": file_digest(target), "inputs": names}
+    checkpoint.save_tokenizer_and_lineage(folder)
+    record = {
+        "weights": checkpoint.lineage.weights,
+        "sha256": file_digest(target),
+        "padding": model.padding,
+        "inputs": names,
+    }
     (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -83,13 +86,8 @@ class _Forward(nn.Module):
         return logits
 
 
-def _examples(model: RelationClassifier, tokenizer: Tokenizer) -> tuple[list[str], list[Tensor]]:
-    batch = collate(model.encode(EXAMPLES, tokenizer), model.padding)
-    return list(batch), list(to_tensors(batch).values())
-
-
 def _varying(names: list[str], examples: list[Tensor]) -> list[dict[int, Any]]:
-    """Which sizes of the inputs differ from batch to batch: rows, and tokens."""
+    """The sizes of the inputs that differ from batch to batch: rows and tokens."""
     tokens = examples[names.index("input_ids")].shape[1]
     rows, length = torch.export.Dim("B", min=1), torch.export.Dim("T", min=2)
     return [
@@ -100,7 +98,7 @@ def _varying(names: list[str], examples: list[Tensor]) -> list[dict[int, Any]]:
 
 @contextmanager
 def _quiet_exporter() -> Iterator[None]:
-    """The exporter logs which operators of torchvision it does not find."""
+    """Silences the exporter, which logs missing operators of torchvision."""
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)

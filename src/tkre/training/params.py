@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from tkre.core.params import Params
-from tkre.modeling.params import HEAD_TRAITS, HeadName
+from tkre.modeling.params import HeadName, own_heads
 
 
 class OptimisationParams(Params):
@@ -126,20 +126,19 @@ class FinetuningParams(Params):
 
     @model_validator(mode="after")
     def _parts_fit_the_head(self) -> Self:
-        if self.head not in HEAD_TRAITS:
+        heads = own_heads()
+        if self.head not in heads:
             return self
-        allowed = HEAD_TRAITS[self.head].parts
+        allowed = heads[self.head].parts
         if "layers" in allowed and not self.layers:
             raise ValueError(f"head {self.head!r} needs layers, e.g. [3, 4]")
         if self.options:
             raise ValueError(f"head {self.head!r} has no options")
-        for part in sorted({part for traits in HEAD_TRAITS.values() for part in traits.parts}):
+        for part in sorted({part for kind in heads.values() for part in kind.parts}):
             default = type(self).model_fields[part].default
             if part not in allowed and getattr(self, part) != default:
-                heads = [repr(name) for name, t in HEAD_TRAITS.items() if part in t.parts]
-                raise ValueError(
-                    f"{part} is a part of head {', '.join(heads)}, not of {self.head!r}"
-                )
+                having = ", ".join(repr(name) for name, kind in heads.items() if part in kind.parts)
+                raise ValueError(f"{part} is a part of head {having}, not of {self.head!r}")
         return self
 
     @model_validator(mode="after")
@@ -159,7 +158,8 @@ class FinetuningParams(Params):
             )
         if self.trained:
             return self
-        if self.head in HEAD_TRAITS and not HEAD_TRAITS[self.head].untrained:
+        kind = own_heads().get(self.head)
+        if kind and not kind.untrained:
             raise ValueError(f"head {self.head!r} starts random, so it needs at least one epoch")
         for part in PARTS_OF_TRAINING:
             if getattr(self, part):

@@ -30,7 +30,7 @@ from tkre.core.schema import RelationSchema
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.backbone import masked_lm_head
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
+from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.losses import Alignment
 from tkre.modeling.params import LOSSES
 from tkre.modeling.runtime import mask_for, on_device
@@ -279,7 +279,16 @@ def pair_training(
     """
     stage_params = params.of(stage)
     assert isinstance(stage_params, PairsParams)
-    reader = _pair_reader(start, schema, stage_params)
+    reader = RelationClassifier.from_masked_lm(
+        start.model,
+        schema.names,
+        freeze_embeddings=stage_params.optimisation.freeze_embeddings,
+        head="spans",
+        layers=stage_params.layers,
+        head_dropout=stage_params.dropout,
+        max_length=stage_params.max_length,
+        typed_markers=stage_params.typed_markers,
+    )
     trained_rows = [*rows, *(inverted_rows(rows, schema) if stage_params.add_inverted else ())]
     numbers = {name: n for n, name in enumerate(schema.names)}
     encoded = reader.encode(trained_rows, start.tokenizer)
@@ -328,24 +337,3 @@ class PairObjective(Objective):
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """The encoder; the projection."""
         return list(self.reader.encoder.parameters()), list(self.alignment.parameters())
-
-
-def _pair_reader(
-    start: Checkpoint, schema: RelationSchema, params: PairsParams
-) -> RelationClassifier:
-    reader = RelationClassifier(
-        RelationClassifierConfig(
-            encoder=start.model.config.to_dict(),
-            head="spans",
-            layers=params.layers,
-            head_dropout=params.dropout,
-            max_length=params.max_length,
-            typed_markers=params.typed_markers,
-            id2label=dict(enumerate(schema.names)),
-            label2id={name: n for n, name in enumerate(schema.names)},
-        )
-    )
-    reader.load_encoder(start.model.base_model)
-    if params.optimisation.freeze_embeddings:
-        reader.encoder.get_input_embeddings().weight.requires_grad_(False)
-    return reader

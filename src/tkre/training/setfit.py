@@ -29,10 +29,9 @@ from tkre.core.instance import Instance
 from tkre.core.progress import Progress
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
-from tkre.modeling.checkpoint import Checkpoint
+from tkre.modeling.checkpoint import Checkpoint, quiet_transformers
 from tkre.modeling.entity_markers import encode_instances, mark
 from tkre.modeling.runtime import use_bf16
-from tkre.modeling.startup import quiet_transformers
 from tkre.training.batching import log_truncation
 from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import SetFitParams

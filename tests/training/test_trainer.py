@@ -1,14 +1,25 @@
 from __future__ import annotations
 
 import random
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import BertConfig, BertForMaskedLM
 
+from tkre.modeling.runtime import device
 from tkre.training.params import OptimisationParams
-from tkre.training.trainer import Objective, optimiser, train
+from tkre.training.trainer import (
+    AveragedWeights,
+    Objective,
+    compiled_layers,
+    optimiser,
+    train,
+    training_environment,
+    use_bf16,
+)
 
 PARAMS = OptimisationParams(learning_rate=0.05, head_learning_rate=0.1, batch_size=4, warmup=0.2)
 
@@ -117,3 +128,73 @@ def test_a_stage_computes_in_the_precision_that_is_named(precision, dtype):
     assert objective.slope.dtype == torch.float32
     assert objective.slope.item() == pytest.approx(2, abs=0.2)
     assert objective.in_products == {dtype}
+
+
+def test_the_average_forgets_the_start_and_then_moves_slowly():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    average = AveragedWeights(model, decay=0.9)
+    nn.init.ones_(model.weight)
+    average.update()
+    assert average.weights["weight"].item() == pytest.approx(1 - 2 / 11)  # the small first decay
+    for _ in range(200):
+        average.update()
+    nn.init.constant_(model.weight, 2.0)
+    before = average.weights["weight"].item()
+    average.update()
+    assert average.weights["weight"].item() == pytest.approx(0.9 * before + 0.1 * 2)
+
+
+def test_whole_numbers_are_copied():
+    model = nn.BatchNorm1d(1)
+    average = AveragedWeights(model, decay=0.9)
+    model.num_batches_tracked += 5
+    average.update()
+    assert average.weights["num_batches_tracked"] == 5
+    assert average.weights["num_batches_tracked"].dtype == torch.int64
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no compiler")
+@pytest.mark.filterwarnings("ignore")  # of torch about itself
+def test_compiled_layers_compute_the_same_at_every_length_and_are_given_back():
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=48,
+    )  # fmt: skip
+    model = BertForMaskedLM(config).eval().to(device())
+    batches = []
+    for length in (9, 17, 30):
+        mask = (torch.arange(length) < torch.tensor([[length], [length - 2], [4]]))[:, None, None]
+        ids = torch.randint(5, 50, (3, length))
+        batches.append({"input_ids": ids.to(device()), "attention_mask": mask.to(device())})
+    plain = [model(**batch).logits for batch in batches]
+    graphs = torch._dynamo.utils.counters["stats"]
+    graphs.clear()
+    with compiled_layers(nn.ModuleList([model])):
+        for batch, expected in zip(batches, plain, strict=True):
+            torch.testing.assert_close(model(**batch).logits, expected, rtol=1e-4, atol=1e-5)
+    # One graph for both layers and all lengths.
+    assert graphs["unique_graphs"] == 1
+    graphs.clear()
+    model(**batches[0])
+    assert not graphs
+
+
+@pytest.mark.parametrize(("wanted", "used"), [("fp32", "fp32"), ("bf16", "bf16")])
+def test_threads_and_precision_are_those_that_are_used(wanted, used):
+    found = training_environment(wanted)
+    assert (found.precision, found.threads) == (used, torch.get_num_threads())
+    # The build ("+cpu", "+cu130") is not part of the version in every package.
+    assert torch.__version__.startswith(found.libraries["torch"])
+
+
+def test_auto_is_what_the_machine_does():
+    assert training_environment("auto").precision == ("bf16" if use_bf16("auto") else "fp32")
+
+
+def test_a_gpu_is_called_by_its_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "A GPU")
+    assert training_environment("fp32").device == "A GPU"

@@ -13,6 +13,7 @@ from tkre.modeling.entity_markers import (
     TRIGGERS,
     encode_instances,
     mark,
+    mask_entities,
 )
 
 
@@ -128,3 +129,25 @@ def test_every_row_of_the_demo_is_encoded_with_all_its_parts(newsroom):
         assert counts[HEAD_MARKER] == counts[TAIL_MARKER] == 1
         assert counts[HEAD] and counts[TAIL]
         assert np.all(encoded.spans[[HEAD, TAIL, BETWEEN]].sum(axis=0) <= 1)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "told", "places"),
+    [
+        ("so <head>anna</head> met <tail>bert</tail> .",
+         "so the head (a person) met the tail .", ["the head (a person)", "the tail"]),
+        ("<tail>a</tail><head>b</head>", "the tailthe head (a person)",
+         ["the tail", "the head (a person)"]),
+        ("<head>a <tail>b</tail></head> c", "a the tail c", ["the tail"]),
+        ("<tail><head>a</head> b</tail>", "the head (a person) b", ["the head (a person)"]),
+    ],
+)  # fmt: skip
+def test_sentences_speak_of_the_head_and_the_tail(sentence, told, places):
+    text, spans = mask_entities(instance(sentence, head_type="PERSON"), typed=True)
+    assert text == told
+    assert [span.of(text) for span in spans] == places
+
+
+def test_types_can_be_left_out():
+    row = instance("<head>anna</head> met <tail>bert</tail>", head_type="person")
+    assert mask_entities(row, typed=False)[0] == "the head met the tail"

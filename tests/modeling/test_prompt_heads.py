@@ -15,7 +15,7 @@ from transformers import (
 from tests.conftest import instance
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.prompt_heads import visible
-from tkre.modeling.prompts import phrase_ids
+from tkre.modeling.prompts import phrase_ids, phrase_lengths
 from tkre.modeling.runtime import to_tensors
 from tkre.training.batching import collate
 
@@ -84,7 +84,9 @@ def test_packed_prompts_are_read_as_if_alone(masked_lm, model, backbone):
     for row, encoded in enumerate(model.encode(ROWS, backbone.tokenizer)):
         for relation, phrase in enumerate(PHRASES):
             ids = phrase_ids(phrase, backbone.tokenizer)
-            logs = read_alone(masked_lm, encoded, 1 + model.head.lengths.index(len(ids)))
+            logs = read_alone(
+                masked_lm, encoded, 1 + phrase_lengths(model.head.phrases).index(len(ids))
+            )
             expected = logs[torch.arange(len(ids)), ids].mean()
             assert logits[row, relation].item() == pytest.approx(expected.item(), abs=1e-5)
 

@@ -1,24 +1,28 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import shutil
+import logging.handlers
 import sys
 
+import numpy as np
 import pytest
-from transformers import PreTrainedTokenizerFast
 
-from tests.training.test_finetuning import SPANS, run
+from tests.conftest import instance
+from tests.paths import machine_paths
+from tests.training.test_finetuning import MARKERS, PROMPT, PROTOTYPES, SPANS, VIRTUAL_WORDS, run
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.calibrator import CalibratorError
 from tkre.evaluation.params import CalibrationParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.modeling.checkpoint import weights_digest
-from tkre.modeling.encodings import ENCODINGS
 from tkre.modeling.tokenization import FileTokenizer
 from tkre.serving.extractor import RelationExtractor
 from tkre.training.inference import predict
 from tkre.training.onnx_classifier import OnnxClassifier, OnnxError
 from tkre.training.onnx_export import export_onnx
+from tkre.training.scoring import score
 
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 
@@ -29,17 +33,30 @@ def short(params):
 
 @pytest.fixture(scope="module")
 def trained(backbone, toy_rows, schema):
-    return run(backbone, toy_rows, schema, short(SPANS))[0]
+    params = short(SPANS).model_copy(update={"layers": (1,)})
+    return run(backbone, toy_rows, schema, params)[0]
 
 
 @pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
     folder = tmp_path_factory.mktemp("onnx")
-    export_onnx(trained, folder)
+    messages = logging.handlers.BufferingHandler(1000)
+    logging.getLogger().addHandler(messages)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        export_onnx(trained, folder)
+    logging.getLogger().removeHandler(messages)
+    assert [m for m in messages.buffer if m.levelno >= logging.WARNING] == []
+    assert printed.getvalue() == ""
     return folder
 
 
-def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_rows, schema):
+def test_an_export_names_no_place_of_the_machine(exported):
+    # The exporter adds the place in the source of each operator.
+    assert machine_paths(exported) == []
+
+
+def test_the_extractor_takes_it_with_its_calibrator(trained, exported, toy_rows, schema):
     plain = RelationExtractor(trained.model, trained.tokenizer)
     probabilities = predict(trained.model, trained.tokenizer, toy_rows)
     frame = prediction_frame(
@@ -60,11 +77,11 @@ def test_the_extractor_takes_it_with_its_trust_record(trained, exported, toy_row
         RelationExtractor.from_pretrained(exported, calibrator=other)
 
 
-def test_it_tells_which_sentences_it_reads_in_part(exported):
+def test_truncated_sentences_are_marked(exported):
     sentence = "<head>anna</head> lives in the old <tail>oslo</tail> ."
     extractor = RelationExtractor.from_pretrained(exported)
-    told = [p.truncated for p in extractor([sentence + " then" * 200, sentence])]
-    assert told == [True, False] and extractor.config.max_length == 128
+    truncated = [p.truncated for p in extractor([sentence + " then" * 200, sentence])]
+    assert truncated == [True, False] and extractor.config.max_length == 128
 
 
 def test_another_file_is_refused(exported, tmp_path):
@@ -76,26 +93,35 @@ def test_another_file_is_refused(exported, tmp_path):
         OnnxClassifier.load(tmp_path)
 
 
-@pytest.mark.parametrize("why", ["the head of another package", "an encoder of few words"])
-def test_what_cannot_be_read_without_torch_is_read_by_the_head(
-    exported, toy_rows, tmp_path, monkeypatch, why
-):
-    """As every exported classifier was before ``modeling.encodings``."""
-    expected = RelationExtractor.from_pretrained(exported)(toy_rows)
-    assert isinstance(OnnxClassifier.load(exported).load_tokenizer(exported), FileTokenizer)
-    shutil.copytree(exported, tmp_path, dirs_exist_ok=True)
-    if why == "the head of another package":
-        monkeypatch.delitem(ENCODINGS.entries, "spans")
-    else:
-        config = json.loads((tmp_path / "config.json").read_text())
-        del config["encoder"]["pad_token_id"]  # BERT's default is meant
-        (tmp_path / "config.json").write_text(json.dumps(config))
-    extractor = RelationExtractor.from_pretrained(tmp_path)
-    assert isinstance(extractor._tokenizer, PreTrainedTokenizerFast)
-    assert extractor(toy_rows) == expected
-
-
 def test_without_onnx_runtime_it_says_what_to_install(exported, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxError, match=r"pip install 'tkre\[onnx\]'"):
         OnnxClassifier.load(exported)
+
+
+pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
+
+
+HEADS = {"markers": MARKERS, "prompt": PROMPT, "virtual_words": VIRTUAL_WORDS,
+         "prototypes": PROTOTYPES}  # fmt: skip
+
+
+def check_equal(checkpoint, folder, toy_rows):
+    model = OnnxClassifier.load(folder, threads=1)
+    long = instance("<head>anna</head> " + "was seen in the city " * 6 + "of <tail>oslo</tail> .")
+    for rows in ([*toy_rows, long], toy_rows[:1], []):
+        expected = predict(checkpoint.model, checkpoint.tokenizer, rows, precision="fp32")
+        given = score(model, FileTokenizer.load(folder), rows).probabilities
+        assert np.allclose(given, expected, atol=1e-4)
+
+
+def test_an_exported_classifier_gives_the_same(trained, exported, toy_rows):
+    check_equal(trained, exported, toy_rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("params", HEADS.values(), ids=HEADS)
+def test_every_head_can_be_exported(backbone, toy_rows, schema, params, tmp_path):
+    checkpoint, _ = run(backbone, toy_rows, schema, short(params))
+    export_onnx(checkpoint, tmp_path)
+    check_equal(checkpoint, tmp_path, toy_rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -11,8 +10,16 @@ import pytest
 
 from tests.report.contents import HOSTILE
 from tests.report.html_page import Page
-from tkre.report.drawing import COLOURS, SERIES, draw, printable, series_style, shortened, svg
-from tkre.report.figures import _lines, _lines_size
+from tkre.report.drawing import (
+    COLOURS,
+    SERIES,
+    draw,
+    lines,
+    printable,
+    series_style,
+    shortened,
+    svg,
+)
 
 
 def frame(*names: str, panels: int = 1) -> pd.DataFrame:
@@ -25,8 +32,8 @@ def frame(*names: str, panels: int = 1) -> pd.DataFrame:
 
 
 def drawn(*names: str, standalone: bool = False, panels: int = 1):
-    panel = partial(_lines, x="K", y="F1, %", ticks=True)
-    return svg(draw(frame(*names, panels=panels), panel, _lines_size), "F1", standalone=standalone)
+    panel = lines("K", "F1, %", ticks=True)
+    return svg(draw(frame(*names, panels=panels), panel), "F1", standalone=standalone)
 
 
 def test_text_of_others_is_text():
@@ -45,7 +52,7 @@ def test_it_is_one_image_whose_colours_are_those_of_the_page():
 
 
 def test_figures_of_a_page_share_no_id_and_refer_to_their_own():
-    figures = [draw(frame("a", "b"), partial(_lines, x=x), _lines_size) for x in "KL"]
+    figures = [draw(frame("a", "b"), lines(x)) for x in "KL"]
     pages = [Page(svg(figure, str(n))) for n, figure in enumerate(figures)]
     ids = [{e.attributes["id"] for e in page.elements if "id" in e.attributes} for page in pages]
     assert not ids[0] & ids[1]
@@ -66,17 +73,14 @@ def test_a_file_brings_its_palette_and_its_legend():
 
 
 def test_panels_stand_side_by_side_and_in_rows():
-    one, three, four = (
-        draw(frame("a", panels=n), partial(_lines, x="K"), _lines_size).get_size_inches()
-        for n in (1, 3, 4)
-    )
+    one, three, four = (draw(frame("a", panels=n), lines("K")).get_size_inches() for n in (1, 3, 4))
     assert three[0] == 3 * one[0] and three[1] == one[1]
     assert four[0] == 3 * one[0] and four[1] == 2 * one[1]
 
 
 def test_nothing_to_draw_is_a_figure_too():
     nothing = pd.DataFrame(columns=["panel"])
-    assert "no scored sentence" in svg(draw(nothing, _lines, _lines_size), "F1")
+    assert "no scored sentence" in svg(draw(nothing, lines()), "F1")
 
 
 def test_names_are_cut_in_their_middle():

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.report.contents import HOSTILE, content
 from tests.report.html_page import Page
-from tkre.report.figures import _STRONGEST as STRONGEST
+from tkre.report.drawing import STRONGEST
 from tkre.report.page import report_page, templates
 from tkre.report.params import PageParams
 

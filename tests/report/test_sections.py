@@ -25,7 +25,8 @@ FOUND = content()
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch):
     """Figures are drawn by tests of their own; it takes most of the time of a page."""
-    monkeypatch.setattr(blocks, "_picture", lambda kind, rows, label: Markup("drawn"))
+    monkeypatch.setattr(blocks, "draw", lambda rows, panel, legend: None)
+    monkeypatch.setattr(blocks, "svg", lambda figure, label: Markup("drawn"))
 
 
 def all_blocks(section: Sequence[Block]) -> Iterator[Block]:

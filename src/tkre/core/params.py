@@ -24,6 +24,7 @@ GROUPS = {
     "tkre.stages": "tkre.training.pretraining",
     "tkre.llms": "tkre.generation.llm.registry",
     "tkre.metrics": "tkre.evaluation.results",
+    "tkre.figures": "tkre.report.figures",
 }
 
 

@@ -71,12 +71,12 @@ def draw_curves(
         kind = FIGURES[figure]
         if kind.axis is None or cells["micro_f1"].isna().all():
             continue
-        frame = kind.frame(cells if kind.reads == "cells" else metrics, "")
-        title = kind.titled(frame)
+        rows = kind.rows(cells if kind.reads == "cells" else metrics)
+        title = kind.titled(rows)
         drawn.append(folder / name / f"{figure}.svg")
-        picture = svg(draw(frame, kind.panel, kind.size), f"{name}: {title}", standalone=True)
+        picture = svg(draw(rows, kind.panel), f"{name}: {title}", standalone=True)
         drawn[-1].write_text(f"{picture}\n", "utf-8")
-        note = kind.note(frame, several_seeds=several)
+        note = kind.note(rows, several_seeds=several)
         parts += [f"![{title}]({name}/{figure}.svg)", *([note] if note else [])]
     _put_into(page, parts)
     return drawn

@@ -142,22 +142,18 @@ def charts(content: ReportContent, section: str) -> Iterator[Chart]:
     for name in drawable(axes_of(content.spec, content.variants)):
         kind = FIGURES[name]
         source = content.source(kind.reads) if kind.section == section else None
-        if source is not None and len(frame := kind.frame(source, content.baseline)):
-            yield _chart(content, kind, frame)
+        if source is not None and len(rows := kind.rows(source, content.baseline)):
+            yield _chart(content, kind, rows)
 
 
-def _chart(content: ReportContent, kind: FigureKind, frame: pd.DataFrame) -> Chart:
-    title = kind.titled(frame)
-    note = kind.note(frame, several_seeds=content.several_seeds)
+def _chart(content: ReportContent, kind: FigureKind, rows: pd.DataFrame) -> Chart:
+    title = kind.titled(rows)
+    note = kind.note(rows, several_seeds=content.several_seeds)
     panels = [
-        (str(name), _picture(kind, rows, f"{title}: {name}"))
-        for name, rows in frame.groupby("panel", sort=False, observed=True)
+        (str(name), svg(draw(of_panel, kind.panel, legend=False), f"{title}: {name}"))
+        for name, of_panel in rows.groupby("panel", sort=False, observed=True)
     ]
-    legend = [(name, swatch(n, level=level)) for n, (name, level) in enumerate(series_of(frame))]
-    of_panel = {"panel": "panel"} if len(panels) > 1 else {}
-    table = table_of(kind.behind(frame), title, "", of_panel | dict(kind.labels), kind.figures)
-    return Chart(title, note, panels, table, legend, kind.wide)
-
-
-def _picture(kind: FigureKind, rows: pd.DataFrame, label: str) -> Markup:
-    return svg(draw(rows, kind.panel, kind.size, legend=False), label)
+    legend = [(name, swatch(n, level=level)) for n, (name, level) in enumerate(series_of(rows))]
+    where = {"panel": "panel"} if len(panels) > 1 else {}
+    table = table_of(kind.behind(rows), title, "", where | dict(kind.labels), kind.figures)
+    return Chart(title, note, panels, table, legend, kind.panel.scrolled)

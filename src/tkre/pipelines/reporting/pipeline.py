@@ -237,7 +237,7 @@ class _Report:
         scored = f"{self.score_on}_calibration_scores"
         given = self.of_cells("metrics", calibration_scores=scored)
         known = {"metrics", "calibration_scores"}
-        for reads in sorted({kind.reads for kind in FIGURES.values()} & tables):
+        for reads in sorted({FIGURES[name].reads for name in FIGURES} & tables):
             known.add(reads)
             given[reads] = f"{self.experiment}.{reads}"
         given |= {

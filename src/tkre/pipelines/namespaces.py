@@ -11,7 +11,7 @@ need no graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from threading import RLock
@@ -27,6 +27,17 @@ LANGUAGE_MODELS = "language_models"  # dataset that they ask it through
 PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a run
 LEDGER = "ledger"  # dataset with the records of what each node was made of
 GPU = "gpu"  # tag of nodes that load a model
+
+OF_PROJECT = {"explanation_prompt", "synthesis_prompt", LANGUAGE_MODELS, "scored_on_test",
+              "scored_on_development"}  # fmt: skip
+OF_CORPUS = {"folder", "schema", "train", "dev", "test", "reading_report", "recordings",
+             "responses"}  # fmt: skip
+OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained",
+             "rejects", "yield"}  # fmt: skip
+# Noise and filter change the synthetic sentences; all else belongs to the plain sample.
+OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
+# Rows that a cell is scored on; its predictions and metrics are named by the key.
+SCORED = {"test": "unseen_test", "development": "development"}
 
 # One lock for all lazy pipelines: one is often made of others.
 _making = RLock()
@@ -54,17 +65,17 @@ class LazyPipeline(Pipeline):
         return object.__getattribute__(self, name)
 
 
-Names = str | list[str] | dict[str, str] | None  # inputs or outputs of a node
+Names = str | list[str] | dict[str, str]  # inputs or outputs of a node
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A node of a template, with plain dataset names."""
+    """A node of a template, with plain dataset names; the function's name is its default name."""
 
     func: Callable[..., Any]
     inputs: Names
     outputs: Names
-    name: str
+    name: str = ""
     tags: tuple[str, ...] = ()
 
 
@@ -75,55 +86,13 @@ class Template:
         self.steps = steps
 
 
-OF_PROJECT = {
-    "explanation_prompt",
-    "synthesis_prompt",
-    "language_models",
-    "scored_on_test",
-    "scored_on_development",
-}
-OF_CORPUS = {
-    "folder",
-    "schema",
-    "train",
-    "dev",
-    "test",
-    "reading_report",
-    "recordings",
-    "responses",
-}
-OF_SAMPLE = {
-    "support",
-    "validation",
-    "development",
-    "unseen_test",
-    "shots",
-    "explained",
-    "rejects",
-    "yield",
-}
-# Rows that a cell is scored on; its predictions and metrics are named by the key.
-SCORED = {"test": "unseen_test", "development": "development"}
-# Datasets that noise and filter change.
-OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
-PROJECT_PARAMETERS = {
-    "params:generation",
-    "params:generation.retry",
-    "params:generation.explanations",
-    "params:generation.filtering",
-    "params:generation.synthesis",
-    "params:development_seeds",
-    "params:reporting",
-    "params:calibration",
-    "params:publishing",
-}
-
-
+@cache
 def at_corpus(stage: str, template: Template, corpus: str) -> tuple[Node, ...]:
     """Nodes of a template that reads a corpus."""
-    return _placed(stage, template, corpus, dict.fromkeys(OF_CORPUS, corpus))
+    return _placed(stage, template, corpus, _names(OF_CORPUS, corpus))
 
 
+@cache
 def at_sample(
     stage: str, template: Template, sample: KShotSample, backbone: str | None = None
 ) -> tuple[Node, ...]:
@@ -131,20 +100,21 @@ def at_sample(
 
     Args:
         stage: Pipeline that the template is part of.
-        template: Reads the datasets of the sample it changes as ``unchanged_synthetic`` and
-            ``planted``.
+        template: Names the datasets of the sample that it changes ``parent.<...>``.
         sample: The place.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
     """
-    renamed = {
-        "unchanged_synthetic": f"{sample.parent.name}.synthetic",
-        "planted": f"{sample.parent.name}.planted",
+    llm = "language_model" if sample.llm == DEFAULT_LLM else f"llms.{sample.llm}"
+    names = _of_sample(sample) | {
+        "parent.synthetic": f"{sample.parent.name}.synthetic",
+        "parent.planted": f"{sample.parent.name}.planted",
         "backbone": f"backbones.{backbone}",
-        "params:llm": _llm(sample.llm),
+        "params:llm": f"params:generation.{llm}",
     }
-    return _placed(stage, template, sample.name, _namespaces_of(sample), renamed)
+    return _placed(stage, template, sample.name, names)
 
 
+@cache
 def at_cell(
     stage: str,
     template: Template,
@@ -152,7 +122,7 @@ def at_cell(
     backbone: str | None = None,
     chain: EncoderChain | None = None,
     training: str | None = None,
-    used_by: Collection[Cell] = (),
+    used_by: tuple[Cell, ...] = (),
 ) -> tuple[Node, ...]:
     """Nodes of a template that trains or scores a variant.
 
@@ -168,29 +138,26 @@ def at_cell(
             after them.
         used_by: Cells that share its outputs; their names become tags.
     """
-    renamed = {"backbone": f"backbones.{backbone}"} if backbone else {}
-    homes = _namespaces_of(cell.sample)
+    names = _of_sample(cell.sample) | {"backbone": f"backbones.{backbone}"}
     if chain is not None:
-        homes |= chain.namespaces
-        renamed["encoder"] = chain.encoder
+        names |= {name: f"{home}.{name}" for name, home in chain.namespaces.items()}
+        names["encoder"] = chain.encoder
+        names["start"] = (training and chain.start(training)) or names["backbone"]
         if chain.zero_shot is not None:
             for name in ("knowledge", "synthetic"):
-                renamed[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
-        renamed["start"] = (training and chain.start(training)) or renamed["backbone"]
-    tags = frozenset(user.name for user in used_by)
-    return _placed(stage, template, cell.name, homes, renamed, tags)
+                names[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
+    return _placed(stage, template, cell.name, names, [user.name for user in used_by])
 
 
 def at_experiment(stage: str, steps: Iterable[Step], experiment: str) -> list[Node]:
     """Nodes of an experiment: their inputs have full names already."""
     return [
-        Node(
-            step.func,
+        _node(
+            step,
             step.inputs,
             _each(lambda name: f"{experiment}.{name}", step.outputs),
-            name=step.name,
-            tags=[stage, experiment, *step.tags],
-            namespace=f"{stage}.{experiment}",
+            f"{stage}.{experiment}",
+            (stage, experiment),
         )
         for step in steps
     ]
@@ -213,98 +180,68 @@ def dataset_namespace(node: Node) -> str:
     return node.outputs[0].rpartition(".")[0] if node.outputs else ""
 
 
-def _namespaces_of(sample: KShotSample) -> dict[str, str]:
-    """Noise and filter change the synthetic sentences; all else belongs to the plain sample."""
+def _names(names: Iterable[str], namespace: str) -> dict[str, str]:
+    return {name: f"{namespace}.{name}" for name in names}
+
+
+def _of_sample(sample: KShotSample) -> dict[str, str]:
+    """Full names of the datasets that nodes of a sample read."""
     return (
-        dict.fromkeys(OF_CORPUS, sample.corpus)
-        | dict.fromkeys(OF_SAMPLE, sample.plain.name)
-        | dict.fromkeys(OF_CHANGED_SAMPLE, sample.name)
+        _names(OF_CORPUS, sample.corpus)
+        | _names(OF_SAMPLE, sample.plain.name)
+        | _names(OF_CHANGED_SAMPLE, sample.name)
     )
 
 
 def _placed(
-    stage: str,
-    template: Template,
-    place: str,
-    homes: Mapping[str, str],
-    renamed: Mapping[str, str] | None = None,
-    tags: frozenset[str] = frozenset(),
+    stage: str, template: Template, place: str, names: Mapping[str, str], tags: Iterable[str] = ()
 ) -> tuple[Node, ...]:
-    given: dict[str, str] = {}
-    for name in _free_inputs(template):
-        if renamed and name in renamed:
-            given[name] = renamed[name]
-        elif name.startswith("params:"):
-            given[name] = _parameter(name, place)
-        elif name in OF_PROJECT:
-            given[name] = name
-        elif name in homes:
-            given[name] = f"{homes[name]}.{name}"
-    return _nodes(stage, template, place, frozenset(given.items()), tags)
-
-
-@cache
-def _free_inputs(template: Template) -> list[str]:
-    made = {name for step in template.steps for name in _listed(step.outputs)}
-    return [name for step in template.steps for name in _listed(step.inputs) if name not in made]
-
-
-@cache
-def _nodes(
-    stage: str,
-    template: Template,
-    place: str,
-    given: frozenset[tuple[str, str]],
-    tags: frozenset[str],
-) -> tuple[Node, ...]:
-    """Experiments share most of their cells: their nodes are made once."""
-    names = dict(given)
     parts = place.split(".")
     places = [".".join(parts[: n + 1]) for n in range(len(parts))]
 
     def full(name: str) -> str:
-        return names.get(name) or f"{place}.{name}"
+        if name in names:
+            return names[name]
+        if name.startswith("params:"):
+            return _parameter(name, place)
+        return name if name in OF_PROJECT else f"{place}.{name}"
 
     return tuple(
-        Node(
-            step.func,
+        _node(
+            step,
             _each(full, step.inputs),
             _each(full, step.outputs),
-            name=step.name,
-            tags={stage, *places, *tags, *step.tags},
-            namespace=node_namespace(stage, place),
+            node_namespace(stage, place),
+            (stage, *places, *tags),
         )
         for step in template.steps
     )
 
 
-def _listed(names: Names) -> list[str]:
-    if isinstance(names, dict):
-        return list(names.values())
-    return names if isinstance(names, list) else [names] if names else []
+def _node(step: Step, inputs: Names, outputs: Names, namespace: str, tags: tuple[str, ...]) -> Node:
+    return Node(
+        step.func,
+        inputs,
+        outputs,
+        name=step.name or step.func.__name__,
+        tags=[*tags, *step.tags],
+        namespace=namespace,
+    )
 
 
 def _each(rename: Callable[[str], str], names: Names) -> Names:
     if isinstance(names, dict):
         return {argument: rename(name) for argument, name in names.items()}
-    if isinstance(names, list):
-        return [rename(name) for name in names]
-    return names and rename(names)
-
-
-def _llm(llm: str) -> str:
-    """Parameters of a language model, by name."""
-    return f"params:generation.{'language_model' if llm == DEFAULT_LLM else f'llms.{llm}'}"
+    return [rename(name) for name in names] if isinstance(names, list) else rename(names)
 
 
 def _parameter(name: str, place: str) -> str:
-    """``params:corpus``, ``params:variant`` and its groups are those of the place."""
-    if name == "params:corpus":
-        return f"params:corpora.{place.partition('.')[0]}"
-    if name == "params:encoder":
-        return f"params:encoders.{place.rpartition('.')[2]}"
-    if name == "params:variant" or name.startswith("params:variant."):
-        return name.replace("params:variant", f"params:variants.{place.rpartition('.')[2]}", 1)
-    if name in PROJECT_PARAMETERS:
-        return name
-    raise ValueError(f"{name} is at no level: add it to tkre.pipelines.namespaces")
+    """Full name of parameters: the corpus's, the encoder's and the variant's are of the place."""
+    for plain, full in (
+        ("params:corpus", f"params:corpora.{place.partition('.')[0]}"),
+        ("params:encoder", f"params:encoders.{place.rpartition('.')[2]}"),
+        ("params:variant", f"params:variants.{place.rpartition('.')[2]}"),
+    ):
+        if name == plain or name.startswith(f"{plain}."):
+            return name.replace(plain, full, 1)
+    return name

@@ -27,163 +27,84 @@ SPLITS = Template(
         nodes.read_splits,
         ["folder", "params:corpus"],
         ["schema", "train", "dev", "test", "reading_report"],
-        name="read_splits",
         tags=(PREFLIGHT,),
     )
 )
-
 SHOTS = Template(
     Step(
         nodes.sample_k_shots,
-        [
-            "train",
-            "dev",
-            "test",
-            "schema",
-            "sample",
-            "params:development_seeds",
-            "params:corpus",
-        ],
+        ["train", "dev", "test", "schema", "sample", "params:development_seeds", "params:corpus"],
         ["support", "validation", "development", "unseen_test", "shots"],
-        name="sample_k_shots",
         tags=(PREFLIGHT,),
     )
 )
-
-WRITE_KNOWLEDGE = Step(
-    nodes.write_knowledge,
-    ["explained", "synthetic", "schema"],
-    "knowledge",
-    name="write_knowledge",
-)
-
+WRITE_KNOWLEDGE = Step(nodes.write_knowledge, ["explained", "synthetic", "schema"], "knowledge")
 KNOWLEDGE = Template(
     Step(
         gpu_nodes.explain,
-        [
-            "support",
-            "schema",
-            "explanation_prompt",
-            "language_models",
-            "recordings",
-            "responses",
-            "params:llm",
-            "params:generation.explanations",
-            "params:generation.retry",
-            "sample",
-        ],
+        ["support", "schema", "explanation_prompt", "language_models", "recordings", "responses",
+         "params:llm", "params:generation.explanations", "params:generation.retry", "sample"],
         "explanation_responses",
-        name="explain",
         tags=(GPU, LANGUAGE_MODEL),
     ),
     Step(
         nodes.keep_explanations,
         ["support", "explanation_responses", "schema", "params:generation.explanations"],
         ["explained", "explanation_rejects", "explanation_yield"],
-        name="keep_explanations",
     ),
     Step(
         gpu_nodes.synthesise,
-        [
-            "support",
-            "validation",
-            "test",
-            "schema",
-            "synthesis_prompt",
-            "language_models",
-            "recordings",
-            "responses",
-            "params:llm",
-            "params:corpus",
-            "params:generation.synthesis",
-            "params:generation.retry",
-            "sample",
-        ],
+        ["support", "validation", "test", "schema", "synthesis_prompt", "language_models",
+         "recordings", "responses", "params:llm", "params:corpus", "params:generation.synthesis",
+         "params:generation.retry", "sample"],
         "synthesis_responses",
-        name="synthesise",
         tags=(GPU, LANGUAGE_MODEL),
     ),
     Step(
         nodes.keep_sentences,
-        [
-            "support",
-            "validation",
-            "test",
-            "synthesis_responses",
-            "schema",
-            "params:corpus",
-            "params:generation.synthesis",
-            "sample",
-        ],
+        ["support", "validation", "test", "synthesis_responses", "schema", "params:corpus",
+         "params:generation.synthesis", "sample"],
         ["synthetic", "synthesis_rejects", "synthesis_yield"],
-        name="keep_sentences",
     ),
     Step(
         nodes.merge_accounts,
-        [
-            "explanation_rejects",
-            "synthesis_rejects",
-            "explanation_yield",
-            "synthesis_yield",
-            "sample",
-        ],
+        ["explanation_rejects", "synthesis_rejects", "explanation_yield", "synthesis_yield",
+         "sample"],
         ["rejects", "yield"],
-        name="merge_accounts",
     ),
     WRITE_KNOWLEDGE,
-)
-
-
+)  # fmt: skip
 PLANT_NOISE = Template(
-    Step(
-        nodes.plant_noise,
-        ["unchanged_synthetic", "schema", "sample"],
-        ["synthetic", "planted"],
-        name="plant_noise",
-    ),
+    Step(nodes.plant_noise, ["parent.synthetic", "schema", "sample"], ["synthetic", "planted"]),
     WRITE_KNOWLEDGE,
 )
 
 
 @cache
 def _filter(*, noisy: bool) -> Template:
-    """The filter; what it finds of planted noise is scored."""
-    against = {"verdicts": "filter_verdicts", "sample": "sample"}
+    """The filter; its verdicts are compared with planted noise."""
+    verdicts = {"verdicts": "filter_verdicts", "sample": "sample"}
     return Template(
         Step(
             gpu_nodes.score_synthetic,
-            [
-                "backbone",
-                "explained",
-                "unchanged_synthetic",
-                "schema",
-                "params:generation.filtering",
-                "sample",
-            ],
+            ["backbone", "explained", "parent.synthetic", "schema", "params:generation.filtering",
+             "sample"],
             "synthetic_probabilities",
-            name="score_synthetic",
             tags=(GPU,),
         ),
         Step(
             nodes.filter_synthetic,
-            [
-                "explained",
-                "unchanged_synthetic",
-                "synthetic_probabilities",
-                "schema",
-                "params:generation.filtering",
-            ],
+            ["explained", "parent.synthetic", "synthetic_probabilities", "schema",
+             "params:generation.filtering"],
             ["synthetic", "filter_verdicts", "filter_yield"],
-            name="filter_synthetic",
         ),
         Step(
             nodes.score_filter,
-            against | ({"planted": "planted"} if noisy else {}),
+            verdicts | ({"planted": "parent.planted"} if noisy else {}),
             "filter_scores",
-            name="score_filter",
         ),
         WRITE_KNOWLEDGE,
-    )
+    )  # fmt: skip
 
 
 def create_pipeline(
@@ -193,19 +114,16 @@ def create_pipeline(
 
     Args:
         samples: All samples; their corpora are read once each.
-        with_knowledge: Those of them whose variants use a language model's knowledge.
+        with_knowledge: The samples whose variants use a language model's knowledge.
         backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences.
     """
     corpora = sorted({sample.corpus for sample in samples})
     plain = dict.fromkeys(sample.plain for sample in samples)
     knowing = dict.fromkeys(sample.plain for sample in with_knowledge)
-    noisy = dict.fromkeys(
-        sample.parent for sample in with_knowledge if sample.noise and sample.filtered
-    )
-    noisy |= dict.fromkeys(
-        sample for sample in with_knowledge if sample.noise and not sample.filtered
-    )
     filtered = dict.fromkeys(sample for sample in with_knowledge if sample.filtered)
+    noisy = dict.fromkeys(
+        sample.parent if sample.filtered else sample for sample in with_knowledge if sample.noise
+    )
     return Pipeline(
         joined(
             *(at_corpus(STAGE, SPLITS, corpus) for corpus in corpora),

@@ -31,13 +31,25 @@ def finetune_backbone(
     finetuning: FinetuningParams,
     cell: Cell,
 ) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
-    """Fine-tunes a classifier from the backbone as it is.
+    """Fine-tunes a classifier from a masked language model.
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
         lineage of the classifier.
     """
-    return _finetune(backbone, training_rows, validation, schema, finetuning, cell)
+    from tkre.training.finetuning import finetune
+
+    classifier, losses = finetune(
+        backbone,
+        training_rows,
+        validation,
+        schema,
+        finetuning,
+        data=instances_digest(training_rows),
+        seed=cell.sample.seed,
+        description=cell.name,
+    )
+    return classifier, losses, classifier.lineage
 
 
 def finetune_encoder(
@@ -55,8 +67,7 @@ def finetune_encoder(
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
     Returns:
-        The classifier of the epoch that validation chooses; losses and validation scores; the
-        lineage of the classifier.
+        See ``finetune_backbone``.
 
     Raises:
         LineageError: The encoder was not made from this backbone by these stages on this
@@ -69,7 +80,7 @@ def finetune_encoder(
         stages=pretraining.stages,
         data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},
     )
-    return _finetune(encoder, training_rows, validation, schema, finetuning, cell)
+    return finetune_backbone(encoder, training_rows, validation, schema, finetuning, cell)
 
 
 def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
@@ -83,31 +94,26 @@ def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
     from tkre.training.scoring import labels_of
 
     with on_device(classifier.model):
-        probabilities = probabilities_of(
+        probabilities_NR = probabilities_of(
             classifier.model, classifier.tokenizer, instances, description="prediction"
         )
-    names = [classifier.model.config.id2label[n] for n in range(probabilities.shape[1])]
-    return prediction_frame(
-        [row.id for row in instances],
-        [row.relation for row in instances],
-        labels_of(probabilities, classifier.model),
-        names,
-        probabilities,
-    )
+    labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
+    predicted = labels_of(probabilities_NR, classifier.model)
+    return _predictions(instances, predicted, labels, probabilities_NR)
 
 
 def measure_class_centroids(
     classifier: Checkpoint, backbone: Checkpoint, validation: list[Instance], schema: RelationSchema
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Measures how alike relations are to the classifier, and how alike their definitions read.
+    """Measures the similarity of relations to the classifier, and that of their definitions.
 
-    On the validation rows: few-shot training pulls its own rows apart whatever it has learnt, and
-    rows to be scored are labelled and nothing else. Definitions are embedded by the stock backbone,
-    so that they are as alike for every variant.
+    Features are those of validation rows: few-shot training separates its own rows in any case, and
+    rows to be scored are only labelled. The backbone embeds the definitions, so that their
+    similarities are the same for every variant.
 
     Returns:
-        Similarities of every pair of relations; alignment and uniformity of the features. What
-        the classifier's head has no features for, or no row is there for, is missing.
+        Similarities of every pair of relations; alignment and uniformity of the features. Values
+        without rows are missing.
     """
     from tkre.evaluation.representations import alignment_uniformity, similar_pairs
     from tkre.modeling.runtime import on_device
@@ -144,29 +150,6 @@ def score_support(
     return label_errors.probability_frame(explained, schema, probabilities_NR)
 
 
-def _finetune(
-    start: Checkpoint,
-    training_rows: list[Instance],
-    validation: list[Instance],
-    schema: RelationSchema,
-    finetuning: FinetuningParams,
-    cell: Cell,
-) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
-    from tkre.training.finetuning import finetune
-
-    classifier, losses = finetune(
-        start,
-        training_rows,
-        validation,
-        schema,
-        finetuning,
-        data=instances_digest(training_rows),
-        seed=cell.sample.seed,
-        description=cell.name,
-    )
-    return classifier, losses, classifier.lineage
-
-
 def train_setfit(
     backbone: Checkpoint,
     training_rows: list[Instance],
@@ -176,7 +159,7 @@ def train_setfit(
     setfit: SetFitParams,
     cell: Cell,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Lineage]:
-    """Trains SetFit, a baseline of others, and labels instances with it.
+    """Trains the SetFit baseline and labels instances with it.
 
     Returns:
         Predictions for the rows to be scored, and for the validation rows; the lineage of the
@@ -194,18 +177,19 @@ def train_setfit(
         seed=cell.sample.seed,
         description=cell.name,
     )
-    frames = []
-    for instances in (scored, validation):
-        probabilities = predict_setfit(
+
+    def label(instances: list[Instance]) -> pd.DataFrame:
+        probabilities_NR = predict_setfit(
             model, backbone, instances, schema, setfit, description=f"{cell.name} prediction"
         )
-        frames.append(
-            prediction_frame(
-                [row.id for row in instances],
-                [row.relation for row in instances],
-                [schema.names[n] for n in probabilities.argmax(axis=1)],
-                schema.names,
-                probabilities,
-            )
-        )
-    return frames[0], frames[1], lineage
+        predicted = [schema.names[n] for n in probabilities_NR.argmax(axis=1)]
+        return _predictions(instances, predicted, schema.names, probabilities_NR)
+
+    return label(scored), label(validation), lineage
+
+
+def _predictions(
+    instances: list[Instance], predicted: list[str], labels: list[str], probabilities_NR: Any
+) -> pd.DataFrame:
+    ids, gold = ([getattr(row, name) for row in instances] for name in ("id", "relation"))
+    return prediction_frame(ids, gold, predicted, labels, probabilities_NR)

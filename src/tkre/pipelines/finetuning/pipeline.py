@@ -15,142 +15,76 @@ from tkre.pipelines.namespaces import GPU, SCORED, Step, Template, at_cell, at_s
 from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
+Rows = Literal["test", "development"]
 
-GOLDEN = Step(nodes.golden_rows, "support", "training_rows", name="golden_rows")
-GOLDEN_EXPLAINED = Step(nodes.golden_rows, "explained", "training_rows", name="golden_rows")
+GOLDEN = Step(nodes.golden_rows, "support", "training_rows")
+GOLDEN_EXPLAINED = Step(nodes.golden_rows, "explained", "training_rows")
 GOLDEN_AND_SYNTHETIC = Step(
-    nodes.golden_and_synthetic_rows,
-    ["explained", "synthetic"],
-    "training_rows",
-    name="golden_and_synthetic_rows",
+    nodes.golden_and_synthetic_rows, ["explained", "synthetic"], "training_rows"
 )
-
+TRAINED = ["classifier", "finetuning_losses", "lineage"]
 FROM_BACKBONE = Step(
     gpu_nodes.finetune_backbone,
     ["backbone", "training_rows", "validation", "schema", "params:variant.finetuning", "cell"],
-    ["classifier", "finetuning_losses", "lineage"],
-    name="finetune",
-    tags=(GPU,),
+    TRAINED,
+    "finetune",
+    (GPU,),
 )
-
-
-def _from_encoder(*knowledge: str) -> Step:
-    """Fine-tunes an encoder that was pre-trained on some knowledge, which proves its lineage."""
-    inputs = {
-        "encoder": "encoder",
-        "backbone": "backbone",
-        "training_rows": "training_rows",
-        "validation": "validation",
-        "schema": "schema",
-        "pretraining": "params:variant.pretraining",
-        "finetuning": "params:variant.finetuning",
-        "cell": "cell",
-    }
-    return Step(
-        gpu_nodes.finetune_encoder,
-        inputs | {name: name for name in knowledge},
-        ["classifier", "finetuning_losses", "lineage"],
-        name="finetune",
-        tags=(GPU,),
-    )
-
-
-PREDICTIONS = {
-    rows: Step(
-        gpu_nodes.predict,
-        ["classifier", scored],
-        f"{rows}_predictions",
-        name=f"predict_{rows}",
-        tags=(GPU,),
-    )
-    for rows, scored in SCORED.items()
-}
-
-
 CLASS_CENTROIDS = Step(
     gpu_nodes.measure_class_centroids,
     ["classifier", "backbone", "validation", "schema"],
     ["class_centroids", "alignment_uniformity"],
-    name="measure_class_centroids",
     tags=(GPU,),
 )
-
-# Whether its probabilities can be trusted is told by rows that it was not trained on.
-PREDICT_VALIDATION = Step(
-    gpu_nodes.predict,
-    ["classifier", "validation"],
-    "validation_predictions",
-    name="predict_validation",
-    tags=(GPU,),
-)
+PREDICTIONS = {
+    name: Step(
+        gpu_nodes.predict, ["classifier", rows], f"{name}_predictions", f"predict_{name}", (GPU,)
+    )
+    for name, rows in (SCORED | {"validation": "validation"}).items()
+}
 FIT_CALIBRATOR = Step(
     nodes.fit_calibrator,
     ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
     "calibrator",
-    name="fit_calibrator",
 )
-
-# Its model is no classifier of ours and is not saved: what is asked of it is asked at once.
+# The model of SetFit is not saved: it labels all rows when it is trained.
 SETFIT = {
-    rows: Step(
+    name: Step(
         gpu_nodes.train_setfit,
-        [
-            "backbone",
-            "training_rows",
-            "validation",
-            scored,
-            "schema",
-            "params:variant.setfit",
-            "cell",
-        ],
-        [f"{rows}_predictions", "validation_predictions", "lineage"],
-        name=f"train_setfit_{rows}",
-        tags=(GPU,),
+        ["backbone", "training_rows", "validation", rows, "schema", "params:variant.setfit",
+         "cell"],
+        [f"{name}_predictions", "validation_predictions", "lineage"],
+        f"train_setfit_{name}",
+        (GPU,),
     )
-    for rows, scored in SCORED.items()
-}
-
-
-# Golden labels that a classifier which has not seen them takes for errors.
+    for name, rows in SCORED.items()
+}  # fmt: skip
 LABEL_ERRORS = Template(
     Step(
         gpu_nodes.score_support,
-        [
-            "backbone",
-            "explained",
-            "synthetic",
-            "schema",
-            "params:generation.filtering",
-            "sample",
-        ],
+        ["backbone", "explained", "synthetic", "schema", "params:generation.filtering", "sample"],
         "support_probabilities",
-        name="score_support",
         tags=(GPU,),
     ),
-    Step(
-        nodes.find_label_errors,
-        ["explained", "support_probabilities", "schema"],
-        "label_errors",
-        name="find_label_errors",
-    ),
+    Step(nodes.find_label_errors, ["explained", "support_probabilities", "schema"], "label_errors"),
 )
 
 
 def create_pipeline(
     cells: Mapping[Cell, Variant],
     encoders: Mapping[Cell, EncoderChain],
-    score_on: Literal["test", "development"],
+    score_on: Rows,
     with_knowledge: Iterable[KShotSample],
     judge: str,
 ) -> Pipeline:
     """Classifiers of cells and their predictions.
 
     Args:
-        cells: With their variants.
-        encoders: How the encoders of those cells are made that have one.
-        score_on: Which rows are labelled, once.
-        with_knowledge: The samples whose golden labels are looked at.
-        judge: Name of the catalog entry ``backbones.<judge>`` that looks at them.
+        cells: Cells with their variants.
+        encoders: Stages of the encoder of each cell that has one.
+        score_on: Rows to label.
+        with_knowledge: Samples whose golden labels are searched for errors.
+        judge: Name of the catalog entry ``backbones.<judge>`` that judges golden labels.
     """
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
     return Pipeline(
@@ -170,9 +104,7 @@ def create_pipeline(
     )
 
 
-def template(
-    variant: Variant, score_on: Literal["test", "development"], chain: EncoderChain | None
-) -> Template:
+def template(variant: Variant, score_on: Rows, chain: EncoderChain | None) -> Template:
     """The nodes that a variant needs: it reads only what its recipe uses."""
     if variant.finetuning is None:
         return _setfit(score_on)
@@ -183,15 +115,25 @@ def template(
 
 
 @cache
-def _setfit(score_on: Literal["test", "development"]) -> Template:
+def _setfit(score_on: Rows) -> Template:
     return Template(GOLDEN, SETFIT[score_on], FIT_CALIBRATOR)
 
 
 @cache
-def _classifier(
-    rows: Step, score_on: Literal["test", "development"], knowledge: tuple[str, ...] | None
-) -> Template:
-    start = FROM_BACKBONE if knowledge is None else _from_encoder(*knowledge)
+def _classifier(rows: Step, score_on: Rows, knowledge: tuple[str, ...] | None) -> Template:
     return Template(
-        rows, start, PREDICTIONS[score_on], CLASS_CENTROIDS, PREDICT_VALIDATION, FIT_CALIBRATOR
+        rows,
+        FROM_BACKBONE if knowledge is None else _from_encoder(knowledge),
+        PREDICTIONS[score_on],
+        CLASS_CENTROIDS,
+        PREDICTIONS["validation"],
+        FIT_CALIBRATOR,
     )
+
+
+def _from_encoder(knowledge: tuple[str, ...]) -> Step:
+    """Fine-tunes an encoder after checking by its lineage that it has learnt from ``knowledge``."""
+    names = ("encoder", "backbone", "training_rows", "validation", "schema", "cell", *knowledge)
+    recipe = {name: f"params:variant.{name}" for name in ("pretraining", "finetuning")}
+    inputs = {name: name for name in names} | recipe
+    return Step(gpu_nodes.finetune_encoder, inputs, TRAINED, "finetune", (GPU,))

@@ -28,7 +28,7 @@ SELECTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
 def _selection(data: str, *, zero_shot: bool) -> Template:
     select, inputs, without_examples = SELECTIONS[data]
     given = [*inputs, "params:encoder", *([without_examples] if zero_shot else [])]
-    return Template(Step(select, given, data, select.__name__))
+    return Template(Step(select, given, data))
 
 
 def _training(stage: str) -> Template:
@@ -37,8 +37,7 @@ def _training(stage: str) -> Template:
             gpu_nodes.pretraining_of(stage),
             ["start", STAGES[stage].reads, "schema", "params:encoder", "cell"],
             [f"{stage}_encoder", f"{stage}_losses"],
-            f"pretrain_{stage}",
-            (GPU, stage),
+            tags=(GPU, stage),
         )
     )
 
@@ -64,9 +63,9 @@ def create_pipeline(
         place = (cells[cell].backbone, chain)
         for stage, home in chain.stages:
             parts[home, stage] = at_cell(
-                STAGE, TRAININGS[stage], home, *place, training=stage, used_by=users[home]
+                STAGE, TRAININGS[stage], home, *place, stage, tuple(users[home])
             )
         for data, home in chain.data.items():
             template = _selection(data, zero_shot=chain.zero_shot is not None)
-            parts[home, data] = at_cell(STAGE, template, home, *place, used_by=users[home])
+            parts[home, data] = at_cell(STAGE, template, home, *place, None, tuple(users[home]))
     return Pipeline(joined(*parts.values()))

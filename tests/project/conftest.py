@@ -53,7 +53,7 @@ def catalog(tmp_path) -> DataCatalog:
             "{name}.summary": entry("pandas.CSVDataset", folder + "/{name}.summary.csv"),
             "{name}.cells": entry("pandas.CSVDataset", folder + "/{name}.cells.csv"),
             "{name}.lineage": entry(
-                "tkre.datasets.records.RecordDataset", folder + "/{name}.lineage.json"
+                "tkre.datasets.files.RecordDataset", folder + "/{name}.lineage.json"
             )
             | {"model": "tkre.core.provenance.Lineage"},
             "{name}.{rest}": entry("json.JSONDataset", folder + "/{name}.{rest}.json"),

@@ -3,8 +3,7 @@ from __future__ import annotations
 from kedro.io import DataCatalog, MemoryDataset
 from kedro_datasets.json import JSONDataset
 
-from tkre.datasets.corpus import CorpusFolderDataset
-from tkre.datasets.names import NameDataset
+from tkre.datasets.corpus import CorpusFolderDataset, NameDataset
 from tkre.runner.fingerprints import ContentDigests, of_value
 from tkre.training.params import AlignmentParams
 

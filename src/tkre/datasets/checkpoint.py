@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
-from tkre.datasets.base import ReadOnlyDataset
+from tkre.datasets import ReadOnlyDataset
 from tkre.modeling.weights import locate, model_facts, verify
 
 if TYPE_CHECKING:

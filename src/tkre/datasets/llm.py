@@ -10,7 +10,7 @@ from typing import Any
 
 from kedro_datasets._typing import TablePreview
 
-from tkre.datasets.base import ReadOnlyDataset, table_preview
+from tkre.datasets import ReadOnlyDataset, table_preview
 from tkre.generation.llm.protocol import Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
@@ -92,8 +92,12 @@ class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
     def preview(self, nrows: int = 10) -> TablePreview:
         """The last attempts, newest first."""
         attempts = [*_last_attempts(self._file())][::-1][:nrows] if self._exists() else []
-        rows = [[_cell(getattr(attempt, column)) for column in PREVIEWED] for attempt in attempts]
-        return table_preview(PREVIEWED, rows)
+        return table_preview(
+            [
+                {column: _cell(getattr(attempt, column)) for column in PREVIEWED}
+                for attempt in attempts
+            ]
+        )
 
     def _file(self) -> Path:
         return next((file for file in self._files if file.is_file()), self._files[0])

@@ -164,7 +164,7 @@ def test_time(printed):
 
 def tally(kept: int, *reasons: str) -> Tally:
     rejects = [Reject(EXPLANATION, "r", "id", reason, "detail", "text") for reason in reasons]
-    return Tally(wanted=2, asked=2, answered=2, kept=kept, rejects=rejects)
+    return Tally(wanted=2, requested=2, answered=2, kept=kept, rejects=rejects)
 
 
 def test_the_yield_of_answers(printed):

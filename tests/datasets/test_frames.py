@@ -11,7 +11,7 @@ from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
 FRAME = predictions(20)
 REJECT = Reject("synthesis", "a", "r", "near_duplicate", "a copy", "text")
-TALLY = Tally(wanted=3, asked=4, answered=3, kept=2, rejects=[REJECT])
+TALLY = Tally(wanted=3, requested=4, answered=3, kept=2, rejects=[REJECT])
 CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
         "llm": "default", "seed": 13, "variant": "tkre", "micro_precision": 50.0,
         "micro_recall": 50.0, "micro_f1": 50.0, "official_f1": None, "seconds": 1.5,

@@ -263,8 +263,8 @@ def test_near_duplicates(schema):
                    test=[row(LIVES.replace("old", "new"), "lives_in", "3")])  # fmt: skip
     [finding] = found(rows, "near-duplicates in train")
     assert finding.place == "train, line 2" and "of train, line 1" in finding.message
-    assert found(rows_of(schema, train=[row(LIVES, "lives_in", "1")], test=[
-        row(near, "lives_in", "2")]), "near-duplicates in test")[0].place == "test, line 1"  # fmt: skip
+    split = rows_of(schema, train=[row(LIVES, "lives_in", "1")], test=[row(near, "lives_in", "2")])
+    assert found(split, "near-duplicates in test")[0].place == "test, line 1"
 
 
 def test_several_pairs_of_one_sentence_are_no_copies(schema):

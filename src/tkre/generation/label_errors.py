@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,28 +60,28 @@ def label_confidence(
     Raises:
         ValueError: The probabilities do not fit the rows and relations.
     """
-    own_N, inverse_N = label_numbers(rows, schema, probabilities_NR)
-    judged: npt.NDArray[np.bool_] = ~np.isnan(probabilities_NR.sum(axis=1))
+    label_N, inverse_N, judged_N = _columns(rows, schema, probabilities_NR)
     right = np.ones(len(rows))
-    if not judged.any():
+    if not judged_N.any():
         return LabelConfidence(right, 0.0, 0.0, 1.0)
-    numbers = np.arange(judged.sum())
-    own, inverse = own_N[judged], inverse_N[judged]
-    logs = np.log(probabilities_NR[judged].clip(1e-12))
+    numbers = np.arange(judged_N.sum())
+    labels, inverses = label_N[judged_N], inverse_N[judged_N]
+    logs = np.log(probabilities_NR[judged_N].clip(1e-12))
+    logs -= logs.max(axis=1, keepdims=True)
     best = -np.inf
     for sharpness in _SHARPNESS:
-        sharpened = np.exp(sharpness * (logs - logs.max(axis=1, keepdims=True)))
+        sharpened = np.exp(sharpness * logs)
         sharpened /= sharpened.sum(axis=1, keepdims=True)
-        of_own = sharpened[numbers, own]
-        of_inverse = np.where(inverse >= 0, sharpened[numbers, inverse], 0.0)
-        others = (1 - of_own) / (len(schema.names) - 1)
-        likelihoods = np.stack([of_own, of_inverse, others])
+        of_label = sharpened[numbers, labels]
+        of_inverse = np.where(inverses >= 0, sharpened[numbers, inverses], 0.0)
+        of_others = (1 - of_label) / (len(schema.names) - 1)
+        likelihoods = np.stack([of_label, of_inverse, of_others])
         shares = _shares(likelihoods)
         joint = shares[:, None] * likelihoods
         fit = float(np.log(joint.sum(axis=0)).sum())
         if fit > best:
             best = fit
-            right[judged] = joint[0] / joint.sum(axis=0)
+            right[judged_N] = joint[0] / joint.sum(axis=0)
             found = (float(shares[2]), float(shares[1]), float(sharpness))
     return LabelConfidence(right, *found)
 
@@ -100,24 +101,18 @@ def judgements(
         ``likeliest`` (of the other relations), ``likeliest_probability``, and ``inverted``
         (whether that is the inverse of the label). Rows that could not be judged have no numbers.
     """
-    own_N, inverse_N = label_numbers(rows, schema, probabilities_NR)
-    judged: npt.NDArray[np.bool_] = ~np.isnan(probabilities_NR.sum(axis=1))
+    label_N, inverse_N, judged_N = _columns(rows, schema, probabilities_NR)
     numbers = np.arange(len(rows))
-    others = probabilities_NR.copy()
-    others[numbers, own_N] = -np.inf
-    likeliest_N = others.argmax(axis=1) if len(rows) else own_N
-    names = [
-        schema.names[n] if known else None for n, known in zip(likeliest_N, judged, strict=True)
-    ]
-    return pd.DataFrame(
-        {
-            "id": [row.id for row in rows],
-            "relation": pd.Series([row.relation for row in rows], dtype=object),
-            "probability": probabilities_NR[numbers, own_N],
-            "likeliest": pd.Series(names, dtype=object),
-            "likeliest_probability": np.where(judged, others[numbers, likeliest_N], np.nan),
-            "inverted": judged & (likeliest_N == inverse_N),
-        }
+    others_NR = probabilities_NR.copy()
+    others_NR[numbers, label_N] = -np.inf
+    likeliest_N = others_NR.argmax(axis=1) if len(rows) else label_N
+    names = np.array(schema.names, dtype=object)[likeliest_N]
+    return _labelled(
+        rows,
+        probability=probabilities_NR[numbers, label_N],
+        likeliest=pd.Series(np.where(judged_N, names, None), dtype=object),
+        likeliest_probability=np.where(judged_N, others_NR[numbers, likeliest_N], np.nan),
+        inverted=judged_N & (likeliest_N == inverse_N),
     )
 
 
@@ -146,10 +141,8 @@ def probability_frame(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
 ) -> pd.DataFrame:
     """Probabilities as a frame: ``id``, ``relation``, and ``p.<relation>`` for every relation."""
-    frame = pd.DataFrame(probabilities_NR, columns=[f"p.{name}" for name in schema.names])
-    frame.insert(0, "id", [row.id for row in rows])
-    frame.insert(1, "relation", pd.Series([row.relation for row in rows], dtype=object))
-    return frame
+    columns = [f"p.{name}" for name in schema.names]
+    return _labelled(rows, **dict(zip(columns, probabilities_NR.T, strict=True)))
 
 
 def probabilities_of(
@@ -169,10 +162,10 @@ def probabilities_of(
     return frame[[f"p.{name}" for name in schema.names]].to_numpy(dtype=float)
 
 
-def label_numbers(
+def _columns(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The columns of the rows' labels, and of their inverses (-1: none but itself).
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Columns of the labels, columns of their inverses (-1: none), and which rows were judged.
 
     Raises:
         ValueError: The probabilities do not fit the rows and relations.
@@ -183,14 +176,16 @@ def label_numbers(
             f"{len(schema.names)} relations: score these very rows"
         )
     column = {name: n for n, name in enumerate(schema.names)}
+    inverse = {name: schema.inverse_of(name) for name in schema.names}
+    inverse_column = {
+        name: -1 if other in (None, name) else column[other] for name, other in inverse.items()
+    }
     labels = [str(row.relation) for row in rows]
-    inverses = [schema.inverse_of(label) for label in labels]
-    inverse_numbers = [
-        column[inverse] if inverse is not None and inverse != label else -1
-        for label, inverse in zip(labels, inverses, strict=True)
-    ]
-    own = [column[label] for label in labels]
-    return np.array(own, dtype=np.int64), np.array(inverse_numbers, dtype=np.int64)
+    return (
+        np.array([column[label] for label in labels], dtype=np.int64),
+        np.array([inverse_column[label] for label in labels], dtype=np.int64),
+        ~np.isnan(probabilities_NR.sum(axis=1)),
+    )
 
 
 def _shares(likelihoods_3N: Floats) -> Floats:
@@ -237,17 +232,8 @@ def plant_noise(
         replace(row, relation=_another(row, schema, draws[n])) if n in chosen else row
         for n, row in enumerate(rows)
     ]
-    record = pd.DataFrame(
-        {
-            "id": [row.id for row in rows],
-            "relation": pd.Series([row.relation for row in rows], dtype=object),
-            "planted": pd.Series(
-                [row.relation if n in chosen else None for n, row in enumerate(noisy)],
-                dtype=object,
-            ),
-        }
-    )
-    return noisy, record
+    planted = [row.relation if n in chosen else None for n, row in enumerate(noisy)]
+    return noisy, _labelled(rows, planted=pd.Series(planted, dtype=object))
 
 
 def filter_scores(planted: pd.DataFrame, rejected: Collection[str]) -> dict[str, float | int]:
@@ -259,33 +245,39 @@ def filter_scores(planted: pd.DataFrame, rejected: Collection[str]) -> dict[str,
 
     Returns:
         ``rows``, ``planted``, ``rejected``, ``found`` (both), ``precision`` and ``recall`` of the
-        refusals, per cent, and ``lost``, the share of the right labels that were refused. What has
-        no denominator is NaN.
+        rejected rows, per cent, and ``lost``, the share of the right labels that were rejected.
+        A ratio without a denominator is NaN.
 
     Raises:
-        ValueError: The filter refused a row that was not among these.
+        ValueError: A rejected row has no record.
     """
     if unknown := set(rejected) - set(planted["id"]):
         raise ValueError(
-            f"{len(unknown)} refused rows, such as {min(unknown)!r}, are not among those that "
+            f"{len(unknown)} rejected rows, such as {min(unknown)!r}, are not among those that "
             "labels were planted in: score the filter of this very set"
         )
     wrong = planted["planted"].notna().to_numpy()
-    refused = planted["id"].isin(list(rejected)).to_numpy()
-    found = int((wrong & refused).sum())
+    is_rejected = planted["id"].isin(list(rejected)).to_numpy()
+    found = int((wrong & is_rejected).sum())
     return {
         "rows": len(planted),
         "planted": int(wrong.sum()),
-        "rejected": int(refused.sum()),
+        "rejected": int(is_rejected.sum()),
         "found": found,
-        "precision": _per_cent(found, int(refused.sum())),
+        "precision": _per_cent(found, int(is_rejected.sum())),
         "recall": _per_cent(found, int(wrong.sum())),
-        "lost": _per_cent(int((refused & ~wrong).sum()), int((~wrong).sum())),
+        "lost": _per_cent(int((is_rejected & ~wrong).sum()), int((~wrong).sum())),
     }
 
 
+def _labelled(rows: Sequence[Instance], **columns: Any) -> pd.DataFrame:
+    """A frame with ``id`` and ``relation`` of rows before the columns."""
+    labels = pd.Series([row.relation for row in rows], dtype=object)
+    return pd.DataFrame({"id": [row.id for row in rows], "relation": labels, **columns})
+
+
 def _another(row: Instance, schema: RelationSchema, draw: float) -> str:
-    """Another relation than the row's, as a draw from 0 to 1 says."""
+    """Another relation than the row's, chosen by a draw from 0 to 1."""
     others = [name for name in schema.names if name != row.relation]
     allowed = [name for name in others if schema.allows(name, row.head_type, row.tail_type)]
     choice = allowed or others

@@ -7,11 +7,12 @@ import pytest
 from tests.generation.test_protocol import REQUEST
 from tests.live.tiny_llama import make_llama
 from tkre.generation.llm.chat import (
-    ChatTokenizer,
+    LocalModel,
     refuse_missing,
     refuse_missing_folder,
     token_ids,
 )
+from tkre.generation.llm.params import TransformersParams
 from tkre.generation.llm.protocol import LanguageModelError
 
 MESSAGES = (
@@ -34,9 +35,13 @@ def folder(tmp_path_factory):
     return make_llama(tmp_path_factory.mktemp("tiny") / "llama", texts)
 
 
+def local_model(folder) -> LocalModel:
+    return LocalModel(TransformersParams(backend="transformers", model=str(folder)))
+
+
 @pytest.fixture
 def tokenizer(folder):
-    return ChatTokenizer(str(folder), None).tokenizer
+    return local_model(folder).tokenizer
 
 
 def read_back(tokenizer, request) -> str:
@@ -87,7 +92,7 @@ def test_without_a_template_contents_follow_each_other(tokenizer):
 
 def test_a_model_without_a_tokenizer_is_named(tmp_path):
     with pytest.raises(LanguageModelError, match=r"'.*nothing' has no tokenizer"):
-        _ = ChatTokenizer(str(tmp_path / "nothing"), None).tokenizer
+        _ = local_model(tmp_path / "nothing").tokenizer
 
 
 def test_a_missing_package_is_named_with_the_way_out():

@@ -6,45 +6,54 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from tkre.generation.llm.params import TransformersParams, VllmParams
 from tkre.generation.llm.protocol import LanguageModelError, Request
 
+Settings = TypeVar("Settings", VllmParams, TransformersParams)
 
-class ChatTokenizer:
-    """The tokenizer of a model, loaded when it is first used.
+
+class LocalModel(Generic[Settings]):
+    """Base of the backends that load a model within the run.
 
     Args:
-        model: Name on the Hub, or folder.
-        revision: Commit or branch on the Hub.
+        params: Settings of the backend.
+        api_key: Not used.
     """
 
-    def __init__(self, model: str, revision: str | None) -> None:
-        self._model = model
-        self._revision = revision
+    def __init__(self, params: Settings, api_key: str | None = None) -> None:
+        self.name = params.called
+        self.source: str = params.backend
+        self._params = params
 
     @cached_property
     def tokenizer(self) -> Any:
-        """The tokenizer of transformers.
+        """The tokenizer of transformers, loaded when it is first used.
 
         Raises:
             LanguageModelError: The model has no tokenizer.
         """
         from transformers import AutoTokenizer
 
+        model, revision = self._params.model, self._params.revision
         try:
-            return AutoTokenizer.from_pretrained(self._model, revision=self._revision)
+            return AutoTokenizer.from_pretrained(model, revision=revision)
         except (OSError, ValueError) as error:
-            problem = f"language model {self._model!r} has no tokenizer: {error}"
+            problem = f"language model {model!r} has no tokenizer: {error}"
             raise LanguageModelError(problem) from error
 
-    def ids(self, request: Request) -> list[int]:
-        """Token ids of a request (``token_ids``)."""
-        return token_ids(self.tokenizer, request)
+    def check(self) -> None:
+        """Refuses a missing folder; the model is not loaded.
 
-    def lengths(self, requests: Sequence[Request]) -> list[int]:
-        """Length of each request, in tokens."""
-        return [len(self.ids(request)) for request in requests]
+        Raises:
+            LanguageModelError: The folder has no ``config.json``.
+        """
+        refuse_missing_folder(self._params.model)
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Length of each request in tokens; loads only the tokenizer."""
+        return [len(token_ids(self.tokenizer, request)) for request in requests]
 
 
 def token_ids(tokenizer: Any, request: Request) -> list[int]:

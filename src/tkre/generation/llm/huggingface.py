@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from tkre.generation.llm.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
+from tkre.generation.llm.chat import LocalModel, refuse_missing, token_ids
 from tkre.generation.llm.params import TransformersParams
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response, Sampling
@@ -64,7 +64,7 @@ logger = logging.getLogger(__name__)
 Question = tuple[Request, list[int]]
 
 
-class TransformersModel:
+class TransformersModel(LocalModel[TransformersParams]):
     """An ``AutoModelForCausalLM``, loaded by the first request.
 
     Responses come a batch at a time; a kill loses one batch at most. Requests of one batch are of
@@ -77,22 +77,15 @@ class TransformersModel:
     """
 
     def __init__(self, params: TransformersParams, api_key: str | None = None) -> None:
-        self.name = params.called
-        self.source = "transformers"
-        self._params = params
-        self._chat = ChatTokenizer(params.model, params.revision)
+        super().__init__(params, api_key)
         self._model: Any = None
         self._grammars: Any = None
 
     def check(self) -> None:
         """Refuses a missing package or folder."""
-        refuse_missing_folder(self._params.model)
+        super().check()
         if self._params.constrained == "always":
             refuse_missing("xgrammar", "constrained")
-
-    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
-        """Length of each request in tokens; loads only the tokenizer."""
-        return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """Answers batches of requests with equal sampling, the longest first.
@@ -104,7 +97,7 @@ class TransformersModel:
         longest = getattr(self._model.config, "max_position_embeddings", None)
         questions: list[Question] = []
         for request in requests:
-            ids = self._chat.ids(request)
+            ids = token_ids(self.tokenizer, request)
             if longest is not None and len(ids) >= longest:
                 error = f"the question has {len(ids)} tokens, the model takes {longest}"
                 yield Response(
@@ -147,9 +140,8 @@ class TransformersModel:
         except (OSError, ValueError) as error:
             raise LanguageModelError(f"{params.model!r} cannot be loaded: {error}") from error
         self._model = model.to(device).eval()
-        tokenizer = self._chat.tokenizer
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
         self.source = f"transformers {transformers.__version__}"
         self._grammars = self._grammar_compiler()
 
@@ -163,7 +155,7 @@ class TransformersModel:
         import xgrammar
 
         size = self._model.config.get_text_config().vocab_size
-        info = xgrammar.TokenizerInfo.from_huggingface(self._chat.tokenizer, vocab_size=size)
+        info = xgrammar.TokenizerInfo.from_huggingface(self.tokenizer, vocab_size=size)
         return xgrammar.GrammarCompiler(info)
 
     def _batch(self, questions: Sequence[Question]) -> Iterator[Response]:
@@ -198,7 +190,7 @@ class TransformersModel:
         """Text, length in tokens, and whether the model ended it, for each answer."""
         import torch
 
-        padded = self._chat.tokenizer.pad(
+        padded = self.tokenizer.pad(
             {"input_ids": [ids for _, ids in questions]}, padding_side="left", return_tensors="pt"
         ).to(self._model.device)
         requests = [request for request, _ in questions]
@@ -211,15 +203,15 @@ class TransformersModel:
                 top_p=None,
                 top_k=None,
                 max_new_tokens=requests[0].sampling.max_tokens,
-                pad_token_id=self._chat.tokenizer.pad_token_id,
+                pad_token_id=self.tokenizer.pad_token_id,
                 logits_processor=[*self._constraints(requests), *self._samples(requests)],
             )
         ends = self._model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends]) | {self._chat.tokenizer.eos_token_id}
+        ends = set(ends if isinstance(ends, list) else [ends]) | {self.tokenizer.eos_token_id}
         answers = []
         for row in written[:, padded["input_ids"].shape[1] :].tolist():
             end = next((n for n, token in enumerate(row) if token in ends), None)
-            text = self._chat.tokenizer.decode(row[:end], skip_special_tokens=True)
+            text = self.tokenizer.decode(row[:end], skip_special_tokens=True)
             answers.append((text, len(row) if end is None else end + 1, end is not None))
         return answers
 
@@ -237,6 +229,5 @@ class TransformersModel:
     def _samples(self, requests: Sequence[Request]) -> list[Any]:
         if requests[0].sampling.temperature == 0:
             return []
-
         seeds = [request.seed(self.name) for request in requests]
         return [SeededDraw(requests[0].sampling, seeds, self._model.device)]

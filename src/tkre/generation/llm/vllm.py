@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tkre.generation.llm.chat import ChatTokenizer, refuse_missing, refuse_missing_folder
+from tkre.generation.llm.chat import LocalModel, refuse_missing, token_ids
 from tkre.generation.llm.params import VllmParams
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response
@@ -19,7 +19,7 @@ from tkre.generation.llm.watchdog import start_watchdog
 logger = logging.getLogger(__name__)
 
 
-class VllmEngine:
+class VllmEngine(LocalModel[VllmParams]):
     """A ``vllm.LLM``, started by the first request.
 
     The engine works in processes of its own, so the memory of its GPUs is free as soon as it is
@@ -32,23 +32,16 @@ class VllmEngine:
     """
 
     def __init__(self, params: VllmParams, api_key: str | None = None) -> None:
-        self.name = params.called
-        self.source = "vllm"
-        self._params = params
+        super().__init__(params, api_key)
         self._llm: Any = None
-        self._chat = ChatTokenizer(params.model, params.revision)
         self._watchdog: subprocess.Popen[bytes] | None = None
 
     def check(self) -> None:
         """Refuses a missing package or folder."""
         refuse_missing("vllm", "vllm")
-        refuse_missing_folder(self._params.model)
+        super().check()
         if self._params.distributed_executor_backend == "ray":
             refuse_missing("ray", "vllm")
-
-    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
-        """Length of each request in tokens, by the model's tokenizer; the engine is not started."""
-        return self._chat.lengths(requests)
 
     def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
         """All requests in one batch of the engine; each response as soon as it is finished.
@@ -61,7 +54,7 @@ class VllmEngine:
         started = time.monotonic()
         waiting: dict[str, Request] = {}
         for request in requests:
-            ids = self._chat.ids(request)
+            ids = token_ids(self.tokenizer, request)
             problem = self._add(llm, request, ids, longest)
             if problem is None:
                 waiting[request.id] = request

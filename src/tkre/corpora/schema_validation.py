@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tkre.core.params import did_you_mean
 from tkre.core.schema import Relation, RelationSchema
@@ -93,18 +94,13 @@ def definition_findings(schema: RelationSchema, place: Place) -> Iterator[Findin
         for name, relation in schema.relations.items()
         if not is_placeholder(relation.definition) and not is_placeholder(relation.phrase)
     }
-    for name, message in (
-        *_same_words(schema, written),
-        *_same_phrase(written),
-        *_inverse_types(schema),
-        *_vague_definitions(schema, written),
-    ):
+    vague = (pair for name in written for pair in _vague_definition(name, schema))
+    for name, message in (*_alike(schema, written), *_inverse_types(schema), *vague):
         yield Finding(Level.WARNING, place(name), message)
 
 
-def _same_words(
-    schema: RelationSchema, written: Mapping[str, Relation]
-) -> Iterator[tuple[str, str]]:
+def _alike(schema: RelationSchema, written: Mapping[str, Relation]) -> Iterator[tuple[str, str]]:
+    """Relations with the words or the phrase of another one."""
     words = {name: _words(relation) - _ARTICLES for name, relation in written.items()}
     for one, other in combinations(written, 2):
         # The definition of an inverse has the same words.
@@ -115,9 +111,6 @@ def _same_words(
                 "difference, since a language model knows nothing else of them; or, if one is the "
                 "other with head and tail exchanged, declare it under inverse",
             )
-
-
-def _same_phrase(written: Mapping[str, Relation]) -> Iterator[tuple[str, str]]:
     by_phrase = defaultdict(list)
     for name, relation in written.items():
         by_phrase[" ".join(relation.phrase.lower().split())].append(name)
@@ -140,24 +133,22 @@ def _inverse_types(schema: RelationSchema) -> Iterator[tuple[str, str]]:
             )
 
 
-def _vague_definitions(
-    schema: RelationSchema, written: Mapping[str, Relation]
-) -> Iterator[tuple[str, str]]:
-    for name, relation in written.items():
-        if relation.negative:
-            continue
-        if not {"head", "tail"} <= _words(relation):
-            yield (
-                name,
-                f"the definition of {name} does not speak of both the head and the tail, so it "
-                "leaves open which is which",
-            )
-        if schema.spelled_out(name, f"{relation.phrase} {relation.definition}"):
-            yield (
-                name,
-                f"{name} stands in its own definition or phrase: explanations that hold the name "
-                "of their relation are refused; use plain words instead",
-            )
+def _vague_definition(name: str, schema: RelationSchema) -> Iterator[tuple[str, str]]:
+    relation = schema.relations[name]
+    if relation.negative:
+        return
+    if not {"head", "tail"} <= _words(relation):
+        yield (
+            name,
+            f"the definition of {name} does not speak of both the head and the tail, so it "
+            "leaves open which is which",
+        )
+    if schema.spelled_out(name, f"{relation.phrase} {relation.definition}"):
+        yield (
+            name,
+            f"{name} stands in its own definition or phrase: explanations that hold the name "
+            "of their relation are refused; use plain words instead",
+        )
 
 
 def _words(relation: Relation) -> set[str]:
@@ -210,7 +201,7 @@ class RelationsFile:
         """File and line of a relation."""
         return self.place("relations", name)
 
-    def add(self, level: Level, place: str, message: str, kind: str = "") -> None:
+    def add(self, place: str, message: str, kind: str = "", level: Level = Level.ERROR) -> None:
         """Add a finding."""
         self.findings.append(Finding(level, place, message, kind))
 
@@ -227,23 +218,27 @@ def read_relations(text: str, file: str, corpus: str) -> RelationsFile:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        read.add(Level.ERROR, *_not_yaml(error, file))
+        read.add(*_not_yaml(error, file))
         return read
     if not isinstance(root, yaml.MappingNode):
         message = (
             "it does not hold `corpus: <name>`, `relations:` with an entry for each and, where "
             "mentions have types, `entity_types: [...]`"
         )
-        read.add(Level.ERROR, file, message)
+        read.add(file, message)
         return read
     unwritten: dict[Path, list[str]] = {}
     _collect(root, (), read, unwritten)
     names_read = not read.findings
     for path, entries in unwritten.items():
         message = f"{'.'.join(path)} is still to be written: {', '.join(dict.fromkeys(entries))}"
-        read.add(Level.ERROR, read.place(*path), message, "placeholders")
+        read.add(read.place(*path), message, "placeholders")
     if names_read:
-        _validate(_without_placeholders(yaml.safe_load(text)), read)
+        try:
+            read.schema = RelationSchema.model_validate(_without_placeholders(yaml.safe_load(text)))
+        except ValidationError as error:
+            for problem in error.errors():
+                _add_problem(problem, read)
     if read.schema is not None:
         _check_schema(read.schema, read, corpus)
     return read
@@ -275,13 +270,12 @@ def _collect(
                     f"{key.value!r} stands here and on line {read.lines[entry]}; YAML would take "
                     "the second and forget the first"
                 )
-                read.add(Level.ERROR, place, message, "name")
+                read.add(place, message, "name")
                 continue
             read.lines[entry] = line
             if key.tag != _TEXT_TAG and key.value != "<<":
-                quoted = f"put it in quotes: '{key.value}'"
-                message = f"YAML does not read {key.value} as a name; {quoted}"
-                read.add(Level.ERROR, place, message, "name")
+                message = f"YAML does not read {key.value} as a name; put it in quotes: "
+                read.add(place, f"{message}'{key.value}'", "name")
             _collect(value, entry, read, unwritten)
     elif is_placeholder(node.value):
         owner = path[:2] if path[0] == "relations" else path[:1]
@@ -298,30 +292,22 @@ def _without_placeholders(raw: Any) -> Any:
     return raw
 
 
-def _validate(raw: Any, read: RelationsFile) -> None:
-    """Set the schema, or add the errors of pydantic with the lines of their ``loc``."""
-    try:
-        read.schema = RelationSchema.model_validate(raw)
+def _add_problem(problem: ErrorDetails, read: RelationsFile) -> None:
+    """Add an error of pydantic with the line of its ``loc``."""
+    path = tuple(str(part) for part in problem["loc"])
+    if not path:  # of the schema as a whole: one line for each relation that does not fit
+        for line in problem["msg"].removeprefix("Value error, ").split("\n"):
+            entry = "inverse" if "inverse" in line else "head_types"
+            read.add(read.place("relations", line.partition(":")[0], entry), line, "schema")
         return
-    except ValidationError as error:
-        problems = error.errors()
-    for problem in problems:
-        path = tuple(str(part) for part in problem["loc"])
-        if not path:  # of the schema as a whole: one line for each relation that does not fit
-            for line in problem["msg"].removeprefix("Value error, ").split("\n"):
-                entry = "inverse" if "inverse" in line else "head_types"
-                place = read.place("relations", line.partition(":")[0], entry)
-                read.add(Level.ERROR, place, line, "schema")
-            continue
-        dotted, value = ".".join(path), problem["input"]
-        if problem["type"] == "extra_forbidden":
-            known = Relation.model_fields if len(path) > 1 else RelationSchema.model_fields
-            message = f"{dotted}: there is no such entry" + did_you_mean(path[-1], known)
-        else:
-            message = _TYPE_MESSAGES.get(problem["type"], problem["msg"]).format(value=value)
-            given = "" if problem["type"] == "missing" else f" (it is {value!r})"
-            message = f"{dotted}: {message}{given}"
-        read.add(Level.ERROR, read.place(*path), message, "schema")
+    if problem["type"] == "extra_forbidden":
+        known = Relation.model_fields if len(path) > 1 else RelationSchema.model_fields
+        message = "there is no such entry" + did_you_mean(path[-1], known)
+    else:
+        value = problem["input"]
+        message = _TYPE_MESSAGES.get(problem["type"], problem["msg"]).format(value=value)
+        message += "" if problem["type"] == "missing" else f" (it is {value!r})"
+    read.add(read.place(*path), f"{'.'.join(path)}: {message}", "schema")
 
 
 def _check_schema(schema: RelationSchema, read: RelationsFile, corpus: str) -> None:
@@ -331,18 +317,17 @@ def _check_schema(schema: RelationSchema, read: RelationsFile, corpus: str) -> N
             f"corpus is {schema.corpus!r}, the corpus is run as {corpus!r}: recorded answers are "
             "looked up by the first of these names"
         )
-        read.add(Level.WARNING, read.place("corpus"), message)
-    for name in schema.names:
-        if name in READ_AS_MISSING:
-            message = f"{name!r} is read back from tables as a missing value; choose another name"
-            read.add(Level.WARNING, read.relation_place(name), message)
+        read.add(read.place("corpus"), message, level=Level.WARNING)
+    for name in sorted(READ_AS_MISSING.intersection(schema.names)):
+        message = f"{name!r} is read back from tables as a missing value; choose another name"
+        read.add(read.relation_place(name), message, level=Level.WARNING)
     if schema.negative is None:
         message = (
             "no relation is negative: every pair will be given one of the relations, even where "
             "none holds; `negative: true` on one of them changes that"
         )
-        read.add(Level.NOTE, read.file, message)
+        read.add(read.file, message, level=Level.NOTE)
     used = {t for r in schema.relations.values() for t in (*r.head_types, *r.tail_types)}
     if used and (unused := sorted(set(schema.entity_types) - used)):
         message = f"no relation allows the entity type {', '.join(unused)}"
-        read.add(Level.NOTE, read.place("entity_types"), message)
+        read.add(read.place("entity_types"), message, level=Level.NOTE)

@@ -6,9 +6,8 @@ passes all checks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from tkre.core.cells import KShotSample
@@ -21,6 +20,8 @@ from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
+
+PROMPT = "synthesis.txt"
 
 
 class Rejected(Exception):
@@ -80,20 +81,6 @@ def entity_types(
     return kinds
 
 
-def refuse_copy(text: str, copies: NearDuplicateIndex) -> None:
-    """Refuses a sentence that is close to a labelled or another synthetic one.
-
-    Raises:
-        Rejected: ``near_duplicate``.
-    """
-    if copied := copies.find(text):
-        source, share = copied
-        raise Rejected("near_duplicate", f"{share:.0%} of its word runs stand in {source}")
-
-
-PROMPT = "synthesis.txt"
-
-
 @dataclass(frozen=True)
 class SynthesisTask:
     """The relations that need sentences, and the sentences that they are checked against.
@@ -146,11 +133,6 @@ def request_id(corpus: str, relation: str, seed: int | None, round_number: int) 
     """Id of the request for a relation in a round; zero-shot without a seed."""
     source = "zero-shot" if seed is None else f"seed-{seed}"
     return f"synthesis/{corpus}/{relation}/{source}/round-{round_number}"
-
-
-def needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:
-    """Number of rounds that suffices if every sentence is kept."""
-    return -(-task.wanted // params.per_request)
 
 
 def synthesis_request(
@@ -240,9 +222,13 @@ def first_requests(task: SynthesisTask, prompt: str, params: SynthesisParams) ->
     """The requests of the rounds that suffice if every sentence is kept."""
     return [
         synthesis_request(task, name, number, prompt, params)
-        for number in range(needed_rounds(task, params))
+        for number in range(_needed_rounds(task, params))
         for name in task.schema.names
     ]
+
+
+def _needed_rounds(task: SynthesisTask, params: SynthesisParams) -> int:
+    return -(-task.wanted // params.per_request)
 
 
 def write_sentences(
@@ -260,36 +246,28 @@ def write_sentences(
     Returns:
         Every attempt, to be read by ``keep_sentences``.
     """
-    needed = needed_rounds(task, params)
+    needed = _needed_rounds(task, params)
     responses: dict[str, list[Response]] = {}
+    subjects: dict[str, tuple[str, int]] = {}  # relation and round by request id
+
+    def later_request(first: Request, attempt: int) -> Request:
+        return synthesis_request(task, *subjects[first.id], prompt, params, attempt=attempt)
+
     for number in range(needed + params.extra_rounds):
-        short = _short(task, responses, params) if number else task.schema.names
-        makers = {
-            request_id(task.schema.corpus, name, task.seed, number): partial(
-                synthesis_request, task, name, number, prompt, params
-            )
-            for name in short
-        }
-        requests = [make(attempt=0) for make in makers.values()]
-        if number >= needed:
-            requests = [request for request in requests if model.can_answer(request)]
+        requests = []
+        for name in _short(task, responses, params) if number else task.schema.names:
+            request = synthesis_request(task, name, number, prompt, params)
+            if number < needed or model.can_answer(request):
+                requests.append(request)
+                subjects[request.id] = name, number
         if not requests or not task.wanted:
             break
+        label = f"synthetic sentences, round {number + 1}"
         for response in generate_with_retries(
-            model,
-            requests,
-            retry,
-            name=f"synthetic sentences, round {number + 1}",
-            rephrase=partial(_reworded, makers),
+            model, requests, retry, name=label, rephrase=later_request
         ):
             responses.setdefault(response.request_id, []).append(response)
     return [attempt for attempts in responses.values() for attempt in attempts]
-
-
-def _reworded(
-    makers: Mapping[str, Callable[..., Request]], first: Request, attempt: int
-) -> Request:
-    return makers[first.id](attempt=attempt)
 
 
 def keep_sentences(
@@ -352,11 +330,16 @@ def _instances(
     tally: Tally,
 ) -> list[Instance]:
     """The valid instances of one response; the others go to the tally."""
+
+    def reject(reason: str, detail: str, text: object) -> None:
+        tally.rejects.append(
+            Reject(SYNTHESIS, relation, response.request_id, reason, detail, str(text))
+        )
+
     samples = response.answer.get("samples") if response.answer is not None else None
     if not isinstance(samples, list):
         reason, detail = response.failure or ("wrong_schema", "samples must be a list")
-        text = str(response.answer or response.text or "")
-        tally.rejects.append(Reject(SYNTHESIS, relation, response.request_id, reason, detail, text))
+        reject(reason, detail, response.answer or response.text or "")
         return []
     valid = []
     for n, sample in enumerate(samples):
@@ -364,19 +347,12 @@ def _instances(
         try:
             text, head, tail = tagged_sentence(sample, params, head_first=task.head_first)
             head_type, tail_type = entity_types(sample, relation, task.schema)
-            refuse_copy(text, copies)
+            if copied := copies.find(text):
+                source, share = copied
+                raise Rejected("near_duplicate", f"{share:.0%} of its word runs stand in {source}")
         except Rejected as problem:
             text = sample.get("sentence", "") if isinstance(sample, dict) else sample
-            tally.rejects.append(
-                Reject(
-                    SYNTHESIS,
-                    relation,
-                    response.request_id,
-                    problem.reason,
-                    problem.detail,
-                    str(text),
-                )
-            )
+            reject(problem.reason, problem.detail, text)
             continue
         copies.add("another synthetic sentence", [text])
         triggers = sample.get("triggers")

@@ -33,7 +33,7 @@ def made(lines, pairs=None, *, as_json=False):
     return list(candidates(sentences, find, pairs or Pairs(), counts)), counts
 
 
-def test_every_ordered_pair_is_a_sentence_to_be_labelled():
+def test_all_ordered_pairs():
     records, counts = made(["Ada left Bert in Oslo.\n"])
     assert len(records) == 6 and counts.pairs == 6
     read = read_unlabelled("".join(json.dumps(r) + "\n" for r in records), "out.jsonl")
@@ -47,19 +47,19 @@ def test_every_ordered_pair_is_a_sentence_to_be_labelled():
     assert [r["id"] for r in records] == [f"line-1/{n}" for n in range(1, 7)]
 
 
-def test_or_every_pair_as_it_stands_in_the_text():
+def test_pairs_in_text_order():
     records, _ = made(["Oslo and Ada"], Pairs(both_ways=False))
     assert [r["sentence"] for r in records] == ["<head>Oslo</head> and <tail>Ada</tail>"]
 
 
-def test_of_many_pairs_the_closest_are_taken_and_the_others_counted():
+def test_closest_pairs_are_kept():
     records, counts = made(["Ada Bert went from Oslo to Rome"], Pairs(both_ways=False, most=2))
     assert [r["sentence"].count("Ada</head> <tail>Bert") for r in records] == [1, 0]
     assert "<head>Oslo</head> to <tail>Rome</tail>" in records[1]["sentence"]
     assert counts.beyond == 4 and counts.pairs == 2
 
 
-def test_pairs_that_no_relation_joins_are_left_out(schema):
+def test_pairs_with_impossible_types_are_dropped(schema):
     # lives_in: person, place; home_of: place, person; knows: person, person. "none" joins any.
     records, counts = made(["Ada in Oslo or Rome"], Pairs(schema=schema))
     kinds = {(r["head_type"], r["tail_type"]) for r in records}
@@ -88,7 +88,7 @@ def test_json_lines_keep_their_ids():
         ("<head>Ada</head> <tail>Bert</tail>", False, "line 2: its pair is marked already"),
     ],
 )
-def test_lines_that_hold_no_sentence_cost_nothing_but_themselves(line, as_json, problem):
+def test_bad_lines_are_skipped(line, as_json, problem):
     good = '{"sentence": "Ada and Bert"}' if as_json else "Ada and Bert"
     records, counts = made([good, line, good], as_json=as_json)
     assert len(records) == 4 and counts.sentences == 2
@@ -96,7 +96,7 @@ def test_lines_that_hold_no_sentence_cost_nothing_but_themselves(line, as_json, 
     assert bad.startswith(problem)
 
 
-def test_a_finder_that_reads_ahead_keeps_sentences_and_mentions_together():
+def test_finder_may_read_ahead():
     def in_one_batch(texts):
         texts = list(texts)  # as spaCy reads a batch before it gives the first document
         return [MENTIONS.find(text) for text in texts]
@@ -128,11 +128,11 @@ NAMES = [("New York", "place"), ("New York Times", "paper"), ("Ada", "person"), 
         ("", []),
     ],
 )  # fmt: skip
-def test_whole_words_and_the_longest_match(text, expected):
+def test_longest_match_of_whole_words(text, expected):
     assert found(NAMES, text) == expected
 
 
-def test_case_is_no_difference_if_it_is_not_to_be():
+def test_ignore_case():
     text = "NEW YORK, ada, Stra\u00dfe and STRASSE"
     names = [*NAMES, ("Stra\u00dfe", "place")]
     assert [m for m, _ in found(names, text, ignore_case=True)] == [
@@ -140,16 +140,16 @@ def test_case_is_no_difference_if_it_is_not_to_be():
     ]  # fmt: skip
 
 
-def test_accents_are_one_character_or_two():
+def test_composed_and_decomposed_accents():
     name = unicodedata.normalize("NFD", "\u00c5lesund")
     assert found([(name, "place")], "in \u00c5lesund") == [("\u00c5lesund", "place")]
 
 
-def test_a_list_without_names_finds_nothing():
+def test_empty_mention_list():
     assert found([], "Ada") == []
 
 
-def test_files_of_names_have_tabs_or_are_json_lines():
+def test_mention_files_tab_separated_or_json():
     text = 'Ada\tperson\n\nOslo\r\n{"mention": "New York", "type": "place"}\nAda\tperson\n'
     read = read_mentions(text, "names.tsv", ignore_case=False)
     assert len(read) == 3 and read.types == {"person", "place"}
@@ -169,18 +169,18 @@ def test_files_of_names_have_tabs_or_are_json_lines():
         ("", "no name in it"),
     ],
 )  # fmt: skip
-def test_bad_lines_are_named(text, problem):
+def test_bad_mention_lines(text, problem):
     with pytest.raises(CorpusError, match=problem):
         read_mentions(text, "names.tsv", ignore_case=False)
 
 
-def test_names_that_differ_by_case_alone_have_one_type_if_case_is_ignored():
+def test_one_type_per_name_with_ignored_case():
     with pytest.raises(CorpusError, match="'ADA' is a place here"):
         read_mentions("Ada\tperson\nADA\tplace\n", "names", ignore_case=True)
 
 
 @pytest.mark.parametrize("line", ["Ada Byron,person", "Ada; person", "Ada, Countess,person "])
-def test_a_comma_where_a_tab_should_be_is_no_part_of_a_name(line):
+def test_comma_instead_of_tab(line):
     with pytest.raises(CorpusError, match=r"m\.tsv, line 1: a tab stands between a name and its"):
         read_mentions(line, "m.tsv", ignore_case=False, types=("person", "place"))
     # As JSON it is what it says.
@@ -225,19 +225,19 @@ def test_entities_with_their_labels(pipeline):
     ]  # fmt: skip
 
 
-def test_labels_become_types_and_those_without_are_dropped_and_counted(pipeline):
+def test_spacy_labels_are_mapped_and_unknown_ones_dropped(pipeline):
     mentions = SpacyMentions(pipeline, {"PERSON": "person", "GPE": "place"}, ["person", "place"])
     kinds = [[m.kind for m in found] for found in mentions.find(TEXTS)]
     assert kinds == [["person", "person", "place"], [], ["place"]]
     assert mentions.dropped == {"ORG": 1}
 
 
-def test_a_pipeline_that_is_nowhere(spacy):
+def test_missing_spacy_pipeline(spacy):
     with pytest.raises(SpacyError, match="python -m spacy download en_core_nothing"):
         SpacyMentions("en_core_nothing", {}, None)
 
 
-def test_a_pipeline_without_entities(spacy, tmp_path):
+def test_spacy_pipeline_without_entities(spacy, tmp_path):
     spacy.blank("en").to_disk(tmp_path)
     with pytest.raises(SpacyError, match=r"no component that finds entities.*components: none"):
         SpacyMentions(str(tmp_path), {}, None)

@@ -30,7 +30,7 @@ def test_rows_keep_their_ids_types_and_lines():
     assert (b.head_type, b.implicit) == (None, True)
 
 
-def test_a_line_separator_inside_a_sentence_does_not_end_the_line():
+def test_line_separator_in_a_sentence():
     sentence = "<head>a</head>\u2028b <tail>c</tail>"
     [(place, row)] = parse(json.dumps(GOOD | {"sentence": sentence}, ensure_ascii=False))
     assert place == "line 1" and row.text == "a\u2028b c"
@@ -50,7 +50,7 @@ def test_a_line_separator_inside_a_sentence_does_not_end_the_line():
         (json.dumps({**GOOD, "implicit": "yes"}), "implicit must be true or false"),
     ],
 )
-def test_bad_lines_say_why(line, problem):
+def test_bad_native_lines(line, problem):
     [(_, row)] = native_rows(line, "train")
     with pytest.raises(RowError, match=problem):
         row()
@@ -74,7 +74,7 @@ def test_rows_are_numbered_from_zero():
     assert b.relation == "PART-OF"
 
 
-def test_much_greater_than_is_not_a_mark():
+def test_much_greater_than_sign():
     [(_, row)] = scibert_rows(line("<< X >> inhibits: [[ a ]] >> b >> c"), "dev")
     assert row().text == "X inhibits: a >> b >> c"
 

@@ -26,37 +26,37 @@ def folder(tmp_path):
     return CorpusFolder("mine", [tmp_path / "given", tmp_path / "shipped"])
 
 
-def test_a_file_is_taken_from_the_first_folder_that_has_it(folder, tmp_path):
+def test_first_folder_wins(folder, tmp_path):
     (tmp_path / "shipped/relations.yml").write_text("from the project")
     assert folder.read("relations.yml") == "from the project"
     (tmp_path / "given/relations.yml").write_text("from the user")
     assert folder.read("relations.yml") == "from the user"
 
 
-def test_another_corpus_is_reached(folder, tmp_path):
+def test_file_of_another_corpus(folder, tmp_path):
     (tmp_path / "other/train.json").write_text("[]")
     assert folder.read("../other/train.json") == "[]"
 
 
-def test_a_missing_file_names_all_places_and_the_way_out(folder, tmp_path):
+def test_missing_file_names_all_folders(folder, tmp_path):
     with pytest.raises(CorpusFileError, match=r"(?s)mine.*given/test.txt nor .*shipped.*TKRE_DATA"):
         folder.read("test.txt")
 
 
-def test_bad_bytes_name_the_line(folder, tmp_path):
+def test_invalid_utf8_names_the_line(folder, tmp_path):
     (tmp_path / "given/train.txt").write_bytes(b"fine\nalso\n\xff\n")
     with pytest.raises(CorpusFileError, match=r"train.txt, line 3: not UTF-8"):
         folder.read("train.txt")
 
 
 @pytest.mark.parametrize("text", ["a: [", "corpus: mine\nrelations: 3"])
-def test_a_schema_that_is_none(folder, tmp_path, text):
+def test_invalid_schema_file(folder, tmp_path, text):
     (tmp_path / "given/relations.yml").write_text(text)
     with pytest.raises(ValueError, match=r"given/relations\.yml"):
         folder.schema()
 
 
-def test_digests_are_those_of_the_files_as_they_are(folder, tmp_path):
+def test_digests_of_files(folder, tmp_path):
     (tmp_path / "given/relations.yml").write_bytes(b"a: 1\r\n")
     (tmp_path / "shipped/train.jsonl").write_bytes(b"")
     assert folder.digests(["train.jsonl", "missing.jsonl"]) == {
@@ -72,19 +72,19 @@ ROWS = [instance("<head>a</head> <tail>b</tail>", "old", id=i) for i in ("1", "2
 @pytest.mark.parametrize(
     "text", ['{"1": "x", "3": "y"}', '[{"id": "1", "relation": "x"}, {"id": "3", "relation": "y"}]']
 )
-def test_both_published_forms(text):
+def test_published_label_file_forms(text):
     assert parse_labels(text, "f") == {"1": "x", "3": "y"}
 
 
 @pytest.mark.parametrize(
     "text", ["{", "3", '[{"id": "1"}]', '["a"]', '{"1": 4}', '[{"id": "1", "relation": null}]']
 )
-def test_other_files_are_refused_by_name(text):
+def test_other_label_files_are_refused(text):
     with pytest.raises(LabelFileError, match=r"tacrev/dev_patch\.json"):
         parse_labels(text, "tacrev/dev_patch.json")
 
 
-def test_tacrev_keeps_what_it_does_not_name_and_retacred_drops_it():
+def test_unlisted_rows_tacrev_and_retacred():
     labels = {"1": "x", "3": "y"}
     kept = relabel(ROWS, labels, drop_unlisted=False)
     assert [(r.id, r.relation) for r in kept] == [("1", "x"), ("2", "old"), ("3", "y")]
@@ -138,7 +138,7 @@ def test_splits_and_report(schema):
         (row("2", sentence="<head>Ada</head> in Rome"), "tag <tail> is missing"),
     ],
 )
-def test_a_bad_row_stops_with_file_line_reason_and_way_out(schema, bad, problem):
+def test_bad_row_stops_with_its_place(schema, bad, problem):
     with pytest.raises(CorpusError, match=rf"(?s)toy/train.jsonl, line 2: .*{problem}.*skip"):
         read_corpus(reader(train=[row("1"), bad], test=[]), schema, PARAMS)
 
@@ -158,7 +158,7 @@ def test_bad_rows_can_be_skipped_and_are_counted(schema):
     assert (bad["file"], bad["place"]) == ("toy/train.jsonl", "line 2")
 
 
-def test_types_against_the_schema_can_be_kept_and_are_counted(schema):
+def test_type_mismatches_can_be_kept(schema):
     params = PARAMS.model_copy(update={"on_type_mismatch": "keep"})
     odd = row("2", types=("place", "place"))
     corpus = read_corpus(reader(train=[row("1"), odd], test=[]), schema, params)
@@ -166,7 +166,7 @@ def test_types_against_the_schema_can_be_kept_and_are_counted(schema):
     assert len(corpus.report["type_mismatches"]) == 1
 
 
-def test_labels_are_laid_over(schema):
+def test_label_files_replace_labels(schema):
     params = CorpusParams(
         format="native", train="train.jsonl", test="test.jsonl",
         labels={"test": "patch.json", "drop_unlisted": True},

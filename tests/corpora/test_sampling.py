@@ -27,7 +27,7 @@ def sample(schema, shots=4, seed=13, rows=ROWS, dev=()):
     return sample_shots(rows, dev, schema, shots=shots, seed=seed)
 
 
-def test_the_protocol_word_by_word(schema):
+def test_sampling_protocol(schema):
     shots = sample(schema)
     expected_support, expected_validation = [], []
     for i, relation in enumerate(["home_of", "knows", "lives_in", "none"]):
@@ -44,7 +44,7 @@ def test_support_is_nested_in_k(schema):
     assert {r.id for r in small.support} < {r.id for r in large.support}
 
 
-def test_a_draw_does_not_depend_on_what_ran_before(schema):
+def test_samples_are_independent_of_earlier_ones(schema):
     alone = sample(schema, seed=42)
     for seed in (13, 21):
         sample(schema, seed=seed)
@@ -65,7 +65,7 @@ def test_a_dev_split_gives_the_validation_rows(schema):
     assert [r.id for r in shots.validation][:4] == [ids[n] for n in order[:4]]
 
 
-def test_short_relations_give_what_they_have_and_say_so(schema):
+def test_short_relations_are_reported(schema):
     rows = [r for r in ROWS if r.relation != "knows" or r.id in {"knows-0", "knows-1"}]
     shots = sample(schema, shots=4, rows=rows)
     assert sum(r.relation == "knows" for r in shots.support) == 2
@@ -97,7 +97,7 @@ def test_test_instances_in_the_support_are_refused(schema):
         unseen_test(shots, [copy], "toy")
 
 
-def test_or_they_are_set_aside_and_told(schema):
+def test_test_instances_in_the_support_can_be_set_aside(schema):
     shots = sample(schema)
     test = [replace(shots.support[3], id="t1"), instance("<head>a</head> <tail>b</tail>", id="t2")]
     unseen, report = unseen_test(shots, test, "toy", "set_aside")
@@ -105,7 +105,7 @@ def test_or_they_are_set_aside_and_told(schema):
     assert report["set_aside"] == [[shots.support[3].id, "t1"]]
 
 
-def test_test_instances_are_passed_over_for_validation(schema):
+def test_test_instances_are_not_validation_rows(schema):
     shots = sample(schema)
     copies = [replace(shots.validation[1], id="t1"), replace(shots.validation[2], id="t2")]
     without = sample_shots(ROWS, (), schema, shots=4, seed=13, test=copies)
@@ -120,18 +120,18 @@ def test_test_instances_are_passed_over_for_validation(schema):
     assert not sample(schema).passed_over
 
 
-def test_without_shots_nothing_is_passed_over(schema):
+def test_zero_shots_pass_over_nothing(schema):
     assert sample_shots(ROWS, (), schema, shots=0, seed=13, test=ROWS).passed_over == []
 
 
-def test_a_dev_row_that_is_a_test_instance_is_missed_and_counted(schema):
+def test_dev_rows_in_test_are_passed_over(schema):
     dev = [instance("<head>d</head> x <tail>t</tail>", "knows", id="dev-1")]
     shots = sample_shots(ROWS, dev, schema, shots=1, seed=13, test=[replace(dev[0], id="t")])
     assert shots.passed_over == [("dev-1", "t")]
     assert shots.shortfalls["validation"]["knows"] == 1
 
 
-def test_one_sentence_with_other_mentions_is_reported(schema):
+def test_shared_sentence_with_other_mentions_is_reported(schema):
     shots = sample(schema)
     text = shots.support[0].text
     other = instance(f"{text.split()[0]} <head>{text.split()[1]}</head> <tail>x</tail> t", id="t1")
@@ -144,7 +144,7 @@ def test_shared_sentences_of_nothing():
     assert shared_sentences([], []) == ([], [])
 
 
-def test_the_recordings_of_the_demo_belong_to_this_draw(newsroom, newsroom_schema):
+def test_demo_recordings_belong_to_the_sample(newsroom, newsroom_schema):
     import json
 
     read = {
@@ -160,7 +160,7 @@ def test_the_recordings_of_the_demo_belong_to_this_draw(newsroom, newsroom_schem
 
 
 @pytest.mark.parametrize("seed", [13, 21, 42])
-def test_semeval_draws_of_the_protocol(root, shared, seed):
+def test_semeval_samples(root, shared, seed):
     import yaml
 
     raw = yaml.safe_load((root / "data/01_raw/semeval2010_task8/relations.yml").read_text())

@@ -31,7 +31,7 @@ def test_every_relation_has_an_entry_and_a_row_with_its_name():
     assert {*rows[0]} == {"id", "sentence", "head_type", "tail_type", "relation"}
 
 
-def test_nothing_can_be_run_before_the_placeholders_are_gone():
+def test_placeholders_prevent_a_run():
     with pytest.raises(SchemaError, match="TODO"):
         RelationSchema.parse(yaml.safe_load(TYPED.files()["relations.yml"]), "relations.yml")
     untyped = Scaffold("mine", ("a", "b")).files()
@@ -40,14 +40,14 @@ def test_nothing_can_be_run_before_the_placeholders_are_gone():
     assert "head_type" not in untyped["train.jsonl"]
 
 
-def test_every_entry_that_is_to_be_written_is_found_again():
+def test_all_placeholders_are_found():
     read = read_relations(TYPED.files()["relations.yml"], "relations.yml", "mine")
     messages = [f.message for f in read.findings if f.kind == "placeholders"]
     assert [line.split()[0] for line in messages] == ["relations.owns", "relations.lives_in"]
     assert all("definition, phrase, head_types, tail_types, inverse" in line for line in messages)
 
 
-def test_its_configuration_is_that_of_a_corpus_and_of_an_experiment_without_a_language_model():
+def test_configuration_files():
     configuration = TYPED.configuration()
     corpus = yaml.safe_load(configuration["parameters_corpora_mine.yml"])["corpora"]["mine"]
     assert CorpusParams.model_validate(corpus).files() == {"train": "train.jsonl"}
@@ -59,7 +59,7 @@ def test_its_configuration_is_that_of_a_corpus_and_of_an_experiment_without_a_la
     assert experiment["variants"] == ["typ_marker", "spans_golden"]
 
 
-def test_names_that_yaml_reads_as_something_else_are_quoted():
+def test_ambiguous_yaml_names_are_quoted():
     text = Scaffold("mine", ("no", "1", "a: b")).files()["relations.yml"]
     assert list(yaml.safe_load(text)["relations"]) == ["no", "1", "a: b"]
 
@@ -74,12 +74,12 @@ def test_names_that_yaml_reads_as_something_else_are_quoted():
         ("a/b", "'a_b' would do"),
     ],
 )
-def test_names_that_are_no_namespace(name, problem):
+def test_invalid_corpus_names(name, problem):
     with pytest.raises(ScaffoldError, match=problem):
         check_name(name)
 
 
-def test_names_that_are_taken_in_whatever_case():
+def test_taken_names_in_any_case():
     with pytest.raises(ScaffoldError, match="there is a corpus or a pipeline 'Demo'"):
         check_name("demo", ["x", "Demo"])
     check_name("demo2", ["demo"])
@@ -94,12 +94,12 @@ def test_names_that_are_taken_in_whatever_case():
         (("a", "b\nc"), None, "a name is not empty"),
     ],
 )
-def test_relations_that_cannot_be(relations, negative, problem):
+def test_invalid_relations(relations, negative, problem):
     with pytest.raises(ScaffoldError, match=problem):
         Scaffold("mine", relations, (), negative)
 
 
-def test_a_placeholder_is_no_name():
+def test_placeholder_is_not_a_name():
     with pytest.raises(ScaffoldError):
         check_label("relation", "TODO")
 
@@ -112,7 +112,7 @@ def test_placeholders(text, is_one):
     assert is_placeholder(text) == is_one
 
 
-def test_names_in_rows_that_are_there_already():
+def test_names_in_existing_rows():
     rows = [
         {"relation": "owns", "head_type": "person", "tail_type": "car"},
         {"relation": "sells", "head_type": "car", "tail_type": 3},

@@ -17,7 +17,7 @@ from tkre.corpora.schema_validation import (
 
 
 # findings
-def test_the_worst_is_told_first_and_of_much_only_some():
+def test_errors_first_and_kinds_cut():
     bad = [Finding(Level.ERROR, f"f, line {n}", "bad", "bad rows") for n in range(25)]
     lines = list(finding_lines([Finding(Level.NOTE, "", "a note"), *bad]))
     assert lines[0] == "error    f, line 0: bad"
@@ -25,7 +25,7 @@ def test_the_worst_is_told_first_and_of_much_only_some():
     assert lines[21:] == ["note     a note"]
 
 
-def test_what_has_no_kind_is_always_told():
+def test_findings_without_kind_are_not_cut():
     findings = [Finding(Level.WARNING, "", str(n)) for n in range(30)]
     assert len(list(finding_lines(findings))) == 30
 
@@ -53,7 +53,7 @@ OWNS = ("The head is a firm that owns the tail.", "has bought", {})
 RUNS = ("The head is a firm that runs the tail.", "operates", {})
 
 
-def test_definitions_that_say_different_things():
+def test_distinct_definitions():
     assert findings_of(owns_it=OWNS, runs_it=RUNS) == []
 
 
@@ -64,23 +64,23 @@ def test_definitions_of_the_same_words():
     assert "at owned_by: the definitions of owns_it and owned_by are made of the same words" in line
 
 
-def test_inverses_may_be_of_the_same_words():
+def test_inverses_may_share_words():
     one = (OWNS[0], "has bought", {"inverse": "owned_by"})
     other = ("The tail is a firm that owns the head.", "belongs to", {"inverse": "owns_it"})
     assert findings_of(owns_it=one, owned_by=other) == []
 
 
-def test_a_phrase_that_stands_twice():
+def test_repeated_phrase():
     [line] = findings_of(owns_it=OWNS, runs_it=(RUNS[0], "Has  bought", {}))
     assert "owns_it and runs_it have the same phrase, 'has bought'" in line
 
 
-def test_a_definition_that_does_not_say_which_is_which():
+def test_definition_without_head_and_tail():
     [line] = findings_of(owns_it=("One firm owns the other.", "has bought", {}), runs_it=RUNS)
     assert "does not speak of both the head and the tail" in line
 
 
-def test_a_name_that_explanations_will_hold():
+def test_name_in_its_own_definition():
     definition = "The head owns the tail, as in Cause-Owns."
     [line] = findings_of(**{"Cause-Owns": (definition, "has bought", {})}, runs_it=RUNS)
     assert "at Cause-Owns: Cause-Owns stands in its own definition or phrase" in line
@@ -88,7 +88,7 @@ def test_a_name_that_explanations_will_hold():
     assert findings_of(owns=OWNS, runs_it=RUNS) == []
 
 
-def test_inverses_join_the_same_mentions():
+def test_inverse_types_must_overlap():
     one = (OWNS[0], "has bought", {"inverse": "owned_by", "head_types": ["firm"]})
     other = ("The tail is a firm that has the head.", "belongs to",
              {"inverse": "owns_it", "tail_types": ["person"]})  # fmt: skip
@@ -98,7 +98,7 @@ def test_inverses_join_the_same_mentions():
     assert findings_of(owns_it=one, owned_by=other) == []
 
 
-def test_the_negative_relation_and_placeholders_are_let_be():
+def test_negative_relation_and_placeholders_are_not_checked():
     none = ("Nothing of this holds; none.", "none", {"negative": True})
     assert (
         findings_of(none=none, runs_it=RUNS, mine=("TODO: The head ... the tail", "TODO", {})) == []
@@ -106,7 +106,7 @@ def test_the_negative_relation_and_placeholders_are_let_be():
 
 
 @pytest.mark.parametrize("corpus", ["newsroom", "semeval2010_task8", "scierc", "tacred"])
-def test_the_schemas_of_the_project_are_beyond_reproach(root, corpus):
+def test_schemas_of_the_project_have_no_findings(root, corpus):
     path = root / "data/01_raw" / corpus / "relations.yml"
     schema = RelationSchema.parse(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
     assert list(definition_findings(schema, str)) == []
@@ -128,7 +128,7 @@ def changed(*edits: tuple[str, str]) -> str:
     return text
 
 
-def test_a_file_in_order():
+def test_valid_relations_file():
     relations = read(THEATRE)
     assert relations.findings == []
     assert relations.schema is not None and relations.schema.negative == "none"
@@ -167,7 +167,7 @@ def test_errors_name_their_lines(edit, line, message):
     ), [str(f) for f in errors]
 
 
-def test_all_that_does_not_fit_is_told_at_once():
+def test_all_schema_errors_at_once():
     edits = (("head_types: [play]", "head_types: [plai]"), ("inverse: acted_with", "inverse: x"),
              ("phrase: directed", "phrase: directed\n    inverse: wrote_play"))  # fmt: skip
     assert len(read(changed(*edits)).findings) == 3
@@ -181,12 +181,12 @@ def test_files_of_another_kind(text):
     assert "it does not hold `corpus: <name>`" in finding.message
 
 
-def test_characters_that_yaml_has_no_place_for():
+def test_invalid_yaml_characters():
     [finding] = read("corpus: a\x00b\n").findings
     assert finding.level == Level.ERROR and "not YAML" in finding.message
 
 
-def test_placeholders_do_not_keep_rows_from_being_checked():
+def test_schema_without_placeholders_is_usable():
     edits = ("inverse: acted_with", "inverse: TODO"), ("[play]", "[TODO]")
     relations = read(changed(*edits))
     assert relations.schema is not None
@@ -203,7 +203,7 @@ def test_placeholders_do_not_keep_rows_from_being_checked():
         (("  acted_with:", "  NA:"), Level.WARNING, "missing value"),
     ],
 )
-def test_what_is_seldom_meant(edit, level, message):
+def test_unusual_schemas(edit, level, message):
     edits = [edit]
     if "NA" in edit[1]:
         edits.append(("inverse: acted_with", "inverse: NA"))

@@ -47,20 +47,20 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_the_example_is_in_order(theatre):
+def test_example_corpus_is_valid(theatre):
     checked = check(theatre)
     assert checked.usable and checked.rows is not None
     [note] = checked.findings
     assert note.level == Level.NOTE and "no row is left to validate on" in note.message
 
 
-def test_the_demo_corpus_is_in_order(newsroom):
+def test_demo_corpus_is_valid(newsroom):
     params = PARAMS.model_copy(update={"dev": "dev.jsonl"})
     checked = check_corpus(CorpusFolder("newsroom", [newsroom]), params, NEAR, 8)
     assert [f.level for f in checked.findings] == [Level.NOTE]
 
 
-def test_a_corpus_with_a_thousand_quirks_is_read_to_its_end(shared):
+def test_semeval_is_checked_to_its_end(shared):
     params = CorpusParams(format="semeval", train="TRAIN_FILE.TXT", test="TEST_FILE_FULL.TXT",
                           on_leakage="set_aside")  # fmt: skip
     folder = CorpusFolder("semeval2010_task8", [shared / "semeval2010_task8"])
@@ -69,7 +69,7 @@ def test_a_corpus_with_a_thousand_quirks_is_read_to_its_end(shared):
     assert len([f for f in checked.findings if f.kind == "test rows in train"]) == 2
 
 
-def test_a_fresh_scaffold_is_all_placeholders(tmp_path):
+def test_fresh_scaffold_has_only_placeholder_errors(tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
     for file, content in Scaffold("mine", ("owns", "sells"), ("person",), "none").files().items():
@@ -96,13 +96,13 @@ def test_a_fresh_scaffold_is_all_placeholders(tmp_path):
         ('{"id": "train-0001"', "{'id': 'train-0001'", "stand in double quotes"),
     ],
 )  # fmt: skip
-def test_bad_rows_name_their_line_and_the_way_out(theatre, old, new, message):
+def test_bad_rows_name_their_line(theatre, old, new, message):
     edit(theatre / "train.jsonl", old, new)
     [line] = errors(theatre)
     assert line.startswith("error    theatre/train.jsonl, line ") and message in line
 
 
-def test_rows_are_counted_once_all_can_be_read(theatre):
+def test_rows_are_counted_without_bad_rows(theatre):
     edit(theatre / "train.jsonl", "</tail>", "")
     messages = [f.message for f in check(theatre).findings]
     assert "rows per relation are counted once the bad rows are corrected" in messages
@@ -113,7 +113,7 @@ def test_rows_are_counted_once_all_can_be_read(theatre):
     assert any("fewer than 8 rows in train" in f.message for f in checked.findings)
 
 
-def test_a_byte_order_mark_and_line_ends_of_windows_are_no_problem(theatre):
+def test_byte_order_mark_and_crlf(theatre):
     for file in ("train.jsonl", "relations.yml"):
         content = (theatre / file).read_bytes()
         (theatre / file).write_bytes(b"\xef\xbb\xbf" + content.replace(b"\n", b"\r\n"))
@@ -144,13 +144,13 @@ def test_missing_files(theatre, file):
     assert f"file '{file}' is missing" in line and line.count(file) == 2
 
 
-def test_a_split_that_is_there_and_not_read(theatre):
+def test_undeclared_split_file(theatre):
     params = CorpusParams(format="native", train="train.jsonl")
     warnings = [f for f in check(theatre, params).findings if f.level == Level.WARNING]
     assert ["add `test: test.jsonl` to corpora.theatre" in f.message for f in warnings] == [True]
 
 
-def test_rows_without_types_in_a_corpus_that_has_types(theatre):
+def test_untyped_rows_in_a_typed_corpus(theatre):
     path = theatre / "train.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     del rows[2]["head_type"]
@@ -159,7 +159,7 @@ def test_rows_without_types_in_a_corpus_that_has_types(theatre):
     assert "1 of 72 rows" in warning.message and "line 3" in warning.message
 
 
-def test_types_that_are_kept_all_the_same_are_notes(theatre):
+def test_kept_type_mismatches_are_notes(theatre):
     old = '"head_type": "person", "tail_type": "play"'
     edit(theatre / "train.jsonl", old, '"head_type": "play", "tail_type": "play"')
     params = PARAMS.model_copy(update={"on_type_mismatch": "keep"})
@@ -167,14 +167,14 @@ def test_types_that_are_kept_all_the_same_are_notes(theatre):
     assert [f.level for f in notes] == [Level.NOTE]
 
 
-def test_without_a_schema_rows_wait(theatre):
+def test_rows_are_not_checked_without_a_schema(theatre):
     (theatre / "relations.yml").write_text("relations: [")
     checked = check(theatre)
     assert checked.rows is None and not checked.usable
     assert "rows are not checked" in checked.findings[-1].message
 
 
-def test_label_files_that_cannot_be_read(theatre):
+def test_unreadable_label_files(theatre):
     (theatre / "labels.json").write_text("{")
     labels = {"test": "labels.json", "drop_unlisted": False}
     params = CorpusParams.model_validate(PARAMS.model_dump() | {"labels": labels})
@@ -203,19 +203,19 @@ LIVES = "<head>Anna Berg</head> lives in the old town of <tail>Oslo</tail> with 
 EXCHANGED = "<tail>Anna Berg</tail> lives in the old town of <head>Oslo</head> with her friend."
 
 
-def test_rows_in_order(schema, toy_rows):
+def test_valid_rows(schema, toy_rows):
     rows = rows_of(schema, train=toy_rows)
     assert [f for f in row_findings(rows, NearDuplicateParams(max_overlap=0.9), leakage_stops=True)
             if f.level == Level.ERROR] == []  # fmt: skip
 
 
-def test_the_example_row(schema):
+def test_placeholder_row(schema):
     rows = rows_of(schema, train=[row("TODO: <head>a</head> <tail>b</tail>", "knows", "1")])
     [finding] = found(rows, "placeholder")
     assert finding.level == Level.ERROR and finding.place == "train, line 1"
 
 
-def test_a_row_that_stands_twice_and_one_that_is_labelled_twice(schema):
+def test_duplicate_and_contradicting_rows(schema):
     same = LIVES.replace("lives in", "LIVES  in")
     rows = rows_of(
         schema, train=[row(LIVES, "lives_in", "1"), row(same, "lives_in", "2"),
@@ -228,21 +228,21 @@ def test_a_row_that_stands_twice_and_one_that_is_labelled_twice(schema):
     assert "labelled none, but lives_in in train, line 1" in contradiction.message
 
 
-def test_a_name_that_stands_twice_in_a_sentence_is_two_mentions(schema):
+def test_repeated_name_is_two_mentions(schema):
     one = "<head>Anna</head> and Anna met <tail>Bert</tail>"
     other = "Anna and <head>Anna</head> met <tail>Bert</tail>"
     rows = rows_of(schema, train=[row(one, "knows", "1"), row(other, "none", "2")])
     assert not found(rows, "contradictions")
 
 
-def test_a_pair_marked_both_ways_must_fit_the_inverses(schema):
+def test_inverted_pairs_must_fit_the_inverses(schema):
     for relation, fits in (("home_of", True), ("lives_in", False), ("none", False)):
         rows = rows_of(schema, train=[row(LIVES, "lives_in", "1"), row(EXCHANGED, relation, "2")])
         findings = found(rows, "directions that do not fit")
         assert [f.level for f in findings] == ([] if fits else [Level.WARNING]), relation
 
 
-def test_test_rows_in_train_stop_a_run_unless_they_are_set_aside(schema):
+def test_leaked_test_rows(schema):
     rows = rows_of(schema, train=[row(LIVES, "lives_in", "1")], test=[row(LIVES, "none", "t")])
     [finding] = found(rows, "test rows in train")
     assert finding.level == Level.ERROR and finding.place == "test, line 1"
@@ -250,7 +250,7 @@ def test_test_rows_in_train_stop_a_run_unless_they_are_set_aside(schema):
     assert finding.level == Level.WARNING
 
 
-def test_dev_rows_elsewhere_are_worth_a_warning(schema):
+def test_leaked_dev_rows(schema):
     same = [row(LIVES, "lives_in", n) for n in "abc"]
     rows = rows_of(schema, train=same[:1], dev=same[1:2], test=same[2:])
     assert found(rows, "dev rows in train")[0].level == Level.WARNING
@@ -267,12 +267,12 @@ def test_near_duplicates(schema):
     assert found(split, "near-duplicates in test")[0].place == "test, line 1"
 
 
-def test_several_pairs_of_one_sentence_are_no_copies(schema):
+def test_several_pairs_of_a_sentence_are_not_duplicates(schema):
     rows = rows_of(schema, train=[row(LIVES, "lives_in", "1"), row(EXCHANGED, "home_of", "2")])
     assert not found(rows, "near-duplicates in train") and not found(rows, "rows that stand twice")
 
 
-def test_a_mention_that_is_of_another_type_once(schema):
+def test_mention_with_a_rare_second_type(schema):
     kinds = {"head_type": "person", "tail_type": "place"}
     sentences = [f"<head>Anna</head> saw <tail>Oslo</tail> {word}" for word in ("a", "b", "c")]
     train = [row(s, "none", s[-1], **kinds) for s in sentences[:2]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tkre.generation.llm.parsing import read_answer
@@ -64,11 +64,3 @@ def cut_off(request: Request, text: str = '{"cut') -> Response:
 def unreachable(request: Request) -> Response:
     """What is left of a request that was not answered at all."""
     return Response(request.id, reason="unreachable", error="connection refused")
-
-
-def by_id(responses: Iterable[Response]) -> dict[str, list[Response]]:
-    """Attempts by request id, oldest first."""
-    attempts: dict[str, list[Response]] = {}
-    for response in responses:
-        attempts.setdefault(response.request_id, []).append(response)
-    return attempts

@@ -48,13 +48,13 @@ def read_back(tokenizer, request) -> str:
     return tokenizer.decode(token_ids(tokenizer, request))
 
 
-def test_messages_stand_in_the_model_s_template_up_to_its_answer(tokenizer):
+def test_messages_use_the_chat_template_with_generation_prompt(tokenizer):
     assert read_back(tokenizer, CHAT) == (
         "<|system|>\nYou annotate.<|end|>\n<|user|>\nExplain this sentence.<|end|>\n<|assistant|>\n"
     )
 
 
-def test_what_the_template_writes_is_not_written_twice(tokenizer):
+def test_special_tokens_of_the_template_are_not_added_twice(tokenizer):
     from tokenizers.processors import TemplateProcessing
 
     marks = [("<|end|>", tokenizer.convert_tokens_to_ids("<|end|>"))]
@@ -66,7 +66,7 @@ def test_what_the_template_writes_is_not_written_twice(tokenizer):
     assert token_ids(tokenizer, CHAT) == before
 
 
-def test_a_template_without_system_messages_gets_them_in_the_user_s(tokenizer):
+def test_system_message_is_merged_into_the_user_message_if_refused(tokenizer):
     tokenizer.chat_template = NO_SYSTEM
     assert read_back(tokenizer, CHAT) == "[user]You annotate.\n\nExplain this sentence.[model]"
     plain = replace(CHAT, messages=MESSAGES[1:])
@@ -79,23 +79,23 @@ def test_a_template_without_system_messages_gets_them_in_the_user_s(tokenizer):
 
 
 @pytest.mark.parametrize("messages", [MESSAGES, MESSAGES[1:]])
-def test_a_template_that_refuses_all_is_an_error(tokenizer, messages):
+def test_template_that_refuses_all_messages_raises(tokenizer, messages):
     tokenizer.chat_template = "{{ raise_exception('never') }}"
     with pytest.raises(Exception, match="never"):
         token_ids(tokenizer, replace(CHAT, messages=messages))
 
 
-def test_without_a_template_contents_follow_each_other(tokenizer):
+def test_without_a_template_contents_are_joined(tokenizer):
     tokenizer.chat_template = None
     assert read_back(tokenizer, CHAT) == "You annotate.\n\nExplain this sentence.\n\n"
 
 
-def test_a_model_without_a_tokenizer_is_named(tmp_path):
+def test_missing_tokenizer_is_an_error(tmp_path):
     with pytest.raises(LanguageModelError, match=r"'.*nothing' has no tokenizer"):
         _ = local_model(tmp_path / "nothing").tokenizer
 
 
-def test_a_missing_package_is_named_with_the_way_out():
+def test_missing_package_error_names_the_extra():
     refuse_missing("json", "x")
     with pytest.raises(
         LanguageModelError, match=r"package no_such_thing.*pip install '\.\[vllm\]'"
@@ -104,17 +104,17 @@ def test_a_missing_package_is_named_with_the_way_out():
 
 
 @pytest.mark.parametrize("name", ["gpt2", "org/model", "org/model-1.5"])
-def test_a_name_on_the_hub_is_no_folder(name):
+def test_hub_names_are_not_folders(name):
     refuse_missing_folder(name)
 
 
 @pytest.mark.parametrize("name", ["./model", "../m", "/no/such/model", "~/model", "models/a/b"])
-def test_a_missing_folder_is_named(name):
+def test_missing_folder_is_an_error(name):
     with pytest.raises(LanguageModelError, match=f"'{name}'.*no folder with a config.json"):
         refuse_missing_folder(name)
 
 
-def test_a_folder_is_there_if_it_has_a_configuration(folder, tmp_path):
+def test_model_folder_needs_a_config(folder, tmp_path):
     refuse_missing_folder(str(folder))
     with pytest.raises(LanguageModelError):
         refuse_missing_folder(str(tmp_path))

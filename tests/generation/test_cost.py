@@ -21,7 +21,7 @@ def nothing(requests):
     return None
 
 
-def test_kinds_are_told_apart_and_what_is_stored_is_not_asked():
+def test_estimate_by_kind_excludes_stored_requests():
     explanations, sentences = requests("explanation", 5), requests("synthesis", 4)
     first, second = estimate(
         [*sentences, *explanations], [*explanations[2:], *sentences], [], nothing
@@ -31,7 +31,7 @@ def test_kinds_are_told_apart_and_what_is_stored_is_not_asked():
     assert (first.limit, second.limit) == (300, 400)
 
 
-def test_questions_are_counted_by_the_tokenizer_or_else_by_their_letters():
+def test_prompt_tokens_by_tokenizer_or_by_characters():
     asked = requests("synthesis", 3, "one two three four five")
     [counted] = estimate(asked, asked, [], Scripted(lambda r: {}).count_tokens)
     assert (counted.prompt_tokens, counted.counted) == (15, True)
@@ -39,7 +39,7 @@ def test_questions_are_counted_by_the_tokenizer_or_else_by_their_letters():
     assert (guessed.prompt_tokens, guessed.counted) == (3 * 23 // 4, False)
 
 
-def test_answers_are_expected_to_be_as_long_as_those_that_were_counted():
+def test_answer_length_from_stored_token_counts():
     asked = requests("synthesis", 10)
     known = [
         Response("synthesis/c/x", answer={}, completion_tokens=20),
@@ -52,7 +52,7 @@ def test_answers_are_expected_to_be_as_long_as_those_that_were_counted():
     assert expected.basis == "mean of 2 stored answers"
 
 
-def test_or_as_long_as_recorded_ones_are_in_letters():
+def test_answer_length_from_characters_of_recordings():
     asked = requests("explanation", 10)
     answers = [{"explanation": "x" * 100}, {"explanation": "é" * 60}]
     known = [Response(f"explanation/c/{n}", answer=a) for n, a in enumerate(answers)]
@@ -63,7 +63,7 @@ def test_or_as_long_as_recorded_ones_are_in_letters():
     assert expected.basis == "letters of 2 recorded answers"
 
 
-def test_or_else_as_long_as_they_may_be():
+def test_answer_length_without_known_answers_is_the_limit():
     asked = requests("explanation", 10)
     [expected] = estimate(asked, asked, [Response("synthesis/c/0", answer={})], nothing)
     assert expected.completion_tokens == expected.limit == 1000
@@ -73,13 +73,13 @@ def test_or_else_as_long_as_they_may_be():
 @pytest.mark.parametrize(
     "known", [{"completion_tokens": 500}, {"answer": {"explanation": "x" * 5000}}]
 )
-def test_and_never_longer_than_that(known):
+def test_answer_length_is_bounded_by_the_limit(known):
     asked = requests("explanation", 10)
     [expected] = estimate(asked, asked, [Response("explanation/c/x", **known)], nothing)
     assert expected.completion_tokens == expected.limit == 1000
 
 
-def test_where_all_is_stored_nothing_is_to_be_paid():
+def test_stored_requests_cost_nothing():
     asked = requests("explanation", 10)
     estimates = estimate(asked, [], [], nothing)
     assert (estimates[0].stored, estimates[0].asked, estimates[0].limit) == (10, 0, 0)
@@ -88,7 +88,7 @@ def test_where_all_is_stored_nothing_is_to_be_paid():
     assert estimate([], [], [], nothing) == []
 
 
-def test_the_price_is_per_million_tokens():
+def test_cost_per_million_tokens():
     def of(prompt, completion):
         return Estimate("k", 1, 0, 1, prompt, True, completion, "", 10**9)
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from tests.conftest import instance
-from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
+from tests.generation.scripted import Scripted, cut_off, unreachable
 from tkre.generation.explanations import (
     explain,
     explanation_requests,
     keep_explanations,
     verbatim_triggers,
 )
-from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.protocol import Response, Sampling, attempts_by_request
 from tkre.generation.params import ExplanationParams, RetryParams
 
 RETRY = RetryParams(attempts=3)
@@ -40,7 +40,7 @@ def good(text="Ada lives in Rome, it says.", triggers=("lives in",)):
     return {"explanation": text, "triggers": list(triggers)}
 
 
-def test_a_request_per_instance_without_its_label(schema, prompt):
+def test_one_request_per_instance_without_its_label(schema, prompt):
     positive, negative = explanation_requests(SUPPORT, schema, prompt, PARAMS)
     assert [positive.id, negative.id] == ["explanation/toy/a", "explanation/toy/b"]
     user = positive.messages[-1]["content"]
@@ -51,7 +51,7 @@ def test_a_request_per_instance_without_its_label(schema, prompt):
     assert "none of these relations: lives in, is the home of, is acquainted with" in asked
 
 
-def test_kept_explanations_stand_in_their_instances(schema):
+def test_explanations_are_added_to_their_instances(schema):
     explained, tallies = keep(
         schema, a=good("Ada  lives\nin Rome, it says."), b=good("Ada and Bo.")
     )
@@ -72,9 +72,7 @@ def test_kept_explanations_stand_in_their_instances(schema):
         ({}, "wrong_schema"),
     ],
 )
-def test_rejects_are_kept_with_a_reason_and_the_instance_without_explanation(
-    schema, answer, reason
-):
+def test_rejected_explanations_are_recorded_and_left_out(schema, answer, reason):
     explained, tallies = keep(schema, a=answer, b=good("Ada and Bo."))
     [reject] = tallies["lives_in"].rejects
     assert (reject.reason, reject.request_id) == (reason, "explanation/toy/a")
@@ -82,14 +80,14 @@ def test_rejects_are_kept_with_a_reason_and_the_instance_without_explanation(
     assert (tallies["lives_in"].answered, tallies["lives_in"].kept) == (1, 0)
 
 
-def test_no_answer_is_a_reject_too(schema):
+def test_missing_answer_is_a_reject(schema):
     explained, tallies = keep(schema, b=good("Ada and Bo."))
     [reject] = tallies["lives_in"].rejects
     assert (reject.reason, tallies["lives_in"].answered) == ("no_answer", 0)
     assert len(explained) == 2
 
 
-def test_a_failed_attempt_is_in_the_ledger_and_the_next_one_is_kept(schema):
+def test_failed_attempt_is_recorded_and_the_next_one_used(schema):
     key = "explanation/toy/a"
     attempts = [
         Response(key, reason="truncated", error="cut off at 9 tokens", text='{"expl'),
@@ -106,7 +104,7 @@ def test_a_failed_attempt_is_in_the_ledger_and_the_next_one_is_kept(schema):
     assert missing.reason == "mention_missing" and "She lives" in missing.text
 
 
-def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
+def test_only_unusable_explanations_are_retried(schema, prompt):
     def forgets_the_head(request):
         if request.id.endswith("b"):
             return cut_off(request) if request.attempt < 1 else good("Ada and Bo.")
@@ -116,26 +114,26 @@ def test_what_is_of_no_use_is_asked_again_and_nothing_else(schema, prompt):
     responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert [i[-1] for i in model.asked] == ["a", "b", "a", "b", "a"]
     assert model.requests[2].sampling != model.requests[0].sampling
-    explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    explained, tallies = keep_explanations(SUPPORT, attempts_by_request(responses), schema, PARAMS)
     assert [i.explanation for i in explained] == [good()["explanation"], "Ada and Bo."]
     assert (tallies["lives_in"].requested, tallies["none"].requested) == (3, 2)
     assert [r.reason for r in tallies["none"].rejects] == ["truncated"]
 
 
-def test_a_model_that_never_explains_is_asked_so_often_and_no_more(schema, prompt):
+def test_explanation_retries_are_bounded(schema, prompt):
     model = Scripted(cut_off)
     responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert len(model.asked) == len(responses) == 6
-    explained, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    explained, tallies = keep_explanations(SUPPORT, attempts_by_request(responses), schema, PARAMS)
     assert explained == SUPPORT
     assert [r.reason for r in tallies["lives_in"].rejects] == ["truncated"] * 3
     model = Scripted(unreachable)
     responses = explain(model, SUPPORT, schema, prompt, PARAMS, RETRY)
     assert len(model.asked) == 2
-    _, tallies = keep_explanations(SUPPORT, by_id(responses), schema, PARAMS)
+    _, tallies = keep_explanations(SUPPORT, attempts_by_request(responses), schema, PARAMS)
     [reject] = tallies["lives_in"].rejects
     assert (reject.reason, reject.detail) == ("unreachable", "connection refused")
 
 
-def test_triggers_must_stand_in_the_sentence():
+def test_triggers_are_verbatim():
     assert verbatim_triggers("he ran away", ["ran", "walked", "", 3, "away"]) == ("ran", "away")

@@ -34,14 +34,14 @@ def reasons(verdicts):
     return dict(verdicts.loc[verdicts["reason"].notna(), ["id", "reason"]].itertuples(index=False))
 
 
-def test_rows_that_nothing_is_said_against_are_kept(synthetic, schema, toy_rows):
+def test_rows_without_objection_are_kept(synthetic, schema, toy_rows):
     kept, verdicts = filter_synthetic(toy_rows, synthetic, schema, sure(synthetic, schema), PARAMS)
     assert kept == synthetic
     assert reasons(verdicts) == {}
     assert verdicts["id"].tolist() == [row.id for row in synthetic]
 
 
-def test_labels_that_a_classifier_contradicts(synthetic, schema):
+def test_contradicted_labels_are_rejected(synthetic, schema):
     believed = {"s1": "home_of", "s2": "knows", "s3": "none", "s4": "home_of"}
     probabilities = sure(synthetic, schema, believed)
     kept, verdicts = filter_synthetic([], synthetic, schema, probabilities, PARAMS)
@@ -55,13 +55,13 @@ def test_labels_that_a_classifier_contradicts(synthetic, schema):
     assert refused["confidence"] < 0.5
 
 
-def test_types_that_the_schema_does_not_allow(synthetic, schema):
+def test_types_outside_the_schema_are_rejected(synthetic, schema):
     rows = [replace(synthetic[0], head_type="place", tail_type="place"), *synthetic[1:]]
     _, verdicts = filter_synthetic([], rows, schema, sure(rows, schema), PARAMS)
     assert reasons(verdicts) == {"s0": "type"}
 
 
-def test_copies_of_golden_rows_and_of_rows_that_are_believed_more(synthetic, schema):
+def test_near_duplicates_of_golden_and_more_confident_rows_are_rejected(synthetic, schema):
     twin = replace(synthetic[5], id="twin")
     rows = [*synthetic, twin]
     probabilities = sure(rows, schema)
@@ -70,7 +70,7 @@ def test_copies_of_golden_rows_and_of_rows_that_are_believed_more(synthetic, sch
     assert reasons(verdicts) == {"s0": "near_duplicate", "s5": "near_duplicate"}
 
 
-def test_no_more_than_so_many_rows_of_the_same_pair(synthetic, schema):
+def test_rows_per_pair_are_limited(synthetic, schema):
     same = [
         instance(f"<head>Anna</head> a{n} b{n} c{n} d{n} <tail>Oslo</tail>", relation, id=f"a{n}")
         for n, relation in enumerate(["lives_in", "none", "lives_in", "lives_in"])
@@ -82,7 +82,7 @@ def test_no_more_than_so_many_rows_of_the_same_pair(synthetic, schema):
     assert reasons(filter_synthetic([], rows, schema, sure(rows, schema), more)[1]) == {}
 
 
-def test_everything_is_counted(synthetic, schema):
+def test_filter_summary_counts(synthetic, schema):
     other = instance("<head>m</head> never saw the distant <tail>k</tail>", "none", id="other")
     rows = [*synthetic, replace(synthetic[3], id="copy"), other]
     believed = {"s1": "home_of", "s2": "knows"}
@@ -95,7 +95,7 @@ def test_everything_is_counted(synthetic, schema):
     assert summary.loc["none", "refused"] == 0
 
 
-def test_nothing_to_filter(schema):
+def test_filter_without_rows(schema):
     kept, verdicts = filter_synthetic([], [], schema, np.zeros((0, 4)), PARAMS)
     assert kept == [] and verdicts.empty
     assert list(filter_summary(verdicts)) == ["relation", "synthetic", "kept", "refused", "reasons"]

@@ -45,7 +45,7 @@ def texts(model: TransformersModel, asked: list[Request]) -> dict[str, str | Non
     return {r.request_id: r.text for r in model.generate(asked)}
 
 
-def test_every_request_gets_a_response_with_its_length(folder):
+def test_every_request_gets_a_response_with_token_counts(folder):
     asked = requests("Ada", "Ada lives in Rome", "Bo", "Who was born in Oslo?", "x")
     llama = model(folder, batch_size=2)
     lengths = llama.count_tokens(asked)
@@ -64,7 +64,7 @@ def test_padding_does_not_change_a_greedy_answer(folder):
     assert together == alone
 
 
-def test_what_is_drawn_depends_on_the_seed_of_the_request(folder):
+def test_sampling_depends_on_the_request_seed(folder):
     warm = Sampling(temperature=1.5, top_p=1.0, max_tokens=12)
     [asked] = requests("Ada", sampling=warm)
     other = replace(asked, sampling=warm.model_copy(update={"seed": 1}))
@@ -73,7 +73,7 @@ def test_what_is_drawn_depends_on_the_seed_of_the_request(folder):
     assert first == again != different
 
 
-def test_what_is_drawn_does_not_depend_on_the_others_of_a_batch(folder):
+def test_sampling_is_independent_of_the_batch(folder):
     warm = Sampling(temperature=1.0, top_p=0.9, max_tokens=12)
     asked = requests("Ada", "Bo lives in Rome", "Oslo", "Who?", sampling=warm)
     together = texts(model(folder, batch_size=4), asked)
@@ -81,7 +81,7 @@ def test_what_is_drawn_does_not_depend_on_the_others_of_a_batch(folder):
     assert together == texts(model(folder, batch_size=3), asked[::-1])
 
 
-def test_requests_of_different_sampling_are_not_mixed(folder):
+def test_batches_have_equal_sampling(folder):
     short, *_ = requests("Ada", sampling=Sampling(temperature=2, top_p=1, max_tokens=2))
     long, *_ = requests("Ada", sampling=Sampling(temperature=2, top_p=1, max_tokens=40))
     asked = [short, replace(long, id="long")]
@@ -89,14 +89,14 @@ def test_requests_of_different_sampling_are_not_mixed(folder):
     assert lengths["r0"] <= 2 < lengths["long"] <= 40
 
 
-def test_a_question_that_is_too_long_costs_the_others_nothing(folder):
+def test_too_long_prompt_does_not_affect_others(folder):
     asked = requests("Ada", "Rome " * 400)
     responses = {r.request_id: r for r in model(folder).generate(asked)}
     assert responses["r1"].reason == "prompt_too_long" and "takes 256" in responses["r1"].error
     assert responses["r0"].completion_tokens
 
 
-def test_closing_forgets_the_model_and_it_starts_again(folder):
+def test_model_restarts_after_close(folder):
     llama = model(folder)
     llama.close()
     before = texts(llama, requests("Ada"))
@@ -106,13 +106,13 @@ def test_closing_forgets_the_model_and_it_starts_again(folder):
     assert llama.source.startswith("transformers 5.")
 
 
-def test_a_folder_that_is_none_is_refused_before_anything_is_loaded(tmp_path):
+def test_check_refuses_a_missing_folder(tmp_path):
     with pytest.raises(LanguageModelError, match=r"there is no folder with a config.json"):
         model(tmp_path / "nothing").check()
 
 
 @pytest.mark.skipif(find_spec("xgrammar") is not None, reason="xgrammar is installed")
-def test_without_xgrammar_answers_are_checked_only_and_this_is_said(folder, caplog):
+def test_without_xgrammar_decoding_is_unconstrained_and_logged(folder, caplog):
     with pytest.raises(LanguageModelError, match=r"xgrammar.*pip install '.\[constrained\]'"):
         model(folder, constrained="always").check()
     with caplog.at_level(logging.INFO):
@@ -122,7 +122,7 @@ def test_without_xgrammar_answers_are_checked_only_and_this_is_said(folder, capl
 
 @pytest.mark.vllm  # whose environment has it
 @pytest.mark.skipif(find_spec("xgrammar") is None, reason="xgrammar is not installed")
-def test_with_xgrammar_even_random_weights_keep_to_the_schema(folder):
+def test_xgrammar_enforces_the_schema(folder):
     sampling = Sampling(temperature=1.0, max_tokens=100)
 
     def one_of(*values):
@@ -143,7 +143,7 @@ LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_the_largest_noisy_logit_is_a_draw_from_the_distribution(temperature):
+def test_seeded_draw_follows_the_distribution(temperature):
     rows = 4000
     draw = SeededDraw(
         Sampling(temperature=temperature, top_p=1.0), range(rows), torch.device("cpu")
@@ -154,13 +154,13 @@ def test_the_largest_noisy_logit_is_a_draw_from_the_distribution(temperature):
     assert torch.allclose(shares, (LOGITS / temperature).softmax(-1), atol=0.024)
 
 
-def test_what_is_outside_of_the_nucleus_is_never_drawn():
+def test_tokens_outside_the_nucleus_are_never_sampled():
     draw = SeededDraw(Sampling(temperature=1.0, top_p=0.5), range(500), torch.device("cpu"))
     chosen = draw(torch.zeros(500, 1, dtype=torch.long), LOGITS.repeat(500, 1)).argmax(-1)
     assert set(chosen.tolist()) == {0}
 
 
-def test_what_a_grammar_forbids_stays_forbidden():
+def test_masked_tokens_are_never_sampled():
     forbidden = LOGITS.clone()
     forbidden[0] = -torch.inf
     draw = SeededDraw(Sampling(temperature=2.0, top_p=1.0), range(500), torch.device("cpu"))
@@ -168,7 +168,7 @@ def test_what_a_grammar_forbids_stays_forbidden():
     assert set(chosen.tolist()) == {1, 2, 3}
 
 
-def test_a_row_s_draws_depend_on_its_seed_alone():
+def test_draw_depends_only_on_the_row_seed():
     def drawn(seeds: list[int]) -> torch.Tensor:
         draw = SeededDraw(Sampling(temperature=1.0, top_p=1.0), seeds, torch.device("cpu"))
         rows = LOGITS.repeat(len(seeds), 1)

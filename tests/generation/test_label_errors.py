@@ -50,7 +50,7 @@ PROBABILITIES = judged(TRUTH, 0.15)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4])
-def test_the_rate_of_wrong_labels_is_found(schema, rate):
+def test_wrong_rate_is_estimated(schema, rate):
     rows, wrong = labelled(TRUTH, wrong=rate)
     found = label_confidence(rows, schema, PROBABILITIES)
     assert found.wrong_rate + found.inverted_rate == pytest.approx(rate, abs=0.04)
@@ -62,7 +62,7 @@ def test_the_rate_of_wrong_labels_is_found(schema, rate):
         assert refused.mean() < 0.02
 
 
-def test_inverted_labels_have_a_rate_of_their_own(schema):
+def test_inverted_rate_is_estimated(schema):
     rows, wrong = labelled(TRUTH, inverted=0.4)
     found = label_confidence(rows, schema, PROBABILITIES)
     assert found.inverted_rate == pytest.approx(0.2, abs=0.06)  # half of the relations have one
@@ -71,7 +71,7 @@ def test_inverted_labels_have_a_rate_of_their_own(schema):
     assert found.right[~wrong].mean() > 0.85
 
 
-def test_a_classifier_that_is_less_sure_than_it_could_be_is_sharpened(schema):
+def test_underconfident_classifier_is_sharpened(schema):
     rows, _ = labelled(TRUTH, wrong=0.2)
     shy = PROBABILITIES.clip(1e-6) ** 0.4
     found = label_confidence(rows, schema, shy / shy.sum(axis=1, keepdims=True))
@@ -79,12 +79,12 @@ def test_a_classifier_that_is_less_sure_than_it_could_be_is_sharpened(schema):
     assert found.wrong_rate == pytest.approx(0.2, abs=0.05)
 
 
-def test_a_classifier_that_knows_nothing_accuses_nobody(schema):
+def test_uninformative_classifier_rejects_nothing(schema):
     rows, _ = labelled(TRUTH[:40], wrong=0.3)
     assert (label_confidence(rows, schema, np.full((40, 4), 0.25)).right > 0.5).all()
 
 
-def test_rows_that_could_not_be_judged_are_believed_and_last_in_doubt(schema):
+def test_unjudged_rows_are_trusted_and_ranked_last(schema):
     rows, _ = labelled(TRUTH[:40])
     probabilities = PROBABILITIES[:40].copy()
     probabilities[7] = np.nan
@@ -96,7 +96,7 @@ def test_rows_that_could_not_be_judged_are_believed_and_last_in_doubt(schema):
     assert (label_confidence(rows, schema, nothing).right == 1).all()
 
 
-def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
+def test_suspected_errors_name_the_likeliest_relation_and_inversion(schema):
     rows, _ = labelled(["home_of", "knows", "none", "lives_in"])
     probabilities = np.array(
         [[0.1, 0.0, 0.9, 0.0], [0.0, 0.8, 0.1, 0.1], [0.7, 0.0, 0.0, 0.3], [0.0, 0.1, 0.6, 0.3]]
@@ -109,7 +109,7 @@ def test_doubts_name_the_other_relation_and_whether_it_is_the_inverse(schema):
     assert frame["probability"].tolist() == [0.1, 0.3, 0.6, 0.8]
 
 
-def test_frames_are_of_these_rows_with_these_labels(schema, tmp_path):
+def test_probability_frame_must_match_rows_and_labels(schema, tmp_path):
     rows, _ = labelled(TRUTH[:5])
     file = tmp_path / "probabilities.parquet"
     probability_frame(rows, schema, PROBABILITIES[:5]).to_parquet(file)
@@ -122,7 +122,7 @@ def test_frames_are_of_these_rows_with_these_labels(schema, tmp_path):
         label_confidence(rows[:4], schema, PROBABILITIES[:5])
 
 
-def test_no_rows(schema):
+def test_label_errors_without_rows(schema):
     nothing = np.zeros((0, 4))
     assert len(label_confidence([], schema, nothing).right) == 0
     assert suspected_label_errors([], schema, nothing).empty
@@ -134,7 +134,7 @@ def planted_ids(rows, schema, share, seed=3):
     return set(planted.loc[planted["planted"].notna(), "id"])
 
 
-def test_a_share_of_the_labels_is_another_and_nothing_else_changes(toy_rows, schema):
+def test_planted_noise_changes_only_labels(toy_rows, schema):
     noisy, planted = plant_noise(toy_rows, schema, 0.4, seed=3)
     changed = [n for n, (a, b) in enumerate(zip(toy_rows, noisy, strict=True)) if a != b]
     assert len(changed) == 8
@@ -145,7 +145,7 @@ def test_a_share_of_the_labels_is_another_and_nothing_else_changes(toy_rows, sch
     assert planted["planted"].dropna().tolist() == [noisy[n].relation for n in changed]
 
 
-def test_shares_are_nested_and_seeds_differ(toy_rows, schema):
+def test_planted_noise_is_nested_and_seeded(toy_rows, schema):
     noisy = {share: plant_noise(toy_rows, schema, share, 3)[0] for share in (0.1, 0.2, 0.4)}
     for small, large in ((0.1, 0.2), (0.2, 0.4)):
         for row, a, b in zip(toy_rows, noisy[small], noisy[large], strict=True):
@@ -154,7 +154,7 @@ def test_shares_are_nested_and_seeds_differ(toy_rows, schema):
     assert plant_noise(toy_rows, schema, 0.0, 3)[0] == toy_rows
 
 
-def test_types_allow_the_wrong_label_if_they_allow_any(toy_rows, schema):
+def test_planted_labels_respect_types(toy_rows, schema):
     noisy, _ = plant_noise(toy_rows, schema, 1.0, seed=3)
     assert all(schema.allows(r.relation, r.head_type, r.tail_type) for r in noisy)
     no_none = schema.model_copy(
@@ -165,19 +165,19 @@ def test_types_allow_the_wrong_label_if_they_allow_any(toy_rows, schema):
     assert other.relation in {"home_of", "knows"}  # all of them forbidden, so any
 
 
-def test_without_types_any_other_label_may_be_drawn(schema):
+def test_planted_labels_without_types(schema):
     rows = [instance(f"<head>a{n}</head> b <tail>c</tail>", "knows", id=f"i{n}") for n in range(60)]
     noisy, _ = plant_noise(rows, schema, 1.0, seed=3)
     assert {r.relation for r in noisy} == {"lives_in", "home_of", "none"}
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
-def test_a_share_is_one(share, toy_rows, schema):
+def test_planted_share_is_validated(share, toy_rows, schema):
     with pytest.raises(ValueError, match="between 0 and 1"):
         plant_noise(toy_rows, schema, share, seed=3)
 
 
-def test_scores_of_a_filter(toy_rows, schema):
+def test_filter_precision_and_recall(toy_rows, schema):
     _, planted = plant_noise(toy_rows, schema, 0.4, seed=3)
     wrong = planted.loc[planted["planted"].notna(), "id"].tolist()
     right = planted.loc[planted["planted"].isna(), "id"].tolist()

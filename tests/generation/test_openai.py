@@ -15,10 +15,10 @@ from dataclasses import replace
 import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
-from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.openai import FORMS, OpenAIServer, response_format
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
+from tkre.generation.llm.registry import CachedModel
 from tkre.generation.llm.store import ResponseStore
 
 KEY = "sk-very-secret"
@@ -56,7 +56,7 @@ def ask(server: ChatServer, n: int, **settings):
         asked.close()
 
 
-def test_what_is_sent_and_what_comes_back():
+def test_request_and_response_fields():
     with ChatServer(lambda body, tries: GOOD) as server:
         [response] = ask(server, 1, extra_body={"top_k": 5}).values()
     assert response.answer == {"text": "yes"}
@@ -70,7 +70,7 @@ def test_what_is_sent_and_what_comes_back():
     assert server.keys == [f"Bearer {KEY}"]
 
 
-def test_what_a_server_does_not_take_can_be_left_out():
+def test_optional_fields_can_be_omitted():
     with ChatServer(lambda body, tries: GOOD) as server:
         ask(server, 1, send_seed=False, send_sampling=False, token_limit="max_completion_tokens")
     [body] = server.received
@@ -78,13 +78,13 @@ def test_what_a_server_does_not_take_can_be_left_out():
     assert body["max_completion_tokens"] == 1024
 
 
-def test_no_more_at_once_than_allowed():
+def test_concurrency_is_bounded():
     with ChatServer(lambda body, tries: replace(GOOD, delay=0.05)) as server:
         assert len(ask(server, 12, concurrency=3)) == 12
     assert server.most_at_once == 3
 
 
-def test_nothing_more_is_asked_while_answers_wait_to_be_stored():
+def test_no_new_requests_while_responses_are_unstored():
     """A kill loses what is under way or not stored: as many as are asked at once, and no more."""
     with ChatServer(lambda body, tries: GOOD) as server:
         asked = model(server, concurrency=3)
@@ -95,7 +95,7 @@ def test_nothing_more_is_asked_while_answers_wait_to_be_stored():
     assert len(server.received) == 9
 
 
-def test_a_busy_server_is_asked_again_when_it_says(caplog):
+def test_retry_after_is_respected(caplog):
     busy = Reply("slow down", status=429, headers={"Retry-After": "1"})
     with ChatServer(lambda body, tries: busy if not tries else GOOD) as server:
         [response] = ask(server, 1).values()
@@ -113,7 +113,7 @@ def test_a_busy_server_is_asked_again_when_it_says(caplog):
         (Reply("", delay=30), "timed_out"),
     ],
 )
-def test_tries_are_bounded_and_the_good_rows_are_kept(reply, reason):
+def test_retries_are_bounded_and_other_rows_kept(reply, reason):
     def answer(body: Body, tries: int) -> Reply:
         return reply if number(body) == 2 else GOOD
 
@@ -137,7 +137,7 @@ def test_tries_are_bounded_and_the_good_rows_are_kept(reply, reason):
         (Reply("", finish="content_filter"), "refused"),
     ],
 )
-def test_an_answer_of_no_use_is_the_model_s_own_and_is_kept(reply, reason):
+def test_unusable_answers_are_settled_and_kept(reply, reason):
     with ChatServer(lambda body, tries: reply) as server:
         [response] = ask(server, 1).values()
     assert response.reason == reason and response.settled
@@ -145,13 +145,13 @@ def test_an_answer_of_no_use_is_the_model_s_own_and_is_kept(reply, reason):
 
 
 @pytest.mark.parametrize("raw", ["<html>oops</html>", '{"choices": []}', "[]", "{", '"a"'])
-def test_a_body_that_is_no_completion_is_the_server_s_fault(raw):
+def test_invalid_body_is_a_server_error(raw):
     with ChatServer(lambda body, tries: Reply(raw=raw)) as server:
         [response] = ask(server, 1).values()
     assert response.reason == "server_error"
 
 
-def test_a_server_without_schemas_gets_them_in_the_form_it_takes(caplog):
+def test_response_format_falls_back(caplog):
     def old(body: Body, tries: int) -> Reply:
         form = body.get("response_format", {"type": "text"})["type"]
         return GOOD if form != "json_schema" else Reply(f"no {form} here", status=400)
@@ -164,7 +164,7 @@ def test_a_server_without_schemas_gets_them_in_the_form_it_takes(caplog):
     assert caplog.text.count("it is sent as json_object") == 1
 
 
-def test_a_server_that_refuses_bounds_gets_the_schema_without():
+def test_plain_schema_if_bounds_are_refused():
     def strict(body: Body, tries: int) -> Reply:
         return Reply("maxLength", status=400) if "maxLength" in json.dumps(body) else GOOD
 
@@ -173,7 +173,7 @@ def test_a_server_that_refuses_bounds_gets_the_schema_without():
     assert server.received[-1]["response_format"]["type"] == "json_schema"
 
 
-def test_one_bad_request_does_not_change_how_the_others_are_asked():
+def test_one_refused_request_keeps_the_response_format():
     def answer(body: Body, tries: int) -> Reply:
         return Reply("too long", status=400) if number(body) == 0 else GOOD
 
@@ -192,7 +192,7 @@ def test_one_bad_request_does_not_change_how_the_others_are_asked():
         Reply("pay first", status=429, code="insufficient_quota"),
     ],
 )
-def test_a_server_that_refuses_all_ends_the_run_at_once(reply):
+def test_refusing_server_ends_the_run(reply):
     with (
         ChatServer(lambda body, tries: reply) as server,
         pytest.raises(LanguageModelError, match="refuses 'm'") as error,
@@ -202,7 +202,7 @@ def test_a_server_that_refuses_all_ends_the_run_at_once(reply):
     assert KEY not in str(error.value)
 
 
-def test_a_server_that_is_gone_ends_the_run_and_keeps_what_came(tmp_path):
+def test_lost_server_ends_the_run_and_keeps_responses(tmp_path):
     gone = Reply("gone", status=500)
     with ChatServer(lambda body, tries: GOOD if number(body) < 5 else gone) as server:
         asked = model(server, retries=0, concurrency=1, give_up_after=3)
@@ -214,7 +214,7 @@ def test_a_server_that_is_gone_ends_the_run_and_keeps_what_came(tmp_path):
     assert sum(a.answer is not None for a in store.all()) == 5
 
 
-def test_a_failed_row_is_asked_again_by_the_next_run_and_no_other(tmp_path):
+def test_next_run_retries_only_failed_rows(tmp_path):
     failing = True
 
     def answer(body: Body, tries: int) -> Reply:
@@ -232,7 +232,7 @@ def test_a_failed_row_is_asked_again_by_the_next_run_and_no_other(tmp_path):
     assert counts == [2, 1, 1] * 3
 
 
-def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path):
+def test_interruption_waits_for_requests_in_flight(tmp_path):
     code = textwrap.dedent(
         """
         import sys
@@ -240,7 +240,7 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
         from tests.generation.test_openai import requests
         from tkre.generation.llm.openai import OpenAIServer
         from tkre.generation.llm.params import OpenAIParams
-        from tkre.generation.llm.cache import CachedModel
+        from tkre.generation.llm.registry import CachedModel
         from tkre.generation.llm.store import ResponseStore
         params = OpenAIParams(backend="openai", model="m", base_url=sys.argv[1], concurrency=4)
         store = ResponseStore(Path(sys.argv[2]))
@@ -263,7 +263,7 @@ def test_what_is_under_way_at_an_interruption_is_waited_for_and_stored(tmp_path)
     assert stored == {f"r{number(body)}" for body in server.received}
 
 
-def test_the_key_is_in_no_log_line(caplog):
+def test_key_is_never_logged(caplog):
     bad = Reply(f"key {KEY} is tired", status=500)
     with (
         caplog.at_level(logging.DEBUG),
@@ -274,7 +274,7 @@ def test_the_key_is_in_no_log_line(caplog):
     assert KEY not in caplog.text
 
 
-def test_the_hosted_api_wants_a_key_before_anything_starts():
+def test_hosted_api_needs_a_key():
     params = OpenAIParams(backend="openai", model="m")
     with pytest.raises(LanguageModelError, match=r"OPENAI_API_KEY.*conf/local/credentials.yml"):
         OpenAIServer(params, None).check()
@@ -286,19 +286,19 @@ def test_the_hosted_api_wants_a_key_before_anything_starts():
     [f"https://{KEY}@host/v1", f"https://me:{KEY}@host/v1", f"me:{KEY}@host/v1", "host/v1",
      "ftp://host/v1", "http:///v1"],
 )  # fmt: skip
-def test_an_address_that_is_none_or_holds_a_key_is_refused_and_not_repeated(url):
+def test_invalid_base_url_is_refused_and_not_echoed(url):
     server = OpenAIServer(OpenAIParams(backend="openai", model="m", base_url=url), None)
     with pytest.raises(LanguageModelError, match=r"base_url must be.*credentials\.yml") as error:
         server.check()
     assert KEY not in str(error.value) and KEY not in server.source
 
 
-def test_an_at_in_the_path_is_no_user():
+def test_at_sign_in_the_path_is_allowed():
     url = "http://host:8000/models/@me/v1"
     OpenAIServer(OpenAIParams(backend="openai", model="m", base_url=url), None).check()
 
 
-def test_threads_end_with_the_questions():
+def test_threads_end_with_the_requests():
     with ChatServer(lambda body, tries: GOOD) as server:
         ask(server, 5)
     left = [t.name for t in threading.enumerate() if t.name.startswith("language-model")]
@@ -323,14 +323,14 @@ BOUNDED = {
 }  # fmt: skip
 
 
-def test_the_strictest_form_is_the_whole_schema():
+def test_json_schema_format_has_the_whole_schema():
     form = response_format("json_schema", BOUNDED)
     assert form["type"] == "json_schema"
     assert form["json_schema"]["schema"] == BOUNDED
     assert form["json_schema"]["strict"] is True and form["json_schema"]["name"]
 
 
-def test_the_plain_one_has_all_but_its_bounds_at_any_depth():
+def test_plain_schema_has_no_bounds():
     before = copy.deepcopy(BOUNDED)
     form = response_format("plain_schema", BOUNDED)
     assert form["type"] == "json_schema" and form["json_schema"]["strict"] is True
@@ -348,11 +348,11 @@ def test_the_plain_one_has_all_but_its_bounds_at_any_depth():
     assert before == BOUNDED  # answers are checked against the bounds still
 
 
-def test_the_others_leave_the_schema_to_the_prompt():
+def test_other_formats_have_no_schema():
     assert response_format("json_object", BOUNDED) == {"type": "json_object"}
     assert response_format("text", BOUNDED) is None
 
 
-def test_forms_go_from_what_says_most_to_what_says_least():
+def test_formats_are_ordered_by_strictness():
     said = [len(json.dumps(response_format(form, BOUNDED))) for form in FORMS]
     assert said == sorted(said, reverse=True) and len(set(said)) == len(FORMS)

@@ -30,7 +30,7 @@ def parse(**fields):
     [("replay", ReplayParams), ("vllm", VllmParams), ("openai", OpenAIParams),
      ("transformers", TransformersParams)],
 )  # fmt: skip
-def test_the_backend_says_what_else_there_is(backend, kind):
+def test_unknown_backend_lists_known_ones(backend, kind):
     assert type(parse(backend=backend, model="m")) is kind
     with pytest.raises(ValidationError, match="bogus"):
         parse(backend=backend, model="m", bogus=1)
@@ -53,12 +53,12 @@ def test_the_backend_says_what_else_there_is(backend, kind):
         {"backend": "transformers", "model": "m", "constrained": "sometimes"},
     ],
 )
-def test_what_a_backend_does_not_know_is_refused(fields):
+def test_unknown_settings_are_refused(fields):
     with pytest.raises(ValidationError):
         parse(**fields)
 
 
-def test_no_code_comes_with_the_weights():
+def test_remote_code_is_refused():
     with pytest.raises(ValidationError, match="trust_remote_code runs code"):
         parse(backend="vllm", model="m", engine={"trust_remote_code": True})
     with pytest.raises(ValidationError, match="trust_remote_code"):
@@ -66,13 +66,13 @@ def test_no_code_comes_with_the_weights():
 
 
 @pytest.mark.parametrize("twice", ["dtype", "model", "max_model_len", "tensor_parallel_size"])
-def test_an_argument_of_the_engine_has_one_place(twice):
+def test_engine_arguments_are_not_repeated(twice):
     with pytest.raises(ValidationError, match=f"{twice}: set beside engine, not in it"):
         parse(backend="vllm", model="m", engine={"swap_space": 1, twice: 1})
     assert parse(backend="vllm", model="m", engine={"swap_space": 1}).engine == {"swap_space": 1}
 
 
-def test_a_model_is_called_by_its_name_or_by_what_is_loaded():
+def test_model_name_defaults_to_model():
     assert parse(backend="vllm", model="/data/llama").called == "/data/llama"
     assert parse(backend="vllm", model="/data/llama", name="llama").called == "llama"
 
@@ -83,7 +83,7 @@ def shipped(root) -> dict[str, object]:
     return yaml.safe_load(file.read_text(encoding="utf-8"))["generation"]
 
 
-def test_writers_are_language_models_by_name(shipped):
+def test_llms_by_name(shipped):
     qwen = {"backend": "vllm", "model": "Qwen/Qwen3-8B"}
     params = GenerationParams.model_validate(shipped | {"llms": {"qwen": qwen}})
     assert params.of_llm("default") == params.language_model
@@ -91,7 +91,7 @@ def test_writers_are_language_models_by_name(shipped):
 
 
 @pytest.mark.parametrize(("said", "strict"), [(None, True), (True, True), (False, False)])
-def test_a_writer_that_is_replayed_trusts_what_it_is_told_to(shipped, said, strict):
+def test_replayed_llms_are_strict_unless_set(shipped, said, strict):
     replayed = {"backend": "replay", "model": "m"} | ({} if said is None else {"strict": said})
     params = GenerationParams.model_validate(shipped | {"llms": {"m": replayed}})
     assert params.of_llm("m").strict is strict
@@ -99,13 +99,13 @@ def test_a_writer_that_is_replayed_trusts_what_it_is_told_to(shipped, said, stri
 
 
 @pytest.mark.parametrize("name", ["my_model", "a-b", "a.b", "", "7b", "default", "None", "nan"])
-def test_names_of_writers_can_be_namespaces_and_are_read_back_from_tables(shipped, name):
+def test_llm_names_are_valid(shipped, name):
     llms = {name: {"backend": "replay", "model": "m"}}
     with pytest.raises(ValidationError, match="names of llms are made of letters and digits"):
         GenerationParams.model_validate(shipped | {"llms": llms})
 
 
-def test_a_backend_of_another_package_is_written_out_with_its_own_settings(monkeypatch, shipped):
+def test_plugin_backend_settings_round_trip(monkeypatch, shipped):
     class OwnParams(LiveParams):
         backend: Literal["own"]
         depth: int = 1

@@ -38,23 +38,23 @@ def read(text, *, complete=True, **told):
         '[{"text": "yes"}]',
     ],
 )
-def test_an_answer_is_found_whatever_stands_around_it(text):
+def test_answer_is_found_in_surrounding_text(text):
     response = read(text)
     assert response.answer == {"text": "yes"}
     assert (response.reason, response.error, response.text) == (None, None, None)
 
 
-def test_braces_before_the_answer_are_passed_over():
+def test_braces_before_the_answer_are_skipped():
     assert read('Sure {smile}: {"text": "yes"}').answer == {"text": "yes"}
 
 
-def test_a_draft_in_thoughts_that_were_cut_off_is_no_answer():
+def test_draft_in_truncated_reasoning_is_no_answer():
     text = '<think>Maybe {"text": "no"}, or'
     assert read(text, complete=False, completion_tokens=100).reason == "truncated"
 
 
 @pytest.mark.parametrize("depth", [2_000, 100_000])
-def test_a_model_that_nests_without_end_gives_no_answer_and_ends_no_run(depth):
+def test_deep_nesting_is_not_json(depth):
     text = '{"text": ' + "[" * depth
     assert read(text).reason == "not_json"
     assert read(text, complete=False, completion_tokens=100).reason == "truncated"
@@ -80,18 +80,18 @@ def test_a_model_that_nests_without_end_gives_no_answer_and_ends_no_run(depth):
         ('{"text": "", "other": 1}', "wrong_schema", "$: Additional properties"),
     ],
 )
-def test_what_is_no_answer_has_a_reason_to_count_by_and_what_was_written(text, reason, error):
+def test_failures_have_a_reason_and_the_text(text, reason, error):
     response = read(text)
     assert (response.answer, response.reason, response.text) == (None, reason, text or "")
     assert error in response.error and response.settled
 
 
-def test_a_long_value_is_not_repeated_in_the_error():
+def test_long_values_are_cut_in_errors():
     response = read(json.dumps({"text": "x" * 100_000}))
     assert response.reason == "wrong_schema" and len(response.error) < 300
 
 
-def test_what_was_cut_off_tells_its_budget_from_the_end_of_the_context():
+def test_truncated_versus_context_full():
     text = '{"text": "and so on'
     truncated = read(text, complete=False, completion_tokens=100)
     assert (truncated.reason, truncated.error) == ("truncated", "cut off at 100 tokens")
@@ -101,13 +101,13 @@ def test_what_was_cut_off_tells_its_budget_from_the_end_of_the_context():
     assert full.reason == "context_full" and "99 tokens" in full.error
 
 
-def test_an_answer_that_is_whole_at_its_limit_is_an_answer():
+def test_complete_answer_at_the_token_limit_is_valid():
     assert read('{"text": "yes"}\n\n\n', complete=False, completion_tokens=100).answer
     wrong = read('{"text": 3}', complete=False, completion_tokens=100)
     assert wrong.reason == "wrong_schema"
 
 
-def test_an_answer_can_be_shown_and_stored_whatever_characters_it_has():
+def test_answers_are_printable():
     text = (
         '{"text": "a\x1b[2Jb\x00\\u0007\\u009bc\r\\ud83d|\\ud83d\\ude00 é\n\t", "words": ["\x07"], '
     )
@@ -118,7 +118,7 @@ def test_an_answer_can_be_shown_and_stored_whatever_characters_it_has():
     assert json.dumps(response.to_dict(), ensure_ascii=False).encode("utf-8")
 
 
-def test_so_can_what_is_no_answer():
+def test_failure_texts_are_printable():
     response = read("no\x1b[2J \ud83d way")
     assert response.text == "no [2J \ufffd way"
     response = read('{"text": "", "\\ud83d\x1b": 1}')
@@ -128,7 +128,7 @@ def test_so_can_what_is_no_answer():
 
 
 @pytest.mark.parametrize("text", ['{"text": "yes"}', "no"])
-def test_what_it_took_is_told_of_answers_and_of_failures(text):
+def test_usage_is_reported_for_answers_and_failures(text):
     response = read(text, prompt_tokens=11, completion_tokens=7, seconds=1.23456)
     assert (response.request_id, response.seconds) == ("a", 1.235)
     assert (response.prompt_tokens, response.completion_tokens) == (11, 7)

@@ -5,7 +5,7 @@ import pytest
 from tkre.generation.prompts import PromptError, bullets, render
 
 
-def test_messages_with_values():
+def test_render_fills_placeholders():
     messages = render(
         "[system]\nBe $how.\n\n[user]\n$what costs $$3\n", {"how": "kind", "what": "$how"}, "p"
     )
@@ -25,7 +25,7 @@ def test_messages_with_values():
         ("[user]\n$ 5", r"write \$\$"),
     ],
 )
-def test_templates_that_cannot_be_used(template, problem):
+def test_invalid_prompt_files(template, problem):
     with pytest.raises(PromptError, match=f"prompt p.txt.*{problem}"):
         render(template, {"a": "", "b": ""}, "p.txt")
 

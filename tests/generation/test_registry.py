@@ -1,24 +1,30 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import textwrap
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from tests.generation.chat_server import ChatServer, Reply
+from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.huggingface import TransformersModel
 from tkre.generation.llm.openai import OpenAIServer
 from tkre.generation.llm.params import OpenAIParams, ReplayParams, TransformersParams, VllmParams
-from tkre.generation.llm.protocol import Response
-from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.registry import CachedModel, LanguageModels
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.llm.vllm import VllmEngine
 
+REQUESTS = [replace(REQUEST, id=i) for i in ("a", "b", "c")]
 OPENAI = OpenAIParams(backend="openai", model="m", base_url="http://localhost:1/v1")
 
 
@@ -34,7 +40,7 @@ def connections_end() -> bool:
     return not connections()
 
 
-def test_every_backend_has_its_model():
+def test_backends_create_their_models():
     models = LanguageModels()
     assert isinstance(models.live(OPENAI), OpenAIServer)
     assert isinstance(models.live(VllmParams(backend="vllm", model="m")), VllmEngine)
@@ -43,7 +49,7 @@ def test_every_backend_has_its_model():
     assert models.live(local).name == "n"
 
 
-def test_the_same_parameters_are_the_same_model_and_others_another():
+def test_one_live_model_per_parameters():
     models = LanguageModels()
     one = models.live(OPENAI)
     assert models.live(OPENAI.model_copy()) is one
@@ -51,7 +57,7 @@ def test_the_same_parameters_are_the_same_model_and_others_another():
     assert LanguageModels().live(OPENAI) is not one
 
 
-def test_a_replay_reads_what_a_live_run_left_and_then_the_recordings():
+def test_replay_prefers_responses_to_recordings():
     recordings, responses = ResponseStore(), ResponseStore()
     recordings.append(Response(REQUEST.id, answer={"of": "recordings"}))
     params = ReplayParams(backend="replay", model="m")
@@ -64,7 +70,7 @@ def test_a_replay_reads_what_a_live_run_left_and_then_the_recordings():
     assert not LanguageModels().answering(strict, recordings, responses).holds(REQUEST)
 
 
-def test_a_live_model_remembers_in_the_responses_and_reads_no_recordings():
+def test_live_model_ignores_recordings():
     recordings, responses = ResponseStore(), ResponseStore()
     known = Response(REQUEST.id, answer={}, digest=REQUEST.digest("m"), model="m")
     recordings.append(known)
@@ -75,7 +81,7 @@ def test_a_live_model_remembers_in_the_responses_and_reads_no_recordings():
     assert list(model.generate([REQUEST])) == [known]
 
 
-def test_all_are_closed_together_and_start_again_when_asked_again():
+def test_closed_models_restart():
     with (
         ChatServer(lambda body, tries: Reply("{}")) as one,
         ChatServer(lambda body, tries: Reply("{}")) as other,
@@ -96,7 +102,7 @@ def test_all_are_closed_together_and_start_again_when_asked_again():
         assert one.keys == ["Bearer secret"] * 2
 
 
-def test_what_another_model_is_asked_for_is_free():
+def test_other_live_models_are_closed():
     with (
         ChatServer(lambda body, tries: Reply("{}")) as one,
         ChatServer(lambda body, tries: Reply("{}")) as other,
@@ -119,7 +125,7 @@ def test_what_another_model_is_asked_for_is_free():
         assert connections() == 1
 
 
-def test_what_was_never_started_is_closed_as_well():
+def test_close_before_start():
     models = LanguageModels({"api_key": None})
     models.close()
     for params in (
@@ -132,7 +138,7 @@ def test_what_was_never_started_is_closed_as_well():
     models.close()
 
 
-def test_nothing_heavy_is_imported_before_a_question_is_asked():
+def test_backends_import_lazily():
     code = textwrap.dedent(
         """
         import sys
@@ -148,3 +154,117 @@ def test_nothing_heavy_is_imported_before_a_question_is_asked():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_second_run_sends_nothing(tmp_path):
+    path = tmp_path / "r.jsonl"
+    first = Scripted(lambda r: {"to": r.id})
+    given = list(CachedModel(first, ResponseStore(path)).generate(REQUESTS))
+    second = Scripted(lambda r: {"never": r.id})
+    again = list(CachedModel(second, ResponseStore(path)).generate(REQUESTS))
+    assert (first.asked, second.asked) == (["a", "b", "c"], [])
+    assert given == again
+
+
+def test_stored_responses_have_provenance(tmp_path):
+    path = tmp_path / "r.jsonl"
+    model = Scripted(lambda r: {} if r.id != "b" else "{")
+    given = list(CachedModel(model, ResponseStore(path)).generate(REQUESTS))
+    stored = ResponseStore(path).all()
+    assert stored == given
+    for request, response in zip(REQUESTS, stored, strict=True):
+        assert (response.model, response.source) == ("scripted", "script 1.0")
+        assert response.digest == request.digest("scripted")
+        age = datetime.now(UTC) - datetime.fromisoformat(response.finished)
+        assert timedelta(0) <= age < timedelta(minutes=1)
+
+
+def test_source_is_read_after_the_first_response():
+    def answer(request):
+        model.source = "script 2.0"  # it knows its version only when it has been started
+        return {}
+
+    model = Scripted(answer)
+    [response] = CachedModel(model, ResponseStore()).generate(REQUESTS[:1])
+    assert response.source == "script 2.0"
+
+
+def test_killed_run_keeps_responses(tmp_path):
+    path = tmp_path / "r.jsonl"
+
+    def dies_at_b(request):
+        if request.id == "b":
+            raise KeyboardInterrupt
+        return {"to": request.id}
+
+    with pytest.raises(KeyboardInterrupt):
+        list(CachedModel(Scripted(dies_at_b), ResponseStore(path)).generate(REQUESTS))
+    rest = Scripted(lambda r: {"to": r.id})
+    assert len(list(CachedModel(rest, ResponseStore(path)).generate(REQUESTS))) == 3
+    assert rest.asked == ["b", "c"]
+
+
+def test_only_changed_requests_are_sent_again(tmp_path):
+    path = tmp_path / "r.jsonl"
+    list(CachedModel(Scripted(lambda r: {}), ResponseStore(path)).generate(REQUESTS))
+    changed = [REQUESTS[0], replace(REQUESTS[1], sampling=Sampling(seed=9)), REQUESTS[2]]
+    model = Scripted(lambda r: {})
+    list(CachedModel(model, ResponseStore(path)).generate(changed))
+    assert model.asked == ["b"]
+
+
+def test_settled_failures_are_not_sent_again(tmp_path):
+    store = ResponseStore(tmp_path / "r.jsonl")
+    [failed] = CachedModel(Scripted(lambda r: "{cut"), store).generate(REQUESTS[:1])
+    assert (failed.reason, failed.text) == ("not_json", "{cut")
+    never = Scripted(lambda r: {})
+    remembering = CachedModel(never, ResponseStore(store.path))
+    assert remembering.holds(REQUESTS[0])
+    assert list(remembering.generate(REQUESTS[:1])) == [failed]
+    assert never.asked == []
+
+
+def test_unanswered_requests_are_sent_again(tmp_path):
+    store = ResponseStore(tmp_path / "r.jsonl")
+    [failed] = CachedModel(Scripted(unreachable), store).generate(REQUESTS[:1])
+    assert failed.reason == "unreachable" and failed.digest
+    again = CachedModel(Scripted(lambda r: {}), store)
+    assert not again.holds(REQUESTS[0]) and again.can_answer(REQUESTS[0])
+    [good] = again.generate(REQUESTS[:1])
+    assert good.answer == {} and again.holds(REQUESTS[0])
+    assert [a.reason for a in store.attempts("a")] == ["unreachable", None]
+
+
+def test_two_cached_models_share_a_file(tmp_path):
+    path = tmp_path / "r.jsonl"
+    models = [Scripted(lambda r: {"to": r.id}) for _ in range(2)]
+    first, second = (CachedModel(model, ResponseStore(path)) for model in models)
+    list(first.generate(REQUESTS[:2]))
+    assert [r.answer["to"] for r in second.generate(REQUESTS)] == ["a", "b", "c"]
+    list(first.generate(REQUESTS))
+    assert [model.asked for model in models] == [["a", "b"], ["c"]]
+
+
+def test_batch_summary_has_failure_reasons(caplog):
+    answers = {"a": Response("a", answer={}, prompt_tokens=30, completion_tokens=7)}
+    model = Scripted(lambda r: answers.get(r.id) or cut_off(r))
+    with caplog.at_level(logging.INFO):
+        list(CachedModel(model, ResponseStore()).generate(REQUESTS))
+    [summary, example] = [r for r in caplog.records if r.levelno == logging.WARNING]
+    assert summary.getMessage() == (
+        "scripted: 3 sent, 1 answered, 2 failed (truncated 2); 30 tokens read, 2055 written"
+    )
+    assert example.getMessage() == "first failure, b: cut off at 1024 tokens"
+    assert "3 requests, 0 of them answered by the store" in caplog.text
+
+
+def test_batch_summary_without_failures_and_with_open_requests(caplog):
+    def dies_at_b(request):
+        if request.id == "b":
+            raise KeyboardInterrupt
+        return {}
+
+    with caplog.at_level(logging.INFO), pytest.raises(KeyboardInterrupt):
+        list(CachedModel(Scripted(dies_at_b), ResponseStore()).generate(REQUESTS))
+    assert "3 sent, 1 answered, 0 failed, 2 open; 0 tokens" in caplog.text
+    assert {record.levelno for record in caplog.records} == {logging.INFO}

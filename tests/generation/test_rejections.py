@@ -5,7 +5,7 @@ from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 REJECTS = [Reject("synthesis", "b", f"id{n}", r, "d", "t") for n, r in enumerate(["x", "y", "y"])]
 
 
-def test_yield_counts_what_is_short_and_why():
+def test_yield_frame_counts():
     tallies = {
         "b": Tally(wanted=4, requested=8, answered=7, kept=1, surplus=0, rejects=REJECTS),
         "a": Tally(wanted=1, requested=2, answered=2, kept=1, surplus=1),
@@ -15,6 +15,6 @@ def test_yield_counts_what_is_short_and_why():
     assert (b["short"], b["rejected"], b["reasons"]) == (3, 3, "y 2, x 1")
 
 
-def test_the_ledger_has_its_columns_even_without_rows():
+def test_rejects_frame_columns_without_rows():
     assert list(rejects_frame([])) == list(rejects_frame(REJECTS))
     assert len(rejects_frame(REJECTS)) == 3

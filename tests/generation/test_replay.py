@@ -25,13 +25,13 @@ def replay(*stores: ResponseStore, model: str = "m", strict: bool = False) -> Re
     return Replay(stores, model, strict=strict)
 
 
-def test_answers_in_the_order_of_the_requests():
+def test_replay_keeps_the_order_of_requests():
     requests = [replace(REQUEST, id=i) for i in ("b", "a")]
     known = replay(store(*(Response(i, answer={"is": i}) for i in ("a", "b"))))
     assert [r.answer for r in known.generate(requests)] == [{"is": "b"}, {"is": "a"}]
 
 
-def test_answers_without_a_digest_are_taken_and_said_once(caplog):
+def test_unsigned_answers_are_accepted_and_logged_once(caplog):
     requests = [replace(REQUEST, id=i) for i in ("a", "b")]
     known = replay(store(*(Response(i, answer=GOOD) for i in ("a", "b"))))
     with caplog.at_level(logging.INFO):
@@ -39,11 +39,11 @@ def test_answers_without_a_digest_are_taken_and_said_once(caplog):
     assert caplog.text.count("2 of 2 responses carry no digest") == 1
 
 
-def test_an_empty_answer_without_a_digest_is_one_too():
+def test_unsigned_empty_answer_is_accepted():
     assert replay(store(Response(REQUEST.id, answer={}))).holds(REQUEST)
 
 
-def test_the_first_store_that_holds_an_answer_gives_it():
+def test_first_store_wins():
     exact = {"digest": DIGEST, "model": "m"}
     first = store(Response(REQUEST.id, answer={"of": 1}, **exact))
     second = store(Response(REQUEST.id, answer={"of": 2}, **exact))
@@ -52,14 +52,14 @@ def test_the_first_store_that_holds_an_answer_gives_it():
     assert next(replay(store(), second).generate([REQUEST])).answer == {"of": 2}
 
 
-def test_an_answer_to_this_very_question_goes_before_one_of_its_name():
+def test_exact_answer_wins_over_unsigned():
     named = store(Response(REQUEST.id, answer={"of": "name"}))
     exact = store(Response(REQUEST.id, answer={"of": "digest"}, digest=DIGEST))
     for stores in ((named, exact), (exact, named)):
         assert next(replay(*stores).generate([REQUEST])).answer == {"of": "digest"}
 
 
-def test_answers_without_a_digest_are_another_s_where_this_model_has_its_own():
+def test_unsigned_answers_are_ignored_beside_signed_ones_of_the_model():
     other = replace(REQUEST, id="other")
     mixed = store(
         Response(REQUEST.id, answer=GOOD),
@@ -72,21 +72,21 @@ def test_answers_without_a_digest_are_another_s_where_this_model_has_its_own():
     assert next(replay(mixed, plain).generate([REQUEST])).answer == {"of": "plain"}
 
 
-def test_an_answer_without_a_digest_is_that_of_the_model_it_names():
+def test_unsigned_answer_belongs_to_its_named_model():
     of_n = store(Response(REQUEST.id, answer=GOOD, model="n"))
     assert replay(of_n, model="n").holds(REQUEST)
     assert not replay(of_n).holds(REQUEST)
     assert not replay(of_n, model="n", strict=True).holds(REQUEST)
 
 
-def test_answers_that_name_no_model_are_another_s_beside_answers_that_name_this_one():
+def test_nameless_answers_are_ignored_beside_named_ones():
     other = replace(REQUEST, id="other")
     mixed = store(Response(REQUEST.id, answer=GOOD), Response("other", answer=GOOD, model="n"))
     assert replay(mixed).holds(REQUEST) and not replay(mixed).holds(other)
     assert replay(mixed, model="n").holds(other) and not replay(mixed, model="n").holds(REQUEST)
 
 
-def test_a_strict_replay_trusts_no_answer_without_a_digest():
+def test_strict_replay_refuses_unsigned_answers():
     plain = store(Response(REQUEST.id, answer=GOOD))
     assert replay(plain).can_answer(REQUEST)
     assert not replay(plain, strict=True).can_answer(REQUEST)
@@ -97,13 +97,13 @@ def test_a_strict_replay_trusts_no_answer_without_a_digest():
     )
 
 
-def test_a_later_attempt_is_never_answered_by_name():
+def test_later_attempts_need_a_digest():
     again = replace(REQUEST, attempt=1)
     assert not replay(store(Response(REQUEST.id, answer=GOOD))).can_answer(again)
     assert replay(store(Response(REQUEST.id, answer=GOOD, digest=DIGEST))).can_answer(again)
 
 
-def test_a_missing_answer_is_named_before_any_is_given():
+def test_missing_responses_are_raised_first():
     answers = replay(store(Response("a", answer=GOOD))).generate(
         [replace(REQUEST, id="a"), replace(REQUEST, id="b/c")]
     )
@@ -111,14 +111,14 @@ def test_a_missing_answer_is_named_before_any_is_given():
         next(answers)
 
 
-def test_an_answer_to_another_question_is_refused():
+def test_answer_with_another_digest_is_refused():
     known = replay(store(Response(REQUEST.id, answer=GOOD, digest="of another prompt")))
     assert not known.can_answer(REQUEST)
     with pytest.raises(MissingResponse, match=f"not as answers to this very.*{REQUEST.id}"):
         list(known.generate([REQUEST]))
 
 
-def test_the_models_that_are_held_are_named_where_this_one_is_not():
+def test_missing_model_lists_stored_models():
     held = [Response(str(n), answer=GOOD, digest="d", model="big") for n in range(3)]
     held.append(Response("x", answer=GOOD, digest="d", model="small"))
     with pytest.raises(MissingResponse, match=r"of a replay: big \(3\), small \(1\)"):
@@ -128,7 +128,7 @@ def test_the_models_that_are_held_are_named_where_this_one_is_not():
     assert "big" not in str(error.value)
 
 
-def test_the_model_s_own_failures_to_this_very_question_are_replayed_and_no_others():
+def test_only_exact_settled_failures_are_replayed():
     cut = Response(REQUEST.id, reason="truncated", error="cut off")
     assert not replay(store(cut)).can_answer(REQUEST)
     exact = replace(cut, digest=DIGEST)
@@ -137,13 +137,13 @@ def test_the_model_s_own_failures_to_this_very_question_are_replayed_and_no_othe
     assert not replay(store(away)).can_answer(REQUEST)
 
 
-def test_an_answer_of_any_store_goes_before_a_failure():
+def test_answer_in_any_store_wins_over_a_failure():
     cut = Response(REQUEST.id, reason="truncated", digest=DIGEST, model="m")
     good = Response(REQUEST.id, answer=GOOD, digest=DIGEST, model="m")
     assert next(replay(store(cut), store(good)).generate([REQUEST])).answer == GOOD
 
 
-def test_it_is_said_where_the_responses_come_from(caplog):
+def test_sources_are_logged(caplog):
     requests = [replace(REQUEST, id=i) for i in ("a", "b", "c")]
     told = [("vllm 1", "a"), ("vllm 1", "b"), ("openai host", "c")]
     known = store(*(Response(i, answer=GOOD, digest=DIGEST, model="m", source=s) for s, i in told))
@@ -153,7 +153,7 @@ def test_it_is_said_where_the_responses_come_from(caplog):
     assert "digest" not in caplog.text
 
 
-def test_many_missing_ones_are_a_number():
+def test_many_missing_responses_are_counted():
     requests = [replace(REQUEST, id=f"r{n}") for n in range(30)]
     with pytest.raises(MissingResponse, match=r"r9 and 20 more"):
         list(replay(store()).generate(requests))

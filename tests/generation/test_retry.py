@@ -6,8 +6,8 @@ import pytest
 
 from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
-from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.protocol import UNANSWERED, Request, Response, Sampling
+from tkre.generation.llm.registry import CachedModel
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.retry import HOPELESS, generate_with_retries
 from tkre.generation.llm.store import ResponseStore
@@ -22,13 +22,13 @@ def asked(model, requests=REQUESTS, params=RETRY, **how):
     return list(generate_with_retries(model, requests, params, name="test", **how))
 
 
-def test_a_good_answer_is_not_asked_for_again():
+def test_usable_answers_are_not_retried():
     model = Scripted(lambda r: {"to": r.id})
     assert [r.answer for r in asked(model)] == [{"to": i} for i in ("a", "b", "c")]
     assert model.asked == ["a", "b", "c"]
 
 
-def test_what_failed_is_asked_again_in_another_way_and_nothing_else():
+def test_only_failures_are_retried_with_other_sampling():
     model = Scripted(lambda r: cut_off(r) if r.id == "b" and r.attempt < 2 else {})
     responses = asked(model)
     assert model.asked == ["a", "b", "c", "b", "b"]
@@ -42,14 +42,14 @@ def test_what_failed_is_asked_again_in_another_way_and_nothing_else():
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-def test_attempts_are_bounded_and_all_of_them_are_given(attempts):
+def test_attempts_are_bounded_and_all_yielded(attempts):
     model = Scripted(lambda r: "no JSON")
     responses = asked(model, params=RetryParams(attempts=attempts))
     assert len(model.asked) == len(responses) == 3 * attempts
     assert {r.reason for r in responses} == {"not_json"}
 
 
-def test_an_answer_that_cannot_be_used_is_asked_for_again():
+def test_unusable_answers_are_retried():
     model = Scripted(lambda r: {"number": r.attempt})
 
     def check(key, answer):
@@ -62,7 +62,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_again():
 
 
 @pytest.mark.parametrize("reason", sorted(UNANSWERED | HOPELESS))
-def test_what_no_other_attempt_mends_is_asked_once(reason):
+def test_hopeless_failures_are_not_retried(reason):
     model = Scripted(lambda r: Response(r.id, reason=reason, error="x"))
     responses = asked(model)
     assert model.asked == ["a", "b", "c"]
@@ -70,7 +70,7 @@ def test_what_no_other_attempt_mends_is_asked_once(reason):
 
 
 @pytest.mark.parametrize(("first", "lowest", "highest"), [(0.0, 0.0, 1.2), (1.9, 0.7, 2.0)])
-def test_no_temperature_leaves_its_bounds(first, lowest, highest):
+def test_temperature_stays_in_bounds(first, lowest, highest):
     model = Scripted(cut_off)
     start = replace(REQUEST, sampling=Sampling(temperature=first, max_tokens=10))
     asked(model, [start], RetryParams(attempts=5, temperature_step=0.6))
@@ -79,7 +79,7 @@ def test_no_temperature_leaves_its_bounds(first, lowest, highest):
     assert (min(temperatures), max(temperatures)) == (lowest, highest)
 
 
-def test_a_replay_without_later_attempts_ends_without_an_error():
+def test_replay_without_later_attempts_ends():
     store = ResponseStore()
     live = CachedModel(Scripted(lambda r: cut_off(r) if r.id == "b" else {}), store)
     asked(live, params=RetryParams(attempts=1))
@@ -89,14 +89,14 @@ def test_a_replay_without_later_attempts_ends_without_an_error():
     ]  # fmt: skip
 
 
-def test_a_replay_takes_the_same_way_through_the_attempts():
+def test_replay_repeats_the_attempts():
     store = ResponseStore()
     given = asked(CachedModel(Scripted(lambda r: {} if r.attempt > 1 else cut_off(r)), store))
     assert len(given) == 9
     assert asked(Replay([store], "scripted", strict=True)) == given
 
 
-def test_a_later_attempt_is_put_in_other_words_made_from_the_first():
+def test_later_attempts_are_rephrased_from_the_first():
     def rephrase(first: Request, attempt: int) -> Request:
         assert first in REQUESTS
         message = {"role": "user", "content": f"{first.id} for the {attempt}. time"}
@@ -111,7 +111,7 @@ def test_a_later_attempt_is_put_in_other_words_made_from_the_first():
     assert [r.sampling.max_tokens for r in again] == [100, 200, 400]
 
 
-def test_what_was_not_answered_is_asked_by_the_next_run_and_then_again():
+def test_unanswered_requests_are_retried_by_the_next_run():
     store, reached = ResponseStore(), False
 
     def answer(request):
@@ -127,6 +127,6 @@ def test_what_was_not_answered_is_asked_by_the_next_run_and_then_again():
     assert [r.attempt for r in model.requests] == [0, 0, 1]
 
 
-def test_nothing_to_ask_is_nothing_asked():
+def test_no_requests():
     model = Scripted(lambda r: {})
     assert asked(model, []) == [] and model.asked == []

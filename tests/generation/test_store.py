@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import instance
-from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
+from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
 from tkre.generation.explanations import explain
-from tkre.generation.llm.cache import CachedModel
-from tkre.generation.llm.protocol import Response, Sampling
+from tkre.generation.llm.protocol import Response, Sampling, attempts_by_request
+from tkre.generation.llm.registry import CachedModel
 from tkre.generation.llm.replay import MissingResponse, Replay
 from tkre.generation.llm.store import ResponseStore, export_responses
 from tkre.generation.params import ExplanationParams, RetryParams, SynthesisParams
@@ -31,7 +31,7 @@ def answer(n: int) -> Response:
     return Response(f"r{n}", answer={"text": f"Ærø {n} " * 50}, digest="d", model="m")
 
 
-def test_what_was_appended_is_there_again(tmp_path):
+def test_store_round_trip(tmp_path):
     path = tmp_path / "new" / "responses.jsonl"
     store = ResponseStore(path)
     for n in range(3):
@@ -50,7 +50,7 @@ def test_every_append_is_on_disk_when_it_returns(tmp_path):
         assert len(path.read_text(encoding="utf-8").splitlines()) == n + 1
 
 
-def test_find_wants_the_same_question(tmp_path):
+def test_find_needs_the_same_digest(tmp_path):
     store = ResponseStore()
     store.append(Response(REQUEST.id, answer={"old": 1}, digest=REQUEST.digest("m")))
     store.append(Response(REQUEST.id, reason="truncated", error="x", digest=REQUEST.digest("m")))
@@ -68,7 +68,7 @@ def found(*responses: Response) -> Response | None:
     return store.find(REQUEST, "m")
 
 
-def test_find_gives_an_answer_failing_that_the_newest_failure_of_the_model():
+def test_find_prefers_answers_to_failures():
     digest = REQUEST.digest("m")
     good = Response(REQUEST.id, answer={}, digest=digest)
     cut = Response(REQUEST.id, reason="truncated", digest=digest)
@@ -81,7 +81,7 @@ def test_find_gives_an_answer_failing_that_the_newest_failure_of_the_model():
     assert found(Response(REQUEST.id, answer={})) is None  # of whom, to what?
 
 
-def test_two_stores_on_one_file_see_what_the_other_has_appended(tmp_path):
+def test_two_stores_share_a_file(tmp_path):
     path = tmp_path / "responses.jsonl"
     one, other = ResponseStore(path), ResponseStore(path)
     one.append(answer(0))
@@ -96,7 +96,7 @@ def test_two_stores_on_one_file_see_what_the_other_has_appended(tmp_path):
     assert other.all() == one.all() == ResponseStore(path).all()
 
 
-def test_broken_lines_in_the_middle_are_passed_over_and_numbered(tmp_path, caplog):
+def test_broken_lines_are_skipped_and_numbered(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     good = [json.dumps(answer(n).to_dict()) for n in range(3)]
     broken = ["{oops", "[]", '{"response": {}}', '{"request_id": "x", "response": 3}']
@@ -108,7 +108,7 @@ def test_broken_lines_in_the_middle_are_passed_over_and_numbered(tmp_path, caplo
     assert re.findall(r"line (\d+) \(", caplog.text) == ["2", "5", "6", "7"]
 
 
-def test_many_broken_lines_are_a_number(tmp_path, caplog):
+def test_many_broken_lines_are_counted(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     path.write_text("{oops\n" * 30)
     with caplog.at_level(logging.WARNING):
@@ -116,7 +116,7 @@ def test_many_broken_lines_are_a_number(tmp_path, caplog):
     assert "passed over 30 line(s)" in caplog.text and "and 25 more" in caplog.text
 
 
-def test_a_torn_line_is_passed_over_said_and_does_not_spoil_the_next(tmp_path, caplog):
+def test_torn_line_is_skipped_and_reported(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     whole = json.dumps(answer(0).to_dict()) + "\n"
     torn = json.dumps(answer(1).to_dict(), ensure_ascii=False).encode()[:31]  # mid-character
@@ -134,7 +134,7 @@ def torn(n: int) -> bytes:
     return json.dumps(answer(n).to_dict(), ensure_ascii=False).encode()[:31]
 
 
-def test_a_tail_torn_by_another_process_does_not_spoil_the_next_append(tmp_path, caplog):
+def test_tail_torn_by_another_process(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     store = ResponseStore(path)
     store.append(answer(0))
@@ -152,7 +152,7 @@ def test_a_tail_torn_by_another_process_does_not_spoil_the_next_append(tmp_path,
     assert "passed over 1 line(s)" in caplog.text and "line 2 (" in caplog.text
 
 
-def test_a_torn_tail_is_said_once_and_read_when_it_has_its_end(tmp_path, caplog):
+def test_torn_tail_is_reported_once_and_read_when_finished(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     line = json.dumps(answer(0).to_dict(), ensure_ascii=False).encode() + b"\n"
     path.write_bytes(line[:31])
@@ -167,7 +167,7 @@ def test_a_torn_tail_is_said_once_and_read_when_it_has_its_end(tmp_path, caplog)
     assert store.all() == [answer(0)]
 
 
-def test_a_last_line_that_lacks_nothing_but_its_end_is_read(tmp_path, caplog):
+def test_last_line_without_newline_is_read(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     path.write_text(json.dumps(answer(0).to_dict()), encoding="utf-8")
     with caplog.at_level(logging.WARNING):
@@ -178,7 +178,7 @@ def test_a_last_line_that_lacks_nothing_but_its_end_is_read(tmp_path, caplog):
     assert store.all() == ResponseStore(path).all() == [answer(0), answer(1)]
 
 
-def test_lines_are_numbered_alike_after_one_that_had_no_end(tmp_path, caplog):
+def test_line_numbers_after_an_unfinished_line(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     path.write_text(json.dumps(answer(0).to_dict()), encoding="utf-8")
     store = ResponseStore(path)
@@ -196,7 +196,7 @@ def _append_many(path: Path, start: int) -> None:
         store.append(answer(n))
 
 
-def test_two_processes_do_not_mix_their_lines(tmp_path):
+def test_two_processes_append_whole_lines(tmp_path):
     path = tmp_path / "responses.jsonl"
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_append_many, args=(path, s)) for s in (0, 1000)]
@@ -208,13 +208,13 @@ def test_two_processes_do_not_mix_their_lines(tmp_path):
     assert len(path.read_text(encoding="utf-8").splitlines()) == 80
 
 
-def test_a_killed_writer_loses_nothing_it_was_told(tmp_path):
+def test_killed_process_loses_no_appended_line(tmp_path):
     path = tmp_path / "responses.jsonl"
     code = textwrap.dedent(
         """
         import sys
         from pathlib import Path
-        from tkre.generation.llm.protocol import Response
+        from tkre.generation.llm.protocol import Response, attempts_by_request
         from tkre.generation.llm.store import ResponseStore
         store = ResponseStore(Path(sys.argv[1]))
         for n in range(100_000):
@@ -234,7 +234,7 @@ def test_a_killed_writer_loses_nothing_it_was_told(tmp_path):
     assert all(store.attempts(f"r{n}") for n in range(told + 1))
 
 
-def test_a_last_line_that_is_json_but_no_response_is_said(tmp_path, caplog):
+def test_last_line_without_a_response_is_reported(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     path.write_text(json.dumps(answer(0).to_dict()) + "\n[1]", encoding="utf-8")
     with caplog.at_level(logging.WARNING):
@@ -288,18 +288,18 @@ def store(*responses: Response) -> ResponseStore:
         ([replace(GOOD, digest=None)], []),
     ],
 )  # fmt: skip
-def test_of_every_question_the_newest_answer_or_failing_that_failure(target, attempts, exported):
+def test_export_has_the_newest_settled_response(target, attempts, exported):
     export_responses(store(*attempts), target)
     assert ResponseStore(target).all() == exported
 
 
-def test_only_what_one_model_said_if_wanted(target):
+def test_export_of_one_model(target):
     kept = store(GOOD, response("b", answer={}, model="n", digest="other"))
     export_responses(kept, target, model="n")
     assert [r.request_id for r in ResponseStore(target).all()] == ["b"]
 
 
-def test_exporting_again_adds_nothing_but_what_is_new(target):
+def test_export_is_incremental(target):
     kept = store(GOOD)
     export_responses(kept, target)
     before = target.read_bytes()
@@ -313,7 +313,7 @@ def test_exporting_again_adds_nothing_but_what_is_new(target):
     assert len(ResponseStore(target)) == 2
 
 
-def test_what_the_target_holds_stays_as_it_is(tmp_path):
+def test_export_keeps_existing_lines(tmp_path):
     target = tmp_path / "recordings.jsonl"
     line = '{"request_id": "a", "comment": "by hand", "response": {"text": "old"}}\n'
     target.write_text(line)
@@ -325,14 +325,14 @@ def test_what_the_target_holds_stays_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("held", [CUT, AWAY], ids=["truncated", "unreachable"])
-def test_an_answer_is_added_though_the_target_holds_the_failure_before_it(tmp_path, held):
+def test_export_adds_an_answer_after_a_failure(tmp_path, held):
     target = ResponseStore(tmp_path / "recordings.jsonl")
     target.append(held)
     export_responses(store(held, GOOD), target.path)
     assert ResponseStore(target.path).all() == [held, GOOD]
 
 
-def test_where_it_came_from_is_told_a_line_per_origin(target):
+def test_export_describes_origins(target):
     told = export_responses(
         store(
             GOOD,
@@ -349,7 +349,7 @@ def test_where_it_came_from_is_told_a_line_per_origin(target):
     ]
 
 
-def test_nothing_to_export_is_nothing_said_and_nothing_written(target):
+def test_empty_export_writes_nothing(target):
     assert export_responses(store(GOOD), target, model="another") == []
     assert export_responses(store(), target) == []
     assert export_responses(store(AWAY), target) == []
@@ -384,9 +384,7 @@ def sometimes_bad(request):
     return failures.get(request.id, good_answer)(request)
 
 
-def test_what_a_live_run_left_is_replayed_elsewhere_attempt_by_attempt(
-    root, schema, tmp_path, target
-):
+def test_exported_run_is_replayed_attempt_by_attempt(root, schema, tmp_path, target):
     task = SynthesisTask(
         schema=schema, seed=13, wanted=2, support=SUPPORT, forbidden={}, head_first=False
     )
@@ -402,7 +400,7 @@ def test_what_a_live_run_left_is_replayed_elsewhere_attempt_by_attempt(
             model, task, (prompts / "synthesis.txt").read_text(),
             SynthesisParams(sampling=sampling, per_request=2), RETRY,
         )  # fmt: skip
-        return by_id([*explained, *written])
+        return attempts_by_request([*explained, *written])
 
     path = tmp_path / "responses.jsonl"
     first = Scripted(lambda r: unreachable(r) if r.attempt else sometimes_bad(r))

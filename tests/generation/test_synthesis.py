@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import instance
-from tests.generation.scripted import Scripted, by_id, cut_off, unreachable
-from tkre.generation.llm.protocol import Response, Sampling
+from tests.generation.scripted import Scripted, cut_off, unreachable
+from tkre.generation.llm.protocol import Response, Sampling, attempts_by_request
 from tkre.generation.llm.replay import MissingResponse, Replay
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import RetryParams, SynthesisParams
@@ -58,7 +58,7 @@ def answers(request):
     return {"samples": [sample(relation_of(request), f"{request.id[-1]}{n}") for n in range(2)]}
 
 
-def test_the_request(task, prompt):
+def test_synthesis_request(task, prompt):
     request = synthesis_request(task, "lives_in", 0, prompt, PARAMS)
     text = request.messages[-1]["content"]
     assert request.id == "synthesis/toy/lives_in/seed-13/round-0"
@@ -73,17 +73,17 @@ def test_the_request(task, prompt):
     assert "The head comes before the tail." in ordered.messages[-1]["content"]
 
 
-def test_one_round_is_enough_if_all_is_valid(task, prompt):
+def test_one_round_suffices_if_all_are_valid(task, prompt):
     model = Scripted(answers)
     responses = write_sentences(model, task, prompt, PARAMS, RETRY)
     assert len(model.asked) == 4 and all(i.endswith("round-0") for i in model.asked)
-    kept, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    kept, tallies = keep_sentences(attempts_by_request(responses), task, PARAMS)
     assert [i.relation for i in kept] == [r for r in task.schema.names for _ in range(2)]
     assert all((t.wanted, t.kept, t.rejects) == (2, 2, []) for t in tallies.values())
     assert kept[0].triggers == ("home_of000",)  # the invented one is not in the sentence
 
 
-def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
+def test_extra_rounds_are_for_short_relations_and_bounded(task, prompt):
     def never_knows(request):
         if relation_of(request) == "knows":
             return {"samples": [sample("knows", "x", sentence="no tags here at all")] * 2}
@@ -94,26 +94,26 @@ def test_later_rounds_ask_for_the_shortfall_only_and_are_bounded(task, prompt):
     assert [i for i in model.asked if not i.endswith("round-0")] == [
         request_id("toy", "knows", 13, n) for n in (1, 2)
     ]
-    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request(responses), task, PARAMS)
     knows = tallies["knows"]
     assert (knows.requested, knows.answered, knows.kept, len(knows.rejects)) == (6, 6, 0, 6)
     assert {r.reason for r in knows.rejects} == {"bad_tags"}
 
 
-def test_more_is_wanted_than_one_request_gives(task, prompt):
+def test_several_rounds_and_surplus(task, prompt):
     model = Scripted(answers)
     large = replace(task, wanted=5)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(model, large, prompt, PARAMS, RETRY)), large, PARAMS
+        attempts_by_request(write_sentences(model, large, prompt, PARAMS, RETRY)), large, PARAMS
     )
     assert len(model.asked) == 4 * 3
     assert (tallies["knows"].kept, tallies["knows"].surplus) == (5, 1)
     few = write_sentences(Scripted(answers), task, prompt, PARAMS, RETRY)
-    small, _ = keep_sentences(by_id(few), task, PARAMS)
+    small, _ = keep_sentences(attempts_by_request(few), task, PARAMS)
     assert {i.id for i in small} < {i.id for i in kept}  # nested, like the support
 
 
-def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(task, prompt):
+def test_replay_needs_no_extra_rounds(task, prompt):
     def one_bad(request):
         bad = sample(relation_of(request), "bad", sentence="<head>H</head> no tail here")
         return {"samples": [bad, *answers(request)["samples"][:1]]}
@@ -124,7 +124,7 @@ def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(ta
     ):
         store.append(response)
     responses = write_sentences(Replay([store], "m", strict=False), task, prompt, PARAMS, RETRY)
-    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request(responses), task, PARAMS)
     assert [t.kept for t in tallies.values()] == [1, 1, 1, 1]
     with pytest.raises(MissingResponse, match="round-1"):
         write_sentences(
@@ -149,65 +149,65 @@ def test_a_replay_must_hold_the_rounds_that_are_needed_but_not_the_extra_ones(ta
          "near_duplicate"),
     ],
 )  # fmt: skip
-def test_what_is_refused_and_why(task, change, reason):
+def test_reasons_of_rejected_sentences(task, change, reason):
     task = replace(task, forbidden={**task.forbidden, "support": [i.text for i in SUPPORT]})
     response = Response(
         request_id("toy", "lives_in", 13, 0),
         answer={"samples": [sample("lives_in", "a", **change), sample("lives_in", "b")]},
     )
-    kept, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    kept, tallies = keep_sentences(attempts_by_request([response]), task, PARAMS)
     assert len(kept) == 1
     [reject] = tallies["lives_in"].rejects
     assert reject.reason == reason
     assert reject.text == str(change.get("sentence", sample("lives_in", "a")["sentence"]))
 
 
-def test_the_order_of_mentions_where_the_corpus_has_one(task):
+def test_head_first_corpora(task):
     turned = sample("knows", "a", sentence="<tail>T</tail> and also six more <head>H</head>")
     response = Response(request_id("toy", "knows", 13, 0), answer={"samples": [turned]})
-    assert len(keep_sentences(by_id([response]), task, PARAMS)[0]) == 1
+    assert len(keep_sentences(attempts_by_request([response]), task, PARAMS)[0]) == 1
     strict = replace(task, head_first=True)
-    _, tallies = keep_sentences(by_id([response]), strict, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request([response]), strict, PARAMS)
     assert tallies["knows"].rejects[0].reason == "order"
 
 
-def test_copies_of_another_synthetic_sentence_are_refused(task):
+def test_near_duplicates_of_synthetic_sentences_are_rejected(task):
     response = Response(
         request_id("toy", "knows", 13, 0), answer={"samples": [sample("knows", "a")] * 2}
     )
-    kept, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    kept, tallies = keep_sentences(attempts_by_request([response]), task, PARAMS)
     assert len(kept) == 1
     assert "another synthetic sentence" in tallies["knows"].rejects[0].detail
 
 
 @pytest.mark.parametrize("answer", [{}, {"samples": "none"}, {"samples": None}])
-def test_answers_of_another_shape(task, answer):
+def test_answers_with_a_wrong_schema(task, answer):
     response = Response(request_id("toy", "knows", 13, 0), answer=answer)
-    _, tallies = keep_sentences(by_id([response]), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request([response]), task, PARAMS)
     assert tallies["knows"].rejects[0].reason == "wrong_schema"
     assert json.dumps([r.detail for r in tallies["knows"].rejects])
 
 
-def test_no_answer_is_in_the_ledger(task):
+def test_missing_answers_are_recorded(task):
     failed = Response(
         request_id("toy", "knows", 13, 0), reason="truncated", error="cut off", text='{"sampl'
     )
-    _, tallies = keep_sentences(by_id([failed]), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request([failed]), task, PARAMS)
     [reject] = tallies["knows"].rejects
     assert (reject.reason, reject.detail, reject.text) == ("truncated", "cut off", '{"sampl')
     old = Response(request_id("toy", "knows", 13, 0), error="cut off")  # as stores used to be
-    _, tallies = keep_sentences(by_id([old]), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request([old]), task, PARAMS)
     assert tallies["knows"].rejects[0].reason == "no_answer"
 
 
-def test_failed_attempts_are_counted_and_the_next_one_is_kept(task, prompt):
+def test_failed_attempts_are_counted(task, prompt):
     def stumbles(request):
         if relation_of(request) == "knows" and request.attempt < 2:
             return "no JSON" if request.attempt else cut_off(request)
         return answers(request)
 
     model = Scripted(stumbles)
-    responses = by_id(write_sentences(model, task, prompt, PARAMS, RETRY))
+    responses = attempts_by_request(write_sentences(model, task, prompt, PARAMS, RETRY))
     assert [r.attempt for r in model.requests] == [0] * 4 + [1, 2]
     kept, tallies = keep_sentences(responses, task, PARAMS)
     assert len(kept) == 8 and len({i.id for i in kept}) == 8
@@ -217,7 +217,7 @@ def test_failed_attempts_are_counted_and_the_next_one_is_kept(task, prompt):
     assert tallies["none"].requested == 2 and tallies["none"].rejects == []
 
 
-def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
+def test_retries_rotate_demonstrations(task, prompt):
     third = instance("<head>Cy</head> settled down in <tail>Nome</tail> at last.", "lives_in")
     large = replace(task, support=[*SUPPORT, third])
     params = PARAMS.model_copy(update={"demonstrations": 2})
@@ -236,24 +236,24 @@ def test_attempts_show_the_same_demonstrations_in_another_order(task, prompt):
 
 
 @pytest.mark.parametrize(("fails", "attempts"), [(cut_off, 3), (unreachable, 1)])
-def test_a_model_that_never_answers_is_asked_so_often_and_no_more(task, prompt, fails, attempts):
+def test_synthesis_retries_are_bounded(task, prompt, fails, attempts):
     model = Scripted(fails)
     responses = write_sentences(model, task, prompt, PARAMS, RETRY)
     rounds = 1 + PARAMS.extra_rounds
     assert len(model.asked) == len(responses) == rounds * 4 * attempts
     assert len(set(model.asked)) == rounds * 4
-    _, tallies = keep_sentences(by_id(responses), task, PARAMS)
+    _, tallies = keep_sentences(attempts_by_request(responses), task, PARAMS)
     assert [(t.requested, t.kept) for t in tallies.values()] == [(2 * rounds * attempts, 0)] * 4
     assert len({r.reason for t in tallies.values() for r in t.rejects}) == 1
 
 
-def test_nothing_wanted_is_nothing_asked(task, prompt):
+def test_no_wanted_sentences_no_requests(task, prompt):
     model = Scripted(answers)
     assert write_sentences(model, replace(task, wanted=0), prompt, PARAMS, RETRY) == []
     assert model.asked == []
 
 
-def test_corpora_without_types_need_none(task):
+def test_untyped_corpora(task):
     plain = task.schema.model_copy(update={
         "entity_types": (),
         "relations": {n: r.model_copy(update={"head_types": (), "tail_types": ()})
@@ -263,12 +263,12 @@ def test_corpora_without_types_need_none(task):
         request_id("toy", "knows", 13, 0),
         answer={"samples": [sample("knows", "a", head_type="", tail_type="")]},
     )
-    [kept], _ = keep_sentences(by_id([response]), replace(task, schema=plain), PARAMS)
+    [kept], _ = keep_sentences(attempts_by_request([response]), replace(task, schema=plain), PARAMS)
     assert (kept.head_type, kept.tail_type) == (None, None)
 
 
 @pytest.mark.parametrize("seed", [13, 21, 42])
-def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, seed):
+def test_semeval_recordings_are_valid(root, shared, seed):
     import yaml
 
     from tkre.core.schema import RelationSchema
@@ -293,7 +293,7 @@ def test_the_recordings_of_semeval_are_valid_against_the_test_set(root, shared, 
     prompt = (root / "conf/base/prompts/synthesis.txt").read_text(encoding="utf-8")
     replay = Replay([ResponseStore(folder / "recordings.jsonl")], "m", strict=False)
     kept, tallies = keep_sentences(
-        by_id(write_sentences(replay, task, prompt, params, RETRY)), task, params
+        attempts_by_request(write_sentences(replay, task, prompt, params, RETRY)), task, params
     )
     assert len(kept) + sum(len(t.rejects) for t in tallies.values()) == 19 * 32
     assert len(kept) >= 0.99 * 19 * 32

@@ -32,18 +32,18 @@ def test_every_occurrence_of_a_mention_is_marked():
     assert relations == ["lived in"]
 
 
-def test_explanations_also_mark_forms_of_the_relation_s_words(schema):
+def test_explanations_mark_relation_word_forms(schema):
     text = from_explanation(ROW, "lives_in", schema.relations["lives_in"])
     assert marked(text) == (["Ada", "Ada"], ["Rome", "Rome"], ["lived in", "lives"])
 
 
-def test_the_negative_relation_s_words_are_not_marked(schema):
+def test_negative_relation_words_are_not_marked(schema):
     row = replace(ROW, explanation="Ada and Rome are not related.", triggers=())
     [between] = marked(from_explanation(row, "none", schema.relations["none"]))[2]
     assert between == "and"
 
 
-def test_without_a_trigger_it_is_what_stands_between():
+def test_without_a_trigger_the_text_between_is_marked():
     row = instance("In <tail>Rome</tail>, rain fell on <head>Ada</head>.", "lives_in")
     assert marked(from_sentence(row, "support"))[2] == ["rain fell on"]
 
@@ -53,20 +53,20 @@ def test_mentions_are_cut_out_of_relation_spans():
     assert marked(from_sentence(row, "synthetic")) == (["Ada"], ["Bo"], ["met"])
 
 
-def test_mentions_are_words_not_parts_of_words():
+def test_mentions_are_whole_words():
     row = instance("<head>an</head> ant and <tail>t</tail>", "k")
     heads, tails, _ = marked(from_sentence(row, "support"))
     assert (heads, tails) == (["an"], ["t"])
 
 
 @pytest.mark.parametrize(("trigger", "found"), [("'s", ["s"]), ("S", ["s"])])
-def test_triggers_that_begin_with_a_sign(trigger, found):
+def test_triggers_that_begin_with_punctuation(trigger, found):
     row = instance("<head>Ada</head>'s <tail>book</tail>", "k", triggers=(trigger,))
     # The apostrophe alone is no word: the span is trimmed to its word.
     assert marked(from_sentence(row, "support"))[2] == found
 
 
-def test_nothing_between_and_no_trigger_is_no_relation_span():
+def test_no_relation_span_without_trigger_and_text_between():
     assert from_sentence(instance("<head>a</head> <tail>b</tail>", "k"), "support").relations == ()
 
 
@@ -92,7 +92,7 @@ def test_round_trip_through_json_lines(schema, tmp_path):
     assert from_frame(pd.read_json(path, lines=True, dtype=False)) == texts
 
 
-def test_the_label_is_in_no_recorded_text(newsroom, newsroom_schema):
+def test_recorded_texts_do_not_hold_labels(newsroom, newsroom_schema):
     import json
 
     from tkre.corpora.formats import native_rows

@@ -49,7 +49,7 @@ def family():
 
 
 @pytest.mark.slow
-def test_what_a_killed_parent_started_is_ended_and_nothing_else(family):
+def test_watchdog_ends_the_children_of_a_killed_parent(family):
     parent, before, watchdog, children = family
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
@@ -59,7 +59,7 @@ def test_what_a_killed_parent_started_is_ended_and_nothing_else(family):
 
 
 @pytest.mark.slow
-def test_a_dismissed_guardian_ends_nothing(family):
+def test_dismissed_watchdog_ends_nothing(family):
     parent, before, watchdog, children = family
     # Not communicate(): it waits for the children too, which have inherited the pipes.
     parent.stdin.write("dismiss it\n")

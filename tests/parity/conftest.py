@@ -14,7 +14,7 @@ from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.sampling import Shots, sample_shots
 from tkre.generation.explanations import explain, keep_explanations
-from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.protocol import Request, Response, attempts_by_request
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
@@ -83,17 +83,11 @@ def knowledge(newsroom: Path) -> Knowledge:
         replay, shots.support, schema, prompts["explanation"], params.explanations, params.retry
     )
     written = write_sentences(replay, task, prompts["synthesis"], params.synthesis, params.retry)
-    explained, _ = keep_explanations(shots.support, by_id(asked), schema, params.explanations)
-    synthetic, _ = keep_sentences(by_id(written), task, params.synthesis)
+    explained, _ = keep_explanations(
+        shots.support, attempts_by_request(asked), schema, params.explanations
+    )
+    synthetic, _ = keep_sentences(attempts_by_request(written), task, params.synthesis)
     return Knowledge(
         schema, splits, shots, params, prompts, task, replay, [*asked, *written],
         explained, synthetic,
     )  # fmt: skip
-
-
-def by_id(responses: list[Response]) -> dict[str, list[Response]]:
-    """Attempts by request id."""
-    attempts: dict[str, list[Response]] = {}
-    for response in responses:
-        attempts.setdefault(response.request_id, []).append(response)
-    return attempts

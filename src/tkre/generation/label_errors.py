@@ -106,11 +106,12 @@ def judgements(
     others_NR = probabilities_NR.copy()
     others_NR[numbers, label_N] = -np.inf
     likeliest_N = others_NR.argmax(axis=1) if len(rows) else label_N
-    names = np.array(schema.names, dtype=object)[likeliest_N]
+    likeliest = np.array(schema.names, dtype=object)[likeliest_N]
+    likeliest[~judged_N] = None
     return _labelled(
         rows,
         probability=probabilities_NR[numbers, label_N],
-        likeliest=pd.Series(np.where(judged_N, names, None), dtype=object),
+        likeliest=pd.Series(likeliest, dtype=object),
         likeliest_probability=np.where(judged_N, others_NR[numbers, likeliest_N], np.nan),
         inverted=judged_N & (likeliest_N == inverse_N),
     )

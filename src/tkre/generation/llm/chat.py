@@ -25,7 +25,7 @@ class LocalModel(Generic[Settings]):
     def __init__(self, params: Settings, api_key: str | None = None) -> None:
         self.name = params.called
         self.source: str = params.backend
-        self._params = params
+        self._params: Settings = params
 
     @cached_property
     def tokenizer(self) -> Any:

@@ -1,14 +1,94 @@
-"""The live language models of a run: each created once, started by its first request."""
+"""The live language models of a run: each created once, and behind a response store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from tkre.generation.llm.cache import CachedModel
 from tkre.generation.llm.params import BACKENDS, LanguageModelParams, LiveParams, ReplayParams
-from tkre.generation.llm.protocol import LanguageModel, LiveModel
+from tkre.generation.llm.protocol import LanguageModel, LiveModel, Request, Response
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.store import ResponseStore
+
+logger = logging.getLogger(__name__)
+
+
+class CachedModel:
+    """A language model that sends only requests without a stored response.
+
+    Args:
+        model: Answers the requests without a stored response.
+        store: Receives every attempt as it arrives, failures included.
+    """
+
+    def __init__(self, model: LiveModel, store: ResponseStore) -> None:
+        self.name = model.name
+        self._model = model
+        self._store = store
+
+    def holds(self, request: Request) -> bool:
+        """Whether the store has a response."""
+        return self._store.find(request, self.name) is not None
+
+    def can_answer(self, request: Request) -> bool:
+        """Always true: the model is running."""
+        return True
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[Response]:
+        """Yields stored responses first, then the model's as they arrive."""
+        self._store.refresh()
+        missing: dict[str, Request] = {}
+        for request in requests:
+            stored = self._store.find(request, self.name)
+            if stored is None:
+                missing[request.id] = request
+            else:
+                yield stored
+        known = len(requests) - len(missing)
+        logger.info("%d requests, %d of them answered by the store", len(requests), known)
+        if missing:
+            yield from self._send(missing)
+
+    def _send(self, missing: dict[str, Request]) -> Iterator[Response]:
+        got: list[Response] = []
+        try:
+            for response in self._model.generate(list(missing.values())):
+                attempt = replace(
+                    response,
+                    digest=missing[response.request_id].digest(self.name),
+                    model=self.name,
+                    source=self._model.source,
+                    finished=datetime.now(UTC).isoformat(timespec="seconds"),
+                )
+                self._store.append(attempt)
+                got.append(attempt)
+                yield attempt
+        finally:
+            _log_summary(got, len(missing), self.name)
+
+
+def _log_summary(got: Sequence[Response], sent: int, model: str) -> None:
+    """Logs answers, failures by reason, and tokens of a batch."""
+    failed = Counter(str(r.reason) for r in got if r.answer is None)
+    reasons = ", ".join(f"{reason} {n}" for reason, n in failed.most_common())
+    logger.log(
+        logging.WARNING if failed else logging.INFO,
+        "%s: %d sent, %d answered, %d failed%s%s; %d tokens read, %d written",
+        model,
+        sent,
+        sum(r.answer is not None for r in got),
+        failed.total(),
+        f" ({reasons})" if reasons else "",
+        f", {sent - len(got)} open" if sent > len(got) else "",
+        sum(r.prompt_tokens or 0 for r in got),
+        sum(r.completion_tokens or 0 for r in got),
+    )
+    example = next((r for r in got if r.answer is None), None)
+    if example is not None:
+        logger.warning("first failure, %s: %s", example.request_id, example.error)
 
 
 class LanguageModels:

@@ -11,11 +11,10 @@ import pytest
 from tests.conftest import ROOT, instance
 from tkre.core.text import NearDuplicateParams
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import CorpusFolder
+from tkre.corpora.reading import Corpus, CorpusFolder
 from tkre.corpora.scaffold import Scaffold
 from tkre.corpora.schema_validation import Level
 from tkre.corpora.validation import (
-    Rows,
     check_corpus,
     row_findings,
     shortfalls,
@@ -49,7 +48,7 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_example_corpus_is_valid(theatre):
     checked = check(theatre)
-    assert checked.usable and checked.rows is not None
+    assert checked.usable and checked.corpus is not None
     [note] = checked.findings
     assert note.level == Level.NOTE and "no row is left to validate on" in note.message
 
@@ -170,7 +169,7 @@ def test_kept_type_mismatches_are_notes(theatre):
 def test_rows_are_not_checked_without_a_schema(theatre):
     (theatre / "relations.yml").write_text("relations: [")
     checked = check(theatre)
-    assert checked.rows is None and not checked.usable
+    assert checked.corpus is None and not checked.usable
     assert "rows are not checked" in checked.findings[-1].message
 
 
@@ -184,14 +183,14 @@ def test_unreadable_label_files(theatre):
 # rows
 
 
-def rows_of(schema, **splits) -> Rows:
+def rows_of(schema, **splits) -> Corpus:
     full = {split: splits.get(split, []) for split in ("train", "dev", "test")}
     places = {row.id: f"{split}, line {n}" for split, of in full.items()
               for n, row in enumerate(of, start=1)}  # fmt: skip
-    return Rows(full, places, schema)
+    return Corpus(full, schema, places)
 
 
-def found(rows: Rows, kind: str, *, stops: bool = True):
+def found(rows: Corpus, kind: str, *, stops: bool = True):
     return [f for f in row_findings(rows, NEAR, leakage_stops=stops) if f.kind == kind]
 
 

@@ -29,10 +29,10 @@ from tkre.corpora.candidates import (
     read_mentions,
     read_sentences,
 )
-from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder
+from tkre.corpora.reading import RELATIONS_FILE, Corpus, CorpusFolder
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
 from tkre.corpora.schema_validation import count_levels, finding_lines
-from tkre.corpora.validation import CheckedCorpus, Rows, check_corpus
+from tkre.corpora.validation import CheckedCorpus, check_corpus
 
 # They import pandas and the pipelines.
 LAZY = {
@@ -140,8 +140,8 @@ def validate_command(name: str, shots: int, env: str | None) -> None:
     """
     with session(env) as project:
         checked = checked_corpus(project, name, shots)
-    if checked.rows is not None and checked.rows.all:
-        _print_counts(checked.rows)
+    if checked.corpus is not None and checked.corpus.rows:
+        _print_counts(checked.corpus)
     for line in finding_lines(checked.findings):
         click.echo(line)
     counts = [f"{count} {level}{'' if count == 1 else 's'}"
@@ -166,22 +166,22 @@ def checked_corpus(project: Project, name: str, shots: int) -> CheckedCorpus:
     )
 
 
-def _print_counts(rows: Rows) -> None:
+def _print_counts(corpus: Corpus) -> None:
     """Print rows by relation and split, lengths of sentences, and pairs of entity types."""
     table = Table()
     table.add_column("relation")
-    for column in (*rows.splits, "words"):
+    for column in (*corpus.splits, "words"):
         table.add_column(column, justify="right")
-    if typed := bool(rows.schema.entity_types):
+    if typed := bool(corpus.schema.entity_types):
         table.add_column("types")
-    for name in rows.schema.names:
-        members = [row for row in rows.all if row.relation == name]
-        counts = [f"{sum(r.relation == name for r in split):,}" for split in rows.splits.values()]
+    for name in corpus.schema.names:
+        members = [row for row in corpus.rows if row.relation == name]
+        counts = [f"{sum(r.relation == name for r in split):,}" for split in corpus.splits.values()]
         lengths = [len(row.text.split()) for row in members]
         words = f"{min(lengths)} - {round(median(lengths))} - {max(lengths)}" if lengths else ""
         table.add_row(name, *counts, words, *([_types(members)] if typed else []))
     table.add_section()
-    table.add_row("all", *(f"{len(split):,}" for split in rows.splits.values()), "")
+    table.add_row("all", *(f"{len(split):,}" for split in corpus.splits.values()), "")
     console = Console()
     console.print(table)
     console.print("words: fewest - median - most of a sentence", markup=False)

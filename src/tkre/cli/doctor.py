@@ -16,9 +16,9 @@ from tkre.cli.questions import cell_plans, cell_yield
 from tkre.cli.session import Project, env_option, sample_options, session, variant_of
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.schema import RelationSchema
+from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
-from tkre.corpora.validation import Rows
 from tkre.generation.llm.cost import cost
 from tkre.generation.llm.params import OpenAIParams, ReplayParams
 from tkre.generation.llm.registry import LanguageModels
@@ -83,12 +83,12 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
     catalog, config = project.catalog, project.config
     variant = variant_of(config, cell.variant)
     checked = checked_corpus(project, cell.sample.corpus, cell.sample.shots)
-    if not checked.usable or checked.rows is None:
+    if not checked.usable or checked.corpus is None:
         errors = sum(finding.level == Level.ERROR for finding in checked.findings)
         way_out = f"kedro corpus validate {cell.sample.corpus} names them"
         report("corpus", f"{errors} errors; {way_out}", Level.ERROR)
         return
-    report("corpus", f"{len(checked.rows.all)} rows, no error")
+    report("corpus", f"{len(checked.corpus.rows)} rows, no error")
     backbone = catalog.get(f"backbones.{variant.backbone}")
     if backbone is None:
         raise LookupError(f"the catalog has no backbones.{variant.backbone} (docs/extending.md)")
@@ -101,7 +101,7 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
         report(_LLM, f"{cell.variant} asks none")
     for planned in plans:
         _report_llm(project, planned, cell, report)
-    _try_training(project, cell, variant, checked.rows, report)
+    _try_training(project, cell, variant, checked.corpus, report)
 
 
 def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> None:
@@ -169,7 +169,7 @@ def report_yield(answered: str, kept: pd.DataFrame, report: Report) -> None:
 
 
 def _try_training(
-    project: Project, cell: Cell, variant: Variant, rows: Rows, report: Report
+    project: Project, cell: Cell, variant: Variant, corpus: Corpus, report: Report
 ) -> None:
     """Checks that need a short training."""
     from tkre.training import trial as trials
@@ -180,32 +180,32 @@ def _try_training(
         report("learning by heart", message, Level.NOTE)
         return
     shots = sample_shots(
-        rows.splits["train"], rows.splits["dev"], rows.schema,
-        shots=cell.sample.shots, seed=cell.sample.seed, test=rows.splits["test"],
+        corpus.splits["train"], corpus.splits["dev"], corpus.schema,
+        shots=cell.sample.shots, seed=cell.sample.seed, test=corpus.splits["test"],
     )  # fmt: skip
-    few = trials.few_rows(shots.support, rows.schema)
+    few = trials.few_rows(shots.support, corpus.schema)
     start = project.catalog.load(f"backbones.{variant.backbone}")
     pretraining = variant.pretraining
     parameters = sum(p.numel() for p in start.model.parameters())
     checkpoints = 1 + (len(pretraining.stages) if pretraining else 0)
     report_machine(trials.machine(Path("data")), parameters, checkpoints, report)
-    trial = trials.try_finetuning(start, few, rows.all, rows.schema, recipe)
-    report_lengths(trial, rows, recipe.max_length, cell.variant, report)
-    report_trial(trial, rows, report)
+    trial = trials.try_finetuning(start, few, corpus.rows, corpus.schema, recipe)
+    report_lengths(trial, corpus, recipe.max_length, cell.variant, report)
+    report_trial(trial, corpus, report)
     if recipe.add_inverted:
-        report_inverses(rows.schema, report)
-    relations, sample = len(rows.schema.names), cell.sample
+        report_inverses(corpus.schema, report)
+    relations, sample = len(corpus.schema.names), cell.sample
     sizes = trials.Sizes(
         relations=relations,
         support=len(shots.support),
         validation=len(shots.validation),
         synthetic=sample.shots * sample.synthetic * relations,
-        test=len(rows.splits["test"]),
-        inverted=sum(rows.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
+        test=len(corpus.splits["test"]),
+        inverted=sum(corpus.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
     )
     efforts: list[Effort] = []
     if pretraining is not None:
-        speeds = trials.try_pretraining(start, few, rows.schema, pretraining)
+        speeds = trials.try_pretraining(start, few, corpus.schema, pretraining)
         source = variant.pretrained_on
         sample = source.sample(cell.sample)
         per_request = project.config.parameters.generation.synthesis.per_request
@@ -242,22 +242,24 @@ def report_machine(machine: Machine, parameters: int, checkpoints: int, report: 
             report(what, message)
 
 
-def report_lengths(trial: Trial, rows: Rows, max_length: int, variant: str, report: Report) -> None:
+def report_lengths(
+    trial: Trial, corpus: Corpus, max_length: int, variant: str, report: Report
+) -> None:
     """Rows that are longer than ``max_length`` tokens."""
-    total, cut = len(rows.all), len(trial.truncated)
+    total, cut = len(corpus.rows), len(trial.truncated)
     if not cut:
         longest = f"the longest of {total} rows has {trial.longest} tokens"
         report("lengths", f"{longest}, max_length is {max_length}")
         return
     message = (
         f"{cut} of {total} rows ({cut / total:.0%}) are longer than {max_length} tokens "
-        f"and are read in part, the first in {rows.places[trial.truncated[0]]}; "
+        f"and are read in part, the first in {corpus.places[trial.truncated[0]]}; "
         f"variants.{variant}.finetuning.max_length raises it"
     )
     report("lengths", message, Level.WARNING if cut > _MANY_TRUNCATED * total else Level.NOTE)
 
 
-def report_trial(trial: Trial, rows: Rows, report: Report) -> None:
+def report_trial(trial: Trial, corpus: Corpus, report: Report) -> None:
     """Rows learnt by heart, and those that were not."""
     learnt = trial.rows - len(trial.unlearnt)
     message = (
@@ -273,7 +275,7 @@ def report_trial(trial: Trial, rows: Rows, report: Report) -> None:
         Level.ERROR if learnt < 0.9 * trial.rows else Level.WARNING,
     )
     for row, label in trial.unlearnt[:_LISTED_ROWS]:
-        report(rows.place(row), f"labelled {row.relation}, learnt as {label}", Level.WARNING)
+        report(corpus.place(row), f"labelled {row.relation}, learnt as {label}", Level.WARNING)
 
 
 def report_inverses(schema: RelationSchema, report: Report) -> None:

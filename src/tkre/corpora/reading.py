@@ -169,13 +169,24 @@ class Corpus:
 
     Attributes:
         splits: Instances by split; a split without a file is empty.
-        report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files.
+        schema: Schema that the instances were checked against.
         places: File and line of every instance, by its id.
+        report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files.
     """
 
     splits: dict[str, list[Instance]]
-    report: dict[str, Any]
+    schema: RelationSchema
     places: dict[str, str]
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Instance]:
+        """Instances of all splits."""
+        return [row for split in self.splits.values() for row in split]
+
+    def place(self, row: Instance) -> str:
+        """File and line of an instance."""
+        return self.places[row.id]
 
 
 def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
@@ -199,7 +210,7 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
         _check_rows(rows, name, split, schema, params, found)
     if found.bad and params.on_bad_row == "stop":
         raise CorpusError(_message(schema.corpus, found.bad))
-    return Corpus(found.splits, found.report(schema.corpus), found.places)
+    return Corpus(found.splits, schema, found.places, found.report(schema.corpus))
 
 
 @dataclass

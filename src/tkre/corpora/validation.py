@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tkre.core.instance import Instance
-from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, near_duplicate_groups
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import (
@@ -35,112 +34,88 @@ from tkre.corpora.schema_validation import (
 HELD_OUT = ("dev", "test")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a corpus with their places.
-
-    Attributes:
-        splits: Rows by split.
-        places: File and line by id.
-        schema: Schema of the corpus.
-    """
-
-    splits: Mapping[str, Sequence[Instance]]
-    places: Mapping[str, str]
-    schema: RelationSchema
-
-    def place(self, row: Instance) -> str:
-        """File and line of a row."""
-        return self.places[row.id]
-
-    @property
-    def all(self) -> list[Instance]:
-        """Rows of all splits."""
-        return [row for split in self.splits.values() for row in split]
-
-
 def row_findings(
-    rows: Rows, near: NearDuplicateParams, *, leakage_stops: bool
+    corpus: Corpus, near: NearDuplicateParams, *, leakage_stops: bool
 ) -> Iterator[Finding]:
     """Check rows against one another.
 
     Args:
-        rows: Valid rows.
+        corpus: Its valid rows.
         near: Definition of near-duplicates.
         leakage_stops: A run is refused over a test instance among its training rows.
     """
-    yield from placeholders(rows)
-    yield from labelled_twice(rows)
-    yield from leaks(rows, stops=leakage_stops)
-    yield from near_duplicates(rows, near)
-    yield from mixed_up_types(rows)
+    yield from placeholders(corpus)
+    yield from labelled_twice(corpus)
+    yield from leaks(corpus, stops=leakage_stops)
+    yield from near_duplicates(corpus, near)
+    yield from mixed_up_types(corpus)
 
 
-def placeholders(rows: Rows) -> Iterator[Finding]:
+def placeholders(corpus: Corpus) -> Iterator[Finding]:
     """Example rows of the scaffold that are still there."""
-    for row in rows.all:
+    for row in corpus.rows:
         if is_placeholder(row.text):
             message = "the sentence is still to be written"
-            yield Finding(Level.ERROR, rows.place(row), message, "placeholder")
+            yield Finding(Level.ERROR, corpus.place(row), message, "placeholder")
 
 
-def labelled_twice(rows: Rows) -> Iterator[Finding]:
+def labelled_twice(corpus: Corpus) -> Iterator[Finding]:
     """Pairs of mentions that a split has twice: with one label, with two, or inverted."""
-    for split in rows.splits.values():
+    for split in corpus.splits.values():
         of_pair: dict[tuple[str, int, int], list[Instance]] = defaultdict(list)
         for row in split:
             of_pair[_pair(row)].append(row)
         for (text, head, tail), same in of_pair.items():
-            yield from _repeated(same, rows)
+            yield from _repeated(same, corpus)
             if head < tail:  # one of the two directions
-                yield from _inverted(same, of_pair.get((text, tail, head), []), rows)
+                yield from _inverted(same, of_pair.get((text, tail, head), []), corpus)
 
 
-def leaks(rows: Rows, *, stops: bool) -> Iterator[Finding]:
+def leaks(corpus: Corpus, *, stops: bool) -> Iterator[Finding]:
     """Pairs of mentions in two splits."""
     for one, other in (("train", "test"), ("dev", "test"), ("train", "dev")):
-        same, _ = shared_sentences(rows.splits[one], rows.splits[other])
+        same, _ = shared_sentences(corpus.splits[one], corpus.splits[other])
         refused = stops and (one, other) == ("train", "test")
         for a, b in same:
-            message = f"the same sentence and mentions as {rows.places[a]}; " + (
+            message = f"the same sentence and mentions as {corpus.places[a]}; " + (
                 "a score on it would mean nothing, and a run that samples the row is refused"
                 if refused
                 else f"scores on {other} are too high"
             )
             level = Level.ERROR if refused else Level.WARNING
-            yield Finding(level, rows.places[b], message, f"{other} rows in {one}")
+            yield Finding(level, corpus.places[b], message, f"{other} rows in {one}")
 
 
-def near_duplicates(rows: Rows, near: NearDuplicateParams) -> Iterator[Finding]:
+def near_duplicates(corpus: Corpus, near: NearDuplicateParams) -> Iterator[Finding]:
     """Sentences that differ from another one in a few words."""
-    train = _each_once(rows.splits["train"])
+    train = _each_once(corpus.splits["train"])
     by_group: dict[int, list[Instance]] = defaultdict(list)
     groups = near_duplicate_groups([row.text for row in train], near)
     for group, row in zip(groups, train, strict=True):
         by_group[group].append(row)
     for first, *others in by_group.values():
         for other in others:
-            message = f"nearly the sentence of {rows.place(first)}: it adds little information"
-            yield Finding(Level.WARNING, rows.place(other), message, "near-duplicates in train")
+            message = f"nearly the sentence of {corpus.place(first)}: it adds little information"
+            yield Finding(Level.WARNING, corpus.place(other), message, "near-duplicates in train")
     index = NearDuplicateIndex(near)
     for row in train:
-        index.add(rows.place(row), [row.text])
+        index.add(corpus.place(row), [row.text])
     known = {normalised(row.text) for row in train}
     for split in HELD_OUT:
-        for row in _each_once(rows.splits[split]):
+        for row in _each_once(corpus.splits[split]):
             found = None if normalised(row.text) in known else index.find(row.text)
             if found:
                 message = f"nearly the sentence of {found[0]}; scores on {split} are too high"
                 yield Finding(
-                    Level.WARNING, rows.place(row), message, f"near-duplicates in {split}"
+                    Level.WARNING, corpus.place(row), message, f"near-duplicates in {split}"
                 )
 
 
-def mixed_up_types(rows: Rows) -> Iterator[Finding]:
+def mixed_up_types(corpus: Corpus) -> Iterator[Finding]:
     """Mentions with a second, rare type: tags or types may be exchanged."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     first_row: dict[tuple[str, str], Instance] = {}
-    for row in rows.all:
+    for row in corpus.rows:
         for mention, kind in ((row.head_text, row.head_type), (row.tail_text, row.tail_type)):
             if kind is not None:
                 kinds[normalised(mention)][kind] += 1
@@ -152,37 +127,37 @@ def mixed_up_types(rows: Rows) -> Iterator[Finding]:
                     f"{mention!r} is a {kind} here and a {usual} in {often} other rows: are the "
                     "tags or the types exchanged?"
                 )
-                place = rows.place(first_row[mention, kind])
+                place = corpus.place(first_row[mention, kind])
                 yield Finding(Level.WARNING, place, message, "mentions of two types")
 
 
-def _repeated(same: Sequence[Instance], rows: Rows) -> Iterator[Finding]:
+def _repeated(same: Sequence[Instance], corpus: Corpus) -> Iterator[Finding]:
     first, *others = same
     for other in others:
         if other.relation != first.relation:
             message = (
-                f"labelled {other.relation}, but {first.relation} in {rows.place(first)}: the same "
-                "sentence with the same mentions. One of them is wrong; or both hold, and a "
+                f"labelled {other.relation}, but {first.relation} in {corpus.place(first)}: the "
+                "same sentence with the same mentions. One of them is wrong; or both hold, and a "
                 "classifier with one answer for each pair can learn neither"
             )
-            yield Finding(Level.WARNING, rows.place(other), message, "contradictions")
+            yield Finding(Level.WARNING, corpus.place(other), message, "contradictions")
         else:
-            message = f"the same row as {rows.place(first)}; it counts twice among the shots"
-            yield Finding(Level.WARNING, rows.place(other), message, "rows that stand twice")
+            message = f"the same row as {corpus.place(first)}; it counts twice among the shots"
+            yield Finding(Level.WARNING, corpus.place(other), message, "rows that stand twice")
 
 
 def _inverted(
-    forward: Sequence[Instance], inverted: Sequence[Instance], rows: Rows
+    forward: Sequence[Instance], inverted: Sequence[Instance], corpus: Corpus
 ) -> Iterator[Finding]:
     """The same pair with head and tail exchanged, labelled against the inverses of the schema."""
     for one, other in ((a, b) for a in forward for b in inverted):
-        expected = rows.schema.inverse_of(str(one.relation))
+        expected = corpus.schema.inverse_of(str(one.relation))
         if expected is not None and other.relation != expected:
             message = (
-                f"labelled {other.relation}; by relations.yml the pair of {rows.place(one)} "
+                f"labelled {other.relation}; by relations.yml the pair of {corpus.place(one)} "
                 f"({one.relation}) is {expected} the other way round"
             )
-            yield Finding(Level.WARNING, rows.place(other), message, "directions that do not fit")
+            yield Finding(Level.WARNING, corpus.place(other), message, "directions that do not fit")
 
 
 def _pair(row: Instance) -> tuple[str, int, int]:
@@ -196,38 +171,38 @@ def _each_once(rows: Sequence[Instance]) -> list[Instance]:
     return list({normalised(row.text): row for row in reversed(rows)}.values())[::-1]
 
 
-def shortfalls(rows: Rows, shots: int) -> Iterator[Finding]:
+def shortfalls(corpus: Corpus, shots: int) -> Iterator[Finding]:
     """Relations with fewer rows than a sample takes.
 
     Args:
-        rows: Rows of the corpus.
+        corpus: Corpus of the corpus.
         shots: K, rows per relation.
     """
     counts = {
         split: Counter(str(row.relation) for row in instances)
-        for split, instances in rows.splits.items()
+        for split, instances in corpus.splits.items()
     }
-    labels = rows.schema.names
+    labels = corpus.schema.names
     for name in labels:
         if not counts["train"][name]:
             message = f"relation {name!r} has no row in train: write some, or take it out"
-            yield Finding(Level.ERROR, f"{rows.schema.corpus}/relations.yml", message)
+            yield Finding(Level.ERROR, f"{corpus.schema.corpus}/relations.yml", message)
     short = [f"{n} ({counts['train'][n]})" for n in labels if 0 < counts["train"][n] < shots]
     if short:
         message = f"fewer than {shots} rows in train, all of them are taken: {enumerated(short)}"
         yield Finding(Level.WARNING, "", message)
-    yield from _validation_shortfalls(rows, counts, shots)
-    if rows.splits["test"] and (without := [n for n in labels if not counts["test"][n]]):
+    yield from _validation_shortfalls(corpus, counts, shots)
+    if corpus.splits["test"] and (without := [n for n in labels if not counts["test"][n]]):
         yield Finding(Level.WARNING, "", f"no row in test, so no score: {enumerated(without)}")
-    if not rows.splits["test"]:
+    if not corpus.splits["test"]:
         yield Finding(Level.NOTE, "", "there is no test split, so nothing will be scored")
 
 
 def _validation_shortfalls(
-    rows: Rows, counts: Mapping[str, Counter[str]], shots: int
+    corpus: Corpus, counts: Mapping[str, Counter[str]], shots: int
 ) -> Iterator[Finding]:
-    dev = bool(rows.splits["dev"])
-    left = {n: counts["dev"][n] if dev else counts["train"][n] - shots for n in rows.schema.names}
+    dev = bool(corpus.splits["dev"])
+    left = {n: counts["dev"][n] if dev else counts["train"][n] - shots for n in corpus.schema.names}
     short = [f"{name} ({max(0, n)})" for name, n in left.items() if n < shots]
     source = "dev" if dev else f"train beyond the {shots} that are trained on"
     if not short:
@@ -249,11 +224,11 @@ class CheckedCorpus:
 
     Attributes:
         findings: All findings.
-        rows: Valid rows; None if the schema is unreadable or a file is missing.
+        corpus: Its valid rows; None if the schema is unreadable or a file is missing.
     """
 
     findings: list[Finding]
-    rows: Rows | None
+    corpus: Corpus | None
 
     @property
     def usable(self) -> bool:
@@ -291,16 +266,15 @@ def check_corpus(
         corpus = read_corpus(folder.read, schema, params.model_copy(update={"on_bad_row": "skip"}))
     except LabelFileError as error:
         return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
-    rows = Rows(corpus.splits, corpus.places, schema)
     findings += _bad_rows(corpus, params)
-    findings += row_findings(rows, near, leakage_stops=params.on_leakage == "stop")
+    findings += row_findings(corpus, near, leakage_stops=params.on_leakage == "stop")
     if corpus.report["bad_rows"] and params.on_bad_row == "stop":
         note = "rows per relation are counted once the bad rows are corrected"
         findings.append(Finding(Level.NOTE, "", note))
     else:
-        findings += shortfalls(rows, shots)
-    findings += _untyped(rows, schema)
-    return CheckedCorpus(findings, rows)
+        findings += shortfalls(corpus, shots)
+    findings += _untyped(corpus)
+    return CheckedCorpus(findings, corpus)
 
 
 def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
@@ -346,15 +320,15 @@ def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:
             yield Finding(Level.NOTE, place, row["reason"], "types that relations.yml rules out")
 
 
-def _untyped(rows: Rows, schema: RelationSchema) -> Iterator[Finding]:
+def _untyped(corpus: Corpus) -> Iterator[Finding]:
     """Mentions without an entity type, although the schema has types."""
-    if not schema.entity_types:
+    if not corpus.schema.entity_types:
         return
-    without = [row for row in rows.all if row.head_type is None or row.tail_type is None]
+    without = [row for row in corpus.rows if row.head_type is None or row.tail_type is None]
     if without:
         message = (
-            f"{len(without)} of {len(rows.all)} rows have no head_type or no tail_type, the "
-            f"first in {rows.place(without[0])}; typed markers and the exclusion of relations by "
+            f"{len(without)} of {len(corpus.rows)} rows have no head_type or no tail_type, the "
+            f"first in {corpus.place(without[0])}; typed markers and the exclusion of relations by "
             "types have less effect there"
         )
         yield Finding(Level.WARNING, "", message)

@@ -175,7 +175,7 @@ class OpenAIServer:
             )
 
     def _log_stop(self, why: str) -> None:
-        logger.warning("%s: %s; waiting for what is under way", self._host, why)
+        logger.warning("%s: %s; waiting for requests in flight", self._host, why)
 
     def _gone(self, failed: int, last: Response) -> LanguageModelError:
         return LanguageModelError(

@@ -61,7 +61,7 @@ class VllmParams(LiveParams):
     Attributes:
         revision: Commit or branch on the Hub.
         dtype: ``auto``, ``bfloat16``, ``float16`` or ``float32``.
-        quantization: Quantization of the weights, e.g. ``awq``; None reads the model's configuration.
+        quantization: Method such as ``awq``; None reads the model's configuration.
         max_model_len: Longest request with its answer, in tokens; None takes the model's.
         gpu_memory_utilization: Share of a GPU's memory that vLLM takes.
         tensor_parallel_size: GPUs that share each layer.

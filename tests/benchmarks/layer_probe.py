@@ -33,6 +33,7 @@ from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import PREFLIGHT
 from tkre.project import config_loader as configuration
 from tkre.project.preflight import run_in_memory
+from tkre.training.batching import labelled_rows
 from tkre.training.finetuning import build_classifier, head_start
 from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
@@ -95,12 +96,11 @@ def probed(
 ) -> float:
     """Micro-F1 of a head that was started and not trained."""
     model = build_classifier(backbone, schema, recipe)
-    numbers = [schema.names.index(str(row.relation)) for row in support]
-    encoded = model.encode(support, backbone.tokenizer)
-    model.head.initialise(head_start(model, backbone, schema, encoded, numbers, recipe))
+    rows = labelled_rows(model, backbone.tokenizer, support, schema, add_inverted=False)
+    model.head.initialise(head_start(model, backbone, schema, rows, recipe))
     probabilities = predict(model, backbone.tokenizer, development)
     gold = [str(row.relation) for row in development]
-    return micro_scores(gold, labels_of(probabilities, model), schema.negative)["micro_f1"]
+    return micro_scores(gold, labels_of(probabilities, model.config), schema.negative)["micro_f1"]
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ PARAMS = FinetuningParams(
 @pytest.fixture
 def model(backbone, schema):
     model = build_classifier(backbone, schema, PARAMS)
-    model.head.initialise(head_start(model, backbone, schema, [], [], PARAMS))
+    model.head.initialise(head_start(model, backbone, schema, [], PARAMS))
     return model.eval()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,10 +9,13 @@ import pytest
 from tkre.generation.label_errors import label_confidence, suspected_label_errors
 from tkre.generation.params import CrossFitParams
 from tkre.modeling.checkpoint import weights_digest
-from tkre.training.cross_fitting import judge_golden, judge_synthetic, read_both_ways
+from tkre.training.cross_fitting import judge, read_both_ways
 
 # The toy's sentences are made from one pattern each: only copies may count as near-duplicates here.
 PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
+
+
+judge_golden, judge_synthetic = (partial(judge, judged=kind) for kind in ("golden", "synthetic"))
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,15 @@ from tests.paths import machine_paths
 from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
-from tkre.training.finetuning import EpochSelection, build_classifier, finetune, head_start
+from tkre.training.batching import labelled_rows
+from tkre.training.finetuning import (
+    EpochSelection,
+    LinearProbe,
+    build_classifier,
+    finetune,
+    head_start,
+)
 from tkre.training.inference import features_of_encoded, predict
-from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import FinetuningParams
 from tkre.training.trainer import AveragedWeights
 
@@ -165,10 +171,9 @@ def initialised(backbone, rows, schema, params):
     torch.manual_seed(0)
     model = build_classifier(backbone, schema, params)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    encoded = model.encode(rows, backbone.tokenizer)
-    labels = [schema.names.index(row.relation) for row in rows]
-    model.head.initialise(head_start(model, backbone, schema, encoded, labels, params))
-    return model, before, labels
+    labelled = labelled_rows(model, backbone.tokenizer, rows, schema, add_inverted=False)
+    model.head.initialise(head_start(model, backbone, schema, labelled, params))
+    return model, before, [row.label for row in labelled]
 
 
 def test_the_probe_already_knows_the_rows_before_any_training(backbone, toy_rows, schema):

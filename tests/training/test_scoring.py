@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from tests.conftest import instance
+from tkre.modeling.settings import ClassifierSettings
 from tkre.training.scoring import both_ways, labels_of, ruled_out_by_types
 
 
 def named(negative, least):
-    config = SimpleNamespace(
-        id2label={0: "a", 1: "b", 2: "none"}, negative=negative, least_probability=least
+    return ClassifierSettings(
+        {0: "a", 1: "b", 2: "none"}, negative=negative, least_probability=least
     )
-    return SimpleNamespace(config=config)
 
 
 def test_a_relation_that_is_not_likely_enough_is_none():
@@ -26,9 +24,7 @@ def test_a_relation_that_is_not_likely_enough_is_none():
 
 def test_relations_that_do_not_join_the_types_are_ruled_out():
     allowed = {"a": [["person"], ["place"]], "b": [["place"], []]}
-    model = SimpleNamespace(
-        config=SimpleNamespace(label2id={"a": 0, "b": 1, "c": 2}, allowed_types=allowed)
-    )
+    config = ClassifierSettings({0: "a", 1: "b", 2: "c"}, allowed_types=allowed)
     sentence = "<head>x</head> <tail>y</tail>"
     rows = [
         instance(sentence, head_type="person", tail_type="place"),
@@ -37,23 +33,20 @@ def test_relations_that_do_not_join_the_types_are_ruled_out():
         instance(sentence),
     ]
     given = np.tile([0.5, 0.3, 0.2], (4, 1))
-    guided = ruled_out_by_types(given, rows, model)
+    guided = ruled_out_by_types(given, rows, config)
     assert guided[0] == pytest.approx([5 / 7, 0, 2 / 7])
     assert guided[1] == pytest.approx([0, 0.6, 0.4])
     assert guided[2] == pytest.approx([0, 0, 1])
     assert guided[3] == pytest.approx(given[3])
     certain = np.array([[1.0, 0.0, 0.0]])  # nothing would be left
-    assert ruled_out_by_types(certain, rows[2:3], model)[0] == pytest.approx(certain[0])
+    assert ruled_out_by_types(certain, rows[2:3], config)[0] == pytest.approx(certain[0])
 
 
 def test_two_readings_are_averaged_over_inverse_relations():
-    model = SimpleNamespace(
-        config=SimpleNamespace(
-            label2id={"a": 0, "b": 1, "s": 2, "x": 3}, inverses={"a": "b", "b": "a", "s": "s"}
-        )
-    )
+    inverses = {"a": "b", "b": "a", "s": "s"}
+    config = ClassifierSettings({0: "a", 1: "b", 2: "s", 3: "x"}, inverses=inverses)
     forward = np.array([[0.4, 0.3, 0.2, 0.1]])
     inverted = np.array([[0.1, 0.6, 0.2, 0.1]])
-    mixed = both_ways(forward, inverted, model)
+    mixed = both_ways(forward, inverted, config)
     expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
     assert mixed[0] == pytest.approx(expected / expected.sum())

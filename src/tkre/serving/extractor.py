@@ -313,7 +313,8 @@ class RelationExtractor:
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:
         labels, numbers = self.relations, self.config.label2id
         rows_NR, truncated_N = self._scores(instances)
-        guesses_N = np.array([numbers[name] for name in labels_of(rows_NR, self._model)], dtype=int)
+        guesses = labels_of(rows_NR, self.config)
+        guesses_N = np.array([numbers[name] for name in guesses], dtype=int)
         if self.calibrator is not None:
             share = share_of(rows_NR, labels, self.calibrator)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.calibrator, share)

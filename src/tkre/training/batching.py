@@ -6,26 +6,29 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.modeling.tokenization import Encoded
+from tkre.modeling.tokenization import Encoded, Tokenizer
+
+if TYPE_CHECKING:
+    from tkre.modeling.classifier import RelationClassifier
 
 logger = logging.getLogger(__name__)
 
 Batch = dict[str, npt.NDArray[Any]]
 
-# Rows are shuffled, cut into pools of this many batches, and sorted by length within a pool: close
-# to no padding, and still another batch each time.
+# Batches of a pool, in which shuffled rows are sorted by length: little padding, and other batches
+# in each epoch.
 POOL = 8
 
 
 def log_truncation(truncated: Sequence[bool], description: str) -> None:
-    """Logs how many texts are too long to be read whole, if there are any.
+    """Logs the number of truncated texts, if there are any.
 
     Args:
         truncated: For each text, whether tokens were cut off.
@@ -45,12 +48,11 @@ def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Inst
     A row whose relation has no inverse in the schema is left out; one of the negative relation
     keeps its label.
     """
-    inverted = []
-    for row in rows:
-        inverse = schema.inverse_of(str(row.relation))
-        if inverse is not None:
-            inverted.append(replace(row.inverted(), id=f"{row.id}/inverted", relation=inverse))
-    return inverted
+    return [
+        replace(row.inverted(), id=f"{row.id}/inverted", relation=inverse)
+        for row in rows
+        if (inverse := schema.inverse_of(str(row.relation))) is not None
+    ]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,29 @@ class LabelledRow:
         return len(self.encoded)
 
 
+def labelled_rows(
+    model: RelationClassifier,
+    tokenizer: Tokenizer,
+    rows: Sequence[Instance],
+    schema: RelationSchema,
+    *,
+    add_inverted: bool,
+) -> list[LabelledRow]:
+    """Training rows as a classifier reads them; labels are numbered in the schema's order.
+
+    Args:
+        model: The classifier.
+        tokenizer: Its tokenizer.
+        rows: Labelled rows.
+        schema: The relations.
+        add_inverted: Whether the inverted rows follow.
+    """
+    numbers = {name: n for n, name in enumerate(schema.names)}
+    rows = [*rows, *(inverted_rows(rows, schema) if add_inverted else ())]
+    encoded = model.encode(rows, tokenizer)
+    return [LabelledRow(e, numbers[str(r.relation)]) for e, r in zip(encoded, rows, strict=True)]
+
+
 def collate(encoded: Sequence[Encoded], padding: int) -> Batch:
     """Encoded instances as the arguments of ``RelationClassifier.forward``, without labels.
 
@@ -77,7 +102,7 @@ def collate(encoded: Sequence[Encoded], padding: int) -> Batch:
         padding: The padding token.
 
     Returns:
-        Arrays of B x ... x T by argument name, ``attention_mask`` among them.
+        Arrays of B x ... x T by argument name, with ``attention_mask``.
     """
     rows = [row.arrays() for row in encoded]
     return {"attention_mask": padded([np.ones(len(e), dtype=np.int64) for e in encoded], 0)} | {
@@ -87,7 +112,7 @@ def collate(encoded: Sequence[Encoded], padding: int) -> Batch:
 
 
 def collate_labelled(rows: Sequence[LabelledRow], padding: int) -> Batch:
-    """As ``collate``, with the B label numbers as ``labels``."""
+    """The results of ``collate``, with the B label numbers as ``labels``."""
     batch = collate([row.encoded for row in rows], padding)
     return batch | {"labels": np.array([row.label for row in rows])}
 
@@ -97,7 +122,7 @@ def padded(rows: Sequence[npt.NDArray[Any]], value: float) -> npt.NDArray[Any]:
 
     Args:
         rows: N arrays of shape ... x T_n.
-        value: Fills the places behind the end of a row.
+        value: Value of the places after the end of a row.
 
     Returns:
         N x ... x max T_n.

@@ -32,8 +32,8 @@ def fast_on_cpu(objective: nn.Module, *, bf16: bool) -> Iterator[None]:
     """Replaces dropout and attention of an objective's models by faster ones; restores them after.
 
     Args:
-        objective: Holds the Hugging Face models.
-        bf16: Whether it is trained in bf16: in fp32 the fused attention is faster.
+        objective: Module with Hugging Face models.
+        bf16: Whether it is trained in bf16; in fp32 the fused attention is faster and is kept.
     """
     tune_malloc()
     models = [m for m in objective.modules() if isinstance(m, PreTrainedModel) and m._supports_sdpa]
@@ -57,8 +57,8 @@ def drop(values: Tensor, p: float) -> Tensor:
 
     Args:
         values: Floating point, of any shape.
-        p: The share of values that become 0, rounded to 1/65536; those that stay are scaled so
-            that the mean stays exactly.
+        p: Share of the values that become 0, rounded to 1/65536; the others are scaled so that
+            the mean stays exactly.
 
     Raises:
         ValueError: ``p`` is not from 0 to 1.
@@ -101,15 +101,15 @@ def eager_bf16(
         key_BHTD: Keys.
         value_BHTD: Values.
         attention_mask: B x 1 x T x T, added to the scores; None for none.
-        scaling: Of the scores; None is ``1 / sqrt(D)``.
-        dropout: Of the attention's weights.
+        scaling: Factor of the scores; None is ``1 / sqrt(D)``.
+        dropout: Dropout of the attention's weights.
 
     Returns:
         B x T x H x D; the weights, B x H x T x T.
     """
     scale = query_BHTD.size(-1) ** -0.5 if scaling is None else scaling
     scores_BHTT = (query_BHTD * scale) @ key_BHTD.transpose(2, 3)
-    # Autocast would have the softmax in fp32, between two casts; it adds up in fp32 in any case.
+    # Autocast would compute the softmax in fp32, between two casts; it sums in fp32 in any case.
     with torch.autocast(query_BHTD.device.type, enabled=False):
         if attention_mask is not None:
             scores_BHTT = scores_BHTT + attention_mask.to(scores_BHTT.dtype)
@@ -122,14 +122,11 @@ def eager_bf16(
 
 @cache
 def tune_malloc() -> bool:
-    """Makes the allocator of Linux's glibc keep freed memory for the rest of the process.
+    """Makes the allocator of Linux's glibc keep freed memory; returns whether it does.
 
-    Else every large tensor is new memory from the system, which is cleared page by page: of a
-    step of pre-training, whose gradients of the word embeddings are tens of megabytes each, a
-    tenth. ``torch`` frees and allocates the same sizes in every step, so what is kept is used.
-
-    Returns:
-        Whether the allocator took the settings.
+    Otherwise every large tensor is new memory from the system, which is cleared page by page. That
+    takes a tenth of a step of pre-training, whose gradients of the word embeddings are tens of
+    megabytes each.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
@@ -139,7 +136,7 @@ def tune_malloc() -> bool:
 
 
 def _replace_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Dropout]]:
-    """Puts quick dropout in the place of the plain one: parents, names and what was there."""
+    """Replaces plain dropout; returns parents, names and the replaced modules."""
     found = [
         (parent, name, child)
         for parent in objective.modules()
@@ -147,8 +144,7 @@ def _replace_dropout(objective: nn.Module) -> list[tuple[nn.Module, str, nn.Drop
         if type(child) is nn.Dropout
     ]
     for parent, name, child in found:
-        quick = FastDropout(child.p)
-        setattr(parent, name, quick.train(child.training))
+        setattr(parent, name, FastDropout(child.p).train(child.training))
     return found
 
 

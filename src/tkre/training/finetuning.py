@@ -1,4 +1,4 @@
-"""Fine-tuning: a relation classifier on golden and synthetic rows, with the choice of an epoch."""
+"""Fine-tuning of a relation classifier on golden and synthetic rows, with epoch selection."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import copy
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
@@ -26,38 +28,35 @@ from tkre.modeling.losses import Alignment, attention_loss
 from tkre.modeling.params import HEADS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import Precision, device, on_device
-from tkre.modeling.tokenization import Encoded
 from tkre.training.batching import (
     LabelledRow,
     collate_labelled,
-    inverted_rows,
+    labelled_rows,
     log_truncation,
 )
 from tkre.training.inference import embed, embed_explanations, features_of_encoded, predict
-from tkre.training.linear_probe import LinearProbe
 from tkre.training.params import FinetuningParams
 from tkre.training.scoring import labels_of
 from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
 
 
 class EpochSelection:
-    """Scores every epoch on the validation rows and keeps the weights of one.
+    """Scores epochs on the validation rows and keeps the weights of one.
 
     ``best`` keeps the epoch with the highest micro-F1, then the lowest loss. With eight rows per
-    relation the highest is often a lucky one, so ``one_standard_error`` keeps the last epoch whose
-    micro-F1 is within one standard error of the highest: validation guards against training that
-    goes wrong, and chooses nothing that it cannot tell apart.
+    relation the highest is often due to chance, so ``one_standard_error`` keeps the last epoch
+    whose micro-F1 is within one standard error of the highest.
 
     Args:
-        model: What is trained.
+        model: The trained model.
         average: Its running average, which is scored and kept in its place; None for no average.
-        tokenizer: Its own.
+        tokenizer: Its tokenizer.
         validation: Rows to score on.
         schema: The relations.
         rule: ``best`` or ``one_standard_error``.
-        epochs: How many there are.
-        validations: How many of them are scored at most, evenly spread, the last one among them.
-        precision: As it is trained.
+        epochs: Number of epochs.
+        validations: Most epochs that are scored, evenly spaced, the last one among them.
+        precision: Precision of the training.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class EpochSelection:
         self.kept_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
 
     def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
-        """The validation scores of the epoch that has just ended, if it is one of those scored."""
+        """The validation scores of the epoch that has just ended; empty if it is not scored."""
         if epoch not in self._scored:
             return {}
         trained = None
@@ -103,7 +102,7 @@ class EpochSelection:
         return figures
 
     def _within_reach(self) -> float:
-        """The highest micro-F1, less its standard error as that of a share of the rows."""
+        """The highest micro-F1 less its standard error, that of a share of the rows."""
         share = self._best[0] / 100
         return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self._validation)))
 
@@ -115,7 +114,7 @@ class EpochSelection:
         )
         gold = [str(i.relation) for i in self._validation]
         names = self._schema.names
-        guessed = labels_of(probabilities, self._model)
+        guessed = labels_of(probabilities, self._model.config)
         of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
         return {
             "validation_f1": micro_scores(gold, guessed, self._schema.negative)["micro_f1"],
@@ -124,12 +123,12 @@ class EpochSelection:
 
 
 class ClassifierObjective(Objective):
-    """Cross-entropy, plus the parts of the recipe that are on.
+    """Cross-entropy, with alignment and attention supervision if the recipe has them.
 
     Args:
         model: The classifier.
-        alignment: Pull to explanations, or None.
-        params: Their weights.
+        alignment: Alignment with explanations, or None.
+        params: Weights of the losses.
     """
 
     def __init__(
@@ -141,7 +140,7 @@ class ClassifierObjective(Objective):
         self.params = params
 
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The weighted sum, and every part of it."""
+        """The weighted sum, and its parts."""
         labels = batch.pop("labels")
         features, scores = self.model.features(**batch)
         loss = F.cross_entropy(self.model.head.classify(features).float(), labels)
@@ -159,7 +158,7 @@ class ClassifierObjective(Objective):
         return loss, parts
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The encoder, with what it keeps of a masked-LM head; head and alignment projection."""
+        """The encoder, with its masked-LM head if kept; the head and the alignment projection."""
         new = list(self.model.head.parameters())
         if self.alignment is not None:
             new += self.alignment.parameters()
@@ -177,18 +176,17 @@ def finetune(
     seed: int,
     description: str,
 ) -> tuple[Checkpoint, pd.DataFrame]:
-    """Trains a classifier and keeps an epoch that is good on the validation rows.
+    """Trains a classifier and keeps one epoch by its validation scores.
 
     Args:
         start: A masked language model, pre-trained further or not; it is not changed.
-        rows: Golden and synthetic training rows; explanations of golden ones are used if the
-            parameters say so. There need be none where the parameters ask for no epoch.
-        validation: Rows to choose the epoch on (``training.selection``). Without any, the last
-            epoch is kept.
+        rows: Golden and synthetic training rows; none are needed for 0 epochs. The alignment reads
+            the explanations of golden rows.
+        validation: Rows to choose the epoch on. Without any, the last epoch is kept.
         schema: The relations; labels are numbered in its order.
         params: The recipe.
         data: Digest of the rows, for the lineage.
-        seed: Of the new parameters, the order, dropout.
+        seed: Seed of the new parameters, the order and dropout.
         description: Shown with the progress.
 
     Returns:
@@ -196,21 +194,21 @@ def finetune(
         empty where nothing is trained.
 
     Raises:
-        ValueError: There is nothing to train on, and training is asked for.
+        ValueError: There are no rows, and the recipe has epochs.
     """
     epochs = params.epochs(len(rows), len(schema.names))
     recorder = StepRecorder(
         start, "finetuning", data, params.model_dump(mode="json"), params.optimisation.precision
     )
     torch.manual_seed(seed)
-    labels = {name: n for n, name in enumerate(schema.names)}
+    description = f"{description} finetuning"
     model = build_classifier(start, schema, params).to(device())
-    trained_rows = [*rows, *(inverted_rows(rows, schema) if params.add_inverted else ())]
-    encoded = model.encode(trained_rows, start.tokenizer)
-    log_truncation([e.truncated for e in encoded], f"{description} finetuning")
-    numbers = [labels[str(i.relation)] for i in trained_rows]
+    trained_rows = labelled_rows(
+        model, start.tokenizer, rows, schema, add_inverted=params.add_inverted
+    )
+    log_truncation([row.truncated for row in trained_rows], description)
     with on_device(start.model):
-        model.head.initialise(head_start(model, start, schema, encoded, numbers, params))
+        model.head.initialise(head_start(model, start, schema, trained_rows, params))
         alignment = None
         if params.alignment is not None:
             anchors = embed_explanations(start, rows, schema)
@@ -225,12 +223,12 @@ def finetune(
     if epochs:
         losses = train(
             objective,
-            [LabelledRow(e, n) for e, n in zip(encoded, numbers, strict=True)],
+            trained_rows,
             partial(collate_labelled, padding=start.tokenizer.pad_token_id),
             params.optimisation,
             epochs=epochs,
             seed=seed,
-            description=f"{description} finetuning",
+            description=description,
             on_step_end=average.update if average else None,
             on_epoch_end=chooser.epoch_ended,
         )
@@ -239,22 +237,37 @@ def finetune(
     return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
 
 
+class LinearProbe(LogisticRegression):
+    """Logistic regression of scikit-learn with one thread of BLAS.
+
+    The number of threads decides the order of sums, and processes of a grid and of Ray have
+    different numbers: the same recipe would give other classifiers there.
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: D102
+        with threadpool_limits(1, user_api="blas"):
+            super().fit(X, y, sample_weight)
+        return self
+
+    def decision_function(self, X: Any) -> Any:  # noqa: D102
+        with threadpool_limits(1, user_api="blas"):
+            return super().decision_function(X)
+
+
 def head_start(
     model: RelationClassifier,
     start: Checkpoint,
     schema: RelationSchema,
-    encoded: Sequence[Encoded],
-    labels: Sequence[int],
+    rows: Sequence[LabelledRow],
     params: FinetuningParams,
 ) -> Start:
-    """What the head of a new classifier may be initialised from.
+    """Data that the head of a new classifier may be initialised from.
 
     Args:
         model: The classifier.
-        start: What its encoder comes from.
+        start: The checkpoint that its encoder comes from.
         schema: The relations.
-        encoded: The training rows, as the model reads them.
-        labels: Their label numbers.
+        rows: The training rows.
         params: The recipe; ``probe_start`` is C of the probe.
     """
     fit = None
@@ -262,8 +275,8 @@ def head_start(
         fit = LinearProbe(C=params.probe_start, max_iter=500).fit
     return Start(
         schema,
-        labels,
-        features=lambda: features_of_encoded(model, encoded),
+        [row.label for row in rows],
+        features=lambda: features_of_encoded(model, [row.encoded for row in rows]),
         embed=lambda texts: embed(start.model.base_model, start.tokenizer, texts),
         word_embeddings=start.model.get_input_embeddings(),
         fit=fit,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
@@ -21,54 +21,62 @@ from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import Batch, log_truncation, scoring_batches, sorted_batches
 from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, Scores, score
 
-EMBEDDED_TOKENS = 256  # of a text that is embedded
+EMBEDDED_TOKENS = 256  # limit of a text that is embedded
+GPU_TOKENS_PER_BATCH = 32768
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode; the mode of before is restored."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 @torch.no_grad()
 def embed(
-    encoder: Any,
+    encoder: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     texts: Sequence[str],
     description: str = "texts",
     *,
     max_length: int = EMBEDDED_TOKENS,
-    tokens: int = 2 * TOKENS_PER_BATCH,
 ) -> Tensor:
     """Embeds each text as the mean of the encoder's last hidden states.
 
     Args:
-        encoder: A bare Hugging Face encoder; it is put into evaluation mode for the pass.
-        tokenizer: Its own, a fast one.
-        texts: In any order.
-        description: Name of the texts in the log of how many are too long.
-        max_length: Longest text in tokens; a longer one is cut at its end.
-        tokens: Most tokens of a batch, padding included.
+        encoder: A bare Hugging Face encoder.
+        tokenizer: Its fast tokenizer.
+        texts: Texts in any order.
+        description: Name of the texts in the log of truncated texts.
+        max_length: Limit in tokens; a longer text is cut at its end.
 
     Returns:
         N x H on the CPU.
     """
-    was_training = encoder.training
-    encoder.eval()
     encoded = [tokenizer(text, truncation=True, max_length=max_length) for text in texts]
     log_truncation([bool(e.encodings[0].overflowing) for e in encoded], description)
     vectors: list[Tensor] = [torch.empty(0)] * len(texts)
-    for batch in sorted_batches([len(e["input_ids"]) for e in encoded], tokens):
-        padded = tokenizer.pad(
-            {"input_ids": [encoded[n]["input_ids"] for n in batch]}, return_tensors="pt"
-        ).to(encoder.device)
-        states = encoder(**padded).last_hidden_state
-        weights = padded["attention_mask"].unsqueeze(-1).to(states.dtype)
-        means = (states * weights).sum(dim=1) / weights.sum(dim=1)
-        for n, vector in zip(batch, means.cpu(), strict=True):
-            vectors[n] = vector
-    encoder.train(was_training)
+    with evaluating(encoder):
+        for batch in sorted_batches([len(e["input_ids"]) for e in encoded], 2 * TOKENS_PER_BATCH):
+            padded = tokenizer.pad(
+                {"input_ids": [encoded[n]["input_ids"] for n in batch]}, return_tensors="pt"
+            ).to(encoder.device)
+            states = encoder(**padded).last_hidden_state
+            weights = padded["attention_mask"].unsqueeze(-1).to(states.dtype)
+            means = (states * weights).sum(dim=1) / weights.sum(dim=1)
+            for n, vector in zip(batch, means.cpu(), strict=True):
+                vectors[n] = vector
     return torch.stack(vectors)
 
 
 def embed_explanations(
     start: Checkpoint, rows: Sequence[Instance], schema: RelationSchema
 ) -> tuple[Tensor, Tensor]:
-    """Embeds what explains the relations: definitions, and explanations without entity names.
+    """Embeds the definitions of the relations and their explanations without entity names.
 
     Args:
         start: A masked language model.
@@ -102,9 +110,6 @@ def without_names(row: Instance) -> str:
     return text
 
 
-GPU_TOKENS_PER_BATCH = 32768
-
-
 def predict(
     model: RelationClassifier,
     tokenizer: Tokenizer,
@@ -114,10 +119,9 @@ def predict(
     description: str | None = None,
 ) -> Probabilities:
     """The probabilities of ``predict_scores``: N x R."""
-    scores = predict_scores(
+    return predict_scores(
         model, tokenizer, instances, precision=precision, description=description
-    )
-    return scores.probabilities
+    ).probabilities
 
 
 def predict_scores(
@@ -131,31 +135,14 @@ def predict_scores(
     """The probability of every relation for every instance.
 
     Args:
-        model: The classifier; it is put into evaluation mode for the pass.
-        tokenizer: Its own.
-        instances: Their relations are not looked at.
+        model: The classifier.
+        tokenizer: Its tokenizer.
+        instances: N instances; their relations are not read.
         precision: Precision of the matrix products; ``auto`` is bf16 where the machine has it.
-        description: Name of the rows in the log of how many are too long; None logs nothing.
+        description: Name of the rows in the log of truncated rows; None logs nothing.
     """
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode(), autocast(model.device, precision):
-        scores = score(_TorchScorer(model), tokenizer, instances, description)
-    model.train(was_training)
-    return scores
-
-
-def model_batches(
-    model: RelationClassifier, encoded: Sequence[Encoded]
-) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
-    """Row numbers and tensors of batches of like length, on the model's device."""
-    for numbers, batch in scoring_batches(encoded, model.padding, tokens_per_batch(model.device)):
-        yield numbers, to_tensors(batch, model.device)
-
-
-def tokens_per_batch(device: torch.device) -> int:
-    """How many tokens a device reads at once; a GPU is not filled by what fills a core."""
-    return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
+    with evaluating(model), torch.inference_mode(), autocast(model.device, precision):
+        return score(_TorchScorer(model), tokenizer, instances, description)
 
 
 class _TorchScorer:
@@ -174,24 +161,17 @@ class _TorchScorer:
         return probabilities
 
 
+def tokens_per_batch(device: torch.device) -> int:
+    """Most tokens of a batch on a device."""
+    return TOKENS_PER_BATCH if device.type == "cpu" else GPU_TOKENS_PER_BATCH
+
+
 def features_of(
     model: RelationClassifier, tokenizer: PreTrainedTokenizerBase, instances: Sequence[Instance]
 ) -> npt.NDArray[np.float64]:
-    """The features that the head classifies, for instances.
-
-    Args:
-        model: The classifier; it is put into evaluation mode for the pass.
-        tokenizer: Its own.
-        instances: Their relations are not looked at.
-
-    Returns:
-        N x F, rows in the order of the instances.
-    """
-    encoded = model.encode(instances, tokenizer)
-    was_training = model.training
-    model.eval()
-    features = features_of_encoded(model, encoded)
-    model.train(was_training)
+    """N x F features that the head classifies; the relations of the instances are not read."""
+    with evaluating(model):
+        features = features_of_encoded(model, model.encode(instances, tokenizer))
     return features.double().numpy()
 
 
@@ -200,6 +180,8 @@ def features_of_encoded(model: RelationClassifier, encoded: Sequence[Encoded]) -
     """The features of encoded rows: N x F on the CPU. The model stays in evaluation mode."""
     model.eval()
     features = torch.empty(len(encoded), model.head.size)
-    for numbers, batch in model_batches(model, encoded):
-        features[numbers] = model.features(**batch)[0].float().cpu()
+    tokens = tokens_per_batch(model.device)
+    for numbers, batch in scoring_batches(encoded, model.padding, tokens):
+        inputs = to_tensors(batch, model.device)
+        features[numbers] = model.features(**inputs)[0].float().cpu()
     return features

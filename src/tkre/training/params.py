@@ -53,18 +53,18 @@ class AlignmentParams(Params):
     temperature: float = Field(0.1, gt=0)
 
 
-# Parts that do nothing where nothing is trained.
+# Parts without effect if nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "add_inverted", "alignment", "average")
 
 
 class FinetuningParams(Params):
-    """The classifier and its training; every part of a recipe is a parameter that can be off.
+    """The classifier and its training; every part of a recipe can be off.
 
     Attributes:
         head: ``markers`` (Zhou and Chen 2022), ``spans``, ``prompt`` (Han et al. 2022),
             ``virtual_words`` (after Chen et al. 2022), ``prototypes``, or one of another package
-            (``tkre.core.params``). The last three of the project's know the relations by what the
-            schema says of them, so they need no training.
+            (``tkre.core.params``). The last three of the project's start from phrases or
+            definitions of the schema, so they need no training.
         options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         typed_markers: Whether markers, prompts or roles hold entity types, where the corpus has
@@ -96,8 +96,8 @@ class FinetuningParams(Params):
         validations: Most epochs that are validated, evenly spaced, the last one among them.
         samples_per_relation: Training sentences of a relation in all epochs together; the number
             of epochs follows from it and the number of rows.
-        min_epochs: Fewest epochs. If both are 0, nothing is trained: the classifier labels by
-            what its head knows from the schema.
+        min_epochs: Fewest epochs. If both are 0, nothing is trained: the head keeps what it
+            starts from.
         optimisation: Its optimiser.
     """
 
@@ -173,7 +173,7 @@ class FinetuningParams(Params):
 
     @property
     def uses_knowledge(self) -> bool:
-        """Whether it needs what a language model wrote."""
+        """Whether it needs generated knowledge."""
         return self.synthetic or self.alignment is not None or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
@@ -224,7 +224,7 @@ class SetFitParams(Params):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
 
     def iterations(self, rows: int, relations: int) -> int | None:
-        """SetFit's ``num_iterations``: pairs of each kind that a row leads; None for all pairs."""
+        """SetFit's ``num_iterations``: pairs of each kind per row; None for all pairs."""
         if self.samples_per_relation is None:
             return None
         return max(1, round(self.samples_per_relation * relations / (4 * rows)))

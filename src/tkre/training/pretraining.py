@@ -1,10 +1,10 @@
-"""Further pre-training: runs one stage of ``training.stages`` and prepares the project's own.
+"""Further pre-training: runs one stage of ``training.stages`` and prepares the project's stages.
 
 MSLM and SCL (the paper's) read knowledge texts. The contrast of pairs (not in the paper) reads
-labelled sentences as a classifier does: marked, pooled from middle layers as by
+labelled sentences like a classifier: marked, pooled from middle layers by
 ``modeling.heads.SpanHead``, and pulled to the explanations and the definition of their relation,
 away from those of all others (InfoNCE). The span contrast of the paper works on bare texts and on
-the last layer; a classifier learns little from it if it reads other layers of marked sentences.
+the last layer, which helps a classifier little that pools other layers of marked sentences.
 
 Legend of shapes: B texts, T tokens, H hidden size, M masked tokens, S other spans.
 """
@@ -37,9 +37,8 @@ from tkre.modeling.runtime import mask_for, on_device
 from tkre.modeling.span_masking import IGNORED, EncodedText, Words, encode_texts, mask
 from tkre.training.batching import (
     Batch,
-    LabelledRow,
     collate_labelled,
-    inverted_rows,
+    labelled_rows,
     log_truncation,
     padded,
 )
@@ -50,10 +49,10 @@ from tkre.training.trainer import Objective, StepRecorder, train
 
 @dataclass(frozen=True)
 class StageTraining:
-    """What a stage trains.
+    """The training of a stage.
 
     Attributes:
-        objective: What is minimised.
+        objective: The loss to minimise.
         rows: Encoded rows.
         collate: Makes the arrays of a batch of rows.
         trained: Returns the masked language model after training.
@@ -86,8 +85,8 @@ def pretrain(
 
     Args:
         start: A masked language model; it is not changed.
-        rows: What the stage reads (``Stage.reads``): knowledge texts, or labelled sentences, golden
-            and synthetic, with explanations where they have any.
+        rows: The data of ``Stage.reads``: knowledge texts, or labelled sentences, golden and
+            synthetic, with explanations where they have any.
         schema: The relations; their definitions are the first anchors.
         params: Parameters of all stages.
         stage: A name of ``STAGES``.
@@ -97,7 +96,7 @@ def pretrain(
 
     Returns:
         The masked language model after the stage, its lineage one step longer; the losses of
-        every step. With 0 epochs both are as they were.
+        every step. With 0 epochs, the start and an empty table.
 
     Raises:
         ValueError: There are no rows.
@@ -135,8 +134,7 @@ def text_training(
     seed: int,
 ) -> StageTraining:
     """Prepares a stage on knowledge texts: masked span language modelling, span contrast."""
-    stage_params = params.of(stage)
-    assert isinstance(stage_params, TextParams)
+    stage_params: TextParams = params.of(stage)
     model = copy.deepcopy(start.model)
     if stage_params.optimisation.freeze_embeddings:
         model.get_input_embeddings().weight.requires_grad_(False)
@@ -195,8 +193,8 @@ class TextObjective(Objective):
 class TextCollator:
     """Makes a batch of B knowledge texts of T tokens, masked anew each time it is drawn.
 
-    M tokens are masked: ``masked`` are their places in B * T, ``originals`` the tokens that stood
-    there. ``labels`` are the B numbers of the texts' relations.
+    M tokens are masked: ``masked`` are their places in B * T, ``originals`` the tokens before
+    masking. ``labels`` are the B numbers of the texts' relations.
     """
 
     def __init__(
@@ -217,7 +215,7 @@ class TextCollator:
         masked = [mask(t, self._generator, self._words, self._params.masking) for t in texts]
         count = self._params.contrast.other_spans
         others = [other_spans(t, count, self._generator) for t in texts]
-        # The masked places are known here: counting them on a GPU would make it wait.
+        # Places are computed here: counting masked tokens on a GPU would make it wait.
         originals = padded([original for _, original in masked], IGNORED).flatten()
         places = np.flatnonzero(originals != IGNORED)
         return {
@@ -234,10 +232,10 @@ class TextCollator:
 def other_spans(
     text: EncodedText, count: int, generator: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """Draws spans of a text that do not state its relation, as long as the one that does.
+    """Draws spans of tokens of role "other", as long as the relation span.
 
     Args:
-        text: Its tokens of role "other" are drawn from, each span contiguous.
+        text: The text.
         count: Number of spans, S.
         generator: Generator of the choice.
 
@@ -277,8 +275,7 @@ def pair_training(
 
     The layers that are pooled and those below them are trained; the rest of the model stays.
     """
-    stage_params = params.of(stage)
-    assert isinstance(stage_params, PairsParams)
+    stage_params: PairsParams = params.of(stage)
     reader = RelationClassifier.from_masked_lm(
         start.model,
         schema.names,
@@ -289,9 +286,9 @@ def pair_training(
         max_length=stage_params.max_length,
         typed_markers=stage_params.typed_markers,
     )
-    trained_rows = [*rows, *(inverted_rows(rows, schema) if stage_params.add_inverted else ())]
-    numbers = {name: n for n, name in enumerate(schema.names)}
-    encoded = reader.encode(trained_rows, start.tokenizer)
+    trained_rows = labelled_rows(
+        reader, start.tokenizer, rows, schema, add_inverted=stage_params.add_inverted
+    )
     with on_device(start.model):
         anchors = embed_explanations(start, rows, schema)
     alignment = Alignment(*anchors, reader.head.size, stage_params.temperature)
@@ -303,21 +300,18 @@ def pair_training(
 
     return StageTraining(
         PairObjective(reader, alignment),
-        [
-            LabelledRow(e, numbers[str(r.relation)])
-            for e, r in zip(encoded, trained_rows, strict=True)
-        ],
+        trained_rows,
         partial(collate_labelled, padding=start.tokenizer.pad_token_id),
         trained,
     )
 
 
 class PairObjective(Objective):
-    """The pull of a marked pair to what explains its relation.
+    """Alignment of marked pairs with the explanations and definitions of their relations.
 
     Args:
-        reader: Gives the features of a pair; its predictions are not used.
-        alignment: The loss over them.
+        reader: Computes the features of a pair; its predictions are not used.
+        alignment: The loss over the features.
     """
 
     def __init__(self, reader: RelationClassifier, alignment: Alignment) -> None:
@@ -329,7 +323,7 @@ class PairObjective(Objective):
         """The loss, and the loss again as its only part."""
         labels = batch.pop("labels")
         features, _ = self.reader.features(**batch)
-        # By row: there is no classifier yet that would need every feature on one scale.
+        # By row: the features of the span head are not standardised yet.
         normal = F.layer_norm(features.float(), features.shape[1:])
         loss = self.alignment(self.reader.head.dropout(normal), labels)
         return loss, {"pairs": loss.detach()}

@@ -23,13 +23,13 @@ class VariantError(ValueError):
 
 
 class PretrainedOn(Params):
-    """Whose knowledge an encoder is pre-trained on, where that is not its own sample's.
+    """The knowledge that an encoder is pre-trained on, if it is not that of its own sample.
 
     Attributes:
         corpus: Another corpus (transfer); None is its own.
         synthetic: Another amount of synthetic sentences than the classifier is trained on, as a
             multiple of K; None is the same.
-        zero_shot: Rounds of sentences that were written without any example, beside them.
+        zero_shot: Additional rounds of sentences that were written without any example.
     """
 
     corpus: str | None = None
@@ -37,12 +37,12 @@ class PretrainedOn(Params):
     zero_shot: int = Field(0, ge=0)
 
     def sample(self, sample: KShotSample) -> KShotSample:
-        """The sample whose knowledge is meant, for a classifier of the given one."""
+        """The sample of the knowledge, for a classifier of the given sample."""
         synthetic = sample.synthetic if self.synthetic is None else self.synthetic
         return replace(sample, corpus=self.corpus or sample.corpus, synthetic=synthetic)
 
     def zero_shot_sample(self, sample: KShotSample) -> KShotSample | None:
-        """The sample that those sentences without an example belong to."""
+        """The sample of the sentences without an example; None for none."""
         corpus = self.corpus or sample.corpus
         if not self.zero_shot:
             return None
@@ -55,9 +55,9 @@ class Variant(Params):
     Attributes:
         backbone: Name of the catalog entry ``backbones.<backbone>``.
         pretraining: Further pre-training on knowledge; None starts from the backbone as it is.
-        pretrained_on: Whose knowledge, if not that of the cell's own sample.
+        pretrained_on: The knowledge, if it is not that of the cell's own sample.
         finetuning: The classifier and its training.
-        setfit: SetFit in place of a classifier of ours; it is neither pre-trained nor saved.
+        setfit: SetFit in place of the project's classifier; it is neither pre-trained nor saved.
     """
 
     backbone: str
@@ -76,35 +76,35 @@ class Variant(Params):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings, as types of JSON; scores are stored with them."""
+        """All settings as types of JSON."""
         return self.model_dump(mode="json")
 
     @property
     def uses_knowledge(self) -> bool:
-        """Whether it needs what a language model wrote."""
+        """Whether it needs generated knowledge."""
         return self.pretraining is not None or (
             self.finetuning is not None and self.finetuning.uses_knowledge
         )
 
     @property
     def uses_synthetic(self) -> bool:
-        """Whether it needs the sentences among it."""
+        """Whether it needs synthetic sentences."""
         pretrained_on = self.pretraining.sources if self.pretraining else ()
         finetuned_on = self.finetuning is not None and self.finetuning.synthetic
         return finetuned_on or "synthetic" in pretrained_on
 
     def read_of(self, sample: KShotSample) -> KShotSample:
-        """The sample that stands for all that it reads of the given one."""
+        """The part of a sample that it reads."""
         if self.uses_synthetic:
             return sample
         return sample.explained if self.uses_knowledge else sample.golden
 
     @property
     def encoders(self) -> dict[str, str]:
-        """Names of its encoders by stage: ``encoder_`` and a digest of all that decides one.
+        """Names of its encoders by stage: ``encoder_`` and a digest of their settings.
 
-        Variants whose pre-training is the same up to a stage have the name, and the encoder, in
-        common. Settings at their defaults do not count, so that a new setting renames nothing.
+        Variants whose pre-training is the same up to a stage share the encoder. Settings at their
+        defaults do not count, so that a new setting renames nothing.
         """
         if self.pretraining is None:
             return {}
@@ -118,7 +118,7 @@ class Variant(Params):
         return {stage: f"encoder_{digest_of(recipe)[:8]}" for stage, recipe in recipes.items()}
 
     def stale(self, lineage: Lineage) -> list[str]:
-        """How what a classifier was made by differs from this recipe; empty if it does not.
+        """Differences between the recipe of a classifier and this one; empty for none.
 
         Settings that did not exist when it was made count as their defaults.
         """
@@ -138,7 +138,7 @@ class Variant(Params):
 
 
 def with_defaults(lineage: Lineage) -> Lineage:
-    """A lineage whose steps have the settings of today: new ones at their defaults.
+    """A lineage with settings that are newer than it at their defaults.
 
     Settings that are not valid any more stay as they are, and differ from any recipe.
     """
@@ -164,11 +164,10 @@ def _with_defaults(stage: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def varied(variants: Mapping[str, Variant]) -> tuple[str, dict[str, float]] | None:
-    """The one number that variants differ in; None if that is not all, or not a number.
+    """The single number that variants differ in; None if they differ otherwise.
 
     Returns:
-        Its dotted path, e.g. ``pretraining.contrast.temperature``, and its value by variant: what
-        scores can be drawn along.
+        Its dotted path, e.g. ``pretraining.contrast.temperature``, and its value by variant.
     """
     leaves = {name: dict(_leaves(v.model_dump(mode="json"))) for name, v in variants.items()}
     paths = {path for of_variant in leaves.values() for path in of_variant}
@@ -188,7 +187,7 @@ def axes_of(spec: Experiment, variants: Mapping[str, Variant]) -> list[str]:
     """Axes along which an experiment has several values.
 
     Returns:
-        Of ``shots``, ``synthetic`` and ``noise`` those with several values, and ``parameter`` if
+        Those of ``shots``, ``synthetic`` and ``noise`` with several values, and ``parameter`` if
         the variants differ in one number.
     """
     axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
@@ -204,13 +203,13 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def written_out(variants: Mapping[str, Any]) -> dict[str, Any]:
-    """Variants with what they are ``like`` put in, so that each stands by itself.
+    """Variants with all their settings: those of the variant they are ``like``, and their changes.
 
-    ``{like: tkre, finetuning: {synthetic: false}}`` is all that ``tkre`` is, but for one entry.
-    Entries of mappings are replaced one by one, everything else as a whole.
+    ``{like: tkre, finetuning: {synthetic: false}}`` differs from ``tkre`` in one entry. Entries of
+    mappings are replaced one by one, other values as a whole.
 
     Args:
-        variants: As written in ``conf/``, by name.
+        variants: Variants of ``conf/`` by name.
 
     Raises:
         VariantError: A variant is like one that does not exist, or, at some remove, like itself.
@@ -235,7 +234,7 @@ def _written_out(name: str, variants: Mapping[str, Any], path: tuple[str, ...]) 
 
 
 def changed(base: Any, changes: Any) -> Any:
-    """Mappings within mappings with some entries changed; anything else is replaced."""
+    """Nested mappings with some entries changed; other values are replaced."""
     if not isinstance(base, Mapping) or not isinstance(changes, Mapping):
         return changes
     return {**base, **{key: changed(base.get(key), value) for key, value in changes.items()}}

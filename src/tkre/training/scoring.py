@@ -1,4 +1,4 @@
-"""Scoring: probabilities of relations, read in both directions, and the rules over them.
+"""Scoring: probabilities of relations in both directions, and the rules over them.
 
 A classifier of torch or of ONNX Runtime computes them. Imports no torch.
 """
@@ -20,18 +20,14 @@ TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
 Probabilities = npt.NDArray[np.float64]
 
 
-class RuledClassifier(Protocol):
-    """A classifier as the rules over probabilities need it.
+class Scorer(Protocol):
+    """A classifier that is ready to predict.
 
     Attributes:
         config: Labels and the rules over their probabilities.
     """
 
     config: ClassifierSettings
-
-
-class Scorer(RuledClassifier, Protocol):
-    """A classifier that is ready to predict."""
 
     @property
     def padding(self) -> int:
@@ -42,10 +38,10 @@ class Scorer(RuledClassifier, Protocol):
         """Most tokens of a batch, padding included."""
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
-        """Instances as tokens, in the form that it reads."""
+        """Instances as tokens, in the form that its head reads."""
 
     def probabilities(self, batch: Batch) -> Probabilities:
-        """B x R probabilities of B rows that are encoded and padded."""
+        """B x R probabilities of B padded rows."""
 
 
 class Scores(NamedTuple):
@@ -53,7 +49,7 @@ class Scores(NamedTuple):
 
     Attributes:
         probabilities: N x R, rows in the order of the instances, columns in that of the labels.
-        truncated: For each instance, whether it was too long to be read whole.
+        truncated: For each instance, whether tokens were cut off.
     """
 
     probabilities: Probabilities
@@ -70,9 +66,9 @@ def score(
 
     Args:
         model: The classifier.
-        tokenizer: Its own.
-        instances: Their relations are not looked at.
-        description: Name of the rows in the log of how many are too long; None logs nothing.
+        tokenizer: Its tokenizer.
+        instances: N instances; their relations are not read.
+        description: Name of the rows in the log of truncated rows; None logs nothing.
     """
     encoded = model.encode(instances, tokenizer)
     truncated = [e.truncated for e in encoded]
@@ -82,20 +78,20 @@ def score(
     if model.config.both_directions and model.config.inverses:
         inverted = [instance.inverted() for instance in instances]
         of_inverted = _read(model, model.encode(inverted, tokenizer))
-        probabilities = both_ways(probabilities, of_inverted, model)
-    return Scores(ruled_out_by_types(probabilities, instances, model), truncated)
+        probabilities = both_ways(probabilities, of_inverted, model.config)
+    return Scores(ruled_out_by_types(probabilities, instances, model.config), truncated)
 
 
-def labels_of(probabilities: Probabilities, model: RuledClassifier) -> list[str]:
+def labels_of(probabilities: Probabilities, config: ClassifierSettings) -> list[str]:
     """The label that is predicted for each row of probabilities.
 
-    The likeliest one, or the negative label where none reaches ``least_probability``: a few
-    examples of "none of the others" cannot cover all of it, so pairs unlike any training row are
-    recognised by low probability.
+    It is the likeliest one, or the negative label if none reaches ``least_probability``: few
+    samples do not cover "none of the others", so pairs unlike any training row are recognised by
+    a low probability.
     """
-    labels, negative = model.config.id2label, model.config.negative
+    labels, negative = config.id2label, config.negative
     best = probabilities.argmax(axis=1)
-    sure = probabilities.max(axis=1, initial=0.0) >= model.config.least_probability
+    sure = probabilities.max(axis=1, initial=0.0) >= config.least_probability
     return [
         labels[int(n)] if certain or negative is None else negative
         for n, certain in zip(best, sure, strict=True)
@@ -103,17 +99,17 @@ def labels_of(probabilities: Probabilities, model: RuledClassifier) -> list[str]
 
 
 def both_ways(
-    forward: Probabilities, inverted: Probabilities, model: RuledClassifier
+    forward: Probabilities, inverted: Probabilities, config: ClassifierSettings
 ) -> Probabilities:
     """The mean of two readings of each pair, where the relations have inverses.
 
     Args:
         forward: N x R probabilities of the pair.
         inverted: N x R probabilities of the pair with head and tail exchanged.
-        model: Knows the inverses. A relation without one keeps its forward probability; rows are
-            normalised at the end.
+        config: Settings with the inverses. A relation without one keeps its forward probability;
+            rows are normalised at the end.
     """
-    numbers, inverses = model.config.label2id, model.config.inverses
+    numbers, inverses = config.label2id, config.inverses
     mixed = forward.copy()
     for name, inverse in inverses.items():
         relation, its_inverse = numbers[name], numbers[inverse]
@@ -122,15 +118,15 @@ def both_ways(
 
 
 def ruled_out_by_types(
-    probabilities: Probabilities, instances: Sequence[Instance], model: RuledClassifier
+    probabilities: Probabilities, instances: Sequence[Instance], config: ClassifierSettings
 ) -> Probabilities:
     """The probabilities with 0 for relations that do not join the types of an instance.
 
-    A row all of whose relations would be ruled out is left as it is; so is one without types.
+    Rows without types, and rows whose relations would all be ruled out, stay as they are.
     """
     possible = np.ones_like(probabilities)
-    for name, allowed in model.config.allowed_types.items():
-        column = model.config.label2id[name]
+    for name, allowed in config.allowed_types.items():
+        column = config.label2id[name]
         for row, instance in enumerate(instances):
             kinds = (instance.head_type, instance.tail_type)
             for kind, kinds_allowed in zip(kinds, allowed, strict=True):

@@ -2,8 +2,7 @@
 
 SetFit trains a sentence encoder on pairs of sentences, alike if their labels are the same, and
 fits a logistic regression on its embeddings. It reads sentences and labels only, so the mentions
-are marked in the text as for the project's heads (``modeling.entity_markers``): with words that any
-encoder knows. Markers such as ``[E1]`` would need new tokens, which SetFit's users do not add.
+are marked in the text (``modeling.entity_markers``).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from tkre.modeling.checkpoint import Checkpoint, quiet_transformers
 from tkre.modeling.entity_markers import encode_instances, mark
 from tkre.modeling.runtime import use_bf16
 from tkre.training.batching import log_truncation
-from tkre.training.linear_probe import LinearProbe
+from tkre.training.finetuning import LinearProbe
 from tkre.training.params import SetFitParams
 from tkre.training.scoring import Probabilities
 from tkre.training.trainer import StepRecorder
@@ -57,8 +56,7 @@ def train_setfit(
         schema: The relations.
         params: SetFit's settings.
         data: Digest of the rows, for the lineage.
-        seed: Of the order and of dropout. The pairs are always the same ones: SetFit draws them
-            with a seed of its own.
+        seed: Seed of the order and of dropout. SetFit draws the pairs with a fixed seed.
         description: Shown with the progress.
 
     Returns:
@@ -82,9 +80,8 @@ def train_setfit(
             inner.pop_callback(bar)
         inner.add_callback(_Steps(progress))
         inner.args.dataloader_pin_memory = torch.cuda.is_available()
-        inner.args._n_gpu = min(1, inner.args.n_gpu)  # as in training.run
-        # SetFit itself knows fp16 alone, and that on a GPU. Around all steps at once, the cache
-        # would give every step the weights of the first.
+        inner.args._n_gpu = min(1, inner.args.n_gpu)  # as in training.trainer
+        # SetFit has fp16 on a GPU only. Autocast's cache would keep the weights of the first step.
         bf16 = use_bf16(params.precision)
         with torch.autocast(model.device.type, torch.bfloat16, bf16, cache_enabled=False):
             trainer.train_embeddings(sentences, labels)
@@ -107,12 +104,12 @@ def predict_setfit(
     """The probability of every relation for every instance.
 
     Args:
-        model: A trained one.
-        start: What it was trained from; its tokenizer is the model's.
-        instances: Their relations are not looked at.
-        schema: The relations. One that no training row had is never predicted.
+        model: The trained model.
+        start: The checkpoint that it was trained from; both have one tokenizer.
+        instances: N instances; their relations are not read.
+        schema: The relations. A relation without training rows is never predicted.
         params: SetFit's settings.
-        description: Names the rows where it is said how many are too long.
+        description: Name of the rows in the log of truncated rows.
 
     Returns:
         N x R, columns in the order of the schema's names.
@@ -129,11 +126,10 @@ def predict_setfit(
 def sentence_encoder(start: Checkpoint, max_length: int) -> SentenceTransformer:
     """A sentence encoder with the weights of a masked language model.
 
-    Its embedding is the mean over the tokens, of length 1: what all-MiniLM-L6-v2 was published
-    with, and the usual choice for an encoder that was published without one.
+    Its embedding is the mean over the tokens, of length 1, like that of all-MiniLM-L6-v2.
     """
     with tempfile.TemporaryDirectory() as folder, quiet_transformers():
-        # The module is made from files alone; it would start a pooler, which nothing reads.
+        # The module can only be made from files, with a pooler that is not needed.
         encoder = start.model.base_model
         encoder.save_pretrained(folder)
         start.tokenizer.save_pretrained(folder)
@@ -145,10 +141,9 @@ def sentence_encoder(start: Checkpoint, max_length: int) -> SentenceTransformer:
 def texts(
     start: Checkpoint, instances: Sequence[Instance], params: SetFitParams, description: str
 ) -> list[str]:
-    """Sentences with their mentions marked.
+    """Sentences with their mentions marked; logs the number of truncated ones.
 
-    SetFit cuts what is longer than ``max_length`` at its end, wherever the mentions are; how many
-    that are is said.
+    SetFit cuts sentences at their end, wherever the mentions are.
     """
     encoded = encode_instances(
         instances, start.tokenizer, max_length=params.max_length, typed=params.typed_markers
@@ -175,14 +170,14 @@ def _arguments(
 
 
 def _silence() -> None:
-    """SetFit turns its own messages on when it is imported; what it builds on shows bars."""
+    """Turns off messages that SetFit turns on at its import, and the progress bars of datasets."""
     disable_progress_bars()
     for name in ("setfit", "sentence_transformers"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _Steps(TrainerCallback):
-    """Shows how far the training is."""
+    """Shows the progress of the training."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

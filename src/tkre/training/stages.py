@@ -1,13 +1,13 @@
 """The stages of pre-training: their registry and their parameters. Imports no torch.
 
-A new stage is a class of parameters, a field of ``PretrainingParams`` and an entry of ``STAGES``
-here, and a function that prepares it, as those of ``training.pretraining`` do.
+A new stage has a class of parameters, a field of ``PretrainingParams`` and an entry of ``STAGES``
+here, and a function that prepares it like those of ``training.pretraining``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 from typing import Any, Literal, Self
 
@@ -21,7 +21,7 @@ TEXTS, PAIRS = "pretraining_texts", "pretraining_pairs"
 
 
 class StageParams(Params):
-    """What every stage has; with 0 epochs it is left out.
+    """Parameters of every stage; with 0 epochs it is left out.
 
     Attributes:
         epochs: Passes over its data.
@@ -95,25 +95,23 @@ class Stage:
         return function
 
 
+_MSLM = Stage(
+    description="masked span language modelling",
+    loss="MSLM loss",
+    params=TextParams,
+    reads=TEXTS,
+    function="tkre.training.pretraining:text_training",
+    masks=True,
+)
 # In the order of a chain.
 STAGES: Registry[Stage] = Registry(
     "tkre.stages",
     {
-        "mslm": Stage(
-            description="masked span language modelling",
-            loss="MSLM loss",
-            params=TextParams,
-            reads=TEXTS,
-            function="tkre.training.pretraining:text_training",
-            masks=True,
-        ),
-        "scl": Stage(
+        "mslm": _MSLM,
+        "scl": replace(
+            _MSLM,
             description="masked span language modelling with span contrast",
             loss="MSLM and SCL loss",
-            params=TextParams,
-            reads=TEXTS,
-            function="tkre.training.pretraining:text_training",
-            masks=True,
             contrasts=True,
         ),
         "pairs": Stage(
@@ -132,7 +130,7 @@ class PretrainingParams(Params):
 
     Attributes:
         sources: Kinds of knowledge texts: ``explanation``, ``synthetic``, ``support``.
-        masking: What is masked.
+        masking: Masking probabilities.
         contrast: The contrastive loss of the second stage.
         mslm: The first stage.
         scl: The second stage, which starts from the first one's weights.
@@ -153,22 +151,21 @@ class PretrainingParams(Params):
             raise ValueError("no stage has an epoch: leave out pretraining as a whole (null)")
         return self
 
-    def of(self, stage: str) -> StageParams | None:
-        """The parameters of a stage."""
-        params: StageParams | None = getattr(self, stage)
-        return params
+    def of(self, stage: str) -> Any:
+        """The parameters of a stage; None if it is left out."""
+        return getattr(self, stage)
 
     @property
     def stages(self) -> dict[str, dict[str, Any]]:
-        """The stages that are run, by name, with what their encoders depend on."""
+        """The stages that run, by name, with the settings that decide their encoders."""
         parts = {name: self.of(name) for name in STAGES}
         return {name: self.settings(name) for name, part in parts.items() if part and part.epochs}
 
     def settings(self, stage: str) -> dict[str, Any]:
-        """What the encoder of a stage depends on, earlier stages included.
+        """The settings that decide the encoder of a stage, earlier stages included.
 
         Two recipes with the same settings give the same encoder. A stage without a contrast still
-        draws the spans for it from the generator that draws the masks.
+        draws spans for it from the generator of the masks.
         """
         settings = self.model_dump(mode="json")
         order = list(STAGES)

@@ -1,8 +1,8 @@
 """Training of one stage on ``transformers.Trainer``, and its record for the lineage.
 
-The Trainer brings devices, mixed precision, clipping and schedules. This module adds batches by
+The Trainer provides devices, mixed precision, clipping and schedules. This module adds batches by
 length, two learning rates, the losses of every step as a table, progress, and an average of the
-weights; weights stay in memory, since a checkpoint folder per epoch would outlast a few-shot run.
+weights. Weights stay in memory: writing a checkpoint per epoch would take longer than training.
 """
 
 from __future__ import annotations
@@ -19,14 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from transformers import (
-    Trainer,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.trainer_callback import PrinterCallback
 
@@ -40,25 +33,21 @@ from tkre.training.params import OptimisationParams
 
 
 def training_environment(precision: Precision) -> Environment:
-    """The device, the threads and the precision of this process, and where it runs.
-
-    Args:
-        precision: As the parameters of the training name it.
-    """
+    """The device, threads, precision and machine of this process."""
     name = torch.cuda.get_device_name() if device().type == "cuda" else "cpu"
     used = "bf16" if use_bf16(precision) else "fp32"
     return environment(name, torch.get_num_threads(), used)
 
 
 class StepRecorder:
-    """Records a stage of training for the lineage; made when the stage begins.
+    """Records a stage of training for the lineage, from its construction on.
 
     Args:
         start: The checkpoint that the stage starts from.
-        stage: Its name.
-        data: Digest of the rows it is trained on.
+        stage: Name of the stage.
+        data: Digest of its training rows.
         settings: Its parameters.
-        precision: Precision as the parameters name it.
+        precision: Precision of its parameters.
     """
 
     def __init__(
@@ -80,11 +69,7 @@ class StepRecorder:
         }
 
     def lineage(self, model: Any) -> Lineage:
-        """The lineage of the start, one step longer.
-
-        Args:
-            model: The model that was trained, with its final weights.
-        """
+        """The lineage of the start and this stage, by the trained model."""
         step = Step(
             weights=weights_digest(model),
             seconds=time.perf_counter() - self._begun,
@@ -97,12 +82,11 @@ class StepRecorder:
 class AveragedWeights:
     """An exponential moving average of a model's weights.
 
-    Early on the decay is smaller, (1 + n) / (10 + n) after n steps, so that the random start is
-    soon forgotten in runs of some hundred steps.
+    The first decays are smaller, (1 + n) / (10 + n) after n steps, so that the random start loses
+    its weight in runs of some hundred steps.
 
     Args:
-        model: Its state is averaged, buffers too; what is frozen is not, it does not change. It
-            stays on its device, on which the average is.
+        model: Its parameters and buffers are averaged, without frozen ones. It stays on its device.
         decay: Share of the average that stays at each step.
     """
 
@@ -121,26 +105,23 @@ class AveragedWeights:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes in the weights as they are now."""
+        """Adds the present weights to the average."""
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         state = self._model.state_dict()
         for name in self._whole:
             self.weights[name].copy_(state[name])
-        # All at once: one by one, a GPU has a launch for each of some hundred small tensors.
+        # All at once: one by one, a GPU would have a launch for each of some hundred tensors.
         averages = [self.weights[name] for name in self._fractions]
         get_ema_multi_avg_fn(decay)(averages, [state[name] for name in self._fractions], None)
 
 
 @contextmanager
 def compiled_layers(objective: nn.Module) -> Iterator[None]:
-    """Compiles each layer of the models of an objective; afterwards they are as they were.
+    """Compiles the transformer layers of an objective's models at their first batch; undone after.
 
-    Layers, not whole models: all layers of a model share one compilation, so the wait does not grow
-    with their number. For all lengths at once, since batches differ in theirs.
-
-    Args:
-        objective: Its Hugging Face models' transformer layers are compiled at their first batch.
+    All layers of a model share one compilation for all lengths, so the wait does not grow with
+    their number.
     """
     layers = [m for m in objective.modules() if isinstance(m, GradientCheckpointingLayer)]
     for layer in layers:
@@ -152,7 +133,7 @@ def compiled_layers(objective: nn.Module) -> Iterator[None]:
             layer._compiled_call_impl = None
 
 
-# Called after every epoch with its number, counted from 1, and the model; what it returns is
+# Called after every epoch with its number, counted from 1, and the model; the returned figures are
 # added to the table of losses.
 EpochEnd = Callable[[int, nn.Module], dict[str, float]]
 
@@ -167,7 +148,7 @@ class Objective(nn.Module):
         raise NotImplementedError
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """The encoder's parameters, and those of everything that is new."""
+        """The encoder's parameters, and all new parameters."""
         raise NotImplementedError
 
 
@@ -186,8 +167,8 @@ def train(
     """Minimises an objective over rows; the objective's modules are changed in place.
 
     Args:
-        objective: What is minimised.
-        rows: Anything with a ``len``: its length in tokens.
+        objective: The objective.
+        rows: Objects whose ``len`` is their length in tokens.
         collate: Makes the arrays of a batch of rows.
         params: Optimiser, batch size, precision.
         epochs: Passes over the rows.
@@ -197,8 +178,8 @@ def train(
         on_epoch_end: Called after every epoch.
 
     Returns:
-        One row per step: epoch, step, loss and its parts; the figures of ``on_epoch_end`` stand
-        in the last row of each epoch.
+        One row per step: epoch, step, loss and its parts; the last row of each epoch has the
+        figures of ``on_epoch_end``.
     """
     set_seed(seed)
     batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
@@ -224,7 +205,7 @@ def train(
             warmup_steps=round(params.warmup * steps),
             bf16=bf16,
             use_cpu=not on_gpu,
-            # It would look at every loss, which waits for a GPU; the table of losses shows it.
+            # The filter would read every loss, which waits for a GPU; the table shows them.
             logging_nan_inf_filter=False,
             remove_unused_columns=False,
         )
@@ -236,7 +217,7 @@ def train(
             callbacks=[recorder],
             optimizers=(optimiser(objective, params), None),
         )
-        # A sequence is all that DataLoader needs of a Dataset.
+        # DataLoader accepts any sequence as a Dataset.
         trainer.batches = DataLoader(
             rows,  # type: ignore[arg-type]
             batch_sampler=batches,
@@ -251,8 +232,8 @@ def train(
             compiled_layers(objective) if params.compile_layers else nullcontext(),
         ):
             trainer.train()
-        # Trainer, accelerator and optimiser hold one another: without this their memory stays
-        # until some later collection, and adds to that of the next stage.
+        # Trainer, accelerator and optimiser form reference cycles: uncollected, their memory would
+        # add to that of the next stage.
         trainer.accelerator.free_memory()
         del trainer
         gc.collect()
@@ -261,7 +242,7 @@ def train(
 
 
 def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.Optimizer:
-    """AdamW over both parameter groups, less what is frozen; no decay of biases and norms."""
+    """AdamW over both parameter groups without frozen ones; no decay of biases and norms."""
     groups = []
     rates = (params.learning_rate, params.head_learning_rate)
     for parameters, rate in zip(objective.parameter_groups(), rates, strict=True):
@@ -271,7 +252,7 @@ def optimiser(objective: Objective, params: OptimisationParams) -> torch.optim.O
             decay = params.weight_decay if decays else 0.0
             if members:
                 groups.append({"params": members, "lr": rate, "weight_decay": decay})
-    # Fused: of a small model on a CPU the update is a good part of the step.
+    # Fused: the update takes a large part of a small model's step on a CPU.
     return torch.optim.AdamW(groups, fused=True)
 
 
@@ -297,7 +278,7 @@ class _Trainer(Trainer):
         return self.batches
 
     def _prepare_inputs(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        # The batch is in pinned memory: the copy runs beside the step before.
+        # From pinned memory, so that the copy overlaps the step before.
         return {n: t.to(self.args.device, non_blocking=True) for n, t in inputs.items()}
 
     def compute_loss(
@@ -309,7 +290,7 @@ class _Trainer(Trainer):
 
 
 class _Recorder(TrainerCallback):
-    """Keeps the losses as tensors (reading one would wait for the device) and shows progress."""
+    """Keeps the losses as tensors (reading one waits for the device) and shows progress."""
 
     def __init__(
         self,
@@ -325,25 +306,16 @@ class _Recorder(TrainerCallback):
         self._step_ended = on_step_end
         self._epoch_ended = on_epoch_end
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self._step_ended:
             self._step_ended()
-        # Often enough for a person, seldom enough for a GPU that runs ahead of us.
+        # Seldom enough for a GPU that runs ahead of the CPU.
         figures: dict[str, float] = {}
         if state.global_step % 10 == 0:
             figures = {name: float(value) for name, value in self.losses[-1].items()}
         self._progress.advance(1, **figures)
 
-    def on_epoch_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        model: nn.Module,
-        **_: Any,
-    ) -> None:
+    def on_epoch_end(self, args: Any, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
         if self._epoch_ended:
             model.eval()
             epoch = state.global_step // self._steps_per_epoch

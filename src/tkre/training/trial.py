@@ -1,7 +1,6 @@
-"""Short real training: can a classifier learn a few rows by heart, and how long does a run take?
+"""Short training: whether a classifier learns a few rows by heart, and the speed of the machine.
 
-A failure points to labels or tags rather than to the method, so maintainers of other relation
-extractors recommend this test before any other. The same runs measure the speed of the machine.
+A failure points to labels or tags rather than to the method.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import torch
@@ -29,6 +29,11 @@ from tkre.training.params import FinetuningParams
 from tkre.training.pretraining import pretrain
 from tkre.training.scoring import labels_of
 from tkre.training.stages import PAIRS, STAGES, PretrainingParams
+
+ROWS = 30  # rows to learn by heart
+SAMPLES_PER_RELATION = 80  # enough for the variants of conf/base
+SPEED_EPOCHS = 2  # epochs of pre-training that measure its speed
+SEED = 13
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,13 @@ class Sizes:
     test: int
     inverted: int
 
+    def inverted_of(self, rows: int) -> int:
+        """Inverted rows of a number of rows, by the share in the support."""
+        return round(rows * self.inverted / self.support) if self.support else 0
 
-@dataclass(frozen=True)
-class Effort:
-    """Estimated work of a part of a run.
 
-    Attributes:
-        part: Name of the part.
-        steps: Steps of the optimiser; 0 for labelling.
-        seconds: Estimated time.
-    """
+class Effort(NamedTuple):
+    """Estimated work of a part of a run: steps of the optimiser (0 for labelling), and seconds."""
 
     part: str
     steps: int
@@ -81,12 +83,10 @@ def pretraining_effort(
     efforts = []
     for stage in params.stages:
         part = params.of(stage)
-        assert part is not None
         on_pairs = STAGES[stage].reads == PAIRS
-        sources = [s for s in params.sources if not (on_pairs and s == EXPLANATION)]
-        rows = sum(texts[source] for source in sources)
-        if getattr(part, "add_inverted", False) and sizes.support:
-            rows += round(rows * sizes.inverted / sizes.support)
+        rows = sum(texts[s] for s in params.sources if not (on_pairs and s == EXPLANATION))
+        if getattr(part, "add_inverted", False):
+            rows += sizes.inverted_of(rows)
         steps = part.epochs * math.ceil(rows / part.optimisation.batch_size)
         efforts.append(Effort(f"pre-training, {stage}", steps, steps * seconds_a_step[stage]))
     return efforts
@@ -96,10 +96,8 @@ def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> l
     """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows."""
     rows = sizes.support + (sizes.synthetic if params.synthetic else 0)
     epochs = params.epochs(rows, sizes.relations)
-    inverted = (
-        round(rows * sizes.inverted / sizes.support) if params.add_inverted and sizes.support else 0
-    )
-    steps = epochs * math.ceil((rows + inverted) / params.optimisation.batch_size)
+    trained = rows + (sizes.inverted_of(rows) if params.add_inverted else 0)
+    steps = epochs * math.ceil(trained / params.optimisation.batch_size)
     labelled = epochs * sizes.validation + sizes.test
     return [
         Effort("fine-tuning", steps, steps * trial.seconds / max(1, trial.steps)),
@@ -129,11 +127,7 @@ class Machine:
 
 
 def machine(outputs: Path) -> Machine:
-    """Resources of this machine.
-
-    Args:
-        outputs: Folder on the disk of the outputs.
-    """
+    """Resources of this machine, and of the disk of the outputs."""
     gpu = torch.cuda.is_available()
     return Machine(
         device=torch.cuda.get_device_name() if gpu else "CPU",
@@ -143,12 +137,6 @@ def machine(outputs: Path) -> Machine:
         memory_free=psutil.virtual_memory().available,
         disk_free=shutil.disk_usage(outputs).free,
     )
-
-
-ROWS = 30  # rows to learn by heart
-SAMPLES_PER_RELATION = 80  # enough for the variants of conf/base
-SPEED_EPOCHS = 2  # epochs of pre-training that measure its speed
-SEED = 13
 
 
 @dataclass(frozen=True)
@@ -220,7 +208,7 @@ def try_finetuning(
     model: RelationClassifier = trained.model
     begun = time.perf_counter()
     with on_device(model):
-        labels = labels_of(predict(model, trained.tokenizer, rows), model)
+        labels = labels_of(predict(model, trained.tokenizer, rows), model.config)
     labelling = (time.perf_counter() - begun) / len(rows)
     encoded = model.encode(corpus, trained.tokenizer)
     return Trial(
@@ -246,7 +234,6 @@ def try_pretraining(
     seconds = {}
     for stage in params.stages:
         part = params.of(stage)
-        assert part is not None
         short = params.model_copy(update={stage: part.model_copy(update={"epochs": SPEED_EPOCHS})})
         on_pairs = STAGES[stage].reads == PAIRS
         data = rows if on_pairs else knowledge_texts(rows, [], schema, (SUPPORT,))

@@ -113,9 +113,15 @@ def score_synthetic(
     Returns:
         The probability of every relation for every synthetic row.
     """
-    from tkre.training.cross_fitting import judge_synthetic
+    from tkre.training.cross_fitting import judge
 
-    probabilities_NR = judge_synthetic(
-        backbone, explained, synthetic, schema, params.crossfit, seed=sample.seed
-    )
+    probabilities_NR = judge(
+        backbone,
+        explained,
+        synthetic,
+        schema,
+        params.crossfit,
+        judged="synthetic",
+        seed=sample.seed,
+    )  # fmt: skip
     return label_errors.probability_frame(synthetic, schema, probabilities_NR)

@@ -98,7 +98,7 @@ def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
             classifier.model, classifier.tokenizer, instances, description="prediction"
         )
     labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
-    predicted = labels_of(probabilities_NR, classifier.model)
+    predicted = labels_of(probabilities_NR, classifier.model.config)
     return _predictions(instances, predicted, labels, probabilities_NR)
 
 
@@ -142,10 +142,10 @@ def score_support(
     Returns:
         The probability of every relation for every support row.
     """
-    from tkre.training.cross_fitting import judge_golden
+    from tkre.training.cross_fitting import judge
 
-    probabilities_NR = judge_golden(
-        backbone, explained, synthetic, schema, params.crossfit, seed=sample.seed
+    probabilities_NR = judge(
+        backbone, explained, synthetic, schema, params.crossfit, judged="golden", seed=sample.seed
     )
     return label_errors.probability_frame(explained, schema, probabilities_NR)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from tests.smoke_project import Project
@@ -12,11 +13,16 @@ from tkre.cli import cli
 from tkre.project import config_loader
 
 Kedro = Callable[..., str]
+EXPERIMENTS = "conf/base/experiments.yml"
 
 
 @pytest.fixture
 def project(tiny_backbone, tmp_path) -> Project:
-    return Project(tmp_path, tiny_backbone)
+    """A project with one experiment: Kedro makes all pipelines to validate parameters."""
+    project = Project(tmp_path, tiny_backbone)
+    experiments = yaml.safe_load((tmp_path / EXPERIMENTS).read_text(encoding="utf-8"))
+    project.write(EXPERIMENTS, {"demo": experiments["demo"]})
+    return project
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 from kedro.io import CatalogProtocol
@@ -31,15 +30,8 @@ precision_option = click.option(
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@dataclass(frozen=True)
-class TrainedCell:
-    """The newest classifier of a cell.
-
-    Attributes:
-        classifier: Folder of the classifier.
-        calibrator: File of its calibrator.
-        schema: Schema of the corpus, with the same labels.
-    """
+class TrainedCell(NamedTuple):
+    """Folder of the newest classifier of a cell, file of its calibrator, schema of its labels."""
 
     classifier: Path
     calibrator: Path

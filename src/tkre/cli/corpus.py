@@ -37,7 +37,7 @@ from tkre.corpora.validation import CheckedCorpus, check_corpus
 # They import pandas and the pipelines.
 LAZY = {
     "doctor": "tkre.cli.doctor.doctor_command",
-    "questions": "tkre.cli.questions.questions_command",
+    "questions": "tkre.cli.generation.questions_command",
 }
 
 
@@ -250,14 +250,7 @@ def finder(
     schema: RelationSchema | None,
     ignore_case: bool,
 ) -> tuple[Find, dict[str, int]]:
-    """Finder of mentions, and its counts of dropped entities by label.
-
-    Args:
-        mentions: File of names; or
-        pipeline: a spaCy pipeline.
-        types: ``LABEL=TYPE`` for labels of the pipeline.
-        schema: Schema with the entity types; None accepts any type.
-        ignore_case: Ignore case in names.
+    """Finder of mentions by a file of names or a spaCy pipeline, and its dropped labels.
 
     Raises:
         ValueError: Both or neither is given, the schema lacks a type, or a file is not UTF-8.
@@ -276,10 +269,10 @@ def finder(
     except UnicodeDecodeError as error:
         raise ValueError(f"{mentions} is not UTF-8 ({error.reason}); save it as UTF-8") from None
     names = read_mentions(text, str(mentions), ignore_case=ignore_case, types=known or ())
-    for kind in sorted(names.types - set(known)) if known is not None else ():
+    if known and (unknown := sorted(names.types - set(known))):
         raise ValueError(
-            f"{mentions}: the type {kind!r} is not among the entity_types of the corpus"
-            + did_you_mean(kind, known or ())
+            f"{mentions}: the type {unknown[0]!r} is not among the entity_types of the corpus"
+            + did_you_mean(unknown[0], known)
         )
     return lambda texts: map(names.find, texts), {}
 

@@ -12,20 +12,19 @@ import click
 import pandas as pd
 
 from tkre.cli.corpus import checked_corpus
-from tkre.cli.questions import cell_plans, cell_yield
+from tkre.cli.generation import cell_plans, cell_yield, price
 from tkre.cli.session import Project, env_option, sample_options, session, variant_of
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.schema import RelationSchema
 from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
-from tkre.generation.llm.cost import cost
-from tkre.generation.llm.params import OpenAIParams, ReplayParams
-from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.params import ReplayParams
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project.hooks import REFUSALS
 from tkre.project.preflight import Plan
+from tkre.report.formatting import duration
 from tkre.training.recipes import Variant
 
 if TYPE_CHECKING:  # they import torch
@@ -40,19 +39,13 @@ _KINDS = {EXPLANATION: "explanations", SYNTHESIS: "sentences"}
 
 
 class Report:
-    """Prints a line for each check."""
+    """Prints a line for each check; ``failed`` if one of them is an error."""
 
     failed = False
 
-    def __call__(self, what: str, message: str, level: Level | None = None) -> None:
-        """Print a result.
-
-        Args:
-            what: Checked thing.
-            message: Result; if it is not good, with the way out.
-            level: None if all is well.
-        """
-        click.echo(f"{level or 'ok':<7}  {what}: {message}")
+    def __call__(self, checked: str, message: str, level: Level | None = None) -> None:
+        """Print a result; the message of one that is not good (``level``) has the way out."""
+        click.echo(f"{level or 'ok':<7}  {checked}: {message}")
         self.failed |= level == Level.ERROR
 
 
@@ -105,16 +98,26 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
 
 
 def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> None:
-    missing, asked = len(planned.missing), len(planned.requests)
-    questions = f"{planned.params.called} by {planned.params.backend}: {asked} questions"
+    missing = len(planned.missing)
+    questions = (
+        f"{planned.params.called} by {planned.params.backend}: {len(planned.requests)} questions"
+    )
     if not isinstance(planned.params, ReplayParams):
         models = project.catalog.load(LANGUAGE_MODELS)
         try:
             models.live(planned.params).check()
         except REFUSALS as error:
             report(_LLM, f"{questions}. {error}", Level.ERROR)
-        else:
-            report(_LLM, f"{questions}, {missing} to be asked{_price(planned, models)}")
+            return
+        estimates = planned.estimates(models)
+        tokens_in = sum(e.prompt_tokens for e in estimates)
+        tokens_out = sum(e.completion_tokens for e in estimates)
+        dollars = price(planned.params, estimates)
+        report(
+            _LLM,
+            f"{questions}, {missing} to be asked, about {tokens_in:,} tokens in and "
+            f"{tokens_out:,} out" + (f", about {dollars}" if dollars else ""),
+        )
     elif missing:
         message = (
             f"{questions}, {missing} without a recorded answer, and a replay asks nobody. Choose a "
@@ -125,28 +128,11 @@ def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> 
         report(_LLM, message, Level.ERROR)
     else:
         answered = f"{questions}, all answered in the recordings"
-        report_yield(answered, cell_yield(project.catalog, project.config, cell), report)
-
-
-def _price(planned: Plan, models: LanguageModels) -> str:
-    """Tokens, and dollars if prices are configured."""
-    estimates = planned.estimates(models)
-    tokens_in = sum(e.prompt_tokens for e in estimates)
-    tokens_out = sum(e.completion_tokens for e in estimates)
-    text = f", about {tokens_in:,} tokens in and {tokens_out:,} out"
-    if isinstance(planned.params, OpenAIParams) and planned.params.prices:
-        text += f", about ${cost(estimates, planned.params.prices):,.2f}"
-    return text
+        report_yield(answered, cell_yield(project, cell), report)
 
 
 def report_yield(answered: str, kept: pd.DataFrame, report: Report) -> None:
-    """Usable answers, and reasons for the rejected ones.
-
-    Args:
-        answered: Number of questions and answers, in words.
-        kept: Yield by kind and relation (``generation.rejections.yield_frame``).
-        report: Prints the result.
-    """
+    """Usable answers, by a frame of ``generation.rejections.yield_frame``, and why not all are."""
     if not (kept["short"] > 0).any():
         report(_LLM, answered)
         return
@@ -220,7 +206,7 @@ def report_machine(machine: Machine, parameters: int, checkpoints: int, report: 
     """Device and precision; memory and disk against the needs of a run.
 
     Args:
-        machine: The machine.
+        machine: Resources of this machine.
         parameters: Number of parameters of the backbone.
         checkpoints: Number of checkpoints that a run writes.
         report: Prints the results.
@@ -236,10 +222,7 @@ def report_machine(machine: Machine, parameters: int, checkpoints: int, report: 
         ("disk", disk, machine.disk_free, "delete old versions under data/06_models"),
     ):
         message = f"about {need / _GIB:.1f} GiB needed, {free / _GIB:.1f} GiB free"
-        if need > free:
-            report(what, f"{message}: {way_out}", Level.ERROR)
-        else:
-            report(what, message)
+        report(*(what, f"{message}: {way_out}", Level.ERROR) if need > free else (what, message))
 
 
 def report_lengths(
@@ -292,13 +275,6 @@ def report_effort(efforts: Sequence[Effort], report: Report) -> None:
     """Estimated time of a cell on this machine."""
     for effort in efforts:
         steps = f"{effort.steps:,} steps, " if effort.steps else ""
-        report("time", f"{effort.part}: {steps}about {duration(effort.seconds)}")
+        report("time", f"{effort.part}: {steps}about {duration(max(1, effort.seconds))}")
     total = sum(effort.seconds for effort in efforts)
-    report("time", f"about {duration(total)} in all for one seed, language model aside")
-
-
-def duration(seconds: float) -> str:
-    """A duration in seconds, minutes or hours."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    report("time", f"about {duration(max(1, total))} in all for one seed, language model aside")

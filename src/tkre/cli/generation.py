@@ -1,24 +1,44 @@
-"""``kedro generation``: requests to language models and stored responses."""
+"""``kedro generation`` and ``kedro corpus questions``: requests to language models, responses."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 from rich.console import Console
 from rich.table import Table
 
-from tkre.cli.session import PARAMETERS, SOURCE, Project, env_option, session
+from tkre.cli.session import (
+    PARAMETERS,
+    RAW,
+    SOURCE,
+    Project,
+    env_option,
+    require_corpus,
+    sample_options,
+    session,
+    variant_of,
+)
+from tkre.core.cells import Cell, KShotSample
 from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
-from tkre.generation.llm.params import OpenAIParams, ReplayParams
+from tkre.generation.llm.params import LanguageModelParams, OpenAIParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
+from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
+from tkre.project.config import ExperimentConfig
 from tkre.project.preflight import Plan, plan, run_in_memory
+
+_NEXT = """\
+Answer each with a JSON object of its schema, and put the answers into
+{recordings}, a line each:
+  {{"request_id": "<as in the question>", "response": <the JSON object>}}"""
 
 
 @click.group()
@@ -64,6 +84,76 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
             click.echo(line)
 
 
+@click.command("questions")
+@click.argument("name")
+@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
+@sample_options
+@env_option
+def questions_command(
+    name: str, output: Path, variant: str, shots: int, seed: int, env: str | None
+) -> None:
+    """Write unanswered questions of a run as JSON Lines.
+
+    OUTPUT gets what a run on the corpus NAME would ask and no store has an answer to. Every line
+    has a request_id, the messages, and the JSON schema of the answer; the answers go into the
+    corpus's recordings.jsonl.
+    """
+    with session(env) as project:
+        if output.exists():
+            raise FileExistsError(
+                f"{output} is there already, and nothing is written over; name another file: only "
+                "what still has no answer is written"
+            )
+        plans = cell_plans(project, Cell(KShotSample(name, shots, seed), variant))
+        missing = [request for part in plans for request in part.missing]
+        if missing:
+            records = (
+                {"request_id": r.id, "messages": list(r.messages), "schema": r.schema}
+                for r in missing
+            )
+            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+            output.write_text("".join(lines), encoding="utf-8")
+    if not missing:
+        click.echo("nothing is left to ask: all is answered, or the variant asks nothing")
+        return
+    click.echo(f"{len(missing)} questions in {output}")
+    click.echo(_NEXT.format(recordings=RAW / name / "recordings.jsonl"))
+
+
+def cell_plans(project: Project, cell: Cell) -> list[Plan]:
+    """Requests of a cell by language model; empty if its variant uses none.
+
+    Raises:
+        LookupError: There is no such corpus or variant.
+    """
+    catalog, config = project.catalog, project.config
+    require_corpus(config, cell.sample.corpus)
+    if not variant_of(config, cell.variant).uses_knowledge:
+        return []
+    pipeline = _generation(config, _samples(config, cell))
+    known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
+    asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
+    return plan(asking, catalog, known, config.parameters.generation)
+
+
+def cell_yield(project: Project, cell: Cell) -> pd.DataFrame:
+    """Yield by relation of a cell whose answers are all stored. Writes nothing."""
+    samples = _samples(project.config, cell)
+    known = run_in_memory(_generation(project.config, samples), project.catalog)
+    return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
+
+
+def _samples(config: ExperimentConfig, cell: Cell) -> list[KShotSample]:
+    """Samples whose knowledge a cell learns from."""
+    chain = config.encoder(cell)
+    return list(dict.fromkeys([cell.sample, *(chain.samples if chain else [])]))
+
+
+def _generation(config: ExperimentConfig, samples: list[KShotSample]) -> Pipeline:
+    backbone = config.parameters.generation.filtering.backbone
+    return data_generation.create_pipeline(samples, samples, backbone)
+
+
 def _print_plan(project: Project, names: list[str]) -> None:
     catalog = project.catalog  # its session makes the pipelines
     if unknown := [name for name in names if name not in pipelines]:
@@ -103,5 +193,12 @@ def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> No
         console.print(f"{e.kind}: length of answers from {e.basis}")
     if isinstance(settings, ReplayParams) and planned.missing:
         console.print("A replay asks no model: a missing response ends the run.")
-    if isinstance(settings, OpenAIParams) and settings.prices:
-        console.print(f"About ${cost(estimates, settings.prices):,.2f}, at the prices given.")
+    if dollars := price(settings, estimates):
+        console.print(f"About {dollars}, at the prices given.")
+
+
+def price(params: LanguageModelParams, estimates: list[Estimate]) -> str | None:
+    """Dollars of the estimated tokens; None without configured prices."""
+    if not (isinstance(params, OpenAIParams) and params.prices):
+        return None
+    return f"${cost(estimates, params.prices):,.2f}"

@@ -48,7 +48,11 @@ SMOKE_PARAMETERS = {
 
 
 class Project:
-    """A copy of the project's configuration and demo corpus; outputs go nowhere else."""
+    """A copy of the project's configuration and demo corpus; outputs go nowhere else.
+
+    Of the experiments and corpora only those of the demo: each is a pipeline, and Kedro builds and
+    checks all of them in every run. ``tests/test_wiring.py`` has the whole configuration.
+    """
 
     printed: str  # by the run of the default experiment
 
@@ -56,6 +60,8 @@ class Project:
         self.folder = folder
         shutil.copy(ROOT / "pyproject.toml", folder)
         shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
+        self.keep("conf/base/experiments.yml", "demo")
+        self.keep("conf/base/parameters_corpora.yml", "newsroom", under="corpora")
         (folder / "src").mkdir()
         for corpus in ("newsroom", "inference"):
             shutil.copytree(ROOT / "data/01_raw" / corpus, folder / "data/01_raw" / corpus)
@@ -101,6 +107,13 @@ class Project:
         """The newest table of cells of the default experiment."""
         return pd.read_csv(newest(self, "08_reporting/demo/cells.csv"))
 
+    def keep(self, file: str, name: str, under: str | None = None) -> None:
+        """Removes all entries but one from a file of the configuration, or from a group of it."""
+        content = yaml.safe_load((self.folder / file).read_text(encoding="utf-8"))
+        kept = {name: (content[under] if under else content)[name]}
+        text = yaml.safe_dump({under: kept} if under else kept, default_flow_style=None)
+        (self.folder / file).write_text(text, encoding="utf-8")
+
     def write(self, file: str, content: object) -> None:
         path = self.folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,17 +155,22 @@ class Project:
 
     def refusal(self, *pipelines: str, params: str = "") -> str:
         """What a run in this process is refused with; it must leave nothing behind."""
+        message = self.failure(*pipelines, params=params)
+        assert self.outputs() == set()
+        return message
+
+    def failure(self, *pipelines: str, params: str = "") -> str:
+        """The message, without a traceback, that ends a run in this process."""
         given = OmegaConf.to_container(OmegaConf.from_dotlist(params.split(",") if params else []))
         with (
             self.entered(),
-            pytest.raises(ClickException) as refused,
+            pytest.raises(ClickException) as failed,
             KedroSession.create(self.folder, env="smoke", runtime_params=given) as session,
         ):
             session.run(
                 pipeline_names=list(pipelines) or ["__default__"], runner=SequentialRunner()
             )
-        assert self.outputs() == set()
-        return " ".join(refused.value.message.split())
+        return " ".join(failed.value.message.split())
 
     def outputs(self) -> set[str]:
         """All files that runs have written, but for the log and claims on nodes."""

@@ -155,8 +155,8 @@ def test_the_book_of_results(project):
     assert '`kedro run --pipelines zero --params "experiments.zero.synthetic=[2]"`' in page
     unknown = project.kedro("results", "write", "niosy")
     assert unknown.returncode != 0 and "no experiment niosy" in unknown.stdout
-    missing = project.kedro("results", "write", "noisy", "semeval")
-    assert missing.returncode != 0 and "not run yet: semeval" in missing.stdout
+    missing = project.kedro("results", "write", "noisy", "demo")
+    assert missing.returncode != 0 and "not run yet: demo" in missing.stdout
     # A grid of which only a part was run, as `--params` may have it.
     lineage = next((project.folder / "data/07_model_output").glob("**/lineage.json"))
     cell = ".".join(lineage.relative_to(project.folder / "data/07_model_output").parts[:4])

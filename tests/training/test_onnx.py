@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging.handlers
+import subprocess
 import sys
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import instance
 from tests.paths import machine_paths
 from tests.training.test_finetuning import MARKERS, PROMPT, PROTOTYPES, SPANS, VIRTUAL_WORDS, run
+from tkre.core.instance import to_tagged
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.calibrator import CalibratorError
 from tkre.evaluation.params import CalibrationParams
@@ -27,6 +29,9 @@ from tkre.training.scoring import score
 pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
 
 
+HEADS = {"markers": MARKERS, "virtual_words": VIRTUAL_WORDS, "prototypes": PROTOTYPES}
+
+
 def short(params):
     return params.model_copy(update={"samples_per_relation": 8, "min_epochs": 1})
 
@@ -38,13 +43,26 @@ def trained(backbone, toy_rows, schema):
 
 
 @pytest.fixture(scope="module")
+def trained_prompt(backbone, toy_rows, schema):
+    return run(backbone, toy_rows, schema, short(PROMPT))[0]
+
+
+@pytest.fixture(scope="module")
 def exported(trained, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("onnx")
+    return export_quietly(trained, tmp_path_factory.mktemp("spans"))
+
+
+@pytest.fixture(scope="module")
+def exported_prompt(trained_prompt, tmp_path_factory):
+    return export_quietly(trained_prompt, tmp_path_factory.mktemp("prompt"))
+
+
+def export_quietly(checkpoint, folder):
     messages = logging.handlers.BufferingHandler(1000)
     logging.getLogger().addHandler(messages)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        export_onnx(trained, folder)
+        export_onnx(checkpoint, folder)
     logging.getLogger().removeHandler(messages)
     assert [m for m in messages.buffer if m.levelno >= logging.WARNING] == []
     assert printed.getvalue() == ""
@@ -99,13 +117,6 @@ def test_without_onnx_runtime_it_says_what_to_install(exported, monkeypatch):
         OnnxClassifier.load(exported)
 
 
-pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
-
-
-HEADS = {"markers": MARKERS, "prompt": PROMPT, "virtual_words": VIRTUAL_WORDS,
-         "prototypes": PROTOTYPES}  # fmt: skip
-
-
 def check_equal(checkpoint, folder, toy_rows):
     model = OnnxClassifier.load(folder, threads=1)
     long = instance("<head>anna</head> " + "was seen in the city " * 6 + "of <tail>oslo</tail> .")
@@ -115,8 +126,11 @@ def check_equal(checkpoint, folder, toy_rows):
         assert np.allclose(given, expected, atol=1e-4)
 
 
-def test_an_exported_classifier_gives_the_same(trained, exported, toy_rows):
+def test_an_exported_classifier_gives_the_same(
+    trained, exported, trained_prompt, exported_prompt, toy_rows
+):
     check_equal(trained, exported, toy_rows)
+    check_equal(trained_prompt, exported_prompt, toy_rows)
 
 
 @pytest.mark.slow
@@ -125,3 +139,28 @@ def test_every_head_can_be_exported(backbone, toy_rows, schema, params, tmp_path
     checkpoint, _ = run(backbone, toy_rows, schema, short(params))
     export_onnx(checkpoint, tmp_path)
     check_equal(checkpoint, tmp_path, toy_rows)
+
+
+WITHOUT_LIBRARIES = """
+import json, sys
+for heavy in ("torch", "transformers", "pandas", "kedro", "sklearn", "scipy", "pyarrow"):
+    sys.modules[heavy] = None  # importing it raises ImportError
+from tkre.serving.extractor import RelationExtractor
+sentences, *folders = sys.argv[1:]
+predictions = [RelationExtractor.from_pretrained(f)(json.loads(sentences)) for f in folders]
+print(json.dumps([[list(p.probabilities.values()) for p in rows] for rows in predictions]))
+"""
+
+
+def test_exported_classifiers_need_no_model_library(
+    trained, exported, trained_prompt, exported_prompt, toy_rows
+):
+    sentences = [to_tagged(row) for row in toy_rows[:3]]
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_LIBRARIES, json.dumps(sentences)]
+    done = subprocess.run([*command, str(exported), str(exported_prompt)], text=True,
+                          capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    for checkpoint, rows in zip((trained, trained_prompt), json.loads(done.stdout), strict=True):
+        expected = RelationExtractor(checkpoint.model, checkpoint.tokenizer)(sentences)
+        for prediction, row in zip(expected, rows, strict=True):
+            assert row == pytest.approx(list(prediction.probabilities.values()), abs=1e-4)

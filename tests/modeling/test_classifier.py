@@ -60,7 +60,7 @@ def test_padding_changes_nothing(model, backbone):
     assert torch.allclose(model(**inputs).logits[1], single[0], atol=1e-5)
 
 
-def test_a_saved_model_is_the_same_and_knows_its_labels(model, backbone, tmp_path):
+def test_a_saved_model_is_the_same_and_has_its_labels(model, backbone, tmp_path):
     model.save_pretrained(tmp_path)
     again = RelationClassifier.from_pretrained(tmp_path).eval()
     inputs = batch(backbone)
@@ -119,7 +119,7 @@ OTHER = {
 
 @pytest.mark.parametrize("options", [{}, OTHER], ids=["defaults", "others"])
 @pytest.mark.parametrize("head", params.HEADS)
-def test_what_is_read_is_what_transformers_reads(backbone, head, options, tmp_path):
+def test_settings_are_read_like_transformers_reads_them(backbone, head, options, tmp_path):
     config(backbone, head, **options).save_pretrained(tmp_path)
     ours = ClassifierSettings.read(tmp_path)
     theirs = RelationClassifierConfig.from_pretrained(tmp_path)

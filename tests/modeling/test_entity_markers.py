@@ -132,7 +132,7 @@ def test_every_row_of_the_demo_is_encoded_with_all_its_parts(newsroom):
 
 
 @pytest.mark.parametrize(
-    ("sentence", "told", "places"),
+    ("sentence", "masked", "places"),
     [
         ("so <head>anna</head> met <tail>bert</tail> .",
          "so the head (a person) met the tail .", ["the head (a person)", "the tail"]),
@@ -142,9 +142,9 @@ def test_every_row_of_the_demo_is_encoded_with_all_its_parts(newsroom):
         ("<tail><head>a</head> b</tail>", "the head (a person) b", ["the head (a person)"]),
     ],
 )  # fmt: skip
-def test_sentences_speak_of_the_head_and_the_tail(sentence, told, places):
+def test_mentions_are_replaced_by_the_head_and_the_tail(sentence, masked, places):
     text, spans = mask_entities(instance(sentence, head_type="PERSON"), typed=True)
-    assert text == told
+    assert text == masked
     assert [span.of(text) for span in spans] == places
 
 

@@ -58,7 +58,7 @@ def test_parameters_are_counted_once_from_the_header_of_the_file(backbone, tmp_p
     assert facts["digest"] == backbone.lineage.weights[:12] and facts["steps"] == []
 
 
-def test_a_lineage_is_told_step_by_step():
+def test_facts_of_a_lineage_step_by_step():
     facts = lineage_facts(Lineage(backbone="tiny", origin="a" * 64, steps=(STEP,)))
     assert facts["digest"] == "b" * 12
     [step] = facts["steps"]
@@ -66,7 +66,7 @@ def test_a_lineage_is_told_step_by_step():
                     "data": "c" * 12, "seconds": 1.3, "settings": {"epochs": 2}}  # fmt: skip
 
 
-def test_a_classifier_tells_of_its_encoder_and_its_labels(tmp_path):
+def test_facts_of_a_classifier_have_its_encoder_and_labels(tmp_path):
     config = {"architectures": ["RelationClassifier"], "head": "markers",
               "encoder": {"num_hidden_layers": 6, "hidden_size": 384},
               "id2label": {"0": "born_in", "1": "none"}}  # fmt: skip

@@ -50,18 +50,18 @@ def test_synthetic_rows_are_known_without_being_seen(backbone, golden, synthetic
     assert (again == probabilities).all()
 
 
-def test_what_is_said_of_a_row_does_not_depend_on_its_label(backbone, golden, synthetic, schema):
+def test_probabilities_of_a_row_do_not_depend_on_its_label(backbone, golden, synthetic, schema):
     one_round = PARAMS.model_copy(update={"rounds": 1, "folds": 12})
-    honest = judge_synthetic(backbone, golden, synthetic, schema, one_round, seed=1)
-    lying = [replace(synthetic[0], relation="none"), *synthetic[1:]]
+    before = judge_synthetic(backbone, golden, synthetic, schema, one_round, seed=1)
+    relabelled = [replace(synthetic[0], relation="none"), *synthetic[1:]]
     assert synthetic[0].relation != "none"
-    said = judge_synthetic(backbone, golden, lying, schema, one_round, seed=1)
+    probabilities = judge_synthetic(backbone, golden, relabelled, schema, one_round, seed=1)
     # Its fold may be another one, but each row is a fold of its own.
-    assert np.allclose(said[0], honest[0], atol=1e-3)
-    assert not np.allclose(said[1:], honest[1:], atol=1e-3)
+    assert np.allclose(probabilities[0], before[0], atol=1e-3)
+    assert not np.allclose(probabilities[1:], before[1:], atol=1e-3)
 
 
-def test_near_duplicates_do_not_vouch_for_each_other(backbone, golden, synthetic, schema):
+def test_near_duplicates_are_held_out_together(backbone, golden, synthetic, schema):
     """A row and its copy have the same wrong label: neither may have trained on the other."""
     wrong = replace(synthetic[0], relation="knows", head_type="person", tail_type="person")
     copy = replace(wrong, id="copy")
@@ -71,13 +71,13 @@ def test_near_duplicates_do_not_vouch_for_each_other(backbone, golden, synthetic
     apart = judge_synthetic(backbone, golden, rows, schema, one_round, seed=1)
     assert (apart[:2, own] < 0.3).all()
     # Nor may a golden copy, which always trains.
-    said = judge_synthetic(
+    probabilities = judge_synthetic(
         backbone, [*golden, copy], rows[:1] + rows[2:], schema, one_round, seed=1
     )
-    assert said[0, own] < 0.3
+    assert probabilities[0, own] < 0.3
 
 
-def test_planted_labels_are_believed_less(backbone, golden, toy_rows, synthetic, schema):
+def test_planted_labels_have_less_confidence(backbone, golden, toy_rows, synthetic, schema):
     wrong = {synthetic[0].id: "none", synthetic[5].id: "knows"}
     rows = [replace(row, relation=wrong.get(row.id, row.relation)) for row in synthetic]
     probabilities = judge_synthetic(backbone, golden, rows, schema, PARAMS, seed=1)
@@ -86,12 +86,12 @@ def test_planted_labels_are_believed_less(backbone, golden, toy_rows, synthetic,
     assert right[planted].max() < right[~planted].min()
 
 
-def test_a_golden_row_under_the_wrong_direction_is_doubted_most(backbone, toy_rows, schema):
+def test_a_golden_row_under_the_wrong_direction_is_suspected_first(backbone, toy_rows, schema):
     n = next(n for n, row in enumerate(toy_rows) if row.relation == "lives_in")
     rows = [replace(row, relation="home_of") if i == n else row for i, row in enumerate(toy_rows)]
     for support, synthetic in ((rows, []), (rows[:8], rows[8:])):
-        said = judge_golden(backbone, support, synthetic, schema, PARAMS, seed=1)
-        first = suspected_label_errors(support, schema, said).iloc[0]
+        probabilities = judge_golden(backbone, support, synthetic, schema, PARAMS, seed=1)
+        first = suspected_label_errors(support, schema, probabilities).iloc[0]
         assert (first["id"], first["likeliest"]) == (toy_rows[n].id, "lives_in")
         assert first["inverted"]
 
@@ -99,9 +99,9 @@ def test_a_golden_row_under_the_wrong_direction_is_doubted_most(backbone, toy_ro
 def test_a_relation_that_no_other_row_shows_cannot_be_judged(backbone, toy_rows, schema):
     rows = [r for r in toy_rows if r.relation != "knows"]
     only = next(r for r in toy_rows if r.relation == "knows")
-    said = judge_golden(backbone, [only, *rows], [], schema, PARAMS, seed=1)
-    assert np.isnan(said[0]).all()
-    assert not np.isnan(said[1:]).any()
+    probabilities = judge_golden(backbone, [only, *rows], [], schema, PARAMS, seed=1)
+    assert np.isnan(probabilities[0]).all()
+    assert not np.isnan(probabilities[1:]).any()
 
 
 def test_too_little_to_judge_by(backbone, toy_rows, schema):

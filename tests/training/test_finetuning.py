@@ -78,9 +78,7 @@ def accuracy(checkpoint, rows, schema):
 
 
 @pytest.mark.parametrize("head", ["prompt", "prototypes"])
-def test_what_is_saved_names_no_place_of_the_machine_it_was_trained_on(
-    backbone, toy_rows, schema, head, tmp_path
-):
+def test_saved_files_hold_no_path_of_the_machine(backbone, toy_rows, schema, head, tmp_path):
     assert str(backbone.model.name_or_path).startswith("/")
     checkpoint, _ = run(backbone, toy_rows, schema, untrained(head))
     checkpoint.save(tmp_path / "new")
@@ -124,7 +122,7 @@ def test_without_validation_rows_the_last_epoch_is_kept(backbone, toy_rows, sche
 
 @pytest.mark.parametrize("head", ["prompt", "virtual_words", "prototypes"])
 @pytest.mark.parametrize("rows", [0, 20])
-def test_what_is_not_trained_needs_no_rows(backbone, toy_rows, schema, head, rows, tmp_path):
+def test_untrained_heads_need_no_rows(backbone, toy_rows, schema, head, rows, tmp_path):
     params = untrained(head)
     classifier, losses = run(backbone, toy_rows[:rows], schema, params, validation=[])
     assert list(losses.columns) == ["epoch", "step", "loss"] and losses.empty
@@ -142,12 +140,12 @@ def test_what_is_not_trained_needs_no_rows(backbone, toy_rows, schema, head, row
     assert ((probabilities[:, schema.names.index("knows")] > 0) == persons).all()
 
 
-def test_training_without_rows_says_what_to_do(backbone, schema):
+def test_training_without_rows_is_refused(backbone, schema):
     with pytest.raises(ValueError, match="no rows to train on: give some shots"):
         run(backbone, [], schema, PROMPT, validation=[])
 
 
-def test_prompts_start_from_what_the_masked_lm_head_knows(backbone, toy_rows, schema):
+def test_prompts_start_from_the_masked_lm_head(backbone, toy_rows, schema):
     """Pre-training of the masked-LM head is not thrown away: another head, other scores."""
     other = copy.deepcopy(backbone.model)
     nn.init.normal_(other.cls.predictions.transform.dense.weight)
@@ -176,7 +174,7 @@ def initialised(backbone, rows, schema, params):
     return model, before, [row.label for row in labelled]
 
 
-def test_the_probe_already_knows_the_rows_before_any_training(backbone, toy_rows, schema):
+def test_the_probe_separates_the_rows_before_training(backbone, toy_rows, schema):
     params = SPANS.model_copy(update={"probe_start": 1.0})
     model, _, labels = initialised(backbone, toy_rows, schema, params)
     guessed = predict(model, backbone.tokenizer, toy_rows).argmax(axis=1)
@@ -253,7 +251,7 @@ def test_which_epoch_is_kept(scores, best, within_error, monkeypatch):
     assert kept_epoch(scores, "one_standard_error", monkeypatch) == within_error
 
 
-def test_the_average_is_what_is_kept(monkeypatch):
+def test_the_average_is_kept(monkeypatch):
     assert kept_epoch([(80, 1), (70, 1)], "best", monkeypatch, averaged=True) == 1.5
 
 

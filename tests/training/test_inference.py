@@ -43,8 +43,8 @@ def test_sentences_that_are_too_long_are_counted(model, backbone, toy_rows, capl
         predict(model, backbone.tokenizer, toy_rows, description="test")
         assert not caplog.messages
         predict(model, backbone.tokenizer, [*toy_rows, long], description="test")
-    [told] = caplog.messages
-    assert told.startswith("test: 1 of 21 texts are longer than max_length")
+    [message] = caplog.messages
+    assert message.startswith("test: 1 of 21 texts are longer than max_length")
 
 
 def test_nothing_to_predict(model, backbone):

@@ -69,7 +69,7 @@ def export_quietly(checkpoint, folder):
     return folder
 
 
-def test_an_export_names_no_place_of_the_machine(exported):
+def test_an_export_holds_no_path_of_the_machine(exported):
     # The exporter adds the place in the source of each operator.
     assert machine_paths(exported) == []
 
@@ -111,7 +111,7 @@ def test_another_file_is_refused(exported, tmp_path):
         OnnxClassifier.load(tmp_path)
 
 
-def test_without_onnx_runtime_it_says_what_to_install(exported, monkeypatch):
+def test_without_onnx_runtime_the_message_names_the_extra(exported, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxError, match=r"pip install 'tkre\[onnx\]'"):
         OnnxClassifier.load(exported)

@@ -58,7 +58,7 @@ def test_no_training_at_all():
         trained.epochs(rows=0, relations=2)
 
 
-def test_a_part_that_needs_knowledge_says_so():
+def test_parts_that_need_knowledge():
     assert not FinetuningParams(optimisation=OPTIMISATION).uses_knowledge
     assert FinetuningParams(optimisation=OPTIMISATION, synthetic=True).uses_knowledge
     assert FinetuningParams(optimisation=OPTIMISATION, alignment={}).uses_knowledge

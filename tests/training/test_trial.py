@@ -23,7 +23,7 @@ RATES = {"learning_rate": 4e-3, "head_learning_rate": 5e-3, "batch_size": 8}
 MARKERS = FinetuningParams.model_validate({"samples_per_relation": 200, "optimisation": RATES})
 
 
-def test_few_rows_rows_are_of_all_relations(schema, toy_rows):
+def test_few_rows_are_of_all_relations(schema, toy_rows):
     few = few_rows(toy_rows, schema, most=6)
     assert [row.relation for row in few] == [
         "home_of", "knows", "lives_in", "none", "home_of", "knows",
@@ -31,7 +31,7 @@ def test_few_rows_rows_are_of_all_relations(schema, toy_rows):
     assert len(few_rows(toy_rows, schema)) == 20
 
 
-def test_learning_by_heart_leaves_out_what_is_not_needed_for_it():
+def test_learning_by_heart_uses_the_classifier_alone():
     recipe = FinetuningParams.model_validate(
         {"head": "spans", "layers": [1, 2], "synthetic": True, "alignment": {},
          "add_inverted": True, "trigger_weight": 0.2, "average": 0.99,

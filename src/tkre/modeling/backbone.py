@@ -26,7 +26,7 @@ def masked_lm_head(model: Any) -> nn.Module:
     for name in ("cls", "lm_head", "predictions", "vocab_projector"):
         if (head := getattr(model, name, None)) is not None:
             return head
-    raise ValueError(f"{type(model).__name__} has no masked-LM head that is known here")
+    raise ValueError(f"{type(model).__name__} has no masked-LM head of a known name")
 
 
 def before_vocabulary(model: Any, states: Tensor) -> Tensor:

@@ -16,21 +16,21 @@ from tkre.modeling.params import ContrastParams
 
 
 class SpanContrast(nn.Module):
-    """Pulls what expresses a relation to the relation's anchor, pushes away what does not.
+    """Pulls the triple of a text to the anchor of its relation, and pushes away negatives.
 
-    What expresses a relation is a triple of pooled spans: head mention, tail mention, relation
-    span. For a text of relation r with triple p,
+    A triple has three pooled spans: head mention, tail mention, relation span. For a text of
+    relation r with anchor a_r and triple p, the loss is
 
     ``-log( exp(sim(a_r, p)/tau) / (exp(sim(a_r, p)/tau) + sum_n exp(sim(a_r, n)/tau)) )``
 
-    with cosine similarity, where the negatives n are the triples of the batch's texts of other
-    relations, the same text's triple with another of its spans in the place of the relation span,
-    and its triple with head and tail exchanged, if the relation has a direction.
+    with cosine similarity. Negatives n are the triples of the batch's texts of other relations, the
+    text's triple with another of its spans for the relation span, and its triple with head and tail
+    exchanged, if the relation has a direction.
 
     Args:
         definitions: R x H embeddings of the relations' definitions; the anchors start there.
         symmetric: R flags of the relations that hold in both directions.
-        params: Temperature, dimension, which negatives there are.
+        params: Temperature, dimension, kinds of negatives.
     """
 
     symmetric: Tensor
@@ -55,16 +55,16 @@ class SpanContrast(nn.Module):
             others_BST: Flags of the tokens of other spans; an empty one is no negative.
             labels_B: Number of each text's relation.
         """
-        head, tail, stated = pool(hidden_BTH, spans_B3T).unbind(dim=1)
-        anchors_BD = self._normal(self.project_anchor(self.anchors[labels_B]))
-        triples_BD = self._triple(head, tail, stated)
+        head, tail, relation = pool(hidden_BTH, spans_B3T).unbind(dim=1)
+        anchors_BD = F.normalize(self.project_anchor(self.anchors[labels_B]), dim=-1)
+        triples_BD = self._triple(head, tail, relation)
         # Row i compares the anchor of text i's relation with the triples of all texts.
         scores_BB = anchors_BD @ triples_BD.T / self.params.temperature
         complete_B = spans_B3T.any(dim=-1).all(dim=-1)
         other_relation_BB = labels_B[:, None] != labels_B[None, :]
         negatives = [scores_BB.masked_fill(~(other_relation_BB & complete_B[None, :]), -torch.inf)]
         if self.params.inverted_negatives:
-            inverted_B = (anchors_BD * self._triple(tail, head, stated)).sum(dim=-1)
+            inverted_B = (anchors_BD * self._triple(tail, head, relation)).sum(dim=-1)
             inverted_B = inverted_B / self.params.temperature
             negatives.append(inverted_B.masked_fill(self.symmetric[labels_B], -torch.inf)[:, None])
         if others_BST.shape[1]:
@@ -75,26 +75,23 @@ class SpanContrast(nn.Module):
             others_BS = others_BS / self.params.temperature
             negatives.append(others_BS.masked_fill(~others_BST.any(dim=-1), -torch.inf))
         loss_B = self.losses(scores_BB.diagonal(), torch.cat(negatives, dim=1))
-        # Rows without a span are left out, not filled with zeros: a zero vector would be an example
-        # of nothing. (sum() keeps the graph where no row is complete.)
+        # Rows without a span are left out: their zero vectors mean nothing. sum() keeps the graph
+        # where no row is complete.
         return (loss_B * complete_B).sum() / complete_B.sum().clamp(min=1)
 
     def losses(self, positive_B: Tensor, negatives_BN: Tensor) -> Tensor:
-        """The loss of each text; a variant of the loss may differ in this alone.
+        """The loss of each text; variants of the loss may override this method alone.
 
         Args:
-            positive_B: Similarity of the anchor to the text's own triple, over the temperature.
-            negatives_BN: Likewise to N negatives; minus infinity where there is none.
+            positive_B: Similarity of the anchor to the text's triple, over the temperature.
+            negatives_BN: Similarities to N negatives, over the temperature; minus infinity for
+                none.
         """
         all_B1N = torch.cat([positive_B[:, None], negatives_BN], dim=1)
         return all_B1N.logsumexp(dim=1) - positive_B
 
-    def _triple(self, head: Tensor, tail: Tensor, stated: Tensor) -> Tensor:
-        return self._normal(self.project_triple(torch.cat([head, tail, stated], dim=-1)))
-
-    @staticmethod
-    def _normal(vectors: Tensor) -> Tensor:
-        return F.normalize(vectors, dim=-1)
+    def _triple(self, head: Tensor, tail: Tensor, relation: Tensor) -> Tensor:
+        return F.normalize(self.project_triple(torch.cat([head, tail, relation], dim=-1)), dim=-1)
 
 
 def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
@@ -102,7 +99,7 @@ def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
 
     Args:
         hidden_BTH: Hidden states.
-        flags_BST: Which tokens belong to each of S spans.
+        flags_BST: Flags of the tokens of each of S spans.
 
     Returns:
         B x S x H.
@@ -113,7 +110,7 @@ def pool(hidden_BTH: Tensor, flags_BST: Tensor) -> Tensor:
 
 
 class Alignment(nn.Module):
-    """Pulls a sentence's features to frozen embeddings of what explains its relation (InfoNCE).
+    """Pulls a sentence's features to frozen embeddings of explaining texts (InfoNCE).
 
     Positives are the explanations and the definition of the sentence's relation, negatives those
     of all other relations. Not in the paper.

@@ -4,8 +4,8 @@
 language model predicts the masks. Phrases of 2 and of 3 tokens need prompts of their own. All
 prompts are packed into one sequence: the sentence occurs once and attends to no prompt; each prompt
 attends to the sentence and itself, and its positions continue those of the sentence. So each prompt
-is read as if it were alone, at a fraction of the cost. The markers tell the sentence, which does
-not see the prompts, which mentions are meant.
+is read as if it were alone, at a fraction of the cost. The sentence does not attend to the prompts;
+markers show it the mentions.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Masked span language modelling (MSLM): which tokens of a knowledge text are masked.
+"""Masked span language modelling (MSLM): masking of the tokens of a knowledge text.
 
-Tokens have the role of their characters: relation, entity or other. They are masked in *units*,
-never one by one: a relation span as a whole, all occurrences of a mention together, any other
-token with the rest of its word. A unit is masked with the probability of its role, which is
-therefore the probability of each of its tokens; no half of a span stays to reveal the other half.
+Tokens have the role of their characters: relation, entity or other. They are masked in *units*:
+a relation span as a whole, all occurrences of a mention together, any other token with the rest of
+its word. A unit is masked with the probability of its role, which is therefore the probability of
+each of its tokens; no visible half of a span reveals the other half.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from transformers import PreTrainedTokenizerBase
+from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.params import MaskingParams
@@ -27,7 +27,7 @@ OTHER, ENTITY, RELATION = 0, 1, 2
 
 @dataclass(frozen=True)
 class Words:
-    """What masking needs of a tokenizer; asking it for every text takes longer than masking.
+    """Mask token and size of a tokenizer's vocabulary, read once: reading takes long.
 
     Attributes:
         mask: Number of the mask token.
@@ -78,15 +78,14 @@ class EncodedText:
 
     @cached_property
     def spans(self) -> npt.NDArray[np.bool_]:
-        """3 x T flags: head, tail, and what states the relation."""
+        """3 x T flags: head, tail, relation spans."""
         return np.stack([self.head, self.tail, self.roles == RELATION])
 
     @cached_property
     def other_spans(self) -> tuple[Ints, Ints]:
-        """First tokens of the spans that say nothing about the relation, and where each ends.
+        """Starts and ends of spans of role "other", one for each of its tokens.
 
-        They are runs of tokens of role "other", as long as what states the relation, or up to where
-        the run is over.
+        They are as long as the relation spans together, or end with the run of such tokens.
         """
         free = (self.roles == OTHER) & self.real
         length = max(1, int((self.roles == RELATION).sum()))
@@ -97,15 +96,13 @@ class EncodedText:
 
 
 def encode_texts(
-    texts: Sequence[KnowledgeText],
-    tokenizer: PreTrainedTokenizerBase,
-    params: MaskingParams,
+    texts: Sequence[KnowledgeText], tokenizer: PreTrainedTokenizerBase, params: MaskingParams
 ) -> list[EncodedText]:
     """Tokens and masking units of knowledge texts, by character offsets.
 
     Args:
-        texts: In any order.
-        tokenizer: A fast one: offsets are needed.
+        texts: Texts in any order.
+        tokenizer: A fast tokenizer.
         params: Probabilities by role, longest span that is one unit, longest text in tokens.
     """
     encoded = tokenizer(
@@ -115,42 +112,24 @@ def encode_texts(
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )
-    results = []
-    for n, text in enumerate(texts):
-        offsets = np.array(encoded["offset_mapping"][n]).reshape(-1, 2)
-        special = np.array(encoded["special_tokens_mask"][n], dtype=bool)
-        words = [-1 if w is None else w for w in encoded.word_ids(n)]
-        results.append(
-            _encode(
-                text,
-                np.array(encoded["input_ids"][n]),
-                offsets,
-                special,
-                words,
-                params,
-                truncated=bool(offsets[:, 1].max(initial=0) < len(text.text.rstrip())),
-            )
-        )
-    return results
+    return [_encode(text, encoded, n, params) for n, text in enumerate(texts)]
 
 
 def _encode(
-    text: KnowledgeText,
-    input_ids: Ints,
-    offsets: Ints,
-    special: npt.NDArray[np.bool_],
-    words: list[int],
-    params: MaskingParams,
-    *,
-    truncated: bool,
+    text: KnowledgeText, encoded: BatchEncoding, number: int, params: MaskingParams
 ) -> EncodedText:
-    head = covered(offsets, text.heads) & ~special
-    tail = covered(offsets, text.tails) & ~special
+    input_ids = np.array(encoded["input_ids"][number])
+    offsets = np.array(encoded["offset_mapping"][number]).reshape(-1, 2)
+    special = np.array(encoded["special_tokens_mask"][number], dtype=bool)
+    truncated = bool(offsets[:, 1].max(initial=0) < len(text.text.rstrip()))
+    offsets[special] = 0
+    words = encoded.word_ids(number)
+    head, tail = covered(offsets, text.heads), covered(offsets, text.tails)
     roles = np.full(len(input_ids), OTHER)
-    # A unit's key is what it is a unit of: its number is given at its first token.
+    # Units are numbered in the order of their first tokens.
     keys: list[Any] = [("word", word) for word in words]
     for n, span in enumerate(text.relations):
-        inside = covered(offsets, [span]) & ~special
+        inside = covered(offsets, [span])
         roles[inside] = RELATION
         if len({words[t] for t in np.flatnonzero(inside)}) <= params.max_span_words:
             for t in np.flatnonzero(inside):
@@ -160,16 +139,11 @@ def _encode(
         for t in np.flatnonzero(flags):
             keys[t] = name
     numbers: dict[Any, int] = {}
-    units = np.array(
-        [
-            -1 if s else numbers.setdefault(k, len(numbers))
-            for k, s in zip(keys, special, strict=True)
-        ]
-    )
+    pairs = zip(keys, special, strict=True)
+    units = np.array([-1 if s else numbers.setdefault(k, len(numbers)) for k, s in pairs])
     rates = np.array([params.other, params.entity, params.relation])
     probabilities = np.zeros(len(numbers))
-    # A unit that mixes roles (a word half inside a span) is as likely to be masked as its
-    # likeliest token.
+    # A unit of mixed roles (a word half inside a span) has the largest probability of its tokens.
     np.maximum.at(probabilities, units[~special], rates[roles[~special]])
     return EncodedText(input_ids, units, probabilities, roles, head, tail, text.relation, truncated)
 
@@ -180,15 +154,15 @@ def mask(
     words: Words,
     params: MaskingParams,
 ) -> tuple[Ints, Ints]:
-    """One masking of a text: what the encoder reads, and what it has to predict.
+    """Masks a text once.
 
     Most masked units become mask tokens, some random tokens, some stay (BERT's 80/10/10, but by
     units). At least one unit of a text is masked.
 
     Args:
-        text: What is masked.
-        generator: Draws the units and what becomes of them.
-        words: Of its tokenizer.
+        text: The text.
+        generator: Generator of the units and of their replacement.
+        words: Vocabulary of its tokenizer.
         params: Shares of the masked units.
 
     Returns:

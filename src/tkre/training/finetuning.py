@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -40,6 +41,7 @@ from tkre.training.scoring import labels_of
 from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
 
 
+@dataclass
 class EpochSelection:
     """Scores epochs on the validation rows and keeps the weights of one.
 
@@ -47,7 +49,7 @@ class EpochSelection:
     relation the highest is often due to chance, so ``one_standard_error`` keeps the last epoch
     whose micro-F1 is within one standard error of the highest.
 
-    Args:
+    Attributes:
         model: The trained model.
         average: Its running average, which is scored and kept in its place; None for no average.
         tokenizer: Its tokenizer.
@@ -57,67 +59,62 @@ class EpochSelection:
         epochs: Number of epochs.
         validations: Most epochs that are scored, evenly spaced, the last one among them.
         precision: Precision of the training.
+        kept_weights: Weights of the epoch that is kept so far.
     """
 
-    def __init__(
-        self,
-        model: RelationClassifier,
-        average: AveragedWeights | None,
-        tokenizer: PreTrainedTokenizerBase,
-        validation: Sequence[Instance],
-        schema: RelationSchema,
-        *,
-        rule: Literal["best", "one_standard_error"],
-        epochs: int,
-        validations: int,
-        precision: Precision,
-    ) -> None:
-        self._model = model
-        self._average = average
-        self._tokenizer = tokenizer
-        self._validation = list(validation)
-        self._schema = schema
-        self._tolerant = rule == "one_standard_error"
-        self._scored = {math.ceil(n * epochs / validations) for n in range(1, validations + 1)}
-        self._precision = precision
+    model: RelationClassifier
+    average: AveragedWeights | None
+    tokenizer: PreTrainedTokenizerBase
+    validation: Sequence[Instance]
+    schema: RelationSchema
+    _: KW_ONLY
+    rule: Literal["best", "one_standard_error"]
+    epochs: int
+    validations: int
+    precision: Precision
+
+    def __post_init__(self) -> None:
+        steps = range(1, self.validations + 1)
+        self._scored = {math.ceil(n * self.epochs / self.validations) for n in steps}
         self._best = (-math.inf, -math.inf)
-        self.kept_weights: dict[str, Any] = copy.deepcopy(model.state_dict())
+        self.kept_weights: dict[str, Any] = copy.deepcopy(self.model.state_dict())
 
     def epoch_ended(self, epoch: int, _: nn.Module) -> dict[str, float]:
         """The validation scores of the epoch that has just ended; empty if it is not scored."""
         if epoch not in self._scored:
             return {}
         trained = None
-        if self._average is not None:
-            trained = copy.deepcopy(self._model.state_dict())
-            self._model.load_state_dict(self._average.weights)
+        if self.average is not None:
+            trained = copy.deepcopy(self.model.state_dict())
+            self.model.load_state_dict(self.average.weights)
         figures = self._scores()
         score = (figures.get("validation_f1", 0.0), -figures.get("validation_loss", -epoch))
         self._best = max(self._best, score)
-        # Whatever raises the best is within reach of it, so one set of weights is enough.
-        if score == self._best or (self._tolerant and score[0] >= self._within_reach()):
-            self.kept_weights = copy.deepcopy(self._model.state_dict())
+        # A new best is within reach of itself, so one set of weights is enough.
+        tolerant = self.rule == "one_standard_error"
+        if score == self._best or (tolerant and score[0] >= self._within_reach()):
+            self.kept_weights = copy.deepcopy(self.model.state_dict())
         if trained is not None:
-            self._model.load_state_dict(trained)
+            self.model.load_state_dict(trained)
         return figures
 
     def _within_reach(self) -> float:
         """The highest micro-F1 less its standard error, that of a share of the rows."""
         share = self._best[0] / 100
-        return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self._validation)))
+        return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self.validation)))
 
     def _scores(self) -> dict[str, float]:
-        if not self._validation:
+        if not self.validation:
             return {}
         probabilities = predict(
-            self._model, self._tokenizer, self._validation, precision=self._precision
+            self.model, self.tokenizer, self.validation, precision=self.precision
         )
-        gold = [str(i.relation) for i in self._validation]
-        names = self._schema.names
-        guessed = labels_of(probabilities, self._model.config)
+        gold = [str(i.relation) for i in self.validation]
+        names = self.schema.names
+        guessed = labels_of(probabilities, self.model.config)
         of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
         return {
-            "validation_f1": micro_scores(gold, guessed, self._schema.negative)["micro_f1"],
+            "validation_f1": micro_scores(gold, guessed, self.schema.negative)["micro_f1"],
             "validation_loss": float(-np.log(of_gold.clip(1e-12)).mean()),
         }
 
@@ -215,7 +212,7 @@ def finetune(
             alignment = Alignment(*anchors, model.head.size, params.alignment.temperature)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
-    chooser = EpochSelection(
+    selection = EpochSelection(
         model, average, start.tokenizer, validation, schema, rule=params.keep_epoch,
         epochs=epochs, validations=params.validations, precision=params.optimisation.precision,
     )  # fmt: skip
@@ -230,9 +227,9 @@ def finetune(
             seed=seed,
             description=description,
             on_step_end=average.update if average else None,
-            on_epoch_end=chooser.epoch_ended,
+            on_epoch_end=selection.epoch_ended,
         )
-    model.load_state_dict(chooser.kept_weights)
+    model.load_state_dict(selection.kept_weights)
     model.requires_grad_(True)
     return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
 
@@ -286,7 +283,7 @@ def head_start(
 def build_classifier(
     start: Checkpoint, schema: RelationSchema, params: FinetuningParams
 ) -> RelationClassifier:
-    """A classifier with the encoder's weights and a new head."""
+    """A classifier with the encoder's weights and a new head, by the settings of a recipe."""
     names = schema.names
     encoder = start.model.config.to_dict()
     if params.encoder_dropout is not None:

@@ -64,12 +64,6 @@ class StageTraining:
     trained: Callable[[], PreTrainedModel]
 
 
-# Prepares a stage: the start, its data, the schema, all parameters, the stage's name, the seed.
-Prepare = Callable[
-    [Checkpoint, Sequence[Any], RelationSchema, PretrainingParams, str, int], StageTraining
-]
-
-
 def pretrain(
     start: Checkpoint,
     rows: Sequence[KnowledgeText] | Sequence[Instance],

@@ -90,7 +90,7 @@ class Stage:
 
     @property
     def prepare(self) -> Callable[..., Any]:
-        """The function that prepares a run (``pretraining.Prepare``); imports torch."""
+        """The function that returns a ``pretraining.StageTraining``; imports torch."""
         function: Callable[..., Any] = resolve_name(self.function)
         return function
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -39,10 +40,11 @@ def training_environment(precision: Precision) -> Environment:
     return environment(name, torch.get_num_threads(), used)
 
 
+@dataclass
 class StepRecorder:
     """Records a stage of training for the lineage, from its construction on.
 
-    Args:
+    Attributes:
         start: The checkpoint that the stage starts from.
         stage: Name of the stage.
         data: Digest of its training rows.
@@ -50,33 +52,28 @@ class StepRecorder:
         precision: Precision of its parameters.
     """
 
-    def __init__(
-        self,
-        start: Checkpoint,
-        stage: str,
-        data: str,
-        settings: dict[str, Any],
-        precision: Precision,
-    ) -> None:
+    start: Checkpoint
+    stage: str
+    data: str
+    settings: dict[str, Any]
+    precision: Precision
+
+    def __post_init__(self) -> None:
         self._begun = time.perf_counter()
-        self._lineage = start.lineage
-        self._precision: Precision = precision
-        self._known = {
-            "stage": stage,
-            "started_from": weights_digest(start.model),
-            "data": data,
-            "settings": settings,
-        }
+        self._started_from = weights_digest(self.start.model)
 
     def lineage(self, model: Any) -> Lineage:
         """The lineage of the start and this stage, by the trained model."""
         step = Step(
+            stage=self.stage,
+            started_from=self._started_from,
             weights=weights_digest(model),
+            data=self.data,
+            settings=self.settings,
             seconds=time.perf_counter() - self._begun,
-            environment=training_environment(self._precision),
-            **self._known,
+            environment=training_environment(self.precision),
         )
-        return self._lineage.then(step)
+        return self.start.lineage.then(step)
 
 
 class AveragedWeights:
@@ -289,47 +286,41 @@ class _Trainer(Trainer):
         return loss
 
 
+@dataclass(eq=False)
 class _Recorder(TrainerCallback):
     """Keeps the losses as tensors (reading one waits for the device) and shows progress."""
 
-    def __init__(
-        self,
-        progress: Progress,
-        steps_per_epoch: int,
-        on_step_end: Callable[[], None] | None,
-        on_epoch_end: EpochEnd | None,
-    ) -> None:
-        self.losses: list[dict[str, Tensor]] = []
-        self._figures: dict[int, dict[str, float]] = {}
-        self._progress = progress
-        self._steps_per_epoch = steps_per_epoch
-        self._step_ended = on_step_end
-        self._epoch_ended = on_epoch_end
+    progress: Progress
+    steps_per_epoch: int
+    step_ended: Callable[[], None] | None
+    epoch_ended: EpochEnd | None
+    losses: list[dict[str, Tensor]] = field(default_factory=list)
+    figures: dict[int, dict[str, float]] = field(default_factory=dict)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._step_ended:
-            self._step_ended()
+        if self.step_ended:
+            self.step_ended()
         # Seldom enough for a GPU that runs ahead of the CPU.
         figures: dict[str, float] = {}
         if state.global_step % 10 == 0:
             figures = {name: float(value) for name, value in self.losses[-1].items()}
-        self._progress.advance(1, **figures)
+        self.progress.advance(1, **figures)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
-        if self._epoch_ended:
+        if self.epoch_ended:
             model.eval()
-            epoch = state.global_step // self._steps_per_epoch
-            self._figures[state.global_step] = self._epoch_ended(epoch, model)
-            self._progress.advance(0, **self._figures[state.global_step])
+            epoch = state.global_step // self.steps_per_epoch
+            self.figures[state.global_step] = self.epoch_ended(epoch, model)
+            self.progress.advance(0, **self.figures[state.global_step])
             model.train()
 
     def table(self) -> pd.DataFrame:
         rows = [
             {
-                "epoch": 1 + (step - 1) // self._steps_per_epoch,
+                "epoch": 1 + (step - 1) // self.steps_per_epoch,
                 "step": step,
                 **{name: float(value) for name, value in losses.items()},
-                **self._figures.get(step, {}),
+                **self.figures.get(step, {}),
             }
             for step, losses in enumerate(self.losses, start=1)
         ]

@@ -166,22 +166,6 @@ def test_the_newest_version_is_taken(folder, tmp_path):
         newest_version(tmp_path)
 
 
-def test_it_needs_no_kedro(folder):
-    code = textwrap.dedent(
-        """
-        import sys
-        from tkre.serving.extractor import RelationExtractor
-        extractor = RelationExtractor.from_pretrained(sys.argv[1])
-        print(extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])[0].relation)
-        assert not [m for m in sys.modules if m.split(".")[0] == "kedro"]
-        """
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == "lives_in"
-
-
 def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, calibrator_of, tmp_path):
     shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
     calibrator = calibrator_of(tmp_path, toy_rows)
@@ -223,15 +207,17 @@ def test_importing_it_loads_no_library_of_models():
 
 
 def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder):
-    """Seconds of every start; what an exported classifier needs is in test_architecture."""
+    """Seconds of every start; what an exported classifier needs is in training/test_onnx.py."""
     code = textwrap.dedent(
         """
         import sys
         from tkre.serving.extractor import RelationExtractor
         extractor = RelationExtractor.from_pretrained(sys.argv[1])
-        extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])
+        print(extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])[0].relation)
         found = {"sklearn", "pandas", "kedro"} & set(sys.modules)
         assert not found, found
         """
     )
-    subprocess.run([sys.executable, "-c", code, str(newest_version(folder))], check=True)
+    command = [sys.executable, "-c", code, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "lives_in"

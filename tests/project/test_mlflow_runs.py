@@ -8,7 +8,9 @@ python -m venv /tmp/tracking
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -38,8 +40,23 @@ needs_mlflow = pytest.mark.skipif(not HERE, reason="needs the extra `tracking` (
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path | None:
+    """An empty database: MLflow takes a second to make one."""
+    if not HERE:
+        return None
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def settings(tmp_path) -> MlflowSettings:
+def settings(database, tmp_path) -> MlflowSettings:
+    (tmp_path / "runs").mkdir()
+    if database:
+        shutil.copy(database, tmp_path / "runs")
     content = {
         "server": {"mlflow_tracking_uri": "sqlite:///runs/mlflow.db"},
         "tracking": {"experiment": {"name": "mine", "create_experiment_kwargs": {

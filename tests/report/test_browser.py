@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
-SCREENS = {"desk": (1280, 900), "phone": (390, 844)}
+SCREENS = {"desk light": (1280, 900), "phone dark": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,10 @@ class Opened:
         page.goto(file.as_uri())
 
 
-@pytest.fixture(params=[(s, c) for s in SCREENS for c in ("light", "dark")],
-                ids=" ".join)  # fmt: skip
+@pytest.fixture(params=SCREENS)
 def opened(request, browser: Browser, file: Path):
-    screen, colours = request.param
-    width, height = SCREENS[screen]
+    width, height = SCREENS[request.param]
+    colours = request.param.split()[1]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
     context.set_offline(True)
     yield Opened(context.new_page(), file)

@@ -1,4 +1,4 @@
-"""Parameters of scoring and calibration: ``reporting`` and ``calibration`` in ``conf/base``."""
+"""Parameters of scoring, calibration and inference (``conf/base``)."""
 
 from __future__ import annotations
 
@@ -60,3 +60,18 @@ class CalibrationParams(Params):
     precisions: tuple[Share, ...] = (0.8, 0.9, 0.95)
     assurance: float = Field(0.8, ge=0.5, lt=1)
     negative_share: Share | Literal["estimated"] | None = None
+
+
+class InferenceParams(Params):
+    """``inference``: sentences to label, and the classifier that labels them.
+
+    Attributes:
+        classifier: Name of the cell whose newest classifier is used.
+        sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
+        wanted_precision: Answers below the threshold for it are withheld: one of
+            ``calibrator.precisions``; None withholds none.
+    """
+
+    classifier: str
+    sentences: str
+    wanted_precision: Share | None = None

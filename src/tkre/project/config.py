@@ -13,10 +13,9 @@ from pydantic import ValidationError
 from tkre.core.cells import Cell, EncoderChain, Experiment, parse_cell
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
-from tkre.evaluation.params import CalibrationParams, ReportingParams
+from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
 from tkre.generation.params import GenerationParams
 from tkre.report.params import PublishingParams
-from tkre.serving.params import InferenceParams
 from tkre.training.recipes import Variant, axes_of, changed, written_out
 from tkre.training.stages import STAGES, PretrainingParams
 

@@ -161,7 +161,7 @@ def label_on_ray(
         fn_constructor_args=(labeller,),
         concurrency=workers,
         num_cpus=1,
-        num_gpus=gpus or None,  # Ray hides the GPUs from what does not ask for one
+        num_gpus=gpus or None,  # Ray hides the GPUs from tasks that request none
     )
     try:
         for row in labelled.iter_rows():

@@ -288,11 +288,7 @@ class RelationExtractor:
                 by their places.
             TypeError: One sentence was given instead of a batch.
         """
-        if isinstance(sentences, str | bytes | Mapping | Instance):
-            raise TypeError(
-                f"one sentence ({type(sentences).__name__}) was given where a list of sentences "
-                "is expected: extractor([sentence])[0]"
-            )
+        _check_several(sentences)
         return self._labelled(read_sentences(sentences, self.entity_types))
 
     def stream(self, sentences: Iterable[Sentence], rows: int = ROWS) -> Iterator[Prediction]:
@@ -303,8 +299,7 @@ class RelationExtractor:
             rows: Sentences of a batch. A calibrator record whose ``negative_share`` is
                 ``estimated`` estimates it from each batch.
         """
-        if isinstance(sentences, str | bytes | Mapping | Instance):
-            raise TypeError("a stream is of sentences, not one sentence: extractor([sentence])[0]")
+        _check_several(sentences)
         waiting, first = iter(sentences), 0
         while batch := list(islice(waiting, rows)):
             yield from self._labelled(read_sentences(batch, self.entity_types, first))
@@ -342,6 +337,14 @@ class RelationExtractor:
         unsure = withheld(probability, guess != self.negative, self._confidence)
         named = dict(zip(labels, row, strict=True))
         return Prediction(None if unsure else guess, probability, named, guess, truncated)
+
+
+def _check_several(sentences: object) -> None:
+    if isinstance(sentences, str | bytes | Mapping | Instance):
+        raise TypeError(
+            f"one sentence ({type(sentences).__name__}) was given where several are expected: "
+            "extractor([sentence])[0]"
+        )
 
 
 def _check_precision(wanted: float | None) -> None:

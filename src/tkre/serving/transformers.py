@@ -112,8 +112,8 @@ class RelationClassificationPipeline(Pipeline):
     ) -> Iterator[Any]:
         """The outputs of many sentences.
 
-        Batches are the extractor's: it pads what a classifier reads, which the collator of
-        ``transformers`` knows nothing of, and names bad sentences by their places.
+        The extractor makes the batches: it pads all inputs of a classifier, unlike the collator of
+        ``transformers``, and names bad sentences by their positions.
         """
         for prediction in self._extractor.stream(inputs, rows=batch_size):
             yield self.postprocess(prediction, **postprocess_params)
@@ -127,26 +127,26 @@ class RelationClassificationPipeline(Pipeline):
         return prediction
 
     def postprocess(self, model_outputs: Prediction, top_k: int | None = _BEST) -> Any:
-        """What is said of a sentence; see ``__call__``."""
+        """Output for a sentence; see ``__call__``."""
         prediction = model_outputs
-        said = {"abstained": prediction.abstained, "truncated": prediction.truncated}
+        flags = {"abstained": prediction.abstained, "truncated": prediction.truncated}
         if top_k is _BEST:
-            return {"label": prediction.relation, "score": prediction.probability} | said
-        # The predicted label need not be the likeliest: out of doubt it is the negative one.
+            return {"label": prediction.relation, "score": prediction.probability} | flags
+        # The predicted label need not be the most probable: in doubt it is the negative one.
         ranked = sorted(
             prediction.probabilities.items(),
             key=lambda item: (item[0] != prediction.guess, -item[1]),
         )
-        return [{"label": label, "score": score} | said for label, score in ranked[:top_k]]
+        return [{"label": label, "score": score} | flags for label, score in ranked[:top_k]]
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
-        """Saves model and tokenizer, and no code: whoever loads them imports this module."""
+        """Save model and tokenizer without code: a user imports this module to load them."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.tokenizer.save_pretrained(save_directory, **kwargs)
 
 
 def register() -> None:
-    """Makes the task and the model known to transformers; again changes nothing."""
+    """Register the task and the model with transformers, once."""
     if TASK in PIPELINE_REGISTRY.supported_tasks:
         return
     for auto in (AutoModel, AutoModelForSequenceClassification):

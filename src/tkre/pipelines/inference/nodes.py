@@ -9,8 +9,8 @@ import pandas as pd
 from tkre.core.instance import Instance, to_tagged
 from tkre.corpora.unlabelled import read_unlabelled
 from tkre.evaluation.calibrator import Calibrator, calibrate, share_among
+from tkre.evaluation.params import InferenceParams
 from tkre.evaluation.predictions import answered
-from tkre.serving.params import InferenceParams
 
 
 def read_sentences(sentences: str) -> list[Instance]:

@@ -20,15 +20,15 @@ LIMITS = ServiceParams()
 @click.option(
     "--calibrator",
     type=click.Path(exists=True, path_type=Path),
-    help="The calibrator record; trust.json beside the weights, if there is one, when not given.",
+    help="Calibrator record; by default trust.json of FOLDER, if there is one.",
 )
 @click.option(
     "--schema",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The relation schema; relations.yml beside the weights, if there is one, when not given.",
+    help="Relation schema; by default relations.yml of FOLDER, if there is one.",
 )
-@click.option("--wanted-precision", type=float, help="Withholds what is less sure.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of torch or ONNX Runtime.")
+@click.option("--wanted-precision", type=float, help="Withhold answers below it.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of torch or ONNX Runtime.")
 @click.option(
     "--max-body-bytes",
     type=click.IntRange(min=LEAST_BODY_BYTES),
@@ -39,9 +39,11 @@ LIMITS = ServiceParams()
     "--max-sentences", type=click.IntRange(min=1), default=LIMITS.max_sentences, show_default=True
 )
 @click.option(
-    "--max-characters", type=click.IntRange(min=1), default=LIMITS.max_characters,
+    "--max-characters",
+    type=click.IntRange(min=1),
+    default=LIMITS.max_characters,
     show_default=True,
-)  # fmt: skip
+)
 def main(
     folder: Path,
     host: str,
@@ -50,22 +52,17 @@ def main(
     schema: Path | None,
     wanted_precision: float | None,
     threads: int | None,
-    max_body_bytes: int,
-    max_sentences: int,
-    max_characters: int,
+    **limits: int,
 ) -> None:
-    """Serves the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
+    """Serve the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
     try:
         from tkre.serving.api.server import load_extractor, require_free, serve
     except ModuleNotFoundError as error:
         raise click.ClickException(f"{error}: pip install 'tkre[serve]'") from None
-    params = ServiceParams(
-        max_body_bytes=max_body_bytes, max_sentences=max_sentences, max_characters=max_characters
-    )
     try:
         require_free(host, port)
         extractor = load_extractor(folder, calibrator, wanted_precision, schema, threads)
-        serve(extractor, params, host, port)
+        serve(extractor, ServiceParams(**limits), host, port)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
 

@@ -33,6 +33,11 @@ MOST_ERRORS, LONGEST = 20, 300  # errors in an answer; characters of a message, 
 # After a 413 or 415, drain so much of the body for so long, so that the client reads the answer
 # before the socket closes.
 LINGER_BYTES, LINGER_SECONDS = 32 * 1024 * 1024, 2.0
+DESCRIPTION = (
+    "Relation between the two marked mentions of a sentence. A request has at most "
+    "{0.max_body_bytes:,} bytes and {0.max_sentences:,} sentences of {0.max_characters:,} "
+    "characters."
+)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The body cannot be decoded."},
     413: {"description": "The body is too long."},
@@ -64,7 +69,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     app = FastAPIOffline(
         title="TKRE",
         version=__version__,
-        description=_description(params),
+        description=DESCRIPTION.format(params),
         lifespan=lifespan,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
@@ -97,7 +102,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         """State of the service, its classifier and its limits."""
         response.status_code = 503 if stopping else 200
         status = "stopping" if stopping else "ready"
-        return HealthResponse.of(extractor, status, batcher.waiting, _versions(), params)
+        return _health(extractor, params, batcher.waiting, status)
 
     @app.get("/", include_in_schema=False)
     async def start() -> RedirectResponse:
@@ -109,14 +114,6 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     return app
 
 
-def _description(params: ServiceParams) -> str:
-    return (
-        "Relation between the two marked mentions of a sentence. A request has at most "
-        f"{params.max_body_bytes:,} bytes and {params.max_sentences:,} sentences of "
-        f"{params.max_characters:,} characters."
-    )
-
-
 class _AsciiResponse(JSONResponse):
     """JSON in ASCII: a message may quote half of a surrogate pair, which UTF-8 cannot encode."""
 
@@ -125,21 +122,16 @@ class _AsciiResponse(JSONResponse):
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """FastAPI's answer to a request that is not valid, without the input, and of limited length."""
+    """FastAPI's answer to an invalid request, without the input, and of limited length."""
     assert isinstance(error, RequestValidationError)
-    problems = [
-        {
-            "loc": [part if isinstance(part, int) else _cut(part) for part in problem["loc"]],
-            "msg": _cut(": ".join([problem["msg"], *_json_error(problem)])),
-            "type": problem["type"],
-        }
-        for problem in error.errors()[:MOST_ERRORS]
-    ]
-    return _AsciiResponse({"detail": problems}, 422)
-
-
-def _json_error(problem: dict[str, Any]) -> list[str]:
-    return [problem["ctx"]["error"]] if problem["type"] == "json_invalid" else []
+    detail = []
+    for problem in error.errors()[:MOST_ERRORS]:
+        message = problem["msg"]
+        if problem["type"] == "json_invalid":
+            message += f": {problem['ctx']['error']}"
+        loc = [part if isinstance(part, int) else _cut(part) for part in problem["loc"]]
+        detail.append({"loc": loc, "msg": _cut(message), "type": problem["type"]})
+    return _AsciiResponse({"detail": detail}, 422)
 
 
 def _cut(text: str) -> str:
@@ -217,9 +209,21 @@ async def _drain(receive: Receive) -> None:
             return
 
 
-def _versions() -> dict[str, str]:
-    found = {"tkre": __version__, "python": platform.python_version()}
+def _health(
+    extractor: RelationExtractor, params: ServiceParams, waiting: int, status: str
+) -> HealthResponse:
+    versions = {"tkre": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
-            found[library] = version(library)
-    return found
+            versions[library] = version(library)
+    return HealthResponse(
+        status=status,
+        model=extractor.digest,
+        backend=extractor.backend,
+        calibrated=extractor.calibrator is not None,
+        wanted_precision=extractor.wanted_precision,
+        max_length=extractor.config.max_length,
+        waiting=waiting,
+        versions=versions,
+        limits=params,
+    )

@@ -81,12 +81,7 @@ class SentenceWithSpans(_Read):
 
 
 class LabelRequest(_Read):
-    """Sentences to label. ``request_model`` narrows this to one classifier.
-
-    Attributes:
-        sentences: Sentences that have been read.
-        probabilities: Whether answers hold the probabilities of all relations.
-    """
+    """Sentences to label. ``request_model`` narrows this to one classifier."""
 
     sentences: list[Any]
     probabilities: StrictBool = Field(False, description="Return probabilities of all relations.")
@@ -159,15 +154,10 @@ class LabelledSentence(BaseModel):
     @classmethod
     def of(cls, prediction: Prediction, *, probabilities: bool) -> Self:
         """Convert a prediction of the extractor."""
-        more = {"probabilities": prediction.probabilities} if probabilities else {}
-        return cls(
-            relation=prediction.relation,
-            probability=prediction.probability,
-            abstained=prediction.abstained,
-            guess=prediction.guess,
-            truncated=prediction.truncated,
-            **more,
-        )
+        fields = {name: getattr(prediction, name) for name in cls.model_fields}
+        if not probabilities:
+            del fields["probabilities"]
+        return cls(**fields)
 
 
 class PredictResponse(BaseModel):
@@ -238,25 +228,3 @@ class HealthResponse(BaseModel):
     waiting: int = Field(description="Sentences that wait for the classifier now.")
     versions: dict[str, str]
     limits: ServiceParams
-
-    @classmethod
-    def of(
-        cls,
-        extractor: RelationExtractor,
-        status: str,
-        waiting: int,
-        versions: dict[str, str],
-        limits: ServiceParams,
-    ) -> Self:
-        """Describe the service of a classifier."""
-        return cls(
-            status=status,
-            model=extractor.digest,
-            backend=extractor.backend,
-            calibrated=extractor.calibrator is not None,
-            wanted_precision=extractor.wanted_precision,
-            max_length=extractor.config.max_length,
-            waiting=waiting,
-            versions=versions,
-            limits=limits,
-        )

@@ -67,10 +67,9 @@ def load_extractor(
     schema: RelationSchema | Path | None = None,
     threads: int | None = None,
 ) -> RelationExtractor:
-    """``RelationExtractor.from_pretrained``, warmed up by one sentence.
+    """``RelationExtractor.from_pretrained``, with the threads of its backend, warmed up.
 
-    The warm-up moves lazy initialisation of libraries before the first request. ``threads`` are
-    those of torch or ONNX Runtime; None leaves it to them.
+    One sentence moves lazy initialisation of libraries before the first request.
     """
     extractor = RelationExtractor.from_pretrained(
         folder,

@@ -223,16 +223,15 @@ def kept_epoch(scores, rule, monkeypatch, averaged=False):
     )  # fmt: skip
     model = nn.Linear(1, 1, bias=False)
     average = AveragedWeights(model, 0.5) if averaged else None
-    chooser = EpochSelection(
-        model, average, None, ROWS, None, rule=rule, epochs=4, validations=4, precision="fp32"
-    )
+    params = MARKERS.model_copy(update={"keep_epoch": rule, "validations": 4})
+    selection = EpochSelection(model, average, None, ROWS, None, params, epochs=4)
     for epoch in range(1, len(scores) + 1):
         nn.init.constant_(model.weight, epoch)
         if average:
             average.weights["weight"] = torch.full((1, 1), epoch + 0.5)
-        assert "validation_f1" in chooser.epoch_ended(epoch, model)
+        assert "validation_f1" in selection.epoch_ended(epoch, model)
         assert model.weight.item() == epoch  # training goes on from its own weights
-    return chooser.kept_weights["weight"].item()
+    return selection.kept_weights["weight"].item()
 
 
 @pytest.mark.parametrize(
@@ -259,11 +258,9 @@ def test_few_of_many_epochs_are_validated_and_the_last_one_is(monkeypatch):
     monkeypatch.setattr(EpochSelection, "_scores", lambda self: {"validation_f1": 50.0})
     model = nn.Linear(1, 1, bias=False)
     for epochs, expected in ((9, [3, 6, 9]), (10, [4, 7, 10]), (2, [1, 2])):
-        chooser = EpochSelection(
-            model, None, None, ROWS, None,
-            rule="best", epochs=epochs, validations=3, precision="fp32",
-        )  # fmt: skip
-        scored = [e for e in range(1, epochs + 1) if chooser.epoch_ended(e, model)]
+        params = MARKERS.model_copy(update={"validations": 3})
+        selection = EpochSelection(model, None, None, ROWS, None, params, epochs)
+        scored = [e for e in range(1, epochs + 1) if selection.epoch_ended(e, model)]
         assert scored == expected
 
 

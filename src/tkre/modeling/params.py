@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
@@ -100,6 +100,10 @@ HeadName = Annotated[str, AfterValidator(HEADS.check)]
 def own_heads() -> dict[str, HeadKind]:
     """The project's kinds of heads by name; imports none of them."""
     return {name: kind for name, kind in HEADS.entries.items() if not isinstance(kind, str)}
+
+
+# ``auto`` is bf16 where the GPU or CPU multiplies in bf16, else fp32.
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 class MaskingParams(Params):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
+
+from tkre.modeling.params import Precision
 
 
 def device() -> torch.device:
@@ -45,9 +47,6 @@ def to_tensors(
         device: Device of the tensors; None is the CPU, without a copy.
     """
     return {name: torch.from_numpy(array).to(device) for name, array in batch.items()}
-
-
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 def use_bf16(precision: Precision) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ from tkre.modeling.heads import Start
 from tkre.modeling.losses import Alignment, attention_loss
 from tkre.modeling.params import HEADS
 from tkre.modeling.prompts import phrase_ids
-from tkre.modeling.runtime import Precision, device, on_device
+from tkre.modeling.runtime import device, on_device
 from tkre.training.batching import (
     LabelledRow,
     collate_labelled,
@@ -55,10 +55,9 @@ class EpochSelection:
         tokenizer: Its tokenizer.
         validation: Rows to score on.
         schema: The relations.
-        rule: ``best`` or ``one_standard_error``.
+        params: The recipe: the rule, and the number of epochs that are scored, evenly spaced, the
+            last one among them.
         epochs: Number of epochs.
-        validations: Most epochs that are scored, evenly spaced, the last one among them.
-        precision: Precision of the training.
         kept_weights: Weights of the epoch that is kept so far.
     """
 
@@ -67,15 +66,12 @@ class EpochSelection:
     tokenizer: PreTrainedTokenizerBase
     validation: Sequence[Instance]
     schema: RelationSchema
-    _: KW_ONLY
-    rule: Literal["best", "one_standard_error"]
+    params: FinetuningParams
     epochs: int
-    validations: int
-    precision: Precision
 
     def __post_init__(self) -> None:
-        steps = range(1, self.validations + 1)
-        self._scored = {math.ceil(n * self.epochs / self.validations) for n in steps}
+        most = self.params.validations
+        self._scored = {math.ceil(n * self.epochs / most) for n in range(1, most + 1)}
         self._best = (-math.inf, -math.inf)
         self.kept_weights: dict[str, Any] = copy.deepcopy(self.model.state_dict())
 
@@ -91,7 +87,7 @@ class EpochSelection:
         score = (figures.get("validation_f1", 0.0), -figures.get("validation_loss", -epoch))
         self._best = max(self._best, score)
         # A new best is within reach of itself, so one set of weights is enough.
-        tolerant = self.rule == "one_standard_error"
+        tolerant = self.params.keep_epoch == "one_standard_error"
         if score == self._best or (tolerant and score[0] >= self._within_reach()):
             self.kept_weights = copy.deepcopy(self.model.state_dict())
         if trained is not None:
@@ -106,9 +102,8 @@ class EpochSelection:
     def _scores(self) -> dict[str, float]:
         if not self.validation:
             return {}
-        probabilities = predict(
-            self.model, self.tokenizer, self.validation, precision=self.precision
-        )
+        precision = self.params.optimisation.precision
+        probabilities = predict(self.model, self.tokenizer, self.validation, precision=precision)
         gold = [str(i.relation) for i in self.validation]
         names = self.schema.names
         guessed = labels_of(probabilities, self.model.config)
@@ -212,10 +207,7 @@ def finetune(
             alignment = Alignment(*anchors, model.head.size, params.alignment.temperature)
     objective = ClassifierObjective(model, alignment, params)
     average = AveragedWeights(model, params.average) if params.average else None
-    selection = EpochSelection(
-        model, average, start.tokenizer, validation, schema, rule=params.keep_epoch,
-        epochs=epochs, validations=params.validations, precision=params.optimisation.precision,
-    )  # fmt: skip
+    selection = EpochSelection(model, average, start.tokenizer, validation, schema, params, epochs)
     losses = pd.DataFrame(columns=["epoch", "step", "loss"])
     if epochs:
         losses = train(

@@ -16,7 +16,8 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
-from tkre.modeling.runtime import Precision, autocast, to_tensors
+from tkre.modeling.params import Precision
+from tkre.modeling.runtime import autocast, to_tensors
 from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import Batch, log_truncation, scoring_batches, sorted_batches
 from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, Scores, score

@@ -11,7 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from tkre.core.params import Params
-from tkre.modeling.params import HeadName, own_heads
+from tkre.modeling.params import HeadName, Precision, own_heads
 
 
 class OptimisationParams(Params):
@@ -37,8 +37,22 @@ class OptimisationParams(Params):
     warmup: float = Field(0.1, ge=0, lt=1)
     max_grad_norm: float = Field(1.0, gt=0)
     freeze_embeddings: bool = False
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Precision = "auto"
     compile_layers: bool = False
+
+
+class SentenceParams(Params):
+    """Conversion of labelled sentences to tokens.
+
+    Attributes:
+        typed_markers: Whether markers, prompts or masked mentions hold entity types, where the
+            corpus has any.
+        max_length: Longest sentence in tokens; a longer one is cut to the window around its
+            mentions.
+    """
+
+    typed_markers: bool = True
+    max_length: int = Field(128, ge=16)
 
 
 class AlignmentParams(Params):
@@ -57,7 +71,7 @@ class AlignmentParams(Params):
 PARTS_OF_TRAINING = ("synthetic", "add_inverted", "alignment", "average")
 
 
-class FinetuningParams(Params):
+class FinetuningParams(SentenceParams):
     """The classifier and its training; every part of a recipe can be off.
 
     Attributes:
@@ -67,10 +81,6 @@ class FinetuningParams(Params):
             definitions of the schema, so they need no training.
         options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
-        typed_markers: Whether markers, prompts or roles hold entity types, where the corpus has
-            any.
-        max_length: Longest sentence in tokens; a longer one is cut to the window around its
-            mentions.
         synthetic: Whether synthetic sentences train beside the golden ones.
         add_inverted: Whether every row also trains with head and tail exchanged, under the
             inverse relation, where the schema names one.
@@ -104,8 +114,6 @@ class FinetuningParams(Params):
     head: HeadName = "markers"
     options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] = ()
-    typed_markers: bool = True
-    max_length: int = Field(128, ge=16)
     synthetic: bool = False
     add_inverted: bool = False
     both_directions: bool = False
@@ -201,12 +209,12 @@ class MissingPackage(RuntimeError):
     """A package that a variant needs is not installed; the message says how to install it."""
 
 
-class SetFitParams(Params):
+class SetFitParams(SentenceParams):
     """SetFit, by its own package, on the golden rows (``training.setfit``).
 
+    A sentence longer than ``max_length`` is cut at its end.
+
     Attributes:
-        typed_markers: Whether the markers in the text hold entity types, where there are any.
-        max_length: Longest sentence in tokens; a longer one is cut at its end.
         samples_per_relation: Training sentences of a relation in all, two with every pair, as many
             pairs alike as not; None takes every pair once, SetFit's default, which grows with
             the square of the rows.
@@ -216,12 +224,10 @@ class SetFitParams(Params):
             else fp32.
     """
 
-    typed_markers: bool = True
-    max_length: int = Field(128, ge=16)
     samples_per_relation: int | None = Field(None, gt=0)
     learning_rate: float = Field(2e-5, gt=0)
     batch_size: int = Field(16, gt=0)
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Precision = "auto"
 
     def iterations(self, rows: int, relations: int) -> int | None:
         """SetFit's ``num_iterations``: pairs of each kind per row; None for all pairs."""

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from tkre.core.params import Params, Registry
 from tkre.modeling.params import ContrastParams, MaskingParams
-from tkre.training.params import OptimisationParams
+from tkre.training.params import OptimisationParams, SentenceParams
 
 TEXTS, PAIRS = "pretraining_texts", "pretraining_pairs"
 
@@ -44,24 +44,19 @@ class TextParams(StageParams):
     scl_weight: float = Field(0.0, ge=0)
 
 
-class PairsParams(StageParams):
+class PairsParams(StageParams, SentenceParams):
     """The contrast of marked pairs (``pretraining.pair_training``). Not in the paper.
 
     Attributes:
         layers: Encoder layers that are pooled; deeper ones stay as they are.
         add_inverted: Whether every sentence also trains with head and tail exchanged, under the
             inverse relation.
-        typed_markers: Whether markers hold entity types, where the corpus has any.
-        max_length: Longest sentence in tokens; a longer one is cut to the window around its
-            mentions.
         temperature: Divisor of the similarities to explanations and definitions.
         dropout: Dropout of the features.
     """
 
     layers: tuple[int, ...]
     add_inverted: bool = True
-    typed_markers: bool = True
-    max_length: int = Field(128, ge=16)
     temperature: float = Field(0.1, gt=0)
     dropout: float = Field(0.1, ge=0, lt=1)
 

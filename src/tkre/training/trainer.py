@@ -27,7 +27,8 @@ from transformers.trainer_callback import PrinterCallback
 from tkre.core.progress import Progress
 from tkre.core.provenance import Environment, Lineage, Step, environment
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
-from tkre.modeling.runtime import Precision, device, to_tensors, use_bf16
+from tkre.modeling.params import Precision
+from tkre.modeling.runtime import device, to_tensors, use_bf16
 from tkre.training.batching import Batch, LengthBatches
 from tkre.training.cpu_speed import fast_on_cpu
 from tkre.training.params import OptimisationParams

@@ -66,7 +66,9 @@ def test_digests_of_files(folder, tmp_path):
 
 
 # labels
-ROWS = [instance("<head>a</head> <tail>b</tail>", "old", id=i) for i in ("1", "2", "3")]
+ROWS = [
+    (f"line {i}", instance("<head>a</head> <tail>b</tail>", "old", id=i)) for i in ("1", "2", "3")
+]
 
 
 @pytest.mark.parametrize(
@@ -87,9 +89,9 @@ def test_other_label_files_are_refused(text):
 def test_unlisted_rows_tacrev_and_retacred():
     labels = {"1": "x", "3": "y"}
     kept = relabel(ROWS, labels, drop_unlisted=False)
-    assert [(r.id, r.relation) for r in kept] == [("1", "x"), ("2", "old"), ("3", "y")]
+    assert [(r.id, r.relation) for _, r in kept] == [("1", "x"), ("2", "old"), ("3", "y")]
     dropped = relabel(ROWS, labels, drop_unlisted=True)
-    assert [(r.id, r.relation) for r in dropped] == [("1", "x"), ("3", "y")]
+    assert [(r.id, r.relation) for _, r in dropped] == [("1", "x"), ("3", "y")]
 
 
 def test_the_real_files(shared):

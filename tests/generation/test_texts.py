@@ -33,13 +33,13 @@ def test_every_occurrence_of_a_mention_is_marked():
 
 
 def test_explanations_mark_relation_word_forms(schema):
-    text = from_explanation(ROW, "lives_in", schema.relations["lives_in"])
+    text = from_explanation(ROW, schema.relations["lives_in"])
     assert marked(text) == (["Ada", "Ada"], ["Rome", "Rome"], ["lived in", "lives"])
 
 
 def test_negative_relation_words_are_not_marked(schema):
     row = replace(ROW, explanation="Ada and Rome are not related.", triggers=())
-    [between] = marked(from_explanation(row, "none", schema.relations["none"]))[2]
+    [between] = marked(from_explanation(row, schema.relations["none"]))[2]
     assert between == "and"
 
 
@@ -108,7 +108,7 @@ def test_recorded_texts_do_not_hold_labels(newsroom, newsroom_schema):
         if answer is None:
             continue
         row = replace(row, explanation=answer["explanation"], triggers=tuple(answer["triggers"]))
-        text = from_explanation(row, row.relation, newsroom_schema.relations[row.relation])
+        text = from_explanation(row, newsroom_schema.relations[row.relation])
         assert text.heads and text.tails
         if row.relation != "no_relation":
             assert row.relation not in text.text

@@ -16,7 +16,7 @@ from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.formats import RowError
-from tkre.corpora.params import FORMATS, CorpusParams, LabelFiles
+from tkre.corpora.params import FORMATS, CorpusParams
 
 RELATIONS_FILE = "relations.yml"
 
@@ -120,21 +120,22 @@ def parse_labels(text: str, file: str) -> dict[str, str]:
     return labels
 
 
-def relabel(
-    instances: list[Instance], labels: dict[str, str], *, drop_unlisted: bool
-) -> list[Instance]:
+PlacedRows = list[tuple[str, Instance]]  # rows with their places in a file
+
+
+def relabel(rows: PlacedRows, labels: dict[str, str], *, drop_unlisted: bool) -> PlacedRows:
     """Replace labels by row id.
 
     Args:
-        instances: Rows of a split.
+        rows: Rows of a split.
         labels: New labels by id.
         drop_unlisted: Drop rows that ``labels`` does not name (Re-TACRED) instead of keeping their
             label (TACREV).
     """
     return [
-        replace(i, relation=labels.get(i.id, i.relation))
-        for i in instances
-        if i.id in labels or not drop_unlisted
+        (place, replace(row, relation=labels.get(row.id, row.relation)))
+        for place, row in rows
+        if row.id in labels or not drop_unlisted
     ]
 
 
@@ -206,7 +207,9 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
         rows = _parsed(read(file), name, split, params.format, found)
         if params.labels is not None and (label_file := getattr(params.labels, split)):
             labels = parse_labels(read(label_file), f"{schema.corpus}/{label_file}")
-            rows = _relabelled(rows, labels, split, params.labels, found)
+            relabelled = relabel(rows, labels, drop_unlisted=params.labels.drop_unlisted)
+            found.unlisted[split] = len(rows) - len(relabelled)
+            rows = relabelled
         _check_rows(rows, name, split, schema, params, found)
     if found.bad and params.on_bad_row == "stop":
         raise CorpusError(_message(schema.corpus, found.bad))
@@ -237,9 +240,7 @@ class _Findings:
         }
 
 
-def _parsed(
-    text: str, name: str, split: str, file_format: str, found: _Findings
-) -> list[tuple[str, Instance]]:
+def _parsed(text: str, name: str, split: str, file_format: str, found: _Findings) -> PlacedRows:
     """Parsable rows with their places."""
     rows = []
     for place, parse in FORMATS[file_format](text, split):
@@ -250,21 +251,8 @@ def _parsed(
     return rows
 
 
-def _relabelled(
-    rows: list[tuple[str, Instance]],
-    labels: dict[str, str],
-    split: str,
-    files: LabelFiles,
-    found: _Findings,
-) -> list[tuple[str, Instance]]:
-    places = {instance.id: place for place, instance in rows}
-    kept = relabel([i for _, i in rows], labels, drop_unlisted=files.drop_unlisted)
-    found.unlisted[split] = len(rows) - len(kept)
-    return [(places[instance.id], instance) for instance in kept]
-
-
 def _check_rows(
-    rows: list[tuple[str, Instance]],
+    rows: PlacedRows,
     name: str,
     split: str,
     schema: RelationSchema,

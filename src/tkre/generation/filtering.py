@@ -72,17 +72,14 @@ def filter_summary(verdicts: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for relation, group in verdicts.groupby("relation"):
-        reasons = group["reason"].dropna()
-        counts = reasons.value_counts()
+        reasons = group["reason"].value_counts().sort_index()
         rows.append(
             {
                 "relation": relation,
                 "synthetic": len(group),
-                "kept": len(group) - len(reasons),
-                "refused": len(reasons),
-                "reasons": ", ".join(
-                    f"{reason} {counts[reason]}" for reason in sorted(counts.index)
-                ),
+                "kept": len(group) - reasons.sum(),
+                "refused": reasons.sum(),
+                "reasons": ", ".join(f"{reason} {n}" for reason, n in reasons.items()),
             }
         )
     return pd.DataFrame(rows, columns=["relation", "synthetic", "kept", "refused", "reasons"])

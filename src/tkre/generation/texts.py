@@ -73,48 +73,47 @@ def knowledge_texts(
                 texts.append(from_sentence(instance, source))
             elif instance.explanation:
                 assert instance.relation is not None
-                relation = schema.relations[instance.relation]
-                texts.append(from_explanation(instance, instance.relation, relation))
+                texts.append(from_explanation(instance, schema.relations[instance.relation]))
     return texts
 
 
 def from_sentence(instance: Instance, source: str) -> KnowledgeText:
     """The roles in a sentence whose mentions are marked."""
-    assert instance.relation is not None
     heads = _occurrences(instance.text, [instance.head_text], marked=[instance.head])
     tails = _occurrences(instance.text, [instance.tail_text], marked=[instance.tail])
     stated = _occurrences(instance.text, instance.triggers)
     if not stated and instance.between:
         stated = [instance.between]
-    return KnowledgeText(
-        instance.id,
-        source,
-        instance.relation,
-        instance.text,
-        tuple(heads),
-        tuple(tails),
-        tuple(_without(stated, [*heads, *tails], instance.text)),
-    )
+    return _text(instance, source, instance.text, heads, tails, stated)
 
 
-def from_explanation(instance: Instance, name: str, relation: Relation) -> KnowledgeText:
+def from_explanation(instance: Instance, relation: Relation) -> KnowledgeText:
     """The roles in an explanation: its mentions are found, its relation words looked up."""
     text = instance.explanation or ""
     heads = _occurrences(text, [instance.head_text])
     tails = _occurrences(text, [instance.tail_text])
     stated = _occurrences(text, instance.triggers)
     if not relation.negative:
-        stated = sorted({*stated, *find_word_forms(text, f"{name} {relation.phrase}")})
+        words = find_word_forms(text, f"{instance.relation} {relation.phrase}")
+        stated = sorted({*stated, *words})
     if not stated:
         stated = _between_nearest(heads, tails)
+    return _text(instance, EXPLANATION, text, heads, tails, stated)
+
+
+def _text(
+    instance: Instance,
+    source: str,
+    text: str,
+    heads: list[Span],
+    tails: list[Span],
+    stated: list[Span],
+) -> KnowledgeText:
+    """A text with its spans; relation spans are cut where mentions are."""
+    assert instance.relation is not None
+    relations = tuple(_without(stated, [*heads, *tails], text))
     return KnowledgeText(
-        instance.id,
-        EXPLANATION,
-        name,
-        text,
-        tuple(heads),
-        tuple(tails),
-        tuple(_without(stated, [*heads, *tails], text)),
+        instance.id, source, instance.relation, text, tuple(heads), tuple(tails), relations
     )
 
 

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,8 @@ from tkre.generation.llm.watchdog import graceful_sigint
 if TYPE_CHECKING:
     from openai import OpenAI
 
-
+logger = logging.getLogger(__name__)
+HOSTED = "api.openai.com"
 # From the strictest form of a schema to the one that every server accepts.
 FORMS = ("json_schema", "plain_schema", "json_object", "text")
 # Bounds that hosted servers refuse in a schema; answers are checked against them anyway.
@@ -57,10 +58,6 @@ def _unbounded(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_unbounded(item) for item in schema]
     return schema
-
-
-logger = logging.getLogger(__name__)
-HOSTED = "api.openai.com"
 
 
 class OpenAIServer:
@@ -118,6 +115,14 @@ class OpenAIServer:
         problem: Exception | None = None
         failed_in_row = 0
         concurrency = self._params.concurrency
+
+        def stop_with(error: Exception, why: str) -> None:
+            nonlocal problem
+            if problem is None:
+                problem = error
+                stop.set()
+                self._log_stop(why)
+
         with (
             graceful_sigint(stop, self._log_stop) as interrupted,
             ThreadPoolExecutor(concurrency, "language-model") as executor,
@@ -128,19 +133,15 @@ class OpenAIServer:
                 while pending:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     for future in done:
-                        response, refusal = _outcome(future)
-                        if refusal is not None and problem is None:
-                            problem = refusal
-                            stop.set()
-                            self._log_stop("the server refuses")
-                        if response is None:
+                        try:
+                            response = future.result()
+                        except LanguageModelError as refusal:
+                            stop_with(refusal, "the server refuses")
                             continue
                         failed_in_row = 0 if response.settled else failed_in_row + 1
                         yield response
-                        if failed_in_row >= self._params.give_up_after and problem is None:
-                            problem = self._gone(failed_in_row, response)
-                            stop.set()
-                            self._log_stop("the server is gone")
+                        if failed_in_row >= self._params.give_up_after:
+                            stop_with(self._gone(failed_in_row, response), "the server is gone")
                         following = None if stop.is_set() else next(waiting, None)
                         if following is not None:
                             pending.add(executor.submit(self._ask, following))
@@ -268,15 +269,6 @@ def _status_reason(status: int, code: str) -> str | None:
     if status >= 500 or status in (408, 409):
         return "server_error"
     return None if status in (401, 403, 404) else "refused_request"
-
-
-def _outcome(
-    future: Future[Response],
-) -> tuple[Response | None, LanguageModelError | None]:
-    try:
-        return future.result(), None
-    except LanguageModelError as refusal:
-        return None, refusal
 
 
 def _response(request: Request, completion: Any, seconds: float, tries: int) -> Response:

@@ -65,10 +65,6 @@ def _send(process: psutil.Process, signal: str) -> None:
         return
 
 
-if __name__ == "__main__":
-    guard(psutil.Process(int(sys.argv[1])))
-
-
 @contextmanager
 def graceful_sigint(stop: threading.Event, log: Callable[[str], None]) -> Iterator[threading.Event]:
     """Turns the first Ctrl-C into two events; the second Ctrl-C raises KeyboardInterrupt.
@@ -99,3 +95,7 @@ def graceful_sigint(stop: threading.Event, log: Callable[[str], None]) -> Iterat
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+if __name__ == "__main__":
+    guard(psutil.Process(int(sys.argv[1])))

@@ -8,10 +8,10 @@ from tests.evaluation.test_calibrator import fit, predictions
 from tkre.evaluation.calibrator import calibrate
 from tkre.evaluation.error_analysis import (
     CELLS_COLUMNS,
-    COLUMNS,
+    ERROR_COLUMNS,
     PAIRS_COLUMNS,
     DiagnosedCell,
-    cell_figures,
+    collapse_table,
     confused_pairs,
     errors_table,
     sentences_of,
@@ -46,7 +46,7 @@ def test_all_wrong_rows_the_most_confident_first_with_calibrated_probabilities()
 def test_without_an_error_there_is_an_empty_table():
     frame = predictions(20, noise=0.01)
     table = errors_table(rows(frame), frame, fit(predictions(50)))
-    assert table.empty and list(table) == COLUMNS
+    assert table.empty and list(table) == ERROR_COLUMNS
 
 
 PARAMS = DiagnosisParams(pairs=6)
@@ -113,7 +113,7 @@ def test_variants_have_tables_of_their_own_and_no_more_rows_than_asked(schema):
 
 def test_figures_of_a_cell(schema):
     pairs = [*RIGHT, FLIP, ("home_of", "lives_in"), ("knows", "lives_in"), MISSED]
-    table = cell_figures([diagnosed(schema, pairs)])
+    table = collapse_table([diagnosed(schema, pairs)])
     assert list(table) == CELLS_COLUMNS
     [row] = table.to_dict("records")
     # A symmetric relation has no wrong direction.
@@ -126,7 +126,7 @@ def test_figures_of_a_cell(schema):
 
 
 def test_collapse_is_a_low_entropy(schema):
-    [row] = cell_figures([diagnosed(schema, [(name, "knows") for name, _ in RIGHT])]).to_dict(
+    [row] = collapse_table([diagnosed(schema, [(name, "knows") for name, _ in RIGHT])]).to_dict(
         "records"
     )
     assert (row["gold_entropy"], row["predicted_entropy"]) == (2, 0)
@@ -142,7 +142,7 @@ def test_a_classifier_without_features_and_a_corpus_without_inverses(newsroom_sc
         no_centroids,
         {"rows": 0, "alignment": None, "uniformity": None},
     )
-    [row] = cell_figures([cell]).to_dict("records")
+    [row] = collapse_table([cell]).to_dict("records")
     assert row["rows_with_inverse"] == 0 and pd.isna(row["direction_flips"])
     assert pd.isna(row["nearest_centroid_min"]) and row["closest_centroids"] == ""
     assert confused_pairs([cell], PARAMS)["diagnosis"].tolist() == ["", ""]
@@ -150,7 +150,7 @@ def test_a_classifier_without_features_and_a_corpus_without_inverses(newsroom_sc
 
 def test_nothing_scored(schema):
     empty = diagnosed(schema, [])
-    [row] = cell_figures([empty]).to_dict("records")
+    [row] = collapse_table([empty]).to_dict("records")
     assert row["rows"] == 0 and row["predicted_entropy"] == 0
     assert (confused_pairs([empty], PARAMS)["count"] == 0).all()
 
@@ -158,7 +158,7 @@ def test_nothing_scored(schema):
 def test_a_cell_that_was_not_measured(schema):
     whole = diagnosed(schema, [*RIGHT, FLIP])
     cell = DiagnosedCell(whole.metrics, whole.predictions, schema)
-    [row] = cell_figures([cell]).to_dict("records")
+    [row] = collapse_table([cell]).to_dict("records")
     assert row["direction_flips"] == pytest.approx(100 / 3) and pd.isna(row["alignment"])
     [pair] = confused_pairs([cell], PARAMS).to_dict("records")
     assert pair["diagnosis"] == "direction" and pd.isna(pair["centroid_similarity"])

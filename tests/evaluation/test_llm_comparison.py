@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.evaluation.llm_comparison import Written, diversity, llms_table
+from tkre.evaluation.llm_comparison import Knowledge, diversity, llms_table
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
@@ -24,8 +24,8 @@ def written(name, *, kept=2, seed_rows=ALIKE, responses=(), reasons=()):
         yield_frame("explanation", {"knows": explanation}),
         yield_frame("synthesis", {"knows": synthesis}),
     ]
-    return Written(
-        pd.concat(yields).assign(sample=name), rejects_frame(rejects), responses, seed_rows
+    return Knowledge(
+        pd.concat(yields).assign(sample=name), rejects_frame(rejects), seed_rows, [], responses
     )
 
 

@@ -9,8 +9,7 @@ from tkre.core.cells import parse_cell
 from tkre.core.provenance import Environments
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.params import CalibrationParams, ReportingParams
-from tkre.generation.llm.protocol import Response
-from tkre.pipelines.reporting import report_nodes as nodes
+from tkre.pipelines.reporting import nodes
 from tkre.report.params import PublishingParams
 
 SAMPLING = {"temperature": 0.0, "max_tokens": 8}
@@ -30,7 +29,7 @@ def inputs() -> dict[str, object]:
     for n, cell in enumerate(FOUND.cells):
         given |= {
             f"metrics_{n}": cell.metrics,
-            f"scores_{n}": cell.calibrator,
+            f"calibration_scores_{n}": cell.calibration_scores,
             f"errors_{n}": cell.errors,
             f"lineage_{n}": cell.lineage,
         }
@@ -38,12 +37,7 @@ def inputs() -> dict[str, object]:
         known = reported.knowledge
         given |= {
             f"shots_{n}": reported.shots,
-            f"yield_{n}": known.yields,
-            f"rejects_{n}": known.rejects,
-            f"explained_{n}": known.explained,
-            f"synthetic_{n}": known.synthetic,
-            f"explanation_responses_{n}": [Response.from_dict(r) for r in known.responses],
-            f"synthesis_responses_{n}": [],
+            **{f"{name}_{n}": getattr(known, name) for name in (*nodes.KNOWLEDGE, "explained")},
         }
     corpus = FOUND.corpora[0]
     return given | {"schema_0": corpus.schema, "reading_0": corpus.reading}
@@ -77,8 +71,7 @@ def test_the_page_is_made_of_what_the_graph_gives():
 
 
 def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
-    gone = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
-            "synthesis_responses")  # fmt: skip
+    gone = (*nodes.KNOWLEDGE, "explained")
     tables = {"implicit", "diagnosis", "label_errors"}
     given = {
         name: value
@@ -124,7 +117,7 @@ def test_a_card_counts_golden_and_synthetic_sentences(of_cell):
     parsed, given, frame, calibrator = of_cell
     cell, sample = FOUND.cells[1], FOUND.samples[0]
     card = nodes.write_card(
-        cell.metrics, frame, cell.calibrator, calibrator, cell.lineage,
+        cell.metrics, frame, cell.calibration_scores, calibrator, cell.lineage,
         parsed, sample.shots, [*given, *given[:4]], GENERATION,
         ReportingParams(resamples=20), PublishingParams(), parse_cell("toy.k8.s1.tkre"), "test",
     )  # fmt: skip

@@ -13,20 +13,21 @@ from tkre.core.instance import Instance
 from tkre.core.provenance import Environment, Lineage, Step
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibration_report import calibration_table, fit_calibrator, score_calibration
-from tkre.evaluation.error_analysis import DiagnosedCell, cell_figures, confused_pairs, errors_table
+from tkre.evaluation.error_analysis import (
+    DiagnosedCell,
+    collapse_table,
+    confused_pairs,
+    errors_table,
+)
 from tkre.evaluation.implicit_relations import implicit_table, split_by_explicitness
+from tkre.evaluation.llm_comparison import Knowledge
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.results import cells_table, score_cell, summary_table
 from tkre.evaluation.training_curves import TrainedCell, training_curves
+from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
-from tkre.report.content import (
-    Knowledge,
-    ReportContent,
-    ReportedCell,
-    ReportedCorpus,
-    ReportedSample,
-)
+from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
 from tkre.report.params import PageParams
 from tkre.training.params import FinetuningParams, OptimisationParams
 from tkre.training.recipes import Variant
@@ -189,10 +190,10 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
     tuned = pd.DataFrame({"epoch": [1, 2], "step": [1, 2], "validation_f1": [40.0, 60.0]})
     return {
         "diagnosis": confused_pairs(diagnosed, REPORTING.diagnosis),
-        "collapse": cell_figures(diagnosed),
+        "collapse": collapse_table(diagnosed),
         "implicit": implicit_table(ms, frames, marks, REPORTING),
         "training_curves": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
-        "calibration": calibration_table([cell.calibrator for cell in cells if cell.calibrator]),
+        "calibration": calibration_table([cell.calibration_scores for cell in cells]),
         "label_errors": pd.DataFrame(
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",
               "seed": 13, "rank": 1, "id": given[0][0].id if given[0] else "row-0",
@@ -219,13 +220,15 @@ def _sample(
     )
     tallies = {name: Tally(8, 9, 9, 7, 1, [refused]), "owns": Tally(8, 8, 8, 8)}
     yields = pd.concat([yield_frame(kind, tallies) for kind in ("explanation", "synthesis")])
-    response = {"request_id": f"explanation/{hostile}", "digest": "d", "source": f"it{hostile}",
-                "finished": "2026-11-24T01:02:03+00:00", "completion_tokens": 12}  # fmt: skip
+    response = Response(
+        f"explanation/{hostile}", digest="d", source=f"it{hostile}",
+        finished="2026-11-24T01:02:03+00:00", completion_tokens=12,
+    )  # fmt: skip
     return ReportedSample(
         shots,
         Knowledge(
-            yields.assign(sample=sample.name), rejects_frame([refused]), support,
-            rows(parsed, hostile, 6), [response, {"request_id": "synthesis/other"}],
+            yields.assign(sample=sample.name), rejects_frame([refused]), rows(parsed, hostile, 6),
+            [response], [Response("synthesis/other")], support,
         ),
     )  # fmt: skip
 

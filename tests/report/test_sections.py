@@ -223,7 +223,7 @@ def test_calibration_and_coverage():
     reliability, risk = of_kind(calibration(FOUND), Chart)
     assert len(reliability.panels) == 2 and [n for n, _ in risk.legend] == ["typ_marker", "tkre"]
     [table] = of_kind(calibration(FOUND), Table)
-    of_tkre = [cell.calibrator for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
+    of_tkre = [cell.calibration_scores for cell in FOUND.cells if cell.metrics["variant"] == "tkre"]
     row = dict(zip(table.table.columns, table.table.rows[1], strict=True))
     assert row["ECE before"] == f"{sum(t['ece_before'] for t in of_tkre) / len(of_tkre):.1f}"
 

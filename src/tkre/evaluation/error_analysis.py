@@ -16,7 +16,7 @@ from tkre.evaluation.calibrator import Calibrator, calibrate
 from tkre.evaluation.params import DiagnosisParams
 from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT, by_setting
 
-COLUMNS = [
+ERROR_COLUMNS = [
     "id", "text", "head_start", "head_end", "tail_start", "tail_end",
     "gold", "predicted", "probability", "gold_probability",
 ]  # fmt: skip
@@ -53,7 +53,7 @@ def errors_table(
         for row, guess in zip(rows, calibrated.to_dict("records"), strict=True)
         if guess["predicted"] != row.relation
     ]
-    table = pd.DataFrame(wrong, columns=COLUMNS)
+    table = pd.DataFrame(wrong, columns=ERROR_COLUMNS)
     return table.sort_values("probability", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -84,21 +84,21 @@ _SIMILARITIES = ["centroid_similarity", "definition_similarity"]
 
 @dataclass(frozen=True)
 class DiagnosedCell:
-    """What is known of a cell.
+    """Scores and features of a cell.
 
     Attributes:
         metrics: Scores with the cell's coordinates.
         predictions: Frame with ``gold`` and ``predicted``.
         schema: Schema of its corpus.
-        similarities: ``representations.similar_pairs``; None where they were not measured.
-        spread: ``representations.alignment_uniformity``; None where it was not measured.
+        class_centroids: ``representations.similar_pairs``; None where not measured.
+        alignment_uniformity: ``representations.alignment_uniformity``; None where not measured.
     """
 
     metrics: Mapping[str, Any]
     predictions: pd.DataFrame
     schema: RelationSchema
-    similarities: pd.DataFrame | None = None
-    spread: Mapping[str, Any] | None = None
+    class_centroids: pd.DataFrame | None = None
+    alignment_uniformity: Mapping[str, Any] | None = None
 
 
 def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFrame:
@@ -127,7 +127,7 @@ def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> p
     return pd.concat(tables, ignore_index=True)[PAIRS_COLUMNS]
 
 
-def cell_figures(cells: Sequence[DiagnosedCell]) -> pd.DataFrame:
+def collapse_table(cells: Sequence[DiagnosedCell]) -> pd.DataFrame:
     """One row per cell: is anything collapsing?
 
     Returns:
@@ -159,7 +159,7 @@ def _pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFr
     errors = pairs["count"].sum()
     pairs["share_of_errors"] = 100 * pairs["count"] / errors if errors else 0.0
     pairs[_SIMILARITIES] = np.nan
-    if alike := [cell.similarities for cell in cells if cell.similarities is not None]:
+    if alike := [cell.class_centroids for cell in cells if cell.class_centroids is not None]:
         turned = [each.rename(columns={"relation": "other", "other": "relation"}) for each in alike]
         means = pd.concat([*alike, *turned]).groupby(["relation", "other"])[_SIMILARITIES].mean()
         for name in _SIMILARITIES:
@@ -200,10 +200,10 @@ def _figures(cell: DiagnosedCell) -> dict[str, Any]:
     with_inverse = gold.isin(directed)
     flips = with_inverse & (gold.map(directed) == predicted)
     distances = pd.Series(dtype=float)
-    if cell.similarities is not None:
-        pairs = cell.similarities.set_index(["relation", "other"])
+    if cell.class_centroids is not None:
+        pairs = cell.class_centroids.set_index(["relation", "other"])
         distances = 1 - pairs["centroid_similarity"].dropna()
-    spread = cell.spread or {}
+    features = cell.alignment_uniformity or {}
     return {
         "seed": cell.metrics["seed"],
         "rows": len(gold),
@@ -215,8 +215,8 @@ def _figures(cell: DiagnosedCell) -> dict[str, Any]:
         "nearest_centroid_mean": _nearest(distances).mean(),
         "nearest_centroid_min": distances.min(),
         "closest_centroids": " / ".join(distances.idxmin()) if len(distances) else "",
-        "alignment": spread.get("alignment"),
-        "uniformity": spread.get("uniformity"),
+        "alignment": features.get("alignment"),
+        "uniformity": features.get("uniformity"),
     }
 
 

@@ -31,24 +31,34 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Written:
-    """Output of a language model for a sample.
+class Knowledge:
+    """Knowledge that a language model wrote for a sample.
 
     Attributes:
-        yields: Counts by kind and relation, with the name of the ``sample``.
-        rejects: Rejected answers.
-        responses: Responses of all attempts.
-        synthetic: Sentences that are used.
+        yields: Counts by kind and relation (``rejections.yield_frame``), with the ``sample``.
+        rejects: Rejected texts (``rejections.rejects_frame``).
+        synthetic: Synthetic sentences that are used.
+        explanation_responses: Responses of all attempts to explain a row.
+        synthesis_responses: Responses of all attempts to write sentences.
+        explained: Support with explanations.
     """
 
     yields: pd.DataFrame
     rejects: pd.DataFrame
-    responses: Sequence[Response]
     synthetic: Sequence[Instance]
+    explanation_responses: Sequence[Response]
+    synthesis_responses: Sequence[Response]
+    explained: Sequence[Instance] = ()
+
+
+def sent_responses(knowledge: Iterable[Knowledge]) -> list[Response]:
+    """All responses, each once: samples share some requests, which are sent once."""
+    responses = (r for k in knowledge for r in (*k.explanation_responses, *k.synthesis_responses))
+    return list({(r.request_id, r.digest, r.finished): r for r in responses}.values())
 
 
 def llms_table(
-    written: Sequence[Written], cells: pd.DataFrame, called: Mapping[str, str], overlap_words: int
+    written: Sequence[Knowledge], cells: pd.DataFrame, called: Mapping[str, str], overlap_words: int
 ) -> pd.DataFrame:
     """One row per corpus, K, amount of synthetic sentences and language model, over all seeds.
 
@@ -70,7 +80,7 @@ def llms_table(
         (``micro_f1_std.<variant>``) over seeds, without planted noise; what went through the filter
         apart (``<variant>.filtered``). Shares are in per cent.
     """
-    places: dict[tuple[Any, ...], list[Written]] = {}
+    places: dict[tuple[Any, ...], list[Knowledge]] = {}
     for one in written:
         sample = parse_sample(one.yields["sample"].iloc[0])
         places.setdefault(tuple(getattr(sample, name) for name in WHERE), []).append(one)
@@ -84,7 +94,7 @@ def llms_table(
         row: dict[str, Any] = where | {"model": called[where["llm"]], "seeds": len(of_seeds)}
         for kind in (EXPLANATION, SYNTHESIS):
             row |= _counts(kind, yields[yields["kind"] == kind], rejects[rejects["kind"] == kind])
-        row |= _effort(response for one in of_seeds for response in one.responses)
+        row |= _effort(sent_responses(of_seeds))
         rows.append(row | spread.mean().to_dict() | _scores(cells, where))
     return pd.DataFrame(rows)
 
@@ -139,19 +149,17 @@ def _counts(kind: str, yields: pd.DataFrame, rejects: pd.DataFrame) -> dict[str,
     }
 
 
-def _effort(responses: Iterable[Response]) -> dict[str, Any]:
-    # Draws ask some questions in common: those are sent, and paid for, once.
-    sent = {(r.request_id, r.digest, r.finished): r for r in responses}.values()
-    told = pd.DataFrame(
+def _effort(sent: Sequence[Response]) -> dict[str, Any]:
+    recorded = pd.DataFrame(
         [(r.prompt_tokens, r.completion_tokens, r.seconds) for r in sent],
         columns=["prompt_tokens", "completion_tokens", "seconds"],
         dtype=float,
     )
     return {
         "attempts": len(sent),
-        "prompt_tokens": told["prompt_tokens"].sum(min_count=1),
-        "completion_tokens": told["completion_tokens"].sum(min_count=1),
-        "seconds": told["seconds"].mean(),
+        "prompt_tokens": recorded["prompt_tokens"].sum(min_count=1),
+        "completion_tokens": recorded["completion_tokens"].sum(min_count=1),
+        "seconds": recorded["seconds"].mean(),
     }
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import Experiment, KShotSample, parse_sample
-from tkre.core.instance import Instance
 from tkre.core.provenance import Environment, Lineage
 from tkre.core.schema import RelationSchema
+from tkre.evaluation.llm_comparison import Knowledge
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import GROUP_KEYS
 from tkre.report.params import PageParams
@@ -27,39 +27,20 @@ class ReportedCell:
     Attributes:
         metrics: Scores (``results.score_cell``) with the ``recipe``.
         lineage: Lineage of the classifier.
-        calibrator: Calibration scores (``calibration_report.score_calibration``); None if there
-            are none.
+        calibration_scores: Scores of the calibrator (``calibration_report.score_calibration``);
+            None if there are none.
         errors: Wrong predictions (``error_analysis.errors_table``); None if they are not known.
     """
 
     metrics: Mapping[str, Any]
     lineage: Lineage
-    calibrator: Mapping[str, Any] | None = None
+    calibration_scores: Mapping[str, Any] | None = None
     errors: pd.DataFrame | None = None
 
     @property
     def recipe(self) -> Variant:
         """Parameters of the variant."""
         return Variant.model_validate(self.metrics["recipe"])
-
-
-@dataclass(frozen=True)
-class Knowledge:
-    """Knowledge that a language model wrote for a sample.
-
-    Attributes:
-        yields: Counts by kind and relation (``rejections.yield_frame``).
-        rejects: Rejected texts (``rejections.rejects_frame``).
-        explained: Support with explanations.
-        synthetic: Synthetic sentences that are used.
-        responses: Stored responses.
-    """
-
-    yields: pd.DataFrame
-    rejects: pd.DataFrame
-    explained: Sequence[Instance]
-    synthetic: Sequence[Instance]
-    responses: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -155,7 +136,8 @@ class ReportContent:
         if name == "metrics":
             return [cell.metrics for cell in self.cells]
         if name == "calibration_scores":
-            return [cell.calibrator for cell in self.cells if cell.calibrator is not None]
+            scores = (cell.calibration_scores for cell in self.cells)
+            return [each for each in scores if each is not None]
         return self.tables.get(name)
 
     def summary_of(self, cells: pd.DataFrame) -> dict[str, Any]:

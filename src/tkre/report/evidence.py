@@ -11,9 +11,10 @@ from markupsafe import Markup, escape
 
 from tkre.core.instance import Instance
 from tkre.evaluation.error_analysis import sentences_of
+from tkre.evaluation.llm_comparison import Knowledge
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 from tkre.report.blocks import Block, Folded, Part, Prose, Quote, Quotes, Table, charts
-from tkre.report.content import Knowledge, ReportContent
+from tkre.report.content import ReportContent
 from tkre.report.formatting import counted, highlighted, listed, llm_in_words
 from tkre.report.tables import (
     TextTable,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from tkre.core.provenance import Environment, Step
+from tkre.evaluation.llm_comparison import sent_responses
 from tkre.report.blocks import Block, Facts, Folded, Part, Prose, Table
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted, duration, listed, llm_in_words, minute
@@ -64,21 +65,16 @@ def _llms(content: ReportContent) -> list[Block]:
 
 def _responses(content: ReportContent, llm: str) -> str:
     of_llm = [k.knowledge for k in content.knowing if k.sample.llm == llm and k.knowledge]
-    # Samples share some requests.
-    sent = {
-        (r["request_id"], r.get("digest"), r.get("finished")): r
-        for knowledge in of_llm
-        for r in knowledge.responses
-    }.values()
+    sent = sent_responses(of_llm)
     backend = content.backend.get(llm, "unknown backend")
     parts = [f"{counted(len(sent), 'response')} ({backend})"]
-    if sources := sorted({str(r["source"]) for r in sent if r.get("source")}):
+    if sources := sorted({r.source for r in sent if r.source}):
         parts.append(f"sources: {listed(sources)}")
-    if moments := sorted(str(r["finished"]) for r in sent if r.get("finished")):
+    if moments := sorted(r.finished for r in sent if r.finished):
         parts.append(f"from {minute(moments[0])} to {minute(moments[-1])}")
-    if tokens := sum(int(r.get("completion_tokens") or 0) for r in sent):
+    if tokens := sum(r.completion_tokens or 0 for r in sent):
         parts.append(f"{tokens:,} completion tokens")
-    if digestless := sum(not r.get("digest") for r in sent):
+    if digestless := sum(not r.digest for r in sent):
         some = "all" if digestless == len(sent) else f"{digestless:,} of them"
         parts.append(f"{some} recorded without the digest of the request")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""What is reported of cells and experiments (CPU)."""
+"""Scores, tables, figures, model cards and reports of cells and experiments (CPU)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pandas as pd
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import Instance
 from tkre.core.params import DEFAULT_LLM, NO_LLM
-from tkre.core.provenance import Lineage, instances_digest
+from tkre.core.provenance import Environments, Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation import (
+    bootstrap,
     calibration_report,
     error_analysis,
     implicit_relations,
@@ -20,12 +21,23 @@ from tkre.evaluation import (
     results,
 )
 from tkre.evaluation.calibrator import Calibrator
+from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.training_curves import TrainedCell, training_curves
 from tkre.generation.params import GenerationParams
+from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
 from tkre.report.figures import FIGURES, drawable
+from tkre.report.model_card import CardContent, model_card
+from tkre.report.page import report_page
+from tkre.report.params import PublishingParams
 from tkre.training.recipes import Variant, axes_of
 from tkre.training.stages import STAGES
+
+# Tables of an experiment that its report shows; it need not have all.
+TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "collapse",
+          "calibration", "label_errors", "filter", "llms")  # fmt: skip
+# Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
+KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
 
 
 def score(
@@ -40,7 +52,7 @@ def score(
 ) -> dict[str, Any]:
     """Scores the predictions of a cell: overall, by relation, and as a confusion matrix.
 
-    What they were made by and of is compared with what would be made now.
+    Differences between the recipe and data of the predictions and the current ones make it stale.
     """
     # Kedro cannot validate a group of parameters and a part of it, in either order.
     recipe = Variant(**variant)
@@ -63,6 +75,62 @@ def score(
     return metrics | {"recipe": recipe.settings}
 
 
+def evaluate_calibration(
+    predictions: pd.DataFrame, calibrator: Calibrator, metrics: dict[str, Any]
+) -> dict[str, Any]:
+    """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
+    return calibration_report.score_calibration(predictions, calibrator, metrics)
+
+
+def list_errors(
+    predictions: pd.DataFrame, rows: list[Instance], calibrator: Calibrator
+) -> pd.DataFrame:
+    """Lists wrong predictions, the most confident ones first."""
+    return error_analysis.errors_table(rows, predictions, calibrator)
+
+
+def write_card(
+    metrics: dict[str, Any],
+    predictions: pd.DataFrame,
+    measured: dict[str, Any],
+    calibrator: Calibrator,
+    lineage: Lineage,
+    schema: RelationSchema,
+    shots: dict[str, Any],
+    training_rows: list[Instance],
+    generation: dict[str, Any],
+    reporting: ReportingParams,
+    publishing: PublishingParams,
+    cell: Cell,
+    scored_on: str,
+) -> str:
+    """Writes the card of a classifier: purpose, scores, origin."""
+    gold, predicted = predictions["gold"].tolist(), predictions["predicted"].tolist()
+    interval = bootstrap.interval(
+        counts(gold, predicted, metrics["negative"], "micro"),
+        resamples=reporting.resamples,
+        confidence=reporting.confidence,
+        seed=reporting.seed,
+    )
+    return model_card(
+        CardContent(
+            cell=cell,
+            metrics=metrics,
+            interval=interval,
+            calibrator=calibrator,
+            measured=measured,
+            lineage=lineage,
+            schema=schema,
+            shots=shots,
+            training_rows=len(training_rows),
+            rows=scored_on,
+            called=_called(GenerationParams(**generation)),
+            reporting=reporting,
+            card=publishing.card,
+        )
+    )
+
+
 def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
     """Puts the scores of all cells of an experiment into one table."""
     return results.cells_table(metrics)
@@ -70,15 +138,15 @@ def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
 
 def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> pd.DataFrame:
     """Averages over seeds and compares every variant with the baseline."""
-    metrics, predictions = (_numbered(inputs, what) for what in ("metrics", "predictions"))
+    metrics, predictions = (_numbered(inputs, name) for name in ("metrics", "predictions"))
     baseline = experiment.baseline or reporting.baseline
     return results.summary_table(metrics, predictions, baseline, reporting)
 
 
 def describe_samples(**inputs: Any) -> pd.DataFrame:
-    """Counts what each sample had to work with: rows, shortfalls, synthetic sentences, rejects."""
+    """Counts rows, shortfalls, synthetic sentences and rejects of each sample."""
     return results.samples_table(
-        _numbered(inputs, "reading"), _numbered(inputs, "shots"), _numbered(inputs, "yield")
+        *(_numbered(inputs, name) for name in ("reading", "shots", "yields"))
     )
 
 
@@ -89,110 +157,68 @@ def measure_filter(cells: pd.DataFrame, *scores: dict[str, Any]) -> pd.DataFrame
 
 def list_label_errors(**inputs: Any) -> pd.DataFrame:
     """Lists the support rows whose labels are most suspected."""
-    shots, label_errors = (_numbered(inputs, what) for what in ("shots", "label_errors"))
-    named = (s["sample"] for s in shots)
-    return llm_comparison.label_errors_table(dict(zip(named, label_errors, strict=True)))
+    shots, label_errors = (_numbered(inputs, name) for name in ("shots", "label_errors"))
+    samples = (s["sample"] for s in shots)
+    return llm_comparison.label_errors_table(dict(zip(samples, label_errors, strict=True)))
 
 
 def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any) -> pd.DataFrame:
     """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
-    kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
-    written = [
-        llm_comparison.Written(
-            yields,
-            rejects,
-            [*explained, *synthesised],
-            synthetic,
-        )
-        for yields, rejects, explained, synthesised, synthetic in zip(
-            *(_numbered(inputs, kind) for kind in kinds), strict=True
-        )
-    ]
-    parsed = GenerationParams(**generation)
-    called = {name: parsed.of_llm(name).called for name in {DEFAULT_LLM, *parsed.llms}}
-    return llm_comparison.llms_table(written, cells, called, parsed.synthesis.overlap_words)
+    knowledge = [llm_comparison.Knowledge(**given) for given in _records(inputs, *KNOWLEDGE)]
+    params = GenerationParams(**generation)
+    words = params.synthesis.overlap_words
+    return llm_comparison.llms_table(knowledge, cells, _called(params), words)
 
 
 def follow_training(**inputs: Any) -> pd.DataFrame:
     """Collects losses and validation scores by epoch."""
+    losses = {f"{stage}_losses": stage for stage in STAGES}
     return training_curves(
         [
             TrainedCell(
-                metrics,
-                {
-                    stage: inputs[key]
-                    for stage in STAGES
-                    if (key := f"{stage}_losses_{n}") in inputs
-                },
-                inputs[f"finetuning_losses_{n}"],
+                cell["metrics"],
+                {losses[name]: frame for name, frame in cell.items() if name in losses},
+                cell["finetuning_losses"],
             )
-            for n, metrics in enumerate(_numbered(inputs, "metrics"))
+            for cell in _records(inputs, "metrics", *losses, "finetuning_losses")
         ]
     )
 
 
 def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Any]:
     """Draws all figures of an experiment, in the order of ``report.figures.drawable``."""
-    tables = ("cells", "summary", "training_curves")
-    sources: dict[str, Any] = {name: inputs[name] for name in tables if name in inputs}
-    sources |= {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
+    sources = inputs | {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
     recipes = {m["variant"]: Variant(**m["recipe"]) for m in sources["metrics"]}
+    kinds = [FIGURES[name] for name in drawable(axes_of(experiment, recipes))]
     baseline = experiment.baseline or reporting.baseline
-    return [
-        FIGURES[name].draw(sources[FIGURES[name].reads], baseline)
-        for name in drawable(axes_of(experiment, recipes))
-        if FIGURES[name].reads in sources
-    ]
+    return [kind.draw(sources[kind.reads], baseline) for kind in kinds if kind.reads in sources]
 
 
 def mark_implicit(
     rows: list[Instance], schema: RelationSchema, explained: list[Instance] | None = None
 ) -> pd.DataFrame:
-    """Tells which rows to be scored state their relation in words and which imply it.
+    """Splits scored rows into those that state their relation in words and those that imply it.
 
     Args:
-        rows: Those to be scored.
-        schema: Of the corpus.
-        explained: The support with its triggers; None where no variant needs explanations.
+        rows: Scored rows.
+        schema: Schema of the corpus.
+        explained: Support with its triggers; None where no variant needs explanations.
     """
     return implicit_relations.split_by_explicitness(rows, explained or [], schema)
 
 
 def compare_implicit(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
     """Scores explicit and implicit rows apart, by variant."""
-    return implicit_relations.implicit_table(
-        _numbered(inputs, "metrics"),
-        _numbered(inputs, "predictions"),
-        _numbered(inputs, "explicitness"),
-        reporting,
-    )
+    names = ("metrics", "predictions", "explicitness")
+    return implicit_relations.implicit_table(*(_numbered(inputs, n) for n in names), reporting)
 
 
 def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Lists the relations that are taken for one another, and signs of collapse of every cell."""
-    kinds = ("metrics", "predictions", "schema")
-    cells = [
-        error_analysis.DiagnosedCell(
-            metrics,
-            predictions,
-            schema,
-            inputs.get(f"class_centroids_{number}"),
-            inputs.get(f"alignment_uniformity_{number}"),
-        )
-        for number, (metrics, predictions, schema) in enumerate(
-            zip(*(_numbered(inputs, kind) for kind in kinds), strict=True)
-        )
-    ]
-    return error_analysis.confused_pairs(cells, reporting.diagnosis), error_analysis.cell_figures(
-        cells
-    )
-
-
-def evaluate_calibration(
-    predictions: pd.DataFrame, calibrator: Calibrator, metrics: dict[str, Any]
-) -> dict[str, Any]:
-    """Measures on the scored rows whether probabilities and thresholds keep what they promise."""
-    return calibration_report.score_calibration(predictions, calibrator, metrics)
+    names = ("metrics", "predictions", "schema", "class_centroids", "alignment_uniformity")
+    cells = [error_analysis.DiagnosedCell(**given) for given in _records(inputs, *names)]
+    pairs = error_analysis.confused_pairs(cells, reporting.diagnosis)
+    return pairs, error_analysis.collapse_table(cells)
 
 
 def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
@@ -200,7 +226,64 @@ def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
     return calibration_report.calibration_table(scores)
 
 
-def _numbered(inputs: dict[str, Any], what: str) -> list[Any]:
-    """The inputs ``<what>_0``, ``<what>_1``, ... in order."""
-    names = (name for name in inputs if name.startswith(f"{what}_"))
-    return [inputs[name] for name in sorted(names, key=lambda name: int(name.split("_")[-1]))]
+def describe_environment(*lineages: Lineage) -> Environments:
+    """Records the environment of the report and those of the classifiers' training."""
+    return Environments.of(lineages)
+
+
+def write_report(
+    spec: Experiment,
+    reporting: ReportingParams,
+    publishing: PublishingParams,
+    generation: dict[str, Any],
+    environment: Environments,
+    explanation_prompt: str,
+    synthesis_prompt: str,
+    name: str,
+    **inputs: Any,
+) -> str:
+    """Writes the report of an experiment as one HTML page."""
+    params = GenerationParams(**generation)
+    cells = _records(inputs, "metrics", "lineage", "calibration_scores", "errors")
+    samples = _records(inputs, "shots", "explained", *KNOWLEDGE)
+    prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
+    return report_page(
+        ReportContent(
+            experiment=name,
+            spec=spec,
+            reporting=reporting,
+            page=publishing.page,
+            cells=[ReportedCell(**given) for given in cells],
+            samples=[_sample(**given) for given in samples],
+            corpora=[ReportedCorpus(**g) for g in _records(inputs, "schema", "reading")],
+            tables={name: inputs[name] for name in TABLES if name in inputs},
+            environment=environment.reported,
+            prompts=prompts,
+            called=_called(params),
+            backend={name: params.of_llm(name).backend for name in _called(params)},
+        )
+    )
+
+
+def _sample(shots: dict[str, Any], **knowledge: Any) -> ReportedSample:
+    return ReportedSample(shots, llm_comparison.Knowledge(**knowledge) if knowledge else None)
+
+
+def _called(generation: GenerationParams) -> dict[str, str]:
+    """Names of the models, by llm."""
+    return {name: generation.of_llm(name).called for name in (DEFAULT_LLM, *generation.llms)}
+
+
+def _numbered(inputs: dict[str, Any], name: str) -> list[Any]:
+    """The inputs ``<name>_0``, ``<name>_1``, ... in order; some numbers may be missing."""
+    return [record[name] for record in _records(inputs, name)]
+
+
+def _records(inputs: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    """The inputs ``<name>_<number>`` by name, one record for each number, in order."""
+    records: dict[int, dict[str, Any]] = {}
+    for key, value in inputs.items():
+        name, _, number = key.rpartition("_")
+        if name in names:
+            records.setdefault(int(number), {})[name] = value
+    return [records[number] for number in sorted(records)]

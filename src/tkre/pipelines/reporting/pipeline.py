@@ -1,8 +1,8 @@
-"""The graph: predictions of all cells -> scores -> tables, figures and page of the experiment."""
+"""Predictions of all cells -> scores -> tables, figures and report of an experiment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import chain as joined
@@ -12,15 +12,15 @@ from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.namespaces import SCORED, Step, Template, at_cell, at_experiment, at_sample
-from tkre.pipelines.reporting import nodes, report_nodes
+from tkre.pipelines.reporting import nodes
 from tkre.report.figures import FIGURES, drawable
 
 STAGE = "reporting"
 
 Rows = Literal["test", "development"]
 
-OF_KNOWLEDGE = ("yield", "rejects", "explained", "synthetic", "explanation_responses",
-                "synthesis_responses")  # fmt: skip
+# Datasets of the knowledge of a sample, by argument of nodes.
+KNOWLEDGE = {name: "yield" if name == "yields" else name for name in nodes.KNOWLEDGE}
 
 
 def create_pipeline(
@@ -34,32 +34,30 @@ def create_pipeline(
     """The report of an experiment.
 
     Args:
-        experiment: Its name.
-        cells: All of them.
-        with_knowledge: The samples that have a yield to report.
-        score_on: Which predictions are scored.
-        axes: What its scores are drawn along (``ExperimentConfig.axes``).
-        trained: The cells whose training is the project's own, with the stages of their encoders.
+        experiment: Name.
+        cells: All cells.
+        with_knowledge: Samples that have a yield.
+        score_on: Predictions that are scored.
+        axes: Axes that scores are drawn along (``ExperimentConfig.axes``).
+        trained: Cells whose training is the project's own, with the stages of their encoders.
     """
     report = _Report(experiment, cells, tuple(with_knowledge), score_on, axes, trained)
     marks = report.marks()
     steps = [
         *report.tables(),
-        *report.closer_looks(marks),
+        *report.error_analysis(marks),
         *report.training_curves(),
-        *report.calibration(),
         *report.label_errors(),
         *report.llms(),
     ]
+    tables = {name for step in steps for name in _listed(step.outputs)}
+    steps += [*report.figures(tables), *report.page(tables)]
+    templates = [(_of_cell(score_on, saved=cell in trained), cell) for cell in cells]
     return Pipeline(
         [
-            *joined(
-                *(at_cell(STAGE, _of_cell(score_on, saved=cell in trained), cell) for cell in cells)
-            ),
+            *joined(*(at_cell(STAGE, template, cell) for template, cell in templates)),
             *joined(*marks.values()),
             *at_experiment(STAGE, steps, experiment),
-            *at_experiment(STAGE, report.figures(steps), experiment),
-            *at_experiment(STAGE, report.page(steps), experiment),
         ]
     )
 
@@ -82,13 +80,13 @@ def _of_cell(score_on: Rows, *, saved: bool) -> Template:
         f"evaluate_calibration_{score_on}",
     )
     errors = Step(
-        report_nodes.list_errors,
+        nodes.list_errors,
         [predictions, SCORED[score_on], "calibrator"],
         f"{score_on}_errors",
         f"list_errors_{score_on}",
     )
     card = Step(
-        report_nodes.write_card,
+        nodes.write_card,
         [metrics, predictions, f"{score_on}_calibration_scores", "calibrator", "lineage", "schema",
          "shots", "training_rows", "params:generation", "params:reporting", "params:publishing",
          "cell", f"scored_on_{score_on}"],
@@ -149,6 +147,17 @@ class _Report:
             for kind, name in names.items()
         }
 
+    def of_samples(
+        self, knowledge: Mapping[str, str], samples: Iterable[KShotSample]
+    ) -> dict[str, str]:
+        """Shots of samples, and datasets of their knowledge where they have any."""
+        datasets: dict[str, str] = {}
+        for n, sample in enumerate(samples):
+            datasets[f"shots_{n}"] = f"{sample.name}.shots"
+            if sample in self.knowing:
+                datasets |= {f"{k}_{n}": f"{sample.name}.{v}" for k, v in knowledge.items()}
+        return datasets
+
     def step(
         self, func: Callable[..., Any], inputs: Mapping[str, str] | Sequence[str], *outputs: str
     ) -> Step:
@@ -164,20 +173,15 @@ class _Report:
             "experiment": f"params:experiments.{self.experiment}",
         }
         corpora = dict.fromkeys(sample.corpus for sample in self.samples)
-        samples = (
-            _numbered({"reading": "reading_report"}, corpora)
-            | _numbered({"shots": "shots"}, [sample.name for sample in self.samples])
-            | {
-                f"yield_{n}": f"{sample.name}.yield"
-                for n, sample in enumerate(self.samples)
-                if sample in self.knowing
-            }
-        )
+        samples = _numbered({"reading": "reading_report"}, corpora)
+        samples |= self.of_samples({"yields": "yield"}, self.samples)
+        scores = list(self.of_cells(scores=f"{self.score_on}_calibration_scores").values())
         yield self.step(nodes.collect_cells, list(metrics.values()), "cells")
         yield self.step(
             nodes.summarise, self.of_cells("metrics", "predictions") | parameters, "summary"
         )
         yield self.step(nodes.describe_samples, samples, "samples")
+        yield self.step(nodes.collect_calibration, scores, "calibration")
 
     def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
         """Marks of implicit rows, by golden sample.
@@ -197,8 +201,8 @@ class _Report:
             for golden in dict.fromkeys(cell.sample.golden for cell in self.cells)
         }
 
-    def closer_looks(self, marks: Mapping[KShotSample, tuple[Node, ...]]) -> Iterator[Step]:
-        """Which rows and which relations the cells do badly on."""
+    def error_analysis(self, marks: Mapping[KShotSample, tuple[Node, ...]]) -> Iterator[Step]:
+        """Rows and relations that cells do badly on."""
         explicitness = {
             f"explicitness_{n}": marks[cell.sample.golden][0].outputs[0]
             for n, cell in enumerate(self.cells)
@@ -222,18 +226,8 @@ class _Report:
         if given:
             yield self.step(nodes.follow_training, given, "training_curves")
 
-    def calibration(self) -> Iterator[Step]:
-        """Whether probabilities and thresholds hold on the scored rows."""
-        scores = list(self.of_cells(scores=f"{self.score_on}_calibration_scores").values())
-        yield self.step(nodes.collect_calibration, scores, "calibration")
-
-    def figures(self, made: Iterable[Step]) -> Iterator[Step]:
-        """All figures (``report.figures.FIGURES``) whose table is made.
-
-        Args:
-            made: Other nodes of the experiment.
-        """
-        tables = {name for step in made for name in _listed(step.outputs)}
+    def figures(self, tables: Set[str]) -> Iterator[Step]:
+        """All figures (``report.figures.FIGURES``) that read cells or one of the tables."""
         scored = f"{self.score_on}_calibration_scores"
         given = self.of_cells("metrics", calibration_scores=scored)
         known = {"metrics", "calibration_scores"}
@@ -262,40 +256,26 @@ class _Report:
         """Yield and use of several language models; nothing if there is but one."""
         if len({sample.llm for sample in self.knowing}) < 2:
             return
-        kinds = ("yield", "rejects", "explanation_responses", "synthesis_responses", "synthetic")
-        given = _numbered({kind: kind for kind in kinds}, [s.name for s in self.knowing])
+        given = _numbered(KNOWLEDGE, [sample.name for sample in self.knowing])
         more = {"cells": f"{self.experiment}.cells", "generation": "params:generation"}
         yield self.step(nodes.compare_llms, given | more, "llms")
 
-    def page(self, made: Iterable[Step]) -> Iterator[Step]:
-        """The environment of the training, and the page.
-
-        Args:
-            made: Other nodes of the experiment, whose tables are on the page.
-        """
-        rows = self.score_on
+    def page(self, tables: Set[str]) -> Iterator[Step]:
+        """The environment of the training, and the page, which shows the tables."""
+        scores, errors = f"{self.score_on}_calibration_scores", f"{self.score_on}_errors"
         samples = list(dict.fromkeys([*self.samples, *self.knowing]))
         corpora = dict.fromkeys(sample.corpus for sample in samples)
         lineages = self.of_cells("lineage")
-        tables = {name for step in made for name in _listed(step.outputs)}
-        given = self.of_cells(
-            "metrics", "lineage", scores=f"{rows}_calibration_scores", errors=f"{rows}_errors"
-        )
-        given |= _numbered({"shots": "shots"}, [sample.name for sample in samples])
-        given |= {
-            f"{kind}_{n}": f"{sample.name}.{kind}"
-            for n, sample in enumerate(samples)
-            if sample in self.knowing
-            for kind in OF_KNOWLEDGE
-        }
+        given = self.of_cells("metrics", "lineage", calibration_scores=scores, errors=errors)
+        given |= self.of_samples(KNOWLEDGE | {"explained": "explained"}, samples)
         given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
-        given |= {t: f"{self.experiment}.{t}" for t in report_nodes.TABLES if t in tables}
+        given |= {t: f"{self.experiment}.{t}" for t in nodes.TABLES if t in tables}
         given |= {name: name for name in ("explanation_prompt", "synthesis_prompt")}
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"
-        yield self.step(report_nodes.describe_environment, list(lineages.values()), "environment")
-        yield self.step(report_nodes.write_report, given, "report")
+        yield self.step(nodes.describe_environment, list(lineages.values()), "environment")
+        yield self.step(nodes.write_report, given, "report")
 
 
 def _numbered(kinds: Mapping[str, str], places: Iterable[str]) -> dict[str, str]:

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
 from tkre.evaluation.metrics import (
-    align,
     by_relation,
     confusion,
     counts,
@@ -74,26 +72,6 @@ def test_the_official_score_of_semeval(errors):
     gold, guessed = corrupted(np.random.default_rng(1), *errors)
     expected = semeval_scorer(gold, guessed)
     assert official_f1(gold, guessed, "Other", "semeval") == pytest.approx(expected, abs=1e-9)
-
-
-def test_a_prediction_file_with_missing_rows():
-    gold, guessed = corrupted(np.random.default_rng(2), 0.05, 0.1, 0.1, 0.3)
-    ids = [f"test-{n}" for n in range(len(gold))]
-    file = pd.Series(guessed, index=ids).drop(ids[::7]).sample(frac=1, random_state=0)
-    aligned = align(pd.Series(gold, index=ids), file, missing="Other")
-    by_hand = ["Other" if n % 7 == 0 else p for n, p in enumerate(guessed)]
-    assert aligned == by_hand
-    assert official_f1(gold, aligned, "Other", "semeval") == pytest.approx(
-        semeval_scorer(gold, by_hand)
-    )
-
-
-def test_prediction_files_that_do_not_fit():
-    gold = pd.Series(["a", "b"], index=["1", "2"])
-    with pytest.raises(ValueError, match="more than one prediction for 1"):
-        align(gold, pd.Series(["a", "a"], index=["1", "1"]), "b")
-    with pytest.raises(ValueError, match="do not exist: 9"):
-        align(gold, pd.Series(["a"], index=["9"]), "b")
 
 
 def test_a_worked_example_of_direction():

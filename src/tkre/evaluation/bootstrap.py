@@ -21,18 +21,17 @@ def paired_difference(
 ) -> tuple[float, float]:
     """Interval of the difference of two variants' mean F1 over seeds.
 
-    Each resample draws test rows with replacement, the same rows for both variants and all seeds,
-    so what is compared is how they do on the same sentences. The spread over seeds is not in the
-    interval; it is reported beside it.
+    Each resample draws test rows with replacement, the same rows for both variants and all seeds.
+    The variance over seeds is not in the interval; it is reported beside it.
 
     Args:
         ours: Counts of one variant, one per seed.
         theirs: Counts of the other, for the same seeds, over the same rows.
-        resamples: How many.
+        resamples: Number of resamples.
         confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
-        seed: Of the resampling.
-        rows: What the rows of each seed are called, where seeds have some of their own (a test row
-            that one seed's support has is not scored there); None if all have the same.
+        seed: Seed of the resampling.
+        rows: Ids of the rows of each seed, where they differ (a test row in the support of a seed
+            is not scored there); None if all seeds have the same rows.
 
     Returns:
         Lower and upper end, in points of F1.
@@ -44,9 +43,8 @@ def paired_difference(
         raise ValueError(f"{len(ours)} seeds cannot be paired with {len(theirs)}")
     rows = rows or [range(len(c.gold)) for c in ours]
     sizes = {len(c.gold) for c in (*ours, *theirs)}
-    if [len(own) for own in rows] != [len(c.gold) for c in ours] or (
-        [len(c.gold) for c in ours] != [len(c.gold) for c in theirs]
-    ):
+    counted = ([len(c.gold) for c in counts] for counts in (ours, theirs))
+    if any([len(own) for own in rows] != lengths for lengths in counted):
         raise ValueError(f"predictions over different numbers of rows: {sorted(sizes)}")
     # Rows are drawn from those of all seeds; each seed takes the drawn ones that it has.
     places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
@@ -63,18 +61,14 @@ def interval(
 ) -> tuple[float, float] | None:
     """Interval of one classifier's F1 over test rows; None without a row.
 
-    Args:
-        scored: Its counts.
-        resamples: How many.
-        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
-        seed: Of the resampling.
+    Arguments as for ``paired_difference``.
     """
     size = len(scored.gold)
     return _middle(scored.f1(_weights(size, resamples, seed)), confidence) if size else None
 
 
 def _weights(rows: int, resamples: int, seed: int) -> Floats:
-    """How often each row is drawn in each resample."""
+    """Number of times that each row is drawn in each resample, B x N."""
     generator = np.random.default_rng(seed)
     drawn: Floats = generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(
         float

@@ -6,8 +6,7 @@ most probable label of a row: it is a property of the probabilities, not of the 
 
 K shots per relation imply a share of 1/R for the negative relation; in running text most pairs have
 it. If only the shares differ, Bayes' rule gives the probabilities for the other share (Saerens,
-Latinne and Decaestecker 2002). The positive relations keep their proportions: estimating all of
-them is more than a few shots allow.
+Latinne and Decaestecker 2002). The positive relations keep their proportions.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def fit_calibrator(
     """Fit temperature and thresholds on validation rows.
 
     Args:
-        predictions: With ``relation`` (gold), ``predicted`` and ``p.<relation>``, N rows.
+        predictions: Frame with ``gold``, ``predicted`` and ``p.<relation>``, N rows.
         negative: Negative label of the schema.
         params: Wanted precisions and their assurance.
         cell: Name of the classifier's cell.
@@ -55,7 +55,9 @@ def fit_calibrator(
     """
     raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
     temperature = calibration.fit_temperature(raw_NR, gold_N)
-    after_NR = calibration.tempered(raw_NR, temperature)
+    note = calibration.why_unfitted(raw_NR, gold_N)
+    if temperature in (calibration.LEAST, calibration.MOST):
+        note = f"the temperature is at its bound of {temperature:g}"
     is_negative_N = (predictions["gold"] == negative).to_numpy(dtype=bool)
     calibrator = Calibrator(
         cell=cell,
@@ -64,29 +66,24 @@ def fit_calibrator(
         validation_rows=len(gold_N),
         validation_negative=float(is_negative_N.mean()) if negative and len(gold_N) else None,
         temperature=temperature,
-        ece_before=calibration.expected_calibration_error(*likeliest(raw_NR, gold_N)),
-        ece_after=calibration.expected_calibration_error(*likeliest(after_NR, gold_N)),
-        nll_before=calibration.negative_log_likelihood(raw_NR, gold_N),
-        nll_after=calibration.negative_log_likelihood(after_NR, gold_N),
+        **_errors(raw_NR, gold_N, "before"),
+        **_errors(calibration.tempered(raw_NR, temperature), gold_N, "after"),
         thresholds=(),
         settings=params,
-        note=_note(raw_NR, gold_N, temperature),
+        note=note,
     )
-    if (
-        params.negative_share is not None
-        and calibrator.trained_share is None
-        and calibrator.note is None
-    ):
+    if params.negative_share is not None and calibrator.trained_share is None and note is None:
         note = "no validation row is negative: there is no correction for the share of such rows"
-        calibrator = calibrator.model_copy(update={"note": note})
     thresholds = tuple(_threshold(predictions, calibrator, wanted) for wanted in params.precisions)
-    return calibrator.model_copy(update={"thresholds": thresholds})
+    return calibrator.model_copy(update={"thresholds": thresholds, "note": note})
 
 
-def _note(raw_NR: Floats, gold_N: Numbers, temperature: float) -> str | None:
-    if temperature in (calibration.LEAST, calibration.MOST):
-        return f"the temperature is at its bound of {temperature:g}"
-    return calibration.why_unfitted(raw_NR, gold_N)
+def _errors(probabilities_NR: Floats, gold_N: Numbers, when: str) -> dict[str, Any]:
+    """Calibration error (0 to 1) and negative log-likelihood (nats); None without a row."""
+    return {
+        f"ece_{when}": expected_calibration_error(*likeliest(probabilities_NR, gold_N)),
+        f"nll_{when}": negative_log_likelihood(probabilities_NR, gold_N),
+    }
 
 
 def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float) -> Threshold:
@@ -100,15 +97,12 @@ def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float)
     confidence_N, correct_N = answers(calibrated, calibrator.negative)
     weights_N = np.ones(len(confidence_N))
     if share is not None and trained is not None:
-        answered = calibrated[(calibrated["predicted"] != calibrator.negative).to_numpy(dtype=bool)]
-        is_negative_N = (answered["gold"] == calibrator.negative).to_numpy(dtype=bool)
+        gold = calibrated.loc[calibrated["predicted"] != calibrator.negative, "gold"]
+        is_negative_N = (gold == calibrator.negative).to_numpy(dtype=bool)
         weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
+    assurance = calibrator.settings.assurance
     threshold = threshold_for_precision(
-        confidence_N,
-        correct_N,
-        wanted,
-        assurance=calibrator.settings.assurance,
-        weights_N=weights_N,
+        confidence_N, correct_N, wanted, assurance=assurance, weights_N=weights_N
     )
     coverage, precision = attained(confidence_N, correct_N, threshold)
     return Threshold(
@@ -151,9 +145,7 @@ def score_calibration(
         **_calibration(calibrated, "after"),
         "aurc": _per_cent(area_under(curve)),
         "risks": [] if curve.empty else (100 * risks_at(curve, COVERAGES)).tolist(),
-        "thresholds": [
-            _kept(calibrated, calibrator, t.precision, t.confidence) for t in calibrator.thresholds
-        ],
+        "thresholds": [_kept(calibrated, calibrator, t) for t in calibrator.thresholds],
         **_shares(predictions, calibrator, share),
     }
 
@@ -193,21 +185,19 @@ def calibration_table(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _calibration(predictions: pd.DataFrame, when: str) -> dict[str, Any]:
-    probabilities, gold = probabilities_of(predictions), gold_of(predictions)
-    confidence, correct = likeliest(probabilities, gold)
-    return {
-        f"ece_{when}": _per_cent(expected_calibration_error(confidence, correct)),
-        f"nll_{when}": negative_log_likelihood(probabilities, gold),
-        f"reliability_{when}": reliability(confidence, correct).to_dict("records"),
-    }
+    probabilities_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
+    errors = _errors(probabilities_NR, gold_N, when)
+    bins = reliability(*likeliest(probabilities_NR, gold_N)).to_dict("records")
+    ece = f"ece_{when}"
+    return errors | {ece: _per_cent(errors[ece]), f"reliability_{when}": bins}
 
 
-def _kept(
-    calibrated: pd.DataFrame, calibrator: Calibrator, wanted: float, confidence: float | None
-) -> dict[str, Any]:
+def _kept(calibrated: pd.DataFrame, calibrator: Calibrator, threshold: Threshold) -> dict[str, Any]:
+    """Coverage and precision of a threshold on the scored rows, per cent."""
+    confidence = threshold.confidence
     coverage, precision = attained(*answers(calibrated, calibrator.negative), confidence)
     return {
-        "wanted": wanted,
+        "wanted": threshold.precision,
         "confidence": confidence,
         "coverage": 100 * coverage,
         "precision": _per_cent(precision),
@@ -217,21 +207,23 @@ def _kept(
 def _shares(
     predictions: pd.DataFrame, calibrator: Calibrator, share: float | None
 ) -> dict[str, Any]:
-    estimated = estimated_share(predictions, calibrator) if len(predictions) else None
+    """Shares of the negative relation, and micro-F1 without and with the correction for it."""
+    negative, gold = calibrator.negative, predictions["gold"].tolist()
+    estimated = estimated_share(predictions, calibrator) if gold else None
     corrected = estimated if share is None else share
-    gold = predictions["gold"].tolist()
-    is_negative = (predictions["gold"] == calibrator.negative).to_numpy(dtype=bool)
-    scores: dict[str, Any] = {"micro_f1": None, "micro_f1_corrected": None}
-    if gold:
-        guessed = calibrate(predictions, calibrator, corrected)["predicted"].tolist()
-        plain = predictions["predicted"].tolist()
-        scores["micro_f1"] = micro_scores(gold, plain, calibrator.negative)["micro_f1"]
-        if corrected is not None:
-            scores["micro_f1_corrected"] = micro_scores(gold, guessed, calibrator.negative)[
-                "micro_f1"
-            ]
-    return scores | {
-        "negative_share": 100 * float(is_negative.mean()) if gold and calibrator.negative else None,
+
+    def micro_f1(frame: pd.DataFrame) -> float:
+        return micro_scores(gold, frame["predicted"].tolist(), negative)["micro_f1"]
+
+    known = gold and corrected is not None
+    return {
+        "micro_f1": micro_f1(predictions) if gold else None,
+        "micro_f1_corrected": (
+            micro_f1(calibrate(predictions, calibrator, corrected)) if known else None
+        ),
+        "negative_share": _per_cent(gold.count(negative) / len(gold))
+        if gold and negative
+        else None,
         "negative_share_estimated": _per_cent(estimated),
         "negative_share_corrected": _per_cent(corrected),
     }

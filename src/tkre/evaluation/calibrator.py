@@ -152,14 +152,11 @@ class Calibrator(Params):
 
 
 def share_among(predictions: pd.DataFrame, calibrator: Calibrator) -> float | None:
-    """Share of the negative relation to correct for, by the record's settings.
+    """Share of the negative relation to correct for; None for no correction.
 
     Args:
         predictions: Predictions of the classifier; gold labels are ignored.
         calibrator: Record whose settings give the share, estimate it from these rows, or neither.
-
-    Returns:
-        The share; None for no correction.
     """
     return share_of(probabilities_of(predictions), labels_of(predictions), calibrator)
 

@@ -104,24 +104,6 @@ def undirected(label: str) -> str:
     return _DIRECTION.sub("", label)
 
 
-def align(gold: pd.Series, predicted: pd.Series, missing: str) -> list[str]:
-    """Predictions in the order of the gold labels.
-
-    Args:
-        gold: Labels, indexed by row id.
-        predicted: Labels, indexed by row id, in any order.
-        missing: What a row without a prediction counts as (SemEval's scorer: ``Other``).
-
-    Raises:
-        ValueError: There are two predictions for a row, or one for a row that does not exist.
-    """
-    if doubled := predicted.index[predicted.index.duplicated()].tolist():
-        raise ValueError(f"more than one prediction for {', '.join(map(str, doubled[:5]))}")
-    if unknown := [i for i in predicted.index if i not in gold.index]:
-        raise ValueError(f"predictions for rows that do not exist: {', '.join(unknown[:5])}")
-    return predicted.reindex(gold.index, fill_value=missing).tolist()
-
-
 def micro_scores(
     gold: Sequence[str], predicted: Sequence[str], negative: str | None
 ) -> dict[str, float]:

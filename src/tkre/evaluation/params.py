@@ -16,10 +16,10 @@ class DiagnosisParams(Params):
 
     Attributes:
         pairs: Most rows of a variant in the table of confused pairs.
-        close_definitions: Similarity of two definitions from which they are too close. Among the
-            shipped schemas 0.6 is reached by pairs that differ in a word (the cities, the states
-            somebody lived in; agonist, antagonist), and by none of newsroom, SemEval or SciERC.
-        close_centroids: Likewise for the centroids of two relations' rows.
+        close_definitions: Lowest similarity of definitions that are too close. Among the shipped
+            schemas pairs that differ in a word reach 0.6 (the cities, the states somebody lived
+            in; agonist, antagonist), and no pair of newsroom, SemEval or SciERC.
+        close_centroids: Lowest similarity of class centroids that are too close.
     """
 
     pairs: int = Field(20, gt=0)
@@ -49,9 +49,9 @@ class CalibrationParams(Params):
     """Wanted precisions and prior shift.
 
     Attributes:
-        precisions: Wanted ones, for each of which a threshold is fitted on the validation rows.
-        assurance: How sure a precision has to be on those rows, one-sided; 0.5 takes what is
-            seen as it is.
+        precisions: Wanted precisions; a threshold is fitted for each on the validation rows.
+        assurance: One-sided level of confidence in a precision on those rows; 0.5 takes the
+            observed precision.
         negative_share: Share of the negative relation among the rows that are labelled:
             null leaves it at that of training, a number corrects for it, ``estimated`` estimates
             it from the rows (it is often wrong: docs/method.md).

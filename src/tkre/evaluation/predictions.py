@@ -32,28 +32,28 @@ def prediction_frame(
 
     Args:
         ids: Ids of the N rows.
-        gold: Their relations, None where it is not known.
+        gold: Their relations, None where unknown.
         predicted: Predicted relation of each row.
         labels: The R relations, in the order of the probabilities.
         probabilities_NR: Probability of every relation, N x R.
 
     Returns:
-        ``id``, ``gold``, ``predicted``, ``probability`` (of what is predicted), and a
-        column ``p.<relation>`` for the probability of every relation.
+        ``id``, ``gold``, ``predicted``, ``probability`` (of the predicted relation), and a column
+        ``p.<relation>`` for every relation.
     """
     import pandas as pd
 
-    own = [labels.index(label) for label in predicted]
+    columns_N = np.array([labels.index(label) for label in predicted], dtype=int)
     frame = pd.DataFrame(probabilities_NR, columns=[f"{_PROBABILITY}{name}" for name in labels])
     frame.insert(0, "id", list(ids))
     frame.insert(1, "gold", pd.Series(list(gold), dtype=object))
     frame.insert(2, "predicted", pd.Series(list(predicted), dtype=object))
-    frame.insert(3, "probability", probabilities_NR[np.arange(len(own)), np.array(own, dtype=int)])
+    frame.insert(3, "probability", probabilities_NR[np.arange(len(columns_N)), columns_N])
     return frame
 
 
 def labels_of(predictions: pd.DataFrame) -> list[str]:
-    """The relations that there are probabilities of, in the order of their columns."""
+    """Relations in the order of their probability columns."""
     return [c.removeprefix(_PROBABILITY) for c in predictions if c.startswith(_PROBABILITY)]
 
 
@@ -70,19 +70,22 @@ def gold_of(predictions: pd.DataFrame) -> Numbers:
     Raises:
         ValueError: A row has none, or one that the classifier does not know.
     """
-    numbers = {label: n for n, label in enumerate(labels_of(predictions))}
-    if unknown := sorted({str(r) for r in predictions["gold"]} - set(numbers)):
+    if unknown := sorted({str(r) for r in predictions["gold"]} - set(labels_of(predictions))):
         raise ValueError(
             f"gold labels that the classifier has no probability of: {', '.join(unknown)}; "
             "calibration needs rows that are labelled with its relations"
         )
-    return np.array([numbers[label] for label in predictions["gold"]], dtype=np.int64)
+    return _columns(predictions, "gold")
 
 
 def guesses_of(predictions: pd.DataFrame) -> Numbers:
     """The column of each row's predicted label."""
+    return _columns(predictions, "predicted")
+
+
+def _columns(predictions: pd.DataFrame, name: str) -> Numbers:
     numbers = {label: n for n, label in enumerate(labels_of(predictions))}
-    return np.array([numbers[label] for label in predictions["predicted"]], dtype=np.int64)
+    return np.array([numbers[label] for label in predictions[name]], dtype=np.int64)
 
 
 def with_probabilities(
@@ -109,13 +112,12 @@ def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) 
     """Calibrated predictions with the answers that are given.
 
     Args:
-        calibrated: With ``id``, ``predicted`` and ``probability``.
-        negative: The label that asserts nothing and is never withheld.
-        confidence: From which on an answer is given.
+        calibrated: Frame with ``id``, ``predicted`` and ``probability``.
+        negative: Negative label, which asserts nothing and is never withheld.
+        confidence: Lowest confidence of an answer.
 
     Returns:
-        The rows with ``answer``, None where the guess is not sure enough (``abstained``), in
-        front of the guess.
+        The rows with ``answer``, None where it is withheld (``abstained``), before ``predicted``.
     """
     import pandas as pd
 
@@ -128,11 +130,11 @@ def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) 
 
 
 def withheld(probability: Any, asserts: Any, confidence: float) -> Any:
-    """Whether guesses are not given as answers, of numbers, arrays or columns.
+    """Whether predictions are not given as answers: numbers, arrays or columns.
 
     Args:
-        probability: Of the guesses, calibrated.
+        probability: Calibrated probabilities of the predicted labels.
         asserts: Whether they assert a relation: the negative one asserts nothing.
-        confidence: From which on an answer is given.
+        confidence: Lowest confidence of an answer.
     """
     return (probability < confidence) & asserts

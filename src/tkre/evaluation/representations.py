@@ -2,11 +2,10 @@
 
 Legend of shapes: N rows, F features, R relations, H size of a text's vector.
 
-Vectors of one model share a common part that says nothing about relations (in some encoders any
-two texts have a cosine above 0.9). It is taken off before vectors are compared: the cosine is that
-of their deviations from the mean over the relations. So 0 means as alike as two relations are on
-average, 1 the same; a classifier that tells R relations apart perfectly has -1 / (R - 1) for every
-pair (neural collapse, Papyan et al. 2020). Of two relations alone it is always -1.
+Vectors of one model share a common part (in some encoders any two texts have a cosine above 0.9).
+It is subtracted: similarities are cosines of deviations from the mean over the relations. 0 is the
+average of two relations, 1 is equality; a perfect classifier of R relations has -1 / (R - 1) for
+every pair (neural collapse, Papyan et al. 2020). With two relations it is always -1.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from tkre.evaluation.metrics import Floats
+
 PAIR_COLUMNS = ["relation", "other", "centroid_similarity", "definition_similarity"]
 
 
@@ -29,8 +28,8 @@ def similar_pairs(
 
     Args:
         names: R labels, in the order of the definitions.
-        features_NF: Of labelled rows.
-        labels: Theirs.
+        features_NF: Features of labelled rows.
+        labels: Their N labels.
         definitions_RH: Embedded definitions.
 
     Returns:
@@ -59,26 +58,24 @@ def alignment_uniformity(
     """Alignment and uniformity of the features at length 1 (Wang and Isola 2020).
 
     Args:
-        features_NF: Of labelled rows.
-        labels: Theirs.
+        features_NF: Features of labelled rows.
+        labels: Their N labels.
 
     Returns:
         ``rows``; ``alignment``, the mean squared distance of two rows of one relation (0: all at
         one point); ``uniformity``, the logarithm of the mean of exp(-2 d^2) over all pairs of rows
         (0: all at one point, the less the more spread out). None where there is no such pair.
     """
-    figures: dict[str, float | int | None] = {"rows": len(labels)}
-    figures |= {"alignment": None, "uniformity": None}
     of = np.asarray(labels, dtype=object)
     first, second = np.triu_indices(len(of), k=1)
     cosines_NN = unit(features_NF) @ unit(features_NF).T
     squares = 2 - 2 * cosines_NN[first, second]
     same = of[first] == of[second]
-    if same.any():
-        figures["alignment"] = float(squares[same].mean())
-    if len(squares):
-        figures["uniformity"] = float(np.log(np.exp(-2 * squares).mean()))
-    return figures
+    return {
+        "rows": len(labels),
+        "alignment": float(squares[same].mean()) if same.any() else None,
+        "uniformity": float(np.log(np.exp(-2 * squares).mean())) if len(squares) else None,
+    }
 
 
 def unit(vectors: Floats) -> Floats:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Cell, KShotSample, parse_sample
+from tkre.core.cells import Cell, parse_sample
 from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
     METRICS,
-    Counts,
     Metric,
     ScoredRows,
     by_relation,
@@ -49,7 +48,7 @@ def score_cell(
     """Scores of one cell.
 
     Args:
-        predictions: With ``relation`` (gold) and ``predicted``, one row per scored instance.
+        predictions: Frame with ``gold`` and ``predicted``, one row per scored instance.
         cell: The cell.
         labels: Labels of the schema.
         negative: Negative label, which has no score.
@@ -214,8 +213,9 @@ def _difference(
             )
         resampled = METRICS[metric].resampled
         kind: Metric = "micro" if resampled == "micro" else pair["official_metric"]
-        ours.append(_counts(a, pair["negative"], kind))
-        theirs.append(_counts(b, pair["negative"], kind))
+        for frame, counted in ((a, ours), (b, theirs)):
+            gold, predicted = frame["gold"].tolist(), frame["predicted"].tolist()
+            counted.append(counts(gold, predicted, pair["negative"], kind))
         rows.append(a["id"].tolist())
     low, high = paired_difference(
         ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed,
@@ -223,10 +223,6 @@ def _difference(
     )  # fmt: skip
     difference = (pairs[metric] - pairs[f"{metric}_baseline"]).astype(float).mean()
     return {"difference": difference, "difference_low": low, "difference_high": high}
-
-
-def _counts(predictions: pd.DataFrame, negative: str | None, metric: Metric) -> Counts:
-    return counts(predictions["gold"].tolist(), predictions["predicted"].tolist(), negative, metric)
 
 
 def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
@@ -264,25 +260,14 @@ def samples_table(
     """
     of_corpus = {reading["corpus"]: reading for reading in readings}
     of_sample = {frame["sample"].iloc[0]: frame for frame in yields}
-    return pd.DataFrame(
-        _row(
-            parse_sample(s["sample"]),
-            s,
-            of_corpus[parse_sample(s["sample"]).corpus],
-            of_sample.get(s["sample"]),
-        )
-        for s in shots
-    )
+    return pd.DataFrame(_rows_of(s, of_corpus) | _kept(of_sample.get(s["sample"])) for s in shots)
 
 
-def _row(
-    sample: KShotSample,
-    shots: Mapping[str, Any],
-    reading: Mapping[str, Any],
-    yields: pd.DataFrame | None,
-) -> dict[str, Any]:
+def _rows_of(shots: Mapping[str, Any], readings: Mapping[str, Any]) -> dict[str, Any]:
+    sample = parse_sample(shots["sample"])
+    reading = readings[sample.corpus]
     lacking, shared = shots["shortfalls"], shots["sentences_shared_with_test"]
-    row: dict[str, Any] = {
+    return {
         "corpus": sample.corpus,
         "shots": sample.shots,
         "seed": sample.seed,
@@ -298,16 +283,19 @@ def _row(
         "passed_over": len(shots["passed_over"]),
         "set_aside": len(shots["set_aside"]),
     }
-    if yields is not None:
-        for kind, group in yields.groupby("kind"):
-            short = {r["relation"]: r["short"] for r in group.to_dict("records") if r["short"]}
-            row |= {
-                f"{kind}_kept": int(group["kept"].sum()),
-                f"{kind}_rejected": int(group["rejected"].sum()),
-                f"{kind}_short": _listed(short),
-            }
+
+
+def _kept(yields: pd.DataFrame | None) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for kind, group in yields.groupby("kind") if yields is not None else ():
+        short = group[group["short"] > 0].set_index("relation")["short"]
+        row |= {
+            f"{kind}_kept": int(group["kept"].sum()),
+            f"{kind}_rejected": int(group["rejected"].sum()),
+            f"{kind}_short": _listed(short),
+        }
     return row
 
 
-def _listed(counts: Mapping[str, int]) -> str:
+def _listed(counts: Mapping[str, int] | pd.Series) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -75,7 +75,7 @@ def threshold_for_precision(
     * the lower end of a one-sided Wilson interval of the precision on these rows, not the
       precision itself, is at least what is wanted;
     * it is not below the wanted precision itself, so that no single answer is less probable:
-      doubtful answers are the first to be wrong where other rows differ from these.
+      unsure answers are the first to be wrong where other rows differ from these.
 
     Args:
         confidence_N: Calibrated confidence of each answer.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import pandas as pd
 from markupsafe import Markup
@@ -21,36 +20,41 @@ from tkre.report.tables import TextTable, table_of
 from tkre.training.recipes import axes_of
 
 
+class Block:
+    """Part of a section."""
+
+    @property
+    def kind(self) -> str:
+        """Name of its macro."""
+        return type(self).__name__.lower()
+
+
 @dataclass(frozen=True)
-class Prose:
+class Prose(Block):
     """Paragraphs."""
 
-    kind: ClassVar[str] = "prose"
     paragraphs: Sequence[str]
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Block):
     """Terms, each with a text or a list of texts; ``code`` sets the texts as code."""
 
-    kind: ClassVar[str] = "facts"
     facts: Sequence[tuple[str, str | Sequence[str]]]
     code: bool = False
 
 
 @dataclass(frozen=True)
-class Tiles:
+class Tiles(Block):
     """Few large numbers: name, number, remark."""
 
-    kind: ClassVar[str] = "tiles"
     tiles: Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table with its caption."""
 
-    kind: ClassVar[str] = "table"
     table: TextTable
 
     @classmethod
@@ -60,7 +64,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(Block):
     """Panels of a figure side by side as the width allows, with the table behind them.
 
     Attributes:
@@ -72,7 +76,6 @@ class Chart:
         wide: Whether a panel keeps its size and is scrolled on a narrow screen.
     """
 
-    kind: ClassVar[str] = "chart"
     title: str
     note: str
     panels: Sequence[tuple[str, Markup]]
@@ -97,35 +100,29 @@ class Quote:
 
 
 @dataclass(frozen=True)
-class Quotes:
+class Quotes(Block):
     """Sentences; without a title where a fold around them has one."""
 
-    kind: ClassVar[str] = "quotes"
     title: str
     note: str
     quotes: Sequence[Quote]
 
 
 @dataclass(frozen=True)
-class Folded:
+class Folded(Block):
     """Blocks behind a line that opens them."""
 
-    kind: ClassVar[str] = "folded"
     title: str
     blocks: Sequence[Block]
     open: bool = False
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(Block):
     """Blocks under a heading."""
 
-    kind: ClassVar[str] = "part"
     title: str
     blocks: Sequence[Block]
-
-
-Block = Prose | Facts | Tiles | Table | Chart | Quotes | Folded | Part
 
 
 @dataclass(frozen=True)

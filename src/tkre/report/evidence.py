@@ -63,7 +63,8 @@ def _confused_pairs(content: ReportContent) -> Iterator[Block]:
 
 def _pairs(content: ReportContent, title: str, rows: pd.DataFrame) -> Table:
     similarities = {"centroid_similarity": "centroids", "definition_similarity": "definitions"}
-    exact = {c: rows[c].map(lambda value: number(value, 2)) for c in similarities if c in rows}
+    known = [c for c in similarities if rows[c].notna().any()]
+    exact = {c: rows[c].map(lambda value: number(value, 2)) for c in known}
     if (rows["count"] % 1 == 0).all():
         exact["count"] = rows["count"].astype(int)
     mean = " (mean over seeds)" if content.several_seeds else ""
@@ -74,7 +75,7 @@ def _pairs(content: ReportContent, title: str, rows: pd.DataFrame) -> Table:
             f"sentences{mean}, per cent of the sentences of the gold relation and of all errors",
             {"gold": "gold", "predicted": "predicted", "diagnosis": "diagnosis"},
             {"count": "sentences", "share_of_gold": "% of gold", "share_of_errors": "% of errors"}
-            | similarities,
+            | {column: similarities[column] for column in known},
         )
     )
 

@@ -21,7 +21,7 @@ from tkre.report.params import CardParams
 from tkre.report.provenance import revision
 from tkre.training.recipes import Variant
 
-# What would be markup in a Markdown table.
+# Markup in a Markdown table.
 _MARKUP = re.compile(r"([\\|\[\]*`<])")
 _ROWS = {"test": "test", "development": "validation"}  # splits, in the words of the Hub
 
@@ -64,35 +64,28 @@ class CardContent:
 def model_card(content: CardContent) -> str:
     """The card: YAML metadata between dashes, then Markdown."""
     environment = content.lineage.steps[-1].environment if content.lineage.steps else None
-    golden = len(content.shots["support"])
     variant = Variant.model_validate(content.metrics["recipe"])
     assert variant.finetuning is not None  # else there is no classifier that could have a card
-    text: str = (
-        templates()
-        .get_template("card.md.j2")
-        .render(
-            c=content,
-            sample=content.cell.sample,
-            metrics=content.metrics,
-            calibrator=content.calibrator,
-            relations=list(_relations(content.schema)),
-            by_relation=content.metrics["by_relation"],
-            scores=list(_scores(content)),
-            thresholds=list(_thresholds(content)),
-            sure=_promised(content.calibrator),
-            recipe=recipe_in_words(variant),
-            max_length=variant.finetuning.max_length,
-            example=_example(content.schema),
-            golden=golden,
-            synthetic=content.training_rows - golden,
-            llm=_llm(content),
-            seconds=duration(content.lineage.seconds),
-            environment=environment,
-            revision=revision(environment) if environment else "not recorded",
-            finished=minute(environment.finished) if environment else "not recorded",
-            md=_escaped,
-        )
-    )
+    llm = content.metrics["llm"]
+    reached = [t.precision for t in content.calibrator.thresholds if t.confidence is not None]
+    text: str = templates().get_template("card.md.j2").render(
+        **vars(content),
+        sample=content.cell.sample,
+        relations=list(_relations(content.schema)),
+        scores=list(_scores(content)),
+        thresholds=list(_thresholds(content)),
+        lowest_precision=min(reached, default=None),
+        recipe=recipe_in_words(variant),
+        max_length=variant.finetuning.max_length,
+        example=_example(content.schema),
+        synthetic=content.training_rows - len(content.shots["support"]),
+        llm=None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm)),
+        seconds=duration(content.lineage.seconds),
+        environment=environment,
+        revision=revision(environment) if environment else "not recorded",
+        finished=minute(environment.finished) if environment else "not recorded",
+        md=_escaped,
+    )  # fmt: skip
     return f"---\n{metadata(content)}\n---\n\n{text}"
 
 
@@ -159,12 +152,6 @@ def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
         )
 
 
-def _promised(calibrator: Calibrator) -> float | None:
-    """The lowest target precision with a threshold."""
-    found = (t.precision for t in calibrator.thresholds if t.confidence is not None)
-    return min(found, default=None)
-
-
 def _relations(schema: RelationSchema) -> Iterator[tuple[str, str, str]]:
     for name in schema.names:
         relation = schema.relations[name]
@@ -186,11 +173,6 @@ def _example(schema: RelationSchema) -> str:
     }
     source = json.dumps({"sentence": sentence} | types, ensure_ascii=False)
     return source.replace("`", "\\u0060")  # it stands in a fence of them
-
-
-def _llm(content: CardContent) -> str | None:
-    llm = content.metrics["llm"]
-    return None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm))
 
 
 def _escaped(words: object) -> str:

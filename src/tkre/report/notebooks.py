@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,10 +132,9 @@ def gained(one: pd.DataFrame, other: pd.DataFrame, rows: Sequence[Instance]) -> 
         rows: Instances.
     """
     first, second = _right(one, other)
-    table = pd.DataFrame({"id": one["id"], "gold": one["gold"], "one": one["predicted"]})[
-        ~first & second
-    ]
-    return table.merge(_sentences(rows), on="id", how="left")
+    table = one[["id", "gold", "predicted"]].rename(columns={"predicted": "one"})
+    sentences = {row.id: to_tagged(row) for row in rows}
+    return table[(~first & second).to_numpy()].assign(sentence=lambda t: t["id"].map(sentences))
 
 
 def by_relation(metrics: Iterable[dict[str, object]]) -> pd.DataFrame:
@@ -159,26 +158,15 @@ def _right(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.Series, pd.Series
     return first["gold"] == first["predicted"], second["gold"] == second["predicted"]
 
 
-def _sentences(rows: Sequence[Instance]) -> pd.DataFrame:
-    return pd.DataFrame({"id": [i.id for i in rows], "sentence": [to_tagged(i) for i in rows]})
-
-
-class Extractor(Protocol):
-    """Labels sentences, e.g. ``serving.extractor.RelationExtractor``."""
-
-    def __call__(self, sentences: Any, /) -> Sequence[Any]:
-        """Predictions with ``relation``, ``probability`` and ``guess``."""
-
-
 def label_frame(
-    frame: pd.DataFrame, extractor: Extractor, column: str = "sentence"
+    frame: pd.DataFrame, extractor: Callable[[Any], Sequence[Any]], column: str = "sentence"
 ) -> pd.DataFrame:
     """The frame with the prediction for each row.
 
     Args:
         frame: Has a column of tagged sentences; ``head_type`` and ``tail_type`` are used if they
             are there.
-        extractor: Labels the sentences; with a target precision it abstains.
+        extractor: A ``serving.extractor.RelationExtractor``; with a target precision it abstains.
         column: Name of the column of sentences.
 
     Returns:
@@ -205,20 +193,14 @@ def promised(calibrator: Calibrator) -> pd.DataFrame:
 
     Thresholds that the validation rows do not support are left out.
     """
-    return pd.DataFrame(
-        [
-            {
-                "wanted_precision": t.precision,
-                "confidence": t.confidence,
-                "answered on validation rows": t.validation_coverage,
-                "right among them": t.validation_precision,
-            }
-            for t in calibrator.thresholds
-            if t.confidence is not None
-        ],
-        columns=["wanted_precision", "confidence", "answered on validation rows",
-                 "right among them"],
-    )  # fmt: skip
+    columns = {
+        "precision": "wanted_precision",
+        "confidence": "confidence",
+        "validation_coverage": "answered on validation rows",
+        "validation_precision": "right among them",
+    }
+    found = [t.model_dump() for t in calibrator.thresholds if t.confidence is not None]
+    return pd.DataFrame(found, columns=list(columns)).rename(columns=columns)
 
 
 def instances(rows: Iterable[Instance]) -> Html:

@@ -1,4 +1,4 @@
-"""Parameters of what is shown to readers: ``publishing`` in ``conf/base``."""
+"""Parameters of reports and model cards: ``publishing`` in ``conf/base``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from tkre.core.params import Params
 
 
 class PageParams(Params):
-    """How much of a corpus and its knowledge the page of an experiment quotes.
+    """Numbers of sentences that a report quotes; licences of corpora may demand 0 of both.
 
     Attributes:
         examples: Explanations, synthetic sentences and rejects of a corpus, each.
-        errors: Wrongly labelled sentences of a variant. With 0 of both no sentence is quoted, as
-            the licence of a corpus may want it.
+        errors: Wrongly labelled sentences of a variant.
     """
 
     examples: int = Field(4, ge=0)
@@ -21,14 +20,14 @@ class PageParams(Params):
 
 
 class CardParams(Params):
-    """What a model card says that no run knows.
+    """Fields of a model card that no run knows.
 
     Attributes:
-        license: Its identifier on the Hugging Face Hub, e.g. ``mit``; None leaves the field out:
+        license: Identifier on the Hugging Face Hub, e.g. ``mit``; None leaves the field out:
             whoever publishes a classifier decides.
-        language: Of the corpora, as ISO 639 codes.
-        base_models: What backbones are called on the Hub, by the name in their catalog entry.
-        datasets: What corpora are called there; one that is not named keeps its own name.
+        language: Languages of the corpora, as ISO 639 codes.
+        base_models: Names of backbones on the Hub, by the name in their catalog entry.
+        datasets: Names of corpora on the Hub, by their name here, which is the default.
     """
 
     license: str | None = None
@@ -38,12 +37,7 @@ class CardParams(Params):
 
 
 class PublishingParams(Params):
-    """What readers are shown.
-
-    Attributes:
-        page: Of an experiment.
-        card: Of a classifier.
-    """
+    """Reports of experiments (``page``) and cards of classifiers (``card``)."""
 
     page: PageParams = PageParams()
     card: CardParams = CardParams()

@@ -44,7 +44,7 @@ _COVERAGE, _PRECISION = "coverage_at_90", "precision_at_90"
 
 def summary(content: ReportContent) -> list[Block]:
     """Main findings, some sentences for each corpus and K."""
-    found = [line for name, group in content.groups() for line in _findings(content, name, group)]
+    found = [" ".join(_findings(content, name, group)) for name, group in content.groups()]
     cautions = [] if content.several_seeds else [
         "One seed does not show the variance between seeds: treat small differences as noise."
     ]  # fmt: skip

@@ -115,17 +115,17 @@ def table_of(
         rows: Frame, or records.
         title: Title.
         note: How its numbers are read.
-        labels: Headings of columns of words, by column. Columns that the rows lack are left out.
-        figures: Headings of columns of numbers, likewise; those without any number are left out.
+        labels: Headings of columns of words, by column; columns without any value are left out.
+        figures: Headings of columns of numbers, by column; those without any are left out too.
         decimals: Decimals of numbers that are no counts.
     """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    named = {column: heading for column, heading in labels.items() if column in frame}
+    named = [c for c in labels if c in frame and (frame.empty or any(map(words, frame[c])))]
     shown = [c for c in figures if c in frame and (frame.empty or frame[c].notna().any())]
     return TextTable(
         title=title,
         note=note,
-        columns=[*named.values(), *(figures[column] for column in shown)],
+        columns=[*(labels[column] for column in named), *(figures[column] for column in shown)],
         labels=len(named),
         rows=[
             [*(words(row[c]) for c in named), *(number(row[c], decimals) for c in shown)]

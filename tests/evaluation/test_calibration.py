@@ -69,7 +69,7 @@ def test_what_is_ruled_out_stays_out_and_the_order_stays():
     assert tempered(row, 1) == pytest.approx(row)
 
 
-def test_a_gold_label_that_was_ruled_out_says_nothing_of_the_temperature():
+def test_rows_whose_gold_label_is_excluded_do_not_affect_the_temperature():
     probabilities, gold = drawn(300, 2.0)
     ruled_out = np.vstack([probabilities, [[0.0, 1.0, 0, 0, 0, 0]]])
     with_it = fit_temperature(ruled_out, np.append(gold, 0))

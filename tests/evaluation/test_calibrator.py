@@ -52,7 +52,7 @@ def fit(frame, **settings) -> Calibrator:
     return fit_calibrator(frame, "none", params, cell="toy.k8.s13.v", classifier="abc")
 
 
-def test_the_record_says_what_was_found_on_the_validation_rows():
+def test_the_record_holds_measures_on_validation_rows():
     calibrator = fit(predictions(200))
     assert calibrator.temperature == pytest.approx(2.5, rel=0.35)
     assert (
@@ -90,7 +90,7 @@ def test_it_holds_on_other_rows():
         assert precision >= wanted and coverage > 0.2
 
 
-def test_doubt_is_decided_on_the_classifier_s_own_probabilities():
+def test_least_probability_applies_to_uncalibrated_probabilities():
     frame = predictions(300, least=0.6)
     doubted = frame["predicted"] != [LABELS[n] for n in probabilities_of(frame).argmax(axis=1)]
     assert doubted.any()
@@ -165,7 +165,7 @@ def test_a_zero_shot_cell_has_a_temperature_of_1_and_no_threshold():
         calibrator.confidence_for(0.8)
 
 
-def test_a_temperature_at_its_bound_is_said():
+def test_a_temperature_at_its_bound_is_noted():
     frame = predictions(20)
     frame["gold"] = [LABELS[n] for n in probabilities_of(frame).argmin(axis=1)]
     calibrator = fit(frame)

@@ -104,7 +104,7 @@ def test_the_most_confused_pairs_and_why(schema):
     assert ("knows", "home_of") not in rows and ("home_of", "lives_in") not in rows
 
 
-def test_variants_have_tables_of_their_own_and_no_more_rows_than_asked(schema):
+def test_pairs_are_listed_by_variant_up_to_the_limit(schema):
     cells = [diagnosed(schema, [*RIGHT, FLIP, MISSED]), diagnosed(schema, RIGHT, variant="other")]
     table = confused_pairs(cells, PARAMS.model_copy(update={"pairs": 1}))
     assert table[["variant", "count"]].to_numpy().tolist() == [["tkre", 1], ["other", 0]]

@@ -4,7 +4,14 @@ import pandas as pd
 import pytest
 
 from tests.conftest import instance
-from tkre.evaluation.llm_comparison import Knowledge, diversity, llms_table
+from tkre.evaluation.llm_comparison import (
+    FILTER_COLUMNS,
+    Knowledge,
+    diversity,
+    filter_table,
+    label_errors_table,
+    llms_table,
+)
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
@@ -106,3 +113,65 @@ def test_f1_is_that_of_the_cells_that_read_this_knowledge_or_none():
     assert table["micro_f1.golden"].tolist() == [40, 40]
     assert pd.isna(table.loc["default", "micro_f1.explained"])
     assert table.loc["qwen", ["micro_f1.explained", "micro_f1.v.filtered"]].tolist() == [50, 65]
+
+
+def filter_cells(scores):
+    rows = [
+        {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "filtered": filtered,
+         "llm": "default", "seed": seed, "variant": "v", "micro_f1": f1}
+        for (noise, filtered), f1s in scores.items() for seed, f1 in enumerate(f1s)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def filter_scores(name, found, rejected, planted):
+    return {"sample": name, "rows": 100, "planted": planted, "rejected": rejected, "found": found,
+            "precision": 100 * found / rejected, "recall": 100 * found / planted if planted else
+            float("nan"), "lost": 100 * (rejected - found) / (100 - planted)}  # fmt: skip
+
+
+def test_what_noise_costs_and_the_filter_gives_back():
+    table = filter_table(
+        filter_cells({(0, False): [80, 82], (40, False): [60, 62],
+               (40, True): [70, 74], (0, True): [81, 80]}),
+        [filter_scores("toy.k8x4n40f.s0", 30, 40, 40), filter_scores("toy.k8x4n40f.s1", 36, 40, 40),
+         filter_scores("toy.k8x4f.s0", 0, 4, 0)],
+    )  # fmt: skip
+    rows = table.set_index("noise")
+    assert list(table.columns) == FILTER_COLUMNS
+    noisy = rows.loc[40]
+    assert (noisy["clean_f1"], noisy["unfiltered_f1"], noisy["filtered_f1"]) == (81, 61, 72)
+    assert noisy["recovered"] == pytest.approx(55)
+    assert noisy["recall"] == pytest.approx(82.5) and noisy["seeds"] == 2
+    clean = rows.loc[0]
+    assert clean["filtered_f1"] == 80.5 and pd.isna(clean["recovered"]) and clean["lost"] == 4
+
+
+def test_a_filter_without_its_other_half_has_no_row():
+    table = filter_table(
+        filter_cells({(40, True): [70]}), [filter_scores("toy.k8x4n40f.s0", 30, 40, 40)]
+    )
+    assert table.empty
+
+
+def test_filters_are_compared_within_one_llm():
+    of_both = pd.concat(
+        [filter_cells({(40, False): [60], (40, True): [score]}).assign(llm=llm)
+         for llm, score in (("default", 70), ("qwen", 80))]
+    )  # fmt: skip
+    found = [
+        filter_scores("toy.k8x4n40f.s0", 30, 40, 40),
+        filter_scores("toy.k8x4n40f_qwen.s0", 40, 40, 40),
+    ]
+    rows = filter_table(of_both, found).set_index("llm")
+    assert rows["filtered_f1"].to_dict() == {"default": 70, "qwen": 80}
+    assert rows["recall"].to_dict() == {"default": 75, "qwen": 100}
+
+
+def test_most_suspected_rows_of_every_sample():
+    ranking = pd.DataFrame({"id": [f"r{n}" for n in range(12)], "own": range(12)})
+    table = label_errors_table({"toy.k8.s13": ranking, "toy.k8x4.s21": ranking.head(2)})
+    assert len(table) == 12
+    assert table.iloc[0][["seed", "rank", "id"]].tolist() == [13, 1, "r0"]
+    assert table.iloc[-1][["synthetic", "seed", "rank"]].tolist() == [4, 21, 2]
+    assert label_errors_table({}).empty

@@ -121,7 +121,7 @@ def test_stale_cells_are_named_and_never_averaged():
         cells_table(ms)
 
 
-def test_a_baseline_that_reads_less_is_compared_with_its_own_writer():
+def test_a_baseline_that_reads_less_is_compared_within_one_llm():
     frame = predictions(["a", "a", "b", "b", "no", "a"])
     worse = predictions(["a", "no", "b", "b", "no", "a"])
     explained = [
@@ -150,7 +150,7 @@ def test_a_variant_that_reads_less_than_the_baseline_is_compared_with_its_only_s
     assert summary["difference"].isna().all()  # with which of the two is not said
 
 
-def test_the_place_of_a_stale_cell_is_said_as_far_as_it_is_not_the_usual_one():
+def test_a_stale_cell_is_named_without_default_coordinates():
     ms = [metrics(f"toy.{k}.s13.v", predictions(["a"] * 6)) for k in ("k8", "k8n20_q")]
     for m in ms:
         m["stale"] = ["it is old"]
@@ -210,7 +210,7 @@ SHOTS = {
 }  # fmt: skip
 
 
-def test_what_a_draw_had_to_work_with():
+def test_samples_table():
     tallies = {"knows": Tally(wanted=2, kept=1, rejects=[Reject("synthesis", *"abcde")])}
     yields = pd.concat([yield_frame("synthesis", tallies), yield_frame("explanation", {})])
     [row] = samples_table([READING], [SHOTS], [yields.assign(sample="toy.k2.s13")]).to_dict(
@@ -228,6 +228,6 @@ def test_what_a_draw_had_to_work_with():
     )  # fmt: skip
 
 
-def test_a_draw_without_knowledge():
+def test_samples_table_without_knowledge():
     [row] = samples_table([READING], [SHOTS], []).to_dict("records")
     assert "synthesis_kept" not in row

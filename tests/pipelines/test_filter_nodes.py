@@ -41,7 +41,7 @@ def test_scores_of_other_labels_are_refused(backbone, rows, schema):
         nodes.filter_synthetic(explained, noisy, scores, schema, PARAMS)
 
 
-def test_every_support_row_has_its_place_among_the_doubts(backbone, rows, schema):
+def test_every_support_row_is_ranked_by_its_error_score(backbone, rows, schema):
     explained, synthetic = rows
     scores = score_support(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
     doubted = find_label_errors(explained, scores, schema)

@@ -70,7 +70,7 @@ def test_the_page_is_made_of_what_the_graph_gives():
     assert seeds == [str(cell.metrics["seed"]) for cell in FOUND.cells]
 
 
-def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
+def test_report_without_knowledge_and_without_some_tables():
     gone = (*nodes.KNOWLEDGE, "explained")
     tables = {"implicit", "diagnosis", "label_errors"}
     given = {
@@ -81,7 +81,7 @@ def test_a_draw_without_knowledge_and_tables_that_are_missing_are_no_failure():
     assert "No variant uses knowledge" in page(given).text
 
 
-def test_places_of_training_are_told_once():
+def test_equal_environments_of_training_are_listed_once():
     lineages = [cell.lineage for cell in FOUND.cells]
     found = nodes.describe_environment(*lineages)
     assert [place.revision for place in found.trained] == ["0123456789abcdef"]

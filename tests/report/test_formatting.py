@@ -25,7 +25,7 @@ VARIANTS = {n: Variant.model_validate(v) for n, v in written_out(WRITTEN["varian
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_that_comes_with_the_project_is_said_in_sentences(name):
+def test_every_variant_of_the_project_is_described_in_sentences(name):
     said = recipe_in_words(VARIANTS[name])
     assert said and all(words[0].isupper() and words.endswith(".") for words in said)
     assert not [words for words in said if "None" in words or "{" in words]
@@ -45,7 +45,7 @@ def test_the_best_recipe_in_words():
         assert part in said
 
 
-def test_what_a_variant_has_not_is_not_said():
+def test_absent_options_of_a_variant_are_not_described():
     said = " ".join(recipe_in_words(VARIANTS["typ_marker"]))
     assert "published weights" in said and "synthetic" not in said
     assert "both directions" not in said

@@ -64,7 +64,7 @@ def test_without_a_score_there_is_a_card_without_results():
     assert "model-index" not in card and "On 0 test sentences" in card
 
 
-def test_what_it_says():
+def test_content_of_a_card():
     card = model_card(card_content())
     for said in (
         "trained from 8 labelled sentences per relation",
@@ -82,7 +82,7 @@ def test_what_it_says():
     assert "Anna" not in card  # no sentence of a corpus
 
 
-def test_what_it_says_is_true_where_it_lies():
+def test_the_example_of_a_card_runs_in_its_folder():
     """Among the scores, and beside the weights once it is published."""
     card = model_card(card_content())
     assert "(`kedro classifier publish toy.k8.s13.tkre FOLDER`" in card
@@ -121,7 +121,7 @@ def test_the_precision_that_is_promised_has_a_threshold():
     assert "wanted_precision=" not in card
 
 
-def test_scores_that_recipes_were_chosen_by_are_said_to_flatter():
+def test_development_scores_are_called_optimistic():
     card = model_card(card_content(rows="development"))
     assert "on which recipes are chosen" in card and "split: validation" in card
 

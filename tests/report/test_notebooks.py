@@ -130,7 +130,7 @@ def test_roles_of_knowledge_are_those_that_the_encoder_learns_from(schema: Relat
     assert spans(markup, "trigger") == ["lives"]
 
 
-def test_draws_of_the_mask_show_what_is_read_instead(backbone):
+def test_masked_inputs_are_shown_for_each_seed(backbone):
     row = instance("<head>anna</head> lives in <tail>rome</tail> .", "lives_in",
                    triggers=("lives",))  # fmt: skip
     text = knowledge.from_sentence(row, "support")
@@ -195,7 +195,7 @@ class Extractor:
                 for n in range(len(records))]  # fmt: skip
 
 
-def test_a_frame_keeps_its_rows_and_gets_what_is_said_of_them():
+def test_label_frame_keeps_rows_and_adds_predictions():
     extractor = Extractor()
     table = label_frame(FRAME, extractor, column="text")
     assert table.index.tolist() == [7, 8] and table["weight"].tolist() == [1, 2]

@@ -19,7 +19,7 @@ def page() -> Page:
     return Page(report_page(content()))
 
 
-def test_a_page_is_whole_and_says_what_language_it_is_in(page):
+def test_a_page_is_complete_and_names_its_language(page):
     html = page.all("html")[0]
     assert html.attributes["lang"] == "en"
     assert page.all("title")[0].text == "trial: report"
@@ -83,7 +83,7 @@ def test_every_chart_has_its_table(page):
         assert any(e.tag == "details" for e in figure.inside)
 
 
-def test_what_a_run_has_not_is_said():
+def test_missing_parts_are_named():
     page = Page(report_page(content(seeds=(13,), knowledge=False, bare=True)))
     for said in ("One seed does not show the variance", "No calibration is known",
                  "No variant uses knowledge of a language model", "No losses are known",

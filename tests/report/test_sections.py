@@ -68,7 +68,7 @@ def test_in_short_the_best_variant_and_how_sure_that_is():
     assert "One seed" not in said
 
 
-def test_without_validation_rows_nothing_is_said_to_be_validated_or_calibrated():
+def test_without_validation_rows_nothing_is_called_validated_or_calibrated():
     samples = [replace(d, shots={**d.shots, "validation": []}) for d in FOUND.samples]
     bare = replace(FOUND, samples=samples)
     assert "its probabilities are not calibrated" in prose(sections.summary(bare))
@@ -123,14 +123,14 @@ def test_few_or_no_invented_relations(row, said):
     assert said in told and ("without one" in told) == bool(said)
 
 
-def test_an_interval_that_holds_zero_is_said_to():
+def test_an_interval_that_includes_zero_is_marked():
     table = FOUND.tables["summary"].assign(difference_low=-1.0)
     said = prose(sections.summary(replace(FOUND, tables=FOUND.tables | {"summary": table})))
     assert "which includes no difference" in said
     assert "which includes no difference" not in prose(sections.summary(FOUND))
 
 
-def test_development_scores_are_said_to_flatter():
+def test_development_scores_are_called_optimistic():
     spec = Experiment(corpora=("toy",), variants=("tkre",), seeds=(13, 21), score_on="development")
     assert "scores are optimistic" in prose(sections.summary(replace(FOUND, spec=spec)))
 
@@ -276,7 +276,7 @@ def test_lineage_names_data_models_machines_and_weights():
     assert "threads" in steps.columns and len(steps.rows) == len(FOUND.cells)
 
 
-def test_a_revision_of_no_repository_is_said():
+def test_a_revision_outside_a_repository():
     nowhere = ENVIRONMENT.model_copy(update={"revision": None})
     assert facts(provenance(replace(FOUND, environment=nowhere, cells=[])))["Revision"] == (
         "no repository"

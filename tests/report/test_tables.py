@@ -35,7 +35,7 @@ def test_a_row_for_each_variant():
     assert table.rows[1][1] == "94.4 ± 5.6"
 
 
-def test_what_no_row_was_scored_on_says_so():
+def test_cells_without_scored_rows_are_marked():
     ps = [predictions(["a"] * 6).iloc[:0]] * 2
     ms = [metrics(f"toy.k8.s{seed}.v", p) for seed, p in zip((13, 21), ps, strict=True)]
     [table] = shown(ms, ps)
@@ -68,7 +68,7 @@ def test_language_models_have_rows_where_there_are_several():
     assert "language model" not in table.columns  # one llm, and none, are no comparison
 
 
-def test_a_table_of_writers_leaves_out_what_is_not_known():
+def test_llm_tables_leave_out_unknown_columns():
     row = {"corpus": "toy", "shots": 8, "synthetic": 1, "llm": "qwen", "model": "Qwen3",
            "seeds": 2, "explanation_validity": 50.0, "synthesis_validity": 0.0,
            "synthesis_yield": 0.0, "distinct_2": float("nan"), "largest_overlap": float("nan"),

@@ -105,15 +105,15 @@ def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> p
     """Pairs of relations by setting (all of a cell but its seed), the most confused first.
 
     Args:
-        cells: All of an experiment.
-        params: How many pairs, and what counts as too close.
+        cells: All cells of an experiment.
+        params: Number of pairs, and limits of similarity.
 
     Returns:
         A row for each of the ``pairs`` most confused ordered pairs (gold, predicted), and, where
         that leaves room, for pairs that nothing confused but that are too close (once, not in
-        both orders). ``count`` is a mean over seeds, ``share_of_gold`` the per cent of the gold
-        relation's rows, ``share_of_errors`` that of all wrong rows; similarities are means over
-        seeds. ``diagnosis`` says in words what is known of the pair, empty if nothing is:
+        both orders). ``count`` is a mean over seeds, ``share_of_gold`` per cent of the gold
+        relation's rows, ``share_of_errors`` per cent of all wrong rows; similarities are means over
+        seeds. ``diagnosis`` lists in words:
 
         * ``direction``: the predicted relation is the gold one with head and tail exchanged;
         * ``missed``, ``invented``: the predicted, the gold label is the negative one;
@@ -128,15 +128,15 @@ def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> p
 
 
 def collapse_table(cells: Sequence[DiagnosedCell]) -> pd.DataFrame:
-    """One row per cell: is anything collapsing?
+    """Signs of collapse, one row per cell.
 
     Returns:
-        ``direction_flips``: of the rows whose relation has another one as its inverse
-        (``rows_with_inverse``), the per cent labelled with just that one. Entropies of the gold
-        and the predicted labels in bits: a classifier that falls back on few labels has the lower
-        one. Relations with gold rows that were never predicted. Distance (1 - similarity) of each
-        centroid to the nearest other one, mean and minimum, and the closest two (the mean over all
-        pairs is much the same for any classifier). Alignment and uniformity of the features.
+        ``direction_flips``: per cent of the rows whose relation has another one as its inverse
+        (``rows_with_inverse``) that were labelled with the inverse. Entropies of gold and predicted
+        labels in bits: predicting few labels lowers the second. Relations with gold rows that were
+        never predicted. Distance (1 - similarity) of each centroid to the nearest other one, mean
+        and minimum, and the closest two (the mean over all pairs is much the same for any
+        classifier). Alignment and uniformity of the features.
     """
     rows = [
         setting | _figures(cells[number])
@@ -160,14 +160,15 @@ def _pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFr
     pairs["share_of_errors"] = 100 * pairs["count"] / errors if errors else 0.0
     pairs[_SIMILARITIES] = np.nan
     if alike := [cell.class_centroids for cell in cells if cell.class_centroids is not None]:
-        turned = [each.rename(columns={"relation": "other", "other": "relation"}) for each in alike]
-        means = pd.concat([*alike, *turned]).groupby(["relation", "other"])[_SIMILARITIES].mean()
+        inverted = [
+            each.rename(columns={"relation": "other", "other": "relation"}) for each in alike
+        ]
+        means = pd.concat([*alike, *inverted]).groupby(["relation", "other"])[_SIMILARITIES].mean()
         for name in _SIMILARITIES:
             pairs[name] = _looked_up(pairs, means[name])
     pairs["diagnosis"] = [_diagnosis(pair, schema, params) for pair in pairs.to_dict("records")]
     too_close = pairs["diagnosis"].str.contains("too close") & (pairs["gold"] < pairs["predicted"])
-    # Of those that nothing confused, one order says it all; it is not said again beside a
-    # confusion of the other order.
+    # A pair that nothing confused is listed in one order, and not beside its confused inverse.
     other_way = _looked_up(pairs, pairs.set_index(["predicted", "gold"])["count"])
     kept = pairs[(pairs["count"] > 0) | (too_close & (other_way == 0))]
     order = ["count", "definition_similarity"]
@@ -175,7 +176,7 @@ def _pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFr
 
 
 def _looked_up(pairs: pd.DataFrame, values: pd.Series) -> Any:
-    """The values of pairs, from a series by pair; NaN where there is none."""
+    """Values of pairs from a series by pair; NaN where there is none."""
     index = pd.MultiIndex.from_frame(pairs[["gold", "predicted"]])
     return pd.Series(values.reindex(index).to_numpy(dtype=float), index=pairs.index)
 
@@ -227,6 +228,6 @@ def _nearest(distances: pd.Series) -> pd.Series:
 
 
 def _entropy(labels: pd.Series) -> float:
-    """Of the distribution of labels, in bits."""
+    """Entropy of the distribution of labels, in bits."""
     shares = labels.value_counts(normalize=True).to_numpy()
     return float(-(shares * np.log2(shares)).sum()) + 0.0

@@ -77,12 +77,7 @@ def split_by_explicitness(
 
 
 def stating_words(row: Instance, triggers: Iterable[str]) -> set[str]:
-    """The words of a sentence, outside its mentions, that are forms of content words of triggers.
-
-    Args:
-        row: The sentence.
-        triggers: Quoted from it or from other sentences.
-    """
+    """Words of a sentence, outside its mentions, that are forms of content words of triggers."""
     found = find_word_forms(row.text, " ".join(triggers))
     return {w.of(row.text) for w in found if not w.overlaps(row.head) and not w.overlaps(row.tail)}
 
@@ -96,19 +91,18 @@ def implicit_table(
     """One row per setting (all of a cell but its seed): explicit against implicit.
 
     Args:
-        metrics: Of every cell; its coordinates and negative label are read.
-        predictions: Likewise, in the same order.
-        marks: Of the sample of each cell, in the same order.
-        params: How the interval is made.
+        metrics: Scores of every cell, with its coordinates and negative label.
+        predictions: Predictions of every cell, in the same order.
+        marks: ``split_by_explicitness`` of the sample of every cell, in the same order.
+        params: Parameters of the bootstrap.
 
     Returns:
-        Per kind micro-F1 and recall in per cent (mean and population standard deviation over
-        seeds, missing where no row is of that kind) and its rows (mean over seeds); rows that
-        could not be decided, negative rows; how rows were decided; explicit less implicit F1, with
-        its bootstrap interval over rows where all seeds scored the same ones.
+        Micro-F1 and recall of either kind in per cent (mean and population standard deviation
+        over seeds, missing without such rows) and its rows (mean over seeds); undecided and
+        negative rows; the ways of decision; explicit minus implicit F1 with its bootstrap interval.
 
     Raises:
-        IncompleteExperiment: Rows were scored that are not marked.
+        IncompleteExperiment: Scored rows are not marked.
     """
     cells = [
         _Cell(m, p, _aligned(mark, p, m))
@@ -122,7 +116,7 @@ def implicit_table(
 
 
 class _Cell:
-    """What one cell adds: counts of either kind over all its rows, zero for rows of the other."""
+    """Counts of either kind over all rows of a cell, zero for rows of the other kind."""
 
     def __init__(
         self, metrics: Mapping[str, Any], predictions: pd.DataFrame, marks: pd.DataFrame

@@ -22,7 +22,7 @@ from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 
-# Keys of a row.
+# Coordinates of a row.
 WHERE = ["corpus", "shots", "synthetic", "llm"]
 DIVERSITY = ["distinct_2", "largest_overlap", "distinct_pairs", "words"]
 F1, F1_STD = "micro_f1.", "micro_f1_std."  # before the name of a variant
@@ -65,20 +65,19 @@ def llms_table(
     Args:
         written: Output for each sample with knowledge.
         cells: Table of cells (``results.cells_table``).
-        called: What the models are called, by llm.
+        called: Names of the models, by llm.
         overlap_words: Length of the word runs that overlaps are measured by.
 
     Returns:
-        For either kind of knowledge (``explanation_``, ``synthesis_``): what was ``requested``,
-        ``answered`` and ``kept``; ``yield``, the share of what was wanted that is kept;
-        ``validity``, the share of what was asked for that passed the checks (what is valid, and
-        more than was wanted, included); the commonest ``rejects``. ``attempts`` that were sent,
-        their ``prompt_tokens`` and ``completion_tokens``, each question counted once however many
-        samples share it, and the mean ``seconds`` from asking to the answer; missing where no
-        response tells. The ``diversity`` of the sentences, over relations and seeds. Micro-F1 of
-        every variant, mean (``micro_f1.<variant>``) and population standard deviation
-        (``micro_f1_std.<variant>``) over seeds, without planted noise; what went through the filter
-        apart (``<variant>.filtered``). Shares are in per cent.
+        For either kind of knowledge (``explanation_``, ``synthesis_``) the numbers ``requested``,
+        ``answered`` and ``kept``; ``yield``, the kept share of the wanted ones; ``validity``, the
+        share of the requested ones that passed the checks (surplus ones included); the commonest
+        ``rejects``. ``attempts`` that were sent, their ``prompt_tokens`` and ``completion_tokens``
+        (a request that samples share counts once), and the mean ``seconds`` from request to answer;
+        missing where no response records it. The ``diversity`` of the sentences, over relations and
+        seeds. Micro-F1 of every variant, mean (``micro_f1.<variant>``) and population standard
+        deviation (``micro_f1_std.<variant>``) over seeds, without planted noise; filtered cells
+        have columns of their own (``<variant>.filtered``). Shares are in per cent.
     """
     places: dict[tuple[Any, ...], list[Knowledge]] = {}
     for one in written:
@@ -189,12 +188,11 @@ def _per_cent(part: int, whole: int) -> float:
 FOUND = ["rejected", "precision", "recall", "lost"]
 # Where a filter works; the noise last, so that the place without it is found.
 FILTER_WHERE = [*(column for column in GROUP_KEYS if column not in ("noise", "filtered")), "noise"]
-COLUMNS = [
+FILTER_COLUMNS = [
     *FILTER_WHERE, "variant", *FOUND,
     "clean_f1", "unfiltered_f1", "filtered_f1", "recovered", "seeds",
 ]  # fmt: skip
-# Suspected rows that are listed for a sample.
-MOST_SUSPECTED = 10
+MOST_SUSPECTED = 10  # rows that are listed for a sample
 
 
 def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -205,16 +203,15 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
         scores: Scores of the filter, one per sample (``generation.label_errors``).
 
     Returns:
-        ``rejected`` in per cent of the sentences; ``precision``, ``recall`` of the refusals
-        against what was planted, and ``lost``, the right ones that were refused, in per cent;
-        micro-F1 without noise and filter, with noise, with noise and filter; ``recovered``, the
-        share in per cent of the F1 that noise costs which the filter gives back (missing without
-        noise, or where noise costs nothing). Cells whose other halves are not part of the
-        experiment have no row.
+        Per cent of the sentences ``rejected``; ``precision`` and ``recall`` of the rejections of
+        planted errors, and ``lost``, per cent of the right ones that were rejected; micro-F1
+        without noise and filter, with noise, with noise and filter; ``recovered``, per cent of the
+        F1 lost to noise that the filter restores (missing where noise costs nothing). Cells whose
+        unfiltered twins are not part of the experiment have no row.
     """
     found = pd.DataFrame([_found(s) for s in scores])
     if found.empty:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=FILTER_COLUMNS)
     means = found.groupby(FILTER_WHERE)[FOUND].mean()
     f1 = cells.groupby([*FILTER_WHERE, "filtered", "variant"])["micro_f1"].agg(["mean", "size"])
     rows = []
@@ -232,7 +229,7 @@ def filter_table(cells: pd.DataFrame, scores: Sequence[Mapping[str, Any]]) -> pd
             | {"recovered": 100 * (saved - noisy) / costs if costs > 0 else float("nan")}
             | {"seeds": int(score["size"])}
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=FILTER_COLUMNS)
 
 
 def label_errors_table(rankings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from tkre.evaluation import results as tables
 from tkre.evaluation.metrics import METRICS, Score
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import (
+    FINETUNING,
+    GROUP_KEYS,
     IncompleteExperiment,
     by_setting,
     cell_columns,
@@ -18,6 +20,7 @@ from tkre.evaluation.results import (
     score_cell,
     std_over_seeds,
     summary_table,
+    training_curves,
 )
 from tkre.generation.rejections import Reject, Tally, yield_frame
 
@@ -231,3 +234,15 @@ def test_samples_table():
 def test_samples_table_without_knowledge():
     [row] = samples_table([READING], [SHOTS], []).to_dict("records")
     assert "synthesis_kept" not in row
+
+
+def test_training_curves_have_mean_losses_and_validation_scores_by_epoch():
+    mslm = pd.DataFrame({"epoch": [1, 1, 2], "step": [1, 2, 3], "mslm": [4.0, 2.0, 1.0]})
+    finetuning = pd.DataFrame({"epoch": [1, 1, 2, 2], "step": range(4), "loss": 1.0,
+                               "validation_f1": [None, 50, None, 60]})  # fmt: skip
+    place = dict.fromkeys([*GROUP_KEYS, "seed", "variant"], "x")
+    table = training_curves([place], [{"mslm": mslm, FINETUNING: finetuning}])
+    values = table.set_index(["stage", "epoch"])["value"]
+    assert values.loc["mslm"].tolist() == [3, 1]
+    assert values.loc["fine-tuning"].tolist() == [50, 60]
+    assert training_curves([place], [{FINETUNING: pd.DataFrame(columns=["epoch"])}]).empty

@@ -23,8 +23,13 @@ from tkre.evaluation.implicit_relations import implicit_table, split_by_explicit
 from tkre.evaluation.llm_comparison import Knowledge
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.results import cells_table, score_cell, summary_table
-from tkre.evaluation.training_curves import TrainedCell, training_curves
+from tkre.evaluation.results import (
+    FINETUNING,
+    cells_table,
+    score_cell,
+    summary_table,
+    training_curves,
+)
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
@@ -192,7 +197,7 @@ def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:
         "diagnosis": confused_pairs(diagnosed, REPORTING.diagnosis),
         "collapse": collapse_table(diagnosed),
         "implicit": implicit_table(ms, frames, marks, REPORTING),
-        "training_curves": training_curves([TrainedCell(m, {"mslm": losses}, tuned) for m in ms]),
+        "training_curves": training_curves(ms, [{"mslm": losses, FINETUNING: tuned}] * len(ms)),
         "calibration": calibration_table([cell.calibration_scores for cell in cells]),
         "label_errors": pd.DataFrame(
             [{"corpus": ms[0]["corpus"], "shots": 8, "synthetic": 1, "llm": "default",

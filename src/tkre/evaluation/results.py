@@ -1,4 +1,4 @@
-"""Tables of an experiment: scores of a cell, all cells, their summary over seeds, the samples."""
+"""Tables of an experiment: scores of cells, summary over seeds, samples, training curves."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tkre.evaluation.params import ReportingParams
 # Coordinates of a cell without its seed and its variant: columns of every table of cells.
 GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "llm"]
 GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken within these
+FINETUNING = "fine-tuning"  # stage of validation F1 in the training curves
 
 
 def cell_columns() -> list[str]:
@@ -202,7 +203,9 @@ def _difference(
             f"{group['corpus'].iloc[0]}, so {group['variant'].iloc[0]} cannot be compared "
             "with it: add them to the experiment"
         )
-    ours, theirs, rows = [], [], []
+    ours: list[Counts] = []
+    theirs: list[Counts] = []
+    rows = []
     for _, pair in pairs.iterrows():
         a, b = predictions[pair["number"]], predictions[pair["number_baseline"]]
         if a["id"].tolist() != b["id"].tolist():
@@ -299,3 +302,30 @@ def _kept(yields: pd.DataFrame | None) -> dict[str, Any]:
 
 def _listed(counts: Mapping[str, int] | pd.Series) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def training_curves(
+    metrics: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, pd.DataFrame]]
+) -> pd.DataFrame:
+    """One row per cell, stage and epoch.
+
+    Args:
+        metrics: Scores of every cell, with its coordinates.
+        records: Training records of every cell by stage, one row per step. The losses of a
+            pre-training stage are in the column of its name, the scores of ``FINETUNING`` in
+            ``validation_f1``, at the end of each epoch.
+
+    Returns:
+        ``GROUP_KEYS``, ``seed``, ``variant``, ``stage``, ``epoch`` and ``value``: mean loss over
+        the steps of the epoch, or validation micro-F1 in per cent after it. Losses of variants
+        that mask different shares of words are not comparable.
+    """
+    where, rows = [*GROUP_KEYS, "seed", "variant"], []
+    for cell, stages in zip(metrics, records, strict=True):
+        place = {name: cell[name] for name in where}
+        for stage, steps in stages.items():
+            column = "validation_f1" if stage == FINETUNING else stage
+            if column in steps:
+                means = steps.dropna(subset=[column]).groupby("epoch")[column].mean()
+                rows += [place | {"stage": stage, "epoch": e, "value": v} for e, v in means.items()]
+    return pd.DataFrame(rows, columns=[*where, "stage", "epoch", "value"])

@@ -21,8 +21,7 @@ import pandas as pd
 
 from tkre.core.params import NO_LLM, Registry
 from tkre.evaluation.calibration_report import COVERAGES
-from tkre.evaluation.results import GROUP_KEYS, std_over_seeds, varies
-from tkre.evaluation.training_curves import FINETUNING
+from tkre.evaluation.results import FINETUNING, GROUP_KEYS, std_over_seeds, varies
 from tkre.report.drawing import BARS, DOTS, MATRIX, Panel, draw, lines
 from tkre.report.tables import best_setting, placed
 from tkre.training.recipes import Variant, varied

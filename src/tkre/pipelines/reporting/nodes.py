@@ -23,7 +23,6 @@ from tkre.evaluation import (
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.training_curves import TrainedCell, training_curves
 from tkre.generation.params import GenerationParams
 from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
 from tkre.report.figures import FIGURES, drawable
@@ -172,17 +171,13 @@ def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any)
 
 def follow_training(**inputs: Any) -> pd.DataFrame:
     """Collects losses and validation scores by epoch."""
-    losses = {f"{stage}_losses": stage for stage in STAGES}
-    return training_curves(
-        [
-            TrainedCell(
-                cell["metrics"],
-                {losses[name]: frame for name, frame in cell.items() if name in losses},
-                cell["finetuning_losses"],
-            )
-            for cell in _records(inputs, "metrics", *losses, "finetuning_losses")
-        ]
-    )
+    stages = {f"{stage}_losses": stage for stage in STAGES}
+    stages["finetuning_losses"] = results.FINETUNING
+    records = [
+        {stage: cell[name] for name, stage in stages.items() if name in cell}
+        for cell in _records(inputs, *stages)
+    ]
+    return results.training_curves(_numbered(inputs, "metrics"), records)
 
 
 def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Any]:

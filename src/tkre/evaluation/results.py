@@ -12,6 +12,7 @@ from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
     METRICS,
+    Counts,
     Metric,
     ScoredRows,
     by_relation,

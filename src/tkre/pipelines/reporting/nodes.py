@@ -205,7 +205,8 @@ def mark_implicit(
 def compare_implicit(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
     """Scores explicit and implicit rows apart, by variant."""
     names = ("metrics", "predictions", "explicitness")
-    return implicit_relations.implicit_table(*(_numbered(inputs, n) for n in names), reporting)
+    metrics, predictions, marks = (_numbered(inputs, name) for name in names)
+    return implicit_relations.implicit_table(metrics, predictions, marks, reporting)
 
 
 def diagnose(reporting: ReportingParams, **inputs: Any) -> tuple[pd.DataFrame, pd.DataFrame]:

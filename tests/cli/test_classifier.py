@@ -41,7 +41,7 @@ def trained(tmp_path, schema):
     return config.parent, calibrator
 
 
-def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
+def test_find_trained_takes_the_newest_version(catalog, trained, schema):
     found = find_trained(catalog, CELL)
     assert (found.classifier.resolve(), found.calibrator.resolve()) == trained
     assert found.schema == schema
@@ -61,12 +61,12 @@ def test_the_newest_is_found_with_what_belongs_to_it(catalog, trained, schema):
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),
     ],
 )
-def test_what_is_not_there_is_refused_with_the_way_out(catalog, trained, cell, reason):
+def test_missing_classifier_is_refused_with_a_remedy(catalog, trained, cell, reason):
     with pytest.raises((ValueError, FileNotFoundError), match=reason):
         find_trained(catalog, cell)
 
 
-def test_a_classifier_without_its_calibrator_is_not_yet_made(catalog, trained):
+def test_classifier_without_calibrator_is_missing(catalog, trained):
     for version in trained[1].parents[1].iterdir():
         (version / "trust.json").unlink()
         version.rmdir()
@@ -74,7 +74,7 @@ def test_a_classifier_without_its_calibrator_is_not_yet_made(catalog, trained):
         find_trained(catalog, CELL)
 
 
-def test_a_schema_of_other_relations_is_refused(catalog, trained, schema):
+def test_schema_with_other_relations_is_refused(catalog, trained, schema):
     (trained[0] / "config.json").write_text('{"id2label": {"0": "lives_in", "1": "works_for"}}')
     with pytest.raises(ValueError, match=r"other relations .*works_for.*--to-outputs"):
         find_trained(catalog, CELL)

@@ -18,7 +18,7 @@ NEW = ("corpus", "new", "theatre", "--relations", "wrote_play,staged_at",
 TRAIN = "data/01_raw/newsroom/train.jsonl"
 
 
-def test_a_new_corpus_is_a_pipeline_and_is_not_written_over(project, kedro):
+def test_new_corpus_is_a_pipeline_and_is_not_overwritten(project, kedro):
     output = kedro(*NEW)
     for file in ("data/01_raw/theatre/relations.yml", "data/01_raw/theatre/train.jsonl",
                  "conf/base/parameters_corpora_theatre.yml",
@@ -33,7 +33,7 @@ def test_a_new_corpus_is_a_pipeline_and_is_not_written_over(project, kedro):
     assert "kedro corpus validate names the lines" in message
 
 
-def test_rows_that_are_there_are_kept_and_name_the_relations(project, kedro):
+def test_existing_rows_are_kept_and_name_the_relations(project, kedro):
     folder = project.folder / "data/01_raw/theatre"
     folder.mkdir()
     shutil.copy(EXAMPLE / "train.jsonl", folder)
@@ -60,13 +60,13 @@ def test_refusals(project, kedro, arguments, message):
     assert message in kedro("corpus", *arguments, code=1)
 
 
-def test_a_folder_without_an_entry_says_which_entry(project, kedro):
+def test_folder_without_an_entry_in_conf(project, kedro):
     (project.folder / "data/01_raw/loose").mkdir()
     output = kedro("corpus", "validate", "loose", code=1)
     assert "conf/base/parameters_corpora_loose.yml" in output
 
 
-def test_a_slip_in_the_configuration_names_its_line(project, kedro):
+def test_invalid_yaml_names_its_line(project, kedro):
     kedro(*NEW)
     file = "conf/base/parameters_corpora_theatre.yml"
     project.edit(file, "    # test:", "   test:")
@@ -86,7 +86,7 @@ def test_the_demo_corpus_is_valid(project, kedro):
     assert project.outputs() == set()
 
 
-def test_errors_end_it_with_1(project, kedro):
+def test_corpus_errors_exit_with_1(project, kedro):
     project.edit(TRAIN, "</tail>", "")
     output = kedro("corpus", "validate", "newsroom", code=1)
     assert "error    newsroom/train.jsonl, line 1: tag </tail> is missing" in output
@@ -144,12 +144,12 @@ NAMES = EXAMPLE / "mentions.tsv"
         (None, "x", ("P=persn",), "there is no entity type 'persn' .did you mean 'person'"),
     ],
 )
-def test_options_that_contradict_one_another(newsroom_schema, mentions, pipeline, types, message):
+def test_contradictory_options(newsroom_schema, mentions, pipeline, types, message):
     with pytest.raises(ValueError, match=message):
         finder(mentions, pipeline, types, newsroom_schema, ignore_case=False)
 
 
-def test_an_empty_result_does_not_block_the_next_attempt(project, kedro):
+def test_no_file_without_candidates(project, kedro):
     (project.folder / "others.tsv").write_text("Nobody\tperson\n", encoding="utf-8")
     output = make(project, kedro, "p.jsonl", "--mentions", "others.tsv")
     assert "no pair, so p.jsonl is not written" in output
@@ -158,7 +158,7 @@ def test_an_empty_result_does_not_block_the_next_attempt(project, kedro):
     assert "14 pairs in p.jsonl" in output
 
 
-def test_a_source_that_is_not_utf_8(project, kedro):
+def test_source_that_is_not_utf_8(project, kedro):
     (project.folder / "latin.txt").write_bytes("Orla in \u00c5lesund".encode("latin-1"))
     (project.folder / "names.tsv").write_text("Orla\tperson\n")
     arguments = ("latin.txt", "p.jsonl", "--mentions", "names.tsv")

@@ -49,7 +49,7 @@ def about(lines: list[str], what: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_all_is_well_with_the_demo(examine):
+def test_demo_passes_all_checks(examine):
     lines = examine()
     for what in ("corpus", "weights", "device", "memory", "disk", "lengths", "language model"):
         assert [line[:2] for line in about(lines, what)] == ["ok"], what
@@ -62,7 +62,7 @@ def test_all_is_well_with_the_demo(examine):
     assert lines[-1] == "Next: kedro run --pipelines newsroom"
 
 
-def test_unusable_answers_are_reported_before_anything_is_trained(project, examine, monkeypatch):
+def test_unusable_answers_are_reported(project, examine, monkeypatch):
     file = project.folder / RECORDINGS
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     for line in lines:
@@ -75,7 +75,7 @@ def test_unusable_answers_are_reported_before_anything_is_trained(project, exami
     assert "(refused: empty 88)" in line and "88 of 88 sentences can be used" in line
 
 
-def test_missing_recordings_have_a_way_out(project, examine, monkeypatch):
+def test_missing_recordings_have_a_remedy(project, examine, monkeypatch):
     (project.folder / RECORDINGS).unlink()
     monkeypatch.setattr(doctor, "_try_training", lambda *arguments: None)
     [line] = about(examine(code=1), "language model")
@@ -83,7 +83,7 @@ def test_missing_recordings_have_a_way_out(project, examine, monkeypatch):
     assert "kedro corpus questions newsroom" in line and "--variant spans_golden" in line
 
 
-def test_a_variant_that_asks_no_model_and_is_not_in_the_experiment(examine, monkeypatch):
+def test_variant_without_llm_outside_the_experiment(examine, monkeypatch):
     monkeypatch.setattr(doctor, "_try_training", lambda *arguments: None)
     lines = examine("--variant", "spans_golden")
     assert about(lines, "language model") == ["ok       language model: spans_golden asks none"]
@@ -127,7 +127,7 @@ def test_machines(printed):
 
 
 @pytest.mark.parametrize(("cut", "level"), [(0, "ok"), (1, "note"), (4, "warning")])
-def test_rows_that_are_truncated(schema, toy_rows, printed, cut, level):
+def test_truncated_rows(schema, toy_rows, printed, cut, level):
     rows = rows_of(schema, train=toy_rows)
     trial = replace(TRIAL, truncated=tuple(row.id for row in toy_rows[:cut]))
     [line] = printed(doctor.report_lengths, trial, rows, 128, "mine")
@@ -137,7 +137,7 @@ def test_rows_that_are_truncated(schema, toy_rows, printed, cut, level):
 
 
 @pytest.mark.parametrize(("wrong", "level"), [(0, "ok"), (1, "warning"), (5, "error")])
-def test_rows_that_are_not_learnt(schema, toy_rows, printed, wrong, level):
+def test_rows_not_learnt(schema, toy_rows, printed, wrong, level):
     trial = replace(TRIAL, unlearnt=tuple((row, "none") for row in toy_rows[:wrong]))
     rows = rows_of(schema, train=toy_rows)
     first, *others = printed(doctor.report_trial, trial, rows)
@@ -166,7 +166,7 @@ def tally(kept: int, *reasons: str) -> Tally:
     return Tally(wanted=2, requested=2, answered=2, kept=kept, rejects=rejects)
 
 
-def test_the_yield_of_answers(printed):
+def test_yield_of_answers(printed):
     explanations = {
         "a": tally(2, "too_long"), "b": tally(0, "empty", "empty"), "c": tally(1, "too_long"),
     }  # fmt: skip

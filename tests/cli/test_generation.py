@@ -8,7 +8,7 @@ RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
 ASK = ("corpus", "questions", "newsroom", "questions.jsonl")
 
 
-def test_only_what_has_no_answer_is_asked(project, kedro):
+def test_only_unanswered_questions_are_written(project, kedro):
     path = project.folder / RECORDINGS
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     taken = {json.loads(line)["request_id"]: line for line in (lines[3], lines[-1], lines[100])}
@@ -31,6 +31,6 @@ def test_only_what_has_no_answer_is_asked(project, kedro):
     assert not (project.folder / "questions.jsonl").exists()
 
 
-def test_a_variant_without_a_language_model_asks_nothing(project, kedro):
+def test_variant_without_llm_has_no_questions(project, kedro):
     (project.folder / RECORDINGS).unlink()
     assert "nothing is left to ask" in kedro(*ASK, "--variant", "spans_golden")

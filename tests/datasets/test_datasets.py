@@ -29,7 +29,7 @@ from tkre.generation.llm.protocol import Response
 from tkre.generation.texts import SUPPORT, knowledge_texts
 
 
-def test_a_corpus_folder_falls_back_to_the_project(tmp_path):
+def test_corpus_folder_falls_back_to_the_project(tmp_path):
     (tmp_path / "shipped").mkdir()
     (tmp_path / "shipped/relations.yml").write_text("corpus: c")
     dataset = CorpusFolderDataset(
@@ -43,7 +43,7 @@ def test_a_corpus_folder_falls_back_to_the_project(tmp_path):
         dataset.save("anything")
 
 
-def test_a_store_that_does_not_exist_is_empty_and_writes_itself(tmp_path):
+def test_missing_store_is_empty_and_writes_itself(tmp_path):
     dataset = ResponseStoreDataset(filepath=str(tmp_path / "r.jsonl"))
     assert not dataset.exists() and len(dataset.load()) == 0
     dataset.load().append(Response("a", answer={}))
@@ -82,7 +82,7 @@ def test_checkpoints_have_versions_and_the_newest_is_loaded(backbone, tmp_path):
         versioned(path, "2026-02-01T00.00.00.000Z").save(backbone)
 
 
-def test_a_checkpoint_is_there_whole_or_not_at_all(backbone, tmp_path, monkeypatch):
+def test_checkpoint_is_saved_atomically(backbone, tmp_path, monkeypatch):
     path = tmp_path / "encoder"
 
     def dies(folder):
@@ -98,14 +98,14 @@ def test_a_checkpoint_is_there_whole_or_not_at_all(backbone, tmp_path, monkeypat
     assert not versioned(path, None).exists()
 
 
-def test_a_checkpoint_without_versions_is_replaced(backbone, tmp_path):
+def test_checkpoint_without_versions_is_replaced(backbone, tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "encoder"), model="masked_lm")
     dataset.save(backbone)
     dataset.save(backbone)
     assert dataset.load().lineage == backbone.lineage
 
 
-def test_a_backbone_is_checked_before_it_is_loaded(tiny_backbone):
+def test_backbone_digest_is_checked(tiny_backbone):
     good = BackboneDataset(name="tiny", source=str(tiny_backbone))
     good.check()
     assert good.load().lineage.backbone == "tiny"
@@ -131,7 +131,7 @@ def test_all_nodes_share_the_language_models():
         dataset.save("anything")
 
 
-def test_their_key_is_shown_nowhere():
+def test_key_is_not_shown():
     config = {"type": "tkre.datasets.llm.LanguageModelsDataset", "credentials": "l"}
     catalog = DataCatalog.from_config(
         {"language_models": config}, {"l": {"api_key": "sk-very-secret"}}
@@ -145,7 +145,7 @@ def test_their_key_is_shown_nowhere():
     assert "secret" not in str(dataset._describe())
 
 
-def test_releasing_them_closes_what_runs():
+def test_release_closes_language_models():
     dataset = language_models(api_key="")
     dataset.release()
     with ChatServer(lambda body, tries: Reply("{}")) as server:
@@ -156,7 +156,7 @@ def test_releasing_them_closes_what_runs():
         assert connections_end()
 
 
-def test_instances_come_back_from_their_file_as_they_were(toy_rows, tmp_path):
+def test_instances_round_trip(toy_rows, tmp_path):
     dataset = InstancesDataset(filepath=str(tmp_path / "rows.parquet"))
     for rows in ([*toy_rows, replace(toy_rows[0], id="bare", head_type=None, implicit=True)], []):
         dataset.save(rows)
@@ -165,7 +165,7 @@ def test_instances_come_back_from_their_file_as_they_were(toy_rows, tmp_path):
         assert instances_digest(rows) == frame_digest(pd.read_parquet(tmp_path / "rows.parquet"))
 
 
-def test_texts_come_back_from_their_file_as_they_were(toy_rows, schema, tmp_path):
+def test_knowledge_texts_round_trip(toy_rows, schema, tmp_path):
     dataset = KnowledgeTextsDataset(filepath=str(tmp_path / "texts.jsonl"))
     texts = knowledge_texts(toy_rows, [], schema, [SUPPORT])
     for some in (texts, []):
@@ -176,7 +176,7 @@ def test_texts_come_back_from_their_file_as_they_were(toy_rows, schema, tmp_path
     assert list(first) == ["id", "source", "relation", "text", "heads", "tails", "relations"]
 
 
-def test_records_come_back_from_their_file_as_they_were(schema, tmp_path):
+def test_records_round_trip(schema, tmp_path):
     path = tmp_path / "schema.json"
     dataset = RecordDataset(filepath=str(path), model="tkre.core.schema.RelationSchema")
     dataset.save(schema)
@@ -187,7 +187,7 @@ def test_records_come_back_from_their_file_as_they_were(schema, tmp_path):
         dataset.load()
 
 
-def test_responses_come_back_from_their_file_as_they_were(tmp_path):
+def test_responses_round_trip(tmp_path):
     dataset = ResponsesDataset(filepath=str(tmp_path / "responses.json"))
     responses = [Response("a", answer={"text": "x"}, model="m"), Response("b", reason="timed_out")]
     dataset.save(responses)
@@ -208,19 +208,19 @@ def table(preview: dict) -> list[dict[str, object]]:
      (ResponseStoreDataset, "TablePreview"), (InstancesDataset, "TablePreview"),
      (TableDataset, "TablePreview")],
 )  # fmt: skip
-def test_kedro_viz_knows_each_kind_by_the_name_of_its_type(dataset, kind):
+def test_preview_types_are_those_of_kedro_viz(dataset, kind):
     annotation = inspect.signature(dataset.preview).return_annotation
     assert getattr(annotation, "__name__", annotation) == kind
 
 
-def test_a_checkpoint_shows_its_lineage(backbone, tmp_path):
+def test_preview_of_a_checkpoint(backbone, tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "encoder"), model="masked_lm")
     dataset.save(backbone)
     shown = json.loads(dataset.preview())
     assert shown["backbone"] == "tiny" and shown["digest"] == backbone.lineage.weights[:12]
 
 
-def test_a_backbone_shows_what_is_here_of_it(tiny_backbone):
+def test_preview_of_a_backbone(tiny_backbone):
     here = BackboneDataset(name="tiny", source=str(tiny_backbone))
     assert json.loads(here.preview())["architecture"] == "BertForMaskedLM"
     assert str(tiny_backbone) not in here.preview()
@@ -228,7 +228,7 @@ def test_a_backbone_shows_what_is_here_of_it(tiny_backbone):
     assert json.loads(named.preview()) == {"name": "roberta-large", "sha256": None}
 
 
-def test_a_corpus_shows_its_relations_and_no_sentence(newsroom):
+def test_preview_of_a_corpus_has_no_sentence(newsroom):
     dataset = CorpusFolderDataset(name="newsroom", filepath=str(newsroom))
     rows = {row["relation"]: row for row in table(dataset.preview())}
     assert len(rows) == 11 and rows["no_relation"]["negative"] is True
@@ -237,7 +237,7 @@ def test_a_corpus_shows_its_relations_and_no_sentence(newsroom):
     assert first["sentence"][:30] not in json.dumps(dataset.preview())
 
 
-def test_a_store_shows_its_last_attempts_the_newest_first(tmp_path, monkeypatch):
+def test_preview_of_a_store_has_the_newest_attempts(tmp_path, monkeypatch):
     dataset = ResponseStoreDataset(filepath=str(tmp_path / "r.jsonl"))
     assert table(dataset.preview()) == []
     store = dataset.load()
@@ -256,7 +256,7 @@ def test_a_store_shows_its_last_attempts_the_newest_first(tmp_path, monkeypatch)
     assert [row["request_id"] for row in table(dataset.preview())] == ["b11", "b10"]
 
 
-def test_a_table_shows_few_digits_and_nothing_where_there_is_no_value(tmp_path):
+def test_preview_of_a_table_is_rounded(tmp_path):
     dataset = TableDataset(filepath=str(tmp_path / "summary.csv"))
     frame = pd.DataFrame({"variant": ["tkre", "base"], "mean": [79.68253968253968, 0.0128519],
                           "difference": [1.4919096, None], "seeds": [1, 10234],
@@ -270,7 +270,7 @@ def test_a_table_shows_few_digits_and_nothing_where_there_is_no_value(tmp_path):
     assert dataset.load()["mean"][0] == frame["mean"][0]  # the file keeps them all
 
 
-def test_instances_are_shown_with_tags_and_without_empty_columns(tmp_path):
+def test_preview_of_instances_is_tagged(tmp_path):
     dataset = InstancesDataset(filepath=str(tmp_path / "rows.parquet"))
     tagged = "<head>Ada</head> was born in <tail>London</tail>."
     dataset.save([instance(tagged, "born_in", id="a", triggers=("born", "in"))] * 3)

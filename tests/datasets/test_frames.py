@@ -44,7 +44,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_frames_pass_and_broken_ones_do_not(name):
+def test_valid_frames_pass_and_invalid_ones_fail(name):
     schema, frame = getattr(frames, name), GOOD[name]
     assert schema.validate(frame, lazy=True).equals(frame)
     assert len(schema.validate(frame.iloc[:0], lazy=True)) == 0

@@ -18,7 +18,7 @@ def rows(toy_rows):
     return toy_rows[:8], toy_rows[8:]
 
 
-def test_planted_labels_go_through_scoring_and_filter_into_scores(backbone, rows, schema):
+def test_filter_of_planted_labels_is_scored(backbone, rows, schema):
     explained, synthetic = rows
     noisy, planted = nodes.plant_noise(synthetic, schema, SAMPLE)
     scores = gpu_nodes.score_synthetic(backbone, explained, noisy, schema, PARAMS, SAMPLE)
@@ -33,7 +33,7 @@ def test_planted_labels_go_through_scoring_and_filter_into_scores(backbone, rows
     assert clean["lost"] == pytest.approx(100 * (12 - len(kept)) / 12)
 
 
-def test_scores_of_other_labels_are_refused(backbone, rows, schema):
+def test_probabilities_of_other_labels_are_refused(backbone, rows, schema):
     explained, synthetic = rows
     scores = gpu_nodes.score_synthetic(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
     noisy, _ = nodes.plant_noise(synthetic, schema, SAMPLE)

@@ -35,7 +35,7 @@ def refused(response, status):
     return {error["loc"][-1]: error["msg"] for error in detail}
 
 
-def test_all_three_forms_are_labelled_as_the_extractor_does(client, extractor):
+def test_answers_equal_those_of_the_extractor(client, extractor):
     typed = {"sentence": SENTENCE, "head_type": "person", "tail_type": "place"}
     answer = client.post("/predict", json={"sentences": [SENTENCE, typed, SPANS]})
     assert answer.status_code == 200
@@ -47,21 +47,21 @@ def test_all_three_forms_are_labelled_as_the_extractor_does(client, extractor):
         assert one["probability"] == pytest.approx(expected.probability, abs=1e-5)
 
 
-def test_probabilities_of_all_relations_are_told_if_they_are_wanted(client, schema):
+def test_probabilities_on_request(client, schema):
     answer = client.post("/predict", json={"sentences": [SENTENCE], "probabilities": True})
     [one] = answer.json()["predictions"]
     assert sorted(one["probabilities"]) == schema.names
     assert sum(one["probabilities"].values()) == pytest.approx(1)
 
 
-def test_an_answer_that_is_not_sure_enough_is_withheld(client):
+def test_uncertain_answer_is_withheld(client):
     doubtful = "<head>anna</head> and <tail>oslo</tail> ."
     [one] = client.post("/predict", json={"sentences": [doubtful]}).json()["predictions"]
     assert one["abstained"] == (one["relation"] is None)
     assert one["guess"] in ("lives_in", "home_of", "knows", "none")
 
 
-def test_every_bad_sentence_is_named_with_its_reason(client):
+def test_all_bad_sentences_are_named_with_reasons(client):
     bad = [
         "no tags",
         {"sentence": SENTENCE, "head_type": "persn"},
@@ -93,7 +93,7 @@ def test_every_bad_sentence_is_named_with_its_reason(client):
         ({"sentences": [None]}, 422, "a tagged text or an object was expected"),
     ],
 )
-def test_what_is_too_much_or_not_a_request(client, body, status, reason):
+def test_invalid_requests(client, body, status, reason):
     response = client.post("/predict", json=body)
     refused(response, status)
     assert reason in response.text
@@ -113,14 +113,14 @@ def test_what_is_too_much_or_not_a_request(client, body, status, reason):
         (b'{"sentences": [{"\\ud800": 1}]}', 422, "is not known"),
     ],
 )
-def test_what_is_not_json(client, content, status, reason):
+def test_bodies_that_are_not_json(client, content, status, reason):
     headers = {"Content-Type": "application/json; charset=latin-1"}
     response = client.post("/predict", content=content, headers=headers)
     refused(response, status)
     assert reason in response.text
 
 
-def test_a_compressed_body_is_told_to_be_one(client):
+def test_compressed_body_is_refused(client):
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     response = client.post("/predict", content=gzip.compress(b"{}"), headers=headers)
     assert refused(response, 415) == {}
@@ -131,7 +131,7 @@ def test_a_compressed_body_is_told_to_be_one(client):
     assert plain.status_code == 200
 
 
-def test_a_sentence_that_is_read_in_part_is_told(extractor):
+def test_truncated_sentences_are_marked(extractor):
     long = SENTENCE + " then" * 200
     with TestClient(create_app(extractor, ServiceParams())) as client:
         answer = client.post("/predict", json={"sentences": [long, SENTENCE]}).json()
@@ -139,7 +139,7 @@ def test_a_sentence_that_is_read_in_part_is_told(extractor):
     assert [one["truncated"] for one in answer["predictions"]] == [True, False]
 
 
-def test_other_ways_to_ask(client):
+def test_other_routes_and_methods(client):
     assert refused(client.get("/predict"), 405) == {}
     assert refused(client.get("/nowhere"), 404) == {}
     assert refused(client.post("/predict", data={"a": "b"}), 415) == {}
@@ -149,7 +149,7 @@ def test_other_ways_to_ask(client):
     assert client.get("/").url.path == "/docs"
 
 
-def test_the_relations_with_their_meaning(client, extractor):
+def test_relations_with_schema(client, extractor):
     told = client.get("/relations").json()
     assert [r["name"] for r in told["relations"]] == extractor.relations
     assert told["entity_types"] == ["person", "place"]
@@ -166,7 +166,7 @@ def test_the_relations_with_their_meaning(client, extractor):
     assert [r["name"] for r in told["relations"] if r["negative"]] == ["none"]
 
 
-def test_the_relations_without_a_schema(folder, tmp_path):
+def test_relations_without_schema(folder, tmp_path):
     import shutil
 
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
@@ -178,7 +178,7 @@ def test_the_relations_without_a_schema(folder, tmp_path):
     assert told["entity_types"] == ["person", "place"]
 
 
-def test_health_says_what_is_served(client, extractor):
+def test_health(client, extractor):
     answer = client.get("/health")
     assert answer.status_code == 200
     told = answer.json()
@@ -188,7 +188,7 @@ def test_health_says_what_is_served(client, extractor):
     assert {"tkre", "python", "torch"} <= set(told["versions"])
 
 
-def test_a_defect_tells_the_client_nothing_of_its_inside(extractor, monkeypatch, caplog):
+def test_defect_is_500_without_details(extractor, monkeypatch, caplog):
     def broken(_):
         raise RuntimeError(f"a secret about {SENTENCE}")
 
@@ -201,7 +201,7 @@ def test_a_defect_tells_the_client_nothing_of_its_inside(extractor, monkeypatch,
     assert "secret" not in answer.text + caplog.text
 
 
-def test_a_full_queue_is_said(extractor):
+def test_full_queue_is_503(extractor):
     """While the classifier is at work, three sentences may wait, and a fourth may not."""
     import threading
     from concurrent.futures import ThreadPoolExecutor
@@ -233,13 +233,13 @@ def test_a_full_queue_is_said(extractor):
         assert [f.result().status_code for f in (first, second)] == [200, 200]
 
 
-def test_nothing_is_taken_from_other_hosts(client):
+def test_security_headers(client):
     headers = client.get("/health").headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "default-src 'self'" in headers["content-security-policy"]
 
 
-def test_the_openapi_document_describes_the_forms(client):
+def test_openapi_document(client):
     document = client.get("/openapi.json").json()
     forms = document["components"]["schemas"]["PredictRequest"]["properties"]["sentences"]
     assert {"413", "415", "422", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
@@ -278,19 +278,19 @@ def passed(headers, chunks, max_bytes=10, method="POST"):
     return sent, read, waiting
 
 
-def test_a_body_within_the_limit_passes():
+def test_body_within_the_limit():
     sent, read, _ = passed([JSON, (b"content-length", b"10")], [b"12345", b"67890"])
     assert sent[0]["status"] == 200 and read == [b"12345", b"67890"]
 
 
-def test_an_announced_body_is_refused_unread_and_the_rest_thrown_away():
+def test_declared_length_over_the_limit_is_refused_unread():
     sent, read, left = passed([JSON, (b"content-length", b"11")], [b"12345", b"678901"])
     assert sent[0]["status"] == 413 and read == [] and left == []
     assert b"longer than 10 bytes" in sent[1]["body"]
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
-def test_a_body_in_chunks_is_refused_when_it_gets_too_long():
+def test_chunked_body_over_the_limit():
     read = [b"12345", b"67890", b"1", b"never"]
     with pytest.raises(HTTPException) as raised:
         passed([JSON, (b"transfer-encoding", b"chunked")], read)
@@ -298,13 +298,13 @@ def test_a_body_in_chunks_is_refused_when_it_gets_too_long():
 
 
 @pytest.mark.parametrize("kind", [b"application/json; charset=utf-8", b"application/ld+json"])
-def test_kinds_of_json(kind):
+def test_json_content_types(kind):
     sent, *_ = passed([(b"content-type", kind)], [b"{}"])
     assert sent[0]["status"] == 200
 
 
 @pytest.mark.parametrize("headers", [[], [(b"content-type", b"text/plain")]])
-def test_a_body_that_is_not_announced_as_json(headers):
+def test_other_content_types_are_refused(headers):
     sent, read, _ = passed(headers, [b"{}"])
     assert sent[0]["status"] == 415 and read == []
     assert passed(headers, [b""], method="GET")[0][0]["status"] == 200

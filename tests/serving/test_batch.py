@@ -43,7 +43,7 @@ def labels(target, file):
     return pd.read_parquet(target / file)
 
 
-def test_every_row_has_a_label_or_a_reason(classifier_folder, source, toy_rows, tmp_path):
+def test_rows_have_a_label_or_a_problem(classifier_folder, source, toy_rows, tmp_path):
     target = tmp_path / "out"
     done = list(label_here(Labeller(str(classifier_folder), rows=3), partitions(source, target)))
     assert [(d.file, d.rows, d.problems) for d in done] == [
@@ -61,7 +61,7 @@ def test_every_row_has_a_label_or_a_reason(classifier_folder, source, toy_rows, 
     assert c["answer"].isna().tolist() == [True, True, False]
 
 
-def test_what_is_read_in_part_is_marked(classifier_folder, source, tmp_path):
+def test_truncated_rows_are_marked(classifier_folder, source, tmp_path):
     files = partitions(source, tmp_path / "out")
     sentence = "<head>anna</head> lives in <tail>oslo</tail>"
     rows = [sentence, sentence + " then" * 200, BROKEN]
@@ -83,7 +83,7 @@ def test_memory_holds_one_batch(classifier_folder, source, tmp_path, monkeypatch
     assert max(sizes) == 3
 
 
-def test_what_is_done_is_not_done_again(classifier_folder, source, tmp_path):
+def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
     target = tmp_path / "out"
     files = partitions(source, target)
     stopped = label_here(Labeller(str(classifier_folder)), files)
@@ -98,7 +98,7 @@ def test_what_is_done_is_not_done_again(classifier_folder, source, tmp_path):
         target, "b.parquet")), False)]  # fmt: skip
 
 
-def test_files_that_cannot_be_labelled_are_named_before_anything_is_loaded(source, tmp_path):
+def test_files_without_sentences_are_refused(source, tmp_path):
     pd.DataFrame({"text": ["x"]}).to_parquet(source / "d.parquet")
     with pytest.raises(PartitionError, match=r"no column 'sentence'.*\n.*d.parquet: .*text"):
         partitions(source, tmp_path / "out")
@@ -106,7 +106,7 @@ def test_files_that_cannot_be_labelled_are_named_before_anything_is_loaded(sourc
         partitions(tmp_path / "in" / "none", tmp_path / "out")
 
 
-def test_without_ray_it_is_said_what_to_install(classifier_folder, source, tmp_path, monkeypatch):
+def test_missing_ray_names_the_extra(classifier_folder, source, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(RuntimeError, match=r"pip install 'tkre\[scale\]'"):
         next(label_on_ray(Labeller(str(classifier_folder)), partitions(source, tmp_path / "o"), 2))
@@ -121,7 +121,7 @@ def test_workers_share_the_gpus_of_a_cluster(gpus, workers, share):
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_same(classifier_folder, source, tmp_path):
+def test_two_workers_give_equal_labels(classifier_folder, source, tmp_path):
     pytest.importorskip("ray", reason="needs the extra `scale`")
     here, there = tmp_path / "here", tmp_path / "there"
     one = list(label_here(Labeller(str(classifier_folder)), partitions(source, here)))

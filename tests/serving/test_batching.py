@@ -52,45 +52,45 @@ def run(extractor, *requests, rows=5, max_waiting=100):
     return asyncio.run(whole())
 
 
-def test_what_comes_while_it_works_is_read_together_and_each_gets_its_own():
+def test_waiting_requests_are_one_batch():
     extractor = Echo()
     answers = run(extractor, ROWS[:1], ROWS[1:3], ROWS[3:4], ROWS[4:7])
     assert answers == [["0"], ["1", "2"], ["3"], ["4", "5", "6"]]
     assert extractor.batches == [["0"], ["1", "2", "3"], ["4", "5", "6"]]  # at most five rows
 
 
-def test_a_request_of_more_rows_than_a_batch_is_a_batch():
+def test_large_request_is_a_batch():
     extractor = Echo()
     answers = run(extractor, ROWS[:1], ROWS, rows=2)
     assert [len(a) for a in answers] == [1, 9]
 
 
-def test_a_request_that_cannot_be_read_fails_alone():
+def test_failing_request_fails_alone():
     extractor = Echo(bad={"2"})
     answers = run(extractor, ROWS[:1], ROWS[1:2], ROWS[2:3], ROWS[3:4])
     assert answers[0] == ["0"] and answers[1] == ["1"] and answers[3] == ["3"]
     assert isinstance(answers[2], ValueError)
 
 
-def test_too_much_is_refused():
+def test_full_queue_refuses_requests():
     extractor = Echo()
     answers = run(extractor, ROWS[:1], ROWS[1:3], ROWS[3:4], max_waiting=2)
     assert answers[:2] == [["0"], ["1", "2"]]
     assert isinstance(answers[2], BusyError)
 
 
-def test_an_idle_service_takes_a_request_larger_than_its_queue():
+def test_idle_service_accepts_a_request_larger_than_its_queue():
     assert len(run(Echo(), ROWS, max_waiting=2)[0]) == 9
 
 
-def test_rows_that_depend_on_each_other_are_not_mixed():
+def test_dependent_rows_are_not_mixed():
     extractor = Echo()
     extractor.rows_are_independent = False
     run(extractor, ROWS[:1], ROWS[1:2], ROWS[2:4])
     assert extractor.batches == [["0"], ["1"], ["2", "3"]]
 
 
-def test_a_client_that_has_gone_costs_nothing():
+def test_requests_of_gone_clients_are_skipped():
     extractor = Echo()
 
     async def whole():

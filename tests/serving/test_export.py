@@ -30,7 +30,7 @@ def record(folder, weights: str):
     return path
 
 
-def test_all_parts_lie_in_one_folder_and_are_found_there(parts, tmp_path):
+def test_assembled_folder_is_complete(parts, tmp_path):
     target = tmp_path / "a" / "b"
     files = assemble(*parts, target)
     assert files == ["README.md", "config.json", "lineage.json", "relations.yml", "trust.json"]
@@ -39,7 +39,7 @@ def test_all_parts_lie_in_one_folder_and_are_found_there(parts, tmp_path):
     assert schema_beside(target, None) == parts[2]
 
 
-def test_relations_are_read_back_as_they_were(parts, tmp_path, newsroom_schema):
+def test_relations_round_trip(parts, tmp_path, newsroom_schema):
     """Names that YAML takes for something else, and letters beyond ASCII."""
     odd = Relation(definition="Der Kopf: 'ja' - \"nein\"", phrase="#1")
     relations = newsroom_schema.relations | {"no": odd, "1": odd, "été": odd}
@@ -49,7 +49,7 @@ def test_relations_are_read_back_as_they_were(parts, tmp_path, newsroom_schema):
     assert found == schema and list(found.relations) == list(relations)
 
 
-def test_a_classifier_of_an_older_version_does_not_tell_where_it_was_trained(parts, tmp_path):
+def test_local_path_of_an_older_version_is_removed(parts, tmp_path):
     """Its configuration holds the folder of its encoder."""
     config = {"encoder": {"_name_or_path": str(tmp_path), "hidden_size": 8}, "head": "spans"}
     (parts[0] / "config.json").write_text(json.dumps(config))
@@ -59,7 +59,7 @@ def test_a_classifier_of_an_older_version_does_not_tell_where_it_was_trained(par
     assert found == {"encoder": {"hidden_size": 8}, "head": "spans"}
 
 
-def test_a_folder_that_holds_something_is_left_alone(parts, tmp_path):
+def test_folder_that_is_not_empty_is_refused(parts, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/file").write_text("mine")
     with pytest.raises(PublishingError, match="mine is not empty: name another folder"):

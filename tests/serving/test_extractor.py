@@ -26,7 +26,7 @@ def folder(classifier_folder, tmp_path_factory):
     return path
 
 
-def test_three_lines(folder, toy_rows):
+def test_from_pretrained_labels_sentences(folder, toy_rows):
     extractor = RelationExtractor.from_pretrained(folder)
     predictions = extractor([to_tagged(row) for row in toy_rows])
     assert [p.relation for p in predictions] == [row.relation for row in toy_rows]
@@ -36,7 +36,7 @@ def test_three_lines(folder, toy_rows):
     assert list(first.probabilities) == extractor.relations
 
 
-def test_what_a_sentence_can_be(folder, toy_rows):
+def test_forms_of_a_sentence(folder, toy_rows):
     extractor = RelationExtractor.from_pretrained(folder)
     row = toy_rows[0]
     record = {"sentence": to_tagged(row), "head_type": "person", "tail_type": "place"}
@@ -53,14 +53,14 @@ def test_what_a_sentence_can_be(folder, toy_rows):
 @pytest.mark.parametrize(
     "one", ["a", b"a", {"sentence": "a"}, instance("<head>a</head> <tail>b</tail>")]
 )
-def test_one_sentence_is_no_batch(folder, one):
+def test_one_sentence_is_refused_as_a_batch(folder, one):
     extractor = RelationExtractor.from_pretrained(folder)
     for call in (extractor, lambda given: next(extractor.stream(given))):
         with pytest.raises(TypeError, match=r"extractor\(\[sentence\]\)\[0\]"):
             call(one)
 
 
-def test_all_bad_sentences_are_named_with_their_places(folder, toy_rows):
+def test_bad_sentences_are_named_by_position(folder, toy_rows):
     extractor = RelationExtractor.from_pretrained(folder)
     bad = {"sentence": to_tagged(toy_rows[0]), "head_type": "persn"}
     batch = [toy_rows[0], "<head>anna</head> lives here", toy_rows[1], bad]
@@ -73,7 +73,7 @@ def test_all_bad_sentences_are_named_with_their_places(folder, toy_rows):
     )
 
 
-def test_a_stream_reads_as_much_as_it_has_room_for(folder, toy_rows):
+def test_stream_reads_a_batch_at_a_time(folder, toy_rows):
     extractor = RelationExtractor.from_pretrained(folder)
     taken = []
 
@@ -91,9 +91,7 @@ def test_a_stream_reads_as_much_as_it_has_room_for(folder, toy_rows):
         list(extractor.stream([*toy_rows[:5], "no tags"], rows=2))
 
 
-def test_with_a_trust_record_it_is_calibrated_and_abstains(
-    folder, toy_rows, calibrator_of, tmp_path
-):
+def test_calibrator_calibrates_and_withholds(folder, toy_rows, calibrator_of, tmp_path):
     raw = RelationExtractor.from_pretrained(folder)(toy_rows)
     calibrator = calibrator_of(folder, toy_rows)
     file = tmp_path / "trust.json"
@@ -121,7 +119,7 @@ def test_with_a_trust_record_it_is_calibrated_and_abstains(
         RelationExtractor.from_pretrained(folder, wanted_precision=0.5)
 
 
-def test_a_batch_is_tokenised_once_for_each_direction(folder, toy_rows, monkeypatch):
+def test_batch_is_tokenised_once_per_direction(folder, toy_rows, monkeypatch):
     extractor = RelationExtractor.from_pretrained(folder)
     encode, calls = extractor._model.encode, []
     monkeypatch.setattr(
@@ -131,7 +129,7 @@ def test_a_batch_is_tokenised_once_for_each_direction(folder, toy_rows, monkeypa
     assert calls == [len(toy_rows)] * (2 if extractor.config.both_directions else 1)
 
 
-def test_a_sentence_that_is_read_in_part_is_told(folder):
+def test_truncated_sentences_are_marked(folder):
     """Of two sentences that differ in words that are not read, the answers are the same."""
     extractor = RelationExtractor.from_pretrained(folder)
     short = "<head>anna</head> lives in the old <tail>oslo</tail> ."
@@ -144,7 +142,7 @@ def test_a_sentence_that_is_read_in_part_is_told(folder):
 
 
 @pytest.mark.parametrize("wanted", [1.5, 8, -1, 0, 1, float("nan")])
-def test_a_precision_is_a_share(folder, toy_rows, calibrator_of, tmp_path, wanted):
+def test_wanted_precision_is_between_0_and_1(folder, toy_rows, calibrator_of, tmp_path, wanted):
     """That is said before a classifier is looked for, and by the class itself."""
     reason = f"wanted_precision must be between 0 and 1, not {wanted:g}"
     with pytest.raises(ValueError, match=reason):
@@ -159,14 +157,16 @@ def test_a_precision_is_a_share(folder, toy_rows, calibrator_of, tmp_path, wante
         )
 
 
-def test_the_newest_version_is_taken(folder, tmp_path):
+def test_newest_version(folder, tmp_path):
     assert newest_version(folder).parent.name == "2026-02-01T00.00.00.000Z"
     assert newest_version(folder / "2026-01-01T00.00.00.000Z" / "classifier").name == "classifier"
     with pytest.raises(FileNotFoundError, match=r"no classifier in .*06_models"):
         newest_version(tmp_path)
 
 
-def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, calibrator_of, tmp_path):
+def test_calibrator_and_schema_beside_the_weights_are_used(
+    folder, toy_rows, schema, calibrator_of, tmp_path
+):
     shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
     calibrator = calibrator_of(tmp_path, toy_rows)
     (tmp_path / "trust.json").write_text(calibrator.model_dump_json())
@@ -181,7 +181,7 @@ def test_what_lies_beside_the_weights_is_used(folder, toy_rows, schema, calibrat
     assert without([{"sentence": to_tagged(toy_rows[0]), "head_type": "date"}])
 
 
-def test_types_of_a_classifier_that_does_not_hold_them_all(folder):
+def test_entity_types_of_older_configs(folder):
     """As those of older versions: what its relations name is all that is known."""
     extractor = RelationExtractor.from_pretrained(folder)
     assert extractor.entity_types == {"person", "place"}
@@ -198,20 +198,14 @@ def test_types_of_a_classifier_that_does_not_hold_them_all(folder):
         extractor([{"sentence": "<head>a</head> <tail>b</tail>", "tail_type": "x"}])
 
 
-def test_importing_it_loads_no_library_of_models():
-    code = (
-        "import sys; from tkre.serving.extractor import RelationExtractor; "
-        "assert not {'torch', 'transformers', 'sklearn', 'kedro', 'pandas'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_loading_takes_no_more_of_the_libraries_than_it_needs(folder):
+def test_loading_imports_no_more_than_it_needs(folder):
     """Seconds of every start; what an exported classifier needs is in training/test_onnx.py."""
     code = textwrap.dedent(
         """
         import sys
         from tkre.serving.extractor import RelationExtractor
+        found = {"torch", "transformers", "sklearn", "kedro", "pandas"} & set(sys.modules)
+        assert not found, found
         extractor = RelationExtractor.from_pretrained(sys.argv[1])
         print(extractor(["<head>anna</head> lives in the old <tail>oslo</tail> ."])[0].relation)
         found = {"sklearn", "pandas", "kedro"} & set(sys.modules)

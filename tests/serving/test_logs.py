@@ -44,7 +44,7 @@ def told(caplog):
     caplog.set_level(logging.INFO, "tkre.serving.api")
 
 
-def test_a_request_is_a_line_and_its_number_is_told(caplog):
+def test_request_line_and_request_id(caplog):
     sent = asked(answers, method="BREW")
     [line] = lines(caplog)
     assert (line["event"], line["status"], line["sentences"]) == ("request", 200, 3)
@@ -54,7 +54,7 @@ def test_a_request_is_a_line_and_its_number_is_told(caplog):
 
 
 @pytest.mark.parametrize("app", [breaks, breaks_late])
-def test_a_defect_is_logged_by_its_place_and_not_told(caplog, app):
+def test_defect_is_logged_without_its_message(caplog, app):
     sent = asked(app)
     defect, request = lines(caplog)
     assert (defect["event"], defect["level"], defect["type"]) == ("defect", "ERROR", "ValueError")
@@ -65,7 +65,7 @@ def test_a_defect_is_logged_by_its_place_and_not_told(caplog, app):
     assert "wrote" not in json.dumps([defect, request]) + str(sent)
 
 
-def test_a_traceback_is_not_part_of_a_line():
+def test_lines_have_no_traceback():
     record = logging.LogRecord("a", logging.ERROR, "f", 1, "it failed", None, None)
     record.exc_info = (ValueError, ValueError("what a user wrote"), None)
     assert "wrote" not in JsonLines().format(record)

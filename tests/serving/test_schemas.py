@@ -57,13 +57,13 @@ def test_the_three_forms_are_instances(extractor):
         ({**SPANS, "head_type": "Person"}, "did you mean 'person'?"),
     ],
 )
-def test_a_bad_sentence_is_an_error_at_its_place(extractor, sentence, reason):
+def test_bad_sentence_is_an_error_at_its_position(extractor, sentence, reason):
     with pytest.raises(ValidationError) as raised:
         read([SENTENCE, sentence], extractor, PARAMS)
     [error] = raised.value.errors()
     assert error["loc"] == ("sentences", 1) and reason in error["msg"]
 
 
-def test_too_many(extractor):
+def test_too_many_sentences(extractor):
     with pytest.raises(ValidationError, match="at most 12 items"):
         read([SENTENCE] * 13, extractor, PARAMS)

@@ -35,7 +35,7 @@ def service(folder):
 
 
 @pytest.mark.e2e
-def test_many_clients_get_what_they_asked_for(service, toy_rows, extractor):
+def test_concurrent_clients_get_their_own_answers(service, toy_rows, extractor):
     tagged = [to_tagged(row) for row in toy_rows]
     expected = [p.guess for p in extractor(tagged)]
 
@@ -51,7 +51,7 @@ def test_many_clients_get_what_they_asked_for(service, toy_rows, extractor):
 
 
 @pytest.mark.slow
-def test_a_long_body_is_refused_before_it_is_read(service):
+def test_long_body_is_refused_unread(service):
     """The answer arrives although the client would still be sending."""
     address = httpx.URL(service.url)
     with socket.create_connection((address.host, address.port), timeout=30) as connection:
@@ -65,7 +65,7 @@ def test_a_long_body_is_refused_before_it_is_read(service):
 
 
 @pytest.mark.slow
-def test_the_log_has_a_line_a_request_and_nothing_that_users_wrote(service):
+def test_log_has_a_line_per_request_without_user_text(service):
     secret = "zanzibar"
     for body in ([f"<head>{secret}</head> <tail>b</tail>"], [secret], [{secret: secret}]):
         httpx.post(f"{service.url}/predict", json={"sentences": body}, timeout=30)
@@ -82,7 +82,7 @@ def test_the_log_has_a_line_a_request_and_nothing_that_users_wrote(service):
 
 
 @pytest.mark.slow
-def test_what_is_under_way_is_answered_before_it_stops(folder, toy_rows):
+def test_running_requests_are_answered_before_shutdown(folder, toy_rows):
     many = {"sentences": [to_tagged(row) for row in toy_rows] * 12}
     with (
         Service.start(folder) as service,
@@ -104,13 +104,13 @@ def test_what_is_under_way_is_answered_before_it_stops(folder, toy_rows):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_being_told_to_stop_is_no_failure(folder, how):
+def test_signals_exit_with_0(folder, how):
     with Service.start(folder) as service:
         assert service.stop(how) == 0
 
 
 @pytest.mark.slow
-def test_an_exported_classifier_is_served_too(folder, tmp_path):
+def test_exported_classifier_is_served(folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="needs the extra `onnx`")
     from tkre.modeling.checkpoint import Checkpoint
     from tkre.modeling.classifier import RelationClassifier
@@ -135,7 +135,7 @@ def failed(*arguments: str) -> str:
 
 
 @pytest.mark.slow
-def test_what_cannot_be_served_is_said_without_a_traceback(folder, tmp_path, service):
+def test_errors_have_no_traceback(folder, tmp_path, service):
     assert "no classifier in" in failed(str(tmp_path))
     assert "precision of 0.7" in failed(str(folder), "--wanted-precision", "0.7")
     taken = str(httpx.URL(service.url).port)
@@ -150,13 +150,13 @@ def test_what_cannot_be_served_is_said_without_a_traceback(folder, tmp_path, ser
     [("--port", "99999"), ("--port", "-1"), ("--max-sentences", "0"), ("--max-characters", "0"),
      ("--max-body-bytes", "9")],
 )  # fmt: skip
-def test_a_number_out_of_range_is_named_with_its_option(tmp_path, option, value):
+def test_option_out_of_range(tmp_path, option, value):
     done = CliRunner().invoke(main, [str(tmp_path), option, value])
     assert done.exit_code == 2 and f"Invalid value for '{option}'" in done.output
 
 
 @pytest.mark.slow
-def test_a_browser_asks_from_the_page_of_the_documentation(service):
+def test_documentation_page_in_a_browser(service):
     """The page works without the net: no request goes elsewhere, and the console is silent."""
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     if not Path(CHROMIUM).is_file():

@@ -43,7 +43,7 @@ def nlp(classifier_folder):
     return made(classifier_folder)
 
 
-def test_it_relates_the_entities_of_a_sentence(nlp, classifier_folder):
+def test_entities_of_a_sentence_are_paired(nlp, classifier_folder):
     doc = nlp("anna lives in the old oslo for years . bert never saw rome .")
     assert told(doc) == [("anna", "lives_in", "oslo"), ("oslo", "home_of", "anna")]
     first = doc._.relations[0]
@@ -57,7 +57,7 @@ def test_it_relates_the_entities_of_a_sentence(nlp, classifier_folder):
     assert (first.guess, first.abstained) == ("lives_in", False)
 
 
-def test_a_sentence_that_is_read_in_part_is_told(nlp):
+def test_truncated_sentences_are_marked(nlp):
     for text, cut in (("", False), (" then" * 200, True)):
         relations = nlp(f"anna lives in the old oslo{text}")._.relations
         assert relations and all(relation.truncated is cut for relation in relations)
@@ -69,7 +69,7 @@ def test_mentions_are_found_in_any_sentence_of_a_document(nlp):
     assert not any("rome" in pair for pair in told(doc))
 
 
-def test_batches_give_what_single_documents_give(nlp):
+def test_batches_equal_single_documents(nlp):
     texts = ["anna lives in the old oslo .", "bert .", "", "anna met and knows bert ."] * 3
     piped = list(nlp.pipe(texts, batch_size=5))
     assert [told(doc) for doc in piped] == [told(nlp(text)) for text in texts]
@@ -77,12 +77,12 @@ def test_batches_give_what_single_documents_give(nlp):
     assert told(piped[2]) == []
 
 
-def test_negative_pairs_are_kept_if_that_is_wanted(classifier_folder):
+def test_keep_negative(classifier_folder):
     doc = made(classifier_folder, keep_negative=True)("anna never saw oslo .")
     assert ("anna", "none", "oslo") in told(doc) and len(told(doc)) == 2
 
 
-def test_labels_without_a_type_take_part_only_if_they_are_named(classifier_folder):
+def test_entities_without_a_type_are_paired_if_named(classifier_folder):
     with_dates = made(classifier_folder, types={**TYPES, "DATE": None}, keep_negative=True)
     doc = with_dates("anna lives in the old oslo for years .")
     assert {word for r in doc._.relations for word in (r.head.text, r.tail.text)} == {
@@ -91,14 +91,14 @@ def test_labels_without_a_type_take_part_only_if_they_are_named(classifier_folde
     assert len(made(classifier_folder, types=None, keep_negative=True)(doc.text)._.relations) == 6
 
 
-def test_a_type_that_the_classifier_does_not_know(classifier_folder):
+def test_unknown_entity_type(classifier_folder):
     with pytest.raises(ValueError, match=r"types.PERSON is 'persn'.*did you mean 'person'"):
         made(classifier_folder, types={"PERSON": "persn"})
     with pytest.raises(ValueError, match="calibrator is a file"):
         made(classifier_folder, calibrator=True)
 
 
-def test_without_sentences_all_is_paired_and_that_is_said_once(classifier_folder, caplog):
+def test_missing_sentence_boundaries_warn_once(classifier_folder, caplog):
     nlp = made(classifier_folder, sentences=False, keep_negative=True)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
@@ -107,16 +107,14 @@ def test_without_sentences_all_is_paired_and_that_is_said_once(classifier_folder
     assert len([r for r in caplog.records if "sentence boundaries" in r.message]) == 1
 
 
-def test_relations_travel_with_a_document(nlp):
+def test_relations_are_stored_in_a_docbin(nlp):
     doc = nlp("anna lives in the old oslo .")
     content = DocBin(docs=[doc], store_user_data=True).to_bytes()
     [again] = DocBin().from_bytes(content).get_docs(nlp.vocab)
     assert told(again) == told(doc) and again._.relations[0].head.label_ == "PERSON"
 
 
-def test_a_saved_pipeline_brings_its_classifier(
-    classifier_folder, toy_rows, calibrator_of, tmp_path
-):
+def test_saved_pipeline_holds_its_classifier(classifier_folder, toy_rows, calibrator_of, tmp_path):
     own = tmp_path / "classifier"
     shutil.copytree(classifier_folder, own)
     (tmp_path / "record.json").write_text(
@@ -135,13 +133,13 @@ def test_a_saved_pipeline_brings_its_classifier(
     again.to_disk(tmp_path / "moved")  # onto itself
 
 
-def test_a_classifier_that_is_missing_is_said_when_it_is_needed(tmp_path):
+def test_missing_classifier_fails_on_first_use(tmp_path):
     nlp = made(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="no classifier in"):
         nlp("anna lives in oslo .")
 
 
-def test_an_error_handler_decides_about_bad_documents(classifier_folder, monkeypatch):
+def test_error_handler(classifier_folder, monkeypatch):
     nlp = made(classifier_folder)
     seen = []
     nlp.set_error_handler(lambda name, component, docs, error: seen.append((name, len(docs))))
@@ -152,7 +150,7 @@ def test_an_error_handler_decides_about_bad_documents(classifier_folder, monkeyp
     assert seen == [("tkre_relations", 1)]
 
 
-def test_the_entry_point_is_the_factory():
+def test_entry_point():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     target = project["entry-points"]["spacy_factories"]["tkre_relations"]
     module, _, name = target.partition(":")

@@ -23,7 +23,7 @@ def classify(classifier_folder):
     return pipeline("relation-classification", model=str(classifier_folder), device="cpu")
 
 
-def test_it_says_what_the_extractor_says(classify, classifier_folder, toy_rows):
+def test_outputs_equal_those_of_the_extractor(classify, classifier_folder, toy_rows):
     expected = RelationExtractor.from_pretrained(classifier_folder)(toy_rows)
     tagged = [to_tagged(row) for row in toy_rows]
     records = [
@@ -43,7 +43,7 @@ def test_it_says_what_the_extractor_says(classify, classifier_folder, toy_rows):
     assert [a["label"] for a in classify(tagged)] == [row.relation for row in toy_rows]
 
 
-def test_one_gives_one_many_give_many_and_a_generator_is_read_as_it_comes(classify):
+def test_forms_of_input(classify):
     assert classify(SENTENCE)["label"] == "lives_in"
     assert classify([]) == []
     assert [a["label"] for a in classify((SENTENCE,))] == ["lives_in"]
@@ -59,7 +59,7 @@ def test_one_gives_one_many_give_many_and_a_generator_is_read_as_it_comes(classi
     assert len(asked) == 2
 
 
-def test_a_sentence_that_is_read_in_part_is_told(classify):
+def test_truncated_sentences_are_marked(classify):
     short, long = classify([SENTENCE, SENTENCE + " then" * 200])
     assert (short["truncated"], long["truncated"]) == (False, True)
     assert all(answer["truncated"] for answer in classify(SENTENCE + " then" * 200, top_k=None))
@@ -77,12 +77,12 @@ def test_top_k(classify, schema):
         classify(SENTENCE, function_to_apply="sigmoid")
 
 
-def test_a_bad_sentence_is_named_by_its_place(classify):
+def test_bad_sentence_is_named_by_position(classify):
     with pytest.raises(SentenceError, match="sentence 1: tag <head> is missing"):
         classify([SENTENCE, "no tags"])
 
 
-def test_it_abstains_with_the_record_beside_the_weights(
+def test_abstains_with_the_calibrator_beside_the_weights(
     classifier_folder, toy_rows, calibrator_of, tmp_path
 ):
     import shutil
@@ -108,7 +108,7 @@ def test_it_abstains_with_the_record_beside_the_weights(
     assert plain(SENTENCE)["score"] > careful(SENTENCE)["score"]
 
 
-def test_models_load_without_code_from_the_folder(classify, classifier_folder, tmp_path):
+def test_auto_classes_load_without_remote_code(classify, classifier_folder, tmp_path):
     classify.save_pretrained(tmp_path)
     assert not list(tmp_path.glob("*.py"))
     assert "custom_pipelines" not in (tmp_path / "config.json").read_text()
@@ -119,7 +119,7 @@ def test_models_load_without_code_from_the_folder(classify, classifier_folder, t
 
 
 @pytest.mark.slow
-def test_importing_the_module_is_what_registers_it(classifier_folder):
+def test_import_registers_the_task(classifier_folder):
     code = textwrap.dedent(
         """
         import sys
@@ -143,6 +143,6 @@ def test_importing_the_module_is_what_registers_it(classifier_folder):
     assert done.stdout.strip() == "lives_in", done.stderr[-2000:]
 
 
-def test_registering_again_changes_nothing(recwarn):
+def test_register_twice(recwarn):
     integration.register()
     assert not recwarn.list

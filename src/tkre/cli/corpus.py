@@ -293,7 +293,7 @@ def _write(records: Iterator[dict[str, Any]], target: Path, counts: CandidateCou
     if target.suffix not in (".jsonl", ".parquet"):
         raise ValueError(f"{target}: OUTPUT ends with .jsonl or .parquet")
     if target.exists():
-        raise FileExistsError(f"{target} is there already, and nothing is written over")
+        raise FileExistsError(f"{target} exists and is not overwritten")
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.unfinished")
     if target.suffix == ".jsonl":

@@ -101,7 +101,7 @@ def questions_command(
     with session(env) as project:
         if output.exists():
             raise FileExistsError(
-                f"{output} is there already, and nothing is written over; name another file: only "
+                f"{output} exists and is not overwritten; name another file: only "
                 "what still has no answer is written"
             )
         plans = cell_plans(project, Cell(KShotSample(name, shots, seed), variant))

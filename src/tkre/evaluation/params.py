@@ -69,7 +69,7 @@ class InferenceParams(Params):
         classifier: Name of the cell whose newest classifier is used.
         sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
         wanted_precision: Answers below the threshold for it are withheld: one of
-            ``calibrator.precisions``; None withholds none.
+            ``calibration.precisions``; None withholds none.
     """
 
     classifier: str

@@ -242,8 +242,8 @@ class RelationExtractor:
     def entity_types(self) -> frozenset[str] | None:
         """Types that a mention may have; None if unknown.
 
-        Those of the schema. The config of an older version does not hold them all: then those that
-        its relations name.
+        The types of the schema, or of the config; for a config of an older version, those that its
+        relations name.
         """
         if self.schema is not None:
             return frozenset(self.schema.entity_types)

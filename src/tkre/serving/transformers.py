@@ -80,8 +80,8 @@ class RelationClassificationPipeline(Pipeline):
         Returns:
             For a sentence a dictionary with ``label`` (None where withheld), ``score`` (probability
             of the label or of the withheld one), ``abstained`` and ``truncated``. With ``top_k``,
-            a list of such dictionaries, each with its label; ``abstained``, the same in each, says
-            whether the first is withheld.
+            a list of such dictionaries, each with its label; ``abstained``, the same in each,
+            is whether the first is withheld.
 
         Raises:
             SentenceError: A sentence cannot be labelled.

@@ -1,1 +1,1 @@
-"""Knowledge from a language model: requests, answers, what of them is kept. Never imports kedro."""
+"""Knowledge from a language model: requests, checks of answers, filters, knowledge texts."""

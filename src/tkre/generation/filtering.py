@@ -65,7 +65,7 @@ def filter_synthetic(
 
 
 def filter_summary(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Counts by relation of what ``filter_synthetic`` kept and refused.
+    """Counts of kept and refused rows by relation.
 
     Returns:
         ``relation``, ``synthetic``, ``kept``, ``refused``, ``reasons`` (each with its count).
@@ -95,7 +95,7 @@ class _Redundant:
         self._seen: Counter[tuple[str | None, str, str]] = Counter()
 
     def reason(self, row: Instance) -> str | None:
-        """Why the row is redundant; None counts it among those that are kept."""
+        """Reason why the row is redundant; None, and the row is indexed, if it is not."""
         if self._copies.find(row.text):
             return COPY
         pair = (row.relation, _plain(row.head_text), _plain(row.tail_text))

@@ -273,10 +273,10 @@ def write_sentences(
 def keep_sentences(
     responses: Mapping[str, Sequence[Response]], task: SynthesisTask, params: SynthesisParams
 ) -> tuple[list[Instance], dict[str, Tally]]:
-    """The synthetic instances that are used, and what became of all the others.
+    """Select the valid synthetic instances, and count the others.
 
-    For each relation they are the first ``task.wanted`` valid ones of rounds 0, 1, ... in order,
-    so that what a small cell uses, a larger one uses too.
+    A relation gets its first ``task.wanted`` valid ones of rounds 0, 1, ... in order, so that a
+    larger cell uses all sentences of a smaller one.
 
     Args:
         responses: Attempts by request id, oldest first.

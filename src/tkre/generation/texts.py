@@ -1,9 +1,9 @@
-"""Knowledge texts: what an encoder is further pre-trained on, with the roles of their characters.
+"""Knowledge texts of pre-training, with the roles of their characters.
 
 A knowledge text is an explanation, a synthetic sentence or a support sentence. Every character of
 it is part of a *relation* span (the words that state the relation), an *entity* span (a mention),
 or of neither. The encoder learns from masking them at different rates (paper, masked span language
-modelling), so what is marked here decides what it learns:
+modelling):
 
 * every occurrence of either mention is an entity span: one left unmasked would be copied;
 * every occurrence of a trigger is a relation span, and in an explanation so are the words that

@@ -1,1 +1,1 @@
-"""What answers requests: a replay of recorded answers, or a language model that runs."""
+"""Language models: replay of recorded answers, and backends that run a model."""

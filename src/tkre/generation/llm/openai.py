@@ -72,7 +72,7 @@ class OpenAIServer:
         self.name = params.called
         self._params = params
         self._key = api_key
-        # Without a user name or a key that may stand before it.
+        # Without a user name or key before it.
         self._host = urlsplit(params.base_url).netloc.rpartition("@")[2]
         self.source = f"openai {self._host}"
         self._client: OpenAI | None = None
@@ -147,7 +147,7 @@ class OpenAIServer:
                             pending.add(executor.submit(self._ask, following))
             finally:
                 stop.set()
-                if pending:  # nobody takes the answers any more
+                if pending:  # the caller has stopped reading
                     self.close()
                 executor.shutdown(wait=False, cancel_futures=True)
         if interrupted.is_set():

@@ -105,8 +105,8 @@ class Replay:
             lines.append(
                 "  an answer belongs to its prompt, model, sampling and schema"
                 + (
-                    "; one without a digest is refused by a strict replay, which those of "
-                    "generation.llms are unless they say strict: false"
+                    "; a strict replay refuses answers without a digest; entries of "
+                    "generation.llms are strict unless strict: false is set"
                     if self._strict
                     else ""
                 )

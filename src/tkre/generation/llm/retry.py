@@ -1,8 +1,7 @@
 """Bounded retries of requests whose answer is not usable.
 
-A model that was cut off, or that broke the schema, would do so again for the same request at a low
-temperature. So the next attempt has a larger budget of tokens, another temperature and, where there
-are demonstrations, another order of them.
+A model repeats a truncated or malformed answer to the same request at a low temperature. The next
+attempt has a larger token budget, another temperature and another order of demonstrations.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ def generate_with_retries(
         asked = list(waiting.values())
         for response in track(model.generate(asked), label, total=len(asked)):
             yield response
-            # The backend has already retried a server that gave nothing.
+            # The backend has already retried unanswered requests.
             hopeless = not response.settled or response.reason in HOPELESS
             answer = response.answer
             if hopeless or (answer is not None and check(response.request_id, answer) is None):
@@ -69,7 +68,7 @@ def generate_with_retries(
 def _with_later_sampling(request: Request, attempt: int, params: RetryParams) -> Request:
     """A request with the sampling of a later attempt."""
     first = request.sampling
-    # Warmer first, and colder next: neither helps every model.
+    # Higher first, then lower: neither helps every model.
     step = params.temperature_step * ((attempt + 1) // 2) * (1 if attempt % 2 else -1)
     sampling = Sampling(
         temperature=min(2.0, max(0.0, round(first.temperature + step, 6))),

@@ -24,7 +24,7 @@ class VllmEngine(LocalModel[VllmParams]):
 
     The engine works in processes of its own, so the memory of its GPUs is free as soon as it is
     closed. Requests are answered in any order. Requests with a common prefix share its computation
-    (prefix caching), so a prompt ends with what is special to it.
+    (prefix caching), so a prompt ends with the part that differs.
 
     Args:
         params: Settings of the engine.
@@ -171,9 +171,8 @@ def _of_platform() -> dict[str, Any]:
 
     if not current_platform.is_cpu():
         return {}
-    # A prompt that is read in two steps makes vLLM 0.32 take back a draw of a seeded generator,
-    # which those of a CPU do not know; its engine dies of it. With more than 128 requests at once
-    # it spreads the work of the schemas over threads, for which few cores have no room.
+    # With chunked prefill vLLM 0.32 resets a seeded generator, which fails on CPUs and ends the
+    # engine. Above 128 requests it compiles schemas in threads, which slows machines of few cores.
     return {"enable_chunked_prefill": False, "max_num_seqs": 128}
 
 

@@ -8,6 +8,7 @@ from tkre.core.text import (
     find_phrase,
     near_duplicate_groups,
     same_stem,
+    shared_sentences,
 )
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
@@ -77,3 +78,7 @@ def test_forms_of_a_word(a, b, same):
 def test_a_phrase_is_found_as_whole_words_in_any_case(phrase, found):
     text = "The inspections On Ada's bridge, a bridge."
     assert [span.of(text) for span in find_phrase(text, phrase)] == found
+
+
+def test_shared_sentences_of_nothing():
+    assert shared_sentences([], []) == ([], [])

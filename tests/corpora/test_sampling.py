@@ -12,7 +12,6 @@ from tkre.corpora.sampling import (
     SamplingError,
     development_rows,
     sample_shots,
-    shared_sentences,
     unseen_test,
 )
 
@@ -138,10 +137,6 @@ def test_shared_sentence_with_other_mentions_is_reported(schema):
     unseen, report = unseen_test(shots, [other], "toy")
     assert unseen == [other]
     assert report["sentences_shared_with_test"]["support"] == [[shots.support[0].id, "t1"]]
-
-
-def test_shared_sentences_of_nothing():
-    assert shared_sentences([], []) == ([], [])
 
 
 def test_demo_recordings_belong_to_the_sample(newsroom, newsroom_schema):

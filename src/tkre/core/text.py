@@ -1,4 +1,4 @@
-"""Phrases, word forms and near-duplicates in texts."""
+"""Phrases and word forms in texts; equal sentences and near-duplicates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
-from tkre.core.instance import Span
+from tkre.core.instance import Instance, Span
 from tkre.core.params import Params
 
 _WORD = re.compile(r"\w+")
@@ -62,6 +62,43 @@ def same_stem(a: str, b: str) -> bool:
             break
         shared += 1
     return shared >= max(3, max(len(a), len(b)) - 3) and shared >= min(len(a), len(b)) - 1
+
+
+def normalised(text: str) -> str:
+    """A text for comparison: lower case, single blanks."""
+    return " ".join(text.lower().split())
+
+
+def rows_by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
+    """Instances by the normalised text of their sentence."""
+    found: dict[str, list[Instance]] = {}
+    for row in rows:
+        found.setdefault(normalised(row.text), []).append(row)
+    return found
+
+
+def same_pair(one: Instance, other: Instance) -> bool:
+    """Whether two instances of one sentence have the same mentions."""
+    pairs = {(normalised(i.head_text), normalised(i.tail_text)) for i in (one, other)}
+    return len(pairs) == 1
+
+
+def shared_sentences(
+    rows: Sequence[Instance], others: Sequence[Instance]
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Pairs of ids with the same sentence up to case and white space.
+
+    Returns:
+        Pairs with the same mentions, and pairs with other mentions (a sentence annotated twice, as
+        public corpora have).
+    """
+    by_text = rows_by_text(others)
+    same: list[tuple[str, str]] = []
+    differing: list[tuple[str, str]] = []
+    for row in rows:
+        for other in by_text.get(normalised(row.text), []):
+            (same if same_pair(row, other) else differing).append((row.id, other.id))
+    return same, differing
 
 
 def word_runs(text: str, run: int) -> set[tuple[str, ...]]:

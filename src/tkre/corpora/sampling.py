@@ -15,6 +15,7 @@ import numpy as np
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
+from tkre.core.text import normalised, rows_by_text, same_pair, shared_sentences
 
 
 class SamplingError(ValueError):
@@ -82,7 +83,7 @@ def sample_shots(
     validation: list[Instance] = []
     shortfalls: dict[str, dict[str, int]] = {"support": {}, "validation": {}}
     passed_over: list[tuple[str, str]] = []
-    tested = _by_text(test)
+    tested = rows_by_text(test)
     for i, relation in enumerate(schema.names):
         rows = _permuted([r for r in train if r.relation == relation], [seed, i])
         if shots and not rows:
@@ -97,7 +98,7 @@ def sample_shots(
         for row in others:
             if len(held_out) == shots:
                 break
-            if copies := [i.id for i in tested.get(normalised(row.text), []) if _same_pair(row, i)]:
+            if copies := [i.id for i in tested.get(normalised(row.text), []) if same_pair(row, i)]:
                 passed_over.append((row.id, copies[0]))
             else:
                 held_out.append(row)
@@ -124,24 +125,6 @@ def development_rows(shots: Shots, others: Sequence[Shots]) -> list[Instance]:
     own = {normalised(i.text) for i in (*shots.support, *shots.validation)}
     rows = {i.id: i for other in others for i in (*other.support, *other.validation)}
     return [rows[i] for i in sorted(rows) if normalised(rows[i].text) not in own]
-
-
-def shared_sentences(
-    rows: Sequence[Instance], others: Sequence[Instance]
-) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of ids with the same sentence up to case and white space.
-
-    Returns:
-        Pairs with the same mentions, and pairs with other mentions (a sentence annotated twice, as
-        public corpora have).
-    """
-    by_text = _by_text(others)
-    same: list[tuple[str, str]] = []
-    differing: list[tuple[str, str]] = []
-    for row in rows:
-        for other in by_text.get(normalised(row.text), []):
-            (same if _same_pair(row, other) else differing).append((row.id, other.id))
-    return same, differing
 
 
 def unseen_test(
@@ -186,21 +169,3 @@ def unseen_test(
 
 def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:
     return [rows[n] for n in np.random.default_rng(entropy).permutation(len(rows))]
-
-
-def _by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
-    found: dict[str, list[Instance]] = {}
-    for row in rows:
-        found.setdefault(normalised(row.text), []).append(row)
-    return found
-
-
-def _same_pair(one: Instance, other: Instance) -> bool:
-    """Whether two instances of one sentence have the same mentions."""
-    pairs = {(normalised(i.head_text), normalised(i.tail_text)) for i in (one, other)}
-    return len(pairs) == 1
-
-
-def normalised(text: str) -> str:
-    """A text for comparison: lower case, single blanks."""
-    return " ".join(text.lower().split())

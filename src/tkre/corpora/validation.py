@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tkre.core.instance import Instance
-from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, near_duplicate_groups
+from tkre.core.text import (
+    NearDuplicateIndex,
+    NearDuplicateParams,
+    near_duplicate_groups,
+    normalised,
+    shared_sentences,
+)
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import (
     RELATIONS_FILE,
@@ -21,7 +27,6 @@ from tkre.corpora.reading import (
     LabelFileError,
     read_corpus,
 )
-from tkre.corpora.sampling import normalised, shared_sentences
 from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
 from tkre.corpora.schema_validation import (
     Finding,

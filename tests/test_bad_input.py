@@ -148,7 +148,7 @@ LIVE = "generation.language_model.backend={},generation.language_model.model={}{
          "response(s) of 'somebody' are missing"),
     ],
 )  # fmt: skip
-def test_a_language_model_that_cannot_be_asked(project, params, message, monkeypatch):
+def test_a_language_model_that_cannot_be_used(project, params, message, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert message in project.refusal(params=params)
 

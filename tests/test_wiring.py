@@ -174,7 +174,7 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
     assert seen == quoting
 
 
-def test_what_is_dear_or_published_has_versions(pipelines, catalog):
+def test_costly_and_published_datasets_have_versions(pipelines, catalog):
     dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
             "predictions", "metrics", "summary", "cells", "confusion_figure",
             "f1_by_variant_figure",
@@ -222,7 +222,7 @@ def test_both_sides_of_gpu_nodes_are_persisted_or_given(pipelines, catalog):
             assert not isinstance(catalog.get(dataset), MemoryDataset)
 
 
-def test_language_models_are_asked_before_anything_is_trained(pipelines):
+def test_requests_to_llms_precede_training(pipelines):
     """So an engine starts once in a run, and has given the GPU back when training begins."""
     for pipeline in pipelines.values():
         gpu = [node for node in pipeline.nodes if "gpu" in node.tags]
@@ -230,7 +230,7 @@ def test_language_models_are_asked_before_anything_is_trained(pipelines):
         assert asks == sorted(asks, reverse=True), [node.name for node in gpu]
 
 
-def test_the_rest_of_the_training_split_is_read_by_nothing_but_the_draw(pipelines):
+def test_training_splits_are_read_by_the_sampling_only(pipelines):
     """The K-shot protocol: train and dev go into the sample of shots, and nowhere else."""
     for name in ("demo", "semeval", "semeval_x4"):
         for node in pipelines[name].nodes:

@@ -17,7 +17,7 @@ from tkre.core.cells import Cell, Experiment, KShotSample, parse_cell, parse_sam
      (KShotSample("semeval2010_task8", 8, 13, llm="qwen"), "semeval2010_task8.k8_qwen.s13"),
      (KShotSample("a_b", 8, 13, 4, 20, True, "Qwen3"), "a_b.k8x4n20f_Qwen3.s13")],
 )  # fmt: skip
-def test_names_of_draws_and_cells_are_read_back(sample, name):
+def test_names_of_samples_and_cells_are_read_back(sample, name):
     assert sample.name == name
     assert parse_sample(name) == sample
     cell = Cell(sample, "tkre_plus")
@@ -27,7 +27,7 @@ def test_names_of_draws_and_cells_are_read_back(sample, name):
 
 @pytest.mark.parametrize("name", ["newsroom", "a.k8", "a.8.s13", "a.k8.s13.tkre", "a b.k8.s1", "",
                                   "a.k8_.s1", "a.k8_q_n.s1"])  # fmt: skip
-def test_names_that_are_no_draw(name):
+def test_names_that_are_no_sample(name):
     with pytest.raises(ValueError, match="not the name of a sample"):
         parse_sample(name)
 
@@ -53,7 +53,7 @@ def test_noise_is_planted_before_it_is_filtered():
     assert sample.golden == KShotSample("a", 8, 13)
 
 
-def test_what_a_writer_has_written_is_in_all_but_the_golden_draw():
+def test_llm_is_part_of_all_samples_but_the_golden_one():
     sample = KShotSample("a", 8, 13, 4, 20, filtered=True, llm="qwen")
     assert sample.parent == KShotSample("a", 8, 13, 4, 20, llm="qwen")
     assert sample.plain == KShotSample("a", 8, 13, 4, llm="qwen")
@@ -72,7 +72,7 @@ def test_an_experiment_has_every_combination_of_its_axes():
     ]  # fmt: skip
 
 
-def test_writers_are_an_axis():
+def test_llms_are_an_axis():
     spec = {"corpora": ["a"], "seeds": [1, 2], "variants": ["v"]}
     experiment = Experiment.model_validate(spec | {"llms": ["default", "qwen"]})
     assert [d.name for d in experiment.samples] == [

@@ -95,7 +95,7 @@ def test_tacred_schema_has_the_labels_of_the_patch(root, shared):
         assert {row["relation"] for row in patch} <= set(raw["relations"])
 
 
-def test_all_that_does_not_fit_is_told_at_once():
+def test_all_errors_are_reported_at_once():
     relations = {"a": relation(inverse="x"), "b": relation(head_types=["y"]), "c": relation()}
     with pytest.raises(SchemaError) as refused:
         parse(relations)
@@ -104,7 +104,7 @@ def test_all_that_does_not_fit_is_told_at_once():
 
 
 @pytest.mark.parametrize("name", ["lives in", "owns", "gehört"])
-def test_a_label_of_plain_words_is_not_told_from_the_words(name):
+def test_a_plain_word_is_not_taken_for_a_label(name):
     schema = parse({name: relation(), "x_y": relation(), "no_relation": relation(negative=True)})
     assert not schema.spelled_out(name, f"Ada {name} Rome")
     assert schema.spelled_out("x_y", "Ada x_y Rome") and not schema.spelled_out("x_y", "x y")

@@ -156,15 +156,15 @@ def browser():
 
 @pytest.fixture(params=SIZES)
 def page(browser, address, request):
-    """A page of a screen's size. Its console is empty at the end, and it has asked nobody else."""
+    """A page of a screen's size. Its console stays empty; it requests nothing from elsewhere."""
     width, height = SIZES[request.param]
     context = browser.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
     errors: list[str] = []
-    page.on("console", lambda said: said.type in {"error", "warning"} and errors.append(said.text))
+    page.on("console", lambda m: m.type in {"error", "warning"} and errors.append(m.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:", "file:"))
-            or errors.append(asked.url))  # fmt: skip
+    page.on("request", lambda sent: sent.url.startswith((address, "data:", "blob:", "file:"))
+            or errors.append(sent.url))  # fmt: skip
     yield page
     context.close()
     assert not errors

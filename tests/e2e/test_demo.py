@@ -144,7 +144,7 @@ def test_the_yield_accounts_for_everything(demo):
     assert len(rejects) == table["rejected"].sum()
 
 
-def test_the_trust_record_is_of_the_classifier_and_reported_on_the_test_rows(demo):
+def test_the_calibrator_is_of_the_classifier_and_reported_on_the_test_rows(demo):
     of_cell = "07_model_output/newsroom/k8/s13/tkre_plus"
     record = Calibrator.read(demo.folder / "data" / of_cell / "trust.json")
     lineage = json.loads(newest(demo, f"{of_cell}/lineage.json").read_text())

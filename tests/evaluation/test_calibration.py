@@ -85,7 +85,7 @@ def test_rows_whose_gold_label_is_excluded_do_not_affect_the_temperature():
         ([[1.0, 0.0], [1.0, 0.0]], [1, 1], "every gold label has probability 0"),
     ],
 )
-def test_rows_that_cannot_tell_leave_probabilities_as_they_are(probabilities, gold, reason):
+def test_unsuitable_rows_leave_probabilities_as_they_are(probabilities, gold, reason):
     probabilities, gold = np.array(probabilities), np.array(gold, dtype=int)
     assert fit_temperature(probabilities, gold) == 1
     assert reason in why_unfitted(probabilities, gold)

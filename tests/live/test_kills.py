@@ -27,8 +27,8 @@ CONCURRENCY = 3
 
 def made_up(body: Body, tries: int) -> Reply:
     """An answer that depends on the question alone; every seventh is of no use."""
-    asked = json.dumps([body["messages"], body["seed"]])
-    number = int(hashlib.sha256(asked.encode()).hexdigest(), 16)
+    key = json.dumps([body["messages"], body["seed"]])
+    number = int(hashlib.sha256(key.encode()).hexdigest(), 16)
     prompt = body["messages"][-1]["content"]
     if number % 7 == 0:
         cut = '{"explanation": "and so'
@@ -87,17 +87,17 @@ def test_a_server_s_client(tiny_backbone, tmp_path):
         settings = {"backend": "openai", "model": "m", "base_url": server.url,
                     "concurrency": CONCURRENCY}  # fmt: skip
         expected = unbroken(project_with(tmp_path / "unbroken", tiny_backbone, settings))
-        asked_unbroken = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+        sent_unbroken = Counter(json.dumps(b, sort_keys=True) for b in server.received)
         server.received.clear()
         project = project_with(tmp_path / "killed", tiny_backbone, settings)
         killed(project, [1, 20, 60, 90, 110])
-        asked = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+        sent = Counter(json.dumps(b, sort_keys=True) for b in server.received)
     assert knowledge(project) == expected
-    assert set(asked) == set(asked_unbroken) and set(asked_unbroken.values()) == {1}
-    # Asked twice is only what was under way at a kill.
-    twice = sum(n - 1 for n in asked.values())
+    assert set(sent) == set(sent_unbroken) and set(sent_unbroken.values()) == {1}
+    # Only requests under way at a kill are sent twice.
+    twice = sum(n - 1 for n in sent.values())
     assert twice <= 5 * CONCURRENCY, twice
-    assert len(stored(project)) == len(asked)
+    assert len(stored(project)) == len(sent)
 
 
 @pytest.mark.slow

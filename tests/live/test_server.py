@@ -34,7 +34,7 @@ def test_the_key_comes_from_a_place_that_is_never_committed(
         project = project_with(tmp_path / "project", tiny_backbone, settings(server))
         if place == "environment":
             monkeypatch.setenv("OPENAI_API_KEY", KEY)
-            said = run(project)
+            printed = run(project)
         else:
             # A run reads conf/local where no other environment is named.
             (project.folder / "conf/smoke").rename(project.folder / "conf/local_")
@@ -43,9 +43,9 @@ def test_the_key_comes_from_a_place_that_is_never_committed(
             project.write("conf/local/credentials.yml", {"language_model": {"api_key": KEY}})
             result = project.kedro("run", "--pipelines", "data_generation", env="local")
             assert result.returncode == 0, result.stdout[-3000:]
-            said = result.stdout
+            printed = result.stdout
         assert set(server.keys) == {f"Bearer {KEY}"}
-    assert KEY not in said
+    assert KEY not in printed
     written = [p for p in (project.folder / "data").rglob("*") if p.is_file()]
     assert written and not [p for p in written if KEY.encode() in p.read_bytes()]
 
@@ -66,15 +66,15 @@ def test_a_server_that_fails_in_every_way_costs_rows_and_not_the_run(tiny_backbo
 
     with ChatServer(answer) as server:
         project = project_with(tmp_path / "project", tiny_backbone, settings(server))
-        said = run(project)
-        asked = len(server.received)
+        printed = run(project)
+        sent = len(server.received)
     lines = stored(project)
     reasons = {line["reason"] for line in lines if "reason" in line}
     assert {"rate_limited", "server_error", "unreachable", "timed_out", "not_json",
             "wrong_schema"} <= reasons  # fmt: skip
     # Two tries of what fails, three attempts at most at what is of no use: nothing loops.
-    assert asked <= len(lines) + len(failures)
-    assert "88 sent" in said and "failed (" in said and "first failure" in said
+    assert sent <= len(lines) + len(failures)
+    assert "88 sent" in printed and "failed (" in printed and "first failure" in printed
     [table] = (project.folder / "data/04_feature/newsroom/k8/s13/rejects.csv").glob("*/*.csv")
     assert reasons <= set(pd.read_csv(table)["reason"])
     answered = {

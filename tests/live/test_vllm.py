@@ -80,7 +80,7 @@ def run(project: Project, *arguments: str) -> str:
 
 
 def check_store(project: Project) -> None:
-    """Everything asked has an answer that fits its schema, or a reason that is counted."""
+    """Every request has an answer that fits its schema, or a reason that is counted."""
     lines = stored(project)
     assert answered_twice(project) == []
     ids = {line["request_id"] for line in lines}
@@ -105,8 +105,8 @@ def check_second_run(project: Project) -> None:
     """A second run asks for nothing, and so does a replay of what the first left."""
     before = (project.folder / STORE).read_bytes()
     first = knowledge(project)
-    said = run(project, "--pipelines", "data_generation")
-    assert "will be asked 0 first questions" in said and "vLLM" not in said
+    printed = run(project, "--pipelines", "data_generation")
+    assert "will be asked 0 first questions" in printed and "vLLM" not in printed
     assert (project.folder / STORE).read_bytes() == before
     assert knowledge(project) == first
     choose(project, REPLAY)
@@ -133,9 +133,12 @@ def test_in_process(tiny_backbone, tiny_llama, tmp_path):
     wanted = f"{sample}.knowledge,{sample}.rejects,{sample}.typ_marker.classifier"
     # One process, as on a GPU: without one, another would train beside the engine.
     one = ("--runner-params", "workers=1")
-    said = run(project, "--pipelines", "__default__", "--to-outputs", wanted, *one)
-    assert said.count("starting") == 1, "the engine starts once"
-    closed, trained = said.index("engine closed"), said.index(f"{sample}.typ_marker finetuning")
+    printed = run(project, "--pipelines", "__default__", "--to-outputs", wanted, *one)
+    assert printed.count("starting") == 1, "the engine starts once"
+    closed, trained = (
+        printed.index("engine closed"),
+        printed.index(f"{sample}.typ_marker finetuning"),
+    )
     assert closed < trained, "the GPU is given back before training"
     wait_until_gone(project.folder)
     check_store(project)
@@ -182,24 +185,24 @@ def test_the_schema_is_a_request_s_own_and_prefixes_are_shared(tiny_llama):
                         enforce_eager=True, engine={"disable_log_stats": False})  # fmt: skip
     engine = VllmEngine(params)
     shared = "Relation: lives in. " * 60
-    asked = requests(*(f"{shared} Sentence {n}" for n in range(8)),
+    batch = requests(*(f"{shared} Sentence {n}" for n in range(8)),
                      sampling=Sampling(max_tokens=60))  # fmt: skip
     number = {"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"],
               "additionalProperties": False}  # fmt: skip
-    asked.append(Request("number", asked[0].messages, number, Sampling(max_tokens=60)))
-    asked.append(Request("long", ({"role": "user", "content": "x y " * 3000},), SCHEMA, Sampling()))
+    batch.append(Request("number", batch[0].messages, number, Sampling(max_tokens=60)))
+    batch.append(Request("long", ({"role": "user", "content": "x y " * 3000},), SCHEMA, Sampling()))
     try:
-        first = {r.request_id: r for r in engine.generate(asked)}
+        first = {r.request_id: r for r in engine.generate(batch)}
         assert first["number"].answer in ({"n": 1}, {"n": 2})
         assert first["long"].reason == "prompt_too_long"
         assert all(json.dumps(r.answer) != "{}" for r in first.values())
-        list(engine.generate([r for r in asked if r.id != "long"]))
+        list(engine.generate([r for r in batch if r.id != "long"]))
         metrics = {m.name: m for m in engine._llm.get_metrics()}
         assert metrics["vllm:prefix_cache_hits"].value > 0
         # What is stopped half-way leaves nothing behind for the next question.
-        answers = engine.generate(asked[:8])
+        answers = engine.generate(batch[:8])
         next(answers)
         answers.close()
-        assert {r.request_id for r in engine.generate(asked[:3])} == {"r0", "r1", "r2"}
+        assert {r.request_id for r in engine.generate(batch[:3])} == {"r0", "r1", "r2"}
     finally:
         engine.close()

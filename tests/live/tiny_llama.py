@@ -19,7 +19,7 @@ TINY = {
 
 
 def make_llama(folder: Path, texts: Iterable[str], **changed: Any) -> Path:
-    """Saves a random Llama, of two layers unless told, with a byte-level tokenizer and a template.
+    """Saves a random Llama, of two layers by default, with a byte-level tokenizer and a template.
 
     Args:
         folder: Where to.

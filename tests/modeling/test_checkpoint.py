@@ -17,7 +17,7 @@ def test_a_folder_of_hugging_face_files(backbone, tmp_path):
     assert isinstance(AutoModelForMaskedLM.from_pretrained(tmp_path), BertForMaskedLM)
 
 
-def test_weights_that_were_exchanged_are_refused(backbone, tmp_path):
+def test_replaced_weights_are_refused(backbone, tmp_path):
     import torch
 
     backbone.save(tmp_path)

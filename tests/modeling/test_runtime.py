@@ -39,7 +39,7 @@ def test_it_goes_back_after_an_error(monkeypatch):
     assert seen == ["meta"] and model.device.type == "cpu"
 
 
-def test_matrix_products_have_the_precision_that_is_asked_for():
+def test_matrix_products_have_the_requested_precision():
     left = torch.ones(2, 2)
     for precision, expected in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
         with autocast(left.device, precision):

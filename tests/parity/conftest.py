@@ -1,4 +1,4 @@
-"""The demo corpus as it is read, drawn and explained."""
+"""The demo corpus as it is read, sampled and explained."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Knowledge(NamedTuple):
     synthetic: list[Instance]
 
     def synthesis(self, round_number: int, attempt: int = 0) -> list[Request]:
-        """What is asked in a round, for each relation."""
+        """Requests of a round, by relation."""
         prompt, params = self.prompts["synthesis"], self.params.synthesis
         return [
             synthesis_request(self.task, name, round_number, prompt, params, attempt=attempt)
@@ -79,15 +79,15 @@ def knowledge(newsroom: Path) -> Knowledge:
         head_first=False,
     )
     replay = Replay([ResponseStore(newsroom / "recordings.jsonl")], "claude", strict=False)
-    asked = explain(
+    answers = explain(
         replay, shots.support, schema, prompts["explanation"], params.explanations, params.retry
     )
     written = write_sentences(replay, task, prompts["synthesis"], params.synthesis, params.retry)
     explained, _ = keep_explanations(
-        shots.support, attempts_by_request(asked), schema, params.explanations
+        shots.support, attempts_by_request(answers), schema, params.explanations
     )
     synthetic, _ = keep_sentences(attempts_by_request(written), task, params.synthesis)
     return Knowledge(
-        schema, splits, shots, params, prompts, task, replay, [*asked, *written],
+        schema, splits, shots, params, prompts, task, replay, [*answers, *written],
         explained, synthetic,
     )  # fmt: skip

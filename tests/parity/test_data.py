@@ -27,7 +27,7 @@ def texts_of(knowledge):
     return knowledge_texts(knowledge.explained, knowledge.synthetic, knowledge.schema, SOURCES)
 
 
-def test_the_draw(knowledge):
+def test_the_sample(knowledge):
     check("sample", knowledge.shots.ids())
 
 

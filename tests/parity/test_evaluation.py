@@ -104,7 +104,7 @@ def test_thresholds(frame):
 
 
 @pytest.mark.parametrize("share", [None, 0.5, "estimated"])
-def test_trust(frame, share):
+def test_calibrator(frame, share):
     params = CalibrationParams(precisions=(0.6, 0.8, 0.9), assurance=0.7, negative_share=share)
     calibrator = fit_calibrator(frame, OTHER, params, cell="c.k8.s1.v", classifier="d")
     thresholds = [

@@ -55,7 +55,7 @@ def test_without_a_synthetic_sentence_there_is_nothing_to_plant_or_to_filter(con
     ]
 
 
-def test_variants_have_a_cell_for_each_writer_whose_words_they_read(conf):
+def test_variants_have_a_cell_for_each_llm_whose_text_they_read(conf):
     spec = {"corpora": ["newsroom"], "synthetic": 4, "llms": ["default", "qwen"],
             "variants": ["typ_marker", "tkre_plus_no_synthetic", "tkre_plus"]}  # fmt: skip
     config = changed(conf, ["experiments", "llms"], spec)
@@ -162,7 +162,7 @@ def test_params_may_narrow_an_experiment(conf):
     assert {cell.sample.seed for cell in config.cells("semeval")} == {21}
 
 
-def test_what_scores_are_drawn_along(conf):
+def test_axes_of_figures(conf):
     config = ExperimentConfig(assembled(conf, {}))
     assert config.axes("demo") == []
     assert config.axes("shots") == ["shots"]
@@ -170,6 +170,6 @@ def test_what_scores_are_drawn_along(conf):
     assert config.axes("temperature") == ["parameter"]
 
 
-def test_a_problem_that_variants_inherit_is_told_once(conf):
+def test_a_problem_that_variants_inherit_is_reported_once(conf):
     with pytest.raises(ConfigurationError, match=r"(?s)^1 wrong.*tkre.*in \d+ more variants\)$"):
         changed(conf, ["variants", "tkre", "finetuning", "head_dropout"], 2)

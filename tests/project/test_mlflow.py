@@ -26,7 +26,7 @@ from tkre.project.mlflow import (
 from tkre.training.recipes import written_out
 
 
-def test_a_cell_is_told_by_its_place_its_recipe_and_its_scores(catalog, cell):
+def test_a_cell_is_recorded_with_its_place_recipe_and_scores(catalog, cell):
     told = cell_record(catalog, cell, "test")
     assert told.name == "toy.k8x4.s13.tkre"
     assert {name: told.tags[name] for name in ("corpus", "k", "seed", "variant", "synthetic")} == {
@@ -50,7 +50,7 @@ def test_curves_have_the_steps_of_training(catalog, cell):
     assert curves["finetuning"]["loss"].tolist() == [3.0, 2.0, 1.5]
 
 
-def test_a_cell_without_scores_is_not_told(catalog):
+def test_a_cell_without_scores_is_not_recorded(catalog):
     assert cell_record(catalog, parse_cell("toy.k8.s21.tkre"), "test") is None
     assert cell_record(catalog, parse_cell("toy.k8x4.s13.tkre"), "development") is None
 
@@ -69,7 +69,7 @@ def test_another_result_has_another_digest_and_the_same_one_the_same(catalog, ce
     assert again.tags.get("stale") == change.get("stale", [None])[0]
 
 
-def test_an_experiment_is_told_by_its_grid_its_means_and_its_tables(catalog, cell):
+def test_an_experiment_is_recorded_with_its_grid_means_and_tables(catalog, cell):
     told = experiment_record(catalog, "demo", {"corpora": ["toy"], "shots": [8, 16]}, [cell])
     assert told.params == {"corpora": "toy", "shots": "8, 16"}
     assert told.metrics["micro_f1/tkre"] == 44.4 and len(told.metrics) == 4
@@ -89,7 +89,7 @@ def test_means_are_named_by_what_differs(catalog, cell):
     assert told.metrics["micro_f1/shots-16/tkre"] == 55.5556
 
 
-def test_the_revision_is_told_where_all_were_trained_with_one(catalog, cell):
+def test_the_revision_is_recorded_if_all_cells_share_it(catalog, cell):
     assert COMMIT not in cell_record(catalog, cell, "test").tags
     place = environment().model_copy(update={"revision": "abc"})
     steps = [step.model_copy(update={"environment": place}) for step in LINEAGE.steps]

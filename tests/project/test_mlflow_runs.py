@@ -66,7 +66,7 @@ def settings(database, tmp_path) -> MlflowSettings:
 
 
 @pytest.fixture
-def told(catalog, cell):
+def records(catalog, cell):
     whole = experiment_record(catalog, "demo", {"shots": [8]}, [cell])
     return whole, cell_record(catalog, cell, "test")
 
@@ -97,8 +97,8 @@ def test_without_mlflow_it_is_said_what_to_install(settings):
 
 
 @needs_mlflow
-def test_a_cell_is_a_run_under_that_of_its_experiment(settings, told):
-    experiment, cell = told
+def test_a_cell_is_a_run_under_that_of_its_experiment(settings, records):
+    experiment, cell = records
     assert list(MlflowRuns(settings).log(experiment, [cell])) == ["demo", cell.name]
     client, runs = runs_of(settings)
     by_name = {run.data.tags[NAME]: run for run in runs}
@@ -119,7 +119,7 @@ def test_a_cell_is_a_run_under_that_of_its_experiment(settings, told):
 
 
 @needs_mlflow
-def test_runs_are_shown_as_training_unless_their_owner_says_otherwise(settings, told):
+def test_runs_are_shown_as_training_unless_their_owner_says_otherwise(settings, records):
     from mlflow import MlflowClient
 
     MlflowRuns(settings)
@@ -137,16 +137,16 @@ def test_runs_are_shown_as_training_unless_their_owner_says_otherwise(settings, 
 
 
 @needs_mlflow
-def test_what_has_been_told_is_not_told_twice(settings, told):
-    experiment, cell = told
+def test_a_logged_cell_is_not_logged_twice(settings, records):
+    experiment, cell = records
     list(MlflowRuns(settings).log(experiment, [cell]))
     assert list(MlflowRuns(settings).log(experiment, [cell])) == []
     assert len(runs_of(settings)[1]) == 2
 
 
 @needs_mlflow
-def test_a_cell_that_was_made_again_has_a_new_run_and_the_old_one_is_marked(settings, told):
-    experiment, cell = told
+def test_a_cell_that_was_made_again_has_a_new_run_and_the_old_one_is_marked(settings, records):
+    experiment, cell = records
     list(MlflowRuns(settings).log(experiment, [cell]))
     again = replace(cell, digest="other", metrics={"micro_f1": 50.0})
     assert list(MlflowRuns(settings).log(experiment, [again])) == [cell.name]
@@ -156,8 +156,8 @@ def test_a_cell_that_was_made_again_has_a_new_run_and_the_old_one_is_marked(sett
 
 
 @needs_mlflow
-def test_a_new_report_takes_over_the_cells_that_are_the_same(settings, told):
-    experiment, cell = told
+def test_a_new_report_takes_over_the_cells_that_are_the_same(settings, records):
+    experiment, cell = records
     list(MlflowRuns(settings).log(experiment, [cell]))
     report = replace(experiment, digest="new")
     assert list(MlflowRuns(settings).log(report, [cell])) == ["demo"]
@@ -168,8 +168,8 @@ def test_a_new_report_takes_over_the_cells_that_are_the_same(settings, told):
 
 
 @needs_mlflow
-def test_a_run_that_was_cut_off_is_told_again(settings, told, monkeypatch):
-    experiment, cell = told
+def test_an_interrupted_run_is_logged_again(settings, records, monkeypatch):
+    experiment, cell = records
     runs = MlflowRuns(settings)
 
     def dies(*_):
@@ -183,8 +183,8 @@ def test_a_run_that_was_cut_off_is_told_again(settings, told, monkeypatch):
 
 
 @needs_mlflow
-def test_long_and_many_parameters_are_taken(settings, told):
-    experiment, cell = told
+def test_long_and_many_parameters_are_taken(settings, records):
+    experiment, cell = records
     many = {f"p{n}": "x" * 9000 for n in range(230)}
     list(MlflowRuns(settings).log(experiment, [replace(cell, params=many)]))
     [run] = [run for run in runs_of(settings)[1] if run.data.tags[NAME] == cell.name]

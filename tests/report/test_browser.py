@@ -46,12 +46,12 @@ class Opened:
 
     def __init__(self, page: Page, file: Path) -> None:
         self.page = page
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("dialog", lambda dialog: self.said.append(dialog.message))
-        page.on("request", lambda request: self.asked.append(request.url))
+        self.messages: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda message: self.messages.append(message.text))
+        page.on("pageerror", lambda error: self.messages.append(str(error)))
+        page.on("dialog", lambda dialog: self.messages.append(dialog.message))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(file.as_uri())
 
 
@@ -72,8 +72,8 @@ def luminance(page: Page, of: str) -> float:
 
 
 def test_it_needs_nothing_but_itself_and_nothing_runs(opened, file):
-    assert opened.asked == [file.as_uri()]
-    assert opened.said == []
+    assert opened.requests == [file.as_uri()]
+    assert opened.messages == []
     assert opened.page.evaluate("document.querySelectorAll('script, img').length") == 0
 
 

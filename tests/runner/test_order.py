@@ -29,7 +29,7 @@ GRID = Pipeline(
 )
 
 
-def test_one_cell_is_finished_before_the_next_and_models_are_asked_first():
+def test_cells_run_one_by_one_after_requests_to_llms():
     assert [n.name for n in depth_first(GRID)] == [
         "ask_a", "ask_b", "a_train", "a_score", "b_train", "b_score", "table",
     ]  # fmt: skip

@@ -130,7 +130,7 @@ def test_stale_cells_are_named_when_only_the_report_is_made(project):
     assert "head_dropout was 0.1, it is 0.3 now" in result.stdout
 
 
-def test_the_book_of_results(project):
+def test_pages_of_results(project):
     result = project.kedro("results", "write", "noisy", "zero")
     assert result.returncode == 0, result.stdout
     page = (project.folder / "docs/results/noisy.md").read_text(encoding="utf-8")
@@ -149,8 +149,8 @@ def test_the_book_of_results(project):
     assert (int(cells), float(hours)) == (5, pytest.approx(0, abs=0.2))
     # Of a part, with what has to be typed to repeat it.
     part = ("--params", "experiments.zero.synthetic=[2]")
-    said = project.kedro("results", "write", "zero", "--folder", "part", *part)
-    assert "2 cells" in said.stdout, said.stdout
+    printed = project.kedro("results", "write", "zero", "--folder", "part", *part)
+    assert "2 cells" in printed.stdout, printed.stdout
     page = (project.folder / "part/zero.md").read_text(encoding="utf-8")
     assert '`kedro run --pipelines zero --params "experiments.zero.synthetic=[2]"`' in page
     unknown = project.kedro("results", "write", "niosy")

@@ -38,19 +38,19 @@ def test_the_plan_of_a_replay(project):
     assert project.outputs() == set()
 
 
-def test_a_plan_says_what_would_be_asked_and_what_it_costs_and_asks_nothing(project):
+def test_a_plan_has_requests_and_costs_and_sends_nothing(project):
     with ChatServer(lambda body, tries: Reply("no")) as server:
         choose(project, live(server, prices={"prompt": 1000, "completion": 0}))
-        rows, said = plan(project, "--pipelines", "demo")
+        rows, printed = plan(project, "--pipelines", "demo")
         assert server.received == []
     # K = 8 sentences, four to a request: two rounds of eleven relations.
     assert rows["explanation"][:3] == ["88", "0", "88"]
     assert rows["synthesis"][:3] == ["22", "0", "22"]
     tokens = [int(row[3].strip("~").replace(",", "")) for row in rows.values()]
     assert all(row[3].startswith("~") for row in rows.values())
-    assert f"About ${sum(tokens) / 1000:,.2f}" in said
-    assert "letters of" in said  # how long answers will be, from those that are recorded
-    assert "up to 1 retries" in said and "1 more rounds" in said
+    assert f"About ${sum(tokens) / 1000:,.2f}" in printed
+    assert "letters of" in printed  # how long answers will be, from those that are recorded
+    assert "up to 1 retries" in printed and "1 more rounds" in printed
     assert project.outputs() == set()
 
 
@@ -60,14 +60,14 @@ def test_tokens_are_counted_by_the_model_s_own_tokenizer(project, tiny_llama):
     assert rows["explanation"][3].replace(",", "").isdigit()
 
 
-def test_what_is_stored_is_not_asked(project):
+def test_stored_requests_are_not_sent(project):
     answer = json.dumps({"explanation": "of no use", "triggers": []})
     with ChatServer(lambda body, tries: Reply(answer)) as server:
         choose(project, live(server))
         result = project.kedro("run", "--pipelines", "data_generation")
         assert result.returncode == 0, result.stdout
-        rows, said = plan(project)
-        assert rows["explanation"][:3] == ["88", "88", "0"] and "stored answers" in said
+        rows, printed = plan(project)
+        assert rows["explanation"][:3] == ["88", "88", "0"] and "stored answers" in printed
         # A changed setting asks again for exactly what it touches.
         rows, _ = plan(project, "--params", "generation.explanations.sampling.temperature=0.5")
         assert rows["explanation"][:3] == ["88", "0", "88"]

@@ -48,7 +48,7 @@ def table(project: Project, name: str) -> pd.DataFrame:
     return pd.read_csv(newest(project, f"08_reporting/compared/{name}.csv"))
 
 
-def draw_file(project: Project, sample: str, name: str) -> Path:
+def sample_file(project: Project, sample: str, name: str) -> Path:
     return newest(project, f"04_feature/newsroom/{sample}/s13/{name}")
 
 
@@ -84,8 +84,8 @@ def test_each_is_measured_by_what_it_wrote(project):
 
 
 def test_relations_that_stay_short_are_named_and_the_golden_rows_are_trained_on(project):
-    assert pd.read_parquet(draw_file(project, "k2_tiny", "synthetic.parquet")).empty
-    yields = pd.read_csv(draw_file(project, "k2_tiny", "yield.csv"))
+    assert pd.read_parquet(sample_file(project, "k2_tiny", "synthetic.parquet")).empty
+    yields = pd.read_csv(sample_file(project, "k2_tiny", "yield.csv"))
     assert (yields["short"] == 2).all() and len(yields) == 22
     rows = "data/05_model_input/newsroom/{}/s13/tkre_plus_no_pretraining/training_rows.parquet"
     golden, both = (
@@ -98,26 +98,26 @@ def test_relations_that_stay_short_are_named_and_the_golden_rows_are_trained_on(
     assert "default (claude)" in project.printed and "tiny (llama)" in project.printed
 
 
-def test_what_was_asked_live_is_named_and_paid_once(project):
+def test_live_requests_are_named_and_sent_once(project):
     assert {line["model"] for line in stored(project)} == {"llama"}
     assert not answered_twice(project)
-    rows, said = plan(project, "--pipelines", "compared")
+    rows, printed = plan(project, "--pipelines", "compared")
     assert rows["explanation"][:3] == ["22", "22", "0"]
-    assert "first questions to claude by replay" in said
-    assert "first questions to llama by transformers, llm tiny" in said
+    assert "first questions to claude by replay" in printed
+    assert "first questions to llama by transformers, llm tiny" in printed
 
 
-def test_a_writer_that_is_replayed_takes_its_own_answers_and_no_other_s(project):
+def test_a_replayed_llm_takes_its_own_answers(project):
     choose(project, tiny={"backend": "replay", "model": "llama"})
-    rows, said = plan(project, "--pipelines", "compared")
-    assert rows["synthesis"][2] == "0" and "llama by replay, llm tiny" in said
+    rows, printed = plan(project, "--pipelines", "compared")
+    assert rows["synthesis"][2] == "0" and "llama by replay, llm tiny" in printed
     # The recordings carry no digests: they are not taken for those of just any model.
     choose(project, tiny={"backend": "replay", "model": "another"})
     result = project.kedro("run", "--pipelines", "compared", "--tags", "data_generation")
     assert result.returncode != 0 and "Traceback" not in result.stdout
-    said = " ".join(result.stdout.split())
-    assert "22 response(s) of 'another' are missing" in said
-    assert "unless strict: false is set" in said
+    printed = " ".join(result.stdout.split())
+    assert "22 response(s) of 'another' are missing" in printed
+    assert "unless strict: false is set" in printed
 
 
 def test_the_page_of_results_has_the_comparison(project):

@@ -51,7 +51,7 @@ def test_two_processes_share_the_work_and_one_survives_the_other(tiny_backbone, 
     assert project.cells()["variant"].tolist() == VARIANTS
 
 
-def test_a_classifier_is_published_with_its_card_which_tells_how_to_use_it(project, tmp_path):
+def test_a_classifier_is_published_with_a_card_of_its_use(project, tmp_path):
     folder = tmp_path / "mine"
     command = ("classifier", "publish", "newsroom.k8.s13.tkre_plus", str(folder))
     result = project.kedro(*command)
@@ -90,8 +90,8 @@ def test_a_published_classifier_is_served_with_what_its_labels_mean(project, tmp
         "classifier", "publish", "newsroom.k8.s13.tkre_plus", str(folder)
     ).returncode
     with Service.start(folder) as service:
-        told = httpx.get(f"{service.url}/relations").json()
-        assert all(relation["definition"] for relation in told["relations"])
+        described = httpx.get(f"{service.url}/relations").json()
+        assert all(relation["definition"] for relation in described["relations"])
         assert httpx.get(f"{service.url}/health").json()["calibrated"]
 
 
@@ -100,9 +100,9 @@ def test_a_classifier_is_served_by_the_name_of_its_cell(project):
     pytest.importorskip("fastapi_offline", reason="needs the extra `serve`")
     cell = "newsroom.k8.s13.tkre_plus"
     with Service(project.started("classifier", "serve", cell, "--port", "0")) as service:
-        told = httpx.get(f"{service.url}/relations").json()
-        assert all(relation["definition"] for relation in told["relations"])
-        assert told["entity_types"] == ["date", "organization", "person", "place", "work"]
+        described = httpx.get(f"{service.url}/relations").json()
+        assert all(relation["definition"] for relation in described["relations"])
+        assert described["entity_types"] == ["date", "organization", "person", "place", "work"]
         health = httpx.get(f"{service.url}/health").json()
         assert health["calibrated"] and health["wanted_precision"] is None
         sentence = "<head>Ada</head> was born in <tail>London</tail>."

@@ -181,7 +181,7 @@ def test_the_probe_separates_the_rows_before_training(backbone, toy_rows, schema
     assert (guessed == labels).mean() >= 0.9
 
 
-def test_a_head_of_markers_stays_as_it_was_drawn(backbone, toy_rows, schema):
+def test_a_head_of_markers_keeps_its_random_start(backbone, toy_rows, schema):
     params = FinetuningParams(optimisation={"learning_rate": 1e-3, "head_learning_rate": 1e-3})
     model, before, _ = initialised(backbone, toy_rows, schema, params)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())

@@ -6,11 +6,10 @@ import pytest
 
 from tests.core.test_provenance import CHAIN
 from tests.evaluation.test_calibrator import fit, predictions
-from tests.paths import machine_paths
 from tkre.core.schema import Relation
 from tkre.evaluation.calibrator import Calibrator, CalibratorError
 from tkre.serving.export import PublishingError, assemble
-from tkre.serving.extractor import find_calibrator, schema_beside
+from tkre.serving.extractor import find_calibrator, find_schema
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_assembled_folder_is_complete(parts, tmp_path):
     assert files == ["README.md", "config.json", "lineage.json", "relations.yml", "trust.json"]
     assert (target / "README.md").read_text() == parts[3]
     assert find_calibrator(target, None) == Calibrator.read(parts[1])
-    assert schema_beside(target, None) == parts[2]
+    assert find_schema(target, None) == parts[2]
 
 
 def test_relations_round_trip(parts, tmp_path, newsroom_schema):
@@ -45,18 +44,8 @@ def test_relations_round_trip(parts, tmp_path, newsroom_schema):
     relations = newsroom_schema.relations | {"no": odd, "1": odd, "été": odd}
     schema = newsroom_schema.model_copy(update={"relations": relations})
     assemble(*parts[:2], schema, parts[3], tmp_path / "new")
-    found = schema_beside(tmp_path / "new", None)
+    found = find_schema(tmp_path / "new", None)
     assert found == schema and list(found.relations) == list(relations)
-
-
-def test_local_path_of_an_older_version_is_removed(parts, tmp_path):
-    """Its configuration holds the folder of its encoder."""
-    config = {"encoder": {"_name_or_path": str(tmp_path), "hidden_size": 8}, "head": "spans"}
-    (parts[0] / "config.json").write_text(json.dumps(config))
-    assemble(*parts, tmp_path / "new")
-    assert machine_paths(tmp_path / "new") == []
-    found = json.loads((tmp_path / "new/config.json").read_text())
-    assert found == {"encoder": {"hidden_size": 8}, "head": "spans"}
 
 
 def test_folder_that_is_not_empty_is_refused(parts, tmp_path):

@@ -113,12 +113,7 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
 
 
 def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
-    """Label files one after the other in this process.
-
-    Args:
-        labeller: Settings.
-        files: Pairs from ``partitions``.
-    """
+    """Label files, pairs of ``partitions``, one after the other in this process."""
     worker = _Worker(labeller)
     for source, target in files:
         yield Done(**worker({"source": str(source), "target": str(target)}))

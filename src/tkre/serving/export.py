@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -48,7 +47,6 @@ def assemble(
         )
     require_empty(folder)
     shutil.copytree(classifier, folder, dirs_exist_ok=True)
-    _remove_local_path(folder / "config.json")
     save_artifacts(folder, calibrator, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())
@@ -62,12 +60,3 @@ def require_empty(folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise PublishingError(f"{folder} is not empty: name another folder, or empty it")
-
-
-def _remove_local_path(config: Path) -> None:
-    """Remove the encoder's folder, a path of the publisher's machine that older versions saved."""
-    content = json.loads(config.read_text(encoding="utf-8"))
-    if content.get("encoder", {}).pop("_name_or_path", None) is not None:
-        config.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )

@@ -34,8 +34,7 @@ from tkre.training.scoring import Scores, labels_of, score
 if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
 
-
-SCHEMA_FILE = RELATIONS_FILE
+ROWS = 1024  # batch of a stream
 
 
 def newest_version(path: Path) -> Path:
@@ -84,13 +83,11 @@ def find_calibrator(
     return calibrator if isinstance(calibrator, Calibrator) else Calibrator.read(calibrator)
 
 
-def schema_beside(
-    folder: Path, schema: RelationSchema | str | Path | None
-) -> RelationSchema | None:
+def find_schema(folder: Path, schema: RelationSchema | str | Path | None) -> RelationSchema | None:
     """Use the given schema or its file; if None, load that of the folder, if there is one."""
     if isinstance(schema, RelationSchema):
         return schema
-    file = folder / SCHEMA_FILE if schema is None else Path(schema)
+    file = folder / RELATIONS_FILE if schema is None else Path(schema)
     if schema is None and not file.is_file():
         return None
     import yaml
@@ -111,10 +108,7 @@ def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> No
     shutil.copyfile(calibrator, folder / CALIBRATOR_FILE)
     content = schema.model_dump(mode="json", exclude_defaults=True)
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
-    (folder / SCHEMA_FILE).write_text(text, encoding="utf-8")
-
-
-ROWS = 1024  # batch of a stream
+    (folder / RELATIONS_FILE).write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -219,7 +213,7 @@ class RelationExtractor:
             tokenizer,
             find_calibrator(folder, calibrator),
             wanted_precision,
-            schema_beside(folder, schema),
+            find_schema(folder, schema),
         )
 
     @property
@@ -313,12 +307,16 @@ class RelationExtractor:
         if self.calibrator is not None:
             share = share_of(rows_NR, labels, self.calibrator)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.calibrator, share)
-        return [
-            self._prediction(labels, row, guess, truncated)
-            for row, guess, truncated in zip(
-                rows_NR.tolist(), guesses_N.tolist(), truncated_N, strict=True
-            )
-        ]
+        predictions = []
+        for row, number, truncated in zip(
+            rows_NR.tolist(), guesses_N.tolist(), truncated_N, strict=True
+        ):
+            guess, probability = labels[number], row[number]
+            unsure = withheld(probability, guess != self.negative, self._confidence)
+            relation = None if unsure else guess
+            named = dict(zip(labels, row, strict=True))
+            predictions.append(Prediction(relation, probability, named, guess, truncated))
+        return predictions
 
     def _scores(self, instances: list[Instance]) -> Scores:
         if isinstance(self._model, OnnxClassifier):
@@ -329,14 +327,6 @@ class RelationExtractor:
         return predict_scores(
             self._model, self._tokenizer, instances, precision="fp32", description="extraction"
         )
-
-    def _prediction(
-        self, labels: list[str], row: list[float], number: int, truncated: bool
-    ) -> Prediction:
-        guess, probability = labels[number], row[number]
-        unsure = withheld(probability, guess != self.negative, self._confidence)
-        named = dict(zip(labels, row, strict=True))
-        return Prediction(None if unsure else guess, probability, named, guess, truncated)
 
 
 def _check_several(sentences: object) -> None:

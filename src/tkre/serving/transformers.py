@@ -22,7 +22,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 from tkre.corpora.unlabelled import Sentence
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
-from tkre.serving.extractor import Prediction, RelationExtractor, find_calibrator, schema_beside
+from tkre.serving.extractor import Prediction, RelationExtractor, find_calibrator, find_schema
 
 TASK = "relation-classification"
 BATCH = 64  # sentences of a list per batch
@@ -66,7 +66,7 @@ class RelationClassificationPipeline(Pipeline):
             self.tokenizer,
             find_calibrator(folder, calibrator),
             wanted_precision,
-            schema_beside(folder, None),
+            find_schema(folder, None),
         )
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:

@@ -56,16 +56,30 @@ def estimate(
         known: Stored responses, for the length of answers.
         count: Returns the length of requests in tokens, or None if unknown.
     """
-    return [
-        _of_kind(
-            kind,
-            [r for r in requests if _kind(r.id) == kind],
-            [r for r in missing if _kind(r.id) == kind],
-            [r for r in known if _kind(r.request_id) == kind],
-            count,
+    estimates = []
+    for kind in sorted({_kind(request.id) for request in requests}):
+        planned = [r for r in requests if _kind(r.id) == kind]
+        sent = [r for r in missing if _kind(r.id) == kind]
+        lengths = count(sent)
+        characters = sum(len(m["content"]) for request in sent for m in request.messages)
+        prompts = characters // CHARACTERS_PER_TOKEN if lengths is None else sum(lengths)
+        expected, basis = _expected([r for r in known if _kind(r.request_id) == kind])
+        limit = sum(request.sampling.max_tokens for request in sent)
+        answers = limit if expected is None else min(limit, round(expected * len(sent)))
+        estimates.append(
+            Estimate(
+                kind=kind,
+                requests=len(planned),
+                stored=len(planned) - len(sent),
+                asked=len(sent),
+                prompt_tokens=prompts,
+                counted=lengths is not None,
+                completion_tokens=answers,
+                basis=basis,
+                limit=limit,
+            )
         )
-        for kind in sorted({_kind(request.id) for request in requests})
-    ]
+    return estimates
 
 
 def cost(estimates: Sequence[Estimate], prices: Mapping[Any, float]) -> float:
@@ -74,30 +88,6 @@ def cost(estimates: Sequence[Estimate], prices: Mapping[Any, float]) -> float:
         sum(e.prompt_tokens for e in estimates) * prices.get("prompt", 0.0)
         + sum(e.completion_tokens for e in estimates) * prices.get("completion", 0.0)
     ) / 1e6
-
-
-def _of_kind(
-    kind: str,
-    requests: Sequence[Request],
-    missing: Sequence[Request],
-    known: Sequence[Response],
-    count: CountTokens,
-) -> Estimate:
-    lengths = count(missing)
-    characters = sum(len(m["content"]) for request in missing for m in request.messages)
-    expected, basis = _expected(known)
-    limit = sum(request.sampling.max_tokens for request in missing)
-    return Estimate(
-        kind=kind,
-        requests=len(requests),
-        stored=len(requests) - len(missing),
-        asked=len(missing),
-        prompt_tokens=characters // CHARACTERS_PER_TOKEN if lengths is None else sum(lengths),
-        counted=lengths is not None,
-        completion_tokens=limit if expected is None else min(limit, round(expected * len(missing))),
-        basis=basis,
-        limit=limit,
-    )
 
 
 def _expected(known: Sequence[Response]) -> tuple[float | None, str]:

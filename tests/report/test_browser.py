@@ -33,10 +33,9 @@ def browser():
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory) -> Path:
-    """A page of several places, long names and hostile text."""
+    """A page of two places, long names and hostile text."""
     path = tmp_path_factory.mktemp("page") / "report.html"
-    found = content(corpora=("toy", "a_corpus_of_a_rather_long_name"), shots=(4, 8),
-                    hostile=HOSTILE)  # fmt: skip
+    found = content(corpora=("a_corpus_of_a_rather_long_name",), shots=(4, 8), hostile=HOSTILE)
     path.write_text(report_page(found), encoding="utf-8")
     return path
 

@@ -83,7 +83,7 @@ def test_every_chart_has_its_table(page):
         assert any(e.tag == "details" for e in figure.inside)
 
 
-def test_missing_parts_are_named():
+def test_missing_parts_are_named(undrawn):
     page = Page(report_page(content(seeds=(13,), knowledge=False, bare=True)))
     for said in ("One seed does not show the variance", "No calibration is known",
                  "No variant uses knowledge of a language model", "No losses are known",
@@ -91,12 +91,12 @@ def test_missing_parts_are_named():
         assert said in page.text
 
 
-def test_without_a_row_to_score_there_is_a_page():
+def test_without_a_row_to_score_there_is_a_page(undrawn):
     page = Page(report_page(content(scored=0)))
     assert "there is no sentence to score on" in page.text
 
 
-def test_zero_shot_and_several_corpora():
+def test_zero_shot_and_several_corpora(undrawn):
     page = Page(report_page(content(corpora=("toy", "other"), shots=(0, 8))))
     assert "none: zero-shot" in page.text
     for place in ("toy, K = 0", "other, K = 8"):
@@ -104,7 +104,7 @@ def test_zero_shot_and_several_corpora():
     assert "Micro-F1 along K, labelled sentences per relation" in page.text
 
 
-def test_no_sentence_is_quoted_where_none_may_be():
+def test_no_sentence_is_quoted_where_none_may_be(undrawn):
     page = Page(report_page(content(page=PageParams(examples=0, errors=0))))
     assert "Anna" not in page.text
     assert "No sentence is quoted here" in page.text

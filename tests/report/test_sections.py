@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
-from markupsafe import Markup
 
 from tests.report.contents import ENVIRONMENT, content
 from tkre.core.cells import Experiment
-from tkre.report import blocks, sections
+from tkre.report import sections
 from tkre.report.blocks import Block, Chart, Facts, Folded, Part, Prose, Quotes, Table
 from tkre.report.evidence import error_analysis, evenly_spaced, knowledge
 from tkre.report.params import PageParams
@@ -19,14 +18,8 @@ from tkre.report.provenance import provenance
 from tkre.report.sections import calibration, glossary, scores, setup, training_curves
 from tkre.report.tables import best_setting
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 FOUND = content()
-
-
-@pytest.fixture(autouse=True)
-def undrawn(monkeypatch):
-    """Figures are drawn by tests of their own; it takes most of the time of a page."""
-    monkeypatch.setattr(blocks, "draw", lambda rows, panel, legend: None)
-    monkeypatch.setattr(blocks, "svg", lambda figure, label: Markup("drawn"))
 
 
 def all_blocks(section: Sequence[Block]) -> Iterator[Block]:

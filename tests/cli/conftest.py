@@ -27,7 +27,7 @@ def project(tiny_backbone, tmp_path) -> Project:
 
 @pytest.fixture
 def kedro(project, monkeypatch) -> Kedro:
-    """``kedro(*arguments, code=0)``: what a command prints, on both streams."""
+    """``kedro(*arguments, code=0)``: output of a command on both streams."""
     monkeypatch.setattr(config_loader, "_of_session", None)
     monkeypatch.setattr(config_loader, "_config", None)
     monkeypatch.setenv("COLUMNS", "200")

@@ -14,7 +14,7 @@ CELL = "newsroom.k8.s13.tkre"
 
 @pytest.fixture
 def catalog(root, tmp_path, monkeypatch):
-    """The project's own, whose files lie elsewhere."""
+    """Catalog of the project in another folder."""
     loader = ConfigLoader(str(root / "conf"), env="base", **CONFIG_LOADER_ARGS)
     remember(loader)
     monkeypatch.chdir(tmp_path)
@@ -23,7 +23,7 @@ def catalog(root, tmp_path, monkeypatch):
 
 @pytest.fixture
 def trained(tmp_path, schema):
-    """What runs leave of a cell: its classifier, its calibrator record, the schema."""
+    """Outputs of a cell: two versions of its classifier and calibrator record, and the schema."""
 
     def write(file: str, content: object):
         path = tmp_path / "data" / file

@@ -1,4 +1,4 @@
-"""``kedro corpus questions``: what is asked can be answered by hand, and is then replayed."""
+"""``kedro corpus questions``: questions are answered by hand, and the answers replayed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_only_unanswered_questions_are_written(project, kedro):
     assert questions and {q["request_id"] for q in questions} <= set(taken)
     assert f"{len(questions)} questions in questions.jsonl" in output and RECORDINGS in output
     assert {*questions[0]} == {"request_id", "messages", "schema"}
-    # Answered again, as the message says, nothing is left.
+    # All are answered as the message says: nothing is left.
     with path.open("a", encoding="utf-8") as file:
         for question in questions:
             answer = json.loads(taken[question["request_id"]])

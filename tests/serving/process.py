@@ -66,7 +66,7 @@ class Service:
         return str(self.events("listening")[0]["url"])
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        """What its log has of one kind."""
+        """Log lines of one event."""
         lines = [json.loads(line) for line in self.lines if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 

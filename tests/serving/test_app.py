@@ -39,8 +39,8 @@ def test_answers_equal_those_of_the_extractor(client, extractor):
     typed = {"sentence": SENTENCE, "head_type": "person", "tail_type": "place"}
     answer = client.post("/predict", json={"sentences": [SENTENCE, typed, SPANS]})
     assert answer.status_code == 200
-    told = answer.json()["predictions"]
-    for one, expected in zip(told, extractor([SENTENCE, typed, SPANS]), strict=True):
+    body = answer.json()["predictions"]
+    for one, expected in zip(body, extractor([SENTENCE, typed, SPANS]), strict=True):
         assert set(one) == {"relation", "probability", "abstained", "guess", "truncated"}
         assert (one["relation"], one["guess"]) == (expected.relation, expected.guess)
         assert one["abstained"] == expected.abstained
@@ -150,10 +150,10 @@ def test_other_routes_and_methods(client):
 
 
 def test_relations_with_schema(client, extractor):
-    told = client.get("/relations").json()
-    assert [r["name"] for r in told["relations"]] == extractor.relations
-    assert told["entity_types"] == ["person", "place"]
-    [lives_in] = [r for r in told["relations"] if r["name"] == "lives_in"]
+    body = client.get("/relations").json()
+    assert [r["name"] for r in body["relations"]] == extractor.relations
+    assert body["entity_types"] == ["person", "place"]
+    [lives_in] = [r for r in body["relations"] if r["name"] == "lives_in"]
     assert lives_in == {
         "name": "lives_in",
         "definition": "The head is a person who lives in the tail, a place.",
@@ -163,7 +163,7 @@ def test_relations_with_schema(client, extractor):
         "inverse": "home_of",
         "negative": False,
     }
-    assert [r["name"] for r in told["relations"] if r["negative"]] == ["none"]
+    assert [r["name"] for r in body["relations"] if r["negative"]] == ["none"]
 
 
 def test_relations_without_schema(folder, tmp_path):
@@ -173,19 +173,19 @@ def test_relations_without_schema(folder, tmp_path):
     (tmp_path / "relations.yml").unlink()
     bare = RelationExtractor.from_pretrained(tmp_path)
     with TestClient(create_app(bare, LIMITS)) as client:
-        told = client.get("/relations").json()
-    assert all(r["definition"] is None for r in told["relations"])
-    assert told["entity_types"] == ["person", "place"]
+        body = client.get("/relations").json()
+    assert all(r["definition"] is None for r in body["relations"])
+    assert body["entity_types"] == ["person", "place"]
 
 
 def test_health(client, extractor):
     answer = client.get("/health")
     assert answer.status_code == 200
-    told = answer.json()
-    assert told["status"] == "ready" and told["model"] == extractor.digest
-    assert told["limits"]["max_sentences"] == 4
-    assert (told["calibrated"], told["wanted_precision"]) == (True, 0.5)
-    assert {"tkre", "python", "torch"} <= set(told["versions"])
+    body = answer.json()
+    assert body["status"] == "ready" and body["model"] == extractor.digest
+    assert body["limits"]["max_sentences"] == 4
+    assert (body["calibrated"], body["wanted_precision"]) == (True, 0.5)
+    assert {"tkre", "python", "torch"} <= set(body["versions"])
 
 
 def test_defect_is_500_without_details(extractor, monkeypatch, caplog):
@@ -254,7 +254,7 @@ JSON = (b"content-type", b"application/json")
 
 
 def passed(headers, chunks, max_bytes=10, method="POST"):
-    """What is behind the gate reads all; the messages that were sent, and the chunks that were."""
+    """Messages sent, chunks read by the application behind the limit, and unread chunks."""
     waiting, sent, read = list(chunks), [], []
 
     async def receive():

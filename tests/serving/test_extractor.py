@@ -143,7 +143,7 @@ def test_truncated_sentences_are_marked(folder):
 
 @pytest.mark.parametrize("wanted", [1.5, 8, -1, 0, 1, float("nan")])
 def test_wanted_precision_is_between_0_and_1(folder, toy_rows, calibrator_of, tmp_path, wanted):
-    """That is said before a classifier is looked for, and by the class itself."""
+    """Checked before a classifier is loaded, and by the class itself."""
     reason = f"wanted_precision must be between 0 and 1, not {wanted:g}"
     with pytest.raises(ValueError, match=reason):
         RelationExtractor.from_pretrained(tmp_path, wanted_precision=wanted)
@@ -182,7 +182,7 @@ def test_calibrator_and_schema_beside_the_weights_are_used(
 
 
 def test_entity_types_of_older_configs(folder):
-    """As those of older versions: what its relations name is all that is known."""
+    """Configs of older versions: the types that their relations name."""
     extractor = RelationExtractor.from_pretrained(folder)
     assert extractor.entity_types == {"person", "place"}
     config = extractor._model.config
@@ -199,7 +199,7 @@ def test_entity_types_of_older_configs(folder):
 
 
 def test_loading_imports_no_more_than_it_needs(folder):
-    """Seconds of every start; what an exported classifier needs is in training/test_onnx.py."""
+    """Imports of a start; training/test_onnx.py has those of an exported classifier."""
     code = textwrap.dedent(
         """
         import sys

@@ -40,8 +40,8 @@ def test_concurrent_clients_get_their_own_answers(service, toy_rows, extractor):
     expected = [p.guess for p in extractor(tagged)]
 
     def ask(n):
-        own = [tagged[(n + i) % len(tagged)] for i in range(n % 3 + 1)]
-        answer = client.post("/predict", json={"sentences": own})
+        some = [tagged[(n + i) % len(tagged)] for i in range(n % 3 + 1)]
+        answer = client.post("/predict", json={"sentences": some})
         assert answer.status_code == 200, answer.text
         guesses = [p["guess"] for p in answer.json()["predictions"]]
         return guesses == [expected[(n + i) % len(tagged)] for i in range(n % 3 + 1)]
@@ -161,12 +161,12 @@ def test_documentation_page_in_a_browser(service):
     api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"there is no browser at {CHROMIUM}")
-    said, asked = [], []
+    messages, asked = [], []
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{service.url}/docs")
         page.click(".opblock-post .opblock-summary-control")
@@ -179,5 +179,5 @@ def test_documentation_page_in_a_browser(service):
             page.wait_for_selector(f"#operations-service-{path[1:]} .responses-table")
         browser.close()
     assert status.startswith("200") and '"guess"' in answer
-    assert said == []
+    assert messages == []
     assert asked and all(url.startswith((service.url, "data:")) for url in asked)

@@ -34,7 +34,7 @@ def made(classifier_folder, sentences=True, **config):
     return nlp
 
 
-def told(doc):
+def relations_of(doc):
     return [(r.head.text, r.label, r.tail.text) for r in doc._.relations]
 
 
@@ -45,7 +45,7 @@ def nlp(classifier_folder):
 
 def test_entities_of_a_sentence_are_paired(nlp, classifier_folder):
     doc = nlp("anna lives in the old oslo for years . bert never saw rome .")
-    assert told(doc) == [("anna", "lives_in", "oslo"), ("oslo", "home_of", "anna")]
+    assert relations_of(doc) == [("anna", "lives_in", "oslo"), ("oslo", "home_of", "anna")]
     first = doc._.relations[0]
     assert isinstance(first, Relation)
     assert (first.head.label_, first.head.start, first.tail.label_) == ("PERSON", 0, "GPE")
@@ -65,21 +65,21 @@ def test_truncated_sentences_are_marked(nlp):
 
 def test_mentions_are_found_in_any_sentence_of_a_document(nlp):
     doc = nlp("rome is an old town . the oslo of bert is home of anna .")
-    assert ("oslo", "home_of", "anna") in told(doc)
-    assert not any("rome" in pair for pair in told(doc))
+    assert ("oslo", "home_of", "anna") in relations_of(doc)
+    assert not any("rome" in pair for pair in relations_of(doc))
 
 
 def test_batches_equal_single_documents(nlp):
     texts = ["anna lives in the old oslo .", "bert .", "", "anna met and knows bert ."] * 3
     piped = list(nlp.pipe(texts, batch_size=5))
-    assert [told(doc) for doc in piped] == [told(nlp(text)) for text in texts]
-    assert told(piped[3]) == [("anna", "knows", "bert"), ("bert", "knows", "anna")]
-    assert told(piped[2]) == []
+    assert [relations_of(doc) for doc in piped] == [relations_of(nlp(text)) for text in texts]
+    assert relations_of(piped[3]) == [("anna", "knows", "bert"), ("bert", "knows", "anna")]
+    assert relations_of(piped[2]) == []
 
 
 def test_keep_negative(classifier_folder):
     doc = made(classifier_folder, keep_negative=True)("anna never saw oslo .")
-    assert ("anna", "none", "oslo") in told(doc) and len(told(doc)) == 2
+    assert ("anna", "none", "oslo") in relations_of(doc) and len(relations_of(doc)) == 2
 
 
 def test_entities_without_a_type_are_paired_if_named(classifier_folder):
@@ -111,24 +111,24 @@ def test_relations_are_stored_in_a_docbin(nlp):
     doc = nlp("anna lives in the old oslo .")
     content = DocBin(docs=[doc], store_user_data=True).to_bytes()
     [again] = DocBin().from_bytes(content).get_docs(nlp.vocab)
-    assert told(again) == told(doc) and again._.relations[0].head.label_ == "PERSON"
+    assert relations_of(again) == relations_of(doc) and again._.relations[0].head.label_ == "PERSON"
 
 
 def test_saved_pipeline_holds_its_classifier(classifier_folder, toy_rows, calibrator_of, tmp_path):
-    own = tmp_path / "classifier"
-    shutil.copytree(classifier_folder, own)
+    folder = tmp_path / "classifier"
+    shutil.copytree(classifier_folder, folder)
     (tmp_path / "record.json").write_text(
         calibrator_of(classifier_folder, toy_rows).model_dump_json()
     )
-    nlp = made(own, calibrator=str(tmp_path / "record.json"), wanted_precision=0.5)
+    nlp = made(folder, calibrator=str(tmp_path / "record.json"), wanted_precision=0.5)
     before = nlp("anna lives in the old oslo .")
     nlp.to_disk(tmp_path / "saved")
-    shutil.rmtree(own)
+    shutil.rmtree(folder)
     (tmp_path / "record.json").unlink()
     (tmp_path / "saved").rename(tmp_path / "moved")
     again = spacy.load(tmp_path / "moved")
     after = again("anna lives in the old oslo .")
-    assert told(after) == told(before)
+    assert relations_of(after) == relations_of(before)
     assert after._.relations[0].probability == pytest.approx(before._.relations[0].probability)
     again.to_disk(tmp_path / "moved")  # onto itself
 

@@ -53,6 +53,13 @@ def test_an_entry_is_known_before_it_is_imported_and_loaded_once_it_is_wanted(in
     assert formats.get("xml") is None
 
 
+def test_entry_points_of_importlib_metadata_are_loaded(install):
+    """MLflow imports it; it then stands in for the standard library's finder."""
+    pytest.importorskip("importlib_metadata")
+    install("acme", f"[{GROUP}]\ncsv = acme:rows", "rows = 'reader'")
+    assert Registry(GROUP, {})["csv"] == "reader"
+
+
 def test_parameters_take_the_names_that_packages_add(install):
     with pytest.raises(ValidationError, match=r"there is no 'csv' in tkre.formats"):
         CorpusParams(format="csv", train="train.csv")

@@ -76,12 +76,14 @@ class Registry(Generic[T]):
         self.entries: dict[str, T | str] = dict(entries)
 
     def __getitem__(self, name: str) -> T:
+        # Loaded by where it comes from, not by its class: the package importlib_metadata, once
+        # imported, returns entry points of a class of its own.
         entry: Any = self.entries.get(name)
         if entry is None:
-            entry = plugins(self.group, self.entries)[self.check(name)]
+            entry = _load(plugins(self.group, self.entries)[self.check(name)])
         elif isinstance(entry, str):
-            entry = EntryPoint(name, entry, self.group)
-        loaded: T = _load(entry) if isinstance(entry, EntryPoint) else entry
+            entry = _load(EntryPoint(name, entry, self.group))
+        loaded: T = entry
         return loaded
 
     def get(self, name: str) -> T | None:

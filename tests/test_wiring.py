@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from inspect import signature
+from typing import get_type_hints
 
 import pytest
 from kedro.framework.project import configure_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
-from kedro.validation.type_extractor import TypeExtractor
+from pydantic import TypeAdapter
 
 from tests.conftest import ROOT
 from tkre.pipeline_registry import STAGES, register_pipelines
@@ -103,31 +105,22 @@ def test_every_dataset_is_in_the_catalog_and_none_is_kept_in_memory_unseen(kinds
         assert not isinstance(found, MemoryDataset), f"{dataset} is not persisted"
 
 
-def test_every_parameter_exists(pipelines, loader):
-    parameters = loader["parameters"]
-    for pipeline in pipelines.values():
-        for name in (n for n in pipeline.inputs() if n.startswith("params:")):
+def test_every_parameter_reaches_its_nodes_as_the_model_they_name(pipelines, loader):
+    parameters, checked = loader.config.parameters, set()
+    for node in (node for pipeline in pipelines.values() for node in pipeline.nodes):
+        given = node._inputs
+        if not isinstance(given, dict):
+            given = dict(zip(signature(node.func).parameters, node.inputs, strict=False))
+        for argument, name in given.items():
+            if not name.startswith("params:") or (node.func, name) in checked:
+                continue
+            checked.add((node.func, name))
             value = parameters
             for key in name.removeprefix("params:").split("."):
-                assert key in value, name
-                value = value[key]
-
-
-def test_parameters_reach_nodes_as_models(pipelines):
-    """A hint that Kedro cannot resolve would switch its check off without a word."""
-    for name, pipeline in pipelines.items():
-        typed = TypeExtractor({name: pipeline}).extract_types_from_pipelines()
-        named = {n.removeprefix("params:") for n in pipeline.inputs() if n.startswith("params:")}
-        # Groups whose parts are typed, and settings of backends, of which any package may add one.
-        pattern = r"variants\.\w+|generation|generation\.language_model|generation\.llms\.\w+"
-        plain = {n for n in named if re.fullmatch(pattern, n)}
-        assert named - plain - set(typed) <= {"development_seeds"}
-
-
-def test_no_typed_parameter_is_a_part_of_another(pipelines):
-    """Kedro makes models in an order of its own, and cannot put one into another."""
-    typed = set(TypeExtractor(pipelines).extract_types_from_pipelines())
-    assert not {name for name in typed if any(name.startswith(f"{other}.") for other in typed)}
+                value = value[key] if isinstance(value, dict) else getattr(value, key)
+            hint = get_type_hints(node.func, include_extras=True)[argument]
+            TypeAdapter(hint).validate_python(value, strict=True)
+    assert len(checked) > 100
 
 
 @pytest.mark.parametrize("pipeline", ["demo", "semeval", "inference"])

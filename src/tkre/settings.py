@@ -4,7 +4,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from tkre.project.config_loader import ConfigLoader
+from tkre.project.config_loader import ConfigLoader, Context
 from tkre.project.hooks import ProjectHooks
 
 # Nodes of a cell read datasets of its sample and its corpus, nodes of an experiment those of its
@@ -16,6 +16,7 @@ HOOKS = (ProjectHooks(),)
 # whole grid. `kedro results track` makes one of each cell. (With a hyphen it would be ignored.)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
+CONTEXT_CLASS = Context
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from tests.smoke_project import Project
 from tkre.cli import cli
-from tkre.project import config_loader
+from tkre.project.config_loader import ConfigLoader
 
 Kedro = Callable[..., str]
 EXPERIMENTS = "conf/base/experiments.yml"
@@ -28,8 +28,7 @@ def project(tiny_backbone, tmp_path) -> Project:
 @pytest.fixture
 def kedro(project, monkeypatch) -> Kedro:
     """``kedro(*arguments, code=0)``: output of a command on both streams."""
-    monkeypatch.setattr(config_loader, "_of_session", None)
-    monkeypatch.setattr(config_loader, "_config", None)
+    monkeypatch.setattr(ConfigLoader, "of_session", None)
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str, code: int = 0) -> str:

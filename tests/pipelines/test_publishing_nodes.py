@@ -9,17 +9,20 @@ from tkre.core.cells import parse_cell
 from tkre.core.provenance import Environments
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.params import CalibrationParams, ReportingParams
+from tkre.generation.params import GenerationParams
 from tkre.pipelines.reporting import nodes
 from tkre.report.params import PublishingParams
 
 SAMPLING = {"temperature": 0.0, "max_tokens": 8}
-GENERATION = {
-    "language_model": {"backend": "replay", "model": "claude"},
-    "retry": {},
-    "explanations": {"sampling": SAMPLING},
-    "synthesis": {"sampling": SAMPLING},
-    "filtering": {"backbone": "tiny"},
-}
+GENERATION = GenerationParams.model_validate(
+    {
+        "language_model": {"backend": "replay", "model": "claude"},
+        "retry": {},
+        "explanations": {"sampling": SAMPLING},
+        "synthesis": {"sampling": SAMPLING},
+        "filtering": {"backbone": "tiny"},
+    }
+)
 FOUND = content(seeds=tuple(range(1, 7)))  # so that there are numbers of two digits
 
 

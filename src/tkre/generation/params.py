@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from tkre.core.params import DEFAULT_LLM, NO_LLM, Params
 from tkre.core.text import NearDuplicateParams
-from tkre.generation.llm.params import LanguageModelParams, ReplayParams, backend_params
+from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Sampling
 
 # Names with a meaning in tables, and names that pandas reads as missing values.
@@ -140,15 +140,14 @@ class GenerationParams(Params):
         return llm_params(self.language_model if llm == DEFAULT_LLM else self.llms[llm], llm)
 
 
-def llm_params(settings: Any, llm: str) -> LanguageModelParams:
+def llm_params(params: LanguageModelParams, llm: str) -> LanguageModelParams:
     """Parameters of a language model.
 
     Args:
-        settings: ``generation.language_model`` or an entry of ``generation.llms``, parsed or not.
+        params: ``generation.language_model`` or an entry of ``generation.llms``.
         llm: Name of the language model. Recordings without digests are told apart by their model's
             name alone, so the replay of any but the default one is strict unless set otherwise.
     """
-    params = backend_params(settings)
     if llm != DEFAULT_LLM and isinstance(params, ReplayParams) and params.strict is None:
         return params.model_copy(update={"strict": True})
     return params

@@ -1,4 +1,4 @@
-"""The project's configuration where Kedro has none at hand: while pipelines are registered.
+"""The project's configuration: Kedro's, with assembled and typed parameters.
 
 Kedro builds pipelines without giving them a configuration, but which cells there are is
 configuration. In a run the session's own loader is used (it knows ``--env``, ``--conf-source``
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
-from kedro.config import AbstractConfigLoader, OmegaConfigLoader
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
@@ -24,9 +26,6 @@ from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
 if find_spec("ibis") is None:
     sys.modules.setdefault("ibis", None)  # type: ignore[arg-type]
 
-_of_session: AbstractConfigLoader | None = None
-_config: ExperimentConfig | None = None  # of that loader
-
 
 class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader, whose parameters are assembled (``tkre.project.config``).
@@ -34,13 +33,35 @@ class ConfigLoader(OmegaConfigLoader):
     Here, so that everything that reads parameters, nodes by ``params:`` included, sees the same.
     """
 
+    # Kedro gives register_pipelines no argument.
+    of_session: ClassVar[ConfigLoader | None] = None
+
     def __getitem__(self, key: str) -> dict[str, Any]:
-        """The configuration of a kind, e.g. ``parameters``."""
+        """The configuration of a kind, e.g. ``parameters``; parameters are read once."""
         try:
             content: dict[str, Any] = super().__getitem__(key)
         except yaml.YAMLError as error:
             raise ConfigurationError(_not_yaml(error)) from error
-        return assembled(content, self["experiments"]) if key == "parameters" else content
+        if key == "parameters" and key not in self:
+            self[key] = content = assembled(content, self["experiments"])
+        return content
+
+    @cached_property
+    def config(self) -> ExperimentConfig:
+        """The experiment config; reading it checks all parameters."""
+        return ExperimentConfig(self["parameters"])
+
+
+class Context(KedroContext):
+    """Kedro's context, whose parameters are the models of the experiment config.
+
+    Kedro would build every registered pipeline to learn the types of parameters from its nodes.
+    """
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """All parameters, validated."""
+        return dict(self.config_loader.config.parameters)  # type: ignore[attr-defined]
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:
@@ -53,10 +74,9 @@ def _not_yaml(error: yaml.YAMLError) -> str:
     return f"{file}, line {mark.line + 1}: not YAML: {cause.problem}"  # type: ignore[union-attr]
 
 
-def remember(loader: AbstractConfigLoader) -> None:
+def remember(loader: ConfigLoader) -> None:
     """Takes the loader of the session that has just begun."""
-    global _of_session, _config  # Kedro gives register_pipelines no argument
-    _of_session, _config = loader, None
+    ConfigLoader.of_session = loader
 
 
 def read_config() -> ExperimentConfig:
@@ -64,23 +84,19 @@ def read_config() -> ExperimentConfig:
 
     A session's is read once: what it runs is what it has checked.
     """
-    global _config  # noqa: PLW0603
-    if _of_session is None:
-        return ExperimentConfig(new_loader()["parameters"])
-    if _config is None:
-        _config = ExperimentConfig(_of_session["parameters"])
-    return _config
+    return (ConfigLoader.of_session or new_loader()).config
 
 
-def new_loader(env: str | None = None) -> AbstractConfigLoader:
+def new_loader(env: str | None = None) -> ConfigLoader:
     """A loader of the project around the working directory, without a session.
 
     Args:
         env: Environment of the configuration; None for that of ``KEDRO_ENV``.
     """
     project = find_kedro_project(Path.cwd()) or Path.cwd()
-    return settings.CONFIG_LOADER_CLASS(
+    loader: ConfigLoader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(project / settings.CONF_SOURCE),
         env=env or os.environ.get("KEDRO_ENV"),
         **settings.CONFIG_LOADER_ARGS,
     )
+    return loader

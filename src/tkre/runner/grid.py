@@ -7,6 +7,7 @@ The runner of ``kedro run``: one cell after the other, and nothing twice, by one
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import logging
 import multiprocessing
@@ -204,23 +205,22 @@ class GridRunner(SequentialRunner):
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
-        nobody = _NullPluginManager()
-        run = _Run(self, pipeline, catalog, hook_manager or nobody, run_id)
+        run = _Run(self, pipeline, catalog, hook_manager or _NullPluginManager(), run_id)
         ledger: Ledger | None = catalog[LEDGER].load() if LEDGER in catalog else None
         if ledger is None:
             for node in tuple(run.waiting):
                 run.execute(node)
             return
-        workers = self._how_many(pipeline)
-        helper = _Run(self, pipeline, catalog, nobody, run_id, asks=False)
-        with helping(partial(self._complete, helper, ledger), workers):
+        if not self._again:
+            run.skip_up_to_date(ledger)
+        with helping(partial(self._complete, run.of_helper(), ledger), self._how_many(run.waiting)):
             self._complete(run, ledger)
         run.tell_skipped()
 
-    def _how_many(self, pipeline: Pipeline) -> int:
-        if self._again or not can_fork():
+    def _how_many(self, waiting: list[Node]) -> int:
+        if self._again or not waiting or not can_fork():
             return 1
-        trained = {dataset_namespace(node) for node in pipeline.nodes if GPU in node.tags}
+        trained = {dataset_namespace(node) for node in waiting if GPU in node.tags}
         return self._workers or default_workers(len(trained))
 
     def _complete(self, run: _Run, ledger: Ledger) -> None:
@@ -262,8 +262,6 @@ class _Run:
         catalog: CatalogProtocol,
         hooks: PluginManager,
         run_id: str | None,
-        *,
-        asks: bool = True,
     ) -> None:
         self.catalog = catalog
         self.waiting = list(depth_first(pipeline))
@@ -282,7 +280,7 @@ class _Run:
         self._run_id = run_id
         self._done: set[Node] = set()
         self._resting = False
-        self._asks = asks
+        self._asks = True
         self._load_counts = Counter(chain.from_iterable(n.inputs for n in self.waiting))
 
     def ready(self) -> Iterator[Node]:
@@ -298,6 +296,12 @@ class _Run:
             and not (engine_may_run and GPU in node.tags and node not in self._to_answers)
         )
 
+    def of_helper(self) -> _Run:
+        """Where a helping process starts: it asks no language model and calls no hooks."""
+        helper = copy.copy(self)  # a fork separates what both refer to
+        helper._hooks, helper._asks = _NullPluginManager(), False
+        return helper
+
     def may_run(self, node: Node) -> bool:
         """Whether a node is for this process at all."""
         return self._asks or LANGUAGE_MODEL not in node.tags
@@ -312,6 +316,12 @@ class _Run:
             hook_manager=self._hooks, run_id=self._run_id,
         ).execute()  # fmt: skip
         self._end(node)
+
+    def skip_up_to_date(self, ledger: Ledger) -> None:
+        """Leaves what is up to date as it is, before any process is started."""
+        for node in tuple(self.waiting):
+            if self._parents[node] <= self._done and not ledger.reason_to_run(node, self.catalog):
+                self.skip(node, ledger)
 
     def skip(self, node: Node, ledger: Ledger) -> None:
         """Leaves a node as it is."""

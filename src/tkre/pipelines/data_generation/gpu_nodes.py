@@ -16,6 +16,7 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.generation import explanations, label_errors, synthesis
+from tkre.generation.llm.params import LanguageModelParams
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
@@ -36,7 +37,7 @@ def explain(
     language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
-    llm: dict[str, Any],
+    llm: LanguageModelParams,
     params: ExplanationParams,
     retry: RetryParams,
     sample: KShotSample,
@@ -59,7 +60,7 @@ def synthesise(
     language_models: LanguageModels,
     recordings: ResponseStore,
     responses: ResponseStore,
-    llm: dict[str, Any],
+    llm: LanguageModelParams,
     corpus: CorpusParams,
     params: SynthesisParams,
     retry: RetryParams,

@@ -46,16 +46,14 @@ def score(
     schema: RelationSchema,
     lineage: Lineage,
     corpus: CorpusParams,
-    variant: dict[str, Any],
+    variant: Variant,
     cell: Cell,
 ) -> dict[str, Any]:
     """Scores the predictions of a cell: overall, by relation, and as a confusion matrix.
 
     Differences between the recipe and data of the predictions and the current ones make it stale.
     """
-    # Kedro cannot validate a group of parameters and a part of it, in either order.
-    recipe = Variant(**variant)
-    stale = recipe.stale(lineage)
+    stale = variant.stale(lineage)
     if lineage.steps and lineage.steps[-1].data != instances_digest(training_rows):
         stale.append("its training rows have changed since")
     if predictions["id"].tolist() != [row.id for row in rows]:
@@ -67,11 +65,11 @@ def score(
         schema.negative,
         corpus.official_metric,
         lineage.seconds,
-        cell.sample.synthetic if recipe.uses_synthetic else 0,
-        cell.sample.llm if recipe.uses_knowledge else NO_LLM,
+        cell.sample.synthetic if variant.uses_synthetic else 0,
+        cell.sample.llm if variant.uses_knowledge else NO_LLM,
         stale,
     )
-    return metrics | {"recipe": recipe.settings}
+    return metrics | {"recipe": variant.settings}
 
 
 def evaluate_calibration(
@@ -97,7 +95,7 @@ def write_card(
     schema: RelationSchema,
     shots: dict[str, Any],
     training_rows: list[Instance],
-    generation: dict[str, Any],
+    generation: GenerationParams,
     reporting: ReportingParams,
     publishing: PublishingParams,
     cell: Cell,
@@ -123,7 +121,7 @@ def write_card(
             shots=shots,
             training_rows=len(training_rows),
             rows=scored_on,
-            called=_called(GenerationParams(**generation)),
+            called=_called(generation),
             reporting=reporting,
             card=publishing.card,
         )
@@ -161,12 +159,11 @@ def list_label_errors(**inputs: Any) -> pd.DataFrame:
     return llm_comparison.label_errors_table(dict(zip(samples, label_errors, strict=True)))
 
 
-def compare_llms(cells: pd.DataFrame, generation: dict[str, Any], **inputs: Any) -> pd.DataFrame:
+def compare_llms(cells: pd.DataFrame, generation: GenerationParams, **inputs: Any) -> pd.DataFrame:
     """Sets language models side by side: yield, validity, diversity, F1 with their knowledge."""
     knowledge = [llm_comparison.Knowledge(**given) for given in _records(inputs, *KNOWLEDGE)]
-    params = GenerationParams(**generation)
-    words = params.synthesis.overlap_words
-    return llm_comparison.llms_table(knowledge, cells, _called(params), words)
+    words = generation.synthesis.overlap_words
+    return llm_comparison.llms_table(knowledge, cells, _called(generation), words)
 
 
 def follow_training(**inputs: Any) -> pd.DataFrame:
@@ -231,7 +228,7 @@ def write_report(
     spec: Experiment,
     reporting: ReportingParams,
     publishing: PublishingParams,
-    generation: dict[str, Any],
+    generation: GenerationParams,
     environment: Environments,
     explanation_prompt: str,
     synthesis_prompt: str,
@@ -239,7 +236,6 @@ def write_report(
     **inputs: Any,
 ) -> str:
     """Writes the report of an experiment as one HTML page."""
-    params = GenerationParams(**generation)
     cells = _records(inputs, "metrics", "lineage", "calibration_scores", "errors")
     samples = _records(inputs, "shots", "explained", *KNOWLEDGE)
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
@@ -255,8 +251,8 @@ def write_report(
             tables={name: inputs[name] for name in TABLES if name in inputs},
             environment=environment.reported,
             prompts=prompts,
-            called=_called(params),
-            backend={name: params.of_llm(name).backend for name in _called(params)},
+            called=_called(generation),
+            backend={name: generation.of_llm(name).backend for name in _called(generation)},
         )
     )
 

@@ -173,12 +173,12 @@ class Project:
         return " ".join(failed.value.message.split())
 
     def outputs(self) -> set[str]:
-        """All files that runs have written, but for the log and claims on nodes."""
+        """All files that runs have written, but for the log, claims on nodes and caches."""
         return {
             str(path.relative_to(self.folder / "data"))
             for path in (self.folder / "data").rglob("*")
             if path.is_file()
-            and not {"01_raw", "claims"} & set(path.parts)
+            and not {"01_raw", "claims", "cache"} & set(path.parts)
             and "tkre.log" not in path.name
         }
 

@@ -12,7 +12,7 @@ from tkre.pipelines.finetuning import gpu_nodes as finetuning
 from tkre.pipelines.finetuning import nodes
 from tkre.pipelines.knowledge_pretraining.gpu_nodes import pretraining_of
 from tkre.runner import code
-from tkre.runner.code import of_function
+from tkre.runner.code import CodeDigests, of_function
 
 ACME = {
     "__init__.py": "",
@@ -83,7 +83,10 @@ def acme(tmp_path, monkeypatch):
             (tmp_path / "acme" / name).write_text(changed)
         code.forget()
         functions = {"node": module.node, "loading": module.loading, "made": module.made(0)}
-        return {name: of_function(function) for name, function in functions.items()}
+        found = {name: of_function(function) for name, function in functions.items()}
+        kept = CodeDigests(tmp_path / "code.json")  # from one edit to the next
+        assert {name: kept.of_function(function) for name, function in functions.items()} == found
+        return found
 
     yield digests
     code.forget()

@@ -60,7 +60,7 @@ def test_reasons_name_what_has_changed(ledger, catalog, monkeypatch, tmp_path):
     assert ledger.reason_to_run(NODE, catalog) == "params:factor has changed"
     catalog["params:factor"] = MemoryDataset(2)
     with monkeypatch.context() as patched:
-        patched.setattr(code, "of_function", lambda function: "other")
+        patched.setattr(code.CodeDigests, "of_function", lambda self, function: "other")
         assert "its code" in ledger.reason_to_run(NODE, catalog)
     [written] = (tmp_path / "doubled.json").rglob("doubled.json")
     written.write_text("[2, 5]")
@@ -98,7 +98,7 @@ def test_a_record_that_cannot_be_read_is_none(ledger, catalog, tmp_path, damage)
 
 
 def test_records_are_readable_and_whole(ledger, tmp_path):
-    [file] = (tmp_path / "ledger").iterdir()
+    [file] = (tmp_path / "ledger").glob("*.json")
     record = json.loads(file.read_text())
     assert record["node"] == "toy.double"
     assert set(record["inputs"]) == {"rows", "params:factor"}

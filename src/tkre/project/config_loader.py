@@ -84,7 +84,8 @@ def read_config() -> ExperimentConfig:
 
     A session's is read once: what it runs is what it has checked.
     """
-    return (ConfigLoader.of_session or new_loader()).config
+    loader = ConfigLoader.of_session
+    return (new_loader() if loader is None else loader).config  # an unread loader is an empty dict
 
 
 def new_loader(env: str | None = None) -> ConfigLoader:

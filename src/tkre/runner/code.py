@@ -11,7 +11,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
@@ -62,6 +64,44 @@ class Module:
     effects: list[ast.stmt]
 
 
+class CodeDigests:
+    """Digests of functions that are kept in a file for as long as no source changes.
+
+    Args:
+        file: JSON file; it need not exist.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def of_function(self, function: Callable[..., Any]) -> str:
+        """The digest of a function (``of_function``)."""
+        module, name = _place(function)
+        sources = _state_of(_packages(module))
+        if sources is None:
+            return _digest(module, name)
+        key, stored = f"{module}:{name or ''}", self._read()
+        if stored.get(key, {}).get("sources") != sources:
+            stored[key] = {"sources": sources, "digest": _digest(module, name)}
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._file, json.dumps(stored, indent=1))
+        return str(stored[key]["digest"])
+
+    def _read(self) -> dict[str, dict[str, str]]:
+        try:
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Writes a file at once or not at all, whatever other processes do."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
+
+
 def of_function(function: Callable[..., Any]) -> str:
     """The digest of a function.
 
@@ -69,11 +109,37 @@ def of_function(function: Callable[..., Any]) -> str:
     can reach; entries of registries, where one is loaded, with those of other packages; templates
     beside the modules; and the versions of the libraries that numbers depend on.
     """
+    return _digest(*_place(function))
+
+
+def _place(function: Callable[..., Any]) -> tuple[str, str | None]:
+    """The module of a function and the top-level name that it belongs to."""
     while isinstance(function, partial):
         function = function.func
     code = getattr(function, "__code__", None)
     outermost = code.co_qualname.split(".")[0] if code else type(function).__name__
-    return _digest(function.__module__, None if outermost == "<lambda>" else outermost)
+    return function.__module__, None if outermost == "<lambda>" else outermost
+
+
+def _packages(module: str) -> frozenset[str]:
+    """The packages whose definitions are followed from a module: its own, ours, plug-ins'."""
+    plugins = {m.split(".")[0] for group in GROUPS for m in plugin_modules(group)}
+    return frozenset({PACKAGE, module.partition(".")[0], *plugins})
+
+
+@cache
+def _state_of(packages: frozenset[str]) -> str | None:
+    """Digest of all that digests of code depend on; None where a package has no files."""
+    files: dict[str, str] = {}
+    for package in packages:
+        home = _file(package)
+        if home is None:
+            return None
+        found = home.parent.rglob("*") if home.name == "__init__.py" else [home]
+        files |= {str(f): file_digest(f) for f in found if f.is_file() and f.suffix != ".pyc"}
+    groups = {group: plugin_modules(group) for group in GROUPS}
+    text = json.dumps([files, groups, _versions(), versions(EXTRAS), sys.version], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 @cache
@@ -93,8 +159,7 @@ def _digest(module: str, name: str | None) -> str:
 
 def reach(module: str, name: str | None) -> tuple[set[Symbol], set[str]]:
     """The definitions that one can reach, itself among them, and the extras that they import."""
-    plugins = {m.split(".")[0] for group in GROUPS for m in plugin_modules(group)}
-    packages = {PACKAGE, module.split(".", maxsplit=1)[0], *plugins}
+    packages = _packages(module)
     reached: set[Symbol] = set()
     extras: set[str] = set()
     waiting = [Symbol(module, name)]
@@ -314,5 +379,5 @@ def _versions() -> dict[str, str]:
 
 def forget() -> None:
     """Reads all modules again when they are asked for: tests change them."""
-    for cached in (_digest, parse, _file, _dumps, _references):
+    for cached in (_digest, _state_of, parse, _file, _dumps, _references):
         cached.cache_clear()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +33,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._content = digests.ContentDigests()
+        self._code = code.CodeDigests(folder / "cache" / "code.json")
 
     def bring_up_to_date(
         self,
@@ -77,7 +77,7 @@ class Ledger:
         inputs = self._digests(node.inputs, catalog)
         yield from (f"{_short(n)} is read anew every time" for n in inputs if inputs[n] is None)
         yield from (f"{_short(n)} has changed" for n in _changed(record["inputs"], inputs))
-        if record["code"] != code.of_function(node.func):
+        if record["code"] != self._code.of_function(node.func):
             yield "its code or a library has changed"
         yield from (
             f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
@@ -114,15 +114,13 @@ class Ledger:
         """
         record = {
             "node": node.name,
-            "code": code.of_function(node.func),
+            "code": self._code.of_function(node.func),
             "inputs": inputs or self._digests(node.inputs, catalog),
             "outputs": self._digests(node.outputs, catalog),
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = place.with_name(f".{place.name}.{os.getpid()}")
-        unfinished.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        unfinished.replace(place)
+        code.write_whole(place, json.dumps(record, indent=1))
 
     def written_since(self, node: Node, time: float) -> bool:
         """Whether the record of a node is younger than a time, in seconds since the epoch."""

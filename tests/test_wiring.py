@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 from inspect import signature
+from pkgutil import resolve_name
 from typing import get_type_hints
 
 import pytest
+from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from pydantic import TypeAdapter
 
 from tests.conftest import ROOT
+from tkre.cli import cli
 from tkre.pipeline_registry import STAGES, register_pipelines
 from tkre.pipelines.namespaces import dataset_namespace
 from tkre.project import config_loader as configuration
 from tkre.project.stages import stages_of
+from tkre.runner import GridRunner
 from tkre.settings import CONFIG_LOADER_ARGS
 
 LAYER_FOLDERS = {
@@ -82,6 +86,13 @@ def test_the_pipelines_by_name(pipelines):
     names = {node.name for node in pipelines["__default__"].nodes}
     assert names == {node.name for node in pipelines["demo"].nodes}
     assert names == {node.name for stage in STAGES for node in pipelines[stage].nodes}
+
+
+def test_the_package_as_a_command_runs_with_the_runner_of_kedro_run():
+    command = find_run_command("tkre")
+    assert command is cli.commands["run"]
+    [runner] = (option.default for option in command.params if option.name == "runner")
+    assert resolve_name(runner) is GridRunner
 
 
 def test_any_experiments_run_in_one_command(pipelines, nodes):

@@ -6,15 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
-
-from tkre.cli.run import run
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Runs the project's run command on this package."""
-    configure_project(Path(__file__).parent.name)
-    return run(*args, **{"standalone_mode": not hasattr(sys, "ps1"), **kwargs})
+    """Runs Kedro's run command on this package."""
+    package = Path(__file__).parent.name
+    configure_project(package)
+    interactive = hasattr(sys, "ps1")
+    kwargs["standalone_mode"] = not interactive
+    return find_run_command(package)(*args, **kwargs)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""Commands of the project besides Kedro's own; one module for each group."""
+"""Commands of the project: ``run`` with its own runner, and one module for each group."""
 
 from __future__ import annotations
 
+import copy
+
 import click
+from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import LazyGroup
 
+RUNNER = "tkre.runner.GridRunner"
 # Imported at their first use: every Kedro command reads this module.
 COMMANDS = {
-    "run": "tkre.cli.run.run",
     "generation": "tkre.cli.generation.generation",
     "corpus": "tkre.cli.corpus.corpus",
     "label": "tkre.cli.classifier.label",
@@ -19,3 +22,16 @@ COMMANDS = {
 @click.group(name="tkre", cls=LazyGroup, lazy_subcommands=COMMANDS)
 def cli() -> None:
     """Commands of TKRE."""
+
+
+def _run_command() -> click.Command:
+    """``kedro run`` with the project's runner where none is named."""
+    command = copy.copy(kedro_run)
+    command.params = [copy.copy(option) for option in kedro_run.params]
+    [runner] = (option for option in command.params if option.name == "runner")
+    runner.default = RUNNER
+    return command
+
+
+run = _run_command()  # Kedro looks for it under this name, too
+cli.add_command(run)

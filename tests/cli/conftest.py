@@ -18,7 +18,7 @@ EXPERIMENTS = "conf/base/experiments.yml"
 
 @pytest.fixture
 def project(tiny_backbone, tmp_path) -> Project:
-    """A project with one experiment: Kedro makes all pipelines to validate parameters."""
+    """A project with one experiment, whose pipelines are made quickly."""
     project = Project(tmp_path, tiny_backbone)
     experiments = yaml.safe_load((tmp_path / EXPERIMENTS).read_text(encoding="utf-8"))
     project.write(EXPERIMENTS, {"demo": experiments["demo"]})

@@ -61,7 +61,7 @@ class Context(KedroContext):
     @property
     def params(self) -> dict[str, Any]:
         """All parameters, validated."""
-        return dict(self.config_loader.config.parameters)  # type: ignore[attr-defined]
+        return dict(self.config_loader.config.parameters)
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:

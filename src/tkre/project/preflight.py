@@ -1,6 +1,6 @@
-"""What a run would ask of language models, gathered from its pipeline without asking.
+"""Checks before a run: bad input costs no training and writes no file.
 
-What is checked before a run starts, so that bad input costs no training and writes no file.
+The requests to language models are gathered from the pipeline without asking.
 """
 
 from __future__ import annotations
@@ -24,6 +24,12 @@ from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
+
+logger = logging.getLogger(__name__)
+
+
+class MissingInput(FileNotFoundError):
+    """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +130,6 @@ def _by_role(stores: Mapping[str, ResponseStore]) -> tuple[ResponseStore, Respon
     """Recordings and live responses."""
     roles = {name.rpartition(".")[2]: store for name, store in stores.items()}
     return roles["recordings"], roles["responses"]
-
-
-logger = logging.getLogger(__name__)
-
-
-class MissingInput(FileNotFoundError):
-    """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
 
 
 def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:

@@ -1,8 +1,6 @@
-"""One cell of a grid after the other.
+"""The runner of ``kedro run``: finishes cell after cell, skips up-to-date nodes.
 
-Processes that share the work of a run on one machine, made by forking before torch is loaded.
-
-The runner of ``kedro run``: one cell after the other, and nothing twice, by one or many.
+Processes that share the work on one machine are forked before torch is loaded.
 """
 
 from __future__ import annotations
@@ -32,6 +30,11 @@ from pluggy import PluginManager
 from tkre.core import progress
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LEDGER, dataset_namespace
 from tkre.runner.run_state import NOT_THERE, Ledger
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+MOST_WORKERS = 4  # unless more are asked for: each loads torch and a model
+SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
+logger = logging.getLogger(__name__)
 
 
 def depth_first(pipeline: Pipeline) -> Iterator[Node]:
@@ -63,11 +66,6 @@ def depth_first(pipeline: Pipeline) -> Iterator[Node]:
 
 def _place(node: Node) -> tuple[str, str]:
     return dataset_namespace(node), node.name.rpartition(".")[2]
-
-
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-MOST_WORKERS = 4  # unless more are asked for: each loads torch and a model
-logger = logging.getLogger(__name__)
 
 
 def default_workers(cells: int, *, cores: int | None = None, gpus: int | None = None) -> int:
@@ -168,9 +166,6 @@ def _help(work: Callable[[], None], share: dict[str, str]) -> None:
         # The process that was started by the user comes to the same node, and fails aloud.
         logger.warning("a helping process has ended: %s", error)
         sys.exit(1)
-
-
-SECONDS_BETWEEN_LOOKS = 0.5  # at nodes that another process works on
 
 
 class GridRunner(SequentialRunner):

@@ -31,8 +31,8 @@ GROUPS = {
 class Params(BaseModel):
     """A group of parameters: immutable; an unknown name is an error.
 
-    Kedro builds these from ``conf/`` before a run starts, because node functions name them in
-    their signatures; so a misspelt or impossible value stops the run before anything happens.
+    They are built from ``conf/`` before a run starts, so a misspelt or impossible value stops the
+    run before anything happens.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

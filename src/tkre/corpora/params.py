@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from tkre.core.params import Params, Registry
 
@@ -36,6 +36,25 @@ class LabelFiles(Params):
     drop_unlisted: bool
 
 
+class PoolParams(Params):
+    """Unlabelled text of a corpus (``corpora.pool``): one of its attributes is set.
+
+    Attributes:
+        file: JSON Lines in the native format without ``relation``, as written by ``kedro corpus
+            candidates``; a ``relation`` is ignored.
+        train_ids: File with one id of a training row a line; the labels of these rows are dropped.
+    """
+
+    file: str | None = None
+    train_ids: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.file is None) == (self.train_ids is None):
+            raise ValueError("unlabelled text is a file or train_ids: give one of them")
+        return self
+
+
 class CorpusParams(Params):
     """Files of a corpus and how to read them.
 
@@ -45,6 +64,7 @@ class CorpusParams(Params):
         dev: Development file; without it validation rows come from ``train``.
         test: Test file; without it nothing is scored.
         labels: Label corrections applied to the files.
+        unlabelled: Text that a language model may label; None for a corpus without any.
         on_bad_row: ``stop`` refuses a corpus with rows that are no instances of its schema;
             ``skip`` drops such rows and counts them in the report.
         on_type_mismatch: Treatment of a row whose entity types the schema does not allow for its
@@ -61,6 +81,7 @@ class CorpusParams(Params):
     dev: str | None = None
     test: str | None = None
     labels: LabelFiles | None = None
+    unlabelled: PoolParams | None = None
     on_bad_row: Literal["stop", "skip"] = "stop"
     on_type_mismatch: Literal["bad_row", "keep"] = "bad_row"
     on_leakage: Literal["stop", "set_aside"] = "stop"

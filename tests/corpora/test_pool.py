@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from pydantic import ValidationError
+
+from tests.conftest import instance
+from tkre.core.text import NearDuplicateParams
+from tkre.corpora.formats import semeval_rows
+from tkre.corpora.params import CorpusParams
+from tkre.corpora.pool import guard_pool, read_pool
+from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
+from tkre.corpora.sampling import development_rows, sample_shots
+
+NEAR = NearDuplicateParams()
+TYPED = {"head_type": "person", "tail_type": "place"}
+ADA = {"id": "a", "sentence": "<head>Ada</head> lives in <tail>Rome</tail>.", **TYPED}
+BO = {"id": "b", "sentence": "<head>Bo</head> left <tail>Oslo</tail>.", **TYPED}
+
+
+def params(**unlabelled: str) -> CorpusParams:
+    return CorpusParams(format="native", train="train.jsonl", unlabelled=unlabelled)
+
+
+def lines(*rows: dict[str, object]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def pool_of(schema, files: dict[str, str], **unlabelled: str):
+    return read_pool(files.__getitem__, schema, params(**unlabelled))
+
+
+def test_pool_from_a_file_of_unlabelled_rows(schema):
+    pool = pool_of(schema, {"u.jsonl": lines(ADA, BO)}, file="u.jsonl")
+    assert [row.id for row in pool] == ["a", "b"]
+    assert (pool[0].head_type, pool[0].tail_text) == ("person", "Rome")
+
+
+def test_labels_in_an_unlabelled_file_are_dropped(schema):
+    labelled = lines({**ADA, "relation": "lives_in", "implicit": True, "triggers": ["lives"]})
+    assert pool_of(schema, {"u": labelled}, file="u") == pool_of(
+        schema, {"u": lines(ADA)}, file="u"
+    )
+
+
+def test_pool_from_ids_of_training_rows_in_their_order(schema):
+    rows = [{**row, "relation": "knows"} for row in (ADA, BO)]
+    files = {"train.jsonl": lines(*rows), "ids.txt": "b\r\n\na\n"}
+    assert [row.id for row in pool_of(schema, files, train_ids="ids.txt")] == ["b", "a"]
+
+
+def test_no_label_of_a_training_row_reaches_the_pool(schema):
+    """Pools of a training file with other labels are equal in every field."""
+    pools = []
+    for label, implicit in (("lives_in", True), ("none", False), ("not a relation", None)):
+        row = {**ADA, "relation": label, "implicit": implicit}
+        files = {"train.jsonl": lines(row), "ids.txt": "a\n"}
+        pools.append(pool_of(schema, files, train_ids="ids.txt"))
+    assert pools[0] == pools[1] == pools[2]
+    [row] = pools[0]
+    assert (row.relation, row.triggers, row.explanation, row.implicit) == (None, (), None, None)
+
+
+def test_semeval_pool_is_independent_of_labels(shared):
+    folder = CorpusFolder("semeval2010_task8", [shared / "semeval2010_task8"])
+    corpus = CorpusParams(
+        format="semeval", train="TRAIN_FILE.TXT", unlabelled={"train_ids": "unlabelled_ids.txt"}
+    )
+    schema = folder.schema()
+    pool = read_pool(folder.read, schema, corpus)
+    assert len(pool) == 2400 and {row.relation for row in pool} == {None}
+    assert pool[0].id == "train-2345"
+    labels = {parse().relation for _, parse in semeval_rows(folder.read("TRAIN_FILE.TXT"), "train")}
+
+    def with_one_label(file: str) -> str:
+        text = folder.read(file)
+        if file == "TRAIN_FILE.TXT":
+            text = "\n".join(
+                "Other\r" if line.strip() in labels else line for line in text.split("\n")
+            )
+        return text
+
+    assert read_pool(with_one_label, schema, corpus) == pool
+
+
+@pytest.mark.parametrize(
+    ("files", "unlabelled", "message"),
+    [
+        ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u: id 'a' stands 2 times"),
+        ({"u": lines({**ADA, "head_type": "pearson"})}, {"file": "u"}, "did you mean 'person'"),
+        ({"u": "{}\n"}, {"file": "u"}, "toy/u, line 1: key 'sentence' is missing"),
+        ({"train.jsonl": "", "i": "a\n"}, {"train_ids": "i"}, "toy/i: no row 'a' in train.jsonl"),
+        ({"train.jsonl": lines({**ADA, "relation": "knows"}), "i": "a\na"}, {"train_ids": "i"},
+         "toy/i: id 'a' stands 2 times"),
+    ],
+)  # fmt: skip
+def test_bad_pools_are_listed(schema, files, unlabelled, message):
+    with pytest.raises(CorpusError, match="1 bad") as error:
+        pool_of(schema, files, **unlabelled)
+    assert message in str(error.value)
+
+
+def test_a_pool_is_a_file_or_ids(schema):
+    for unlabelled in ({}, {"file": "u", "train_ids": "i"}):
+        with pytest.raises(ValidationError, match="give one of them"):
+            params(**unlabelled)
+    none = CorpusParams(format="native", train="train.jsonl")
+    assert read_pool({}.__getitem__, schema, none) == []
+
+
+SENTENCE = "<head>Ada</head> lives in the old town of <tail>Rome</tail> with her friend."
+
+
+def unlabelled(sentence: str, number: str):
+    return replace(instance(sentence, "none", id=number), relation=None)
+
+
+def test_sentences_of_other_sets_are_refused_with_the_name_of_the_set():
+    pool = [
+        unlabelled(SENTENCE, "other mentions").inverted(),
+        unlabelled(SENTENCE.replace("friend", "sister").upper().replace("HEAD>", "head>")
+                   .replace("TAIL>", "tail>"), "near"),
+        unlabelled("<head>Bo</head> saw an old town and <tail>Rome</tail>", "free"),
+        unlabelled("<head>Cy</head> met <tail>Di</tail> here", "tested"),
+    ]  # fmt: skip
+    test = [instance("Cy met <tail>Di</tail> <head>here</head>", "none")]
+    guarded = guard_pool(pool, {"support": [instance(SENTENCE, "lives_in")], "test": test}, NEAR)
+    assert [row.id for row in guarded.rows] == ["free"]
+    assert [(r.id, r.reason) for r in guarded.refused] == [
+        ("other mentions", "support"), ("near", "support"), ("tested", "test"),
+    ]  # fmt: skip
+    assert [r.share for r in guarded.refused][::2] == [1.0, 1.0]
+    assert 0.5 < guarded.refused[1].share < 1
+    assert guarded.report() == {
+        "rows": 1, "sentences": 1, "refused": 3, "reasons": {"support": 2, "test": 1},
+    }  # fmt: skip
+    strict = guard_pool(pool, {"test": test}, NearDuplicateParams(overlap_words=4, max_overlap=1))
+    assert len(strict.rows) == 4  # a share is never above 1
+
+
+def test_pairs_of_a_sentence_stay_and_equal_pairs_are_refused():
+    pair = unlabelled(SENTENCE, "1")
+    guarded = guard_pool([pair, pair.inverted(), replace(pair, id="2")], {}, NEAR)
+    assert len(guarded.rows) == 2
+    assert guarded.report() == {
+        "rows": 2, "sentences": 1, "refused": 1, "reasons": {"duplicate": 1},
+    }  # fmt: skip
+
+
+def test_pool_of_the_demo_corpus(newsroom):
+    folder = CorpusFolder("newsroom", [newsroom])
+    schema = folder.schema()
+    corpus = CorpusParams(format="native", train="train.jsonl", dev="dev.jsonl", test="test.jsonl",
+                          unlabelled={"file": "unlabelled.jsonl"})  # fmt: skip
+    pool = read_pool(folder.read, schema, corpus)
+    splits = read_corpus(folder.read, schema, corpus).splits
+    assert (len(pool), len({row.text for row in pool})) == (1012, 240)
+    guarded = guard_pool(pool, splits, NEAR)
+    assert guarded.rows == pool and guarded.report()["refused"] == 0
+
+
+def test_semeval_pool_holds_no_sentence_of_a_sample(shared):
+    """The ids were chosen beside the K = 16 samples; the near-duplicate rule finds a few more."""
+    folder = CorpusFolder("semeval2010_task8", [shared / "semeval2010_task8"])
+    schema = folder.schema()
+    corpus = CorpusParams(
+        format="semeval", train="TRAIN_FILE.TXT", test="TEST_FILE_FULL.TXT", on_bad_row="skip",
+        unlabelled={"train_ids": "unlabelled_ids.txt"},
+    )  # fmt: skip
+    splits = read_corpus(folder.read, schema, corpus).splits
+    shots = {
+        seed: sample_shots(splits["train"], [], schema, shots=8, seed=seed, test=splits["test"])
+        for seed in (13, 21, 42)
+    }
+    sample = shots[13]
+    forbidden = {
+        "support": sample.support,
+        "validation": sample.validation,
+        "development": development_rows(sample, list(shots.values())),
+        "test": splits["test"],
+    }
+    pool = read_pool(folder.read, schema, corpus)
+    guarded = guard_pool(pool, forbidden, NEAR)
+    assert len(guarded.rows) + len(guarded.refused) == 2400
+    assert Counter(r.reason for r in guarded.refused) == guarded.report()["reasons"]
+    texts = {row.text for rows in forbidden.values() for row in rows}
+    assert not texts & {row.text for row in guarded.rows}
+    assert len(guarded.rows) > 2300

@@ -74,6 +74,18 @@ class SynthesisParams(NearDuplicateParams):
     max_words: int = Field(60, gt=0)
 
 
+class AnnotationParams(Params):
+    """Annotation of unlabelled text (``generation.annotation``).
+
+    Attributes:
+        sampling: Sampling of the language model.
+        demonstrations: Support sentences of each relation in a request; 0 leaves the definitions.
+    """
+
+    sampling: Sampling = Sampling(temperature=0.0, max_tokens=200)
+    demonstrations: int = Field(0, ge=0)
+
+
 class CrossFitParams(NearDuplicateParams):
     """The classifier that judges rows out of fold (``training.cross_fitting``).
 
@@ -124,6 +136,7 @@ class GenerationParams(Params):
         explanations: Explanations of support instances.
         synthesis: Synthetic sentences.
         filtering: The classifier that finds label errors, and the filter of synthetic sentences.
+        annotations: Labels for unlabelled text.
     """
 
     language_model: LanguageModelParams
@@ -134,6 +147,7 @@ class GenerationParams(Params):
     explanations: ExplanationParams
     synthesis: SynthesisParams
     filtering: FilterParams
+    annotations: AnnotationParams = AnnotationParams()
 
     def of_llm(self, llm: str) -> LanguageModelParams:
         """The language model of an entry of ``llms``, or of ``default``."""

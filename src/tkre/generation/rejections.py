@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import pandas as pd
 
-EXPLANATION, SYNTHESIS = "explanation", "synthesis"
+EXPLANATION, SYNTHESIS, ANNOTATION = "explanation", "synthesis", "annotation"
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class Reject:
     """An answer, or a part of one, that is not used.
 
     Attributes:
-        kind: ``explanation`` or ``synthesis``.
-        relation: Label of the schema.
+        kind: ``explanation``, ``synthesis`` or ``annotation``.
+        relation: Label of the schema; empty for an annotation without one.
         request_id: Id of the request.
         reason: Key that rejects are counted by, e.g. ``near_duplicate``.
         detail: Description of the problem.

@@ -31,7 +31,7 @@ HOSTED = "api.openai.com"
 # From the strictest form of a schema to the one that every server accepts.
 FORMS = ("json_schema", "plain_schema", "json_object", "text")
 # Bounds that hosted servers refuse in a schema; answers are checked against them anyway.
-_BOUNDS = {"minLength", "maxLength", "minItems", "maxItems"}
+_BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
 
 
 def response_format(form: str, schema: dict[str, Any]) -> dict[str, Any] | None:

@@ -46,6 +46,19 @@ def test_labels_in_an_unlabelled_file_are_dropped(schema):
     )
 
 
+def test_pool_from_a_labelled_file_of_any_format(schema):
+    def rows(label: str) -> str:
+        return lines({"text": "[[ Ada ]] left << Rome >>", "label": label})
+
+    pools = [
+        pool_of(schema, {"u": rows(label)}, file="u", format="scibert")
+        for label in ("lives_in", "not a relation")
+    ]
+    assert pools[0] == pools[1]
+    [row] = pools[0]
+    assert (row.id, row.head_text, row.relation) == ("unlabelled-0", "Ada", None)
+
+
 def test_pool_from_ids_of_training_rows_in_their_order(schema):
     rows = [{**row, "relation": "knows"} for row in (ADA, BO)]
     files = {"train.jsonl": lines(*rows), "ids.txt": "b\r\n\na\n"}
@@ -91,6 +104,7 @@ def test_semeval_pool_is_independent_of_labels(shared):
     [
         ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u: id 'a' stands 2 times"),
         ({"u": lines({**ADA, "head_type": "pearson"})}, {"file": "u"}, "did you mean 'person'"),
+        ({"u": "{}\n"}, {"file": "u", "format": "scibert"}, "toy/u: line 1: key 'text' is missing"),
         ({"u": "{}\n"}, {"file": "u"}, "toy/u, line 1: key 'sentence' is missing"),
         ({"train.jsonl": "", "i": "a\n"}, {"train_ids": "i"}, "toy/i: no row 'a' in train.jsonl"),
         ({"train.jsonl": lines({**ADA, "relation": "knows"}), "i": "a\na"}, {"train_ids": "i"},

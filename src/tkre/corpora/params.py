@@ -37,15 +37,17 @@ class LabelFiles(Params):
 
 
 class PoolParams(Params):
-    """Unlabelled text of a corpus (``corpora.pool``): one of its attributes is set.
+    """Unlabelled text of a corpus (``corpora.pool``): a file, or rows of the training split.
 
     Attributes:
-        file: JSON Lines in the native format without ``relation``, as written by ``kedro corpus
-            candidates``; a ``relation`` is ignored.
+        file: File of sentences with marked pairs.
+        format: A name of ``FORMATS`` whose labels are dropped; None for JSON Lines in the native
+            format without ``relation``, as written by ``kedro corpus candidates``.
         train_ids: File with one id of a training row a line; the labels of these rows are dropped.
     """
 
     file: str | None = None
+    format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
     train_ids: str | None = None
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The unlabelled pool of a corpus: sentences with a marked pair that a language model may label.
 
-A pool is a file of unlabelled rows, or rows of the training split by their ids. Labels are dropped
-where rows are read. Before a sample uses the pool, sentences of its other sets are taken out.
+A pool is a file, or rows of the training split by their ids. Labels are dropped where rows are
+read. Before a sample uses the pool, sentences of its other sets are taken out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams
 from tkre.corpora.formats import RowError, json_lines
-from tkre.corpora.params import FORMATS, CorpusParams, PoolParams
+from tkre.corpora.params import FORMATS, CorpusParams
 from tkre.corpora.reading import CorpusError, listed
 from tkre.corpora.unlabelled import read_unlabelled
 
@@ -41,13 +41,16 @@ def read_pool(
     """
     if params.unlabelled is None:
         return []
-    if params.unlabelled.file is not None:
-        pool = read_unlabelled(
-            read(params.unlabelled.file), name := f"{schema.corpus}/{params.unlabelled.file}"
-        )
-        problems = _repeated([row.id for row in pool])
+    source = params.unlabelled
+    name = f"{schema.corpus}/{source.file or source.train_ids}"
+    if source.train_ids is not None:
+        pool, problems = _training_rows(read(source.train_ids), read(params.train), params)
+    elif source.format is not None:
+        pool, problems = _unlabelled_rows(read(str(source.file)), source.format, "unlabelled")
+        problems += _repeated([row.id for row in pool])
     else:
-        pool, problems, name = _training_rows(read, schema, params, params.unlabelled)
+        pool = read_unlabelled(read(str(source.file)), name)
+        problems = _repeated([row.id for row in pool])
     problems += _unknown_types(pool, schema)
     if problems:
         lines = listed([f"  {name}: {problem}" for problem in problems])
@@ -133,26 +136,30 @@ def guard_pool(
     return GuardedPool(kept, refused)
 
 
+def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[list[Instance], list[str]]:
+    """Rows of a labelled file without their labels; problems of rows that cannot be parsed."""
+    rows, problems = [], []
+    for place, parse in FORMATS[file_format](text, split):
+        try:
+            rows.append(without_label(parse()))
+        except RowError as error:
+            problems.append(f"{place}: {error}")
+    return rows, problems
+
+
 def _training_rows(
-    read: Callable[[str], str], schema: RelationSchema, params: CorpusParams, pool: PoolParams
-) -> tuple[list[Instance], list[str], str]:
-    """Rows of the training split by the ids of a file, problems, and the name of the file.
+    ids_text: str, train_text: str, params: CorpusParams
+) -> tuple[list[Instance], list[str]]:
+    """Rows of the training split in the order of ids, and problems of the ids.
 
     Label corrections are not read. Training rows that cannot be parsed have no id.
     """
-    assert pool.train_ids is not None
-    ids = [line.strip() for _, line in json_lines(read(pool.train_ids))]
-    wanted, rows = set(ids), {}
-    for _, parse in FORMATS[params.format](read(params.train), "train"):
-        try:
-            row = parse()
-        except RowError:
-            continue
-        if row.id in wanted:
-            rows[row.id] = without_label(row)
+    ids = [line.strip() for _, line in json_lines(ids_text)]
+    parsed, _ = _unlabelled_rows(train_text, params.format, "train")
+    rows = {row.id: row for row in parsed}
     unknown = [f"no row {i!r} in {params.train}" for i in dict.fromkeys(ids) if i not in rows]
     found = [rows[i] for i in dict.fromkeys(ids) if i in rows]
-    return found, [*_repeated(ids), *unknown], f"{schema.corpus}/{pool.train_ids}"
+    return found, [*_repeated(ids), *unknown]
 
 
 def _repeated(ids: Sequence[str]) -> list[str]:

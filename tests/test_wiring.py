@@ -168,9 +168,10 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
     """Nor what quotes whole rows; corpora may be under licence."""
     quoting = {"train", "dev", "test", "support", "validation", "development", "unseen_test",
                "explained", "knowledge", "training_rows", "pretraining_texts", "pretraining_pairs",
-               "explanation_responses", "synthesis_responses"}  # fmt: skip
+               "explanation_responses", "synthesis_responses", "pool", "unlabelled", "annotated",
+               "annotation_responses"}  # fmt: skip
     seen = set()
-    for dataset in datasets(pipelines["semeval"]):
+    for dataset in datasets(pipelines["semeval"]) | datasets(pipelines["annotated"]):
         leaf = dataset.rsplit(".", 1)[-1]
         if leaf in quoting:
             assert catalog.get(dataset).metadata["kedro-viz"]["preview"] is False, dataset
@@ -179,12 +180,13 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
 
 
 def test_costly_and_published_datasets_have_versions(pipelines, catalog):
-    dear = ("knowledge", "synthetic", "explained", "encoder", "mslm_encoder", "classifier",
+    dear = ("knowledge", "synthetic", "explained", "annotated", "encoder", "mslm_encoder",
+            "classifier",
             "predictions", "metrics", "summary", "cells", "confusion_figure",
             "f1_by_variant_figure",
             "calibrator", "calibration_scores", "environment", "errors", "card")  # fmt: skip
     checked = set()
-    for dataset in datasets(pipelines["semeval"]):
+    for dataset in datasets(pipelines["semeval"]) | datasets(pipelines["annotated"]):
         leaf = dataset.rsplit(".", 1)[-1]
         if leaf in dear or leaf.split("_")[-1] in dear:
             assert catalog.config_resolver.resolve_pattern(dataset).get("versioned"), dataset
@@ -195,14 +197,15 @@ def test_costly_and_published_datasets_have_versions(pipelines, catalog):
 
 def test_no_two_datasets_share_a_file(pipelines, catalog):
     seen: dict[str, str] = {}
-    for dataset in sorted(datasets(pipelines["semeval"]) | datasets(pipelines["demo"])):
+    used = (datasets(pipelines[name]) for name in ("semeval", "demo", "annotated"))
+    for dataset in sorted(set().union(*used)):
         config = catalog.config_resolver.resolve_pattern(dataset)
         if "filepath" in config and not config["type"].endswith("CorpusFolderDataset"):
             assert seen.setdefault(config["filepath"], dataset) == dataset
 
 
 GPU_FUNCTIONS = {
-    "explain", "synthesise", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
+    "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
     "finetune_encoder", "predict", "label", "measure_class_centroids", "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic",
 }  # fmt: skip
@@ -236,12 +239,16 @@ def test_requests_to_llms_precede_training(pipelines):
 
 def test_training_splits_are_read_by_the_sampling_only(pipelines):
     """The K-shot protocol: train and dev go into the sample of shots, and nowhere else."""
-    for name in ("demo", "semeval", "semeval_x4"):
+    for name in ("demo", "semeval", "semeval_x4", "annotated"):
         for node in pipelines[name].nodes:
             leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
             if leaves & {"train", "dev"}:
                 assert node.func.__name__ == "sample_k_shots"
-            assert "development" not in leaves
+            # Unlabelled rows that copy one of them are refused.
+            assert "development" not in leaves or node.func.__name__ == "select_unlabelled"
+            # Files of the corpus are read by nodes that drop the labels of unlabelled rows.
+            if "folder" in leaves:
+                assert node.func.__name__ in {"read_splits", "read_unlabelled"}
 
 
 def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
@@ -251,6 +258,28 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
 
     assert readers(".test") == {"sample_k_shots", "synthesise", "keep_sentences", "mark_implicit"}
     assert readers(".unseen_test") == {"predict", "score", "list_errors"}
+
+
+def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
+    nodes = pipelines["newsroom_annotated"].nodes
+    readers = {node.name for node in nodes if "newsroom.k8a300.s13.annotated" in node.inputs}
+    assert readers == {
+        f"finetuning.{variant}-newsroom-k8a300-s13.golden_and_annotated_rows"
+        for variant in ("tkre_annotated", "tkre_plus_annotated")
+    }
+    # One question a row, whatever the number of rows; the K-shot sets and texts are shared.
+    made = {name for node in nodes for name in node.outputs if name.startswith("newsroom.k8a300.")}
+    assert {name.rpartition(".")[2] for name in made if name.count(".") == 3} == {
+        "unlabelled", "unlabelled_report", "annotation_responses", "annotated",
+        "annotation_rejects", "annotation_yield", "rejects", "yield",
+    }  # fmt: skip
+
+
+def test_without_annotated_rows_nothing_of_them_exists(pipelines):
+    words = ("annot", "unlabelled", ".pool")
+    for name in ("demo", "semeval", "amounts"):
+        names = {*datasets(pipelines[name]), *(node.name for node in pipelines[name].nodes)}
+        assert not [found for found in names if any(word in found for word in words)]
 
 
 def test_classifiers_that_are_saved_have_a_card_and_all_cells_are_on_the_page(pipelines):

@@ -15,7 +15,9 @@ from tkre.core.cells import Cell, Experiment, KShotSample, parse_cell, parse_sam
      (KShotSample("a", 8, 13, 1, 5, True), "a.k8n5f.s13"),
      (KShotSample("a", 8, 13, filtered=True), "a.k8f.s13"),
      (KShotSample("semeval2010_task8", 8, 13, llm="qwen"), "semeval2010_task8.k8_qwen.s13"),
-     (KShotSample("a_b", 8, 13, 4, 20, True, "Qwen3"), "a_b.k8x4n20f_Qwen3.s13")],
+     (KShotSample("a_b", 8, 13, 4, 20, True, "Qwen3"), "a_b.k8x4n20f_Qwen3.s13"),
+     (KShotSample("a", 8, 13, annotated=300), "a.k8a300.s13"),
+     (KShotSample("a", 0, 13, 4, 20, True, "q", 9), "a.k0x4n20fa9_q.s13")],
 )  # fmt: skip
 def test_names_of_samples_and_cells_are_read_back(sample, name):
     assert sample.name == name
@@ -26,7 +28,7 @@ def test_names_of_samples_and_cells_are_read_back(sample, name):
 
 
 @pytest.mark.parametrize("name", ["newsroom", "a.k8", "a.8.s13", "a.k8.s13.tkre", "a b.k8.s1", "",
-                                  "a.k8_.s1", "a.k8_q_n.s1"])  # fmt: skip
+                                  "a.k8_.s1", "a.k8_q_n.s1", "a.k8a.s1"])  # fmt: skip
 def test_names_that_are_no_sample(name):
     with pytest.raises(ValueError, match="not the name of a sample"):
         parse_sample(name)
@@ -59,6 +61,25 @@ def test_llm_is_part_of_all_samples_but_the_golden_one():
     assert sample.plain == KShotSample("a", 8, 13, 4, llm="qwen")
     assert sample.explained == KShotSample("a", 8, 13, llm="qwen")
     assert sample.golden == KShotSample("a", 8, 13)
+
+
+def test_annotated_rows_are_added_to_the_plain_sample():
+    sample = KShotSample("a", 8, 13, 4, 20, filtered=True, llm="q", annotated=300)
+    assert sample.plain == KShotSample("a", 8, 13, 4, llm="q")
+    assert sample.with_annotations == KShotSample("a", 8, 13, 4, llm="q", annotated=300)
+    assert sample.unannotated == KShotSample("a", 8, 13, 4, 20, filtered=True, llm="q")
+    assert sample.parent == KShotSample("a", 8, 13, 4, 20, llm="q")
+    assert sample.explained == KShotSample("a", 8, 13, llm="q")
+    assert sample.golden == KShotSample("a", 8, 13)
+
+
+def test_annotated_rows_are_an_axis():
+    spec = {"corpora": ["a"], "seeds": [1, 2], "variants": ["v"]}
+    experiment = Experiment.model_validate(spec | {"annotated": [0, 300]})
+    assert [s.name for s in experiment.samples] == ["a.k8.s1", "a.k8.s2", "a.k8a300.s1",
+                                                    "a.k8a300.s2"]  # fmt: skip
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        Experiment.model_validate(spec | {"annotated": -1})
 
 
 def test_an_experiment_has_every_combination_of_its_axes():

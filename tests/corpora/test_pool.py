@@ -11,7 +11,7 @@ from tests.conftest import instance
 from tkre.core.text import NearDuplicateParams
 from tkre.corpora.formats import semeval_rows
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.pool import guard_pool, read_pool
+from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots
 
@@ -203,3 +203,17 @@ def test_semeval_pool_holds_no_sentence_of_a_sample(shared):
     texts = {row.text for rows in forbidden.values() for row in rows}
     assert not texts & {row.text for row in guarded.rows}
     assert len(guarded.rows) > 2300
+
+
+def test_the_first_rows_of_the_guarded_pool_are_taken(caplog):
+    pool = [instance(f"<head>Ada</head> {verb} <tail>Bo</tail>.", id=verb) for verb in "abcd"]
+    sets = {"test": [instance("<head>Ada</head> a <tail>Bo</tail>.")], "support": []}
+    rows, report = take_unlabelled(pool, sets, NEAR, 2, "toy.k8a2.s13")
+    assert [row.id for row in rows] == ["b", "c"]
+    assert report == {
+        "sample": "toy.k8a2.s13", "wanted": 2, "taken": 2, "rows": 3, "sentences": 3, "refused": 1,
+        "reasons": {"test": 1},
+    }  # fmt: skip
+    rows, report = take_unlabelled(pool, sets, NEAR, 9, "toy.k8a9.s13")
+    assert [row.id for row in rows] == ["b", "c", "d"] and report["taken"] == 3
+    assert "3 of 4 unlabelled rows taken, 9 wanted; refused as copies: test 1" in caplog.text

@@ -17,6 +17,7 @@ from tkre.core.provenance import frame_digest, instances_digest
 from tkre.datasets.checkpoint import BackboneDataset, CheckpointDataset
 from tkre.datasets.corpus import CorpusFolderDataset, NameDataset
 from tkre.datasets.files import (
+    AnnotationsDataset,
     InstancesDataset,
     KnowledgeTextsDataset,
     RecordDataset,
@@ -24,6 +25,7 @@ from tkre.datasets.files import (
     TableDataset,
 )
 from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
+from tkre.generation.annotation import Annotation
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import Response
 from tkre.generation.texts import SUPPORT, knowledge_texts
@@ -193,6 +195,16 @@ def test_responses_round_trip(tmp_path):
     dataset.save(responses)
     assert dataset.load() == responses
     assert json.loads((tmp_path / "responses.json").read_text())[0]["response"] == {"text": "x"}
+
+
+def test_annotations_round_trip(tmp_path):
+    dataset = AnnotationsDataset(filepath=str(tmp_path / "annotated.parquet"))
+    row = instance("<head>Ada</head> knows <tail>Bo</tail>.", "knows", triggers=("knows",))
+    annotations = [Annotation(row, 0.9), Annotation(replace(row, id="b", triggers=()), 0.0)]
+    dataset.save(annotations)
+    assert dataset.load() == annotations
+    with pytest.raises(DatasetError, match="confidence"):
+        dataset.save([Annotation(row, 90.0)])
 
 
 def table(preview: dict) -> list[dict[str, object]]:

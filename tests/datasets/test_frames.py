@@ -12,11 +12,12 @@ from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 FRAME = predictions(20)
 REJECT = Reject("synthesis", "a", "r", "near_duplicate", "a copy", "text")
 TALLY = Tally(wanted=3, requested=4, answered=3, kept=2, rejects=[REJECT])
-CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
         "llm": "default", "seed": 13, "variant": "tkre", "micro_precision": 50.0,
         "micro_recall": 50.0, "micro_f1": 50.0, "official_f1": None, "seconds": 1.5,
         "rows": 4}  # fmt: skip
 SUMMARY = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+           "annotated": 0,
            "llm": "default", "variant": "tkre", "metric": "micro_f1", "mean": 50.0, "std": 0.0,
            "seeds": 1, "difference": None, "difference_low": None,
            "difference_high": None}  # fmt: skip
@@ -30,7 +31,9 @@ GOOD = {
     "SUMMARY": pd.DataFrame([SUMMARY]),
     "REJECTS": rejects_frame([REJECT]),
     "YIELD": yield_frame("synthesis", {"a": TALLY}),
-}
+    "ANNOTATIONS": pd.DataFrame({"id": ["a"], "text": ["t"], "relation": ["r"],
+                                 "confidence": [0.5]}),
+}  # fmt: skip
 BAD = {
     "PREDICTIONS": {"gold": None},
     "RAW_PREDICTIONS": {"probability": 0.123},
@@ -40,6 +43,7 @@ BAD = {
     "SUMMARY": {"std": -1.0},
     "REJECTS": {"kind": "other"},
     "YIELD": {"short": 0},
+    "ANNOTATIONS": {"confidence": 50},
 }
 
 

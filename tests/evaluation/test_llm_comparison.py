@@ -39,7 +39,7 @@ def written(name, *, kept=2, seed_rows=ALIKE, responses=(), reasons=()):
 def cells(*rows):
     columns = ["variant", "llm", "synthetic", "seed", "micro_f1", "noise", "filtered"]
     padded = [(*row, *(0, False)[len(row) - 5 :]) for row in rows]
-    return pd.DataFrame(padded, columns=columns).assign(corpus="toy", shots=8)
+    return pd.DataFrame(padded, columns=columns).assign(corpus="toy", shots=8, annotated=0)
 
 
 NO_CELLS = cells()
@@ -118,6 +118,7 @@ def test_f1_is_that_of_the_cells_that_read_this_knowledge_or_none():
 def filter_cells(scores):
     rows = [
         {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "filtered": filtered,
+         "annotated": 0,
          "llm": "default", "seed": seed, "variant": "v", "micro_f1": f1}
         for (noise, filtered), f1s in scores.items() for seed, f1 in enumerate(f1s)
     ]  # fmt: skip

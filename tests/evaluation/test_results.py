@@ -184,7 +184,7 @@ def test_one_value_has_no_spread():
     )
 
 
-CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
+CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
         "llm": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip
 
 

@@ -99,7 +99,10 @@ def test_pairs_that_no_relation_joins_are_not_requested(schema, prompt):
 
 def test_kept_annotations_have_relation_triggers_and_confidence(schema):
     [annotation], tally = keep(schema, good(triggers=("lives in", "lives in", "lives")))
-    assert annotation.instance == replace(ADA, relation="lives_in", triggers=("lives in", "lives"))
+    assert annotation.instance == replace(
+        ADA, id="annotation/toy/a", relation="lives_in", triggers=("lives in", "lives")
+    )
+    assert annotation.instance.annotated and not ADA.annotated
     assert annotation.confidence == 0.9
     assert (tally.wanted, tally.requested, tally.answered, tally.kept) == (1, 1, 1, 1)
     [negative], _ = keep(schema, good("none", 0, ()))
@@ -138,7 +141,7 @@ def test_missing_and_failed_answers_are_rejects(schema):
     annotations, tally = keep_annotations(
         [ADA, BO], {key: [failed, Response(key, answer=good("knows", 60, ("saw",)))]}, schema
     )
-    assert [a.instance.id for a in annotations] == ["b"]
+    assert [a.instance.id for a in annotations] == ["annotation/toy/b"]
     assert [(r.reason, r.text) for r in tally.rejects] == [
         ("no_answer", ""), ("truncated", '{"rel'),
     ]  # fmt: skip
@@ -184,7 +187,8 @@ def test_recorded_annotations_of_the_demo_corpus(newsroom, prompt):
     folder = CorpusFolder("newsroom", [newsroom])
     pool, annotations, tally = replayed(folder, corpus, prompt)
     assert (tally.kept, tally.rejects) == (1012, [])
-    assert [a.instance.id for a in annotations] == [row.id for row in pool]
+    ids = [f"annotation/newsroom/{row.id}" for row in pool]
+    assert [a.instance.id for a in annotations] == ids
     assert sum(a.instance.relation == "no_relation" for a in annotations) == 817
 
 

@@ -72,6 +72,24 @@ def test_variants_have_a_cell_for_each_llm_whose_text_they_read(conf):
     )
 
 
+def test_variants_have_a_cell_for_each_number_of_annotated_rows_that_they_read(conf):
+    spec = {"corpora": ["newsroom"], "synthetic": 4, "noise": 20, "annotated": [0, 300],
+            "variants": ["typ_marker", "tkre", "tkre_annotated"]}  # fmt: skip
+    config = changed(conf, ["experiments", "annotating"], spec)
+    assert [cell.name for cell in config.cells("annotating")] == [
+        "newsroom.k8.s13.typ_marker",
+        "newsroom.k8x4n20.s13.tkre",
+        "newsroom.k8x4n20.s13.tkre_annotated",
+        "newsroom.k8x4n20a300.s13.tkre_annotated",
+    ]
+    assert config.axes("annotating") == ["annotated"]
+    plain, annotated = (
+        config.encoder(parse_cell(f"newsroom.{kind}.s13.tkre_annotated"))
+        for kind in ("k8", "k8a300")
+    )
+    assert plain == annotated == config.encoder(parse_cell("newsroom.k8.s13.tkre"))
+
+
 def test_every_corpus_is_an_experiment(conf):
     config = ExperimentConfig(assembled(conf, {}))
     assert {cell.sample.corpus for cell in config.cells("scierc")} == {"scierc"}
@@ -99,6 +117,9 @@ def test_every_corpus_is_an_experiment(conf):
         (["experiments", "demo", "llms"], ["default", "again"],
          "the llms default and again are both 'claude'"),
         (["generation", "llms", "qwen", "backend"], "oracle", "generation.llms.qwen"),
+        (["experiments", "mine"],
+         {"corpora": ["chemprot"], "variants": ["tkre_annotated"], "annotated": 9},
+         "experiment mine: annotated rows need unlabelled text, and corpora.chemprot has no"),
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],

@@ -25,6 +25,7 @@ def spec(**changes):
 def published(tmp_path):
     rows = [
         {"corpus": "toy", "shots": shots, "synthetic": 0, "noise": 0, "filtered": False,
+         "annotated": 0,
          "llm": "none", "seed": seed, "variant": variant, "micro_f1": 40 + shots + seed}
         for shots in (4, 8) for seed in (1, 2) for variant in ("a", "b")
     ]  # fmt: skip

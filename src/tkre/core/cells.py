@@ -9,6 +9,7 @@ Only this module builds and parses the names of namespaces and datasets:
 ``newsroom.k0x4.s13``                   zero-shot: no labelled row, 4 rounds of synthetic sentences
 ``newsroom.k8x4n20.s13``                20 % of the synthetic sentences under a wrong label
 ``newsroom.k8x4n20f.s13``               the same after the filter
+``newsroom.k8a300.s13``                 with 300 rows that a language model has annotated
 ``newsroom.k8_qwen.s13``                knowledge of the language model ``qwen``
 ``newsroom.k8.s13.tkre``                a *cell*: one variant on a sample
 ``newsroom.k8.s13.encoder_1a2b3c4d``    an encoder by the digest of its recipe
@@ -23,14 +24,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import NonNegativeInt, field_validator
 
 from tkre.core.params import DEFAULT_LLM, Params
 
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _SAMPLE = re.compile(
     r"(?P<corpus>\w+)\.k(?P<shots>\d+)(x(?P<synthetic>\d+))?(n(?P<noise>\d+))?(?P<filtered>f)?"
-    r"(_(?P<llm>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
+    r"(a(?P<annotated>\d+))?(_(?P<llm>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
 )
 
 
@@ -48,6 +49,7 @@ class KShotSample:
         filtered: Whether the filter is applied to the synthetic sentences.
         llm: The language model: an entry of ``generation.llms``, or ``default`` for
             ``generation.language_model``.
+        annotated: Rows of the corpus's unlabelled text that the language model labels.
     """
 
     corpus: str
@@ -57,6 +59,7 @@ class KShotSample:
     noise: int = 0
     filtered: bool = False
     llm: str = DEFAULT_LLM
+    annotated: int = 0
 
     @property
     def name(self) -> str:
@@ -65,18 +68,32 @@ class KShotSample:
         kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
         kind += f"n{self.noise}" if self.noise else ""
         kind += "f" if self.filtered else ""
+        kind += f"a{self.annotated}" if self.annotated else ""
         kind += "" if self.llm == DEFAULT_LLM else f"_{self.llm}"
         return f"{self.corpus}.{kind}.s{self.seed}"
 
     @property
     def plain(self) -> KShotSample:
-        """This sample without planted noise and filter: synthetic sentences as generated."""
-        return replace(self, noise=0, filtered=False)
+        """This sample without planted noise, filter and annotated rows.
+
+        Its synthetic sentences are as generated.
+        """
+        return replace(self, noise=0, filtered=False, annotated=0)
+
+    @property
+    def unannotated(self) -> KShotSample:
+        """This sample without annotated rows; it identifies the synthetic sentences."""
+        return replace(self, annotated=0)
+
+    @property
+    def with_annotations(self) -> KShotSample:
+        """The plain sample with the annotated rows; it identifies these."""
+        return replace(self.plain, annotated=self.annotated)
 
     @property
     def parent(self) -> KShotSample:
         """The sample whose synthetic sentences are the input: noise is planted, then filtered."""
-        return replace(self, filtered=False) if self.filtered else self.plain
+        return replace(self.unannotated, filtered=False) if self.filtered else self.plain
 
     @property
     def golden(self) -> KShotSample:
@@ -172,6 +189,7 @@ def parse_sample(name: str) -> KShotSample:
         noise=int(match["noise"] or 0),
         filtered=match["filtered"] is not None,
         llm=match["llm"] or DEFAULT_LLM,
+        annotated=int(match["annotated"] or 0),
     )
 
 
@@ -196,6 +214,7 @@ class Experiment(Params):
         filtered: Whether the filter is applied; ``[false, true]`` compares both.
         llms: Language models, names of ``generation.llms`` or ``default`` for
             ``generation.language_model``. Several are compared.
+        annotated: Rows of unlabelled text that a language model labels; 0 is none.
         score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
             protocol's other seeds, so that no test row is read.
         baseline: The variant that others are compared with; None takes ``reporting.baseline``.
@@ -209,10 +228,13 @@ class Experiment(Params):
     noise: tuple[int, ...] = (0,)
     filtered: tuple[bool, ...] = (False,)
     llms: tuple[str, ...] = (DEFAULT_LLM,)
+    annotated: tuple[NonNegativeInt, ...] = (0,)
     score_on: Literal["test", "development"] = "test"
     baseline: str | None = None
 
-    @field_validator("shots", "seeds", "synthetic", "noise", "filtered", "llms", mode="before")
+    @field_validator(
+        "shots", "seeds", "synthetic", "noise", "filtered", "llms", "annotated", mode="before"
+    )
     @classmethod
     def _one_value_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
@@ -237,13 +259,14 @@ class Experiment(Params):
     def samples(self) -> list[KShotSample]:
         """All samples; the seed varies fastest, the corpus slowest."""
         return [
-            KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm)
-            for corpus, shots, synthetic, noise, filtered, llm, seed in product(
+            KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm, annotated)
+            for corpus, shots, synthetic, noise, filtered, annotated, llm, seed in product(
                 self.corpora,
                 self.shots,
                 self.synthetic,
                 self.noise,
                 self.filtered,
+                self.annotated,
                 self.llms,
                 self.seeds,
             )

@@ -33,6 +33,10 @@ class Span:
         return self.start < other.end and other.start < self.end
 
 
+# Beginning of the ids of instances whose label is a language model's answer about unlabelled text.
+ANNOTATION_ID = "annotation/"
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One sentence with a head mention, a tail mention and, if known, the relation between them.
@@ -81,6 +85,11 @@ class Instance:
     def tail_text(self) -> str:
         """The tail mention as it stands in the sentence."""
         return self.tail.of(self.text)
+
+    @property
+    def annotated(self) -> bool:
+        """Whether a language model has labelled it (``generation.annotation``)."""
+        return self.id.startswith(ANNOTATION_ID)
 
     @property
     def between(self) -> Span | None:

@@ -123,6 +123,11 @@ class RelationSchema(Params):
         relation = self.relations[name]
         return name if relation.negative else relation.inverse
 
+    @property
+    def all_invertible(self) -> bool:
+        """Whether every relation but the negative one has an inverse."""
+        return all(r.inverse is not None for r in self.relations.values() if not r.negative)
+
     def spelled_out(self, name: str, text: str) -> bool:
         """Whether a text holds a label as such, which teaches the label and not what it means.
 

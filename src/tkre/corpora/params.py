@@ -96,7 +96,9 @@ class CorpusParams(Params):
         return {split: file for split, file in splits.items() if file is not None}
 
     def read_files(self) -> list[str]:
-        """All files that ``read_corpus`` reads, label corrections included."""
+        """All files of the corpus: splits, label corrections, unlabelled text."""
         labels = self.labels or LabelFiles(drop_unlisted=False)
-        corrections = (labels.train, labels.dev, labels.test)
-        return [*self.files().values(), *(file for file in corrections if file is not None)]
+        more = [labels.train, labels.dev, labels.test]
+        if self.unlabelled is not None:
+            more += [self.unlabelled.file, self.unlabelled.train_ids]
+        return [*self.files().values(), *(file for file in more if file is not None)]

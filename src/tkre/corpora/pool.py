@@ -6,6 +6,7 @@ read. Before a sample uses the pool, sentences of its other sets are taken out.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from tkre.corpora.formats import RowError, json_lines
 from tkre.corpora.params import FORMATS, CorpusParams
 from tkre.corpora.reading import CorpusError, listed
 from tkre.corpora.unlabelled import read_unlabelled
+
+logger = logging.getLogger(__name__)
 
 
 def read_pool(
@@ -134,6 +137,37 @@ def guard_pool(
             seen.add(pair)
             kept.append(row)
     return GuardedPool(kept, refused)
+
+
+def take_unlabelled(
+    pool: Sequence[Instance],
+    forbidden: Mapping[str, Sequence[Instance]],
+    near: NearDuplicateParams,
+    most: int,
+    sample: str,
+) -> tuple[list[Instance], dict[str, Any]]:
+    """The first rows of a pool that a sample may use.
+
+    Args:
+        pool: Unlabelled instances.
+        forbidden: Sets of the sample (``guard_pool``).
+        near: Definition of near-duplicates.
+        most: Number of rows to take.
+        sample: Name of the sample.
+
+    Returns:
+        The rows, in the order of the pool: fewer rows are the beginning of more. The counts of
+        ``GuardedPool.report``, with the ``sample`` and the numbers ``wanted`` and ``taken``.
+    """
+    guarded = guard_pool(pool, forbidden, near)
+    rows, report = guarded.rows[:most], guarded.report()
+    reasons = ", ".join(f"{reason} {n}" for reason, n in report["reasons"].items()) or "none"
+    logger.log(
+        logging.INFO if len(rows) == most else logging.WARNING,
+        "%s: %d of %d unlabelled rows taken, %d wanted; refused as copies: %s",
+        sample, len(rows), len(pool), most, reasons,
+    )  # fmt: skip
+    return rows, {"sample": sample, "wanted": most, "taken": len(rows)} | report
 
 
 def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[list[Instance], list[str]]:

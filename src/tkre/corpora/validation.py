@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tkre.core.instance import Instance
+from tkre.core.schema import RelationSchema
 from tkre.core.text import (
     NearDuplicateIndex,
     NearDuplicateParams,
@@ -19,9 +20,11 @@ from tkre.core.text import (
     shared_sentences,
 )
 from tkre.corpora.params import CorpusParams
+from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import (
     RELATIONS_FILE,
     Corpus,
+    CorpusError,
     CorpusFileError,
     CorpusFolder,
     LabelFileError,
@@ -272,6 +275,7 @@ def check_corpus(
     except LabelFileError as error:
         return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
     findings += _bad_rows(corpus, params)
+    findings += _unlabelled(folder, schema, params)
     findings += row_findings(corpus, near, leakage_stops=params.on_leakage == "stop")
     if corpus.report["bad_rows"] and params.on_bad_row == "stop":
         note = "rows per relation are counted once the bad rows are corrected"
@@ -293,7 +297,7 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
             continue
         if not text.strip():
             yield Finding(Level.ERROR, f"{folder.name}/{file}", "the file is empty", "file")
-        elif params.format == "native" and text.lstrip()[0] != "{":
+        elif _is_json_lines(file, params) and text.lstrip()[0] != "{":
             message = (
                 'the first row does not begin with "{": the native format is JSON Lines, one '
                 "object a line, no list around them and no header (docs/data.md)"
@@ -307,6 +311,24 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
                 f"corpora.{folder.name} in conf/"
             )
             yield Finding(Level.WARNING, "", message)
+
+
+def _is_json_lines(file: str, params: CorpusParams) -> bool:
+    """Whether a file of the corpus is in the native format."""
+    pool = params.unlabelled
+    if pool is None or file not in (pool.file, pool.train_ids):
+        return params.format == "native"
+    return file == pool.file and pool.format in (None, "native")
+
+
+def _unlabelled(
+    folder: CorpusFolder, schema: RelationSchema, params: CorpusParams
+) -> Iterator[Finding]:
+    """Unlabelled rows that cannot be read."""
+    try:
+        read_pool(folder.read, schema, params)
+    except CorpusError as error:
+        yield Finding(Level.ERROR, "", str(error), "unlabelled rows")
 
 
 def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:

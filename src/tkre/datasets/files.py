@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from tkre.core.instance import Instance, from_frame, to_frame, to_tagged
 from tkre.datasets import table_preview
 from tkre.generation import texts
+from tkre.generation.annotation import Annotation
 from tkre.generation.llm.protocol import Response
 from tkre.generation.texts import KnowledgeText
 from tkre.report.tables import FIGURE
@@ -47,6 +48,25 @@ class InstancesDataset(ParquetDataset):
         ]
         filled = {column for row in rows for column, value in row.items() if value}
         return table_preview([{c: row[c] for c in row if c in filled} for row in rows])
+
+
+class AnnotationsDataset(ParquetDataset):
+    """Annotated instances in a Parquet file with their ``confidence``, as a list."""
+
+    def load(self) -> list[Annotation]:
+        """The annotations in the order of the rows."""
+        frame = super().load()
+        return [
+            Annotation(instance, float(confidence))
+            for instance, confidence in zip(from_frame(frame), frame["confidence"], strict=True)
+        ]
+
+    def save(self, data: list[Annotation]) -> None:
+        """Writes a row per annotation, checked by ``frames.ANNOTATIONS``."""
+        frame = to_frame(annotation.instance for annotation in data)
+        frame = frame.assign(confidence=[annotation.confidence for annotation in data])
+        # Found by name at the first save: pandera is slow to load.
+        super().save(load_obj("tkre.datasets.frames.ANNOTATIONS").validate(frame, lazy=True))
 
 
 class KnowledgeTextsDataset(JSONDataset):

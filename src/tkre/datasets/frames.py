@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from tkre.generation.rejections import EXPLANATION, SYNTHESIS
+from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 
 
 def _texts(*names: str, nullable: bool = False) -> dict[str, pa.Column]:
@@ -52,9 +52,10 @@ _PROBABILITIES = {
 }
 _KEYS = {
     **_texts("corpus", "llm", "variant"),
-    **_numbers("shots", "synthetic", "noise", least=0),
+    **_numbers("shots", "synthetic", "noise", "annotated", least=0),
 }
 
+ANNOTATIONS = _frame(_texts("id", "text", "relation"), _numbers("confidence", least=0, most=1))
 RAW_PREDICTIONS = _frame(
     _texts("id", "predicted"),
     _PROBABILITIES,
@@ -93,7 +94,7 @@ SUMMARY = _frame(
     _numbers("mean", "difference", "difference_low", "difference_high", nullable=True),
     _numbers("std", least=0, nullable=True),
 )
-_KINDS = {"kind": pa.Column(checks=pa.Check.isin([EXPLANATION, SYNTHESIS]))}
+_KINDS = {"kind": pa.Column(checks=pa.Check.isin([EXPLANATION, SYNTHESIS, ANNOTATION]))}
 REJECTS = _frame(
     _KINDS,
     _texts("relation", "request_id", "reason"),

@@ -41,6 +41,7 @@ class Knowledge:
         explanation_responses: Responses of all attempts to explain a row.
         synthesis_responses: Responses of all attempts to write sentences.
         explained: Support with explanations.
+        annotation_responses: Responses of all attempts to annotate a row.
     """
 
     yields: pd.DataFrame
@@ -49,11 +50,16 @@ class Knowledge:
     explanation_responses: Sequence[Response]
     synthesis_responses: Sequence[Response]
     explained: Sequence[Instance] = ()
+    annotation_responses: Sequence[Response] = ()
 
 
 def sent_responses(knowledge: Iterable[Knowledge]) -> list[Response]:
     """All responses, each once: samples share some requests, which are sent once."""
-    responses = (r for k in knowledge for r in (*k.explanation_responses, *k.synthesis_responses))
+    responses = (
+        r
+        for k in knowledge
+        for r in (*k.explanation_responses, *k.synthesis_responses, *k.annotation_responses)
+    )
     return list({(r.request_id, r.digest, r.finished): r for r in responses}.values())
 
 
@@ -76,8 +82,8 @@ def llms_table(
         (a request that samples share counts once), and the mean ``seconds`` from request to answer;
         missing where no response records it. The ``diversity`` of the sentences, over relations and
         seeds. Micro-F1 of every variant, mean (``micro_f1.<variant>``) and population standard
-        deviation (``micro_f1_std.<variant>``) over seeds, without planted noise; filtered cells
-        have columns of their own (``<variant>.filtered``). Shares are in per cent.
+        deviation (``micro_f1_std.<variant>``) over seeds, without planted noise and annotated rows;
+        filtered cells have columns of their own (``<variant>.filtered``). Shares are in per cent.
     """
     places: dict[tuple[Any, ...], list[Knowledge]] = {}
     for one in written:
@@ -168,6 +174,7 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
         (cells["corpus"] == where["corpus"])
         & (cells["shots"] == where["shots"])
         & (cells["noise"] == 0)
+        & (cells["annotated"] == 0)
         & cells["llm"].isin([where["llm"], NO_LLM])
     ]
     scores: dict[str, float] = {}

@@ -22,7 +22,7 @@ from tkre.evaluation.metrics import (
 from tkre.evaluation.params import ReportingParams
 
 # Coordinates of a cell without its seed and its variant: columns of every table of cells.
-GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "llm"]
+GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "annotated", "llm"]
 GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken within these
 FINETUNING = "fine-tuning"  # stage of validation F1 in the training curves
 
@@ -75,6 +75,7 @@ def score_cell(
         "synthetic": synthetic,
         "noise": cell.sample.noise,
         "filtered": cell.sample.filtered,
+        "annotated": cell.sample.annotated,
         "llm": llm,
         **scores,
         "seconds": seconds,
@@ -117,7 +118,8 @@ def summary_table(
         metrics: Scores of every cell.
         predictions: Predictions of every cell, in the same order.
         baseline: Variant that differences are taken to, at the same place; one without synthetic
-            sentences is compared at any number of them, one without a language model at any.
+            sentences or annotated rows is compared at any number of them, one without a language
+            model at any.
         params: Parameters of the bootstrap.
 
     Returns:
@@ -172,9 +174,11 @@ def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str
     """
     same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
     of_baseline = cells[same & (cells["variant"] == baseline)]
-    at_place = of_baseline[(of_baseline[GROUP_KEYS] == pd.Series(place)).all(axis=1)]
-    if len(at_place):
-        return at_place
+    for annotated in (place["annotated"], 0):
+        keys = pd.Series({**place, "annotated": annotated})
+        at_place = of_baseline[(of_baseline[GROUP_KEYS] == keys).all(axis=1)]
+        if len(at_place):
+            return at_place
     reads_less = place["synthetic"] == 0 or place["llm"] == NO_LLM
     if reads_less and len(of_baseline[GROUP_KEYS].drop_duplicates()) == 1:
         return of_baseline

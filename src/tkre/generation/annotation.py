@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tkre.core.instance import Instance, to_tagged
+from tkre.core.instance import ANNOTATION_ID, Instance, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.generation.explanations import TRIGGERS_SCHEMA
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
@@ -27,7 +27,7 @@ class Annotation:
     """A sentence with the label that a language model gave it.
 
     Attributes:
-        instance: The sentence with ``relation`` and ``triggers``.
+        instance: The sentence with ``relation`` and ``triggers``; its id is that of the request.
         confidence: Stated probability that the relation is right, 0 to 1; not calibrated.
     """
 
@@ -37,7 +37,7 @@ class Annotation:
 
 def request_id(corpus: str, instance_id: str) -> str:
     """Id of the request for one unlabelled instance."""
-    return f"annotation/{corpus}/{instance_id}"
+    return f"{ANNOTATION_ID}{corpus}/{instance_id}"
 
 
 def possible_relations(instance: Instance, schema: RelationSchema) -> list[str]:
@@ -147,7 +147,7 @@ def keep_annotations(
             problem = response.failure or _problem(instance, answer, schema)
             if problem is None:
                 tally.kept += 1
-                annotations.append(_annotation(instance, answer))
+                annotations.append(_annotation(instance, key, answer))
                 break
             relation, text = answer.get("relation"), str(response.answer or response.text or "")
             known = str(relation) if relation in schema.names else ""
@@ -194,9 +194,8 @@ def _problem(
     return None
 
 
-def _annotation(instance: Instance, answer: Mapping[str, Any]) -> Annotation:
+def _annotation(instance: Instance, key: str, answer: Mapping[str, Any]) -> Annotation:
     """The instance with a checked answer."""
-    labelled = replace(
-        instance, relation=answer["relation"], triggers=tuple(dict.fromkeys(answer["triggers"]))
-    )
+    triggers = tuple(dict.fromkeys(answer["triggers"]))
+    labelled = replace(instance, id=key, relation=answer["relation"], triggers=triggers)
     return Annotation(labelled, answer["confidence"] / 100)

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 EXPLANATION, SYNTHESIS, ANNOTATION = "explanation", "synthesis", "annotation"
+# Name of the one row of a yield that is not counted by relation.
+ALL_RELATIONS = "(all)"
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,16 @@ PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a ru
 LEDGER = "ledger"  # dataset with the records of what each node was made of
 GPU = "gpu"  # tag of nodes that load a model
 
-OF_PROJECT = {"explanation_prompt", "synthesis_prompt", LANGUAGE_MODELS, "scored_on_test",
-              "scored_on_development"}  # fmt: skip
+OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "annotation_prompt", LANGUAGE_MODELS,
+              "scored_on_test", "scored_on_development"}  # fmt: skip
 OF_CORPUS = {"folder", "schema", "train", "dev", "test", "reading_report", "recordings",
-             "responses"}  # fmt: skip
-OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained",
-             "rejects", "yield"}  # fmt: skip
-# Noise and filter change the synthetic sentences; all else belongs to the plain sample.
-OF_CHANGED_SAMPLE = {"sample", "synthetic", "knowledge"}
+             "responses", "pool", "annotation_recordings"}  # fmt: skip
+OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained"}
+# Noise and filter change the synthetic sentences, and annotated rows are added to the plain sample;
+# all else belongs to the plain sample.
+OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
+OF_ANNOTATED_SAMPLE = {"unlabelled", "unlabelled_report", "annotation_responses", "annotated",
+                       "rejects", "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 
@@ -100,7 +102,8 @@ def at_sample(
 
     Args:
         stage: Pipeline that the template is part of.
-        template: Names the datasets of the sample that it changes ``parent.<...>``.
+        template: Names the datasets of the sample that it changes ``parent.<...>``, and accounts
+            without annotations ``plain.<...>``.
         sample: The place.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
     """
@@ -108,6 +111,8 @@ def at_sample(
     names = _of_sample(sample) | {
         "parent.synthetic": f"{sample.parent.name}.synthetic",
         "parent.planted": f"{sample.parent.name}.planted",
+        "plain.rejects": f"{sample.plain.name}.rejects",
+        "plain.yield": f"{sample.plain.name}.yield",
         "backbone": f"backbones.{backbone}",
         "params:llm": f"params:generation.{llm}",
     }
@@ -189,7 +194,9 @@ def _of_sample(sample: KShotSample) -> dict[str, str]:
     return (
         _names(OF_CORPUS, sample.corpus)
         | _names(OF_SAMPLE, sample.plain.name)
-        | _names(OF_CHANGED_SAMPLE, sample.name)
+        | _names(OF_CHANGED_SAMPLE, sample.unannotated.name)
+        | _names(OF_ANNOTATED_SAMPLE, sample.with_annotations.name)
+        | {"sample": f"{sample.name}.sample"}
     )
 
 

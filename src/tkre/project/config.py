@@ -93,13 +93,16 @@ class ExperimentConfig:
 
         A variant that reads no synthetic sentence does the same whatever their number, and one
         that reads nothing of a language model whichever that is: it shares its cell with the
-        experiments that have another one. Where there is no synthetic sentence, none can be put
-        under a wrong label or be refused: these samples are the plain one.
+        experiments that have another one, and so does one that reads no annotated row. Where there
+        is no synthetic sentence, none can be put under a wrong label or be refused: these samples
+        have neither noise nor filter.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
             Cell(variants[name].read_of(sample), name): variants[name]
-            for sample in (sample if sample.synthetic else sample.plain for sample in spec.samples)
+            for sample in (
+                sample if sample.synthetic else sample.with_annotations for sample in spec.samples
+            )
             for name in spec.variants
         }
 
@@ -143,6 +146,13 @@ class ExperimentConfig:
                     raise ConfigurationError(
                         f"experiment {name} (conf/*/experiments*.yml): there is no {what} "
                         f"{entry!r}{did_you_mean(entry, known)}"
+                    )
+        if any(experiment.annotated):
+            for corpus in experiment.corpora:
+                if self.parameters.corpora[corpus].unlabelled is None:
+                    raise ConfigurationError(
+                        f"experiment {name}: annotated rows need unlabelled text, and "
+                        f"corpora.{corpus} has no entry `unlabelled`"
                     )
         called: dict[str, str] = {}
         for llm in experiment.llms:

@@ -132,7 +132,8 @@ def cell_record(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Record |
     sample, facts = cell.sample, lineage_facts(lineage)
     place = {"corpus": sample.corpus, "k": sample.shots, "seed": sample.seed,
              "variant": cell.variant, "synthetic": sample.synthetic, "noise": sample.noise,
-             "filtered": sample.filtered, "llm": sample.llm}  # fmt: skip
+             "filtered": sample.filtered, "annotated": sample.annotated,
+             "llm": sample.llm}  # fmt: skip
     tags = {name: str(value) for name, value in place.items()} | {
         "backbone": facts["backbone"],
         "weights": facts["digest"],

@@ -126,10 +126,10 @@ def _asking(pipeline: Pipeline) -> Iterable[Node]:
     return (node for node in pipeline.nodes if LANGUAGE_MODEL in node.tags)
 
 
-def _by_role(stores: Mapping[str, ResponseStore]) -> tuple[ResponseStore, ResponseStore]:
-    """Recordings and live responses."""
+def _by_role(stores: Mapping[str, ResponseStore]) -> list[ResponseStore]:
+    """Recordings, live responses, and further recordings."""
     roles = {name.rpartition(".")[2]: store for name, store in stores.items()}
-    return roles["recordings"], roles["responses"]
+    return [roles.pop("recordings"), roles.pop("responses"), *roles.values()]
 
 
 def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:
@@ -217,7 +217,7 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 def _is_optional(name: str) -> bool:
     """A response store that does not exist yet is empty, and a folder says itself what it lacks."""
-    return name.endswith((".recordings", ".responses", ".folder"))
+    return name.endswith((".recordings", ".annotation_recordings", ".responses", ".folder"))
 
 
 def _makers(names: list[str]) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from tkre.core.instance import Instance
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.evaluation.llm_comparison import Knowledge
-from tkre.generation.rejections import EXPLANATION, SYNTHESIS
+from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 from tkre.report.blocks import Block, Folded, Part, Prose, Quote, Quotes, Table, charts
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted, highlighted, listed, llm_in_words
@@ -28,7 +28,11 @@ from tkre.report.tables import (
 
 _PAIRS = 10  # confused pairs of a setting that are listed
 _LONGEST = 300  # characters of a rejected text that are quoted
-_KINDS = {EXPLANATION: "explanations", SYNTHESIS: "synthetic sentences"}
+_KINDS = {
+    EXPLANATION: "explanations",
+    SYNTHESIS: "synthetic sentences",
+    ANNOTATION: "annotated sentences",
+}
 
 
 def error_analysis(content: ReportContent) -> list[Block]:

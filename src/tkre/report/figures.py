@@ -275,7 +275,8 @@ def _in_words(column: str, value: object) -> str:
         return "filtered" if value else "not filtered"
     if column == "llm":
         return "no language model" if value == NO_LLM else f"written by {value}"
-    words = {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise"}
+    words = {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise",
+             "annotated": "{} annotated"}  # fmt: skip
     return words.get(column, "{}").format(value)
 
 
@@ -316,6 +317,7 @@ FIGURES: Registry[FigureKind] = Registry(
         "f1_by_shots": _f1_along("shots", "K, labelled sentences per relation"),
         "f1_by_synthetic": _f1_along("synthetic", "synthetic sentences per relation, x K"),
         "f1_by_noise": _f1_along("noise", "% of synthetic sentences under a wrong label"),
+        "f1_by_annotated": _f1_along("annotated", "sentences annotated by a language model"),
         "f1_by_parameter": _f1_along("parameter", ""),
         "f1_by_relation": FigureKind(
             "F1 by relation", "error-analysis", "metrics", by_relation, BARS,

@@ -81,8 +81,9 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
         yield "It is not trained: it knows the relations by their definitions alone."
         return
     rows = "K labelled and the synthetic sentences" if params.synthetic else "K labelled sentences"
+    annotated = " and on annotated sentences" if params.annotated else ""
     samples = params.samples_per_relation
-    yield f"Trained on {rows} per relation, {samples} samples of each relation."
+    yield f"Trained on {rows} per relation{annotated}, {samples} samples of each relation."
 
 
 def _parts(params: FinetuningParams) -> Iterator[str]:

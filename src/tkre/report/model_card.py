@@ -39,7 +39,8 @@ class CardContent:
         lineage: Lineage from the backbone to the weights.
         schema: Schema of the corpus.
         shots: Ids of the K-shot sets.
-        training_rows: Number of training rows, golden and synthetic.
+        training_rows: Number of all training rows.
+        annotated: Number of annotated rows among them.
         rows: Scored rows: ``test`` or ``development``.
         called: Names of language models, by llm.
         reporting: Parameters of the interval.
@@ -55,6 +56,7 @@ class CardContent:
     schema: RelationSchema
     shots: Mapping[str, Any]
     training_rows: int
+    annotated: int
     rows: str
     called: Mapping[str, str]
     reporting: ReportingParams
@@ -78,7 +80,7 @@ def model_card(content: CardContent) -> str:
         recipe=recipe_in_words(variant),
         max_length=variant.finetuning.max_length,
         example=_example(content.schema),
-        synthetic=content.training_rows - len(content.shots["support"]),
+        synthetic=content.training_rows - len(content.shots["support"]) - content.annotated,
         llm=None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm)),
         seconds=duration(content.lineage.seconds),
         environment=environment,

@@ -26,6 +26,7 @@ AXES = {
     "synthetic": "synthetic, x K",
     "noise": "noise, %",
     "filtered": "filtered",
+    "annotated": "annotated",
     "llm": "language model",
 }
 
@@ -176,6 +177,8 @@ def beside_shots(frame: pd.DataFrame) -> pd.Series:
         parts += ", " + frame["noise"].astype(str) + " % noise"
     if varies(frame, "filtered"):
         parts += frame["filtered"].map({True: ", filtered", False: ""})
+    if varies(frame, "annotated"):
+        parts += ", " + frame["annotated"].astype(str) + " annotated"
     if varies(frame, "llm"):
         parts += frame["llm"].map(lambda llm: "" if llm == NO_LLM else f", written by {llm}")
     return parts

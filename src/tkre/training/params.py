@@ -68,7 +68,7 @@ class AlignmentParams(Params):
 
 
 # Parts without effect if nothing is trained.
-PARTS_OF_TRAINING = ("synthetic", "add_inverted", "alignment", "average")
+PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
 
 
 class FinetuningParams(SentenceParams):
@@ -82,6 +82,7 @@ class FinetuningParams(SentenceParams):
         options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         synthetic: Whether synthetic sentences train beside the golden ones.
+        annotated: Whether the annotated rows of the sample train beside the golden ones.
         add_inverted: Whether every row also trains with head and tail exchanged, under the
             inverse relation, where the schema names one.
         both_directions: Whether predictions average a sentence and its inverted reading. A
@@ -115,6 +116,7 @@ class FinetuningParams(SentenceParams):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] = ()
     synthetic: bool = False
+    annotated: bool = False
     add_inverted: bool = False
     both_directions: bool = False
     type_guided: bool = False
@@ -182,7 +184,8 @@ class FinetuningParams(SentenceParams):
     @property
     def uses_knowledge(self) -> bool:
         """Whether it needs generated knowledge."""
-        return self.synthetic or self.alignment is not None or self.trigger_weight > 0
+        generated = self.synthetic or self.annotated
+        return generated or self.alignment is not None or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
         """Number of epochs.

@@ -39,7 +39,7 @@ class PretrainedOn(Params):
     def sample(self, sample: KShotSample) -> KShotSample:
         """The sample of the knowledge, for a classifier of the given sample."""
         synthetic = sample.synthetic if self.synthetic is None else self.synthetic
-        return replace(sample, corpus=self.corpus or sample.corpus, synthetic=synthetic)
+        return replace(sample.unannotated, corpus=self.corpus or sample.corpus, synthetic=synthetic)
 
     def zero_shot_sample(self, sample: KShotSample) -> KShotSample | None:
         """The sample of the sentences without an example; None for none."""
@@ -93,11 +93,18 @@ class Variant(Params):
         finetuned_on = self.finetuning is not None and self.finetuning.synthetic
         return finetuned_on or "synthetic" in pretrained_on
 
+    @property
+    def uses_annotated(self) -> bool:
+        """Whether it needs annotated rows."""
+        return self.finetuning is not None and self.finetuning.annotated
+
     def read_of(self, sample: KShotSample) -> KShotSample:
         """The part of a sample that it reads."""
         if self.uses_synthetic:
-            return sample
-        return sample.explained if self.uses_knowledge else sample.golden
+            read = sample
+        else:
+            read = sample.explained if self.uses_knowledge else sample.golden
+        return replace(read, annotated=sample.annotated if self.uses_annotated else 0)
 
     @property
     def encoders(self) -> dict[str, str]:
@@ -186,10 +193,11 @@ def axes_of(spec: Experiment, variants: Mapping[str, Variant]) -> list[str]:
     """Axes along which an experiment has several values.
 
     Returns:
-        Those of ``shots``, ``synthetic`` and ``noise`` with several values, and ``parameter`` if
-        the variants differ in one number.
+        Those of ``shots``, ``synthetic``, ``noise`` and ``annotated`` with several values, and
+        ``parameter`` if the variants differ in one number.
     """
-    axes = [axis for axis in ("shots", "synthetic", "noise") if len(getattr(spec, axis)) > 1]
+    numbers = ("shots", "synthetic", "noise", "annotated")
+    axes = [axis for axis in numbers if len(getattr(spec, axis)) > 1]
     return [*axes, "parameter"] if varied(variants) else axes
 
 

@@ -103,7 +103,11 @@ class LanguageModels:
         self._live: dict[str, LiveModel] = {}
 
     def answering(
-        self, params: LanguageModelParams, recordings: ResponseStore, responses: ResponseStore
+        self,
+        params: LanguageModelParams,
+        recordings: ResponseStore,
+        responses: ResponseStore,
+        *more: ResponseStore,
     ) -> LanguageModel:
         """The language model that answers the requests of a corpus; other live ones are closed.
 
@@ -113,9 +117,10 @@ class LanguageModels:
             params: Settings of the language model.
             recordings: Recorded responses of the corpus, for ``replay``.
             responses: Store of a live model's responses; ``replay`` reads it first.
+            more: Further recordings.
         """
         if isinstance(params, ReplayParams):
-            return Replay([responses, recordings], params.model, strict=bool(params.strict))
+            return Replay([responses, recordings, *more], params.model, strict=bool(params.strict))
         live = self.live(params)
         for other in self._live.values():
             if other is not live:

@@ -15,12 +15,13 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.generation import explanations, label_errors, synthesis
+from tkre.generation import annotation, explanations, label_errors, synthesis
 from tkre.generation.llm.params import LanguageModelParams
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import (
+    AnnotationParams,
     ExplanationParams,
     FilterParams,
     RetryParams,
@@ -80,6 +81,31 @@ def synthesise(
     return synthesis.write_sentences(model, task, prompt, params, retry)
 
 
+def annotate(
+    unlabelled: list[Instance],
+    support: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    annotation_recordings: ResponseStore,
+    llm: LanguageModelParams,
+    params: AnnotationParams,
+    retry: RetryParams,
+    sample: KShotSample,
+) -> list[Response]:
+    """Asks the sample's language model which relation each unlabelled row states.
+
+    Returns:
+        Every attempt; the attempts at one request in order.
+    """
+    model = language_models.answering(
+        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
+    )
+    return annotation.annotate(model, unlabelled, support, schema, prompt, params, retry)
+
+
 def _first_explanations(inputs: Mapping[str, Any]) -> list[Request]:
     return explanations.explanation_requests(
         *(inputs[name] for name in ("support", "schema", "prompt", "params"))
@@ -94,10 +120,17 @@ def _first_sentences(inputs: Mapping[str, Any]) -> list[Request]:
     return synthesis.first_requests(task, inputs["prompt"], inputs["params"])
 
 
+def _first_annotations(inputs: Mapping[str, Any]) -> list[Request]:
+    return annotation.annotation_requests(
+        *(inputs[name] for name in ("unlabelled", "support", "schema", "prompt", "params"))
+    )
+
+
 # The first requests of a node, from its arguments by name.
 FIRST_REQUESTS: dict[Callable[..., Any], Callable[[Mapping[str, Any]], list[Request]]] = {
     explain: _first_explanations,
     synthesise: _first_sentences,
+    annotate: _first_annotations,
 }
 
 

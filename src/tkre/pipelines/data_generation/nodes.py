@@ -10,9 +10,19 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
+from tkre.corpora.pool import read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
-from tkre.generation import explanations, filtering, label_errors, rejections, synthesis, texts
+from tkre.generation import (
+    annotation,
+    explanations,
+    filtering,
+    label_errors,
+    rejections,
+    synthesis,
+    texts,
+)
+from tkre.generation.annotation import Annotation
 from tkre.generation.llm.protocol import Response, attempts_by_request
 from tkre.generation.params import ExplanationParams, FilterParams, SynthesisParams
 from tkre.generation.texts import KnowledgeText
@@ -102,6 +112,60 @@ def keep_sentences(
     )
     kept, tallies = synthesis.keep_sentences(attempts_by_request(responses), task, params)
     return kept, *_account(rejections.SYNTHESIS, tallies)
+
+
+def read_unlabelled(
+    folder: CorpusFolder, schema: RelationSchema, corpus: CorpusParams
+) -> list[Instance]:
+    """Reads the unlabelled text of a corpus; labels of training rows are dropped here."""
+    return read_pool(folder.read, schema, corpus)
+
+
+def select_unlabelled(
+    pool: list[Instance],
+    support: list[Instance],
+    validation: list[Instance],
+    development: list[Instance],
+    test: list[Instance],
+    params: SynthesisParams,
+    sample: KShotSample,
+) -> tuple[list[Instance], dict[str, Any]]:
+    """Takes the first unlabelled rows that copy no sentence of the sample's other sets.
+
+    Returns:
+        As many rows as the sample has annotated ones; counts of taken and refused rows.
+    """
+    forbidden = {
+        "support": support, "validation": validation, "development": development, "test": test,
+    }  # fmt: skip
+    return take_unlabelled(pool, forbidden, params, sample.annotated, sample.name)
+
+
+def keep_annotations(
+    unlabelled: list[Instance], responses: list[Response], schema: RelationSchema
+) -> tuple[list[Annotation], pd.DataFrame, pd.DataFrame]:
+    """Keeps the rows whose annotation is usable.
+
+    Returns:
+        The annotated rows; the rejects; the yield.
+    """
+    kept, tally = annotation.keep_annotations(unlabelled, attempts_by_request(responses), schema)
+    return kept, *_account(rejections.ANNOTATION, {rejections.ALL_RELATIONS: tally})
+
+
+def merge_annotation_accounts(
+    rejects: pd.DataFrame,
+    annotation_rejects: pd.DataFrame,
+    yields: pd.DataFrame,
+    annotation_yield: pd.DataFrame,
+    sample: KShotSample,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Appends the rejects and the yield of annotations to those of the sample without them."""
+    counts = annotation_yield.assign(sample=sample.plain.name)
+    return (
+        pd.concat([rejects, annotation_rejects], ignore_index=True),
+        pd.concat([yields, counts], ignore_index=True),
+    )
 
 
 def _account(kind: str, tallies: dict[str, rejections.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""The graph: raw files -> K-shot sets -> responses -> knowledge."""
+"""The graph: raw files -> K-shot sets -> responses -> knowledge, annotated rows."""
 
 from __future__ import annotations
 
@@ -74,6 +74,36 @@ KNOWLEDGE = Template(
     ),
     WRITE_KNOWLEDGE,
 )  # fmt: skip
+UNLABELLED = Template(
+    Step(nodes.read_unlabelled, ["folder", "schema", "params:corpus"], "pool", tags=(PREFLIGHT,))
+)
+ANNOTATIONS = Template(
+    Step(
+        nodes.select_unlabelled,
+        ["pool", "support", "validation", "development", "test", "params:generation.synthesis",
+         "sample"],
+        ["unlabelled", "unlabelled_report"],
+        tags=(PREFLIGHT,),
+    ),
+    Step(
+        gpu_nodes.annotate,
+        ["unlabelled", "support", "schema", "annotation_prompt", "language_models", "recordings",
+         "responses", "annotation_recordings", "params:llm", "params:generation.annotations",
+         "params:generation.retry", "sample"],
+        "annotation_responses",
+        tags=(GPU, LANGUAGE_MODEL),
+    ),
+    Step(
+        nodes.keep_annotations,
+        ["unlabelled", "annotation_responses", "schema"],
+        ["annotated", "annotation_rejects", "annotation_yield"],
+    ),
+    Step(
+        nodes.merge_annotation_accounts,
+        ["plain.rejects", "annotation_rejects", "plain.yield", "annotation_yield", "sample"],
+        ["rejects", "yield"],
+    ),
+)  # fmt: skip
 PLANT_NOISE = Template(
     Step(nodes.plant_noise, ["parent.synthetic", "schema", "sample"], ["synthetic", "planted"]),
     WRITE_KNOWLEDGE,
@@ -120,15 +150,22 @@ def create_pipeline(
     corpora = sorted({sample.corpus for sample in samples})
     plain = dict.fromkeys(sample.plain for sample in samples)
     knowing = dict.fromkeys(sample.plain for sample in with_knowledge)
-    filtered = dict.fromkeys(sample for sample in with_knowledge if sample.filtered)
+    written = dict.fromkeys(sample.unannotated for sample in with_knowledge)
+    filtered = [sample for sample in written if sample.filtered]
     noisy = dict.fromkeys(
-        sample.parent if sample.filtered else sample for sample in with_knowledge if sample.noise
+        sample.parent if sample.filtered else sample for sample in written if sample.noise
     )
+    annotated = dict.fromkeys(
+        sample.with_annotations for sample in with_knowledge if sample.annotated
+    )
+    with_pool = sorted({sample.corpus for sample in annotated})
     return Pipeline(
         joined(
             *(at_corpus(STAGE, SPLITS, corpus) for corpus in corpora),
+            *(at_corpus(STAGE, UNLABELLED, corpus) for corpus in with_pool),
             *(at_sample(STAGE, SHOTS, sample) for sample in plain),
             *(at_sample(STAGE, KNOWLEDGE, sample) for sample in knowing),
+            *(at_sample(STAGE, ANNOTATIONS, sample) for sample in annotated),
             *(at_sample(STAGE, PLANT_NOISE, sample) for sample in noisy),
             *(
                 at_sample(STAGE, _filter(noisy=sample.noise > 0), sample, backbone)

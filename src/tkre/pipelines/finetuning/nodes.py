@@ -12,6 +12,7 @@ from tkre.evaluation import calibration_report
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import CalibrationParams
 from tkre.generation import label_errors
+from tkre.generation.annotation import Annotation
 
 
 def golden_rows(support: list[Instance]) -> list[Instance]:
@@ -24,6 +25,15 @@ def golden_and_synthetic_rows(
 ) -> list[Instance]:
     """Takes the explained support set and the synthetic sentences."""
     return [*explained, *synthetic]
+
+
+def golden_and_annotated_rows(
+    explained: list[Instance],
+    annotated: list[Annotation],
+    synthetic: list[Instance] | None = None,
+) -> list[Instance]:
+    """Takes the explained support set, synthetic sentences if given, and the annotated rows."""
+    return [*explained, *(synthetic or ()), *(annotation.instance for annotation in annotated)]
 
 
 def fit_calibrator(

@@ -22,6 +22,12 @@ GOLDEN_EXPLAINED = Step(nodes.golden_rows, "explained", "training_rows")
 GOLDEN_AND_SYNTHETIC = Step(
     nodes.golden_and_synthetic_rows, ["explained", "synthetic"], "training_rows"
 )
+GOLDEN_AND_ANNOTATED = Step(
+    nodes.golden_and_annotated_rows, ["explained", "annotated"], "training_rows"
+)
+ALL_ROWS = Step(
+    nodes.golden_and_annotated_rows, ["explained", "annotated", "synthetic"], "training_rows"
+)
 TRAINED = ["classifier", "finetuning_losses", "lineage"]
 FROM_BACKBONE = Step(
     gpu_nodes.finetune_backbone,
@@ -93,7 +99,7 @@ def create_pipeline(
             *(
                 at_cell(
                     STAGE,
-                    template(variant, score_on, encoders.get(cell)),
+                    template(variant, score_on, encoders.get(cell), cell.sample.annotated > 0),
                     cell,
                     variant.backbone,
                     encoders.get(cell),
@@ -104,13 +110,24 @@ def create_pipeline(
     )
 
 
-def template(variant: Variant, score_on: Rows, chain: EncoderChain | None) -> Template:
-    """The nodes that a variant needs: it reads only what its recipe uses."""
+def template(
+    variant: Variant, score_on: Rows, chain: EncoderChain | None, annotated: bool
+) -> Template:
+    """The nodes that a variant needs: it reads only what its recipe uses.
+
+    Args:
+        variant: The variant.
+        score_on: Rows to label.
+        chain: Stages of its encoder; None for the backbone.
+        annotated: Whether the sample has annotated rows.
+    """
     if variant.finetuning is None:
         return _setfit(score_on)
     rows = GOLDEN_EXPLAINED if variant.finetuning.uses_knowledge else GOLDEN
     if variant.finetuning.synthetic:
         rows = GOLDEN_AND_SYNTHETIC
+    if variant.finetuning.annotated and annotated:
+        rows = ALL_ROWS if variant.finetuning.synthetic else GOLDEN_AND_ANNOTATED
     return _classifier(rows, score_on, None if chain is None else tuple(chain.namespaces))
 
 

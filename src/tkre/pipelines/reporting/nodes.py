@@ -37,6 +37,7 @@ TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "colla
           "calibration", "label_errors", "filter", "llms")  # fmt: skip
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
+ANNOTATIONS = "annotation_responses"  # where rows are annotated
 
 
 def score(
@@ -120,6 +121,7 @@ def write_card(
             schema=schema,
             shots=shots,
             training_rows=len(training_rows),
+            annotated=sum(row.annotated for row in training_rows),
             rows=scored_on,
             called=_called(generation),
             reporting=reporting,
@@ -233,12 +235,15 @@ def write_report(
     explanation_prompt: str,
     synthesis_prompt: str,
     name: str,
+    annotation_prompt: str | None = None,
     **inputs: Any,
 ) -> str:
     """Writes the report of an experiment as one HTML page."""
     cells = _records(inputs, "metrics", "lineage", "calibration_scores", "errors")
-    samples = _records(inputs, "shots", "explained", *KNOWLEDGE)
+    samples = _records(inputs, "shots", "explained", ANNOTATIONS, *KNOWLEDGE)
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
+    if annotation_prompt is not None:
+        prompts["annotation_prompt"] = annotation_prompt
     return report_page(
         ReportContent(
             experiment=name,

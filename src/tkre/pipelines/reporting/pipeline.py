@@ -130,6 +130,12 @@ class _Report:
         """The plain samples of the cells."""
         return list(dict.fromkeys(cell.sample.plain for cell in self.cells))
 
+    @cached_property
+    def annotated(self) -> dict[KShotSample, KShotSample]:
+        """The sample with the most annotated rows of each plain one: fewer are among them."""
+        most = sorted(self.with_knowledge, key=lambda sample: sample.annotated)
+        return {sample.plain: sample.with_annotations for sample in most if sample.annotated}
+
     def of_cells(
         self, *kinds: str, cells: Iterable[Cell] | None = None, **renamed: str
     ) -> dict[str, str]:
@@ -156,6 +162,9 @@ class _Report:
             datasets[f"shots_{n}"] = f"{sample.name}.shots"
             if sample in self.knowing:
                 datasets |= {f"{k}_{n}": f"{sample.name}.{v}" for k, v in knowledge.items()}
+            if home := self.annotated.get(sample):
+                accounts = {k: v for k, v in knowledge.items() if v in ("yield", "rejects")}
+                datasets |= {f"{k}_{n}": f"{home.name}.{v}" for k, v in accounts.items()}
         return datasets
 
     def step(
@@ -247,7 +256,9 @@ class _Report:
         if places:
             given = _numbered({"shots": "shots", "label_errors": "label_errors"}, places)
             yield self.step(nodes.list_label_errors, given, "label_errors")
-        filtered = dict.fromkeys(cell.sample.name for cell in self.cells if cell.sample.filtered)
+        filtered = dict.fromkeys(
+            cell.sample.unannotated.name for cell in self.cells if cell.sample.filtered
+        )
         if filtered:
             scores = [f"{name}.filter_scores" for name in filtered]
             yield self.step(nodes.measure_filter, [f"{self.experiment}.cells", *scores], "filter")
@@ -271,6 +282,11 @@ class _Report:
         given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
         given |= {t: f"{self.experiment}.{t}" for t in nodes.TABLES if t in tables}
         given |= {name: name for name in ("explanation_prompt", "synthesis_prompt")}
+        if self.annotated:
+            given["annotation_prompt"] = "annotation_prompt"
+        for n, sample in enumerate(samples):
+            if home := self.annotated.get(sample):
+                given[f"{nodes.ANNOTATIONS}_{n}"] = f"{home.name}.{nodes.ANNOTATIONS}"
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"

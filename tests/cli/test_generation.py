@@ -31,6 +31,25 @@ def test_only_unanswered_questions_are_written(project, kedro):
     assert not (project.folder / "questions.jsonl").exists()
 
 
+def test_questions_about_unlabelled_text(project, kedro):
+    (project.folder / "data/01_raw/newsroom/annotations.jsonl").unlink()
+    output = kedro(*ASK, "--variant", "tkre_plus_annotated", "--annotated", "3")
+    assert "3 questions in questions.jsonl" in output
+    lines = (project.folder / "questions.jsonl").read_text("utf-8").splitlines()
+    questions = [json.loads(line) for line in lines]
+    assert [q["request_id"] for q in questions] == [
+        f"annotation/newsroom/line-1/{number}" for number in (1, 2, 3)
+    ]
+    answer = {"relation": "no_relation", "confidence": 90, "triggers": []}
+    with (project.folder / RECORDINGS).open("a", encoding="utf-8") as file:
+        for question in questions:
+            record = {"request_id": question["request_id"], "response": answer}
+            file.write(json.dumps(record) + "\n")
+    (project.folder / "questions.jsonl").unlink()
+    again = kedro(*ASK, "--variant", "tkre_plus_annotated", "--annotated", "3")
+    assert "nothing is left to ask" in again
+
+
 def test_variant_without_llm_has_no_questions(project, kedro):
     (project.folder / RECORDINGS).unlink()
     assert "nothing is left to ask" in kedro(*ASK, "--variant", "spans_golden")

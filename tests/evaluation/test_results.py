@@ -124,6 +124,20 @@ def test_stale_cells_are_named_and_never_averaged():
         cells_table(ms)
 
 
+def test_a_baseline_is_compared_at_its_number_of_annotated_rows_or_at_none():
+    frame = predictions(["a", "a", "b", "b", "no", "a"])
+    worse = predictions(["a", "no", "b", "b", "no", "a"])
+    ms = [metrics(f"toy.{kind}.s13.{variant}", f) for kind, variant, f in (
+        ("k8", "base", worse), ("k8", "v", frame), ("k8a9", "v", frame), ("k8a9", "base", frame),
+    )]  # fmt: skip
+    summary = summary_table(ms[:3], [worse, frame, frame], "base", PARAMS)
+    f1 = summary[summary["metric"] == "micro_f1"].set_index(["variant", "annotated"])["difference"]
+    assert f1["v", 9] == f1["v", 0] > 0
+    summary = summary_table(ms, [worse, *[frame] * 3], "base", PARAMS)
+    f1 = summary[summary["metric"] == "micro_f1"].set_index(["variant", "annotated"])["difference"]
+    assert f1["v", 9] == 0 < f1["v", 0]
+
+
 def test_a_baseline_that_reads_less_is_compared_within_one_llm():
     frame = predictions(["a", "a", "b", "b", "no", "a"])
     worse = predictions(["a", "no", "b", "b", "no", "a"])

@@ -119,7 +119,7 @@ def test_every_corpus_is_an_experiment(conf):
         (["generation", "llms", "qwen", "backend"], "oracle", "generation.llms.qwen"),
         (["experiments", "mine"],
          {"corpora": ["chemprot"], "variants": ["tkre_annotated"], "annotated": 9},
-         "experiment mine: annotated rows need unlabelled text, and corpora.chemprot has no"),
+         "annotated rows need unlabelled text, and corpora.chemprot has no"),
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],

@@ -92,6 +92,15 @@ def test_a_variant_without_synthetic_sentences_is_level():
     assert set(names(frame)) == {"base", "v, filtered", "v, not filtered"}
 
 
+def test_annotated_rows_are_an_axis_that_older_tables_lack():
+    frame = along("annotated", variant=["base", "v", "v"], annotated=[0, 0, 9],
+                  micro_f1=[30, 40, 60])  # fmt: skip
+    assert frame[frame["series"] == "v"]["x"].tolist() == [0, 9]
+    assert frame[frame["series"] == "base"]["level"].all()
+    older = cells(shots=[8, 16]).drop(columns="annotated")
+    assert names(figures.along("shots", older, "")) == ["v"]
+
+
 def test_a_relation_without_a_sentence_has_no_value():
     found = content(seeds=(13,)).source("metrics")
     for cell in found:

@@ -23,16 +23,19 @@ ZERO = {"corpora": ["newsroom"], "shots": 0, "synthetic": [1, 2],
         "variants": ["zero_prototypes", "tkre_plus_zero"]}  # fmt: skip
 MORE = {"corpora": ["newsroom"], "variants": ["more_pairs", "more_texts"],
         "baseline": "more_texts"}  # fmt: skip
+ANNOTATING = {"corpora": ["newsroom"], "annotated": [0, 8],
+              "variants": ["typ_marker", "tkre_plus_annotated"]}  # fmt: skip
 SHARED = {"corpora": ["newsroom"], "variants": ["tkre", "tkre_no_scl", "tkre_genpt"],
           "baseline": "tkre"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def project(tiny_backbone, tmp_path_factory) -> Project:
-    """Four experiments, run at once."""
+    """Five experiments, run at once."""
     project = Project(tmp_path_factory.mktemp("project"), tiny_backbone)
     project.write(
-        "conf/smoke/experiments.yml", {"noisy": NOISY, "zero": ZERO, "shared": SHARED, "more": MORE}
+        "conf/smoke/experiments.yml",
+        {"noisy": NOISY, "zero": ZERO, "shared": SHARED, "more": MORE, "annotating": ANNOTATING},
     )
     more = {"pretrained_on": {"synthetic": 2, "zero_shot": 1}}
     pairs = {
@@ -46,7 +49,7 @@ def project(tiny_backbone, tmp_path_factory) -> Project:
     }
     smoke = SMOKE_PARAMETERS
     project.write("conf/smoke/parameters.yml", smoke | {"variants": smoke["variants"] | variants})
-    result = project.kedro("run", "--pipelines", "noisy,zero,shared,more")
+    result = project.kedro("run", "--pipelines", "noisy,zero,shared,more,annotating")
     assert result.returncode == 0, result.stdout
     project.printed = result.stdout
     return project
@@ -118,6 +121,38 @@ def test_an_encoder_learns_from_more_than_its_classifier(project):
     [file] = inputs.glob("k8x2/s13/encoder_*/pretraining_texts.jsonl")
     texts = pd.read_json(file, lines=True, orient="records")
     assert texts["id"].str.contains("zero-shot").sum() > 80
+
+
+def test_annotated_rows_train_beside_the_others(project):
+    feature = project.folder / "data/04_feature/newsroom/k8a8/s13"
+    annotated = pd.read_parquet(newest(project, "04_feature/newsroom/k8a8/s13/annotated.parquet"))
+    assert len(annotated) == 8 and annotated["confidence"].between(0, 1).all()
+    assert annotated["id"].str.startswith("annotation/newsroom/line-").all()
+    inputs = project.folder / "data/05_model_input/newsroom"
+    without, beside = (
+        pd.read_parquet(inputs / place / "s13/tkre_plus_annotated/training_rows.parquet")
+        for place in ("k8", "k8a8")
+    )
+    assert beside["id"].tolist() == [*without["id"], *annotated["id"]]
+    # What K = 8 has is not made again: the encoder, the sets, the texts.
+    assert not [*(project.folder / "data/06_models/newsroom/k8a8").glob("**/encoder_*")]
+    assert {path.name for path in feature.iterdir()} == {
+        "annotated.parquet", "annotation_rejects.csv", "annotation_yield.csv", "rejects.csv",
+        "yield.csv",
+    }  # fmt: skip
+    yields = pd.read_csv(newest(project, "04_feature/newsroom/k8a8/s13/yield.csv"))
+    counted = yields.groupby("kind")["kept"].sum()
+    assert counted["annotation"] == 8 and {"explanation", "synthesis"} < set(counted.index)
+    cells = table(project, "annotating/cells")
+    assert sorted(zip(cells["variant"], cells["annotated"], strict=True)) == [
+        ("tkre_plus_annotated", 0), ("tkre_plus_annotated", 8), ("typ_marker", 0),
+    ]  # fmt: skip
+    [sample] = table(project, "annotating/samples").to_dict("records")
+    assert sample["annotation_kept"] == 8
+    page = newest(project, "08_reporting/annotating/report.html").read_text(encoding="utf-8")
+    assert "annotated sentences" in page and "tkre_plus_annotated, 8 annotated" in page
+    report = project.folder / "data/03_primary/newsroom/k8a8/s13/unlabelled_report.json"
+    assert json.loads(report.read_text())["taken"] == 8
 
 
 def test_stale_cells_are_named_when_only_the_report_is_made(project):

@@ -88,9 +88,16 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
 @click.argument("name")
 @click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 @sample_options
+@click.option("--annotated", default=0, show_default=True, help="Unlabelled rows to annotate.")
 @env_option
 def questions_command(
-    name: str, output: Path, variant: str, shots: int, seed: int, env: str | None
+    name: str,
+    output: Path,
+    variant: str,
+    shots: int,
+    seed: int,
+    annotated: int,
+    env: str | None,
 ) -> None:
     """Write unanswered questions of a run as JSON Lines.
 
@@ -104,7 +111,8 @@ def questions_command(
                 f"{output} exists and is not overwritten; name another file: only "
                 "what still has no answer is written"
             )
-        plans = cell_plans(project, Cell(KShotSample(name, shots, seed), variant))
+        sample = KShotSample(name, shots, seed, annotated=annotated)
+        plans = cell_plans(project, Cell(sample, variant))
         missing = [request for part in plans for request in part.missing]
         if missing:
             records = (
@@ -128,8 +136,11 @@ def cell_plans(project: Project, cell: Cell) -> list[Plan]:
     """
     catalog, config = project.catalog, project.config
     require_corpus(config, cell.sample.corpus)
-    if not variant_of(config, cell.variant).uses_knowledge:
+    variant = variant_of(config, cell.variant)
+    if not variant.uses_knowledge:
         return []
+    cell = Cell(variant.read_of(cell.sample), cell.variant)
+    config.require_unlabelled([cell.sample])
     pipeline = _generation(config, _samples(config, cell))
     known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)

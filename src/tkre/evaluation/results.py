@@ -156,8 +156,10 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether a part of the place differs between cells, or rows of a summary.
 
     A variant without synthetic sentences has 0 of them, and one without a language model no llm:
-    that alone is no other setting.
+    that alone is no other setting. Published tables may be older than an axis.
     """
+    if axis not in cells:
+        return False
     nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_LLM}
     values = cells[axis]
     return bool(

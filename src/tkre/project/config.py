@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from tkre.core.cells import Cell, EncoderChain, Experiment, parse_cell
+from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, parse_cell
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
@@ -122,6 +122,19 @@ class ExperimentConfig:
             variant.pretrained_on.zero_shot_sample(cell.sample),
         )
 
+    def require_unlabelled(self, samples: Iterable[KShotSample]) -> None:
+        """Refuses samples with annotated rows of a corpus without unlabelled text.
+
+        Raises:
+            ConfigurationError: A corpus has no entry ``unlabelled``.
+        """
+        for corpus in dict.fromkeys(sample.corpus for sample in samples if sample.annotated):
+            if self.parameters.corpora[corpus].unlabelled is None:
+                raise ConfigurationError(
+                    f"annotated rows need unlabelled text, and corpora.{corpus} has no entry "
+                    "`unlabelled`"
+                )
+
     def axes(self, experiment: str) -> list[str]:
         """Axes along which it has several values (``recipes.axes_of``)."""
         spec = self.experiments[experiment]
@@ -147,13 +160,7 @@ class ExperimentConfig:
                         f"experiment {name} (conf/*/experiments*.yml): there is no {what} "
                         f"{entry!r}{did_you_mean(entry, known)}"
                     )
-        if any(experiment.annotated):
-            for corpus in experiment.corpora:
-                if self.parameters.corpora[corpus].unlabelled is None:
-                    raise ConfigurationError(
-                        f"experiment {name}: annotated rows need unlabelled text, and "
-                        f"corpora.{corpus} has no entry `unlabelled`"
-                    )
+        self.require_unlabelled(experiment.samples)
         called: dict[str, str] = {}
         for llm in experiment.llms:
             model = self.parameters.generation.of_llm(llm).called

@@ -143,6 +143,23 @@ def test_missing_files(theatre, file):
     assert f"file '{file}' is missing" in line and line.count(file) == 2
 
 
+def test_unlabelled_rows_are_checked(theatre):
+    line = '{"id": "u", "sentence": "<head>Ada</head> met <tail>Bo</tail>.", "head_type": "persn"}'
+    (theatre / "more.jsonl").write_text(f"{line}\n{line}\n", encoding="utf-8")
+    (theatre / "ids.txt").write_text("train-0001\nnone\n", encoding="utf-8")
+
+    def problems(**unlabelled: str) -> str:
+        params = {"format": "native", "train": "train.jsonl", "unlabelled": unlabelled}
+        return " ".join(errors(theatre, CorpusParams.model_validate(params)))
+
+    assert "id 'u' stands 2 times" in (found := problems(file="more.jsonl"))
+    assert "'persn' is not among the entity_types" in found
+    # Ids are no JSON Lines.
+    assert "no row 'none' in train.jsonl" in (found := problems(train_ids="ids.txt"))
+    assert "JSON" not in found
+    assert "'gone.jsonl' is missing" in problems(file="gone.jsonl")
+
+
 def test_undeclared_split_file(theatre):
     params = CorpusParams(format="native", train="train.jsonl")
     warnings = [f for f in check(theatre, params).findings if f.level == Level.WARNING]

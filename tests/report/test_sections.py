@@ -39,6 +39,15 @@ def prose(section: Sequence[Block]) -> str:
     return " ".join(p for block in of_kind(section, Prose) for p in block.paragraphs)
 
 
+def test_unlabelled_rows_of_a_sample_are_counted():
+    counts = {"wanted": 300, "taken": 294, "reasons": {"support": 1, "test": 5}}
+    first, *others = FOUND.samples
+    found = replace(FOUND, samples=[replace(first, unlabelled=counts), *others])
+    values = [value for facts in of_kind(provenance(found), Facts) for value in facts.facts]
+    lines = [value for name, value in values if name == "unlabelled rows"]
+    assert lines == ["294 of 300 wanted; refused as copies: support 1 and test 5"]
+
+
 def facts(section: Sequence[Block]) -> dict[str, str]:
     return {term: said for block in of_kind(section, Facts) for term, said in block.facts}
 

@@ -150,7 +150,8 @@ def test_annotated_rows_train_beside_the_others(project):
     [sample] = table(project, "annotating/samples").to_dict("records")
     assert sample["annotation_kept"] == 8
     page = newest(project, "08_reporting/annotating/report.html").read_text(encoding="utf-8")
-    assert "annotated sentences" in page and "tkre_plus_annotated, 8 annotated" in page
+    assert "annotated sentences" in page and "8 of 8 wanted; refused as copies: none" in page
+    assert "tkre_plus_annotated, 8 annotated" in page
     report = project.folder / "data/03_primary/newsroom/k8a8/s13/unlabelled_report.json"
     assert json.loads(report.read_text())["taken"] == 8
 
@@ -196,7 +197,7 @@ def test_pages_of_results(project):
     lineage = next((project.folder / "data/07_model_output").glob("**/lineage.json"))
     cell = ".".join(lineage.relative_to(project.folder / "data/07_model_output").parts[:4])
     aside = lineage.rename(lineage.with_name("aside"))
-    part = project.kedro("results", "write", "noisy", "zero", "shared")
+    part = project.kedro("results", "write", "noisy", "zero", "shared", "more", "annotating")
     aside.rename(lineage)
     assert part.returncode != 0 and "Traceback" not in part.stdout
     assert f"not trained yet: {cell} (kedro run --pipelines" in " ".join(part.stdout.split())

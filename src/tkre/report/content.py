@@ -50,10 +50,12 @@ class ReportedSample:
     Attributes:
         shots: Ids of its sets, and shortfalls of relations.
         knowledge: Its knowledge; None without any.
+        unlabelled: Counts of its unlabelled rows (``pool.take_unlabelled``); None without any.
     """
 
     shots: Mapping[str, Any]
     knowledge: Knowledge | None = None
+    unlabelled: Mapping[str, Any] | None = None
 
     @property
     def sample(self) -> KShotSample:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tkre.core.provenance import Environment, Step
 from tkre.evaluation.llm_comparison import sent_responses
@@ -44,9 +45,18 @@ def _samples(content: ReportContent) -> list[Block]:
             ("support", ", ".join(shots["support"]) or "none: zero-shot"),
             ("validation", ", ".join(shots["validation"]) or "none"),
         ]
+        if reported.unlabelled is not None:
+            facts.append(("unlabelled rows", _unlabelled(reported.unlabelled)))
         counts = f"{len(shots['support'])} support, {len(shots['validation'])} validation"
         blocks.append(Folded(f"{shots['sample']}: {counts}", [Facts(facts, code=True)]))
     return blocks
+
+
+def _unlabelled(counts: Mapping[str, Any]) -> str:
+    """Rows for the language model to annotate, and those that copy a sentence of another set."""
+    taken = f"{counts['taken']:,} of {counts['wanted']:,} wanted"
+    reasons = [f"{reason} {number}" for reason, number in counts["reasons"].items()]
+    return f"{taken}; refused as copies: {listed(reasons) or 'none'}"
 
 
 def _llms(content: ReportContent) -> list[Block]:

@@ -285,6 +285,7 @@ TERMS = (
      "variants; the interval holds the middle of the resulting differences."),
     ("explanation, synthetic sentence", "Text of a language model on why a labelled sentence "
      "has its relation; sentences that it writes for a relation."),
+    ("annotated sentence", "Unlabelled text whose relation a language model has named."),
     ("MSLM, SCL", "Masked span language modelling: words of relations and mentions are masked and "
      "predicted. Span-level contrastive learning: spans of one relation are pulled together, away "
      "from those of others."),

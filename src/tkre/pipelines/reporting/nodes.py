@@ -37,7 +37,8 @@ TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "colla
           "calibration", "label_errors", "filter", "llms")  # fmt: skip
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
-ANNOTATIONS = "annotation_responses"  # where rows are annotated
+# The same of annotated rows, where there are any.
+ANNOTATIONS = ("annotation_responses", "unlabelled_report")
 
 
 def score(
@@ -240,7 +241,7 @@ def write_report(
 ) -> str:
     """Writes the report of an experiment as one HTML page."""
     cells = _records(inputs, "metrics", "lineage", "calibration_scores", "errors")
-    samples = _records(inputs, "shots", "explained", ANNOTATIONS, *KNOWLEDGE)
+    samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
     if annotation_prompt is not None:
         prompts["annotation_prompt"] = annotation_prompt
@@ -262,8 +263,11 @@ def write_report(
     )
 
 
-def _sample(shots: dict[str, Any], **knowledge: Any) -> ReportedSample:
-    return ReportedSample(shots, llm_comparison.Knowledge(**knowledge) if knowledge else None)
+def _sample(
+    shots: dict[str, Any], unlabelled_report: dict[str, Any] | None = None, **knowledge: Any
+) -> ReportedSample:
+    known = llm_comparison.Knowledge(**knowledge) if knowledge else None
+    return ReportedSample(shots, known, unlabelled_report)
 
 
 def _called(generation: GenerationParams) -> dict[str, str]:

@@ -286,7 +286,7 @@ class _Report:
             given["annotation_prompt"] = "annotation_prompt"
         for n, sample in enumerate(samples):
             if home := self.annotated.get(sample):
-                given[f"{nodes.ANNOTATIONS}_{n}"] = f"{home.name}.{nodes.ANNOTATIONS}"
+                given |= {f"{name}_{n}": f"{home.name}.{name}" for name in nodes.ANNOTATIONS}
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"

@@ -64,6 +64,9 @@ def test_replay_prefers_responses_to_recordings():
     model = LanguageModels().answering(params, recordings, responses)
     assert isinstance(model, Replay) and model.name == "m"
     assert next(model.generate([REQUEST])).answer == {"of": "recordings"}
+    # Annotations are recorded in a file of their own.
+    model = LanguageModels().answering(params, ResponseStore(), responses, recordings)
+    assert next(model.generate([REQUEST])).answer == {"of": "recordings"}
     responses.append(Response(REQUEST.id, answer={"of": "responses"}))
     assert next(model.generate([REQUEST])).answer == {"of": "responses"}
     strict = ReplayParams(backend="replay", model="m", strict=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ReplayParams(Params):
-    """Stored answers, from the corpus's ``recordings.jsonl`` or the store of a live run.
+    """Stored answers: ``recordings.jsonl`` and ``annotations.jsonl`` of a corpus, or a live store.
 
     Attributes:
         model: Name of the model that gave the stored answers.

@@ -102,13 +102,16 @@ def test_semeval_pool_is_independent_of_labels(shared):
 @pytest.mark.parametrize(
     ("files", "unlabelled", "message"),
     [
-        ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u: id 'a' stands 2 times"),
+        ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u: id 'a' stands 2 times: line 1, line 2"),
         ({"u": lines({**ADA, "head_type": "pearson"})}, {"file": "u"}, "did you mean 'person'"),
+        ({"u": lines(BO, {**ADA, "head_type": "pearson"})}, {"file": "u"},
+         "toy/u: line 2: head_type 'pearson' is not among the entity_types"),
         ({"u": "{}\n"}, {"file": "u", "format": "scibert"}, "toy/u: line 1: key 'text' is missing"),
         ({"u": "{}\n"}, {"file": "u"}, "toy/u, line 1: key 'sentence' is missing"),
-        ({"train.jsonl": "", "i": "a\n"}, {"train_ids": "i"}, "toy/i: no row 'a' in train.jsonl"),
+        ({"train.jsonl": "", "i": "a\n"}, {"train_ids": "i"},
+         "toy/i: no row 'a' in train.jsonl (line 1)"),
         ({"train.jsonl": lines({**ADA, "relation": "knows"}), "i": "a\na"}, {"train_ids": "i"},
-         "toy/i: id 'a' stands 2 times"),
+         "toy/i: id 'a' stands 2 times: line 1, line 2"),
     ],
 )  # fmt: skip
 def test_bad_pools_are_listed(schema, files, unlabelled, message):

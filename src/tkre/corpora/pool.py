@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tkre.core.instance import Instance
-from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams
 from tkre.corpora.formats import RowError, json_lines
 from tkre.corpora.params import FORMATS, CorpusParams
-from tkre.corpora.reading import CorpusError, listed
+from tkre.corpora.reading import CorpusError, PlacedRows, listed, unknown_types
 from tkre.corpora.unlabelled import read_unlabelled
 
 logger = logging.getLogger(__name__)
@@ -40,25 +39,27 @@ def read_pool(
 
     Raises:
         CorpusError: Bad lines, repeated or unknown ids, unknown entity types; the message lists
-            them.
+            them with their places.
     """
     if params.unlabelled is None:
         return []
     source = params.unlabelled
     name = f"{schema.corpus}/{source.file or source.train_ids}"
     if source.train_ids is not None:
-        pool, problems = _training_rows(read(source.train_ids), read(params.train), params)
+        rows, problems = _training_rows(read(source.train_ids), read(params.train), params)
     elif source.format is not None:
-        pool, problems = _unlabelled_rows(read(str(source.file)), source.format, "unlabelled")
-        problems += _repeated([row.id for row in pool])
+        rows, problems = _unlabelled_rows(read(str(source.file)), source.format, "unlabelled")
+        problems += _repeated((row.id, place) for place, row in rows)
     else:
-        pool = read_unlabelled(read(str(source.file)), name)
-        problems = _repeated([row.id for row in pool])
-    problems += _unknown_types(pool, schema)
+        text = read(str(source.file))
+        places = [f"line {number}" for number, _ in json_lines(text)]
+        rows = list(zip(places, read_unlabelled(text, name), strict=True))
+        problems = _repeated((row.id, place) for place, row in rows)
+    problems += [f"{place}: {p}" for place, row in rows for p in unknown_types(row, schema)]
     if problems:
         lines = listed([f"  {name}: {problem}" for problem in problems])
         raise CorpusError("\n".join([f"{len(problems)} bad unlabelled row(s):", *lines]))
-    return pool
+    return [row for _, row in rows]
 
 
 def without_label(row: Instance) -> Instance:
@@ -170,12 +171,12 @@ def take_unlabelled(
     return rows, {"sample": sample, "wanted": most, "taken": len(rows)} | report
 
 
-def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[list[Instance], list[str]]:
+def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[PlacedRows, list[str]]:
     """Rows of a labelled file without their labels; problems of rows that cannot be parsed."""
     rows, problems = [], []
     for place, parse in FORMATS[file_format](text, split):
         try:
-            rows.append(without_label(parse()))
+            rows.append((place, without_label(parse())))
         except RowError as error:
             problems.append(f"{place}: {error}")
     return rows, problems
@@ -183,28 +184,35 @@ def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[list[Inst
 
 def _training_rows(
     ids_text: str, train_text: str, params: CorpusParams
-) -> tuple[list[Instance], list[str]]:
-    """Rows of the training split in the order of ids, and problems of the ids.
+) -> tuple[PlacedRows, list[str]]:
+    """Rows of the training split in the order of ids, with the places and problems of the ids.
 
     Label corrections are not read. Training rows that cannot be parsed have no id.
     """
-    ids = [line.strip() for _, line in json_lines(ids_text)]
+    ids = [(line.strip(), f"line {number}") for number, line in json_lines(ids_text)]
     parsed, _ = _unlabelled_rows(train_text, params.format, "train")
-    rows = {row.id: row for row in parsed}
-    unknown = [f"no row {i!r} in {params.train}" for i in dict.fromkeys(ids) if i not in rows]
-    found = [rows[i] for i in dict.fromkeys(ids) if i in rows]
+    by_id = {row.id: row for _, row in parsed}
+    wanted: dict[str, str] = {}
+    for i, place in ids:
+        wanted.setdefault(i, place)
+    unknown = [
+        f"no row {i!r} in {params.train} ({place})" for i, place in wanted.items() if i not in by_id
+    ]
+    found = [(place, by_id[i]) for i, place in wanted.items() if i in by_id]
     return found, [*_repeated(ids), *unknown]
 
 
-def _repeated(ids: Sequence[str]) -> list[str]:
-    return [f"id {i!r} stands {n} times" for i, n in Counter(ids).items() if n > 1]
+def _repeated(ids: Iterable[tuple[str, str]]) -> list[str]:
+    """Messages on ids that stand at several places.
 
-
-def _unknown_types(pool: Sequence[Instance], schema: RelationSchema) -> list[str]:
+    Args:
+        ids: Ids with their places.
+    """
+    places: dict[str, list[str]] = {}
+    for i, place in ids:
+        places.setdefault(i, []).append(place)
     return [
-        f"{row.id}: {role} {kind!r} is not among the entity_types of relations.yml"
-        + did_you_mean(kind, schema.entity_types)
-        for row in pool
-        for role, kind in (("head_type", row.head_type), ("tail_type", row.tail_type))
-        if kind is not None and kind not in schema.entity_types
+        f"id {i!r} stands {len(found)} times: {', '.join(found)}"
+        for i, found in places.items()
+        if len(found) > 1
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -279,11 +279,15 @@ def _problem(instance: Instance, schema: RelationSchema, seen: dict[str, str]) -
     if instance.relation not in schema.relations:
         known = did_you_mean(str(instance.relation), schema.relations)
         return f"relation {instance.relation!r} is not in relations.yml{known}"
+    return next(unknown_types(instance, schema), None)
+
+
+def unknown_types(instance: Instance, schema: RelationSchema) -> Iterator[str]:
+    """Messages on the types of an instance that the schema does not have."""
     for role, kind in (("head_type", instance.head_type), ("tail_type", instance.tail_type)):
         if kind is not None and kind not in schema.entity_types:
             known = did_you_mean(kind, schema.entity_types)
-            return f"{role} {kind!r} is not among the entity_types of relations.yml{known}"
-    return None
+            yield f"{role} {kind!r} is not among the entity_types of relations.yml{known}"
 
 
 def _mismatch(instance: Instance, schema: RelationSchema) -> str | None:

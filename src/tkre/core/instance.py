@@ -35,6 +35,8 @@ class Span:
 
 # Beginning of the ids of instances whose label is a language model's answer about unlabelled text.
 ANNOTATION_ID = "annotation/"
+# Beginning of the ids of such instances whose label a person has reviewed (``corpora.reviewed``).
+REVIEWED_ID = "reviewed/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,16 @@ class Instance:
     def annotated(self) -> bool:
         """Whether a language model has labelled it (``generation.annotation``)."""
         return self.id.startswith(ANNOTATION_ID)
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether a person has labelled it on the review page (``corpora.reviewed``)."""
+        return self.id.startswith(REVIEWED_ID)
+
+    @property
+    def natural(self) -> bool:
+        """Whether it is unlabelled text of the corpus with a label: annotated or reviewed."""
+        return self.annotated or self.reviewed
 
     @property
     def between(self) -> Span | None:

@@ -46,12 +46,12 @@ def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Inst
     """The rows with head and tail exchanged, under their inverse relations.
 
     A row whose relation has no inverse in the schema is left out; one of the negative relation
-    keeps its label. That holds for the near-misses of golden and synthetic rows. In text that a
-    language model has annotated, the exchanged pair may hold the inverse of a relation whose
+    keeps its label. That holds for the near-misses of golden and synthetic rows. In natural text
+    (``Instance.natural``), the exchanged pair may hold the inverse of a relation whose
     inverse the schema does not name, so these rows are inverted only if it names all.
     """
     if not schema.all_invertible:
-        rows = [row for row in rows if not (row.annotated and row.relation == schema.negative)]
+        rows = [row for row in rows if not (row.natural and row.relation == schema.negative)]
     return [
         replace(row.inverted(), id=f"{row.id}/inverted", relation=inverse)
         for row in rows

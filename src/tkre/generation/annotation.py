@@ -1,7 +1,8 @@
-"""Annotation of unlabelled text: which relation does a sentence state between its mentions?
+"""Which relation does a sentence state between its mentions? Annotation of unlabelled text.
 
 One request for every marked pair. The definitions of all relations come first, so that all requests
-of a corpus share their beginning; the choice of relations and the sentence come last.
+of a corpus share their beginning; the choice of relations and the sentence come last. The same
+question about test rows makes the language model a classifier (``LabelKind``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tkre.core.instance import ANNOTATION_ID, Instance, to_tagged
+from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.generation.explanations import TRIGGERS_SCHEMA
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
@@ -35,9 +36,26 @@ class Annotation:
     confidence: float
 
 
-def request_id(corpus: str, instance_id: str) -> str:
-    """Id of the request for one unlabelled instance."""
-    return f"{ANNOTATION_ID}{corpus}/{instance_id}"
+@dataclass(frozen=True)
+class LabelKind:
+    """A kind of question about the relation of a sentence.
+
+    Attributes:
+        name: First part of the request ids, and the kind of the rejects.
+        part: Part of the ids between corpus and instance, with its slash.
+        triggers: Whether an answer lists trigger words.
+    """
+
+    name: str = ANNOTATION
+    part: str = ""
+    triggers: bool = True
+
+    def request_id(self, corpus: str, instance_id: str) -> str:
+        """Id of the request for one instance."""
+        return f"{self.name}/{corpus}/{self.part}{instance_id}"
+
+
+ANNOTATIONS = LabelKind()
 
 
 def possible_relations(instance: Instance, schema: RelationSchema) -> list[str]:
@@ -57,6 +75,7 @@ def annotation_requests(
     schema: RelationSchema,
     prompt: str,
     params: AnnotationParams,
+    kind: LabelKind = ANNOTATIONS,
 ) -> list[Request]:
     """One request for every unlabelled instance that some relation may join.
 
@@ -66,6 +85,7 @@ def annotation_requests(
         schema: The relations.
         prompt: Content of the prompt file.
         params: Number of demonstrations, sampling.
+        kind: Kind of question.
     """
     definitions = [f"{name}: {schema.relations[name].definition}" for name in schema.names]
     demonstrations = [
@@ -76,13 +96,13 @@ def annotation_requests(
     shared = {"relations": bullets(definitions), "demonstrations": bullets(demonstrations)}
     return [
         Request(
-            id=request_id(schema.corpus, instance.id),
+            id=kind.request_id(schema.corpus, instance.id),
             messages=render(
                 prompt,
                 {**shared, "choices": ", ".join(choices), "sentence": to_tagged(instance)},
                 PROMPT,
             ),
-            schema=_answer_schema(choices),
+            schema=_answer_schema(choices, kind),
             sampling=params.sampling,
         )
         for instance in unlabelled
@@ -98,20 +118,21 @@ def annotate(
     prompt: str,
     params: AnnotationParams,
     retry: RetryParams,
+    kind: LabelKind = ANNOTATIONS,
 ) -> list[Response]:
     """Requests the relation of every unlabelled instance, with retries of unusable answers.
 
     Returns:
         All attempts, the input of ``keep_annotations``.
     """
-    instances = {request_id(schema.corpus, row.id): row for row in unlabelled}
+    instances = {kind.request_id(schema.corpus, row.id): row for row in unlabelled}
     return list(
         generate_with_retries(
             model,
-            annotation_requests(unlabelled, support, schema, prompt, params),
+            annotation_requests(unlabelled, support, schema, prompt, params, kind),
             retry,
-            name="annotations",
-            check=lambda key, answer: _problem(instances[key], answer, schema),
+            name=f"{kind.name}s",
+            check=lambda key, answer: _problem(instances[key], answer, schema, kind),
         )
     )
 
@@ -120,6 +141,7 @@ def keep_annotations(
     unlabelled: Sequence[Instance],
     responses: Mapping[str, Sequence[Response]],
     schema: RelationSchema,
+    kind: LabelKind = ANNOTATIONS,
 ) -> tuple[list[Annotation], Tally]:
     """The instances with their first usable answers, and the yield.
 
@@ -127,6 +149,7 @@ def keep_annotations(
         unlabelled: Instances to annotate.
         responses: Attempts by request id, oldest first.
         schema: The relations.
+        kind: Kind of question.
 
     Returns:
         The annotated instances, in their order; counts of all, with the rejects. An instance that
@@ -135,35 +158,37 @@ def keep_annotations(
     tally = Tally(wanted=len(unlabelled))
     annotations = []
     for instance in unlabelled:
-        key = request_id(schema.corpus, instance.id)
+        key = kind.request_id(schema.corpus, instance.id)
         if not possible_relations(instance, schema):
             detail = f"no relation joins {instance.head_type!r} and {instance.tail_type!r}"
-            tally.rejects.append(Reject(ANNOTATION, "", key, "type", detail, to_tagged(instance)))
+            tally.rejects.append(Reject(kind.name, "", key, "type", detail, to_tagged(instance)))
             continue
         for response in responses.get(key) or [_unanswered(key)]:
             tally.requested += 1
             tally.answered += response.answer is not None
             answer = response.answer or {}
-            problem = response.failure or _problem(instance, answer, schema)
+            problem = response.failure or _problem(instance, answer, schema, kind)
             if problem is None:
                 tally.kept += 1
-                annotations.append(_annotation(instance, key, answer))
+                annotations.append(_annotation(instance, key, answer, kind))
                 break
             relation, text = answer.get("relation"), str(response.answer or response.text or "")
             known = str(relation) if relation in schema.names else ""
-            tally.rejects.append(Reject(ANNOTATION, known, key, *problem, text))
+            tally.rejects.append(Reject(kind.name, known, key, *problem, text))
     return annotations, tally
 
 
-def _answer_schema(choices: Sequence[str]) -> dict[str, Any]:
+def _answer_schema(choices: Sequence[str], kind: LabelKind) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "relation": {"type": "string", "enum": list(choices)},
+        "confidence": {"type": "integer", "minimum": 0, "maximum": 100},
+    }
+    if kind.triggers:
+        properties["triggers"] = TRIGGERS_SCHEMA
     return {
         "type": "object",
-        "properties": {
-            "relation": {"type": "string", "enum": list(choices)},
-            "confidence": {"type": "integer", "minimum": 0, "maximum": 100},
-            "triggers": TRIGGERS_SCHEMA,
-        },
-        "required": ["relation", "confidence", "triggers"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
 
@@ -173,11 +198,11 @@ def _unanswered(key: str) -> Response:
 
 
 def _problem(
-    instance: Instance, answer: Mapping[str, Any], schema: RelationSchema
+    instance: Instance, answer: Mapping[str, Any], schema: RelationSchema, kind: LabelKind
 ) -> tuple[str, str] | None:
     """Reason and message of a rejected annotation; None for a usable one."""
     relation, confidence = answer.get("relation"), answer.get("confidence")
-    triggers = answer.get("triggers")
+    triggers = answer.get("triggers") if kind.triggers else []
     if not isinstance(relation, str) or not isinstance(triggers, list):
         return "wrong_schema", "relation must be a text and triggers a list"
     # bool is an int to Python, but true is no confidence.
@@ -194,8 +219,10 @@ def _problem(
     return None
 
 
-def _annotation(instance: Instance, key: str, answer: Mapping[str, Any]) -> Annotation:
+def _annotation(
+    instance: Instance, key: str, answer: Mapping[str, Any], kind: LabelKind
+) -> Annotation:
     """The instance with a checked answer."""
-    triggers = tuple(dict.fromkeys(answer["triggers"]))
+    triggers = tuple(dict.fromkeys(answer["triggers"])) if kind.triggers else ()
     labelled = replace(instance, id=key, relation=answer["relation"], triggers=triggers)
     return Annotation(labelled, answer["confidence"] / 100)

@@ -168,7 +168,7 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
     """Nor what quotes whole rows; corpora may be under licence."""
     quoting = {"train", "dev", "test", "support", "validation", "development", "unseen_test",
                "explained", "knowledge", "training_rows", "pretraining_texts", "pretraining_pairs",
-               "explanation_responses", "synthesis_responses", "pool", "unlabelled", "annotated",
+               "explanation_responses", "synthesis_responses", "pool", "reviewed", "unlabelled", "unreviewed", "annotated",
                "annotation_responses"}  # fmt: skip
     seen = set()
     for dataset in datasets(pipelines["semeval"]) | datasets(pipelines["annotated"]):
@@ -244,8 +244,9 @@ def test_training_splits_are_read_by_the_sampling_only(pipelines):
             leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
             if leaves & {"train", "dev"}:
                 assert node.func.__name__ == "sample_k_shots"
-            # Unlabelled rows that copy one of them are refused.
-            assert "development" not in leaves or node.func.__name__ == "select_unlabelled"
+            # Unlabelled and reviewed rows that copy one of them are refused.
+            guards = {"select_unlabelled", "apply_reviews"}
+            assert "development" not in leaves or node.func.__name__ in guards
             # Files of the corpus are read by nodes that drop the labels of unlabelled rows.
             if "folder" in leaves:
                 assert node.func.__name__ in {"read_splits", "read_unlabelled"}
@@ -276,7 +277,7 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
 
 
 def test_without_annotated_rows_nothing_of_them_exists(pipelines):
-    words = ("annot", "unlabelled", ".pool")
+    words = ("annot", "unlabelled", "review", ".pool")
     for name in ("demo", "semeval", "amounts"):
         names = {*datasets(pipelines[name]), *(node.name for node in pipelines[name].nodes)}
         assert not [found for found in names if any(word in found for word in words)]

@@ -27,7 +27,7 @@ def card_content(hostile: str = "", **changes: object) -> CardContent:
         cell=parse_cell("toy.k8.s13.tkre"), metrics=cell.metrics, interval=(70.0, 90.0),
         calibrator=calibrator, measured=cell.calibration_scores, lineage=cell.lineage,
         schema=parsed,
-        shots=found.samples[0].shots, training_rows=40, annotated=0, rows="test",
+        shots=found.samples[0].shots, training_rows=40, annotated=0, reviewed=0, rows="test",
         called=found.called,
         reporting=found.reporting,
         card=CardParams(base_models={"tiny": "someone/tiny"}, datasets={"toy": "someone/toy"}),

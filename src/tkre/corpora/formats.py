@@ -105,7 +105,15 @@ def native_rows(text: str, split: str) -> Iterator[Row]:
 
 
 def _parse_native(line: str) -> Instance:
-    record = json_object(line)
+    return native_row(json_object(line))
+
+
+def native_row(record: dict[str, Any]) -> Instance:
+    """The instance of a record in the native format.
+
+    Raises:
+        RowError: The record is no such instance.
+    """
     for key in record:
         if key not in _KEYS:
             raise RowError(f"unknown key {key!r}" + did_you_mean(key, _KEYS))

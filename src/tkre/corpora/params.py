@@ -67,6 +67,8 @@ class CorpusParams(Params):
         test: Test file; without it nothing is scored.
         labels: Label corrections applied to the files.
         unlabelled: Text that a language model may label; None for a corpus without any.
+        reviewed: File of unlabelled rows with the labels of a person, written by
+            ``kedro corpus review --accept``; it need not exist.
         on_bad_row: ``stop`` refuses a corpus with rows that are no instances of its schema;
             ``skip`` drops such rows and counts them in the report.
         on_type_mismatch: Treatment of a row whose entity types the schema does not allow for its
@@ -84,6 +86,7 @@ class CorpusParams(Params):
     test: str | None = None
     labels: LabelFiles | None = None
     unlabelled: PoolParams | None = None
+    reviewed: str = "reviewed.jsonl"
     on_bad_row: Literal["stop", "skip"] = "stop"
     on_type_mismatch: Literal["bad_row", "keep"] = "bad_row"
     on_leakage: Literal["stop", "set_aside"] = "stop"
@@ -96,7 +99,7 @@ class CorpusParams(Params):
         return {split: file for split, file in splits.items() if file is not None}
 
     def read_files(self) -> list[str]:
-        """All files of the corpus: splits, label corrections, unlabelled text."""
+        """All files that the corpus must have: splits, label corrections, unlabelled text."""
         labels = self.labels or LabelFiles(drop_unlisted=False)
         more = [labels.train, labels.dev, labels.test]
         if self.unlabelled is not None:

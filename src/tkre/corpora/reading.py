@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -261,9 +261,9 @@ def _check_rows(
 ) -> None:
     """Add every row to its split or to the bad rows."""
     for place, instance in rows:
-        problem = _problem(instance, schema, found.places)
+        problem = row_problem(instance, schema, found.places)
         found.places.setdefault(instance.id, f"{name}, {place}")
-        if problem is None and (mismatch := _mismatch(instance, schema)):
+        if problem is None and (mismatch := type_mismatch(instance, schema)):
             found.mismatches.append(BadRow(name, place, mismatch))
             problem = mismatch if params.on_type_mismatch == "bad_row" else None
         if problem is None:
@@ -272,8 +272,14 @@ def _check_rows(
             found.bad.append(BadRow(name, place, problem))
 
 
-def _problem(instance: Instance, schema: RelationSchema, seen: dict[str, str]) -> str | None:
-    """Reason why the schema has no such instance; None if it is valid."""
+def row_problem(instance: Instance, schema: RelationSchema, seen: Mapping[str, str]) -> str | None:
+    """Reason why the schema has no such instance; None if it is valid.
+
+    Args:
+        instance: A labelled row.
+        schema: Allowed relations and entity types.
+        seen: Places of the rows before it, by id.
+    """
     if instance.id in seen:
         return f"id {instance.id!r} is taken by {seen[instance.id]}"
     if instance.relation not in schema.relations:
@@ -290,7 +296,7 @@ def unknown_types(instance: Instance, schema: RelationSchema) -> Iterator[str]:
             yield f"{role} {kind!r} is not among the entity_types of relations.yml{known}"
 
 
-def _mismatch(instance: Instance, schema: RelationSchema) -> str | None:
+def type_mismatch(instance: Instance, schema: RelationSchema) -> str | None:
     """Reason why the schema does not allow the types for the relation; None if it does."""
     assert instance.relation is not None
     if schema.allows(instance.relation, instance.head_type, instance.tail_type):

@@ -31,13 +31,13 @@ GPU = "gpu"  # tag of nodes that load a model
 OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "annotation_prompt", LANGUAGE_MODELS,
               "scored_on_test", "scored_on_development"}  # fmt: skip
 OF_CORPUS = {"folder", "schema", "train", "dev", "test", "reading_report", "recordings",
-             "responses", "pool", "annotation_recordings"}  # fmt: skip
+             "responses", "pool", "reviewed", "annotation_recordings"}  # fmt: skip
 OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained"}
 # Noise and filter change the synthetic sentences, and annotated rows are added to the plain sample;
 # all else belongs to the plain sample.
 OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
-OF_ANNOTATED_SAMPLE = {"unlabelled", "unlabelled_report", "annotation_responses", "annotated",
-                       "rejects", "yield"}  # fmt: skip
+OF_ANNOTATED_SAMPLE = {"unlabelled", "unlabelled_report", "annotation_responses", "unreviewed",
+                       "annotated", "review_report", "rejects", "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 

@@ -51,11 +51,13 @@ class ReportedSample:
         shots: Ids of its sets, and shortfalls of relations.
         knowledge: Its knowledge; None without any.
         unlabelled: Counts of its unlabelled rows (``pool.take_unlabelled``); None without any.
+        reviews: Counts of its reviewed rows (``reviews.with_reviews``); None without annotations.
     """
 
     shots: Mapping[str, Any]
     knowledge: Knowledge | None = None
     unlabelled: Mapping[str, Any] | None = None
+    reviews: Mapping[str, Any] | None = None
 
     @property
     def sample(self) -> KShotSample:

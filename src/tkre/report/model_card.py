@@ -41,6 +41,7 @@ class CardContent:
         shots: Ids of the K-shot sets.
         training_rows: Number of all training rows.
         annotated: Number of annotated rows among them.
+        reviewed: Number of rows among them that a person has reviewed.
         rows: Scored rows: ``test`` or ``development``.
         called: Names of language models, by llm.
         reporting: Parameters of the interval.
@@ -57,6 +58,7 @@ class CardContent:
     shots: Mapping[str, Any]
     training_rows: int
     annotated: int
+    reviewed: int
     rows: str
     called: Mapping[str, str]
     reporting: ReportingParams
@@ -80,7 +82,7 @@ def model_card(content: CardContent) -> str:
         recipe=recipe_in_words(variant),
         max_length=variant.finetuning.max_length,
         example=_example(content.schema),
-        synthetic=content.training_rows - len(content.shots["support"]) - content.annotated,
+        synthetic=_synthetic(content),
         llm=None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm)),
         seconds=duration(content.lineage.seconds),
         environment=environment,
@@ -89,6 +91,11 @@ def model_card(content: CardContent) -> str:
         md=_escaped,
     )  # fmt: skip
     return f"---\n{metadata(content)}\n---\n\n{text}"
+
+
+def _synthetic(content: CardContent) -> int:
+    natural = len(content.shots["support"]) + content.annotated + content.reviewed
+    return content.training_rows - natural
 
 
 def metadata(content: CardContent) -> str:

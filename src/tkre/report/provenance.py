@@ -47,6 +47,8 @@ def _samples(content: ReportContent) -> list[Block]:
         ]
         if reported.unlabelled is not None:
             facts.append(("unlabelled rows", _unlabelled(reported.unlabelled)))
+        if reported.reviews is not None:
+            facts.append(("rows reviewed by a person", _reviewed(reported.reviews)))
         counts = f"{len(shots['support'])} support, {len(shots['validation'])} validation"
         blocks.append(Folded(f"{shots['sample']}: {counts}", [Facts(facts, code=True)]))
     return blocks
@@ -55,8 +57,20 @@ def _samples(content: ReportContent) -> list[Block]:
 def _unlabelled(counts: Mapping[str, Any]) -> str:
     """Rows for the language model to annotate, and those that copy a sentence of another set."""
     taken = f"{counts['taken']:,} of {counts['wanted']:,} wanted"
-    reasons = [f"{reason} {number}" for reason, number in counts["reasons"].items()]
-    return f"{taken}; refused as copies: {listed(reasons) or 'none'}"
+    return f"{taken}; refused as copies: {_refused(counts)}"
+
+
+def _reviewed(counts: Mapping[str, Any]) -> str:
+    """Labels of a language model that a person has accepted or corrected, and refused rows."""
+    if not counts["rows"] and not counts["refused"]:
+        return "none"
+    decisions = ("accepted", "corrected", "added")
+    done = listed([f"{counts[decision]:,} {decision}" for decision in decisions])
+    return f"{done}; refused as copies: {_refused(counts)}"
+
+
+def _refused(counts: Mapping[str, Any]) -> str:
+    return listed([f"{reason} {number}" for reason, number in counts["reasons"].items()]) or "none"
 
 
 def _llms(content: ReportContent) -> list[Block]:

@@ -52,7 +52,8 @@ class ContentDigests:
     def _of_corpus(self, folder: CorpusFolder, catalog: CatalogProtocol) -> str:
         """Of the files that its parameters name: they may be another corpus's."""
         params = CorpusParams.model_validate(catalog[f"params:corpora.{folder.name}"].load())
-        found = {file: folder.find(file) for file in (RELATIONS_FILE, *params.read_files())}
+        files = (RELATIONS_FILE, *params.read_files(), params.reviewed)
+        found = {file: folder.find(file) for file in files}
         return of_value({file: path and self.of_path(path) for file, path in found.items()})
 
 

@@ -10,8 +10,9 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.pool import read_pool, take_unlabelled
+from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFolder, read_corpus
+from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
 from tkre.generation import (
     annotation,
@@ -19,6 +20,7 @@ from tkre.generation import (
     filtering,
     label_errors,
     rejections,
+    reviews,
     synthesis,
     texts,
 )
@@ -39,7 +41,7 @@ def read_splits(
     """
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
-    report = read.report | {"files": folder.digests(corpus.read_files())}
+    report = read.report | {"files": folder.digests((*corpus.read_files(), corpus.reviewed))}
     splits = read.splits
     return schema, splits["train"], splits["dev"], splits["test"], report
 
@@ -116,9 +118,13 @@ def keep_sentences(
 
 def read_unlabelled(
     folder: CorpusFolder, schema: RelationSchema, corpus: CorpusParams
-) -> list[Instance]:
-    """Reads the unlabelled text of a corpus; labels of training rows are dropped here."""
-    return read_pool(folder.read, schema, corpus)
+) -> tuple[list[Instance], list[Instance]]:
+    """Reads the unlabelled text of a corpus; labels of training rows are dropped here.
+
+    Returns:
+        The unlabelled rows; those that a person has labelled since, with their labels.
+    """
+    return read_pool(folder.read, schema, corpus), read_reviewed(folder, schema, corpus)
 
 
 def select_unlabelled(
@@ -151,6 +157,31 @@ def keep_annotations(
     """
     kept, tally = annotation.keep_annotations(unlabelled, attempts_by_request(responses), schema)
     return kept, *_account(rejections.ANNOTATION, {rejections.ALL_RELATIONS: tally})
+
+
+def apply_reviews(
+    unreviewed: list[Annotation],
+    reviewed: list[Instance],
+    support: list[Instance],
+    validation: list[Instance],
+    development: list[Instance],
+    test: list[Instance],
+    params: SynthesisParams,
+    sample: KShotSample,
+) -> tuple[list[Annotation], dict[str, Any]]:
+    """Replaces annotated rows by what a person has said of them, and adds other reviewed rows.
+
+    Reviewed rows that copy a sentence of the sample's other sets are refused, as unlabelled ones.
+
+    Returns:
+        The annotated rows; counts of accepted, corrected, added and refused ones.
+    """
+    forbidden = {
+        "support": support, "validation": validation, "development": development, "test": test,
+    }  # fmt: skip
+    guarded = guard_pool(reviewed, forbidden, params)
+    rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
+    return rows, {"sample": sample.name} | counts | guarded.report()
 
 
 def merge_annotation_accounts(

@@ -75,7 +75,12 @@ KNOWLEDGE = Template(
     WRITE_KNOWLEDGE,
 )  # fmt: skip
 UNLABELLED = Template(
-    Step(nodes.read_unlabelled, ["folder", "schema", "params:corpus"], "pool", tags=(PREFLIGHT,))
+    Step(
+        nodes.read_unlabelled,
+        ["folder", "schema", "params:corpus"],
+        ["pool", "reviewed"],
+        tags=(PREFLIGHT,),
+    )
 )
 ANNOTATIONS = Template(
     Step(
@@ -96,7 +101,13 @@ ANNOTATIONS = Template(
     Step(
         nodes.keep_annotations,
         ["unlabelled", "annotation_responses", "schema"],
-        ["annotated", "annotation_rejects", "annotation_yield"],
+        ["unreviewed", "annotation_rejects", "annotation_yield"],
+    ),
+    Step(
+        nodes.apply_reviews,
+        ["unreviewed", "reviewed", "support", "validation", "development", "test",
+         "params:generation.synthesis", "sample"],
+        ["annotated", "review_report"],
     ),
     Step(
         nodes.merge_annotation_accounts,

@@ -38,7 +38,7 @@ TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "colla
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
 # The same of annotated rows, where there are any.
-ANNOTATIONS = ("annotation_responses", "unlabelled_report")
+ANNOTATIONS = ("annotation_responses", "unlabelled_report", "review_report")
 
 
 def score(
@@ -123,6 +123,7 @@ def write_card(
             shots=shots,
             training_rows=len(training_rows),
             annotated=sum(row.annotated for row in training_rows),
+            reviewed=sum(row.reviewed for row in training_rows),
             rows=scored_on,
             called=_called(generation),
             reporting=reporting,
@@ -264,10 +265,13 @@ def write_report(
 
 
 def _sample(
-    shots: dict[str, Any], unlabelled_report: dict[str, Any] | None = None, **knowledge: Any
+    shots: dict[str, Any],
+    unlabelled_report: dict[str, Any] | None = None,
+    review_report: dict[str, Any] | None = None,
+    **knowledge: Any,
 ) -> ReportedSample:
     known = llm_comparison.Knowledge(**knowledge) if knowledge else None
-    return ReportedSample(shots, known, unlabelled_report)
+    return ReportedSample(shots, known, unlabelled_report, review_report)
 
 
 def _called(generation: GenerationParams) -> dict[str, str]:

@@ -168,8 +168,8 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
     """Nor what quotes whole rows; corpora may be under licence."""
     quoting = {"train", "dev", "test", "support", "validation", "development", "unseen_test",
                "explained", "knowledge", "training_rows", "pretraining_texts", "pretraining_pairs",
-               "explanation_responses", "synthesis_responses", "pool", "reviewed", "unlabelled", "unreviewed", "annotated",
-               "annotation_responses"}  # fmt: skip
+               "explanation_responses", "synthesis_responses", "pool", "reviewed", "unlabelled",
+               "unreviewed", "annotated", "annotation_responses"}  # fmt: skip
     seen = set()
     for dataset in datasets(pipelines["semeval"]) | datasets(pipelines["annotated"]):
         leaf = dataset.rsplit(".", 1)[-1]
@@ -271,8 +271,8 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     # One question a row, whatever the number of rows; the K-shot sets and texts are shared.
     made = {name for node in nodes for name in node.outputs if name.startswith("newsroom.k8a300.")}
     assert {name.rpartition(".")[2] for name in made if name.count(".") == 3} == {
-        "unlabelled", "unlabelled_report", "annotation_responses", "annotated",
-        "annotation_rejects", "annotation_yield", "rejects", "yield",
+        "unlabelled", "unlabelled_report", "annotation_responses", "unreviewed", "annotated",
+        "review_report", "annotation_rejects", "annotation_yield", "rejects", "yield",
     }  # fmt: skip
 
 

@@ -258,6 +258,7 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
         return {n.func.__name__ for n in nodes if any(i.endswith(of) for i in n.inputs)}
 
     assert readers(".test") == {"sample_k_shots", "synthesise", "keep_sentences", "mark_implicit"}
+    assert readers(".natural_test") == {"sample_k_shots", "synthesise", "keep_sentences"}
     assert readers(".unseen_test") == {"predict", "score", "list_errors"}
 
 

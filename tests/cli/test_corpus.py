@@ -76,11 +76,11 @@ def test_invalid_yaml_names_its_line(project, kedro):
 def test_the_demo_corpus_is_valid(project, kedro):
     output = kedro("corpus", "validate", "newsroom")
     rows = [line.replace("\u2502", " ").split() for line in output.splitlines()]
-    counts = {r[0]: r[1:4] for r in rows if len(r) > 3}
-    assert counts["born_in"] == ["16", "8", "30"]
+    counts = {r[0]: r[1:5] for r in rows if len(r) > 4}
+    assert counts["born_in"] == ["16", "8", "30", "6"]
     [line] = [line for line in output.splitlines() if "born_in" in line]
-    assert "14 - 24 - 29" in line and "person \u2192 place (54)" in line
-    assert counts["all"] == ["176", "88", "330"]
+    assert "8 - 24 - 29" in line and "person \u2192 place (60)" in line
+    assert counts["all"] == ["176", "88", "330", "479"]
     assert "newsroom: 0 errors, 0 warnings, 1 note" in output
     assert "fewer than 32 rows in train" in kedro("corpus", "validate", "newsroom", "-k", "32")
     assert project.outputs() == set()

@@ -171,9 +171,11 @@ def test_pool_of_the_demo_corpus(newsroom):
     folder = CorpusFolder("newsroom", [newsroom])
     schema = folder.schema()
     corpus = CorpusParams(format="native", train="train.jsonl", dev="dev.jsonl", test="test.jsonl",
+                          natural_test={"file": "natural_test.jsonl"},
                           unlabelled={"file": "unlabelled.jsonl"})  # fmt: skip
     pool = read_pool(folder.read, schema, corpus)
     splits = read_corpus(folder.read, schema, corpus).splits
+    assert len(splits["natural_test"]) == 479
     assert (len(pool), len({row.text for row in pool})) == (1012, 240)
     guarded = guard_pool(pool, splits, NEAR)
     assert guarded.rows == pool and guarded.report()["refused"] == 0

@@ -181,3 +181,50 @@ def test_label_files_replace_labels(schema):
     corpus = read_corpus(files.__getitem__, schema, params)
     assert [(i.id, i.relation) for i in corpus.splits["test"]] == [("3", "none")]
     assert corpus.report["left_out_by_label_files"] == {"test": 1}
+
+
+# natural test
+def natural(folder, tmp_path, text, **settings):
+    write_corpus(tmp_path / "given")
+    (tmp_path / "given/natural.txt").write_text(text)
+    params = CorpusParams(
+        format="native", train="train.jsonl", natural_test={"file": "natural.txt", **settings}
+    )
+    return read_corpus(folder.read, folder.schema(), params)
+
+
+def write_corpus(folder):
+    relations = {
+        name: {"definition": f"Head {name} tail.", "phrase": name} for name in ("owns", "likes")
+    }
+    (folder / "relations.yml").write_text(json.dumps({"corpus": "mine", "relations": relations}))
+    row = {"id": "1", "sentence": "<head>Ada</head> has <tail>it</tail>.", "relation": "owns"}
+    (folder / "train.jsonl").write_text(json.dumps(row) + "\n")
+
+
+def test_natural_test_is_a_split_in_its_own_format(folder, tmp_path):
+    row = {"text": "[[ Bo ]] sees << Cy >> .", "label": "likes"}
+    corpus = natural(folder, tmp_path, json.dumps(row) + "\n", format="scibert")
+    [read] = corpus.splits["natural_test"]
+    assert (read.id, read.relation, read.head_text) == ("natural_test-0", "likes", "Bo")
+    assert corpus.report["rows"] == {"train": 1, "dev": 0, "test": 0, "natural_test": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"id": "1"}, "id '1' is taken by mine/train.jsonl, line 1"),
+        ({"relation": "lkes"}, "'likes'"),
+    ],
+)
+def test_bad_rows_of_the_natural_test_name_their_line(folder, tmp_path, change, message):
+    row = {"id": "2", "sentence": "<head>Bo</head> <tail>Cy</tail>", "relation": "likes"} | change
+    with pytest.raises(CorpusError, match=r"mine/natural\.txt, line 1: .*" + message):
+        natural(folder, tmp_path, json.dumps(row) + "\n")
+
+
+def test_a_corpus_without_a_natural_test_has_no_such_split(folder, tmp_path):
+    write_corpus(tmp_path / "given")
+    params = CorpusParams(format="native", train="train.jsonl")
+    assert "natural_test" not in read_corpus(folder.read, folder.schema(), params).splits
+    assert params.test_labels == "balanced"

@@ -11,6 +11,7 @@ from tkre.corpora.formats import native_rows, semeval_rows
 from tkre.corpora.sampling import (
     SamplingError,
     development_rows,
+    require_unseen,
     sample_shots,
     unseen_test,
 )
@@ -102,6 +103,14 @@ def test_test_instances_in_the_support_can_be_set_aside(schema):
     unseen, report = unseen_test(shots, test, "toy", "set_aside")
     assert [i.id for i in unseen] == ["t2"]
     assert report["set_aside"] == [[shots.support[3].id, "t1"]]
+
+
+def test_sentences_of_the_natural_test_in_the_support_are_refused(schema):
+    shots = sample(schema)
+    require_unseen(shots, [replace(shots.validation[0], id="n0")], "toy")
+    other_pair = replace(shots.support[0].inverted(), id="n1")
+    with pytest.raises(SamplingError, match=rf"corpus toy: .*{shots.support[0].id} = n1"):
+        require_unseen(shots, [other_pair], "toy")
 
 
 def test_test_instances_are_not_validation_rows(schema):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, instance
 from tkre.core.text import NearDuplicateParams
-from tkre.corpora.params import CorpusParams
+from tkre.corpora.params import CorpusParams, NaturalTest
 from tkre.corpora.reading import Corpus, CorpusFolder
 from tkre.corpora.scaffold import Scaffold
 from tkre.corpora.schema_validation import Level
@@ -57,6 +57,20 @@ def test_demo_corpus_is_valid(newsroom):
     params = PARAMS.model_copy(update={"dev": "dev.jsonl"})
     checked = check_corpus(CorpusFolder("newsroom", [newsroom]), params, NEAR, 8)
     assert [f.level for f in checked.findings] == [Level.NOTE]
+
+
+def test_natural_test_is_checked_like_a_test_set(theatre):
+    train = (theatre / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    row = json.loads(train[0]) | {"id": "natural-1"}
+    (theatre / "natural.jsonl").write_text(json.dumps(row) + "\n{}\n", encoding="utf-8")
+    params = PARAMS.model_copy(update={"natural_test": NaturalTest(file="natural.jsonl")})
+    lines = errors(theatre, params)
+    assert any("theatre/natural.jsonl, line 2: " in line for line in lines)
+    [leak] = [line for line in lines if "natural.jsonl, line 1" in line]
+    assert "the same sentence and mentions as theatre/train.jsonl, line 1" in leak
+    assert "a run that samples the row is refused" in leak
+    missing = PARAMS.model_copy(update={"natural_test": NaturalTest(file="nothing.jsonl")})
+    assert "'nothing.jsonl' is missing" in " ".join(errors(theatre, missing))
 
 
 def test_semeval_is_checked_to_its_end(shared):

@@ -22,6 +22,9 @@ FORMATS: Registry[Format] = Registry(
 )
 
 
+NATURAL_TEST = "natural_test"  # split of labelled raw text
+
+
 class LabelFiles(Params):
     """Files of label corrections by split (``corpora.reading.relabel``).
 
@@ -34,6 +37,18 @@ class LabelFiles(Params):
     dev: str | None = None
     test: str | None = None
     drop_unlisted: bool
+
+
+class NaturalTest(Params):
+    """Labelled pairs of raw text, with its own shares of relations; scored, never trained on.
+
+    Attributes:
+        file: File of the rows.
+        format: A name of ``FORMATS``; None for that of the corpus.
+    """
+
+    file: str
+    format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
 
 
 class PoolParams(Params):
@@ -65,6 +80,9 @@ class CorpusParams(Params):
         train: File within the folder of the corpus; ``../other/file`` is one of another corpus.
         dev: Development file; without it validation rows come from ``train``.
         test: Test file; without it nothing is scored.
+        natural_test: Labelled raw text, scored beside the test file; None without any.
+        test_labels: ``natural`` if the test file has the shares of labels of running text,
+            ``balanced`` if they were chosen.
         labels: Label corrections applied to the files.
         unlabelled: Text that a language model may label; None for a corpus without any.
         reviewed: File of unlabelled rows with the labels of a person, written by
@@ -84,6 +102,8 @@ class CorpusParams(Params):
     train: str
     dev: str | None = None
     test: str | None = None
+    natural_test: NaturalTest | None = None
+    test_labels: Literal["balanced", "natural"] = "balanced"
     labels: LabelFiles | None = None
     unlabelled: PoolParams | None = None
     reviewed: str = "reviewed.jsonl"
@@ -95,8 +115,14 @@ class CorpusParams(Params):
 
     def files(self) -> dict[str, str]:
         """Files by split, without splits that have no file."""
-        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        natural = self.natural_test.file if self.natural_test else None
+        splits = {"train": self.train, "dev": self.dev, "test": self.test, NATURAL_TEST: natural}
         return {split: file for split, file in splits.items() if file is not None}
+
+    def format_of(self, split: str) -> str:
+        """Format of the file of a split."""
+        own = self.natural_test.format if self.natural_test and split == NATURAL_TEST else None
+        return own or self.format
 
     def read_files(self) -> list[str]:
         """All files that the corpus must have: splits, label corrections, unlabelled text."""

@@ -19,6 +19,7 @@ from tkre.corpora.formats import RowError
 from tkre.corpora.params import FORMATS, CorpusParams
 
 RELATIONS_FILE = "relations.yml"
+SPLITS = ("train", "dev", "test")
 
 
 class CorpusFileError(ValueError):
@@ -169,7 +170,8 @@ class Corpus:
     """Splits of a corpus with the findings of reading them.
 
     Attributes:
-        splits: Instances by split; a split without a file is empty.
+        splits: Instances by split: ``train``, ``dev`` and ``test``, empty without a file, and
+            ``natural_test`` if the corpus has one.
         schema: Schema that the instances were checked against.
         places: File and line of every instance, by its id.
         report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files.
@@ -201,11 +203,11 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
     Raises:
         CorpusError: There are bad rows, and ``on_bad_row`` is ``stop``.
     """
-    found = _Findings({split: [] for split in ("train", "dev", "test")})
+    found = _Findings({split: [] for split in dict.fromkeys((*SPLITS, *params.files()))})
     for split, file in params.files().items():
         name = f"{schema.corpus}/{file}"
-        rows = _parsed(read(file), name, split, params.format, found)
-        if params.labels is not None and (label_file := getattr(params.labels, split)):
+        rows = _parsed(read(file), name, split, params.format_of(split), found)
+        if params.labels is not None and (label_file := getattr(params.labels, split, None)):
             labels = parse_labels(read(label_file), f"{schema.corpus}/{label_file}")
             relabelled = relabel(rows, labels, drop_unlisted=params.labels.drop_unlisted)
             found.unlisted[split] = len(rows) - len(relabelled)

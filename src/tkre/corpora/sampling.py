@@ -167,5 +167,19 @@ def unseen_test(
     }
 
 
+def require_unseen(shots: Shots, natural_test: Sequence[Instance], corpus: str) -> None:
+    """Refuse a support set with a sentence of the natural test, whichever pair it marks.
+
+    Raises:
+        SamplingError: There is such a sentence.
+    """
+    if found := [pair for pairs in shared_sentences(shots.support, natural_test) for pair in pairs]:
+        pairs = ", ".join(f"{a} = {b}" for a, b in found[:10])
+        raise SamplingError(
+            f"corpus {corpus}: sentences of the natural test are in the support set: {pairs}. Take "
+            "them out of one of the files: natural_test is scored and never trained on."
+        )
+
+
 def _permuted(rows: list[Instance], entropy: list[int]) -> list[Instance]:
     return [rows[n] for n in np.random.default_rng(entropy).permutation(len(rows))]

@@ -19,7 +19,7 @@ from tkre.core.text import (
     normalised,
     shared_sentences,
 )
-from tkre.corpora.params import CorpusParams
+from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import (
     RELATIONS_FILE,
@@ -81,9 +81,12 @@ def labelled_twice(corpus: Corpus) -> Iterator[Finding]:
 
 def leaks(corpus: Corpus, *, stops: bool) -> Iterator[Finding]:
     """Pairs of mentions in two splits."""
-    for one, other in (("train", "test"), ("dev", "test"), ("train", "dev")):
+    pairs = [("train", "test"), ("dev", "test"), ("train", "dev")]
+    if NATURAL_TEST in corpus.splits:
+        pairs += [(split, NATURAL_TEST) for split in ("train", *HELD_OUT)]
+    for one, other in pairs:
         same, _ = shared_sentences(corpus.splits[one], corpus.splits[other])
-        refused = stops and (one, other) == ("train", "test")
+        refused = one == "train" and (other == NATURAL_TEST or (stops and other == "test"))
         for a, b in same:
             message = f"the same sentence and mentions as {corpus.places[a]}; " + (
                 "a score on it would mean nothing, and a run that samples the row is refused"
@@ -109,7 +112,7 @@ def near_duplicates(corpus: Corpus, near: NearDuplicateParams) -> Iterator[Findi
     for row in train:
         index.add(corpus.place(row), [row.text])
     known = {normalised(row.text) for row in train}
-    for split in HELD_OUT:
+    for split in (split for split in corpus.splits if split != "train"):
         for row in _each_once(corpus.splits[split]):
             found = None if normalised(row.text) in known else index.find(row.text)
             if found:
@@ -157,10 +160,13 @@ def _repeated(same: Sequence[Instance], corpus: Corpus) -> Iterator[Finding]:
 def _inverted(
     forward: Sequence[Instance], inverted: Sequence[Instance], corpus: Corpus
 ) -> Iterator[Finding]:
-    """The same pair with head and tail exchanged, labelled against the inverses of the schema."""
+    """The same pair with head and tail exchanged, labelled against the inverses of the schema.
+
+    The exchanged pair of a negative row may hold a relation: nothing is expected of it.
+    """
     for one, other in ((a, b) for a in forward for b in inverted):
         expected = corpus.schema.inverse_of(str(one.relation))
-        if expected is not None and other.relation != expected:
+        if expected not in (None, corpus.schema.negative) and other.relation != expected:
             message = (
                 f"labelled {other.relation}; by relations.yml the pair of {corpus.place(one)} "
                 f"({one.relation}) is {expected} the other way round"
@@ -317,7 +323,8 @@ def _is_json_lines(file: str, params: CorpusParams) -> bool:
     """Whether a file of the corpus is in the native format."""
     pool = params.unlabelled
     if pool is None or file not in (pool.file, pool.train_ids):
-        return params.format == "native"
+        splits = [split for split, of_split in params.files().items() if of_split == file]
+        return params.format_of(splits[0] if splits else "train") == "native"
     return file == pool.file and pool.format in (None, "native")
 
 

@@ -91,7 +91,7 @@ class SynthesisTask:
             None without demonstrations (zero-shot), where requests depend on no seed.
         wanted: Sentences needed per relation.
         support: Support instances: the demonstrations, the first few of each relation.
-        forbidden: Sentences by source (``support``, ``validation``, ``test``) of which no
+        forbidden: Sentences by source (support, validation, test, natural test) of which no
             near-duplicate is kept.
         head_first: Whether the head must precede the tail, as it does all through some corpora.
     """
@@ -109,6 +109,7 @@ def task_of_sample(
     support: Sequence[Instance],
     validation: Sequence[Instance],
     test: Sequence[Instance],
+    natural_test: Sequence[Instance],
     schema: RelationSchema,
     params: SynthesisParams,
     *,
@@ -118,7 +119,10 @@ def task_of_sample(
 
     A zero-shot sample has one request's number of sentences in place of K.
     """
-    sources = {"the support set": support, "the validation set": validation, "the test set": test}
+    sources = {
+        "the support set": support, "the validation set": validation, "the test set": test,
+        "the natural test": natural_test,
+    }  # fmt: skip
     return SynthesisTask(
         schema=schema,
         seed=sample.seed if sample.shots else None,

@@ -30,8 +30,8 @@ GPU = "gpu"  # tag of nodes that load a model
 
 OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "annotation_prompt", LANGUAGE_MODELS,
               "scored_on_test", "scored_on_development"}  # fmt: skip
-OF_CORPUS = {"folder", "schema", "train", "dev", "test", "reading_report", "recordings",
-             "responses", "pool", "reviewed", "annotation_recordings"}  # fmt: skip
+OF_CORPUS = {"folder", "schema", "train", "dev", "test", "natural_test", "reading_report",
+             "recordings", "responses", "pool", "reviewed", "annotation_recordings"}  # fmt: skip
 OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained"}
 # Noise and filter change the synthetic sentences, and annotated rows are added to the plain sample;
 # all else belongs to the plain sample.

@@ -56,6 +56,7 @@ def synthesise(
     support: list[Instance],
     validation: list[Instance],
     test: list[Instance],
+    natural_test: list[Instance],
     schema: RelationSchema,
     prompt: str,
     language_models: LanguageModels,
@@ -76,8 +77,9 @@ def synthesise(
     """
     model = language_models.answering(llm_params(llm, sample.llm), recordings, responses)
     task = synthesis.task_of_sample(
-        sample, support, validation, test, schema, params, head_first=corpus.head_first
-    )
+        sample, support, validation, test, natural_test, schema, params,
+        head_first=corpus.head_first,
+    )  # fmt: skip
     return synthesis.write_sentences(model, task, prompt, params, retry)
 
 
@@ -113,7 +115,7 @@ def _first_explanations(inputs: Mapping[str, Any]) -> list[Request]:
 
 
 def _first_sentences(inputs: Mapping[str, Any]) -> list[Request]:
-    names = ("sample", "support", "validation", "test", "schema", "params")
+    names = ("sample", "support", "validation", "test", "natural_test", "schema", "params")
     task = synthesis.task_of_sample(
         *(inputs[name] for name in names), head_first=inputs["corpus"].head_first
     )

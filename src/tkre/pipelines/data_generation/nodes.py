@@ -9,11 +9,11 @@ import pandas as pd
 from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.corpora.params import CorpusParams
+from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.reviewed import read_reviewed
-from tkre.corpora.sampling import development_rows, sample_shots, unseen_test
+from tkre.corpora.sampling import development_rows, require_unseen, sample_shots, unseen_test
 from tkre.generation import (
     annotation,
     explanations,
@@ -32,24 +32,28 @@ from tkre.generation.texts import KnowledgeText
 
 def read_splits(
     folder: CorpusFolder, corpus: CorpusParams
-) -> tuple[RelationSchema, list[Instance], list[Instance], list[Instance], dict[str, Any]]:
+) -> tuple[
+    RelationSchema, list[Instance], list[Instance], list[Instance], list[Instance], dict[str, Any]
+]:
     """Reads the splits of a corpus and checks every row against its relation schema.
 
     Returns:
-        The schema; the train, dev and test instances; a report of counts, bad rows and digests of
-        the files.
+        The schema; the train, dev and test instances; the natural test, empty without one; a
+        report of counts, bad rows and digests of the files.
     """
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
     report = read.report | {"files": folder.digests((*corpus.read_files(), corpus.reviewed))}
     splits = read.splits
-    return schema, splits["train"], splits["dev"], splits["test"], report
+    natural = splits.get(NATURAL_TEST, [])
+    return schema, splits["train"], splits["dev"], splits["test"], natural, report
 
 
 def sample_k_shots(
     train: list[Instance],
     dev: list[Instance],
     test: list[Instance],
+    natural_test: list[Instance],
     schema: RelationSchema,
     sample: KShotSample,
     development_seeds: list[int],
@@ -61,11 +65,13 @@ def sample_k_shots(
         Support; validation; development rows, on which recipes are chosen; the test rows that are
         not in the support; ids of the sets and shortfalls per relation.
     """
+    scored = [*test, *natural_test]
 
     def draw(seed: int) -> Any:
-        return sample_shots(train, dev, schema, shots=sample.shots, seed=seed, test=test)
+        return sample_shots(train, dev, schema, shots=sample.shots, seed=seed, test=scored)
 
     shots = draw(sample.seed)
+    require_unseen(shots, natural_test, sample.corpus)
     unseen, shared = unseen_test(shots, test, sample.corpus, corpus.on_leakage)
     others = [draw(seed) for seed in development_seeds if seed != sample.seed]
     return (
@@ -98,6 +104,7 @@ def keep_sentences(
     support: list[Instance],
     validation: list[Instance],
     test: list[Instance],
+    natural_test: list[Instance],
     responses: list[Response],
     schema: RelationSchema,
     corpus: CorpusParams,
@@ -110,8 +117,9 @@ def keep_sentences(
         The synthetic instances; the rejects; the yield by relation.
     """
     task = synthesis.task_of_sample(
-        sample, support, validation, test, schema, params, head_first=corpus.head_first
-    )
+        sample, support, validation, test, natural_test, schema, params,
+        head_first=corpus.head_first,
+    )  # fmt: skip
     kept, tallies = synthesis.keep_sentences(attempts_by_request(responses), task, params)
     return kept, *_account(rejections.SYNTHESIS, tallies)
 
@@ -133,6 +141,7 @@ def select_unlabelled(
     validation: list[Instance],
     development: list[Instance],
     test: list[Instance],
+    natural_test: list[Instance],
     params: SynthesisParams,
     sample: KShotSample,
 ) -> tuple[list[Instance], dict[str, Any]]:
@@ -143,6 +152,7 @@ def select_unlabelled(
     """
     forbidden = {
         "support": support, "validation": validation, "development": development, "test": test,
+        NATURAL_TEST: natural_test,
     }  # fmt: skip
     return take_unlabelled(pool, forbidden, params, sample.annotated, sample.name)
 
@@ -166,6 +176,7 @@ def apply_reviews(
     validation: list[Instance],
     development: list[Instance],
     test: list[Instance],
+    natural_test: list[Instance],
     params: SynthesisParams,
     sample: KShotSample,
 ) -> tuple[list[Annotation], dict[str, Any]]:
@@ -178,6 +189,7 @@ def apply_reviews(
     """
     forbidden = {
         "support": support, "validation": validation, "development": development, "test": test,
+        NATURAL_TEST: natural_test,
     }  # fmt: skip
     guarded = guard_pool(reviewed, forbidden, params)
     rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)

@@ -26,14 +26,23 @@ SPLITS = Template(
     Step(
         nodes.read_splits,
         ["folder", "params:corpus"],
-        ["schema", "train", "dev", "test", "reading_report"],
+        ["schema", "train", "dev", "test", "natural_test", "reading_report"],
         tags=(PREFLIGHT,),
     )
 )
 SHOTS = Template(
     Step(
         nodes.sample_k_shots,
-        ["train", "dev", "test", "schema", "sample", "params:development_seeds", "params:corpus"],
+        [
+            "train",
+            "dev",
+            "test",
+            "natural_test",
+            "schema",
+            "sample",
+            "params:development_seeds",
+            "params:corpus",
+        ],
         ["support", "validation", "development", "unseen_test", "shots"],
         tags=(PREFLIGHT,),
     )
@@ -54,16 +63,16 @@ KNOWLEDGE = Template(
     ),
     Step(
         gpu_nodes.synthesise,
-        ["support", "validation", "test", "schema", "synthesis_prompt", "language_models",
-         "recordings", "responses", "params:llm", "params:corpus", "params:generation.synthesis",
-         "params:generation.retry", "sample"],
+        ["support", "validation", "test", "natural_test", "schema", "synthesis_prompt",
+         "language_models", "recordings", "responses", "params:llm", "params:corpus",
+         "params:generation.synthesis", "params:generation.retry", "sample"],
         "synthesis_responses",
         tags=(GPU, LANGUAGE_MODEL),
     ),
     Step(
         nodes.keep_sentences,
-        ["support", "validation", "test", "synthesis_responses", "schema", "params:corpus",
-         "params:generation.synthesis", "sample"],
+        ["support", "validation", "test", "natural_test", "synthesis_responses", "schema",
+         "params:corpus", "params:generation.synthesis", "sample"],
         ["synthetic", "synthesis_rejects", "synthesis_yield"],
     ),
     Step(
@@ -85,8 +94,8 @@ UNLABELLED = Template(
 ANNOTATIONS = Template(
     Step(
         nodes.select_unlabelled,
-        ["pool", "support", "validation", "development", "test", "params:generation.synthesis",
-         "sample"],
+        ["pool", "support", "validation", "development", "test", "natural_test",
+         "params:generation.synthesis", "sample"],
         ["unlabelled", "unlabelled_report"],
         tags=(PREFLIGHT,),
     ),
@@ -106,7 +115,7 @@ ANNOTATIONS = Template(
     Step(
         nodes.apply_reviews,
         ["unreviewed", "reviewed", "support", "validation", "development", "test",
-         "params:generation.synthesis", "sample"],
+         "natural_test", "params:generation.synthesis", "sample"],
         ["annotated", "review_report"],
     ),
     Step(

@@ -36,6 +36,9 @@ def read(text, *, complete=True, **told):
         '<think>A {"text": "no"} would be {wrong}.\n</think>\n\n{"text": "yes"}',
         'I think of {"text": "no"}\n</think>{"text": "yes"}',  # the template wrote the beginning
         '[{"text": "yes"}]',
+        "{\u201ctext\u201d: \u201cyes\u201d}",
+        '{\u00a0"text":\u00a0"yes"}',
+        '{"text": "yes",}',
     ],
 )
 def test_answer_is_found_in_surrounding_text(text):
@@ -46,6 +49,11 @@ def test_answer_is_found_in_surrounding_text(text):
 
 def test_braces_before_the_answer_are_skipped():
     assert read('Sure {smile}: {"text": "yes"}').answer == {"text": "yes"}
+
+
+def test_only_texts_without_json_are_tidied():
+    said = {"text": "\u201cyes\u201d, it\u00a0says, [\u201cno\u201d,] and so on"}
+    assert read(json.dumps(said, ensure_ascii=False)).answer == said
 
 
 def test_draft_in_truncated_reasoning_is_no_answer():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
@@ -157,3 +158,22 @@ def test_many_missing_responses_are_counted():
     requests = [replace(REQUEST, id=f"r{n}") for n in range(30)]
     with pytest.raises(MissingResponse, match=r"r9 and 20 more"):
         list(replay(store()).generate(requests))
+
+
+def test_recorded_text_is_parsed_like_that_of_a_live_model():
+    fenced = Response(REQUEST.id, text='Sure!\n```json\n{"text": "yes"}\n```')
+    assert next(replay(store(fenced)).generate([REQUEST])).answer == GOOD
+    worse = Response(REQUEST.id, text="I would rather not.")
+    assert next(replay(store(fenced, worse)).generate([REQUEST])).answer == GOOD
+
+
+def test_recorded_text_without_an_answer_is_named_by_file_and_line(tmp_path):
+    path = tmp_path / "recordings.jsonl"
+    lines = [{"request_id": "x", "response": {}}, {"request_id": REQUEST.id, "response": "No \x1b"}]
+    path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    known = replay(ResponseStore(path))
+    assert not known.can_answer(REQUEST)
+    with pytest.raises(MissingResponse) as error:
+        list(known.generate([REQUEST]))
+    [line] = [line for line in str(error.value).split("\n") if "recordings.jsonl, line 2" in line]
+    assert REQUEST.id in line and "not_json" in line and "'No" in line and "\x1b" not in line

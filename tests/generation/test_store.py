@@ -108,6 +108,46 @@ def test_broken_lines_are_skipped_and_numbered(tmp_path, caplog):
     assert re.findall(r"line (\d+) \(", caplog.text) == ["2", "5", "6", "7"]
 
 
+PASTED = Path(__file__).parents[2] / "docs/examples/theatre/recordings.jsonl"
+
+
+def test_pasted_answers_are_read_from_a_store(tmp_path, caplog):
+    path = tmp_path / "recordings.jsonl"
+    records = [json.loads(line) for line in PASTED.read_text("utf-8").splitlines()]
+    fenced = f"```json\n{json.dumps(records[1:4], indent=1, ensure_ascii=False)}\n```"
+    text = "\n".join(["\ufeff" + json.dumps(records[0]), fenced, json.dumps(records[4:])])
+    path.write_text(text.replace("\n", "\r\n"), encoding="utf-8", newline="")
+    with caplog.at_level(logging.WARNING):
+        store = ResponseStore(path)
+    assert [r.to_dict() for r in store.all()] == records
+    assert caplog.text == ""
+    assert [r.line for r in store.all()[:2]] == [1, 3]
+    # It may be appended to, and ends with a line that is read once.
+    store.append(answer(1))
+    store.refresh()
+    assert len(store) == len(ResponseStore(path)) == len(records) + 1
+
+
+def test_fence_at_the_end_is_no_torn_line(tmp_path, caplog):
+    path = tmp_path / "recordings.jsonl"
+    path.write_text(f"```\n{json.dumps(answer(1).to_dict())}\n```", encoding="utf-8")
+    with caplog.at_level(logging.WARNING):
+        assert len(ResponseStore(path)) == 1
+    assert caplog.text == ""
+
+
+def test_other_encodings_are_refused_or_reported(tmp_path, caplog):
+    path = tmp_path / "recordings.jsonl"
+    line = json.dumps(answer(1).to_dict(), ensure_ascii=False)
+    path.write_text(line, encoding="utf-16")
+    with pytest.raises(ValueError, match=r"recordings.jsonl is UTF-16; save it as UTF-8"):
+        ResponseStore(path)
+    path.write_text(line + "\n", encoding="cp1252")
+    with caplog.at_level(logging.WARNING):
+        assert len(ResponseStore(path)) == 0
+    assert "line 1 (it is not UTF-8" in caplog.text
+
+
 def test_many_broken_lines_are_counted(tmp_path, caplog):
     path = tmp_path / "responses.jsonl"
     path.write_text("{oops\n" * 30)

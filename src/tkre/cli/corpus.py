@@ -37,7 +37,8 @@ from tkre.corpora.validation import CheckedCorpus, check_corpus
 # They import pandas and the pipelines.
 LAZY = {
     "doctor": "tkre.cli.doctor.doctor_command",
-    "questions": "tkre.cli.generation.questions_command",
+    "questions": "tkre.cli.questions.questions_command",
+    "answers": "tkre.cli.questions.answers_command",
 }
 
 

@@ -1,8 +1,7 @@
-"""``kedro generation`` and ``kedro corpus questions``: requests to language models, responses."""
+"""``kedro generation``: requests to language models, their cost, stored responses."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,10 @@ from rich.table import Table
 
 from tkre.cli.session import (
     PARAMETERS,
-    RAW,
     SOURCE,
     Project,
     env_option,
     require_corpus,
-    sample_options,
     session,
     variant_of,
 )
@@ -34,11 +31,6 @@ from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 from tkre.project.config import ExperimentConfig
 from tkre.project.preflight import Plan, plan, run_in_memory
-
-_NEXT = """\
-Answer each with a JSON object of its schema, and put the answers into
-{recordings}, a line each:
-  {{"request_id": "<as in the question>", "response": <the JSON object>}}"""
 
 
 @click.group()
@@ -82,50 +74,6 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
             raise LookupError(f"{store.path} holds nothing of {model!r}; its models: {held}")
         for line in origin:
             click.echo(line)
-
-
-@click.command("questions")
-@click.argument("name")
-@click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
-@sample_options
-@click.option("--annotated", default=0, show_default=True, help="Unlabelled rows to annotate.")
-@env_option
-def questions_command(
-    name: str,
-    output: Path,
-    variant: str,
-    shots: int,
-    seed: int,
-    annotated: int,
-    env: str | None,
-) -> None:
-    """Write unanswered questions of a run as JSON Lines.
-
-    OUTPUT gets what a run on the corpus NAME would ask and no store has an answer to. Every line
-    has a request_id, the messages, and the JSON schema of the answer; the answers go into the
-    corpus's recordings.jsonl.
-    """
-    with session(env) as project:
-        if output.exists():
-            raise FileExistsError(
-                f"{output} exists and is not overwritten; name another file: only "
-                "what still has no answer is written"
-            )
-        sample = KShotSample(name, shots, seed, annotated=annotated)
-        plans = cell_plans(project, Cell(sample, variant))
-        missing = [request for part in plans for request in part.missing]
-        if missing:
-            records = (
-                {"request_id": r.id, "messages": list(r.messages), "schema": r.schema}
-                for r in missing
-            )
-            lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-            output.write_text("".join(lines), encoding="utf-8")
-    if not missing:
-        click.echo("nothing is left to ask: all is answered, or the variant asks nothing")
-        return
-    click.echo(f"{len(missing)} questions in {output}")
-    click.echo(_NEXT.format(recordings=RAW / name / "recordings.jsonl"))
 
 
 def cell_plans(project: Project, cell: Cell) -> list[Plan]:

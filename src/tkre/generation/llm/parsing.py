@@ -18,6 +18,11 @@ from tkre.generation.llm.protocol import Request, Response
 # Reasoning before the answer; without an end tag there is no answer.
 _THOUGHTS = re.compile(r"\A.*</think>|\A\s*<think>.*\Z", re.DOTALL)
 BRACES = 32  # opening braces that are tried as the start of an answer
+# What word processors, rendered Markdown and models make of JSON: quotes that are not straight
+# around keys and values, backslashes before signs of Markdown, commas after the last item.
+_CURLY = re.compile(r"(?<=[{\[,:])(\s*)[\u201c-\u201f]|()[\u201c-\u201f](?=\s*[,:}\]])")
+_MARKDOWN = re.compile(r"\\(?=[_*'])")
+_LAST_COMMA = re.compile(r",(?=\s*[}\]])")
 
 
 class _NotAnAnswer(Exception):
@@ -69,23 +74,44 @@ def _cut_off(request: Request, written: int | None) -> tuple[str, str]:
     return "truncated", f"cut off at {budget} tokens"
 
 
+def decode(text: str, start: int) -> tuple[Any, int]:
+    """The JSON value that begins at a position of a text, and the position behind it.
+
+    Raises:
+        ValueError: There is none; the message names the problem.
+    """
+    # Not strict: models write line breaks and tabs into strings as they are.
+    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
+    try:
+        return decoder.raw_decode(text, start)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def tidied(text: str) -> str:
+    """A text that holds no JSON as it is, with straight quotes and without the other faults."""
+    text = _CURLY.sub(r'\1"', text.replace("\u00a0", " "))
+    return _LAST_COMMA.sub("", _MARKDOWN.sub("", text))
+
+
 def _parse(text: str, request: Request) -> dict[str, Any]:
     """The first JSON object in a text that fits the schema; text around it is ignored."""
     if not text.strip():
         raise _NotAnAnswer("empty", "the answer is empty")
     text = _THOUGHTS.sub("", text)
     first: _NotAnAnswer | None = None
-    start = text.find("{")
-    for _ in range(BRACES):
-        if start < 0:
-            break
-        try:
-            answer: dict[str, Any] = _cleaned(_object_at(text, start, request))
-        except _NotAnAnswer as problem:
-            first = first or problem
-            start = text.find("{", start + 1)
-        else:
-            return answer
+    for form in dict.fromkeys((text, tidied(text))):
+        start = form.find("{")
+        for _ in range(BRACES):
+            if start < 0:
+                break
+            try:
+                answer: dict[str, Any] = _cleaned(_object_at(form, start, request))
+            except _NotAnAnswer as problem:
+                first = first or problem
+                start = form.find("{", start + 1)
+            else:
+                return answer
     raise first or _NotAnAnswer("not_json", "no JSON object in the answer")
 
 
@@ -93,13 +119,10 @@ def _object_at(text: str, start: int, request: Request) -> Any:
     # Where its formats are installed too (by Jupyter), it takes a second to import.
     from jsonschema import Draft202012Validator
 
-    # Not strict: models write line breaks and tabs into strings as they are.
-    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
     try:
-        answer, _ = decoder.raw_decode(text, start)
-    except (ValueError, RecursionError) as error:
-        detail = str(error) if isinstance(error, ValueError) else "nested too deeply"
-        raise _NotAnAnswer("not_json", detail) from None
+        answer, _ = decode(text, start)
+    except ValueError as error:
+        raise _NotAnAnswer("not_json", str(error)) from None
     problem = next(Draft202012Validator(request.schema).iter_errors(answer), None)
     if problem is not None:
         shown = problem.message if len(problem.message) <= 200 else problem.message[:200] + "..."

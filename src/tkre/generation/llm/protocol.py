@@ -88,7 +88,7 @@ class Response:
         answer: The JSON object; None on failure.
         reason: Key that failures are counted by; None on success.
         error: Full message of a failure.
-        text: Raw text of an answer that is not used.
+        text: Raw text of an answer that is not used, or, without a reason, is still to be parsed.
         digest: Digest of the request; None in recordings without digests.
         model: Name of the model; None in recordings without it.
         source: Backend and version, e.g. ``vllm 0.33.0``.
@@ -97,6 +97,7 @@ class Response:
         completion_tokens: Length of the answer in tokens, if known.
         seconds: Seconds from the request to the answer, waiting time included.
         tries: Number of times that the backend sent the request.
+        line: Line of the file that it was read from; not stored.
     """
 
     request_id: str
@@ -112,11 +113,17 @@ class Response:
     completion_tokens: int | None = None
     seconds: float | None = None
     tries: int | None = None
+    line: int | None = dataclass_field(default=None, compare=False)
 
     @property
     def settled(self) -> bool:
         """Whether the model has answered, usably or not: a repetition would be paid for again."""
         return self.reason not in UNANSWERED
+
+    @property
+    def unparsed(self) -> bool:
+        """Whether it is a recorded text whose schema is known with its request."""
+        return self.answer is None and self.reason is None and self.text is not None
 
     @property
     def failure(self) -> tuple[str, str] | None:
@@ -128,6 +135,7 @@ class Response:
     def to_dict(self) -> dict[str, Any]:
         """Record of a response store: the answer under ``response``, without empty fields."""
         record = {key: value for key, value in asdict(self).items() if value is not None}
+        record.pop("line", None)
         if "answer" in record:
             record["response"] = record.pop("answer")
         return record

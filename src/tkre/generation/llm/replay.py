@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.pasted import shortened
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.store import ResponseStore
 
@@ -23,7 +26,8 @@ class Replay:
     A stored answer whose digest differs from the request's answers another question: a changed
     prompt, model, sampling or schema. Such answers are refused. An answer without a digest
     (recordings made elsewhere) is accepted with a log message, unless it names another model, or
-    names none while the same store holds answers that name this one.
+    names none while the same store holds answers that name this one. A recorded text is parsed like
+    the text of a running model.
 
     Args:
         stores: Stores in order of preference.
@@ -80,9 +84,10 @@ class Replay:
         for store, nameless in zip(self._stores, self._nameless, strict=True):
             models = {self.name, None} if nameless else {self.name}
             unsigned = [a for a in store.attempts(request.id) if a.digest is None]
-            answers = [a for a in unsigned if a.answer is not None and a.model in models]
-            if answers:
-                return answers[-1]
+            answers = [_parsed(a, request) for a in unsigned if a.model in models]
+            usable = [a for a in answers if a.answer is not None]
+            if usable:
+                return usable[-1]
         return None
 
     def _explain(self, missing: list[Request]) -> str:
@@ -101,6 +106,7 @@ class Replay:
         if models and self.name not in models:
             held = ", ".join(f"{model} ({n})" for model, n in models.most_common())
             lines.append(f"  the models in it, for the entry model of a replay: {held}")
+        lines += self._unreadable(missing)
         if changed:
             lines.append(
                 "  an answer belongs to its prompt, model, sampling and schema"
@@ -117,3 +123,31 @@ class Replay:
             "questions` writes them down for whoever else may answer."
         )
         return "\n".join(lines)
+
+    def _unreadable(self, missing: list[Request]) -> list[str]:
+        """Lines of recordings that were meant as answers and hold none, with the reason."""
+        parsed = [
+            (store.path, _parsed(attempt, request))
+            for request in missing
+            for store in self._stores
+            for attempt in store.attempts(request.id)
+            if attempt.unparsed
+        ]
+        lines = [
+            f"  {path}, line {r.line}: {r.request_id} has no answer of its schema: "
+            f"{r.error} ({r.reason}): {shortened(r.text)}"
+            for path, r in parsed
+            if r.answer is None
+        ]
+        more = [f"  and {len(lines) - SHOWN} more lines like these"] if len(lines) > SHOWN else []
+        return lines[:SHOWN] + more
+
+
+def _parsed(attempt: Response, request: Request) -> Response:
+    """An attempt with its answer, or its failure, if it holds a text that is still to be parsed."""
+    if not attempt.unparsed:
+        return attempt
+    parsed = read_answer(request, attempt.text, complete=True)
+    return replace(
+        attempt, answer=parsed.answer, reason=parsed.reason, error=parsed.error, text=parsed.text
+    )

@@ -7,16 +7,19 @@ processes may append to one file.
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock
 
+from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
 
 logger = logging.getLogger(__name__)
@@ -88,43 +91,80 @@ class ResponseStore:
         with self.path.open("rb") as file:
             file.seek(self._read_to)
             content = file.read()
-        whole, torn = content[: content.rfind(b"\n") + 1], content[content.rfind(b"\n") + 1 :]
-        broken = []
-        reported = self._torn_at == self._read_to
-        for number, line in enumerate(whole.split(b"\n")[:-1]):
-            self._lines += 1
-            problem = self._take(line)
-            if problem is not None and not (reported and number == 0):
-                broken.append(f"line {self._lines} ({problem})")
-        self._read_to += len(whole)
-        # An unfinished last line is being written by another process, or torn by a kill. It is read
-        # again once it is finished.
-        if torn and (problem := self._take(torn)) is None:
-            self._read_to += len(torn)
-        elif torn and self._torn_at != self._read_to:
+        if not self._read_to and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise ValueError(f"{self.path} is UTF-16; save it as UTF-8")
+        lines = content.split(b"\n")
+        broken: dict[int, str] = {}
+        unread: list[tuple[int, bytes]] = []  # neighbouring lines that are no record by themselves
+        for number, line in enumerate(lines, start=self._lines + 1):
+            if found := _responses(line):
+                broken |= self._take_pasted(unread) | self._take(found, number)
+                unread = []
+            elif unread or line.strip():
+                unread.append((number, line))
+        broken |= self._take_pasted(unread)
+        last = self._lines + len(lines)
+        is_torn = last in broken
+        if self._torn_at == self._read_to:
+            broken.pop(self._lines + 1, None)  # reported before
+        self._read_to += len(content)
+        self._lines = last - 1
+        if is_torn:
+            # An unfinished last line is being written by another process, or torn by a kill. It is
+            # read again once it is finished.
+            self._read_to -= len(lines[-1])
             self._torn_at = self._read_to
-            broken.append(f"line {self._lines + 1} (it has no end; {problem})")
+            if last in broken:
+                broken[last] = f"it has no end; {broken[last]}"
         if broken:
-            more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
-            logger.warning(
-                '%s: passed over %d line(s) that hold no {"request_id": ..., "response": ...}, '
-                "written by hand or by a run that was killed: %s%s",
-                self.path,
-                len(broken),
-                "; ".join(broken[:SHOWN]),
-                more,
-            )
+            self._report(broken)
 
-    def _take(self, line: bytes) -> str | None:
-        """Adds the response of a line; returns the problem of a bad line."""
-        if not line.strip():
-            return None
-        try:
-            response = Response.from_dict(json.loads(line.decode("utf-8", errors="replace")))
-        except (json.JSONDecodeError, TypeError, AttributeError) as error:
-            return str(error)
-        self._attempts.setdefault(response.request_id, []).append(response)
-        return None
+    def _take_pasted(self, lines: list[tuple[int, bytes]]) -> dict[int, str]:
+        """Adds the responses of lines that belong together; returns the problems of bad lines."""
+        if not lines:
+            return {}
+        problems, texts = {}, []
+        for number, line in lines:
+            try:
+                texts.append(line.decode("utf-8").lstrip("\ufeff"))
+            except UnicodeDecodeError as error:
+                problems[number] = f"it is not UTF-8: {error.reason}"
+                texts.append("")
+        pasted = read_pasted("\n".join(texts), lines[0][0])
+        return problems | pasted.problems | self._take(pasted.responses)
+
+    def _take(
+        self, responses: Iterable[Response | str], number: int | None = None
+    ) -> dict[int, str]:
+        """Adds the responses of a line; returns its problem."""
+        problems = {}
+        for response in responses:
+            if isinstance(response, str):
+                problems[number or 0] = response
+            else:
+                placed = replace(response, line=number or response.line)
+                self._attempts.setdefault(response.request_id, []).append(placed)
+        return problems
+
+    def _report(self, broken: dict[int, str]) -> None:
+        shown = [f"line {number} ({problem})" for number, problem in sorted(broken.items())]
+        more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
+        logger.warning(
+            '%s: passed over %d line(s) that hold no {"request_id": ..., "response": ...}, '
+            "written by hand or by a run that was killed: %s%s",
+            self.path,
+            len(broken),
+            "; ".join(shown[:SHOWN]),
+            more,
+        )
+
+
+def _responses(line: bytes) -> list[Response | str]:
+    """Responses of a line that is a JSON value by itself; empty for other lines."""
+    try:
+        return list(responses_in(json.loads(line.decode("utf-8").lstrip("\ufeff"))))
+    except (ValueError, RecursionError):
+        return []
 
 
 def _ends_with_newline(file: BinaryIO) -> bool:

@@ -28,7 +28,10 @@ def test_inverses():
         {"a": relation(inverse="b"), "b": relation(inverse="a"), "s": relation(inverse="s"),
          "n": relation(negative=True), "x": relation()}
     )  # fmt: skip
-    assert [schema.inverse_of(n) for n in "absnx"] == ["b", "a", "s", "n", None]
+    assert [schema.inverse_of(n) for n in "absnx"] == ["b", "a", "s", None, None]
+    relations = {name: r for name, r in schema.relations.items() if name != "x"}
+    named = schema.model_copy(update={"relations": relations})
+    assert [named.inverse_of(n) for n in "absn"] == ["b", "a", "s", "n"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -71,19 +69,10 @@ def test_inverted_rows(toy_rows, schema):
         assert other.relation == schema.inverse_of(row.relation)
     lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
     one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
-    assert len(inverted_rows(toy_rows, one_way)) == len(toy_rows) - 5
-
-
-def test_annotated_negatives_are_inverted_only_if_all_relations_have_an_inverse(toy_rows, schema):
-    annotated = [replace(row, id=f"annotation/toy/{row.id}") for row in toy_rows]
-    lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
-    one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
-    assert schema.all_invertible and not one_way.all_invertible
-    assert len(inverted_rows(annotated, schema)) == len(toy_rows)
-    left = [row.relation for row in inverted_rows(annotated, one_way)]
-    assert left and one_way.negative not in left
-    golden = [row.relation for row in inverted_rows(toy_rows, one_way)]
-    assert golden.count(one_way.negative) == sum(r.relation == one_way.negative for r in toy_rows)
+    inverted_ids = {row.id for row in inverted_rows(toy_rows, one_way)}
+    used = {row.relation for row in toy_rows if f"{row.id}/inverted" in inverted_ids}
+    # The exchanged pair of a negative row may hold the inverse of lives_in, which has no name.
+    assert used and used == {*one_way.names} - {"lives_in", one_way.negative}
 
 
 def test_rows_know_their_length(toy_rows, backbone):

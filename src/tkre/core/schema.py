@@ -119,9 +119,15 @@ class RelationSchema(Params):
         return next((name for name, r in self.relations.items() if r.negative), None)
 
     def inverse_of(self, name: str) -> str | None:
-        """The label with head and tail exchanged: the negative label stays; None if unknown."""
+        """The label with head and tail exchanged; None if unknown.
+
+        The negative label stays if every other relation has an inverse. Else the exchanged pair may
+        hold the inverse of a relation whose inverse the schema does not name: it is unknown.
+        """
         relation = self.relations[name]
-        return name if relation.negative else relation.inverse
+        if relation.negative:
+            return name if self.all_invertible else None
+        return relation.inverse
 
     @property
     def all_invertible(self) -> bool:

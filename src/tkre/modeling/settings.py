@@ -40,6 +40,8 @@ class ClassifierSettings:
         allowed_types: By label, the head types and the tail types that the schema allows; labels
             that join any types are left out. Empty if predictions are not guided by types.
         entity_types: All types of the schema; None for a classifier of an older version.
+        natural_prior: Shares of the labels in natural text. The classifier's own scores are then
+            those under equal shares. Empty for a classifier that has read no natural text.
     """
 
     id2label: Mapping[int, str]
@@ -59,6 +61,7 @@ class ClassifierSettings:
     inverses: Mapping[str, str] = field(default_factory=dict)
     allowed_types: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     entity_types: Sequence[str] | None = None
+    natural_prior: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ Batch = dict[str, npt.NDArray[Any]]
 # Batches of a pool, in which shuffled rows are sorted by length: little padding, and other batches
 # in each epoch.
 POOL = 8
+INVERTED = "/inverted"  # end of the ids of inverted rows
 
 
 def log_truncation(truncated: Sequence[bool], description: str) -> None:
@@ -45,15 +46,10 @@ def log_truncation(truncated: Sequence[bool], description: str) -> None:
 def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Instance]:
     """The rows with head and tail exchanged, under their inverse relations.
 
-    A row whose relation has no inverse in the schema is left out; one of the negative relation
-    keeps its label. That holds for the near-misses of golden and synthetic rows. In natural text
-    (``Instance.natural``), the exchanged pair may hold the inverse of a relation whose
-    inverse the schema does not name, so these rows are inverted only if it names all.
+    A row whose relation has no inverse in the schema is left out.
     """
-    if not schema.all_invertible:
-        rows = [row for row in rows if not (row.natural and row.relation == schema.negative)]
     return [
-        replace(row.inverted(), id=f"{row.id}/inverted", relation=inverse)
+        replace(row.inverted(), id=f"{row.id}{INVERTED}", relation=inverse)
         for row in rows
         if (inverse := schema.inverse_of(str(row.relation))) is not None
     ]
@@ -61,10 +57,19 @@ def inverted_rows(rows: Sequence[Instance], schema: RelationSchema) -> list[Inst
 
 @dataclass(frozen=True)
 class LabelledRow:
-    """Tokens and label number of a training row."""
+    """Tokens and label number of a training row.
+
+    Attributes:
+        encoded: Its tokens.
+        label: Number of its label.
+        natural: Whether it is natural text (``Instance.natural``).
+        weight: Weight of its loss.
+    """
 
     encoded: Encoded
     label: int
+    natural: bool = False
+    weight: float = 1.0
 
     @property
     def truncated(self) -> bool:
@@ -82,6 +87,7 @@ def labelled_rows(
     schema: RelationSchema,
     *,
     add_inverted: bool,
+    weights: Mapping[str, float] | None = None,
 ) -> list[LabelledRow]:
     """Training rows as a classifier reads them; labels are numbered in the schema's order.
 
@@ -91,11 +97,17 @@ def labelled_rows(
         rows: Labelled rows.
         schema: The relations.
         add_inverted: Whether the inverted rows follow.
+        weights: Weights of rows by id, those of 1 left out; an inverted row has that of its row.
     """
-    numbers = {name: n for n, name in enumerate(schema.names)}
+    numbers, weights = {name: n for n, name in enumerate(schema.names)}, weights or {}
     rows = [*rows, *(inverted_rows(rows, schema) if add_inverted else ())]
     encoded = model.encode(rows, tokenizer)
-    return [LabelledRow(e, numbers[str(r.relation)]) for e, r in zip(encoded, rows, strict=True)]
+    return [
+        LabelledRow(
+            e, numbers[str(r.relation)], r.natural, weights.get(r.id.removesuffix(INVERTED), 1.0)
+        )
+        for e, r in zip(encoded, rows, strict=True)
+    ]
 
 
 def collate(encoded: Sequence[Encoded], padding: int) -> Batch:
@@ -119,6 +131,14 @@ def collate_labelled(rows: Sequence[LabelledRow], padding: int) -> Batch:
     """The results of ``collate``, with the B label numbers as ``labels``."""
     batch = collate([row.encoded for row in rows], padding)
     return batch | {"labels": np.array([row.label for row in rows])}
+
+
+def collate_weighted(rows: Sequence[LabelledRow], padding: int) -> Batch:
+    """The results of ``collate_labelled``, with B ``weights`` and whether rows are ``natural``."""
+    return collate_labelled(rows, padding) | {
+        "weights": np.array([row.weight for row in rows], dtype=np.float32),
+        "natural": np.array([row.natural for row in rows]),
+    }
 
 
 def padded(rows: Sequence[npt.NDArray[Any]], value: float) -> npt.NDArray[Any]:

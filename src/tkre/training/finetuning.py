@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -31,14 +33,16 @@ from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import device, on_device
 from tkre.training.batching import (
     LabelledRow,
-    collate_labelled,
+    collate_weighted,
     labelled_rows,
     log_truncation,
 )
 from tkre.training.inference import embed, embed_explanations, features_of_encoded, predict
 from tkre.training.params import FinetuningParams
-from tkre.training.scoring import labels_of
+from tkre.training.scoring import Probabilities, labels_of
 from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
+
+Priors = npt.NDArray[np.float64]
 
 
 @dataclass
@@ -99,12 +103,17 @@ class EpochSelection:
         share = self._best[0] / 100
         return self._best[0] - 100 * math.sqrt(share * (1 - share) / max(1, len(self.validation)))
 
+    def _predict(self, rows: Sequence[Instance], *, natural: bool = False) -> Probabilities:
+        precision = self.params.optimisation.precision
+        return predict(self.model, self.tokenizer, rows, precision=precision, natural=natural)
+
     def _scores(self) -> dict[str, float]:
         if not self.validation:
             return {}
-        precision = self.params.optimisation.precision
-        probabilities = predict(self.model, self.tokenizer, self.validation, precision=precision)
-        gold = [str(i.relation) for i in self.validation]
+        rows = [row for row in self.validation if not row.natural]
+        natural = [row for row in self.validation if row.natural]
+        probabilities = np.concatenate([self._predict(rows), self._predict(natural, natural=True)])
+        gold = [str(row.relation) for row in (*rows, *natural)]
         names = self.schema.names
         guessed = labels_of(probabilities, self.model.config)
         of_gold = probabilities[np.arange(len(gold)), [names.index(g) for g in gold]]
@@ -121,21 +130,34 @@ class ClassifierObjective(Objective):
         model: The classifier.
         alignment: Alignment with explanations, or None.
         params: Weights of the losses.
+        priors_2R: Shares of the labels in text that is not natural, and in natural text, which
+            shift the logits; None shifts none.
     """
 
     def __init__(
-        self, model: RelationClassifier, alignment: Alignment | None, params: FinetuningParams
+        self,
+        model: RelationClassifier,
+        alignment: Alignment | None,
+        params: FinetuningParams,
+        priors_2R: Priors | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.alignment = alignment
         self.params = params
+        self.log_priors_2R: Tensor | None
+        logs = None if priors_2R is None else torch.tensor(np.log(priors_2R), dtype=torch.float32)
+        self.register_buffer("log_priors_2R", logs)
 
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and its parts."""
-        labels = batch.pop("labels")
+        labels, weights, natural = (batch.pop(n) for n in ("labels", "weights", "natural"))
         features, scores = self.model.features(**batch)
-        loss = F.cross_entropy(self.model.head.classify(features).float(), labels)
+        logits = self.model.head.classify(features).float()
+        if self.log_priors_2R is not None:
+            logits = logits + self.log_priors_2R[natural.long()]
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        loss = (weights * losses).mean()
         parts = {"classification": loss.detach()}
         if self.alignment is not None:
             dropped = self.model.head.dropout(features)
@@ -167,6 +189,7 @@ def finetune(
     data: str,
     seed: int,
     description: str,
+    weights: Mapping[str, float] | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains a classifier and keeps one epoch by its validation scores.
 
@@ -180,6 +203,7 @@ def finetune(
         data: Digest of the rows, for the lineage.
         seed: Seed of the new parameters, the order and dropout.
         description: Shown with the progress.
+        weights: Weights of rows by id, those of 1 left out.
 
     Returns:
         The classifier with its tokenizer and lineage; losses by step with the validation scores,
@@ -196,8 +220,12 @@ def finetune(
     description = f"{description} finetuning"
     model = build_classifier(start, schema, params).to(device())
     trained_rows = labelled_rows(
-        model, start.tokenizer, rows, schema, add_inverted=params.add_inverted
+        model, start.tokenizer, rows, schema, add_inverted=params.add_inverted, weights=weights
     )
+    priors = None
+    if params.text_priors:
+        priors = label_shares(trained_rows, len(schema.names))
+        model.config.natural_prior = natural_prior(rows, schema)
     log_truncation([row.truncated for row in trained_rows], description)
     with on_device(start.model):
         model.head.initialise(head_start(model, start, schema, trained_rows, params))
@@ -205,7 +233,7 @@ def finetune(
         if params.alignment is not None:
             anchors = embed_explanations(start, rows, schema)
             alignment = Alignment(*anchors, model.head.size, params.alignment.temperature)
-    objective = ClassifierObjective(model, alignment, params)
+    objective = ClassifierObjective(model, alignment, params, priors)
     average = AveragedWeights(model, params.average) if params.average else None
     selection = EpochSelection(model, average, start.tokenizer, validation, schema, params, epochs)
     losses = pd.DataFrame(columns=["epoch", "step", "loss"])
@@ -213,7 +241,7 @@ def finetune(
         losses = train(
             objective,
             trained_rows,
-            partial(collate_labelled, padding=start.tokenizer.pad_token_id),
+            partial(collate_weighted, padding=start.tokenizer.pad_token_id),
             params.optimisation,
             epochs=epochs,
             seed=seed,
@@ -224,6 +252,30 @@ def finetune(
     model.load_state_dict(selection.kept_weights)
     model.requires_grad_(True)
     return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
+
+
+def label_shares(rows: Sequence[LabelledRow], relations: int) -> Priors:
+    """Shares of R labels among rows that are not natural text, and among those that are: 2 x R.
+
+    One row of each label is added, so that no share is 0; without any row they are equal.
+    """
+    counts = np.ones((2, relations))
+    for row in rows:
+        counts[int(row.natural), row.label] += row.weight
+    shares: Priors = counts / counts.sum(axis=1, keepdims=True)
+    return shares
+
+
+def natural_prior(rows: Sequence[Instance], schema: RelationSchema) -> dict[str, float]:
+    """Shares of the labels among the rows of natural text, as ``label_shares``; empty without any.
+
+    Inverted rows are not natural text: they are not among them.
+    """
+    counts = Counter(str(row.relation) for row in rows if row.natural)
+    if not counts:
+        return {}
+    total = counts.total() + len(schema.names)
+    return {name: (counts[name] + 1) / total for name in schema.names}
 
 
 class LinearProbe(LogisticRegression):
@@ -261,7 +313,9 @@ def head_start(
     """
     fit = None
     if params.probe_start is not None:
-        fit = LinearProbe(C=params.probe_start, max_iter=500).fit
+        # Equal shares, as those of the logits that the losses shift.
+        balance = "balanced" if params.text_priors else None
+        fit = LinearProbe(C=params.probe_start, max_iter=500, class_weight=balance).fit
     return Start(
         schema,
         [row.label for row in rows],

@@ -118,10 +118,11 @@ def predict(
     *,
     precision: Precision = "auto",
     description: str | None = None,
+    natural: bool = False,
 ) -> Probabilities:
     """The probabilities of ``predict_scores``: N x R."""
     return predict_scores(
-        model, tokenizer, instances, precision=precision, description=description
+        model, tokenizer, instances, precision=precision, description=description, natural=natural
     ).probabilities
 
 
@@ -132,6 +133,7 @@ def predict_scores(
     *,
     precision: Precision = "auto",
     description: str | None = None,
+    natural: bool = False,
 ) -> Scores:
     """The probability of every relation for every instance.
 
@@ -141,9 +143,10 @@ def predict_scores(
         instances: N instances; their relations are not read.
         precision: Precision of the matrix products; ``auto`` is bf16 where the machine has it.
         description: Name of the rows in the log of truncated rows; None logs nothing.
+        natural: Whether they are natural text (``scoring.score``).
     """
     with evaluating(model), torch.inference_mode(), autocast(model.device, precision):
-        return score(_TorchScorer(model), tokenizer, instances, description)
+        return score(_TorchScorer(model), tokenizer, instances, description, natural=natural)
 
 
 class _TorchScorer:

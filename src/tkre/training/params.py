@@ -83,6 +83,11 @@ class FinetuningParams(SentenceParams):
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         synthetic: Whether synthetic sentences train beside the golden ones.
         annotated: Whether the annotated rows of the sample train beside the golden ones.
+        annotation_weights: Whether annotated rows are weighted by the estimated probability that
+            their label is right (``generation.annotation_weights``).
+        text_priors: Whether the logits are shifted in training by the log shares of the labels
+            among rows of the same kind of text, natural or not (logit adjustment, Menon et al.
+            2021). The shares of natural text then become a prior that predictions may use.
         add_inverted: Whether every row also trains with head and tail exchanged, under the
             inverse relation, where the schema names one.
         both_directions: Whether predictions average a sentence and its inverted reading. A
@@ -117,6 +122,8 @@ class FinetuningParams(SentenceParams):
     layers: tuple[int, ...] = ()
     synthetic: bool = False
     annotated: bool = False
+    annotation_weights: bool = False
+    text_priors: bool = False
     add_inverted: bool = False
     both_directions: bool = False
     type_guided: bool = False

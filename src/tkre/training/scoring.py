@@ -61,6 +61,8 @@ def score(
     tokenizer: Tokenizer,
     instances: Sequence[Instance],
     description: str | None = None,
+    *,
+    natural: bool = False,
 ) -> Scores:
     """The probability of every relation for every instance.
 
@@ -68,6 +70,8 @@ def score(
         model: The classifier.
         tokenizer: Its tokenizer.
         instances: N instances; their relations are not read.
+        natural: Whether they are natural text: then the classifier's prior of such text is used,
+            if it has one.
         description: Name of the rows in the log of truncated rows; None logs nothing.
     """
     encoded = model.encode(instances, tokenizer)
@@ -79,7 +83,23 @@ def score(
         inverted = [instance.inverted() for instance in instances]
         of_inverted = _read(model, model.encode(inverted, tokenizer))
         probabilities = both_ways(probabilities, of_inverted, model.config)
+    if natural:
+        probabilities = with_natural_prior(probabilities, model.config)
     return Scores(ruled_out_by_types(probabilities, instances, model.config), truncated)
+
+
+def with_natural_prior(probabilities: Probabilities, config: ClassifierSettings) -> Probabilities:
+    """Probabilities under the shares of the labels in natural text (Bayes' rule).
+
+    Args:
+        probabilities: N x R under equal shares; a classifier without ``natural_prior`` keeps them.
+        config: Settings of the classifier.
+    """
+    if not config.natural_prior:
+        return probabilities
+    prior = [config.natural_prior[config.id2label[n]] for n in range(probabilities.shape[1])]
+    weighed = probabilities * np.array(prior)
+    return weighed / weighed.sum(axis=1, keepdims=True)
 
 
 def labels_of(probabilities: Probabilities, config: ClassifierSettings) -> list[str]:

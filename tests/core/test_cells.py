@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tkre.core.cells import Cell, Experiment, KShotSample, parse_cell, parse_sample
+from tkre.core.cells import CHOICES, Cell, Experiment, KShotSample, parse_cell, parse_sample
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,19 @@ def test_annotated_rows_are_an_axis():
                                                     "a.k8a300.s2"]  # fmt: skip
     with pytest.raises(ValidationError, match="greater than or equal to 0"):
         Experiment.model_validate(spec | {"annotated": -1})
+
+
+def test_the_way_of_choosing_annotated_rows_is_an_axis():
+    spec = {"corpora": ["a"], "seeds": 1, "variants": ["v"], "annotated": [0, 300]}
+    experiment = Experiment.model_validate(spec | {"chosen": list(CHOICES)})
+    names = [sample.name for sample in experiment.samples]
+    assert names == ["a.k8.s1", "a.k8a300.s1", "a.k8a300d.s1", "a.k8a300u.s1", "a.k8a300b.s1"]
+    assert [parse_sample(name) for name in names] == experiment.samples
+    diverse = experiment.samples[2]
+    assert diverse.chosen == diverse.with_annotations.chosen == "diverse"
+    assert diverse.plain == diverse.unannotated == experiment.samples[0]
+    with pytest.raises(ValidationError, match="in_order"):
+        Experiment.model_validate(spec | {"chosen": "random"})
 
 
 def test_an_experiment_has_every_combination_of_its_axes():

@@ -13,11 +13,12 @@ FRAME = predictions(20)
 REJECT = Reject("synthesis", "a", "r", "near_duplicate", "a copy", "text")
 TALLY = Tally(wanted=3, requested=4, answered=3, kept=2, rejects=[REJECT])
 CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
-        "llm": "default", "seed": 13, "variant": "tkre", "micro_precision": 50.0,
+        "chosen": "in_order", "llm": "default", "seed": 13, "variant": "tkre",
+        "micro_precision": 50.0,
         "micro_recall": 50.0, "micro_f1": 50.0, "official_f1": None, "seconds": 1.5,
         "rows": 4}  # fmt: skip
 SUMMARY = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-           "annotated": 0,
+           "annotated": 0, "chosen": "in_order",
            "llm": "default", "variant": "tkre", "metric": "micro_f1", "mean": 50.0, "std": 0.0,
            "seeds": 1, "difference": None, "difference_low": None,
            "difference_high": None}  # fmt: skip

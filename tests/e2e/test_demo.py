@@ -21,8 +21,8 @@ VARIANTS = ["typ_marker", "tkre", "tkre_plus"]
 def test_the_report_has_a_row_per_cell_and_one_per_metric(demo):
     table = demo.cells()
     assert table["variant"].tolist() == VARIANTS
-    assert list(table)[:10] == ["corpus", "shots", "synthetic", "noise", "filtered", "annotated",
-                                "llm", "seed", "variant", "micro_precision"]  # fmt: skip
+    assert list(table)[:11] == ["corpus", "shots", "synthetic", "noise", "filtered", "annotated",
+                                "chosen", "llm", "seed", "variant", "micro_precision"]  # fmt: skip
     # The baseline uses no synthetic sentence, and nothing else of a language model.
     assert table["synthetic"].tolist() == [0, 1, 1]
     assert table["llm"].tolist() == ["none", "default", "default"]

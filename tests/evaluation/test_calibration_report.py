@@ -12,7 +12,7 @@ from tkre.evaluation.metrics import micro_scores
 
 def metrics(seed: int = 13, variant: str = "v", **place: object) -> dict[str, object]:
     grid = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-            "annotated": 0,
+            "annotated": 0, "chosen": "in_order",
             "llm": "default"}  # fmt: skip
     return {**grid, "seed": seed, "variant": variant, "micro_f1": 0.0, **place}
 

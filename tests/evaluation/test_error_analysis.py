@@ -51,7 +51,7 @@ def test_without_an_error_there_is_an_empty_table():
 
 PARAMS = DiagnosisParams(pairs=6)
 AT = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
-      "llm": "default"}  # fmt: skip
+      "chosen": "in_order", "llm": "default"}  # fmt: skip
 ALIKE = {("home_of", "lives_in"): (0.9, 0.95), ("knows", "lives_in"): (0.7, 0.1),
          ("home_of", "knows"): (-0.2, 0.8)}  # fmt: skip
 

@@ -129,7 +129,7 @@ MARKS = pd.DataFrame(
 
 def cell(seed=13, variant="tkre", negative="no"):
     return {"corpus": "toy", "shots": 8, "seed": seed, "variant": variant, "synthetic": 1,
-            "noise": 0, "filtered": False, "annotated": 0, "llm": "default",
+            "noise": 0, "filtered": False, "annotated": 0, "chosen": "in_order", "llm": "default",
             "negative": negative}  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def test_f1_is_that_of_the_cells_that_read_this_knowledge_or_none():
 def filter_cells(scores):
     rows = [
         {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": noise, "filtered": filtered,
-         "annotated": 0,
+         "annotated": 0, "chosen": "in_order",
          "llm": "default", "seed": seed, "variant": "v", "micro_f1": f1}
         for (noise, filtered), f1s in scores.items() for seed, f1 in enumerate(f1s)
     ]  # fmt: skip

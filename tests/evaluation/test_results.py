@@ -21,6 +21,7 @@ from tkre.evaluation.results import (
     std_over_seeds,
     summary_table,
     training_curves,
+    varies,
 )
 from tkre.generation.rejections import Reject, Tally, yield_frame
 
@@ -138,6 +139,19 @@ def test_a_baseline_is_compared_at_its_number_of_annotated_rows_or_at_none():
     assert f1["v", 9] == 0 < f1["v", 0]
 
 
+def test_a_way_of_choosing_is_compared_with_the_baseline_in_order():
+    frame = predictions(["a", "a", "b", "b", "no", "a"])
+    worse = predictions(["a", "no", "b", "b", "no", "a"])
+    ms = [metrics(f"toy.{kind}.s13.{variant}", f) for kind, variant, f in (
+        ("k8a9", "base", worse), ("k8", "base", frame), ("k8a9d", "v", frame),
+    )]  # fmt: skip
+    summary = summary_table(ms, [worse, frame, frame], "base", PARAMS)
+    f1 = summary[summary["metric"] == "micro_f1"].set_index(["variant", "chosen"])["difference"]
+    assert f1["v", "diverse"] > 0
+    assert varies(summary.query("annotated == 0 or chosen == 'diverse'"), "chosen") is False
+    assert varies(summary, "chosen") is True
+
+
 def test_a_baseline_that_reads_less_is_compared_within_one_llm():
     frame = predictions(["a", "a", "b", "b", "no", "a"])
     worse = predictions(["a", "no", "b", "b", "no", "a"])
@@ -199,7 +213,8 @@ def test_one_value_has_no_spread():
 
 
 CELL = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
-        "llm": "default", "seed": 13, "variant": "tkre", "micro_f1": 50.0}  # fmt: skip
+        "chosen": "in_order", "llm": "default", "seed": 13, "variant": "tkre",
+        "micro_f1": 50.0}  # fmt: skip
 
 
 def test_cells_of_one_setting_differ_in_the_seed_alone():

@@ -25,7 +25,7 @@ METRICS = {
                "finetuning": {"layers": [1, 2], "optimisation": {"learning_rate": 1e-4}}},
 }  # fmt: skip
 GROUP_KEYS = {"corpus": "toy", "shots": 8, "synthetic": 4, "noise": 0, "filtered": False,
-              "annotated": 0,
+              "annotated": 0, "chosen": "in_order",
          "llm": "default", "variant": "tkre"}  # fmt: skip
 SUMMARY = pd.DataFrame([
     {**GROUP_KEYS, "metric": metric, "mean": mean, "std": 0.0, "seeds": 1,

@@ -25,7 +25,7 @@ def spec(**changes):
 def published(tmp_path):
     rows = [
         {"corpus": "toy", "shots": shots, "synthetic": 0, "noise": 0, "filtered": False,
-         "annotated": 0,
+         "annotated": 0, "chosen": "in_order",
          "llm": "none", "seed": seed, "variant": variant, "micro_f1": 40 + shots + seed}
         for shots in (4, 8) for seed in (1, 2) for variant in ("a", "b")
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from tkre.report.figures import FIGURES, drawable
 
 def cells(**columns):
     base = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False,
-            "annotated": 0,
+            "annotated": 0, "chosen": "in_order",
             "llm": "default", "seed": 13, "variant": "v", "micro_f1": 50.0}  # fmt: skip
     length = max(len(v) for v in columns.values())
     return pd.DataFrame({name: columns.get(name, [value] * length) for name, value in base.items()})

@@ -10,6 +10,7 @@ Only this module builds and parses the names of namespaces and datasets:
 ``newsroom.k8x4n20.s13``                20 % of the synthetic sentences under a wrong label
 ``newsroom.k8x4n20f.s13``               the same after the filter
 ``newsroom.k8a300.s13``                 with 300 rows that a language model has annotated
+``newsroom.k8a300d.s13``                the same, chosen to be diverse (``CHOICES``)
 ``newsroom.k8_qwen.s13``                knowledge of the language model ``qwen``
 ``newsroom.k8.s13.tkre``                a *cell*: one variant on a sample
 ``newsroom.k8.s13.encoder_1a2b3c4d``    an encoder by the digest of its recipe
@@ -28,10 +29,17 @@ from pydantic import NonNegativeInt, field_validator
 
 from tkre.core.params import DEFAULT_LLM, Params
 
+Choice = Literal["in_order", "diverse", "uncertain", "uncertain_and_diverse"]
+IN_ORDER: Choice = "in_order"
+# Ways to choose the rows that are annotated, with their letters in names of samples.
+CHOICES: dict[Choice, str] = {
+    IN_ORDER: "", "diverse": "d", "uncertain": "u", "uncertain_and_diverse": "b",
+}  # fmt: skip
+
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _SAMPLE = re.compile(
     r"(?P<corpus>\w+)\.k(?P<shots>\d+)(x(?P<synthetic>\d+))?(n(?P<noise>\d+))?(?P<filtered>f)?"
-    r"(a(?P<annotated>\d+))?(_(?P<llm>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
+    r"(a(?P<annotated>\d+)(?P<chosen>[dub])?)?(_(?P<llm>[A-Za-z0-9]+))?\.s(?P<seed>\d+)"
 )
 
 
@@ -50,6 +58,7 @@ class KShotSample:
         llm: The language model: an entry of ``generation.llms``, or ``default`` for
             ``generation.language_model``.
         annotated: Rows of the corpus's unlabelled text that the language model labels.
+        chosen: How they are chosen; without any it is ``IN_ORDER``.
     """
 
     corpus: str
@@ -60,6 +69,11 @@ class KShotSample:
     filtered: bool = False
     llm: str = DEFAULT_LLM
     annotated: int = 0
+    chosen: Choice = IN_ORDER
+
+    def __post_init__(self) -> None:
+        if not self.annotated:
+            object.__setattr__(self, "chosen", IN_ORDER)
 
     @property
     def name(self) -> str:
@@ -68,7 +82,7 @@ class KShotSample:
         kind += "" if self.synthetic == 1 else f"x{self.synthetic}"
         kind += f"n{self.noise}" if self.noise else ""
         kind += "f" if self.filtered else ""
-        kind += f"a{self.annotated}" if self.annotated else ""
+        kind += f"a{self.annotated}{CHOICES[self.chosen]}" if self.annotated else ""
         kind += "" if self.llm == DEFAULT_LLM else f"_{self.llm}"
         return f"{self.corpus}.{kind}.s{self.seed}"
 
@@ -88,7 +102,7 @@ class KShotSample:
     @property
     def with_annotations(self) -> KShotSample:
         """The plain sample with the annotated rows; it identifies these."""
-        return replace(self.plain, annotated=self.annotated)
+        return replace(self.plain, annotated=self.annotated, chosen=self.chosen)
 
     @property
     def parent(self) -> KShotSample:
@@ -190,6 +204,7 @@ def parse_sample(name: str) -> KShotSample:
         filtered=match["filtered"] is not None,
         llm=match["llm"] or DEFAULT_LLM,
         annotated=int(match["annotated"] or 0),
+        chosen=next(c for c, letter in CHOICES.items() if letter == (match["chosen"] or "")),
     )
 
 
@@ -215,6 +230,8 @@ class Experiment(Params):
         llms: Language models, names of ``generation.llms`` or ``default`` for
             ``generation.language_model``. Several are compared.
         annotated: Rows of unlabelled text that a language model labels; 0 is none.
+        chosen: How these are chosen: ``in_order`` of the pool, ``diverse``, ``uncertain`` or
+            ``uncertain_and_diverse`` (``training.active_learning``).
         score_on: ``test``, or ``development`` for choosing a recipe: the K-shot sets of the
             protocol's other seeds, so that no test row is read.
         baseline: The variant that others are compared with; None takes ``reporting.baseline``.
@@ -229,12 +246,14 @@ class Experiment(Params):
     filtered: tuple[bool, ...] = (False,)
     llms: tuple[str, ...] = (DEFAULT_LLM,)
     annotated: tuple[NonNegativeInt, ...] = (0,)
+    chosen: tuple[Choice, ...] = (IN_ORDER,)
     score_on: Literal["test", "development"] = "test"
     baseline: str | None = None
 
     @field_validator(
-        "shots", "seeds", "synthetic", "noise", "filtered", "llms", "annotated", mode="before"
-    )
+        "shots", "seeds", "synthetic", "noise", "filtered", "llms", "annotated", "chosen",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _one_value_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int | str) else value
@@ -258,16 +277,18 @@ class Experiment(Params):
     @property
     def samples(self) -> list[KShotSample]:
         """All samples; the seed varies fastest, the corpus slowest."""
-        return [
-            KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm, annotated)
-            for corpus, shots, synthetic, noise, filtered, annotated, llm, seed in product(
+        samples = (
+            KShotSample(corpus, shots, seed, synthetic, noise, filtered, llm, annotated, chosen)
+            for corpus, shots, synthetic, noise, filtered, annotated, chosen, llm, seed in product(
                 self.corpora,
                 self.shots,
                 self.synthetic,
                 self.noise,
                 self.filtered,
                 self.annotated,
+                self.chosen,
                 self.llms,
                 self.seeds,
             )
-        ]
+        )
+        return list(dict.fromkeys(samples))  # without annotated rows there is nothing to choose

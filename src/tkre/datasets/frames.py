@@ -51,7 +51,7 @@ _PROBABILITIES = {
     r"^p\..+": pa.Column(checks=[pa.Check.ge(0), pa.Check.le(1 + 1e-6)], regex=True),
 }
 _KEYS = {
-    **_texts("corpus", "llm", "variant"),
+    **_texts("corpus", "chosen", "llm", "variant"),
     **_numbers("shots", "synthetic", "noise", "annotated", least=0),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Cell, parse_sample
+from tkre.core.cells import IN_ORDER, Cell, parse_sample
 from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.evaluation.bootstrap import paired_difference
 from tkre.evaluation.metrics import (
@@ -22,7 +22,7 @@ from tkre.evaluation.metrics import (
 from tkre.evaluation.params import ReportingParams
 
 # Coordinates of a cell without its seed and its variant: columns of every table of cells.
-GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "annotated", "llm"]
+GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "annotated", "chosen", "llm"]
 GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken within these
 FINETUNING = "fine-tuning"  # stage of validation F1 in the training curves
 
@@ -76,6 +76,7 @@ def score_cell(
         "noise": cell.sample.noise,
         "filtered": cell.sample.filtered,
         "annotated": cell.sample.annotated,
+        "chosen": cell.sample.chosen,
         "llm": llm,
         **scores,
         "seconds": seconds,
@@ -118,8 +119,8 @@ def summary_table(
         metrics: Scores of every cell.
         predictions: Predictions of every cell, in the same order.
         baseline: Variant that differences are taken to, at the same place; one without synthetic
-            sentences or annotated rows is compared at any number of them, one without a language
-            model at any.
+            sentences or annotated rows is compared at any number of them, however these are
+            chosen, one without a language model at any.
         params: Parameters of the bootstrap.
 
     Returns:
@@ -155,13 +156,14 @@ def summary_table(
 def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether a part of the place differs between cells, or rows of a summary.
 
-    A variant without synthetic sentences has 0 of them, and one without a language model no llm:
-    that alone is no other setting. Published tables may be older than an axis.
+    A variant without synthetic sentences has 0 of them, one without a language model no llm, and
+    without annotated rows none are chosen: that alone is no other setting. Published tables may be
+    older than an axis.
     """
     if axis not in cells:
         return False
     nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_LLM}
-    values = cells[axis]
+    values = cells.loc[cells["annotated"] > 0, axis] if axis == "chosen" else cells[axis]
     return bool(
         values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
     )
@@ -176,8 +178,8 @@ def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str
     """
     same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
     of_baseline = cells[same & (cells["variant"] == baseline)]
-    for annotated in (place["annotated"], 0):
-        keys = pd.Series({**place, "annotated": annotated})
+    for less in ({}, {"chosen": IN_ORDER}, {"annotated": 0, "chosen": IN_ORDER}):
+        keys = pd.Series({**place, **less})
         at_place = of_baseline[(of_baseline[GROUP_KEYS] == keys).all(axis=1)]
         if len(at_place):
             return at_place
@@ -189,7 +191,7 @@ def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str
 
 
 def _named(metrics: Mapping[str, Any]) -> str:
-    usual = {0, DEFAULT_LLM, NO_LLM}
+    usual = {0, DEFAULT_LLM, NO_LLM, IN_ORDER}
     names = [name for name in (*GROUP_KEYS[1:], "seed") if metrics[name] not in usual]
     place = ", ".join(f"{name} {metrics[name]}" for name in names)
     return f"{metrics['corpus']}, {place}, {metrics['variant']}"

@@ -24,7 +24,9 @@ def with_reviews(
         its label was accepted. Counts: ``accepted``, ``corrected``, and ``added``, which are not
         among the annotated ones.
     """
-    waiting = {ANNOTATIONS.request_id(corpus, row.id.removeprefix(REVIEWED_ID)): row for row in reviewed}
+    waiting = {
+        ANNOTATIONS.request_id(corpus, row.id.removeprefix(REVIEWED_ID)): row for row in reviewed
+    }
     counts = {"accepted": 0, "corrected": 0, "added": 0}
     rows = []
     for annotation in annotated:

@@ -133,7 +133,7 @@ def cell_record(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Record |
     place = {"corpus": sample.corpus, "k": sample.shots, "seed": sample.seed,
              "variant": cell.variant, "synthetic": sample.synthetic, "noise": sample.noise,
              "filtered": sample.filtered, "annotated": sample.annotated,
-             "llm": sample.llm}  # fmt: skip
+             "chosen": sample.chosen, "llm": sample.llm}  # fmt: skip
     tags = {name: str(value) for name, value in place.items()} | {
         "backbone": facts["backbone"],
         "weights": facts["digest"],

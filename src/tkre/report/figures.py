@@ -275,6 +275,8 @@ def _in_words(column: str, value: object) -> str:
         return "filtered" if value else "not filtered"
     if column == "llm":
         return "no language model" if value == NO_LLM else f"written by {value}"
+    if column == "chosen":
+        return f"chosen {value}".replace("_", " ")
     words = {"shots": "K = {}", "synthetic": "{} x K synthetic", "noise": "{} % noise",
              "annotated": "{} annotated"}  # fmt: skip
     return words.get(column, "{}").format(value)

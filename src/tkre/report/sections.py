@@ -222,6 +222,7 @@ def _grid(content: ReportContent) -> Iterator[tuple[str, str]]:
         yield "Synthetic sentences filtered", listed(["yes" if f else "no" for f in spec.filtered])
     if spec.annotated != (0,):
         yield "Annotated sentences", listed([str(n) for n in spec.annotated])
+        yield "Chosen", listed([choice.replace("_", " ") for choice in spec.chosen])
     if spec.llms != (DEFAULT_LLM,):
         models = [llm_in_words(llm, content.called.get(llm)) for llm in spec.llms]
         yield "Language models", listed(models)

@@ -27,6 +27,7 @@ AXES = {
     "noise": "noise, %",
     "filtered": "filtered",
     "annotated": "annotated",
+    "chosen": "chosen",
     "llm": "language model",
 }
 
@@ -179,6 +180,8 @@ def beside_shots(frame: pd.DataFrame) -> pd.Series:
         parts += frame["filtered"].map({True: ", filtered", False: ""})
     if varies(frame, "annotated"):
         parts += ", " + frame["annotated"].astype(str) + " annotated"
+    if varies(frame, "chosen"):
+        parts += ", chosen " + frame["chosen"].str.replace("_", " ")
     if varies(frame, "llm"):
         parts += frame["llm"].map(lambda llm: "" if llm == NO_LLM else f", written by {llm}")
     return parts

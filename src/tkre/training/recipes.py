@@ -104,7 +104,8 @@ class Variant(Params):
             read = sample
         else:
             read = sample.explained if self.uses_knowledge else sample.golden
-        return replace(read, annotated=sample.annotated if self.uses_annotated else 0)
+        annotated = sample.annotated if self.uses_annotated else 0
+        return replace(read, annotated=annotated, chosen=sample.chosen)
 
     @property
     def encoders(self) -> dict[str, str]:

@@ -141,8 +141,8 @@ def test_setfit_is_a_variant_that_needs_no_language_model():
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        ({"backbone": "b"}, "either finetuning or setfit"),
-        (PLAIN | SETFIT, "either finetuning or setfit"),
+        ({"backbone": "b"}, "one of finetuning, setfit, in_context"),
+        (PLAIN | SETFIT, "one of finetuning, setfit, in_context"),
         (SETFIT | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},
          "leave out pretraining"),
     ],

@@ -93,7 +93,7 @@ def _missing(cell: str) -> Exception:
         )
     if variants[variant].finetuning is None:
         return ValueError(
-            f"{cell}: a SetFit classifier is scored and not saved; take a variant with finetuning"
+            f"{cell}: {variant} is scored and not saved; take a variant with finetuning"
         )
     return FileNotFoundError(
         f"{cell} has no classifier yet: kedro run --to-outputs {cell}.calibrator"

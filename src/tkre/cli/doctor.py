@@ -73,7 +73,7 @@ def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | No
 
 def _examine(project: Project, cell: Cell, report: Report) -> None:
     """Run the checks, the quick ones first; stop at a corpus with errors."""
-    catalog, config = project.catalog, project.config
+    config = project.config
     variant = variant_of(config, cell.variant)
     checked = checked_corpus(project, cell.sample.corpus, cell.sample.shots)
     if not checked.usable or checked.corpus is None:
@@ -82,19 +82,24 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
         report("corpus", f"{errors} errors; {way_out}", Level.ERROR)
         return
     report("corpus", f"{len(checked.corpus.rows)} rows, no error")
-    backbone = catalog.get(f"backbones.{variant.backbone}")
-    if backbone is None:
-        raise LookupError(f"the catalog has no backbones.{variant.backbone} (docs/extending.md)")
-    backbone.check()  # raises what a run would be refused with
-    facts = backbone._describe()
-    digest = "digest as expected" if facts["sha256"] else "no digest to check"
-    report("weights", f"{facts['name']} from {facts['source']}, {digest}")
+    if variant.backbone:
+        _report_weights(project, variant.backbone, report)
     plans = cell_plans(project, cell)
     if not plans:
         report(_LLM, f"{cell.variant} asks none")
     for planned in plans:
         _report_llm(project, planned, cell, report)
     _try_training(project, cell, variant, checked.corpus, report)
+
+
+def _report_weights(project: Project, name: str, report: Report) -> None:
+    backbone = project.catalog.get(f"backbones.{name}")
+    if backbone is None:
+        raise LookupError(f"the catalog has no backbones.{name} (docs/extending.md)")
+    backbone.check()  # raises what a run would be refused with
+    facts = backbone._describe()
+    digest = "digest as expected" if facts["sha256"] else "no digest to check"
+    report("weights", f"{facts['name']} from {facts['source']}, {digest}")
 
 
 def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> None:
@@ -128,7 +133,10 @@ def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> 
         report(_LLM, message, Level.ERROR)
     else:
         answered = f"{questions}, all answered in the recordings"
-        report_yield(answered, cell_yield(project, cell), report)
+        if project.config.parameters.variants[cell.variant].in_context is not None:
+            report(_LLM, answered)
+        else:
+            report_yield(answered, cell_yield(project, cell), report)
 
 
 def report_yield(answered: str, kept: pd.DataFrame, report: Report) -> None:

@@ -25,7 +25,7 @@ from tkre.cli.session import (
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
-from tkre.generation.llm.params import LanguageModelParams, OpenAIParams, ReplayParams
+from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
 from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
@@ -85,11 +85,11 @@ def cell_plans(project: Project, cell: Cell) -> list[Plan]:
     catalog, config = project.catalog, project.config
     require_corpus(config, cell.sample.corpus)
     variant = variant_of(config, cell.variant)
-    if not variant.uses_knowledge:
+    if not variant.uses_knowledge and variant.in_context is None:
         return []
     cell = Cell(variant.read_of(cell.sample), cell.variant)
     config.require_unlabelled([cell.sample])
-    pipeline = _generation(config, _samples(config, cell))
+    pipeline = _generation(config, _samples(config, cell), cell)
     known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
     asking = pipeline.only_nodes_with_tags(LANGUAGE_MODEL)
     return plan(asking, catalog, known, config.parameters.generation)
@@ -98,7 +98,7 @@ def cell_plans(project: Project, cell: Cell) -> list[Plan]:
 def cell_yield(project: Project, cell: Cell) -> pd.DataFrame:
     """Yield by relation of a cell whose answers are all stored. Writes nothing."""
     samples = _samples(project.config, cell)
-    known = run_in_memory(_generation(project.config, samples), project.catalog)
+    known = run_in_memory(_generation(project.config, samples, cell), project.catalog)
     return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
 
 
@@ -108,8 +108,10 @@ def _samples(config: ExperimentConfig, cell: Cell) -> list[KShotSample]:
     return list(dict.fromkeys([cell.sample, *(chain.samples if chain else [])]))
 
 
-def _generation(config: ExperimentConfig, samples: list[KShotSample]) -> Pipeline:
+def _generation(config: ExperimentConfig, samples: list[KShotSample], cell: Cell) -> Pipeline:
     backbone = config.parameters.generation.filtering.backbone
+    if config.parameters.variants[cell.variant].in_context is not None:
+        return data_generation.create_pipeline(samples, [], backbone, [cell])
     return data_generation.create_pipeline(samples, samples, backbone)
 
 
@@ -158,6 +160,6 @@ def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> No
 
 def price(params: LanguageModelParams, estimates: list[Estimate]) -> str | None:
     """Dollars of the estimated tokens; None without configured prices."""
-    if not (isinstance(params, OpenAIParams) and params.prices):
+    if not params.prices:
         return None
     return f"${cost(estimates, params.prices):,.2f}"

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pandera.pandas as pa
 
-from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
+from tkre.generation.rejections import ANNOTATION, CLASSIFICATION, EXPLANATION, SYNTHESIS
 
 
 def _texts(*names: str, nullable: bool = False) -> dict[str, pa.Column]:
@@ -94,7 +94,9 @@ SUMMARY = _frame(
     _numbers("mean", "difference", "difference_low", "difference_high", nullable=True),
     _numbers("std", least=0, nullable=True),
 )
-_KINDS = {"kind": pa.Column(checks=pa.Check.isin([EXPLANATION, SYNTHESIS, ANNOTATION]))}
+_KINDS = {
+    "kind": pa.Column(checks=pa.Check.isin([EXPLANATION, SYNTHESIS, ANNOTATION, CLASSIFICATION]))
+}
 REJECTS = _frame(
     _KINDS,
     _texts("relation", "request_id", "reason"),

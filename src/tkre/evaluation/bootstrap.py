@@ -56,6 +56,23 @@ def paired_difference(
     return _middle(np.mean(differences, axis=0), confidence)
 
 
+def paired_share(
+    ours: Counts, theirs: Counts, *, resamples: int, confidence: float, seed: int
+) -> tuple[float, float]:
+    """Interval of one classifier's F1 as a share of another's, per cent.
+
+    Args:
+        ours: Counts of one.
+        theirs: Counts of the other over the same rows; its F1 is not 0.
+        resamples: Number of resamples; those in which the other's F1 is 0 are left out.
+        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
+        seed: Seed of the resampling.
+    """
+    weights = _weights(len(ours.gold), resamples, seed)
+    part, whole = ours.f1(weights), theirs.f1(weights)
+    return _middle(100 * part[whole > 0] / whole[whole > 0], confidence)
+
+
 def interval(
     scored: Counts, *, resamples: int, confidence: float, seed: int
 ) -> tuple[float, float] | None:

@@ -135,6 +135,8 @@ def summary_table(
     rows = []
     for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
         compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
+        # A language model labels some of the rows alone: evaluation.teacher compares it.
+        asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None
         for metric in METRICS:
             values = group[metric].astype(float)
             row = {
@@ -145,7 +147,8 @@ def summary_table(
                 "std": std_over_seeds(values),
                 "seeds": len(group),
             }
-            compared = variant != baseline and len(compared_with) and METRICS[metric].resampled
+            compared = variant != baseline and len(compared_with) and not asked
+            compared = compared and METRICS[metric].resampled
             if compared and group["rows"].all():
                 row |= _difference(group, compared_with, predictions, metric, params)
             rows.append(row)

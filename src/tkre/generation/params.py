@@ -86,6 +86,18 @@ class AnnotationParams(Params):
     demonstrations: int = Field(0, ge=0)
 
 
+class InContextParams(Params):
+    """The language model as a classifier (``generation.classification``).
+
+    Attributes:
+        rows: Scored rows that it is asked about; a replay answers those that are recorded.
+        demonstrations: Support sentences of each relation in a request.
+    """
+
+    rows: int = Field(400, gt=0)
+    demonstrations: int = Field(8, ge=0)
+
+
 class CrossFitParams(NearDuplicateParams):
     """The classifier that judges rows out of fold (``training.cross_fitting``).
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import pandas as pd
 
 EXPLANATION, SYNTHESIS, ANNOTATION = "explanation", "synthesis", "annotation"
+CLASSIFICATION = "classification"
 # Name of the one row of a yield that is not counted by relation.
 ALL_RELATIONS = "(all)"
 
@@ -17,8 +18,8 @@ class Reject:
     """An answer, or a part of one, that is not used.
 
     Attributes:
-        kind: ``explanation``, ``synthesis`` or ``annotation``.
-        relation: Label of the schema; empty for an annotation without one.
+        kind: ``explanation``, ``synthesis``, ``annotation`` or ``classification``.
+        relation: Label of the schema; empty for an answer without one.
         request_id: Id of the request.
         reason: Key that rejects are counted by, e.g. ``near_duplicate``.
         detail: Description of the problem.

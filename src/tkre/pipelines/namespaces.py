@@ -28,10 +28,12 @@ PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a ru
 LEDGER = "ledger"  # dataset with the records of what each node was made of
 GPU = "gpu"  # tag of nodes that load a model
 
-OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "annotation_prompt", LANGUAGE_MODELS,
-              "scored_on_test", "scored_on_development"}  # fmt: skip
+OF_PROJECT = {"explanation_prompt", "synthesis_prompt", "annotation_prompt",
+              "classification_prompt", LANGUAGE_MODELS, "scored_on_test",
+              "scored_on_development"}  # fmt: skip
 OF_CORPUS = {"folder", "schema", "train", "dev", "test", "natural_test", "reading_report",
-             "recordings", "responses", "pool", "reviewed", "annotation_recordings"}  # fmt: skip
+             "recordings", "responses", "pool", "reviewed", "annotation_recordings",
+             "classification_recordings"}  # fmt: skip
 OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "explained"}
 # Noise and filter change the synthetic sentences, and annotated rows are added to the plain sample;
 # all else belongs to the plain sample.
@@ -107,14 +109,12 @@ def at_sample(
         sample: The place.
         backbone: Name of the catalog entry ``backbones.<backbone>``, if it reads ``backbone``.
     """
-    llm = "language_model" if sample.llm == DEFAULT_LLM else f"llms.{sample.llm}"
     names = _of_sample(sample) | {
         "parent.synthetic": f"{sample.parent.name}.synthetic",
         "parent.planted": f"{sample.parent.name}.planted",
         "plain.rejects": f"{sample.plain.name}.rejects",
         "plain.yield": f"{sample.plain.name}.yield",
         "backbone": f"backbones.{backbone}",
-        "params:llm": f"params:generation.{llm}",
     }
     return _placed(stage, template, sample.name, names)
 
@@ -191,12 +191,13 @@ def _names(names: Iterable[str], namespace: str) -> dict[str, str]:
 
 def _of_sample(sample: KShotSample) -> dict[str, str]:
     """Full names of the datasets that nodes of a sample read."""
+    llm = "language_model" if sample.llm == DEFAULT_LLM else f"llms.{sample.llm}"
     return (
         _names(OF_CORPUS, sample.corpus)
         | _names(OF_SAMPLE, sample.plain.name)
         | _names(OF_CHANGED_SAMPLE, sample.unannotated.name)
         | _names(OF_ANNOTATED_SAMPLE, sample.with_annotations.name)
-        | {"sample": f"{sample.name}.sample"}
+        | {"sample": f"{sample.name}.sample", "params:llm": f"params:generation.{llm}"}
     )
 
 

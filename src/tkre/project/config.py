@@ -160,6 +160,14 @@ class ExperimentConfig:
                         f"experiment {name} (conf/*/experiments*.yml): there is no {what} "
                         f"{entry!r}{did_you_mean(entry, known)}"
                     )
+        baseline = self.parameters.variants.get(
+            experiment.baseline or self.parameters.reporting.baseline
+        )
+        if baseline is not None and baseline.in_context is not None:
+            raise ConfigurationError(
+                f"experiment {name}: the baseline is a language model, which labels only some of "
+                "the sentences; take a variant that is trained"
+            )
         self.require_unlabelled(experiment.samples)
         called: dict[str, str] = {}
         for llm in experiment.llms:

@@ -217,7 +217,7 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
 
 def _is_optional(name: str) -> bool:
     """A response store that does not exist yet is empty, and a folder says itself what it lacks."""
-    return name.endswith((".recordings", ".annotation_recordings", ".responses", ".folder"))
+    return name.endswith(("recordings", ".responses", ".folder"))
 
 
 def _makers(names: list[str]) -> Mapping[str, str]:

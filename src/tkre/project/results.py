@@ -27,6 +27,7 @@ from tkre.report.tables import (
     markdown,
     score_tables,
 )
+from tkre.report.teacher import teacher_tables
 from tkre.training.recipes import Variant, axes_of
 
 _HEADING = "## Curves"
@@ -94,7 +95,7 @@ def _put_into(page: Path, parts: Sequence[str]) -> None:
 # Tables that are published, by dataset; an experiment need not have all.
 PUBLISHED = (
     "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter",
-    "label_errors", "llms",
+    "label_errors", "llms", "teacher",
 )  # fmt: skip
 
 
@@ -193,7 +194,8 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
         lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown)]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
     llms = [llm_tables(tables["llms"])] if "llms" in tables else []
-    for shown in chain.from_iterable([*llms, *details]):
+    taught = [teacher_tables(tables["teacher"])] if "teacher" in tables else []
+    for shown in chain.from_iterable([*taught, *llms, *details]):
         lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += markdown(shown)
     lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tkre.core.params import DEFAULT_LLM
 from tkre.report.tables import TextTable, llm_tables, rich_table, score_tables
+from tkre.report.teacher import teacher_tables
 
 
 def show_results(
@@ -45,6 +46,8 @@ def _show_experiment(
     tables = list(score_tables(summary, cells))
     if f"{experiment}.llms" in outputs:
         tables += llm_tables(catalog.load(f"{experiment}.llms"))
+    if f"{experiment}.teacher" in outputs:
+        tables += teacher_tables(catalog.load(f"{experiment}.teacher"))
     for table in tables:
         _print_table(console, experiment, table)
     _notes(console, catalog.load(f"{experiment}.samples"))

@@ -31,6 +31,12 @@ def recipe_in_words(variant: Variant) -> list[str]:
             "labelled sentences, with a logistic regression on top.",
             "The classifier is scored and not saved: it has no card and cannot be served.",
         ]
+    if (asked := variant.in_context) is not None:
+        return [
+            f"The language model itself labels at most {asked.rows} of the sentences, given the "
+            f"definitions and {asked.demonstrations} labelled sentences of each relation. Nothing "
+            "is trained."
+        ]
     assert variant.finetuning is not None
     return [
         *_pretraining(variant),

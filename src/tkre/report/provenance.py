@@ -147,7 +147,11 @@ def _steps(content: ReportContent) -> TextTable:
         for cell in content.cells
         for step in cell.lineage.steps
     ]
-    origins = {f"{c.lineage.backbone} {c.lineage.origin[:SHORT]}" for c in content.cells}
+    origins = {
+        f"{c.lineage.backbone} {c.lineage.origin[:SHORT]}"
+        for c in content.cells
+        if c.lineage.origin
+    }
     return table_of(
         rows,
         "Stages of training",

@@ -35,6 +35,7 @@ from tkre.report.tables import (
     score_tables,
     table_of,
 )
+from tkre.report.teacher import needs_column, teacher
 
 _MOST_VARIANTS = 6  # that are described without a fold
 _WEAKEST = 3  # relations that are named
@@ -69,7 +70,8 @@ def scores(content: ReportContent) -> list[Block]:
         f"on the same {content.reporting.resamples:,} resamples of the sentences. They exclude "
         f"the variance over seeds{seeds}."
     )
-    tables = score_tables(content.tables["summary"], content.tables["cells"])
+    summary, cells = needs_column(content), content.tables["cells"]
+    tables = score_tables(summary, cells)
     return [Prose([note]), *map(Table, tables), *charts(content, "scores")]
 
 
@@ -302,6 +304,7 @@ TERMS = (
 SECTIONS: tuple[tuple[str, str, Callable[[ReportContent], list[Block]]], ...] = (
     ("summary", "Summary", summary),
     ("scores", "Scores", scores),
+    ("teacher", "The language model in its place", teacher),
     ("error-analysis", "Error analysis", error_analysis),
     ("calibration", "Calibration", calibration),
     ("setup", "Setup", setup),
@@ -313,5 +316,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[ReportContent], list[Block]]], ...] = 
 
 
 def sections(content: ReportContent) -> list[Section]:
-    """All sections of a report."""
-    return [Section(name, title, make(content)) for name, title, make in SECTIONS]
+    """All sections of a report that have something to show."""
+    made = ((name, title, make(content)) for name, title, make in SECTIONS)
+    return [Section(name, title, blocks) for name, title, blocks in made if blocks]

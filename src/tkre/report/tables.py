@@ -197,7 +197,7 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
     """One table for each corpus and K, a row for each setting.
 
     Args:
-        summary: Summary of an experiment (``results.summary_table``).
+        summary: Summary of an experiment (``results.summary_table``); a column ``needs`` is shown.
         cells: Its cells (``results.cells_table``).
     """
     for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
@@ -213,7 +213,8 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
             _score_rows(group, of_group),
             f"{corpus}, K = {shots}",
             f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}",
-            {"variant": "variant"} | {a: h for a, h in AXES.items() if varies(group, a)},
+            {"variant": "variant", "needs": "language model gives"}
+            | {a: h for a, h in AXES.items() if varies(group, a)},
             {"micro_f1": metrics.pop("micro_f1"), "difference": "to baseline, 95 %"}
             | metrics
             | {"seconds": "s/cell"},
@@ -227,6 +228,7 @@ def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str
         metrics = {row["metric"]: row for row in group.to_dict("records")}
         yield (
             dict(zip(keys, key, strict=True))
+            | {"needs": next(iter(group.get("needs", [])), None)}
             | {metric: _score(metric, row) for metric, row in metrics.items()}
             | {"difference": _difference(metrics["micro_f1"])}
             | {"seconds": f"{seconds[key]:.0f}"}

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from tkre.core.cells import Experiment, KShotSample
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage, digest_of
+from tkre.generation.params import InContextParams
 from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.stages import STAGES, PretrainingParams
 
@@ -53,25 +54,31 @@ class Variant(Params):
     """A named recipe.
 
     Attributes:
-        backbone: Name of the catalog entry ``backbones.<backbone>``.
+        backbone: Name of the catalog entry ``backbones.<backbone>``; empty for ``in_context``.
         pretraining: Further pre-training on knowledge; None starts from the backbone as it is.
         pretrained_on: The knowledge, if it is not that of the cell's own sample.
         finetuning: The classifier and its training.
         setfit: SetFit in place of the project's classifier; it is neither pre-trained nor saved.
+        in_context: The language model in place of a classifier; nothing is trained.
     """
 
-    backbone: str
+    backbone: str = ""
     pretraining: PretrainingParams | None = None
     pretrained_on: PretrainedOn = PretrainedOn()
     finetuning: FinetuningParams | None = None
     setfit: SetFitParams | None = None
+    in_context: InContextParams | None = None
 
     @model_validator(mode="after")
     def _is_one_recipe(self) -> Self:
-        if (self.finetuning is None) == (self.setfit is None):
-            raise ValueError("a variant has either finetuning or setfit")
-        if self.setfit is not None and self.pretraining is not None:
-            raise ValueError("setfit starts from the backbone as it is: leave out pretraining")
+        recipes = {name: getattr(self, name) for name in ("finetuning", "setfit", "in_context")}
+        named = [name for name, recipe in recipes.items() if recipe is not None]
+        if len(named) != 1:
+            raise ValueError(f"a variant has one of {', '.join(recipes)}, not {len(named)}")
+        if self.finetuning is None and self.pretraining is not None:
+            raise ValueError(f"{named[0]} has no pre-trained encoder: leave out pretraining")
+        if (self.in_context is None) != bool(self.backbone):
+            raise ValueError("a variant has a backbone, or is in_context")
         return self
 
     @property
@@ -98,8 +105,22 @@ class Variant(Params):
         """Whether it needs annotated rows."""
         return self.finetuning is not None and self.finetuning.annotated
 
+    @property
+    def needs(self) -> str:
+        """Text that a language model gives it, in words."""
+        if self.in_context is not None:
+            return "an answer for each sentence"
+        parts = {
+            "explanations": self.uses_knowledge and not self.uses_synthetic,
+            "written": self.uses_synthetic,
+            "read": self.uses_annotated,
+        }
+        return " and ".join(name for name, on in parts.items() if on) or "nothing"
+
     def read_of(self, sample: KShotSample) -> KShotSample:
         """The part of a sample that it reads."""
+        if self.in_context is not None:
+            return sample.explained
         if self.uses_synthetic:
             read = sample
         else:

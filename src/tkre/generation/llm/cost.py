@@ -20,7 +20,8 @@ class Estimate:
     """Estimate of the first attempts of one kind of request.
 
     Attributes:
-        kind: First part of the request ids: ``explanation``, ``synthesis`` or ``annotation``.
+        kind: First part of the request ids: ``explanation``, ``synthesis``, ``annotation`` or
+            ``classification``.
         requests: Number of different requests of the run.
         stored: Number of requests with a stored response.
         asked: Number of requests that would be sent.

@@ -15,19 +15,24 @@ if TYPE_CHECKING:
     from tkre.generation.llm.protocol import LiveModel
 
 
+Prices = dict[Literal["prompt", "completion"], float]  # US dollars per million tokens
+
+
 class ReplayParams(Params):
-    """Stored answers: ``recordings.jsonl`` and ``annotations.jsonl`` of a corpus, or a live store.
+    """Stored answers: the recordings of a corpus, or a live store.
 
     Attributes:
         model: Name of the model that gave the stored answers.
         strict: Refuse answers without a digest of their request. None: refuse them for an entry of
             ``generation.llms``, since they may be another model's; accept them for
             ``generation.language_model``.
+        prices: US dollars per million tokens, for plans and the comparison with its students.
     """
 
     backend: Literal["replay"]
     model: str
     strict: bool | None = None
+    prices: Prices | None = None
 
     @property
     def called(self) -> str:
@@ -43,11 +48,13 @@ class LiveParams(Params):
         model: Name on the Hub, folder, or the server's name for it.
         name: Name in the store; ``model`` if None. Set it for a folder: a path means nothing to
             whoever replays the answers.
+        prices: US dollars per million tokens, for plans and the comparison with its students.
     """
 
     backend: str
     model: str = Field(min_length=1)
     name: str | None = None
+    prices: Prices | None = None
 
     @property
     def called(self) -> str:
@@ -113,7 +120,6 @@ class OpenAIParams(LiveParams):
         send_seed: Whether to send a sampling seed.
         send_sampling: Whether to send temperature and top_p; some hosted models refuse them.
         extra_body: Further fields of every request.
-        prices: US dollars per million tokens, for ``kedro generation plan``.
     """
 
     backend: Literal["openai"]
@@ -127,7 +133,6 @@ class OpenAIParams(LiveParams):
     send_seed: bool = True
     send_sampling: bool = True
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
-    prices: dict[Literal["prompt", "completion"], float] | None = None
 
 
 class TransformersParams(LiveParams):

@@ -41,8 +41,9 @@ class Request:
     Attributes:
         id: Name of the subject, independent of the wording:
             ``explanation/<corpus>/<instance id>``,
-            ``synthesis/<corpus>/<relation>/seed-<seed>/round-<r>`` or
-            ``annotation/<corpus>/<instance id>``.
+            ``synthesis/<corpus>/<relation>/seed-<seed>/round-<r>``,
+            ``annotation/<corpus>/<instance id>`` or
+            ``classification/<corpus>/seed-<seed>/<instance id>``.
         messages: Chat messages, each with ``role`` and ``content``.
         schema: JSON schema that the answer must satisfy.
         sampling: Sampling parameters.

@@ -58,8 +58,10 @@ class ResponseStore:
         The newest answer; without one, the newest settled failure, since the same request would be
         paid for again.
         """
+        if not (attempts := self.attempts(request.id)):
+            return None
         digest = request.digest(model)
-        same = [a for a in reversed(self.attempts(request.id)) if a.digest == digest and a.settled]
+        same = [a for a in reversed(attempts) if a.digest == digest and a.settled]
         return next((a for a in same if a.answer is not None), same[0] if same else None)
 
     def append(self, response: Response) -> None:

@@ -15,7 +15,8 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.generation import annotation, explanations, label_errors, synthesis
+from tkre.generation import annotation, classification, explanations, label_errors, synthesis
+from tkre.generation.classification import InContextTask
 from tkre.generation.llm.params import LanguageModelParams
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
@@ -24,6 +25,7 @@ from tkre.generation.params import (
     AnnotationParams,
     ExplanationParams,
     FilterParams,
+    InContextParams,
     RetryParams,
     SynthesisParams,
     llm_params,
@@ -108,6 +110,33 @@ def annotate(
     return annotation.annotate(model, unlabelled, support, schema, prompt, params, retry)
 
 
+def classify(
+    rows: list[Instance],
+    support: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    classification_recordings: ResponseStore,
+    llm: LanguageModelParams,
+    annotations: AnnotationParams,
+    in_context: InContextParams,
+    retry: RetryParams,
+    sample: KShotSample,
+) -> tuple[list[Instance], list[Response]]:
+    """Asks the sample's language model which relation each of the chosen scored rows states.
+
+    Returns:
+        The rows that it was asked about; every attempt, the attempts at one request in order.
+    """
+    model = language_models.answering(
+        llm_params(llm, sample.llm), recordings, responses, classification_recordings
+    )
+    task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
+    return classification.classify(model, task, retry)
+
+
 def _first_explanations(inputs: Mapping[str, Any]) -> list[Request]:
     return explanations.explanation_requests(
         *(inputs[name] for name in ("support", "schema", "prompt", "params"))
@@ -128,11 +157,21 @@ def _first_annotations(inputs: Mapping[str, Any]) -> list[Request]:
     )
 
 
+def _first_classifications(inputs: Mapping[str, Any]) -> list[Request]:
+    stores = (inputs[n] for n in ("recordings", "responses", "classification_recordings"))
+    llm, sample = inputs["llm"], inputs["sample"]
+    model = inputs["language_models"].answering(llm_params(llm, sample.llm), *stores)
+    given = (inputs[name] for name in ("rows", "support", "schema", "prompt"))
+    task = InContextTask(*given, sample.seed, inputs["annotations"], inputs["in_context"])
+    return classification.chosen_requests(model, task)
+
+
 # The first requests of a node, from its arguments by name.
 FIRST_REQUESTS: dict[Callable[..., Any], Callable[[Mapping[str, Any]], list[Request]]] = {
     explain: _first_explanations,
     synthesise: _first_sentences,
     annotate: _first_annotations,
+    classify: _first_classifications,
 }
 
 

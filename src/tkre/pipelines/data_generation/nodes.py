@@ -8,14 +8,17 @@ import pandas as pd
 
 from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
+from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFolder, read_corpus
 from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.sampling import development_rows, require_unseen, sample_shots, unseen_test
+from tkre.evaluation.teacher import answered_predictions
 from tkre.generation import (
     annotation,
+    classification,
     explanations,
     filtering,
     label_errors,
@@ -25,8 +28,16 @@ from tkre.generation import (
     texts,
 )
 from tkre.generation.annotation import Annotation
+from tkre.generation.classification import InContextTask
+from tkre.generation.llm.params import LanguageModelParams
 from tkre.generation.llm.protocol import Response, attempts_by_request
-from tkre.generation.params import ExplanationParams, FilterParams, SynthesisParams
+from tkre.generation.params import (
+    AnnotationParams,
+    ExplanationParams,
+    FilterParams,
+    InContextParams,
+    SynthesisParams,
+)
 from tkre.generation.texts import KnowledgeText
 
 
@@ -194,6 +205,36 @@ def apply_reviews(
     guarded = guard_pool(reviewed, forbidden, params)
     rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
     return rows, {"sample": sample.name} | counts | guarded.report()
+
+
+def keep_classifications(
+    asked: list[Instance],
+    responses: list[Response],
+    support: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    llm: LanguageModelParams,
+    annotations: AnnotationParams,
+    in_context: InContextParams,
+    sample: KShotSample,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], Lineage]:
+    """Takes the usable answers of a language model for predictions.
+
+    Returns:
+        Predictions of the rows with a usable answer; the rejects; what the answers took; the
+        lineage of a model that was not trained.
+    """
+    task = InContextTask(asked, support, schema, prompt, sample.seed, annotations, in_context)
+    attempts = attempts_by_request(responses)
+    kept, tally = annotation.keep_annotations(asked, attempts, schema, task.kind)
+    took = classification.effort(task.requests(asked), responses, llm.prices)
+    counts = {"model": llm.called, "rows": len(asked), "answered": len(kept)}
+    return (
+        answered_predictions(asked, kept, schema, task.kind),
+        rejections.rejects_frame(tally.rejects),
+        counts | took,
+        Lineage(backbone=llm.called, origin=""),
+    )
 
 
 def merge_annotation_accounts(

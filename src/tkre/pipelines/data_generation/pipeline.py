@@ -1,26 +1,30 @@
-"""The graph: raw files -> K-shot sets -> responses -> knowledge, annotated rows."""
+"""The graph: raw files -> K-shot sets -> responses -> knowledge, annotated rows, predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain as joined
+from typing import Literal
 
 from kedro.pipeline import Pipeline
 
-from tkre.core.cells import KShotSample
+from tkre.core.cells import Cell, KShotSample
 from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
     LANGUAGE_MODEL,
     PREFLIGHT,
+    SCORED,
     Step,
     Template,
+    at_cell,
     at_corpus,
     at_sample,
 )
 
 STAGE = "data_generation"
+Rows = Literal["test", "development"]
 
 SPLITS = Template(
     Step(
@@ -124,6 +128,29 @@ ANNOTATIONS = Template(
         ["rejects", "yield"],
     ),
 )  # fmt: skip
+CLASSIFICATIONS = {
+    name: Template(
+        Step(
+            gpu_nodes.classify,
+            [rows, "support", "schema", "classification_prompt", "language_models", "recordings",
+             "responses", "classification_recordings", "params:llm",
+             "params:generation.annotations", "params:variant.in_context",
+             "params:generation.retry", "sample"],
+            [f"{name}_asked", f"{name}_classification_responses"],
+            f"classify_{name}",
+            (GPU, LANGUAGE_MODEL),
+        ),
+        Step(
+            nodes.keep_classifications,
+            [f"{name}_asked", f"{name}_classification_responses", "support", "schema",
+             "classification_prompt", "params:llm", "params:generation.annotations",
+             "params:variant.in_context", "sample"],
+            [f"{name}_predictions", f"{name}_classification_rejects", f"{name}_effort", "lineage"],
+            f"keep_classifications_{name}",
+        ),
+    )
+    for name, rows in SCORED.items()
+}  # fmt: skip
 PLANT_NOISE = Template(
     Step(nodes.plant_noise, ["parent.synthetic", "schema", "sample"], ["synthetic", "planted"]),
     WRITE_KNOWLEDGE,
@@ -158,7 +185,11 @@ def _filter(*, noisy: bool) -> Template:
 
 
 def create_pipeline(
-    samples: Sequence[KShotSample], with_knowledge: Sequence[KShotSample], backbone: str
+    samples: Sequence[KShotSample],
+    with_knowledge: Sequence[KShotSample],
+    backbone: str,
+    in_context: Sequence[Cell] = (),
+    score_on: Rows = "test",
 ) -> Pipeline:
     """Data generation for samples.
 
@@ -166,6 +197,8 @@ def create_pipeline(
         samples: All samples; their corpora are read once each.
         with_knowledge: The samples whose variants use a language model's knowledge.
         backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences.
+        in_context: Cells whose classifier is the language model.
+        score_on: Rows that these label.
     """
     corpora = sorted({sample.corpus for sample in samples})
     plain = dict.fromkeys(sample.plain for sample in samples)
@@ -186,6 +219,7 @@ def create_pipeline(
             *(at_sample(STAGE, SHOTS, sample) for sample in plain),
             *(at_sample(STAGE, KNOWLEDGE, sample) for sample in knowing),
             *(at_sample(STAGE, ANNOTATIONS, sample) for sample in annotated),
+            *(at_cell(STAGE, CLASSIFICATIONS[score_on], cell) for cell in in_context),
             *(at_sample(STAGE, PLANT_NOISE, sample) for sample in noisy),
             *(
                 at_sample(STAGE, _filter(noisy=sample.noise > 0), sample, backbone)

@@ -5,6 +5,7 @@ torch and SetFit are imported inside, so that the graph loads without them.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,8 @@ from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.recipes import with_defaults
 from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
+
+TIMED_ROWS, WARM_UP = 400, 32  # rows of a measurement of speed, and of the pass before it
 
 
 def finetune_backbone(
@@ -100,6 +103,32 @@ def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
     labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
     predicted = labels_of(probabilities_NR, classifier.model.config)
     return _predictions(instances, predicted, labels, probabilities_NR)
+
+
+def measure_speed(classifier: Checkpoint, instances: list[Instance]) -> dict[str, Any]:
+    """Measures how fast the classifier labels rows, after a first pass over some of them.
+
+    Returns:
+        Number of ``rows``; ``seconds`` for all of them; ``parameters`` of the classifier;
+        ``processor``, ``device`` and ``threads``.
+    """
+    from tkre.modeling.runtime import on_device
+    from tkre.training.inference import predict as probabilities_of
+    from tkre.training.trainer import training_environment
+
+    rows = instances[:TIMED_ROWS]
+    with on_device(classifier.model):
+        probabilities_of(classifier.model, classifier.tokenizer, rows[:WARM_UP])
+        started = perf_counter()
+        probabilities_of(classifier.model, classifier.tokenizer, rows)
+        seconds = perf_counter() - started
+    place = training_environment("auto")
+    return {
+        "rows": len(rows),
+        "seconds": seconds,
+        "parameters": classifier.model.num_parameters(),
+        **{name: getattr(place, name) for name in ("processor", "device", "threads")},
+    }
 
 
 def measure_class_centroids(

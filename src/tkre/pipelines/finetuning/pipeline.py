@@ -48,6 +48,18 @@ PREDICTIONS = {
     )
     for name, rows in (SCORED | {"validation": "validation"}).items()
 }
+SPEED = {
+    name: Template(
+        Step(
+            gpu_nodes.measure_speed,
+            ["classifier", rows],
+            f"{name}_speed",
+            f"measure_speed_{name}",
+            (GPU,),
+        )
+    )
+    for name, rows in SCORED.items()
+}
 FIT_CALIBRATOR = Step(
     nodes.fit_calibrator,
     ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
@@ -82,6 +94,7 @@ def create_pipeline(
     score_on: Rows,
     with_knowledge: Iterable[KShotSample],
     judge: str,
+    timed: Iterable[Cell] = (),
 ) -> Pipeline:
     """Classifiers of cells and their predictions.
 
@@ -91,6 +104,7 @@ def create_pipeline(
         score_on: Rows to label.
         with_knowledge: Samples whose golden labels are searched for errors.
         judge: Name of the catalog entry ``backbones.<judge>`` that judges golden labels.
+        timed: Cells whose speed is measured.
     """
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
     return Pipeline(
@@ -105,7 +119,9 @@ def create_pipeline(
                     encoders.get(cell),
                 )
                 for cell, variant in cells.items()
+                if variant.in_context is None
             ),
+            *(at_cell(STAGE, SPEED[score_on], cell) for cell in timed),
         )
     )
 

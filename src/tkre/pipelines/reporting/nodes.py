@@ -19,6 +19,7 @@ from tkre.evaluation import (
     implicit_relations,
     llm_comparison,
     results,
+    teacher,
 )
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.metrics import counts
@@ -34,9 +35,11 @@ from tkre.training.stages import STAGES
 
 # Tables of an experiment that its report shows; it need not have all.
 TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "collapse",
-          "calibration", "label_errors", "filter", "llms")  # fmt: skip
+          "calibration", "label_errors", "filter", "llms", "teacher")  # fmt: skip
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
+# Answers that a cell was made from (``evaluation.teacher``).
+ASKED = ("explanation_responses", "synthesis_responses", "annotation_responses")
 # The same of annotated rows, where there are any.
 ANNOTATIONS = ("annotation_responses", "unlabelled_report", "review_report")
 
@@ -71,6 +74,29 @@ def score(
         cell.sample.llm if variant.uses_knowledge else NO_LLM,
         stale,
     )
+    return metrics | {"recipe": variant.settings}
+
+
+def score_teacher(
+    predictions: pd.DataFrame,
+    asked: list[Instance],
+    rows: list[Instance],
+    schema: RelationSchema,
+    corpus: CorpusParams,
+    variant: Variant,
+    cell: Cell,
+) -> dict[str, Any]:
+    """Scores the answers of a language model, which was not trained.
+
+    Rows that it was asked about and are no longer among those to be scored make it stale.
+    """
+    current = {row.id for row in rows}
+    gone = [row.id for row in asked if row.id not in current]
+    metrics = results.score_cell(
+        predictions, cell, schema.names, schema.negative, corpus.official_metric,
+        seconds=0.0, synthetic=0, llm=cell.sample.llm,
+        stale=["the rows to be scored have changed since"] if gone else [],
+    )  # fmt: skip
     return metrics | {"recipe": variant.settings}
 
 
@@ -168,6 +194,20 @@ def compare_llms(cells: pd.DataFrame, generation: GenerationParams, **inputs: An
     knowledge = [llm_comparison.Knowledge(**given) for given in _records(inputs, *KNOWLEDGE)]
     words = generation.synthesis.overlap_words
     return llm_comparison.llms_table(knowledge, cells, _called(generation), words)
+
+
+def compare_teacher(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
+    """Sets classifiers beside the language model that labelled some of their rows."""
+    names = ("metrics", "predictions", "effort", "speed")
+    cells = []
+    for given in _records(inputs, *names, *ASKED):
+        asked = [given.pop(name) for name in ASKED if name in given]
+        needless = "effort" in given or given["metrics"]["llm"] == NO_LLM
+        answers = sum(response.settled for responses in asked for response in responses)
+        known = answers if asked or needless else None
+        cells.append(teacher.ComparedCell(**given, answers=known))
+    needs = {c.metrics["variant"]: Variant(**c.metrics["recipe"]).needs for c in cells}
+    return teacher.teacher_table(cells, needs, reporting)
 
 
 def follow_training(**inputs: Any) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.namespaces import SCORED, Step, Template, at_cell, at_experiment, at_sample
 from tkre.pipelines.reporting import nodes
 from tkre.report.figures import FIGURES, drawable
+from tkre.training.recipes import Variant
 
 STAGE = "reporting"
 
@@ -25,7 +26,7 @@ KNOWLEDGE = {name: "yield" if name == "yields" else name for name in nodes.KNOWL
 
 def create_pipeline(
     experiment: str,
-    cells: Sequence[Cell],
+    cells: Mapping[Cell, Variant],
     with_knowledge: Iterable[KShotSample],
     score_on: Rows,
     axes: Sequence[str],
@@ -35,7 +36,7 @@ def create_pipeline(
 
     Args:
         experiment: Name.
-        cells: All cells.
+        cells: All cells with their variants.
         with_knowledge: Samples that have a yield.
         score_on: Predictions that are scored.
         axes: Axes that scores are drawn along (``ExperimentConfig.axes``).
@@ -49,10 +50,19 @@ def create_pipeline(
         *report.training_curves(),
         *report.label_errors(),
         *report.llms(),
+        *report.teacher(),
     ]
     tables = {name for step in steps for name in _listed(step.outputs)}
     steps += [*report.figures(tables), *report.page(tables)]
-    templates = [(_of_cell(score_on, saved=cell in trained), cell) for cell in cells]
+    templates = [
+        (
+            _of_teacher(score_on)
+            if cell in report.teachers
+            else _of_cell(score_on, saved=cell in trained),
+            cell,
+        )
+        for cell in cells
+    ]
     return Pipeline(
         [
             *joined(*(at_cell(STAGE, template, cell) for template, cell in templates)),
@@ -97,6 +107,20 @@ def _of_cell(score_on: Rows, *, saved: bool) -> Template:
 
 
 @cache
+def _of_teacher(score_on: Rows) -> Template:
+    """Scores of a language model that is the classifier: it has no calibrator."""
+    return Template(
+        Step(
+            nodes.score_teacher,
+            [f"{score_on}_predictions", f"{score_on}_asked", SCORED[score_on], "schema",
+             "params:corpus", "params:variant", "cell"],
+            f"{score_on}_metrics",
+            f"score_{score_on}",
+        )
+    )  # fmt: skip
+
+
+@cache
 def _mark(rows: str, *, explained: bool) -> Template:
     """Which rows are implicit, by flags of the corpus and, where there are any, explanations.
 
@@ -114,11 +138,26 @@ class _Report:
     """The nodes of an experiment; arguments of nodes are numbered by cell, sample or corpus."""
 
     experiment: str
-    cells: Sequence[Cell]
+    variants: Mapping[Cell, Variant]
     with_knowledge: Sequence[KShotSample]
     score_on: Rows
     axes: Sequence[str]
     trained: Mapping[Cell, EncoderChain | None]
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """All cells."""
+        return list(self.variants)
+
+    @cached_property
+    def teachers(self) -> list[Cell]:
+        """Cells whose classifier is a language model."""
+        return [cell for cell, variant in self.variants.items() if variant.in_context]
+
+    @cached_property
+    def students(self) -> list[Cell]:
+        """Cells with a trained classifier."""
+        return [cell for cell in self.cells if cell not in self.teachers]
 
     @cached_property
     def knowing(self) -> list[KShotSample]:
@@ -184,13 +223,16 @@ class _Report:
         corpora = dict.fromkeys(sample.corpus for sample in self.samples)
         samples = _numbered({"reading": "reading_report"}, corpora)
         samples |= self.of_samples({"yields": "yield"}, self.samples)
-        scores = list(self.of_cells(scores=f"{self.score_on}_calibration_scores").values())
+        scores = self.of_cells(
+            cells=self.students, scores=f"{self.score_on}_calibration_scores"
+        ).values()
         yield self.step(nodes.collect_cells, list(metrics.values()), "cells")
         yield self.step(
             nodes.summarise, self.of_cells("metrics", "predictions") | parameters, "summary"
         )
         yield self.step(nodes.describe_samples, samples, "samples")
-        yield self.step(nodes.collect_calibration, scores, "calibration")
+        if scores:
+            yield self.step(nodes.collect_calibration, list(scores), "calibration")
 
     def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
         """Marks of implicit rows, by golden sample.
@@ -238,7 +280,8 @@ class _Report:
     def figures(self, tables: Set[str]) -> Iterator[Step]:
         """All figures (``report.figures.FIGURES``) that read cells or one of the tables."""
         scored = f"{self.score_on}_calibration_scores"
-        given = self.of_cells("metrics", calibration_scores=scored)
+        given = self.of_cells("metrics")
+        given |= self.of_cells(cells=self.students, calibration_scores=scored)
         known = {"metrics", "calibration_scores"}
         for reads in sorted({FIGURES[name].reads for name in FIGURES} & tables):
             known.add(reads)
@@ -271,13 +314,42 @@ class _Report:
         more = {"cells": f"{self.experiment}.cells", "generation": "params:generation"}
         yield self.step(nodes.compare_llms, given | more, "llms")
 
+    def teacher(self) -> Iterator[Step]:
+        """Classifiers beside the language model; nothing if it is no variant."""
+        if not self.teachers:
+            return
+        taught = {cell.sample.golden for cell in self.teachers}
+        cells = [cell for cell in self.cells if cell.sample.golden in taught]
+        timed = [cell for cell in self.trained if cell in cells]
+        given = self.of_cells("metrics", "predictions", cells=cells)
+        given |= self.of_cells(cells=self.teachers, effort=f"{self.score_on}_effort")
+        given |= self.of_cells(cells=timed, speed=f"{self.score_on}_speed")
+        for n, cell in enumerate(self.cells):
+            if cell in cells:
+                given |= {f"{name}_{n}": place for name, place in self._answers(cell).items()}
+        yield self.step(nodes.compare_teacher, given | {"reporting": "params:reporting"}, "teacher")
+
+    def _answers(self, cell: Cell) -> dict[str, str]:
+        """Answers that a cell was made from; none where it learns from another sample's, too."""
+        variant, sample, chain = self.variants[cell], cell.sample, self.trained.get(cell)
+        others = {s.plain for s in chain.samples} - {sample.plain} if chain else ()
+        if others or not variant.uses_knowledge:
+            return {}
+        homes = {"explanation": sample.plain}
+        if variant.uses_synthetic:
+            homes["synthesis"] = sample.plain
+        if variant.uses_annotated and sample.annotated:
+            homes["annotation"] = sample.with_annotations
+        return {f"{kind}_responses": f"{s.name}.{kind}_responses" for kind, s in homes.items()}
+
     def page(self, tables: Set[str]) -> Iterator[Step]:
         """The environment of the training, and the page, which shows the tables."""
         scores, errors = f"{self.score_on}_calibration_scores", f"{self.score_on}_errors"
         samples = list(dict.fromkeys([*self.samples, *self.knowing]))
         corpora = dict.fromkeys(sample.corpus for sample in samples)
         lineages = self.of_cells("lineage")
-        given = self.of_cells("metrics", "lineage", calibration_scores=scores, errors=errors)
+        given = self.of_cells("metrics", "lineage")
+        given |= self.of_cells(cells=self.students, calibration_scores=scores, errors=errors)
         given |= self.of_samples(KNOWLEDGE | {"explained": "explained"}, samples)
         given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
         given |= {t: f"{self.experiment}.{t}" for t in nodes.TABLES if t in tables}

@@ -173,6 +173,69 @@ def test_plain_schema_if_bounds_are_refused():
     assert server.received[-1]["response_format"]["type"] == "json_schema"
 
 
+LONG = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "minLength": 1, "maxLength": 2400},
+        "words": {"type": "array", "items": {"type": "string", "maxLength": 100}, "maxItems": 8},
+    },
+    "required": ["text"],
+}
+
+
+def grammar_of_llama(body: Body, tries: int) -> Reply:
+    """llama-server, which makes a rule for each letter that a text may have."""
+    schema = body.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    bounds = [p.get("maxLength", 0) for p in schema.get("properties", {}).values()]
+    if max(bounds, default=0) < 2000:
+        return GOOD
+    return Reply("Failed to initialize samplers: failed to parse grammar", status=400)
+
+
+def test_grammars_of_llama_server_lose_the_large_bounds_only(caplog):
+    with ChatServer(grammar_of_llama) as server, caplog.at_level(logging.WARNING):
+        asked = model(server, concurrency=1)
+        long = [replace(request, schema=LONG) for request in requests(3)]
+        responses = list(asked.generate(long))
+        asked.close()
+    assert all(r.answer for r in responses) and len(server.received) == 4
+    sent = server.received[-1]["response_format"]["json_schema"]["schema"]["properties"]
+    assert sent["text"] == {"type": "string", "minLength": 1}
+    assert sent["words"] == LONG["properties"]["words"]
+    [line] = [record.message for record in caplog.records]
+    assert "failed to parse grammar" in line and "without bounds above 500" in line
+
+
+def test_a_fixed_response_format_names_the_way_out():
+    with ChatServer(grammar_of_llama) as server:
+        asked = model(server, response_format="json_schema")
+        [response] = asked.generate([replace(requests(1)[0], schema=LONG)])
+        asked.close()
+    assert response.reason == "refused_request"
+    assert "parse grammar" in response.error and "response_format: auto" in response.error
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("the request exceeds the available context size. try increasing it", None),
+        ("This model's maximum context length is 4096 tokens.", None),
+        ("too many", "context_length_exceeded"),
+    ],
+)
+def test_a_question_longer_than_the_context_is_asked_again_by_the_next_run(text, code):
+    def small(body: Body, tries: int) -> Reply:
+        return Reply(text, status=400, code=code) if number(body) == 0 else GOOD
+
+    with ChatServer(small) as server:
+        responses = ask(server, 2)
+        assert responses["r1"].answer and len(server.received) == 2
+        assert (responses["r0"].reason, responses["r0"].settled) == ("context_exceeded", False)
+        assert "larger context" in responses["r0"].error
+        with pytest.raises(LanguageModelError, match=r"in a row failed.*larger context"):
+            ask(server, 1, give_up_after=1)
+
+
 def test_one_refused_request_keeps_the_response_format():
     def answer(body: Body, tries: int) -> Reply:
         return Reply("too long", status=400) if number(body) == 0 else GOOD
@@ -312,7 +375,7 @@ BOUNDED = {
             "type": "array", "minItems": 2, "maxItems": 2,
             "items": {
                 "anyOf": [
-                    {"type": "string", "minLength": 1, "maxLength": 9},
+                    {"type": "string", "minLength": 1, "maxLength": 900},
                     {"type": "string", "enum": ["a", "b"]},
                 ],
             },

@@ -8,6 +8,7 @@ forms of the schema where a server refuses it.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -29,9 +30,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 HOSTED = "api.openai.com"
 # From the strictest form of a schema to the one that every server accepts.
-FORMS = ("json_schema", "plain_schema", "json_object", "text")
-# Bounds that hosted servers refuse in a schema; answers are checked against them anyway.
+FORMS = ("json_schema", "short_schema", "plain_schema", "json_object", "text")
+# Bounds that some servers refuse in a schema; answers are checked against them anyway. llama.cpp,
+# which Ollama and LM Studio use too, makes a grammar with as many rules as letters may be written,
+# and refuses 2,000 of them.
 _BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
+_LARGEST_BOUND = {"short_schema": 500, "plain_schema": -1}
+_FORM_NAMES = {
+    "json_schema": "whole",
+    "short_schema": f"without bounds above {_LARGEST_BOUND['short_schema']}",
+    "plain_schema": "without bounds",
+    "json_object": "without the schema",
+    "text": "without response_format",
+}
+# What servers write of a question that is longer than the model's context.
+_CONTEXT = re.compile(r"context.?(?:size|length|window)", re.IGNORECASE)
 
 
 def response_format(form: str, schema: dict[str, Any]) -> dict[str, Any] | None:
@@ -45,18 +58,23 @@ def response_format(form: str, schema: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if form == "json_object":
         return {"type": "json_object"}
-    sent = _unbounded(schema) if form == "plain_schema" else schema
+    sent = _bounded(schema, _LARGEST_BOUND[form]) if form in _LARGEST_BOUND else schema
     return {
         "type": "json_schema",
         "json_schema": {"name": "answer", "schema": sent, "strict": True},
     }
 
 
-def _unbounded(schema: Any) -> Any:
+def _bounded(schema: Any, largest: int) -> Any:
+    """A schema without the bounds that are larger."""
     if isinstance(schema, dict):
-        return {key: _unbounded(value) for key, value in schema.items() if key not in _BOUNDS}
+        return {
+            key: _bounded(value, largest)
+            for key, value in schema.items()
+            if key not in _BOUNDS or value <= largest
+        }
     if isinstance(schema, list):
-        return [_unbounded(item) for item in schema]
+        return [_bounded(item, largest) for item in schema]
     return schema
 
 
@@ -191,18 +209,21 @@ class OpenAIServer:
 
         started = time.monotonic()
         form = self._form
+        refusals: list[Exception] = []
         while True:
             try:
-                return self._send(request, FORMS[form], started)
+                return self._send(request, FORMS[form], started, refusals)
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if self._params.response_format == "auto" and form + 1 < len(FORMS):
-                    form += 1
-                    continue
-                return self._failed(request, "refused_request", error, started)
-            except openai.APITimeoutError as error:
-                return self._failed(request, "timed_out", error, started)
+                too_long = _CONTEXT.search(f"{error} {error.code} {error.type}")
+                following = None if too_long else self._weaker(form, request)
+                if following is None:
+                    reason = "context_exceeded" if too_long else "refused_request"
+                    return self._failed(request, reason, error, started)
+                refusals.append(error)
+                form = following
             except openai.APIConnectionError as error:
-                return self._failed(request, "unreachable", error, started)
+                late = isinstance(error, openai.APITimeoutError)
+                return self._failed(request, "timed_out" if late else "unreachable", error, started)
             except openai.APIStatusError as error:
                 reason = _status_reason(error.status_code, str(error.code or ""))
                 if reason is None:
@@ -214,7 +235,17 @@ class OpenAIServer:
                 # A body that is no JSON, or another thing than a completion.
                 return self._failed(request, "server_error", error, started)
 
-    def _send(self, request: Request, form: str, started: float) -> Response:
+    def _weaker(self, form: int, request: Request) -> int | None:
+        """Index of the next form that differs for a request; None if there is none to try."""
+        if self._params.response_format != "auto":
+            return None
+        sent = response_format(FORMS[form], request.schema)
+        rest = range(form + 1, len(FORMS))
+        return next((n for n in rest if response_format(FORMS[n], request.schema) != sent), None)
+
+    def _send(
+        self, request: Request, form: str, started: float, refusals: Sequence[Exception]
+    ) -> Response:
         assert self._client is not None
         params, sampling = self._params, request.sampling
         options: dict[str, Any] = {params.token_limit: sampling.max_tokens}
@@ -233,28 +264,37 @@ class OpenAIServer:
         completion = raw.parse()
         if not getattr(completion, "choices", None):
             raise ValueError("the body holds no completion")
-        self._remember(form)
+        self._remember(form, refusals)
         return _response(request, completion, time.monotonic() - started, raw.retries_taken + 1)
 
-    def _remember(self, form: str) -> None:
+    def _remember(self, form: str, refusals: Sequence[Exception]) -> None:
         """Remembers the form that the server accepted, for the other requests."""
         with self._lock:
             if FORMS.index(form) > self._form:
                 self._form = FORMS.index(form)
                 logger.warning(
-                    "%s refuses the JSON schema of an answer; it is sent as %s, and every answer "
-                    "is checked",
+                    "%s refuses the JSON schema of an answer (%s); it is sent as %s (%s), and "
+                    "every answer is checked",
                     self._host,
+                    self._scrubbed(refusals[-1]) if refusals else "",
                     form,
+                    _FORM_NAMES[form],
                 )
 
     def _failed(self, request: Request, reason: str, error: Exception, started: float) -> Response:
         return Response(
             request.id,
             reason=reason,
-            error=self._scrubbed(error),
+            error=self._scrubbed(error) + self._way_out(reason),
             seconds=round(time.monotonic() - started, 3),
         )
+
+    def _way_out(self, reason: str) -> str:
+        if reason == "context_exceeded":
+            return "; start the server with a larger context (llama-server: -c)"
+        if reason == "refused_request" and self._params.response_format in FORMS[:3]:
+            return "; response_format: auto leaves out what a server refuses in a schema"
+        return ""
 
     def _scrubbed(self, error: Exception) -> str:
         """An error's message; servers have been seen to repeat the key in it."""

@@ -115,7 +115,8 @@ class OpenAIParams(LiveParams):
         give_up_after: Consecutive requests that fail in spite of retries, after which the run ends;
             stored answers are kept.
         response_format: How the schema is sent. ``auto`` begins with ``json_schema`` and falls back
-            when the server refuses: the schema without bounds, ``json_object``, ``text``.
+            when the server refuses: the schema with small bounds only, without bounds,
+            ``json_object``, ``text``.
         token_limit: The server's name for the bound of an answer.
         send_seed: Whether to send a sampling seed.
         send_sampling: Whether to send temperature and top_p; some hosted models refuse them.
@@ -128,7 +129,9 @@ class OpenAIParams(LiveParams):
     timeout: float = Field(120.0, gt=0)
     retries: int = Field(5, ge=0)
     give_up_after: int = Field(20, gt=0)
-    response_format: Literal["auto", "json_schema", "plain_schema", "json_object", "text"] = "auto"
+    response_format: Literal[
+        "auto", "json_schema", "short_schema", "plain_schema", "json_object", "text"
+    ] = "auto"
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     send_seed: bool = True
     send_sampling: bool = True

@@ -15,7 +15,9 @@ from tkre.core.params import Params
 
 # Failures without an answer and without costs: another run sends the same request again. Any other
 # failure is the model's answer to this request.
-UNANSWERED = frozenset({"unreachable", "timed_out", "rate_limited", "server_error"})
+UNANSWERED = frozenset(
+    {"unreachable", "timed_out", "rate_limited", "server_error", "context_exceeded"}
+)
 
 
 class Sampling(Params):

@@ -158,6 +158,27 @@ def test_no_file_without_candidates(project, kedro):
     assert "14 pairs in p.jsonl" in output
 
 
+def test_candidates_become_the_unlabelled_text_of_a_corpus(project, kedro):
+    names = ("raw.txt", "--mentions", "mentions.tsv")
+    for file in ("raw.txt", "mentions.tsv"):
+        shutil.copy(EXAMPLE / file, project.folder)
+    assert "name OUTPUT, or the --corpus" in kedro("corpus", "candidates", *names, code=1)
+    kedro(*NEW)
+    folder = project.folder / "data/01_raw/theatre"
+    for file in ("relations.yml", "train.jsonl"):
+        shutil.copy(EXAMPLE / file, folder)
+    assert "0 errors" in kedro("corpus", "validate", "theatre")  # there is no such text yet
+    ask = ("corpus", "questions", "theatre", "q.jsonl", "-v", "tkre_annotated", "--annotated", "3")
+    assert "there is no unlabelled.jsonl, its unlabelled text" in kedro(*ask, code=1)
+    candidates = ("corpus", "candidates", *names, "--corpus", "theatre")
+    assert "8 pairs in data/01_raw/theatre/unlabelled.jsonl" in kedro(*candidates)
+    assert "exists and is not overwritten" in kedro(*candidates, code=1)
+    assert "3 of 8 unlabelled rows taken" in kedro(*ask)
+    project.edit("conf/base/parameters_corpora_theatre.yml", "{file: unlabelled.jsonl}",
+                 "{train_ids: ids.txt}")  # fmt: skip
+    assert "corpora.theatre names no file of pairs" in kedro(*candidates, code=1)
+
+
 def test_source_that_is_not_utf_8(project, kedro):
     (project.folder / "latin.txt").write_bytes("Orla in \u00c5lesund".encode("latin-1"))
     (project.folder / "names.tsv").write_text("Orla\tperson\n")

@@ -162,16 +162,23 @@ def test_unlabelled_rows_are_checked(theatre):
     (theatre / "more.jsonl").write_text(f"{line}\n{line}\n", encoding="utf-8")
     (theatre / "ids.txt").write_text("train-0001\nnone\n", encoding="utf-8")
 
-    def problems(**unlabelled: str) -> str:
+    def with_pool(**unlabelled: str) -> CorpusParams:
         params = {"format": "native", "train": "train.jsonl", "unlabelled": unlabelled}
-        return " ".join(errors(theatre, CorpusParams.model_validate(params)))
+        return CorpusParams.model_validate(params)
+
+    def problems(**unlabelled: str) -> str:
+        return " ".join(errors(theatre, with_pool(**unlabelled)))
 
     assert "id 'u' stands 2 times" in (found := problems(file="more.jsonl"))
     assert "'persn' is not among the entity_types" in found
     # Ids are no JSON Lines.
     assert "no row 'none' in train.jsonl" in (found := problems(train_ids="ids.txt"))
     assert "JSON" not in found
-    assert "'gone.jsonl' is missing" in problems(file="gone.jsonl")
+    assert "'gone.txt' is missing" in problems(train_ids="gone.txt")
+    # Raw text may come later.
+    assert problems(file="later.jsonl") == ""
+    notes = [f.message for f in check(theatre, with_pool(file="later.jsonl")).findings]
+    assert any("later.jsonl is made of raw sentences by kedro corpus cand" in n for n in notes)
 
 
 def test_undeclared_split_file(theatre):

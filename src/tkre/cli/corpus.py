@@ -48,6 +48,7 @@ def corpus() -> None:
 
 
 _EXAMPLES = ("first_relation", "second_relation")
+UNLABELLED_FILE = "unlabelled.jsonl"
 _RESERVED = ("backbones", "ledger")  # first parts of other catalog names
 
 
@@ -206,7 +207,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @corpus.command("candidates")
 @click.argument("source", metavar="INPUT", type=FILE)
-@click.argument("target", metavar="OUTPUT", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "target", metavar="[OUTPUT]", required=False, type=click.Path(dir_okay=False, path_type=Path)
+)
 @click.option("--mentions", type=FILE, default=None, help="File of names: name<TAB>type.")
 @click.option("--spacy", "pipeline", default=None, help="A spaCy pipeline, by name or folder.")
 @click.option("--as", "types", multiple=True, metavar="LABEL=TYPE",
@@ -219,15 +222,18 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               help="Largest number of pairs of a sentence, closest first.")  # fmt: skip
 @env_option
 def candidates_command(
-    source: Path, target: Path, mentions: Path | None, pipeline: str | None, types: tuple[str, ...],
-    name: str | None, ignore_case: bool, pairs: str, most: int, env: str | None,
+    source: Path, target: Path | None, mentions: Path | None, pipeline: str | None,
+    types: tuple[str, ...], name: str | None, ignore_case: bool, pairs: str, most: int,
+    env: str | None,
 ) -> None:  # fmt: skip
     """Mark pairs of mentions in raw sentences.
 
     INPUT has a sentence a line, or is JSON Lines. OUTPUT ends with .jsonl (for kedro run
-    --pipelines inference) or .parquet (for kedro label).
+    --pipelines inference) or .parquet (for kedro label). Without OUTPUT the pairs become the
+    unlabelled text of the corpus.
     """
     with session(env) as project:
+        target = target or _unlabelled_file(project, name)
         schema = None
         if name is not None:
             require_corpus(project.config, name)
@@ -242,6 +248,20 @@ def candidates_command(
         except UnicodeDecodeError as error:
             raise ValueError(f"{source} is not UTF-8 ({error.reason}); save it as UTF-8") from None
     _print_candidates(counts, dropped, source, target)
+
+
+def _unlabelled_file(project: Project, name: str | None) -> Path:
+    """The file of unlabelled text that the entry of a corpus names."""
+    if name is None:
+        raise ValueError("name OUTPUT, or the --corpus whose unlabelled text the pairs are to be")
+    require_corpus(project.config, name)
+    pool = project.config.parameters.corpora[name].unlabelled
+    if pool is None or pool.file is None or pool.format is not None:
+        raise ValueError(
+            f"corpora.{name} names no file of pairs: name OUTPUT, or add "
+            f"`unlabelled: {{file: {UNLABELLED_FILE}}}` to the entry"
+        )
+    return RAW / name / pool.file
 
 
 def finder(

@@ -298,6 +298,8 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
         try:
             text = folder.read(file)
         except CorpusFileError as error:
+            if params.unlabelled and file == params.unlabelled.file and not folder.find(file):
+                continue  # it may be made later
             hint = "; save it as UTF-8" if "not UTF-8" in str(error) else ""
             yield Finding(Level.ERROR, "", f"{error}{hint}", "file")
             continue
@@ -331,7 +333,15 @@ def _is_json_lines(file: str, params: CorpusParams) -> bool:
 def _unlabelled(
     folder: CorpusFolder, schema: RelationSchema, params: CorpusParams
 ) -> Iterator[Finding]:
-    """Unlabelled rows that cannot be read."""
+    """Unlabelled rows that cannot be read, or are not there yet."""
+    file = params.unlabelled.file if params.unlabelled else None
+    if file is not None and not folder.find(file):
+        message = (
+            f"there is no unlabelled text for a language model to annotate: {file} is made of raw "
+            f"sentences by kedro corpus candidates <text> --mentions <names> --corpus {folder.name}"
+        )
+        yield Finding(Level.NOTE, "", message)
+        return
     try:
         read_pool(folder.read, schema, params)
     except CorpusError as error:

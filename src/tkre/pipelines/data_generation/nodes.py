@@ -12,7 +12,7 @@ from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
-from tkre.corpora.reading import CorpusFolder, read_corpus
+from tkre.corpora.reading import CorpusFileError, CorpusFolder, read_corpus
 from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.sampling import development_rows, require_unseen, sample_shots, unseen_test
 from tkre.evaluation.teacher import answered_predictions
@@ -142,7 +142,16 @@ def read_unlabelled(
 
     Returns:
         The unlabelled rows; those that a person has labelled since, with their labels.
+
+    Raises:
+        CorpusFileError: The file of unlabelled text is not there yet.
     """
+    file = corpus.unlabelled.file if corpus.unlabelled else None
+    if file is not None and folder.find(file) is None:
+        raise CorpusFileError(
+            f"corpus {folder.name}: there is no {file}, its unlabelled text; make it of raw "
+            f"sentences: kedro corpus candidates <text> --mentions <names> --corpus {folder.name}"
+        )
     return read_pool(folder.read, schema, corpus), read_reviewed(folder, schema, corpus)
 
 

@@ -43,6 +43,11 @@ class CorpusFolder:
         paths = (folder / file for folder in self._folders)
         return next((path for path in paths if path.is_file()), None)
 
+    def path(self, file: str) -> Path:
+        """Path of a file that may be made: in the first folder that is there."""
+        existing = (folder for folder in self._folders if folder.is_dir())
+        return next(existing, self._folders[0]) / file
+
     def read(self, file: str) -> str:
         """Text of a UTF-8 file, without a byte-order mark.
 

@@ -250,6 +250,6 @@ def _predict(
     find_trained(catalog, cell.name)  # refuses one of other relations
     checkpoint = catalog.load(f"{cell.name}.classifier")
     with on_device(checkpoint.model):
-        probabilities_NR = predict(checkpoint.model, checkpoint.tokenizer, rows)
+        probabilities_NR = predict(checkpoint.model, checkpoint.tokenizer, rows, natural=True)
     labels = list(checkpoint.model.config.id2label.values())
     return probabilities_NR[:, [labels.index(name) for name in schema.names]]

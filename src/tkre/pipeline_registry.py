@@ -45,6 +45,7 @@ class _Graphs:
 
     def __init__(self, config: ExperimentConfig, classifier: Cell) -> None:
         self._classifier = classifier
+        self._balanced = config.parameters.inference.balanced
 
         @cache
         def stages(experiment: str) -> dict[str, Pipeline]:
@@ -64,6 +65,6 @@ class _Graphs:
         def parts() -> list[Pipeline]:
             from tkre.pipelines.inference import create_pipeline
 
-            return [create_pipeline(self._classifier)]
+            return [create_pipeline(self._classifier, balanced=self._balanced)]
 
         return LazyPipeline(parts)

@@ -68,7 +68,7 @@ def test_a_seed_without_a_threshold_answers_nothing_and_has_no_precision():
     one, none = scores(), scores(validation=0, seed=21)
     assert "no validation rows" in none["note"] and none["temperature"] == 1
     assert none["thresholds"][0] == {
-        "wanted": 0.8, "confidence": None, "coverage": 0.0, "precision": None,
+        "wanted": 0.8, "confidence": None, "coverage": 0.0, "precision": None, "recall": 0.0,
     }  # fmt: skip
     json.dumps(none, allow_nan=False)
     [row] = calibration_table([one, none]).to_dict("records")

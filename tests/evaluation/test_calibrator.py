@@ -47,9 +47,11 @@ def predictions(rows: int, *, too_sure: float = 2.5, negative: float = 0.25, see
     )
 
 
-def fit(frame, **settings) -> Calibrator:
+def fit(frame, fitted_on="balanced", **settings) -> Calibrator:
     params = CalibrationParams(**{"precisions": (0.8, 0.95)} | settings)
-    return fit_calibrator(frame, "none", params, cell="toy.k8.s13.v", classifier="abc")
+    return fit_calibrator(
+        frame, "none", params, cell="toy.k8.s13.v", classifier="abc", fitted_on=fitted_on
+    )
 
 
 def test_the_record_holds_measures_on_validation_rows():
@@ -202,3 +204,24 @@ def test_a_record_is_read_from_its_file_or_its_newest_version(tmp_path):
     assert Calibrator.read(str(first)).validation_rows == 40
     with pytest.raises(FileNotFoundError, match=r"no calibrator record in .*finetuning"):
         Calibrator.read(tmp_path / "elsewhere")
+
+
+def test_few_natural_rows_give_a_threshold_that_balanced_ones_do_not():
+    """The calibrated probabilities are trusted where the rows do not contradict them."""
+    frame = predictions(24, negative=0.8)
+    balanced, natural = (fit(frame, kind, precisions=(0.9,)) for kind in ("balanced", "natural"))
+    assert (balanced.fitted_on, natural.fitted_on) == ("balanced", "natural")
+    assert natural.temperature == balanced.temperature
+    assert balanced.thresholds[0].confidence is None
+    assert natural.thresholds[0].confidence == 0.9
+    assert natural.thresholds[0].validation_coverage > 0.5
+
+
+def test_a_record_is_for_its_kind_of_text():
+    natural, older = fit(predictions(60), "natural"), fit(predictions(60))
+    assert natural.natural(None) and natural.natural(True) and not older.natural(None)
+    with pytest.raises(CalibratorError, match=r"fitted on natural text.*balanced_trust\.json"):
+        natural.natural(False)
+    raw = older.model_dump(mode="json")
+    del raw["fitted_on"]  # records of older versions have no such field
+    assert Calibrator.model_validate(raw) == older

@@ -22,6 +22,7 @@ from tkre.evaluation.results import (
     summary_table,
     training_curves,
     varies,
+    with_natural,
 )
 from tkre.generation.rejections import Reject, Tally, yield_frame
 
@@ -275,3 +276,22 @@ def test_training_curves_have_mean_losses_and_validation_scores_by_epoch():
     assert values.loc["mslm"].tolist() == [3, 1]
     assert values.loc["fine-tuning"].tolist() == [50, 60]
     assert training_curves([place], [{FINETUNING: pd.DataFrame(columns=["epoch"])}]).empty
+
+
+def test_scores_on_natural_text_are_columns_and_rows_where_there_are_any():
+    ms, ps = experiment()
+    natural = [
+        metrics(f"toy.k8.s{m['seed']}.{m['variant']}", p) for m, p in zip(ms, ps, strict=True)
+    ]
+    both = [with_natural(m, n) for m, n in zip(ms, natural, strict=True)]
+    cells = cells_table(both)
+    assert list(cells)[-4:] == ["natural_precision", "natural_recall", "natural_f1", "natural_rows"]
+    assert cells["natural_f1"].tolist() == cells["micro_f1"].tolist()
+    summary = summary_table(both, ps, "typ_marker", PARAMS).set_index(["variant", "metric"])
+    of_natural, of_test = (summary.loc[("tkre", name)] for name in ("natural_f1", "micro_f1"))
+    assert (of_natural["mean"], of_natural["std"]) == (of_test["mean"], of_test["std"])
+    assert ("tkre", "natural_rows") not in summary.index
+    # Cells of a corpus without natural text beside them have none; alone, they have no column.
+    mixed = cells_table([both[0], with_natural(ms[1], None)])
+    assert mixed["natural_f1"].notna().tolist() == [True, False]
+    assert list(cells_table(ms)) == cell_columns()

@@ -107,3 +107,19 @@ def test_without_a_threshold_nothing_is_answered():
     assert attained(confidence, correct, 1.1) == (0, None)
     assert attained(confidence[:0], correct[:0], 0.5) == (0, None)
     assert area_under(risk_coverage(confidence[:0], correct[:0])) is None
+
+
+def test_calibrated_confidence_is_trusted_unless_the_rows_contradict_it():
+    def threshold(confidence, correct, wanted=0.9):
+        return threshold_for_precision(
+            np.array(confidence), np.array(correct), wanted, assurance=0.8, unless_contradicted=True
+        )
+
+    few, right = [0.97, 0.95, 0.93, 0.6], [True, True, True, False]
+    assert threshold_for_precision(np.array(few), np.array(right), 0.9, assurance=0.8) is None
+    assert threshold(few, right) == 0.9  # three of three do not contradict 90 %
+    # Half wrong below 0.95: those are withheld, the surer ones are not.
+    confidence = [0.99] * 20 + [0.92] * 20
+    assert threshold(confidence, [True] * 20 + [True, False] * 10) == 0.99
+    assert threshold(confidence, [False] * 40) is None
+    assert threshold([0.6, 0.7], [True, True]) is None  # none is as probable as wanted

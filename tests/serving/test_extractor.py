@@ -215,3 +215,65 @@ def test_loading_imports_no_more_than_it_needs(folder):
     command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "lives_in"
+
+
+# natural text
+@pytest.fixture
+def with_prior(folder, toy_rows, tmp_path):
+    """A classifier that knows that most natural text holds no relation, without a record."""
+    shutil.copytree(newest_version(folder), tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    names = config["id2label"].values()
+    prior = {name: 0.9 if name == "none" else 0.1 / (len(names) - 1) for name in names}
+    (tmp_path / "config.json").write_text(json.dumps(config | {"natural_prior": prior}))
+    return tmp_path
+
+
+def test_sentences_of_users_are_natural_text(with_prior, toy_rows):
+    balanced = RelationExtractor.from_pretrained(with_prior, natural=False)(toy_rows)
+    natural = RelationExtractor.from_pretrained(with_prior)(toy_rows)
+    assert RelationExtractor.from_pretrained(with_prior, natural=True)(toy_rows) == natural
+    assert [p.relation for p in balanced] == [row.relation for row in toy_rows]
+    for a, b in zip(balanced, natural, strict=True):
+        assert b.probabilities["none"] >= a.probabilities["none"]
+        # The prior is that of one row, applied once: the relations keep their proportions.
+        odds = [p.probabilities["none"] / p.probabilities["lives_in"] for p in (a, b)]
+        assert odds[1] / odds[0] == pytest.approx(9 * (len(a.probabilities) - 1))
+
+
+def test_a_classifier_without_a_prior_labels_either_text_alike(folder, toy_rows):
+    labelled = [
+        RelationExtractor.from_pretrained(folder, natural=natural)(toy_rows)
+        for natural in (None, True, False)
+    ]
+    assert labelled[0] == labelled[1] == labelled[2]
+
+
+def test_the_calibrator_says_how_text_is_labelled(with_prior, toy_rows, calibrator_of):
+    balanced = calibrator_of(with_prior, toy_rows)
+    natural = balanced.model_copy(update={"fitted_on": "natural"})
+
+    def load(record, **options):
+        return RelationExtractor.from_pretrained(with_prior, calibrator=record, **options)
+
+    assert load(balanced).natural is False and load(natural).natural is True
+    assert load(natural, natural=True)(toy_rows) == load(natural)(toy_rows)
+    assert load(balanced)(toy_rows)[0].probability != load(natural)(toy_rows)[0].probability
+    for record, wanted, other in ((balanced, True, "trust.json"), (natural, False, "balanced_tr")):
+        with pytest.raises(CalibratorError, match=rf"natural={wanted} .*give {other}"):
+            load(record, natural=wanted)
+
+
+def test_a_share_that_is_corrected_for_is_that_of_the_record(with_prior, toy_rows, calibrator_of):
+    """The prior is applied before the temperature, the share after it from that of the record."""
+    record = calibrator_of(with_prior, toy_rows).model_copy(
+        update={"fitted_on": "natural", "temperature": 1.0, "validation_negative": 0.8}
+    )
+    same = record.settings.model_copy(update={"negative_share": 0.8})
+    given = record.model_copy(update={"settings": same})
+    plain, corrected = (
+        RelationExtractor.from_pretrained(with_prior, calibrator=r)(toy_rows)
+        for r in (record, given)
+    )
+    for a, b in zip(plain, corrected, strict=True):
+        assert b.probabilities == pytest.approx(a.probabilities)

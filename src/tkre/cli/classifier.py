@@ -27,6 +27,9 @@ CARDS = ("test_model_card", "development_model_card")
 precision_option = click.option(
     "--wanted-precision", type=float, default=None, help="Withhold answers below it."
 )
+balanced_option = click.option(
+    "--balanced", is_flag=True, help="Without the prior of natural text: labels were chosen."
+)
 NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -38,8 +41,13 @@ class TrainedCell(NamedTuple):
     schema: RelationSchema
 
 
-def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
+def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False) -> TrainedCell:
     """The newest classifier of a cell.
+
+    Args:
+        catalog: Catalog of the project.
+        cell: Name of the cell.
+        balanced: Take the calibrator of balanced text where there are two.
 
     Raises:
         FileNotFoundError: The cell has no classifier yet.
@@ -50,6 +58,8 @@ def find_trained(catalog: CatalogProtocol, cell: str) -> TrainedCell:
     folder, calibrator = (
         newest(catalog, f"{cell}.{part}") for part in ("classifier", "calibrator")
     )
+    if balanced:
+        calibrator = newest(catalog, f"{cell}.balanced_calibrator") or calibrator
     if folder is None or calibrator is None:
         raise _missing(cell)
     schema: RelationSchema = catalog.load(f"{corpus}.schema")
@@ -109,6 +119,7 @@ def _missing(cell: str) -> Exception:
     help="Folder of a classifier instead: exported, published, or of a run.",
 )  # fmt: skip
 @precision_option
+@balanced_option
 @click.option("--workers", type=int, default=1, help="More than one: on Ray (extra scale).")
 @click.option("--address", default=None, help="Ray cluster; a local one is started if none.")
 @env_option
@@ -118,6 +129,7 @@ def label(
     cell: str | None,
     classifier: Path | None,
     wanted_precision: float | None,
+    balanced: bool,
     workers: int,
     address: str | None,
     env: str | None,
@@ -130,8 +142,10 @@ def label(
     from tkre.serving import batch
 
     with session(env) as project:
-        folder, calibrator = _labelling(project, cell, classifier)
-        labeller = batch.Labeller(str(folder), calibrator, wanted_precision)
+        folder, calibrator = _labelling(project, cell, classifier, balanced=balanced)
+        labeller = batch.Labeller(
+            str(folder), calibrator, wanted_precision, natural=False if balanced else None
+        )
         labeller.extractor()  # refuses a precision that it cannot guarantee
         files = batch.partitions(source, target)
         _print_labelled(
@@ -142,14 +156,15 @@ def label(
 
 
 def _labelling(
-    project: Project, cell: str | None, classifier: Path | None
+    project: Project, cell: str | None, classifier: Path | None, *, balanced: bool
 ) -> tuple[Path, str | None]:
     """Folder and calibrator of the classifier that the options name."""
     from tkre.serving.extractor import newest_version
 
     if classifier is None:
         catalog = project.catalog
-        found = find_trained(catalog, cell or project.config.parameters.inference.classifier)
+        name = cell or project.config.parameters.inference.classifier
+        found = find_trained(catalog, name, balanced=balanced)
         return found.classifier, str(found.calibrator)
     if cell is not None:
         raise ValueError("--cell and --classifier name two classifiers: give one")
@@ -182,6 +197,7 @@ def classifier() -> None:
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: a free one."
 )
 @precision_option
+@balanced_option
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of torch.")
 @env_option
 def serve_command(
@@ -189,6 +205,7 @@ def serve_command(
     host: str,
     port: int,
     wanted_precision: float | None,
+    balanced: bool,
     threads: int | None,
     env: str | None,
 ) -> None:
@@ -203,11 +220,12 @@ def serve_command(
             from tkre.serving.api.schemas import ServiceParams
         except ModuleNotFoundError as error:
             raise RuntimeError(f"{error}: pip install 'tkre[serve]'") from None
-        found = find_trained(project.catalog, cell)
+        found = find_trained(project.catalog, cell, balanced=balanced)
         server.require_free(host, port)
         extractor = server.load_extractor(
-            found.classifier, found.calibrator, wanted_precision, found.schema, threads
-        )
+            found.classifier, found.calibrator, wanted_precision, found.schema, threads,
+            False if balanced else None,
+        )  # fmt: skip
         server.serve(extractor, ServiceParams(), host, port)
 
 

@@ -18,6 +18,7 @@ from tkre.evaluation.calibration import (
 )
 from tkre.evaluation.calibrator import (
     Calibrator,
+    Text,
     Threshold,
     calibrate,
     estimated_share,
@@ -43,8 +44,9 @@ def fit_calibrator(
     *,
     cell: str,
     classifier: str,
+    fitted_on: Text = "balanced",
 ) -> Calibrator:
-    """Fit temperature and thresholds on validation rows.
+    """Fit temperature and thresholds on rows that were not trained on.
 
     Args:
         predictions: Frame with ``gold``, ``predicted`` and ``p.<relation>``, N rows.
@@ -52,6 +54,7 @@ def fit_calibrator(
         params: Wanted precisions and their assurance.
         cell: Name of the classifier's cell.
         classifier: Digest of its weights.
+        fitted_on: Kind of text of the rows.
     """
     raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
     temperature = calibration.fit_temperature(raw_NR, gold_N)
@@ -63,6 +66,7 @@ def fit_calibrator(
         cell=cell,
         classifier=classifier,
         negative=negative,
+        fitted_on=fitted_on,
         validation_rows=len(gold_N),
         validation_negative=float(is_negative_N.mean()) if negative and len(gold_N) else None,
         temperature=temperature,
@@ -102,8 +106,9 @@ def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float)
         weights_N = np.where(is_negative_N, share / trained, (1 - share) / (1 - trained))
     assurance = calibrator.settings.assurance
     threshold = threshold_for_precision(
-        confidence_N, correct_N, wanted, assurance=assurance, weights_N=weights_N
-    )
+        confidence_N, correct_N, wanted, assurance=assurance, weights_N=weights_N,
+        unless_contradicted=calibrator.fitted_on == "natural",
+    )  # fmt: skip
     coverage, precision = attained(confidence_N, correct_N, threshold)
     return Threshold(
         precision=wanted,
@@ -138,6 +143,7 @@ def score_calibration(
     return {
         **{name: metrics[name] for name in (*GROUP_KEYS_WITH_VARIANT, "seed")},
         "rows": len(predictions),
+        "fitted_on": calibrator.fitted_on,
         "validation_rows": calibrator.validation_rows,
         "note": calibrator.note,
         "temperature": calibrator.temperature,
@@ -193,14 +199,21 @@ def _calibration(predictions: pd.DataFrame, when: str) -> dict[str, Any]:
 
 
 def _kept(calibrated: pd.DataFrame, calibrator: Calibrator, threshold: Threshold) -> dict[str, Any]:
-    """Coverage and precision of a threshold on the scored rows, per cent."""
+    """Coverage, precision and recall of a threshold on the scored rows, per cent.
+
+    Recall is the share of all gold relations; None without one.
+    """
     confidence = threshold.confidence
-    coverage, precision = attained(*answers(calibrated, calibrator.negative), confidence)
+    given = answers(calibrated, calibrator.negative)
+    coverage, precision = attained(*given, confidence)
+    right = coverage * len(given[0]) * (precision or 0.0)
+    relations = int((calibrated["gold"] != calibrator.negative).sum())
     return {
         "wanted": threshold.precision,
         "confidence": confidence,
         "coverage": 100 * coverage,
         "precision": _per_cent(precision),
+        "recall": _per_cent(right / relations) if relations else None,
     }
 
 

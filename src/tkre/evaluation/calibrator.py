@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
@@ -48,15 +48,21 @@ class Threshold(Params):
     validation_precision: float | None
 
 
+Text = Literal["balanced", "natural"]
+
+
 class Calibrator(Params):
-    """Temperature and thresholds fitted on validation rows. Shares are 0 to 1.
+    """Temperature and thresholds fitted on rows that were not trained on. Shares are 0 to 1.
 
     Attributes:
         cell: Cell of the classifier.
         classifier: Digest of its weights.
         negative: Negative label; None without one.
-        validation_rows: Number of validation rows. They chose the classifier's epoch too, so
-            scores on them are optimistic.
+        fitted_on: Kind of text of these rows. ``balanced``: the validation set of the sample.
+            ``natural``: annotated rows that were kept out of training, with the language model's
+            labels, predicted with the classifier's prior of natural text.
+        validation_rows: Number of the rows. They chose the classifier's epoch too, so scores on
+            them are optimistic.
         validation_negative: Share of the negative label among them; None without one.
         temperature: T of ``p^(1/T)``.
         ece_before: Expected calibration error on the validation rows, uncalibrated.
@@ -71,6 +77,7 @@ class Calibrator(Params):
     cell: str
     classifier: str
     negative: str | None
+    fitted_on: Text = "balanced"
     validation_rows: int
     validation_negative: float | None
     temperature: float
@@ -123,6 +130,24 @@ class Calibrator(Params):
                 f"`kedro run --pipelines <experiment> --to-outputs {self.cell}.calibrator`, or "
                 "use its own version"
             )
+
+    def natural(self, wanted: bool | None) -> bool:
+        """Whether rows are labelled as natural text, with the classifier's prior of it.
+
+        Args:
+            wanted: True or False as asked for; None takes the kind of text of the record.
+
+        Raises:
+            CalibratorError: The record is of the other kind of text.
+        """
+        own = self.fitted_on == "natural"
+        if wanted not in (None, own):
+            other = "balanced_trust.json" if own else CALIBRATOR_FILE
+            raise CalibratorError(
+                f"the calibrator record of {self.cell} was fitted on {self.fitted_on} text, and "
+                f"natural={wanted} was asked for: give {other} of the run, or calibrator=False"
+            )
+        return own
 
     def confidence_for(self, precision: float) -> float:
         """Lowest confidence at which answers have a wanted precision.

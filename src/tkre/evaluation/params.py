@@ -70,8 +70,11 @@ class InferenceParams(Params):
         sentences: File of the sentences; the catalog entry ``inference.sentences`` reads it.
         wanted_precision: Answers below the threshold for it are withheld: one of
             ``calibration.precisions``; None withholds none.
+        balanced: Whether their labels were chosen, about equal shares of each; else they are
+            natural text, and a classifier that has a prior of it is used with that.
     """
 
     classifier: str
     sentences: str
     wanted_precision: Share | None = None
+    balanced: bool = False

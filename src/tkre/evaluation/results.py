@@ -27,6 +27,15 @@ GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken
 FINETUNING = "fine-tuning"  # stage of validation F1 in the training curves
 
 
+# Scores on natural text, where a corpus has any, by the score that they are of; also columns.
+NATURAL = {
+    "natural_precision": "micro_precision",
+    "natural_recall": "micro_recall",
+    "natural_f1": "micro_f1",
+    "natural_rows": "rows",
+}
+
+
 def cell_columns() -> list[str]:
     """Columns of the table of cells."""
     return [*GROUP_KEYS, "seed", "variant", *METRICS, "seconds", "rows"]
@@ -92,8 +101,14 @@ def score_cell(
     }
 
 
+def with_natural(metrics: Mapping[str, Any], natural: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Scores of a cell with those on natural text (``NATURAL``), if there are any."""
+    scores = {name: natural[own] for name, own in NATURAL.items()} if natural else {}
+    return dict(metrics) | scores
+
+
 def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per cell, in the order of the grid.
+    """One row per cell, in the order of the grid; with columns of natural text where a cell has it.
 
     Raises:
         IncompleteExperiment: Cells are stale: an average over them would mix two recipes.
@@ -103,8 +118,8 @@ def cells_table(metrics: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         raise IncompleteExperiment(
             f"{len(stale)} of {len(metrics)} cells are stale; run them again:\n" + "\n".join(stale)
         )
-    columns = cell_columns()
-    return pd.DataFrame([{c: m[c] for c in columns} for m in metrics], columns=columns)
+    columns = [*cell_columns(), *(name for name in NATURAL if any(name in m for m in metrics))]
+    return pd.DataFrame([{c: m.get(c) for c in columns} for m in metrics], columns=columns)
 
 
 def summary_table(
@@ -124,7 +139,8 @@ def summary_table(
         params: Parameters of the bootstrap.
 
     Returns:
-        Mean and standard deviation (``std_over_seeds``); for F1 scores the difference to
+        Mean and standard deviation (``std_over_seeds``), also of scores on natural text where the
+        cells have them; for F1 scores the difference to
         the baseline over the same seeds, with its paired bootstrap interval (missing for the
         baseline itself, and where the baseline is not part of the experiment).
 
@@ -137,7 +153,8 @@ def summary_table(
         compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
         # A language model labels some of the rows alone: evaluation.teacher compares it.
         asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None
-        for metric in METRICS:
+        natural = [name for name in NATURAL if name in group and group[name].notna().any()]
+        for metric in (*METRICS, *(name for name in natural if name != "natural_rows")):
             values = group[metric].astype(float)
             row = {
                 **dict(zip(GROUP_KEYS, place, strict=True)),
@@ -148,7 +165,7 @@ def summary_table(
                 "seeds": len(group),
             }
             compared = variant != baseline and len(compared_with) and not asked
-            compared = compared and METRICS[metric].resampled
+            compared = compared and metric in METRICS and METRICS[metric].resampled
             if compared and group["rows"].all():
                 row |= _difference(group, compared_with, predictions, metric, params)
             rows.append(row)

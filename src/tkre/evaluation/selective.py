@@ -66,6 +66,7 @@ def threshold_for_precision(
     *,
     assurance: float,
     weights_N: Floats | None = None,
+    unless_contradicted: bool = False,
 ) -> float | None:
     """Lowest confidence at which answers have a wanted precision.
 
@@ -83,6 +84,9 @@ def threshold_for_precision(
         wanted: Wanted precision, 0 to 1.
         assurance: Level of the one-sided interval, e.g. 0.8; 0.5 takes the precision itself.
         weights_N: Weights of rows, where other rows will have other shares of labels.
+        unless_contradicted: The first condition takes the upper end of the interval. For
+            confidences that were calibrated on text of the kind to be labelled: a dozen answers
+            then only have to be compatible with what their probabilities say.
 
     Returns:
         The lowest such threshold; None where these rows support none.
@@ -97,9 +101,14 @@ def threshold_for_precision(
     # Effective number of rows (Kish).
     rows_N = total_N**2 / np.cumsum(weights_N**2)
     last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)
-    lower_N = _wilson_lower(precision_N, rows_N, assurance)
-    fit_N = last_N & (sorted_N >= wanted) & (lower_N >= wanted - 1e-12)
-    return float(sorted_N[fit_N].min()) if fit_N.any() else None
+    bound_N = _wilson(precision_N, rows_N, assurance, upper=unless_contradicted)
+    probable_N = last_N & (sorted_N >= wanted)
+    fit_N = probable_N & (bound_N >= wanted - 1e-12)
+    if not fit_N.any():
+        return None
+    lowest = float(sorted_N[fit_N].min())
+    everything = unless_contradicted and lowest == sorted_N[probable_N].min()
+    return wanted if everything else lowest
 
 
 def attained(
@@ -115,9 +124,10 @@ def attained(
     return float(given_N.mean()), float(correct_N[given_N].mean()) if given_N.any() else None
 
 
-def _wilson_lower(share_N: Floats, rows_N: Floats, assurance: float) -> Floats:
+def _wilson(share_N: Floats, rows_N: Floats, assurance: float, *, upper: bool) -> Floats:
+    """An end of the one-sided Wilson interval of shares."""
     z = NormalDist().inv_cdf(assurance)
     centre = share_N + z**2 / (2 * rows_N)
     half = z * np.sqrt(share_N * (1 - share_N) / rows_N + z**2 / (4 * rows_N**2))
-    lower: Floats = (centre - half) / (1 + z**2 / rows_N)
-    return lower
+    end: Floats = (centre + half if upper else centre - half) / (1 + z**2 / rows_N)
+    return end

@@ -36,6 +36,11 @@ class Annotation:
     confidence: float
 
 
+def instances_of(rows: Sequence[Instance] | Sequence[Annotation]) -> list[Instance]:
+    """Rows without the confidence of their annotation."""
+    return [row.instance if isinstance(row, Annotation) else row for row in rows]
+
+
 @dataclass(frozen=True)
 class LabelKind:
     """A kind of question about the relation of a sentence.

@@ -49,12 +49,14 @@ class Labeller:
         calibrator: File of its calibrator record; None leaves probabilities uncalibrated.
         wanted_precision: Answers below its threshold are withheld; None withholds none.
         rows: Sentences in memory at a time.
+        natural: Whether the sentences are natural text (``RelationExtractor``).
     """
 
     classifier: str
     calibrator: str | None = None
     wanted_precision: float | None = None
     rows: int = 2048
+    natural: bool | None = None
 
     def extractor(self) -> RelationExtractor:
         """Load the classifier."""
@@ -62,6 +64,7 @@ class Labeller:
             self.classifier,
             calibrator=self.calibrator or False,
             wanted_precision=self.wanted_precision,
+            natural=self.natural,
         )
 
     def stamp(self, source: Path) -> str:
@@ -69,7 +72,7 @@ class Labeller:
         made_of = [Path(self.classifier) / "lineage.json", source]
         made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
-        return json.dumps([*parts, self.wanted_precision, SCHEMA.names])
+        return json.dumps([*parts, self.wanted_precision, self.natural, SCHEMA.names])
 
 
 @dataclass(frozen=True)

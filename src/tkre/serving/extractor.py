@@ -147,9 +147,13 @@ class RelationExtractor:
         wanted_precision: Answers below the record's threshold for it are withheld; None
             withholds none.
         schema: Relation schema of the labels, if known.
+        natural: Whether sentences are natural text, labelled with the classifier's prior of it if
+            it has one. False: their labels were chosen, about equal shares of each. None: as the
+            record was fitted; without a record they are natural text.
 
     Raises:
-        CalibratorError: The record is of another classifier or has no threshold for the precision.
+        CalibratorError: The record is of another classifier or of the other kind of text, or has
+            no threshold for the precision.
         ValueError: A precision without a record, or not between 0 and 1.
     """
 
@@ -160,6 +164,7 @@ class RelationExtractor:
         calibrator: Calibrator | None = None,
         wanted_precision: float | None = None,
         schema: RelationSchema | None = None,
+        natural: bool | None = None,
     ) -> None:
         self._model = model if isinstance(model, OnnxClassifier) else model.eval()
         self._tokenizer = tokenizer
@@ -168,8 +173,11 @@ class RelationExtractor:
         self.wanted_precision = wanted_precision
         self.schema = schema
         _check_precision(wanted_precision)
+        self.natural = natural is not False
         if calibrator is not None:
             calibrator.require(self.digest)
+            if self.config.natural_prior:
+                self.natural = calibrator.natural(natural)
         if wanted_precision is not None:
             if calibrator is None:
                 raise ValueError(
@@ -187,6 +195,7 @@ class RelationExtractor:
         wanted_precision: float | None = None,
         schema: RelationSchema | str | Path | None = None,
         threads: int | None = None,
+        natural: bool | None = None,
     ) -> Self:
         """Load an extractor.
 
@@ -200,6 +209,7 @@ class RelationExtractor:
                 if there is one.
             threads: Threads of ONNX Runtime for an exported classifier; None leaves them to it.
                 torch has one setting for the process: ``torch.set_num_threads``.
+            natural: See the class.
 
         Raises:
             FileNotFoundError: There is no classifier, or no calibrator record.
@@ -214,6 +224,7 @@ class RelationExtractor:
             find_calibrator(folder, calibrator),
             wanted_precision,
             find_schema(folder, schema),
+            natural,
         )
 
     @property
@@ -320,13 +331,16 @@ class RelationExtractor:
 
     def _scores(self, instances: list[Instance]) -> Scores:
         if isinstance(self._model, OnnxClassifier):
-            return score(self._model, self._tokenizer, instances, "extraction")
+            return score(
+                self._model, self._tokenizer, instances, "extraction", natural=self.natural
+            )
         from tkre.training.inference import predict_scores
 
         # Not bf16: an answer must not depend on the other sentences of its batch.
         return predict_scores(
-            self._model, self._tokenizer, instances, precision="fp32", description="extraction"
-        )
+            self._model, self._tokenizer, instances, precision="fp32", description="extraction",
+            natural=self.natural,
+        )  # fmt: skip
 
 
 def _check_several(sentences: object) -> None:

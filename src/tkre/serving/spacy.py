@@ -60,12 +60,14 @@ class RelationComponent:
         wanted_precision: float | None,
         types: dict[str, str | None] | None,
         keep_negative: bool,
+        natural: bool | None,
     ) -> None:
         self.name = name
         self._folder, self._calibrator = Path(classifier), calibrator
         self._wanted_precision = wanted_precision
         self._types = types
         self._keep_negative = keep_negative
+        self._natural = natural
         self._warned = False
         self._on_error: Callable[..., None] = raise_error
         if self._folder.is_dir():
@@ -75,8 +77,9 @@ class RelationComponent:
     def extractor(self) -> RelationExtractor:
         """The classifier, loaded on first use."""
         return RelationExtractor.from_pretrained(
-            self._folder, calibrator=self._calibrator, wanted_precision=self._wanted_precision
-        )
+            self._folder, calibrator=self._calibrator, wanted_precision=self._wanted_precision,
+            natural=self._natural,
+        )  # fmt: skip
 
     def __call__(self, doc: Doc) -> Doc:
         """Set the relations of one document."""
@@ -205,6 +208,7 @@ def _span(doc: Doc, side: list[Any]) -> Span:
         "wanted_precision": None,
         "types": None,
         "keep_negative": False,
+        "natural": None,
     },
 )
 def make_relations(
@@ -215,6 +219,7 @@ def make_relations(
     wanted_precision: float | None,
     types: dict[str, str | None] | None,
     keep_negative: bool,
+    natural: bool | None,
 ) -> RelationComponent:
     """Factory of the component.
 
@@ -228,13 +233,16 @@ def make_relations(
         types: Type in the classifier's schema (``person``), or None, by entity label (``PERSON``);
             entities with other labels are left out. None pairs all entities, without types.
         keep_negative: Whether pairs with the negative relation are kept.
+        natural: Whether documents are natural text; see ``RelationExtractor``.
 
     Raises:
         ValueError: ``types`` names a type that the classifier does not know.
     """
     if calibrator is True:
         raise ValueError(f"{name}: calibrator is a file, false for none, or null for that beside")
-    return RelationComponent(name, classifier, calibrator, wanted_precision, types, keep_negative)
+    return RelationComponent(
+        name, classifier, calibrator, wanted_precision, types, keep_negative, natural
+    )
 
 
 if not Doc.has_extension("relations"):

@@ -40,6 +40,7 @@ class RelationClassificationPipeline(Pipeline):
     Args:
         calibrator: See ``RelationExtractor.from_pretrained``.
         wanted_precision: Answers below its threshold are withheld.
+        natural: Whether sentences are natural text; see ``RelationExtractor``.
         **kwargs: Arguments of any pipeline (``model``, ``tokenizer``, ``device``,
             ``batch_size``), and ``top_k``.
 
@@ -57,6 +58,7 @@ class RelationClassificationPipeline(Pipeline):
         *,
         calibrator: Calibrator | str | Path | Literal[False] | None = None,
         wanted_precision: float | None = None,
+        natural: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -67,6 +69,7 @@ class RelationClassificationPipeline(Pipeline):
             find_calibrator(folder, calibrator),
             wanted_precision,
             find_schema(folder, None),
+            natural,
         )
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:

@@ -16,6 +16,7 @@ from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
 from tkre.generation import label_errors
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import FilterParams
 from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
@@ -92,14 +93,30 @@ def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
     Returns:
         A predictions frame (``evaluation.predictions.prediction_frame``).
     """
+    return _predicted(classifier, instances, natural=False)
+
+
+def predict_natural(
+    classifier: Checkpoint, instances: list[Instance] | list[Annotation]
+) -> pd.DataFrame:
+    """Labels rows of natural text, with the classifier's prior of it if it has one.
+
+    Returns:
+        A predictions frame; the gold label of an annotated row is the language model's.
+    """
+    return _predicted(classifier, instances_of(instances), natural=True)
+
+
+def _predicted(classifier: Checkpoint, instances: list[Instance], *, natural: bool) -> pd.DataFrame:
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import predict as probabilities_of
     from tkre.training.scoring import labels_of
 
     with on_device(classifier.model):
         probabilities_NR = probabilities_of(
-            classifier.model, classifier.tokenizer, instances, description="prediction"
-        )
+            classifier.model, classifier.tokenizer, instances, description="prediction",
+            natural=natural,
+        )  # fmt: skip
     labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
     predicted = labels_of(probabilities_NR, classifier.model.config)
     return _predictions(instances, predicted, labels, probabilities_NR)

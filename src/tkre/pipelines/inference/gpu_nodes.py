@@ -7,13 +7,13 @@ import pandas as pd
 from tkre.core.instance import Instance
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.pipelines.finetuning.gpu_nodes import predict
+from tkre.pipelines.finetuning.gpu_nodes import predict, predict_natural
 
 
 def label(
     classifier: Checkpoint, calibrator: Calibrator, instances: list[Instance]
 ) -> pd.DataFrame:
-    """Labels sentences with the classifier.
+    """Labels sentences with the classifier, as the kind of text of its calibrator.
 
     Returns:
         A predictions frame without ``gold``; its probabilities are not calibrated.
@@ -22,4 +22,5 @@ def label(
         CalibratorError: The calibrator was fitted for other weights.
     """
     calibrator.require(classifier.lineage.weights)
-    return predict(classifier, instances).drop(columns="gold")
+    labelled = predict_natural if calibrator.natural(None) else predict
+    return labelled(classifier, instances).drop(columns="gold")

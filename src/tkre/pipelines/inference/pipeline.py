@@ -11,13 +11,15 @@ from tkre.pipelines.namespaces import GPU, PREFLIGHT
 STAGE = "inference"
 
 
-def create_pipeline(cell: Cell) -> Pipeline:
+def create_pipeline(cell: Cell, *, balanced: bool = False) -> Pipeline:
     """Labels the sentences of ``inference.sentences``.
 
     Args:
         cell: The cell whose newest classifier and calibrator record are used.
+        balanced: Take the calibrator of balanced text where there are two.
     """
-    classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.calibrator"
+    kind = "balanced_calibrator" if balanced and cell.sample.annotated else "calibrator"
+    classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.{kind}"
     sentences, instances, threshold, raw, predictions = (
         f"{STAGE}.{name}"
         for name in ("sentences", "instances", "threshold", "raw_predictions", "predictions")

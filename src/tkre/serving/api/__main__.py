@@ -28,6 +28,7 @@ LIMITS = ServiceParams()
     help="Relation schema; by default relations.yml of FOLDER, if there is one.",
 )
 @click.option("--wanted-precision", type=float, help="Withhold answers below it.")
+@click.option("--balanced", is_flag=True, help="Without the prior of natural text.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch or ONNX Runtime.")
 @click.option(
     "--max-body-bytes",
@@ -51,6 +52,7 @@ def main(
     calibrator: Path | None,
     schema: Path | None,
     wanted_precision: float | None,
+    balanced: bool,
     threads: int | None,
     **limits: int,
 ) -> None:
@@ -61,7 +63,9 @@ def main(
         raise click.ClickException(f"{error}: pip install 'tkre[serve]'") from None
     try:
         require_free(host, port)
-        extractor = load_extractor(folder, calibrator, wanted_precision, schema, threads)
+        extractor = load_extractor(
+            folder, calibrator, wanted_precision, schema, threads, False if balanced else None
+        )
         serve(extractor, ServiceParams(**limits), host, port)
     except (ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None

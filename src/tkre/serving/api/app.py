@@ -222,6 +222,7 @@ def _health(
         backend=extractor.backend,
         calibrated=extractor.calibrator is not None,
         wanted_precision=extractor.wanted_precision,
+        natural=extractor.natural and bool(extractor.config.natural_prior),
         max_length=extractor.config.max_length,
         waiting=waiting,
         versions=versions,

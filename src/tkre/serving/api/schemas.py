@@ -222,6 +222,9 @@ class HealthResponse(BaseModel):
         description="Whether a calibrator record calibrates the probabilities."
     )
     wanted_precision: float | None = Field(description="Answers below its threshold are withheld.")
+    natural: bool = Field(
+        description="Whether sentences are labelled as natural text, most of it without a relation."
+    )
     max_length: int = Field(
         description="Tokens of a sentence, markers included, that the classifier reads."
     )

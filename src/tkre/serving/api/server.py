@@ -66,6 +66,7 @@ def load_extractor(
     wanted_precision: float | None = None,
     schema: RelationSchema | Path | None = None,
     threads: int | None = None,
+    natural: bool | None = None,
 ) -> RelationExtractor:
     """``RelationExtractor.from_pretrained``, with the threads of its backend, warmed up.
 
@@ -77,6 +78,7 @@ def load_extractor(
         wanted_precision=wanted_precision,
         schema=schema,
         threads=threads,
+        natural=natural,
     )
     if threads is not None and extractor.backend == "torch":
         import torch  # an exported classifier starts without it, in a fraction of the time

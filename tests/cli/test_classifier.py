@@ -57,7 +57,7 @@ def test_find_trained_takes_the_newest_version(catalog, trained, schema):
             "^'data' is a folder; .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
         ),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
-        ("newsroom.k8.s13.setfit", "SetFit classifier is scored and not saved"),
+        ("newsroom.k8.s13.setfit", "setfit is scored and not saved"),
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),
     ],
 )

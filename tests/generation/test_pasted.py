@@ -88,6 +88,9 @@ PASTES = {
     "list without its end": json.dumps(records("a", "b"), indent=2)[:-1] + ", {",
     "a fence each": "\n".join(f"```\n{json.dumps(r, indent=1)}\n```" for r in records("a", "b")),
     "by id": json.dumps({r["request_id"]: r["response"] for r in records("a", "b")}, indent=1),
+    "ids before": "\n\n".join(f"**{r['request_id']}**:\n{TEXT}" for r in records("a", "b")),
+    "ids in headings": "\n".join(f"## {r['request_id']}.\n```\n{TEXT}\n```\n"
+                                 for r in records("a", "b")),
     "on one line": LINES.replace("\n", " "),
     "curly quotes": LINES.replace('{"request_id": "', "{\u201crequest_id\u201d: \u201c")
     .replace('", "response": {"', "\u201d, \u201cresponse\u201d: {\u201c"),
@@ -103,7 +106,8 @@ def test_answers_are_found_in_pasted_text(text):
     assert [(r.request_id, r.answer) for r in pasted.responses] == [
         ("explanation/toy/a", ANSWER), ("explanation/toy/b", ANSWER),
     ]  # fmt: skip
-    assert set(pasted.problems) <= {1, len(text.split("\n"))}  # lines of prose
+    # Lines of prose.
+    assert {text.split("\n")[n - 1][:1] for n in pasted.problems} <= {"S", "I", "*", "#"}
 
 
 def test_answers_and_problems_have_their_lines():
@@ -116,6 +120,13 @@ def test_answers_and_problems_have_their_lines():
     assert set(pasted.problems) == {11, 15, 18} and pasted.prose == {11}
     assert "toy/b" in pasted.problems[15] and "','" in pasted.problems[15]
     assert "no answer with a request_id" in pasted.problems[18]
+
+
+def test_an_object_is_attributed_to_one_id_only():
+    two = f"explanation/toy/a or explanation/toy/b? {TEXT}"
+    assert read_pasted(two).responses == []
+    broken = '{"request_id": "synthesis/toy/a", "response": {"samples": [{"sentence": "x"}, {}}'
+    assert read_pasted(broken).responses == []
 
 
 def test_a_broken_object_over_lines_is_one_problem():

@@ -20,7 +20,7 @@ from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
 from tkre.generation.llm.params import ReplayParams
-from tkre.generation.rejections import EXPLANATION, SYNTHESIS
+from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project.hooks import REFUSALS
 from tkre.project.preflight import Plan
@@ -35,7 +35,7 @@ _HEADROOM = 1.5 * _GIB  # interpreter, libraries and activations of a small enco
 _MANY_TRUNCATED = 0.05  # share of the rows
 _LISTED_ROWS = 5
 _LLM = "language model"
-_KINDS = {EXPLANATION: "explanations", SYNTHESIS: "sentences"}
+_KINDS = {EXPLANATION: "explanations", SYNTHESIS: "sentences", ANNOTATION: "annotations"}
 
 
 class Report:
@@ -53,7 +53,9 @@ class Report:
 @click.argument("name")
 @sample_options
 @env_option
-def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | None) -> None:
+def doctor_command(
+    name: str, variant: str, shots: int, seed: int, annotated: int, env: str | None
+) -> None:
     """Check weights, machine, labels, time and cost.
 
     Trains VARIANT on a few rows of the corpus NAME. Ends with 1 if something would stop or spoil a
@@ -61,7 +63,8 @@ def doctor_command(name: str, variant: str, shots: int, seed: int, env: str | No
     """
     report = Report()
     with session(env) as project:
-        _examine(project, Cell(KShotSample(name, shots, seed), variant), report)
+        sample = KShotSample(name, shots, seed, annotated=annotated)
+        _examine(project, Cell(sample, variant), report)
     if report.failed:
         raise click.exceptions.Exit(1)
     command = f"kedro run --pipelines {name}"

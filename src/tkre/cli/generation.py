@@ -99,7 +99,8 @@ def cell_yield(project: Project, cell: Cell) -> pd.DataFrame:
     """Yield by relation of a cell whose answers are all stored. Writes nothing."""
     samples = _samples(project.config, cell)
     known = run_in_memory(_generation(project.config, samples, cell), project.catalog)
-    return pd.concat([known[f"{sample.name}.yield"] for sample in samples], ignore_index=True)
+    yields = [known[name] for name in known if name.endswith((".yield", ".annotation_yield"))]
+    return pd.concat(yields, ignore_index=True)
 
 
 def _samples(config: ExperimentConfig, cell: Cell) -> list[KShotSample]:

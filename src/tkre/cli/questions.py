@@ -40,7 +40,6 @@ Paste each message into a chat of its own, and save the reply as it is, in a fil
 @click.argument("name")
 @click.argument("output", type=click.Path(path_type=Path))
 @sample_options
-@click.option("--annotated", default=0, show_default=True, help="Unlabelled rows to annotate.")
 @env_option
 def questions_command(
     name: str,

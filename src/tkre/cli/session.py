@@ -31,8 +31,10 @@ env_option = click.option("--env", "-e", default=None, help=ENVIRONMENT)
 
 
 def sample_options(command: Command) -> Command:
-    """Options that name a cell of a corpus: ``--variant``, ``--shots``, ``--seed``."""
+    """Options that name a cell of a corpus: its variant and its sample."""
     for option in (
+        click.option("--annotated", type=click.IntRange(0), default=0, show_default=True,
+                     help="Unlabelled rows that a language model labels."),
         click.option("--seed", type=click.IntRange(0), default=13, show_default=True,
                      help="Seed of the sample."),
         click.option("--shots", "-k", type=click.IntRange(1), default=8, show_default=True,

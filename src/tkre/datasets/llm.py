@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from kedro_datasets._typing import TablePreview
 
 from tkre.datasets import ReadOnlyDataset, table_preview
+from tkre.generation.llm.pasted import read_pasted
 from tkre.generation.llm.protocol import Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
@@ -91,7 +92,7 @@ class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
 
     def preview(self, nrows: int = 10) -> TablePreview:
         """The last attempts, newest first."""
-        attempts = [*_last_attempts(self._file())][::-1][:nrows] if self._exists() else []
+        attempts = _last_attempts(self._file())[::-1][:nrows] if self._exists() else []
         return table_preview(
             [
                 {column: _cell(getattr(attempt, column)) for column in PREVIEWED}
@@ -109,16 +110,11 @@ class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
         return {"files": [str(file) for file in self._files]}
 
 
-def _last_attempts(file: Path) -> Iterator[Response]:
+def _last_attempts(file: Path) -> list[Response]:
     """The attempts at the end of a store; lines that hold no response are skipped."""
     with file.open("rb") as content:
         content.seek(max(0, content.seek(0, os.SEEK_END) - TAIL))
-        lines = content.read().decode("utf-8", errors="replace").split("\n")
-    for line in lines:
-        try:
-            yield Response.from_dict(json.loads(line))
-        except (ValueError, TypeError, AttributeError):  # the first is cut, the last may be torn
-            continue
+        return read_pasted(content.read().decode("utf-8", errors="replace")).responses
 
 
 def _cell(value: object) -> object:

@@ -21,7 +21,7 @@ _OWN = Response.__dataclass_fields__.keys() - {"request_id", "answer", "line"}
 _KIND = r"(?:explanation|synthesis|annotation|classification)/"  # an id begins with it
 _RECORD = re.compile(rf'\{{\s*["\u201c-\u201f](?:(?:{"|".join(IDS)})["\u201c-\u201f]|{_KIND})')
 _OPENING = re.compile(r"[{\[]")
-_IS_ID = re.compile(_KIND)
+_ID = re.compile(rf"{_KIND}[^\s\"'`*,;]*[^\s\"'`*,;:.)]")
 # Lines without content: fences, and what is left of a list whose objects were read.
 _FRAME = re.compile(r"\s*(?:(?:```|~~~)\s*\w*|[\[\]{}]?,?)\s*")
 FAILED_STARTS = 1000  # beginnings of JSON that are no JSON, in one text
@@ -72,7 +72,7 @@ def responses_in(value: Any) -> Iterator[Response | str]:
     name = next((value[key] for key in IDS if isinstance(value.get(key), str)), None)
     if name is not None:
         yield _response(name.strip(), value)
-    elif value and all(_IS_ID.match(key) for key in value):
+    elif value and all(_ID.fullmatch(key.strip()) for key in value):
         for key, answer in value.items():
             yield _response(key.strip(), {"response": answer})
     elif len(value) == 1:
@@ -164,7 +164,13 @@ def _scan(text: str, first_line: int) -> Pasted:
             if _RECORD.match(text, start):
                 found.problems[line] = f"{error}: {shortened(text[start:])}"
             continue
-        for response in responses_in(value):
+        responses = list(responses_in(value))
+        before = text[taken[-1][1] if taken else 0 : start]
+        if not responses and isinstance(value, dict) and "{" not in before:
+            # Its id stands in the text before it.
+            ids = set(_ID.findall(before))
+            responses = [_response(name, {"response": value}) for name in ids if len(ids) == 1]
+        for response in responses:
             if isinstance(response, Response):
                 found.responses.append(replace(response, line=line))
                 taken.append((start, position))

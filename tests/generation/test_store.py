@@ -19,6 +19,7 @@ from tests.conftest import instance
 from tests.generation.scripted import Scripted, cut_off, unreachable
 from tests.generation.test_protocol import REQUEST
 from tkre.generation.explanations import explain
+from tkre.generation.llm.pasted import read_pasted
 from tkre.generation.llm.protocol import Response, Sampling, attempts_by_request
 from tkre.generation.llm.registry import CachedModel
 from tkre.generation.llm.replay import MissingResponse, Replay
@@ -108,12 +109,13 @@ def test_broken_lines_are_skipped_and_numbered(tmp_path, caplog):
     assert re.findall(r"line (\d+) \(", caplog.text) == ["2", "5", "6", "7"]
 
 
-PASTED = Path(__file__).parents[2] / "docs/examples/theatre/recordings.jsonl"
+PASTED = Path(__file__).parents[2] / "docs/examples/theatre/answer-01.txt"
 
 
 def test_pasted_answers_are_read_from_a_store(tmp_path, caplog):
     path = tmp_path / "recordings.jsonl"
-    records = [json.loads(line) for line in PASTED.read_text("utf-8").splitlines()]
+    records = [r.to_dict() for r in read_pasted(PASTED.read_text("utf-8")).responses]
+    assert len(records) == 54
     fenced = f"```json\n{json.dumps(records[1:4], indent=1, ensure_ascii=False)}\n```"
     text = "\n".join(["\ufeff" + json.dumps(records[0]), fenced, json.dumps(records[4:])])
     path.write_text(text.replace("\n", "\r\n"), encoding="utf-8", newline="")

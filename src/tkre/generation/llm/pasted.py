@@ -162,7 +162,7 @@ def _scan(text: str, first_line: int) -> Pasted:
         except ValueError as error:
             failed, position = failed + 1, start + 1
             if _RECORD.match(text, start):
-                found.problems[line] = f"{error}: {shortened(text[start:])}"
+                found.problems[line] = f"{error}: {shortened(text[start : start + 200])}"
             continue
         responses = list(responses_in(value))
         before = text[taken[-1][1] if taken else 0 : start]

@@ -277,6 +277,23 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     }  # fmt: skip
 
 
+def test_a_language_model_is_scored_without_a_classifier_beside_its_students(pipelines):
+    nodes = {node.name: node for node in pipelines["teacher"].nodes}
+    place = "llm_in_context-semeval2010_task8-k8-s13"
+    of_cell = {name.rpartition(".")[2] for name in nodes if place in name}
+    assert of_cell == {"classify_test", "keep_classifications_test", "score_test"}
+    asking = nodes[f"data_generation.{place}.classify_test"]
+    assert {"language_model", "gpu"} <= asking.tags
+    timed = {n.split(".")[1].partition("-")[0] for n in nodes if n.endswith("measure_speed_test")}
+    assert timed == {"spans_golden", "tkre_plus", "tkre_plus_annotated"}
+    read = nodes["reporting.teacher.compare_teacher"].inputs
+    assert sum(name.endswith(".test_predictions") for name in read) == 4
+    assert sum(name.endswith(".annotation_responses") for name in read) == 1
+    assert sum(name.endswith("calibration_scores") for name in
+               nodes["reporting.teacher.write_report"].inputs) == 3  # fmt: skip
+    assert not [node for node in pipelines["annotated"].nodes if "speed" in node.name]
+
+
 def test_without_annotated_rows_nothing_of_them_exists(pipelines):
     words = ("annot", "unlabelled", "review", ".pool")
     for name in ("demo", "semeval", "amounts"):

@@ -105,6 +105,20 @@ def test_questions_about_unlabelled_text(project, kedro):
     assert "nothing is left to ask" in again
 
 
+def test_questions_about_test_rows(project, kedro):
+    path = project.folder / "data/01_raw/newsroom/classifications.jsonl"
+    ask = (*ASK, "--variant", "llm_in_context")
+    assert "330 questions" in kedro(*ask)
+    questions = [json.loads(line) for line in
+                 (project.folder / "questions.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
+    assert all(q["request_id"].startswith("classification/newsroom/seed-13/") for q in questions)
+    answer = {"relation": "no_relation", "confidence": 90}
+    records = ({"request_id": q["request_id"], "response": answer} for q in questions[:300])
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    (project.folder / "questions.jsonl").unlink()
+    assert "30 questions" in kedro(*ask)
+
+
 def test_variant_without_llm_has_no_questions(project, kedro):
     (project.folder / RECORDINGS).unlink()
     assert "nothing is left to ask" in kedro(*ASK, "--variant", "spans_golden")

@@ -53,6 +53,17 @@ def test_a_cell_is_scored_and_can_be_saved():
     assert json.dumps(m)
 
 
+def test_a_language_model_that_labels_some_rows_has_no_difference_to_a_baseline():
+    some = predictions(["a", "b", "b", "b", "no", "a"]).iloc[:4]
+    asked = metrics("toy.k8.s13.llm", some) | {"recipe": {"in_context": {"rows": 4}}}
+    whole = predictions(["a"] * 6)
+    table = summary_table(
+        [asked, metrics("toy.k8.s13.typ_marker", whole)], [some, whole], "typ_marker", PARAMS
+    )
+    of_llm = table[table["variant"] == "llm"]
+    assert of_llm["difference"].isna().all() and of_llm["mean"].iloc[2] == 75
+
+
 def test_a_cell_without_rows_has_no_score():
     m = metrics("toy.k8.s13.tkre", predictions(["a"] * 6).iloc[:0])
     assert m["micro_f1"] is None and m["rows"] == 0

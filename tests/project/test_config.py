@@ -117,6 +117,8 @@ def test_every_corpus_is_an_experiment(conf):
         (["experiments", "demo", "llms"], ["default", "again"],
          "the llms default and again are both 'claude'"),
         (["generation", "llms", "qwen", "backend"], "oracle", "generation.llms.qwen"),
+        (["experiments", "teacher", "baseline"], "llm_in_context",
+         "experiment teacher: the baseline is a language model"),
         (["experiments", "mine"],
          {"corpora": ["chemprot"], "variants": ["tkre_annotated"], "annotated": 9},
          "annotated rows need unlabelled text, and corpora.chemprot has no"),

@@ -224,6 +224,43 @@ def test_a_notebook_runs_on_what_a_run_left(project, monkeypatch, name):
     assert not warned
 
 
+def test_a_language_model_is_a_variant_beside_its_students(tiny_backbone, tmp_path):
+    project = Project(tmp_path, tiny_backbone)
+    text = (tmp_path / "data/01_raw/newsroom/test.jsonl").read_text("utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    answers = [
+        {"request_id": f"classification/newsroom/seed-13/{row['id']}",
+         "response": {"relation": row["relation"] if n % 10 else "no_relation", "confidence": 90}}
+        for n, row in enumerate(rows[:60])
+    ] + [{"request_id": f"classification/newsroom/seed-13/{rows[60]['id']}",
+          "response": {"relation": "<b>likes", "confidence": 90}}]  # fmt: skip
+    path = tmp_path / "data/01_raw/newsroom/classifications.jsonl"
+    path.write_text("".join(json.dumps(a) + "\n" for a in answers), "utf-8")
+    grid = {"corpora": ["newsroom"], "variants": ["llm_in_context", "typ_marker", "tkre"]}
+    project.write("conf/smoke/experiments.yml", {"compared": grid})
+    result = project.kedro("run", "--pipelines", "compared")
+    assert result.returncode == 0, result.stdout
+    table = pd.read_csv(newest(project, "08_reporting/compared/teacher.csv")).set_index("variant")
+    assert table["rows"].tolist() == [60] * 3 and table["asked"].tolist() == [61] * 3
+    assert table["micro_f1"].idxmax() == "llm_in_context"
+    assert table.loc["typ_marker", ["answers", "parameters"]].tolist()[0] == 0
+    assert table.loc["tkre", "answers"] == 99  # 88 explanations and 11 requests for sentences
+    assert table["seconds"].notna().tolist() == [False, True, True]
+    cells = pd.read_csv(newest(project, "08_reporting/compared/cells.csv")).set_index("variant")
+    assert cells["rows"].tolist() == [60, 330, 330]
+    rejects = tmp_path / "data/07_model_output/newsroom/k8/s13/llm_in_context"
+    assert "unknown_relation" in (rejects / "test_classification_rejects.csv").read_text("utf-8")
+    page = newest(project, "08_reporting/compared/report.html").read_text("utf-8")
+    assert "may have met their labels" in page and "an answer for each sentence" in page
+    assert "beside the language model: newsroom, K = 8" in result.stdout
+    again = project.kedro("run", "--pipelines", "compared")
+    assert again.returncode == 0 and "measure_speed" not in again.stdout
+    # A seed without recorded answers is refused before anything is trained.
+    refused = project.kedro("run", "--pipelines", "compared", "--params",
+                            "experiments.compared.seeds=[21]")  # fmt: skip
+    assert refused.returncode != 0 and "classification/newsroom/seed-21/" in refused.stdout
+
+
 def test_setfit_is_scored_like_any_variant(tiny_backbone, tmp_path):
     pytest.importorskip("setfit", reason="needs the extra `baselines`")
     project = Project(tmp_path, tiny_backbone)

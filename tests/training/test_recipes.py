@@ -138,9 +138,39 @@ def test_setfit_is_a_variant_that_needs_no_language_model():
     assert other.stale(lineage) == ["finetuning.samples_per_relation was 320, it is 160 now"]
 
 
+IN_CONTEXT = {"in_context": {"rows": 400, "demonstrations": 8}}
+
+
+def test_a_language_model_is_a_variant_of_the_plain_sample():
+    variant = Variant.model_validate(IN_CONTEXT)
+    assert not variant.uses_knowledge and variant.encoders == {}
+    read = variant.read_of(KShotSample("toy", 8, 13, 4, 20, True, "qwen", 300))
+    assert read == KShotSample("toy", 8, 13, llm="qwen")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "needs"),
+    [
+        (IN_CONTEXT, "an answer for each sentence"),
+        (SETFIT, "nothing"),
+        (PLAIN, "nothing"),
+        (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True}}, "written"),
+        (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True, "annotated": True}},
+         "written and read"),
+        (PLAIN | {"pretraining": {"sources": ["explanation"], "mslm": STAGE}}, "explanations"),
+    ],
+)  # fmt: skip
+def test_what_a_variant_needs_of_a_language_model(recipe, needs):
+    assert Variant.model_validate(recipe).needs == needs
+
+
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
+        (IN_CONTEXT | {"backbone": "b"}, "a backbone, or is in_context"),
+        ({"setfit": SETFIT["setfit"]}, "a backbone, or is in_context"),
+        (IN_CONTEXT | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},
+         "in_context has no pre-trained encoder"),
         ({"backbone": "b"}, "one of finetuning, setfit, in_context"),
         (PLAIN | SETFIT, "one of finetuning, setfit, in_context"),
         (SETFIT | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},

@@ -155,8 +155,15 @@ class ReportContent:
         return dict(summary[same & (summary["metric"] == "micro_f1")].iloc[0])
 
     def groups(self) -> list[tuple[str, pd.DataFrame]]:
-        """Cells of each corpus and K, with its name."""
-        return [(str(place), rows) for place, rows in self.placed.groupby("place", sort=False)]
+        """Cells of each corpus and K, with its name; of trained classifiers where there are any.
+
+        A language model that labels only some of the rows has a section of its own.
+        """
+        trained = self.placed["variant"].map(lambda name: self.variants[name].in_context is None)
+        return [
+            (str(place), rows[trained[rows.index]] if trained[rows.index].any() else rows)
+            for place, rows in self.placed.groupby("place", sort=False)
+        ]
 
     def cells_of(self, rows: pd.DataFrame) -> list[ReportedCell]:
         """Cells of rows of ``placed``."""

@@ -108,7 +108,7 @@ def test_questions_about_unlabelled_text(project, kedro):
 def test_questions_about_test_rows(project, kedro):
     path = project.folder / "data/01_raw/newsroom/classifications.jsonl"
     ask = (*ASK, "--variant", "llm_in_context")
-    assert "330 questions" in kedro(*ask)
+    assert "329 questions" in kedro(*ask)  # 330 rows; one pair has types that none joins
     questions = [json.loads(line) for line in
                  (project.folder / "questions.jsonl").read_text("utf-8").splitlines()]  # fmt: skip
     assert all(q["request_id"].startswith("classification/newsroom/seed-13/") for q in questions)
@@ -116,7 +116,7 @@ def test_questions_about_test_rows(project, kedro):
     records = ({"request_id": q["request_id"], "response": answer} for q in questions[:300])
     path.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
     (project.folder / "questions.jsonl").unlink()
-    assert "30 questions" in kedro(*ask)
+    assert "29 questions" in kedro(*ask)
 
 
 def test_variant_without_llm_has_no_questions(project, kedro):

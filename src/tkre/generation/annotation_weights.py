@@ -1,0 +1,80 @@
+"""Weights of annotated rows: the confidence that a language model states, calibrated without labels.
+
+A classifier of the other rows (``training.cross_fitting``) agrees with an annotation more often
+where its label is right. Two assumptions make the rate of agreement a measure of that: annotations
+that are stated with the highest confidence are right, and the classifier is no better at the other
+rows. Then the share of right labels at a confidence is the rate of agreement there, divided by the
+rate at the highest confidence. Isotonic regression gives the rates: they may not fall as the
+confidence rises.
+
+Rows of a language model that states the same confidence everywhere have equal weights.
+
+Legend of shapes: N rows, R relations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tkre.core.schema import RelationSchema
+from tkre.generation.annotation import Annotation
+from tkre.generation.filtering import INVERTED, LABEL
+from tkre.generation.label_errors import Floats, judgements, label_confidence
+
+
+def calibrated_confidence(stated_N: Floats, agrees_N: npt.NDArray[np.bool_]) -> Floats:
+    """Estimated probability that the label of an annotation is right.
+
+    Args:
+        stated_N: Confidence that the language model states, 0 to 1.
+        agrees_N: Whether a classifier that has not seen the row finds its label the likeliest.
+
+    Returns:
+        N probabilities, equal for equal confidences and never lower for a higher one; 1 if no row
+        agrees.
+    """
+    from sklearn.isotonic import isotonic_regression
+
+    confidences, places_N, counts = np.unique(stated_N, return_inverse=True, return_counts=True)
+    rates = np.bincount(places_N, agrees_N) / counts
+    rising = isotonic_regression(rates, sample_weight=counts)
+    calibrated: Floats = (rising / rising[-1])[places_N] if agrees_N.any() else np.ones(len(rates))
+    return calibrated
+
+
+def judge_annotations(
+    annotations: Sequence[Annotation],
+    schema: RelationSchema,
+    probabilities_NR: Floats,
+    least_confidence: float,
+) -> pd.DataFrame:
+    """Weights of annotated rows, and suspected errors among their labels.
+
+    Args:
+        annotations: N annotated rows.
+        schema: The relations.
+        probabilities_NR: Out-of-fold probabilities of the rows (``training.cross_fitting``); a row
+            of NaN could not be judged and has the weight 1.
+        least_confidence: Least probability that a label is right by the model of label errors
+            (``generation.label_errors``).
+
+    Returns:
+        The columns of ``label_errors.judgements``; ``confidence`` as stated; ``weight``; and
+        ``reason``, ``label`` or ``direction`` for a suspected error, None for no suspicion.
+    """
+    rows = [annotation.instance for annotation in annotations]
+    frame = judgements(rows, schema, probabilities_NR)
+    stated_N = np.array([annotation.confidence for annotation in annotations], dtype=float)
+    judged_N = frame["likeliest"].notna().to_numpy()
+    weights_N = np.ones(len(rows))
+    if judged_N.any():
+        agrees_N = (frame["probability"] >= frame["likeliest_probability"]).to_numpy()
+        weights_N[judged_N] = calibrated_confidence(stated_N[judged_N], agrees_N[judged_N])
+    suspected_N = label_confidence(rows, schema, probabilities_NR).right < least_confidence
+    reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
+    reasons[~suspected_N] = None
+    return frame.assign(confidence=stated_N, weight=weights_N, reason=reasons)

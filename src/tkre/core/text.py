@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -67,6 +68,16 @@ def same_stem(a: str, b: str) -> bool:
 def normalised(text: str) -> str:
     """A text for comparison: lower case, single blanks."""
     return " ".join(text.lower().split())
+
+
+def sentence_rank(text: str, seed: int) -> float:
+    """A number from 0 to 1 that is random for a sentence and the same for all its pairs.
+
+    It depends on the sentence and the seed alone: sentences below a share are a random sample that
+    stays the same when text is added.
+    """
+    named = f"{seed}\n{normalised(text)}"
+    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8]) / 2**64
 
 
 def rows_by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:

@@ -1,4 +1,4 @@
-"""Weights of annotated rows: the confidence that a language model states, calibrated without labels.
+"""Weights of annotated rows: a language model's stated confidence, calibrated without labels.
 
 A classifier of the other rows (``training.cross_fitting``) agrees with an annotation more often
 where its label is right. Two assumptions make the rate of agreement a measure of that: annotations
@@ -15,11 +15,14 @@ Legend of shapes: N rows, R relations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.isotonic import isotonic_regression
 
+from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.annotation import Annotation
 from tkre.generation.filtering import INVERTED, LABEL
@@ -37,12 +40,12 @@ def calibrated_confidence(stated_N: Floats, agrees_N: npt.NDArray[np.bool_]) -> 
         N probabilities, equal for equal confidences and never lower for a higher one; 1 if no row
         agrees.
     """
-    from sklearn.isotonic import isotonic_regression
-
-    confidences, places_N, counts = np.unique(stated_N, return_inverse=True, return_counts=True)
+    _, places_N, counts = np.unique(stated_N, return_inverse=True, return_counts=True)
     rates = np.bincount(places_N, agrees_N) / counts
     rising = isotonic_regression(rates, sample_weight=counts)
-    calibrated: Floats = (rising / rising[-1])[places_N] if agrees_N.any() else np.ones(len(rates))
+    calibrated: Floats = (
+        (rising / rising[-1])[places_N] if agrees_N.any() else np.ones(len(stated_N))
+    )
     return calibrated
 
 
@@ -78,3 +81,26 @@ def judge_annotations(
     reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
     reasons[~suspected_N] = None
     return frame.assign(confidence=stated_N, weight=weights_N, reason=reasons)
+
+
+def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> list[Instance]:
+    """Annotated rows with the labels of the training split that they come from.
+
+    Their triggers, which a language model has named for its own label, are dropped.
+
+    Args:
+        rows: Annotated rows.
+        train: Labelled rows of the corpus.
+
+    Raises:
+        ValueError: A row is not one of the training split.
+    """
+    labels = {row.id: row.relation for row in train}
+    # annotation/<corpus>/<id>
+    ids = [row.id.split("/", 2)[2] if row.annotated else row.id for row in rows]
+    if unknown := [i for i in ids if i not in labels]:
+        raise ValueError(
+            f"true_labels: {len(unknown)} annotated rows, such as {unknown[0]!r}, are no rows of "
+            "the training split: only a corpus with unlabelled.train_ids has labels for all"
+        )
+    return [replace(row, relation=labels[i], triggers=()) for row, i in zip(rows, ids, strict=True)]

@@ -80,10 +80,12 @@ class AnnotationParams(Params):
     Attributes:
         sampling: Sampling of the language model.
         demonstrations: Support sentences of each relation in a request; 0 leaves the definitions.
+        kept_out: Share of the sentences that never train.
     """
 
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=200)
     demonstrations: int = Field(0, ge=0)
+    kept_out: float = Field(0.2, ge=0, lt=1)
 
 
 class InContextParams(Params):

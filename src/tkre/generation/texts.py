@@ -35,7 +35,7 @@ class KnowledgeText:
 
     Attributes:
         id: Id of the instance.
-        source: ``explanation``, ``synthetic`` or ``support``.
+        source: ``explanation``, ``synthetic``, ``support`` or ``annotated``.
         relation: Label it expresses.
         text: What the encoder reads; the label itself never stands in it.
         heads: Every occurrence of the head mention; possibly none in a text that was rejected.

@@ -39,7 +39,9 @@ OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "ex
 # all else belongs to the plain sample.
 OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
 OF_ANNOTATED_SAMPLE = {"unlabelled", "unlabelled_report", "annotation_responses", "unreviewed",
-                       "annotated", "review_report", "rejects", "yield"}  # fmt: skip
+                       "annotated", "review_report", "annotated_training", "annotated_validation",
+                       "annotated_probabilities", "annotation_judgements", "rejects",
+                       "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 

@@ -115,7 +115,7 @@ class ExperimentConfig:
         variant = self.parameters.variants[cell.variant]
         if variant.pretraining is None:
             return None
-        sample = variant.pretrained_on.sample(cell.sample)
+        sample = variant.knowledge_of(cell.sample)
         return EncoderChain(
             tuple((stage, Cell(sample, name)) for stage, name in variant.encoders.items()),
             tuple(STAGES[stage].reads for stage in variant.encoders),

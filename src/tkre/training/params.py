@@ -85,6 +85,9 @@ class FinetuningParams(SentenceParams):
         annotated: Whether the annotated rows of the sample train beside the golden ones.
         annotation_weights: Whether annotated rows are weighted by the estimated probability that
             their label is right (``generation.annotation_weights``).
+        annotation_filter: Whether annotated rows whose label is a suspected error are left out.
+        true_labels: Whether annotated rows have the labels of the training split that they come
+            from: the upper bound of annotations, for comparison.
         text_priors: Whether the logits are shifted in training by the log shares of the labels
             among rows of the same kind of text, natural or not (logit adjustment, Menon et al.
             2021). The shares of natural text then become a prior that predictions may use.
@@ -123,6 +126,8 @@ class FinetuningParams(SentenceParams):
     synthetic: bool = False
     annotated: bool = False
     annotation_weights: bool = False
+    annotation_filter: bool = False
+    true_labels: bool = False
     text_priors: bool = False
     add_inverted: bool = False
     both_directions: bool = False

@@ -14,7 +14,7 @@ from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage, digest_of
 from tkre.generation.params import InContextParams
 from tkre.training.params import FinetuningParams, SetFitParams
-from tkre.training.stages import STAGES, PretrainingParams
+from tkre.training.stages import ANNOTATED, STAGES, PretrainingParams
 
 LIKE = "like"
 
@@ -103,7 +103,27 @@ class Variant(Params):
     @property
     def uses_annotated(self) -> bool:
         """Whether it needs annotated rows."""
-        return self.finetuning is not None and self.finetuning.annotated
+        pretrained_on = self.pretraining.sources if self.pretraining else ()
+        finetuned_on = self.finetuning is not None and self.finetuning.annotated
+        return finetuned_on or ANNOTATED in pretrained_on
+
+    def knowledge_of(self, sample: KShotSample) -> KShotSample:
+        """The sample whose knowledge its encoder is pre-trained on, for a classifier of a sample.
+
+        Annotated rows are those of the classifier's own corpus.
+        """
+        knowledge = self.pretrained_on.sample(sample)
+        if self.pretraining is None or ANNOTATED not in self.pretraining.sources:
+            return knowledge
+        if knowledge.corpus != sample.corpus:
+            return knowledge
+        return replace(knowledge, annotated=sample.annotated, chosen=sample.chosen)
+
+    @property
+    def judges_annotations(self) -> bool:
+        """Whether it needs the judgements of annotated rows."""
+        params = self.finetuning
+        return params is not None and (params.annotation_weights or params.annotation_filter)
 
     @property
     def needs(self) -> str:

@@ -18,6 +18,7 @@ from tkre.modeling.params import ContrastParams, MaskingParams
 from tkre.training.params import OptimisationParams, SentenceParams
 
 TEXTS, PAIRS = "pretraining_texts", "pretraining_pairs"
+ANNOTATED = "annotated"  # a source: annotated rows, with their triggers
 
 
 class StageParams(Params):
@@ -124,7 +125,8 @@ class PretrainingParams(Params):
     """Further pre-training of an encoder on knowledge, in chained stages; None leaves one out.
 
     Attributes:
-        sources: Kinds of knowledge texts: ``explanation``, ``synthetic``, ``support``.
+        sources: Kinds of knowledge texts: ``explanation``, ``synthetic``, ``support``,
+            ``annotated``.
         masking: Masking probabilities.
         contrast: The contrastive loss of the second stage.
         mslm: The first stage.
@@ -133,7 +135,7 @@ class PretrainingParams(Params):
             explanations and definitions.
     """
 
-    sources: tuple[Literal["explanation", "synthetic", "support"], ...]
+    sources: tuple[Literal["explanation", "synthetic", "support", "annotated"], ...]
     masking: MaskingParams = MaskingParams()
     contrast: ContrastParams = ContrastParams()
     mslm: TextParams | None = None

@@ -10,6 +10,7 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
+from tkre.core.text import sentence_rank
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFileError, CorpusFolder, read_corpus
@@ -214,6 +215,22 @@ def apply_reviews(
     guarded = guard_pool(reviewed, forbidden, params)
     rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
     return rows, {"sample": sample.name} | counts | guarded.report()
+
+
+def split_annotated(
+    annotated: list[Annotation], params: AnnotationParams, sample: KShotSample
+) -> tuple[list[Annotation], list[Annotation]]:
+    """Splits the annotated rows by sentence.
+
+    Returns:
+        Rows that may train; those that are kept out, for validation on natural text.
+    """
+    ranks = [sentence_rank(row.instance.text, sample.seed) for row in annotated]
+    ranked = list(zip(annotated, ranks, strict=True))
+    return (
+        [row for row, rank in ranked if rank >= params.kept_out],
+        [row for row, rank in ranked if rank < params.kept_out],
+    )
 
 
 def keep_classifications(

@@ -123,6 +123,11 @@ ANNOTATIONS = Template(
         ["annotated", "review_report"],
     ),
     Step(
+        nodes.split_annotated,
+        ["annotated", "params:generation.annotations", "sample"],
+        ["annotated_training", "annotated_validation"],
+    ),
+    Step(
         nodes.merge_annotation_accounts,
         ["plain.rejects", "annotation_rejects", "plain.yield", "annotation_yield", "sample"],
         ["rejects", "yield"],

@@ -34,8 +34,13 @@ def finetune_backbone(
     schema: RelationSchema,
     finetuning: FinetuningParams,
     cell: Cell,
+    annotated_validation: list[Annotation] | None = None,
+    annotation_judgements: pd.DataFrame | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     """Fine-tunes a classifier from a masked language model.
+
+    Annotated rows that are kept out help to choose the epoch; judgements give the weights of the
+    others.
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
@@ -43,15 +48,20 @@ def finetune_backbone(
     """
     from tkre.training.finetuning import finetune
 
+    weights = {}
+    if annotation_judgements is not None and finetuning.annotation_weights:
+        frame = annotation_judgements
+        weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
     classifier, losses = finetune(
         backbone,
         training_rows,
-        validation,
+        [*validation, *(annotation.instance for annotation in annotated_validation or ())],
         schema,
         finetuning,
         data=instances_digest(training_rows),
         seed=cell.sample.seed,
         description=cell.name,
+        weights=weights,
     )
     return classifier, losses, classifier.lineage
 
@@ -67,6 +77,8 @@ def finetune_encoder(
     cell: Cell,
     pretraining_texts: list[KnowledgeText] | None = None,
     pretraining_pairs: list[Instance] | None = None,
+    annotated_validation: list[Annotation] | None = None,
+    annotation_judgements: pd.DataFrame | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
@@ -84,7 +96,10 @@ def finetune_encoder(
         stages=pretraining.stages,
         data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},
     )
-    return finetune_backbone(encoder, training_rows, validation, schema, finetuning, cell)
+    return finetune_backbone(
+        encoder, training_rows, validation, schema, finetuning, cell,
+        annotated_validation, annotation_judgements,
+    )  # fmt: skip
 
 
 def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
@@ -194,6 +209,32 @@ def score_support(
         backbone, explained, synthetic, schema, params.crossfit, judged="golden", seed=sample.seed
     )
     return label_errors.probability_frame(explained, schema, probabilities_NR)
+
+
+def score_annotated(
+    backbone: Checkpoint,
+    explained: list[Instance],
+    annotated_training: list[Annotation],
+    schema: RelationSchema,
+    params: FilterParams,
+    sample: KShotSample,
+) -> pd.DataFrame:
+    """Judges every annotated row by a classifier that was not trained on it, in one round.
+
+    Further rounds, by the confidence of the one before, confirm the errors of a language model,
+    which are not made at random.
+
+    Returns:
+        The probability of every relation for every annotated row.
+    """
+    from tkre.training.cross_fitting import judge
+
+    rows = [annotation.instance for annotation in annotated_training]
+    crossfit = params.crossfit.model_copy(update={"rounds": 1})
+    probabilities_NR = judge(
+        backbone, explained, rows, schema, crossfit, judged="synthetic", seed=sample.seed
+    )
+    return label_errors.probability_frame(rows, schema, probabilities_NR)
 
 
 def train_setfit(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pandas as pd
 
 from tkre.core.cells import Cell
@@ -11,8 +13,11 @@ from tkre.core.schema import RelationSchema
 from tkre.evaluation import calibration_report
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import CalibrationParams
-from tkre.generation import label_errors
+from tkre.generation import annotation_weights, label_errors
 from tkre.generation.annotation import Annotation
+from tkre.generation.params import FilterParams
+
+logger = logging.getLogger(__name__)
 
 
 def golden_rows(support: list[Instance]) -> list[Instance]:
@@ -29,11 +34,45 @@ def golden_and_synthetic_rows(
 
 def golden_and_annotated_rows(
     explained: list[Instance],
-    annotated: list[Annotation],
+    annotated_training: list[Annotation],
     synthetic: list[Instance] | None = None,
+    annotation_judgements: pd.DataFrame | None = None,
+    train: list[Instance] | None = None,
 ) -> list[Instance]:
-    """Takes the explained support set, synthetic sentences if given, and the annotated rows."""
-    return [*explained, *(synthetic or ()), *(annotation.instance for annotation in annotated)]
+    """Takes the explained support set, synthetic sentences if given, and the annotated rows.
+
+    With judgements, annotated rows whose label is a suspected error are left out. With the training
+    split, annotated rows have its labels instead of the language model's: the upper bound.
+    """
+    rows = [annotation.instance for annotation in annotated_training]
+    if annotation_judgements is not None:
+        suspected = annotation_judgements["reason"].notna()
+        errors = set(annotation_judgements.loc[suspected, "id"])
+        logger.info("%d of %d annotated rows left out: suspected errors", len(errors), len(rows))
+        rows = [row for row in rows if row.id not in errors]
+    if train is not None:
+        rows = annotation_weights.with_true_labels(rows, train)
+    return [*explained, *(synthetic or ()), *rows]
+
+
+def judge_annotations(
+    annotated_training: list[Annotation],
+    annotated_probabilities: pd.DataFrame,
+    schema: RelationSchema,
+    params: FilterParams,
+) -> pd.DataFrame:
+    """Calibrates the stated confidence of annotated rows, and looks for errors in their labels.
+
+    Returns:
+        A row per annotated one: its weight, and the reason of a suspicion.
+    """
+    rows = [annotation.instance for annotation in annotated_training]
+    return annotation_weights.judge_annotations(
+        annotated_training,
+        schema,
+        label_errors.probabilities_of(annotated_probabilities, rows, schema),
+        params.least_confidence,
+    )
 
 
 def fit_calibrator(

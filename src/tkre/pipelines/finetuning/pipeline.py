@@ -18,24 +18,7 @@ STAGE = "finetuning"
 Rows = Literal["test", "development"]
 
 GOLDEN = Step(nodes.golden_rows, "support", "training_rows")
-GOLDEN_EXPLAINED = Step(nodes.golden_rows, "explained", "training_rows")
-GOLDEN_AND_SYNTHETIC = Step(
-    nodes.golden_and_synthetic_rows, ["explained", "synthetic"], "training_rows"
-)
-GOLDEN_AND_ANNOTATED = Step(
-    nodes.golden_and_annotated_rows, ["explained", "annotated"], "training_rows"
-)
-ALL_ROWS = Step(
-    nodes.golden_and_annotated_rows, ["explained", "annotated", "synthetic"], "training_rows"
-)
 TRAINED = ["classifier", "finetuning_losses", "lineage"]
-FROM_BACKBONE = Step(
-    gpu_nodes.finetune_backbone,
-    ["backbone", "training_rows", "validation", "schema", "params:variant.finetuning", "cell"],
-    TRAINED,
-    "finetune",
-    (GPU,),
-)
 CLASS_CENTROIDS = Step(
     gpu_nodes.measure_class_centroids,
     ["classifier", "backbone", "validation", "schema"],
@@ -77,6 +60,20 @@ SETFIT = {
     )
     for name, rows in SCORED.items()
 }  # fmt: skip
+ANNOTATION_JUDGEMENTS = Template(
+    Step(
+        gpu_nodes.score_annotated,
+        ["backbone", "explained", "annotated_training", "schema", "params:generation.filtering",
+         "sample"],
+        "annotated_probabilities",
+        tags=(GPU,),
+    ),
+    Step(
+        nodes.judge_annotations,
+        ["annotated_training", "annotated_probabilities", "schema", "params:generation.filtering"],
+        "annotation_judgements",
+    ),
+)  # fmt: skip
 LABEL_ERRORS = Template(
     Step(
         gpu_nodes.score_support,
@@ -103,13 +100,20 @@ def create_pipeline(
         encoders: Stages of the encoder of each cell that has one.
         score_on: Rows to label.
         with_knowledge: Samples whose golden labels are searched for errors.
-        judge: Name of the catalog entry ``backbones.<judge>`` that judges golden labels.
+        judge: Name of the catalog entry ``backbones.<judge>`` that judges golden labels, and
+            those of annotated rows.
         timed: Cells whose speed is measured.
     """
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
+    judged = dict.fromkeys(
+        cell.sample.with_annotations
+        for cell, variant in cells.items()
+        if variant.judges_annotations and cell.sample.annotated
+    )
     return Pipeline(
         joined(
             *(at_sample(STAGE, LABEL_ERRORS, sample, judge) for sample in plain),
+            *(at_sample(STAGE, ANNOTATION_JUDGEMENTS, sample, judge) for sample in judged),
             *(
                 at_cell(
                     STAGE,
@@ -139,12 +143,17 @@ def template(
     """
     if variant.finetuning is None:
         return _setfit(score_on)
-    rows = GOLDEN_EXPLAINED if variant.finetuning.uses_knowledge else GOLDEN
-    if variant.finetuning.synthetic:
-        rows = GOLDEN_AND_SYNTHETIC
-    if variant.finetuning.annotated and annotated:
-        rows = ALL_ROWS if variant.finetuning.synthetic else GOLDEN_AND_ANNOTATED
-    return _classifier(rows, score_on, None if chain is None else tuple(chain.namespaces))
+    knowledge = None if chain is None else tuple(chain.namespaces)
+    finetuning = variant.finetuning
+    rows = ["explained" if finetuning.uses_knowledge else "support"]
+    rows += ["synthetic"] if finetuning.synthetic else []
+    natural = []
+    if finetuning.annotated and annotated:
+        rows += ["annotated_training", *(["train"] if finetuning.true_labels else [])]
+        rows += ["annotation_judgements"] if finetuning.annotation_filter else []
+        natural = ["annotated_validation"]
+        natural += ["annotation_judgements"] if finetuning.annotation_weights else []
+    return _classifier(tuple(rows), score_on, knowledge, tuple(natural))
 
 
 @cache
@@ -153,10 +162,15 @@ def _setfit(score_on: Rows) -> Template:
 
 
 @cache
-def _classifier(rows: Step, score_on: Rows, knowledge: tuple[str, ...] | None) -> Template:
+def _classifier(
+    rows: tuple[str, ...],
+    score_on: Rows,
+    knowledge: tuple[str, ...] | None,
+    natural: tuple[str, ...],
+) -> Template:
     return Template(
-        rows,
-        FROM_BACKBONE if knowledge is None else _from_encoder(knowledge),
+        _training_rows(rows),
+        _finetune(knowledge, natural),
         PREDICTIONS[score_on],
         CLASS_CENTROIDS,
         PREDICTIONS["validation"],
@@ -164,9 +178,22 @@ def _classifier(rows: Step, score_on: Rows, knowledge: tuple[str, ...] | None) -
     )
 
 
-def _from_encoder(knowledge: tuple[str, ...]) -> Step:
-    """Fine-tunes an encoder after checking by its lineage that it has learnt from ``knowledge``."""
-    names = ("encoder", "backbone", "training_rows", "validation", "schema", "cell", *knowledge)
-    recipe = {name: f"params:variant.{name}" for name in ("pretraining", "finetuning")}
-    inputs = {name: name for name in names} | recipe
-    return Step(gpu_nodes.finetune_encoder, inputs, TRAINED, "finetune", (GPU,))
+def _training_rows(names: tuple[str, ...]) -> Step:
+    """The node that puts the training rows together, by its inputs."""
+    if "annotated_training" in names:
+        given = {name: name for name in names}
+        return Step(nodes.golden_and_annotated_rows, given, "training_rows")
+    node = nodes.golden_and_synthetic_rows if "synthetic" in names else nodes.golden_rows
+    return Step(node, list(names), "training_rows")
+
+
+def _finetune(knowledge: tuple[str, ...] | None, natural: tuple[str, ...]) -> Step:
+    """Fine-tunes a backbone, or an encoder whose lineage says that it has learnt ``knowledge``."""
+    names = ["backbone", "training_rows", "validation", "schema", "cell", *natural]
+    recipe = ["finetuning"]
+    if knowledge is not None:
+        names += ["encoder", *knowledge]
+        recipe.append("pretraining")
+    inputs = {name: name for name in names} | {n: f"params:variant.{n}" for n in recipe}
+    node = gpu_nodes.finetune_backbone if knowledge is None else gpu_nodes.finetune_encoder
+    return Step(node, inputs, TRAINED, "finetune", (GPU,))

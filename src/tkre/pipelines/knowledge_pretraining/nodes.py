@@ -5,17 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tkre.core.instance import Instance
-from tkre.generation.texts import EXPLANATION, SUPPORT, SYNTHETIC, KnowledgeText
-from tkre.training.stages import PretrainingParams
+from tkre.generation.annotation import Annotation
+from tkre.generation.texts import (
+    EXPLANATION,
+    SUPPORT,
+    SYNTHETIC,
+    KnowledgeText,
+    from_sentence,
+)
+from tkre.training.stages import ANNOTATED, PretrainingParams
 
 
 def select_texts(
     knowledge: list[KnowledgeText],
     pretraining: PretrainingParams,
     zero_shot: list[KnowledgeText] | None = None,
+    annotated_training: list[Annotation] | None = None,
 ) -> list[KnowledgeText]:
     """Takes the kinds of knowledge texts that the variant is pre-trained on."""
-    return [text for text in [*knowledge, *(zero_shot or ())] if text.source in pretraining.sources]
+    texts = [*knowledge, *(zero_shot or ())]
+    texts += [from_sentence(a.instance, ANNOTATED) for a in annotated_training or ()]
+    return [text for text in texts if text.source in pretraining.sources]
 
 
 def select_pairs(
@@ -23,11 +33,13 @@ def select_pairs(
     synthetic: list[Instance],
     pretraining: PretrainingParams,
     zero_shot: list[Instance] | None = None,
+    annotated_training: list[Annotation] | None = None,
 ) -> list[Instance]:
     """Takes the labelled sentences whose pairs are contrasted, with or without explanations."""
     rows = [*explained] if SUPPORT in pretraining.sources else []
     if SYNTHETIC in pretraining.sources:
         rows += [*synthetic, *(zero_shot or ())]
+    rows += [annotation.instance for annotation in annotated_training or ()]
     if EXPLANATION in pretraining.sources:
         return rows
     return [replace(row, explanation=None) for row in rows]

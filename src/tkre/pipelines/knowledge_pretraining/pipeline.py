@@ -25,9 +25,11 @@ SELECTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
 
 
 @cache
-def _selection(data: str, *, zero_shot: bool) -> Template:
+def _selection(data: str, *, zero_shot: bool, annotated: bool) -> Template:
     select, inputs, without_examples = SELECTIONS[data]
-    given = [*inputs, "params:encoder", *([without_examples] if zero_shot else [])]
+    given = {name: name for name in inputs} | {"pretraining": "params:encoder"}
+    given |= {"zero_shot": without_examples} if zero_shot else {}
+    given |= {"annotated_training": "annotated_training"} if annotated else {}
     return Template(Step(select, given, data))
 
 
@@ -66,6 +68,8 @@ def create_pipeline(
                 STAGE, TRAININGS[stage], home, *place, stage, tuple(users[home])
             )
         for data, home in chain.data.items():
-            template = _selection(data, zero_shot=chain.zero_shot is not None)
+            template = _selection(
+                data, zero_shot=chain.zero_shot is not None, annotated=home.sample.annotated > 0
+            )
             parts[home, data] = at_cell(STAGE, template, home, *place, None, tuple(users[home]))
     return Pipeline(joined(*parts.values()))

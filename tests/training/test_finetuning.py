@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +14,16 @@ from tests.paths import machine_paths
 from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
-from tkre.training.batching import labelled_rows
+from tkre.training.batching import collate_weighted, labelled_rows
 from tkre.training.finetuning import (
+    ClassifierObjective,
     EpochSelection,
     LinearProbe,
     build_classifier,
     finetune,
     head_start,
+    label_shares,
+    natural_prior,
 )
 from tkre.training.inference import features_of_encoded, predict
 from tkre.training.params import FinetuningParams
@@ -282,3 +286,73 @@ def test_another_number_of_threads_gives_the_same_bits():
         many = one.predict_proba(rows)
     with threadpool_limits(1, user_api="blas"):
         assert np.array_equal(one.predict_proba(rows), many)
+
+
+def natural(rows, labels):
+    """Copies of rows as annotated ones with other labels."""
+    return [
+        replace(row, id=f"annotation/toy/{n}", relation=label)
+        for n, (row, label) in enumerate(zip(rows, labels, strict=False))
+    ]
+
+
+def test_shares_of_labels_by_kind_of_text(toy_rows, schema, backbone):
+    model = build_classifier(backbone, schema, MARKERS)
+    none = schema.negative
+    rows = [*toy_rows[:2], *natural(toy_rows, [none] * 7 + ["knows"])]
+    labelled = labelled_rows(
+        model, backbone.tokenizer, rows, schema, add_inverted=False,
+        weights={"annotation/toy/0": 0.5},
+    )  # fmt: skip
+    shares = label_shares(labelled, len(schema.names))
+    assert shares.sum(axis=1) == pytest.approx(1)
+    place = schema.names.index(none)
+    # One row of each label is added; one of the negative rows counts half.
+    assert shares[1, place] == pytest.approx((6.5 + 1) / (7.5 + len(schema.names)))
+    assert shares[0, schema.names.index("lives_in")] > shares[1, schema.names.index("lives_in")]
+    prior = natural_prior(rows, schema)
+    assert prior[none] == pytest.approx(8 / (8 + len(schema.names)))
+    assert natural_prior(toy_rows, schema) == {}
+
+
+def test_the_loss_is_that_of_shifted_logits_and_weighted_rows(toy_rows, schema, backbone):
+    torch.manual_seed(0)
+    model = build_classifier(backbone, schema, MARKERS).eval()
+    rows = [*toy_rows[:3], *natural(toy_rows[3:6], ["knows"] * 3)]
+    labelled = labelled_rows(
+        model, backbone.tokenizer, rows, schema, add_inverted=False,
+        weights={"annotation/toy/0": 0.25},
+    )  # fmt: skip
+    priors = label_shares(labelled, len(schema.names))
+    batch = {n: torch.as_tensor(a) for n, a in collate_weighted(labelled, padding=0).items()}
+    given = {n: a for n, a in batch.items() if n not in ("labels", "weights", "natural")}
+    with torch.no_grad():
+        logits = model(**given).logits.double().numpy()
+        loss, _ = ClassifierObjective(model, None, MARKERS, priors)(**batch)
+    shifted = logits + np.log(priors[[0, 0, 0, 1, 1, 1]])
+    logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    losses = -logs[np.arange(6), [row.label for row in labelled]]
+    assert float(loss) == pytest.approx((losses * [1, 1, 1, 0.25, 1, 1]).mean(), rel=1e-4)
+
+
+def test_negatives_of_natural_text_do_not_spoil_balanced_text(toy_rows, schema, backbone):
+    none = schema.negative
+    place = schema.names.index(none)
+    positive = [row for row in toy_rows if row.relation != none]
+    negatives = natural([row for row in toy_rows if row.relation == none] * 12, [none] * 100)
+
+    def negative_shares(text_priors):
+        params = MARKERS.model_copy(update={"annotated": True, "text_priors": text_priors})
+        found, _ = finetune(
+            backbone, [*toy_rows, *negatives], [], schema, params,
+            data="", seed=1, description="test",
+        )  # fmt: skip
+        model = found.model
+        return [predict(model, found.tokenizer, positive, natural=n)[:, place].mean()
+                for n in (False, True)], model.config.natural_prior  # fmt: skip
+
+    (balanced, in_natural_text), prior = negative_shares(text_priors=True)
+    (added, same), no_prior = negative_shares(text_priors=False)
+    assert prior[none] > 0.7 and no_prior == {}
+    assert balanced < 0.8 * added and in_natural_text > balanced + 0.1
+    assert same == added

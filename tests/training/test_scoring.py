@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import instance
 from tkre.modeling.settings import ClassifierSettings
-from tkre.training.scoring import both_ways, labels_of, ruled_out_by_types
+from tkre.training.scoring import both_ways, labels_of, ruled_out_by_types, with_natural_prior
 
 
 def named(negative, least):
@@ -50,3 +50,15 @@ def test_two_readings_are_averaged_over_inverse_relations():
     mixed = both_ways(forward, inverted, config)
     expected = np.array([(0.4 + 0.6) / 2, (0.3 + 0.1) / 2, 0.2, 0.1])
     assert mixed[0] == pytest.approx(expected / expected.sum())
+
+
+def test_natural_text_has_its_own_prior():
+    config = ClassifierSettings(
+        {0: "a", 1: "b", 2: "none"}, natural_prior={"none": 0.8, "b": 0.05, "a": 0.15}
+    )
+    given = np.array([[0.5, 0.3, 0.2], [0.98, 0.01, 0.01]])
+    weighed = with_natural_prior(given, config)
+    expected = given * np.array([0.15, 0.05, 0.8])
+    assert weighed == pytest.approx(expected / expected.sum(axis=1, keepdims=True))
+    assert labels_of(weighed, config) == ["none", "a"]
+    assert with_natural_prior(given, ClassifierSettings({0: "a"})) is given

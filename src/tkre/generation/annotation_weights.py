@@ -80,7 +80,9 @@ def judge_annotations(
     suspected_N = label_confidence(rows, schema, probabilities_NR).right < least_confidence
     reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
     reasons[~suspected_N] = None
-    return frame.assign(confidence=stated_N, weight=weights_N, reason=reasons)
+    return frame.assign(
+        confidence=stated_N, weight=weights_N, reason=pd.Series(reasons, dtype=object)
+    )
 
 
 def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> list[Instance]:

@@ -169,7 +169,8 @@ def test_previews_show_no_row_of_a_corpus(pipelines, catalog):
     quoting = {"train", "dev", "test", "support", "validation", "development", "unseen_test",
                "explained", "knowledge", "training_rows", "pretraining_texts", "pretraining_pairs",
                "explanation_responses", "synthesis_responses", "pool", "reviewed", "unlabelled",
-               "unreviewed", "annotated", "annotation_responses"}  # fmt: skip
+               "unreviewed", "annotated", "annotated_training", "annotated_validation",
+               "annotation_responses"}  # fmt: skip
     seen = set()
     for dataset in datasets(pipelines["semeval"]) | datasets(pipelines["annotated"]):
         leaf = dataset.rsplit(".", 1)[-1]
@@ -205,6 +206,7 @@ def test_no_two_datasets_share_a_file(pipelines, catalog):
 
 
 GPU_FUNCTIONS = {
+    "score_annotated", "annotate_chosen",
     "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
     "finetune_encoder", "predict", "label", "measure_class_centroids", "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
@@ -242,7 +244,7 @@ def test_training_splits_are_read_by_the_sampling_only(pipelines):
     for name in ("demo", "semeval", "semeval_x4", "annotated"):
         for node in pipelines[name].nodes:
             leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
-            if leaves & {"train", "dev"}:
+            if leaves & {"train", "dev"} and ".tkre_plus_true_labels-" not in node.name:
                 assert node.func.__name__ == "sample_k_shots"
             # Unlabelled and reviewed rows that copy one of them are refused.
             guards = {"select_unlabelled", "apply_reviews"}
@@ -264,8 +266,14 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
 
 def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     nodes = pipelines["newsroom_annotated"].nodes
-    readers = {node.name for node in nodes if "newsroom.k8a300.s13.annotated" in node.inputs}
-    assert readers == {
+    readers = {
+        node.name for node in nodes if "newsroom.k8a300.s13.annotated_training" in node.inputs
+    }
+    judges = {
+        f"finetuning.newsroom-k8a300-s13.{name}"
+        for name in ("score_annotated", "judge_annotations")
+    }
+    assert readers - judges == {
         f"finetuning.{variant}-newsroom-k8a300-s13.golden_and_annotated_rows"
         for variant in ("tkre_annotated", "tkre_plus_annotated")
     }
@@ -273,7 +281,9 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     made = {name for node in nodes for name in node.outputs if name.startswith("newsroom.k8a300.")}
     assert {name.rpartition(".")[2] for name in made if name.count(".") == 3} == {
         "unlabelled", "unlabelled_report", "annotation_responses", "unreviewed", "annotated",
-        "review_report", "annotation_rejects", "annotation_yield", "rejects", "yield",
+        "annotated_training", "annotated_validation", "annotated_probabilities",
+        "annotation_judgements", "review_report", "annotation_rejects",
+        "annotation_yield", "rejects", "yield",
     }  # fmt: skip
 
 

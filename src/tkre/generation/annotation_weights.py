@@ -20,7 +20,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.isotonic import isotonic_regression
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
@@ -40,6 +39,8 @@ def calibrated_confidence(stated_N: Floats, agrees_N: npt.NDArray[np.bool_]) -> 
         N probabilities, equal for equal confidences and never lower for a higher one; 1 if no row
         agrees.
     """
+    from sklearn.isotonic import isotonic_regression
+
     _, places_N, counts = np.unique(stated_N, return_inverse=True, return_counts=True)
     rates = np.bincount(places_N, agrees_N) / counts
     rising = isotonic_regression(rates, sample_weight=counts)

@@ -135,6 +135,19 @@ class ExperimentConfig:
                     "`unlabelled`"
                 )
 
+    def _require_labels(self, name: str, experiment: Experiment) -> None:
+        """Refuses true labels where the unlabelled text is no part of the training split."""
+        recipes = [self.parameters.variants[v].finetuning for v in experiment.variants]
+        if not any(recipe and recipe.true_labels for recipe in recipes):
+            return
+        for corpus in experiment.corpora:
+            unlabelled = self.parameters.corpora[corpus].unlabelled
+            if unlabelled is None or unlabelled.train_ids is None:
+                raise ConfigurationError(
+                    f"experiment {name}: a variant has true_labels, which need corpora.{corpus}."
+                    "unlabelled.train_ids: the text of a file has no labels"
+                )
+
     def axes(self, experiment: str) -> list[str]:
         """Axes along which it has several values (``recipes.axes_of``)."""
         spec = self.experiments[experiment]
@@ -169,6 +182,7 @@ class ExperimentConfig:
                 "the sentences; take a variant that is trained"
             )
         self.require_unlabelled(experiment.samples)
+        self._require_labels(name, experiment)
         called: dict[str, str] = {}
         for llm in experiment.llms:
             model = self.parameters.generation.of_llm(llm).called

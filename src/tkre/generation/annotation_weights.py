@@ -4,8 +4,9 @@ A classifier of the other rows (``training.cross_fitting``) agrees with an annot
 where its label is right. Two assumptions make the rate of agreement a measure of that: annotations
 that are stated with the highest confidence are right, and the classifier is no better at the other
 rows. Then the share of right labels at a confidence is the rate of agreement there, divided by the
-rate at the highest confidence. Isotonic regression gives the rates: they may not fall as the
-confidence rises.
+rate in the fifth of the rows with the highest confidence. Isotonic regression gives the rates: they
+may not fall as the confidence rises. Where rows with a low confidence are the harder ones for the
+classifier, too, their weights are too low rather than too high.
 
 Rows of a language model that states the same confidence everywhere have equal weights.
 
@@ -27,6 +28,8 @@ from tkre.generation.annotation import Annotation
 from tkre.generation.filtering import INVERTED, LABEL
 from tkre.generation.label_errors import Floats, judgements, label_confidence
 
+TRUSTED = 0.2  # share of the rows, those with the highest confidence, whose labels count as right
+
 
 def calibrated_confidence(stated_N: Floats, agrees_N: npt.NDArray[np.bool_]) -> Floats:
     """Estimated probability that the label of an annotation is right.
@@ -44,10 +47,9 @@ def calibrated_confidence(stated_N: Floats, agrees_N: npt.NDArray[np.bool_]) -> 
     _, places_N, counts = np.unique(stated_N, return_inverse=True, return_counts=True)
     rates = np.bincount(places_N, agrees_N) / counts
     rising = isotonic_regression(rates, sample_weight=counts)
-    calibrated: Floats = (
-        (rising / rising[-1])[places_N] if agrees_N.any() else np.ones(len(stated_N))
-    )
-    return calibrated
+    rates_N: Floats = rising[places_N]
+    highest = rates_N[stated_N >= np.quantile(stated_N, 1 - TRUSTED)].mean()
+    return (rates_N / highest).clip(max=1) if highest > 0 else np.ones(len(stated_N))
 
 
 def judge_annotations(

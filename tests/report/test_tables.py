@@ -42,6 +42,14 @@ def test_cells_without_scored_rows_are_marked():
     assert table.rows == [["v", "not scored", "", "", "", table.rows[0][-1]]]
 
 
+def test_a_variant_that_was_scored_on_fewer_sentences_is_named():
+    whole = predictions(["a", "a", "b", "b", "no", "a"])
+    some = whole.iloc[:4]
+    asked = metrics("toy.k8.s13.llm", some) | {"recipe": {"in_context": {"rows": 4}}}
+    [table] = shown([asked, metrics("toy.k8.s13.typ_marker", whole)], [some, whole])
+    assert table.note == "per cent; seed 13; llm on 4 of 6 sentences"
+
+
 def test_axes_that_vary_have_columns():
     guessed = ["a", "a", "b", "b", "no", "a"]
     ps = [predictions(guessed)] * 3

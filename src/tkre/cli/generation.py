@@ -27,6 +27,7 @@ from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
+from tkre.generation.rejections import CLASSIFICATION
 from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 from tkre.project.config import ExperimentConfig
@@ -154,13 +155,16 @@ def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> No
     for e in estimates:
         console.print(f"{e.kind}: length of answers from {e.basis}")
     if isinstance(settings, ReplayParams) and planned.missing:
-        console.print("A replay asks no model: a missing response ends the run.")
+        # Of the rows to classify a replay takes those that are recorded, if there are any.
+        fewer = all(e.kind == CLASSIFICATION and e.stored for e in estimates if e.asked)
+        ends = "fewer rows are classified" if fewer else "a missing response ends the run"
+        console.print(f"A replay asks no model: {ends}.")
     if dollars := price(settings, estimates):
         console.print(f"About {dollars}, at the prices given.")
 
 
 def price(params: LanguageModelParams, estimates: list[Estimate]) -> str | None:
     """Dollars of the estimated tokens; None without configured prices."""
-    if not params.prices:
+    if not params.prices or isinstance(params, ReplayParams):
         return None
     return f"${cost(estimates, params.prices):,.2f}"

@@ -212,13 +212,21 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
         yield table_of(
             _score_rows(group, of_group),
             f"{corpus}, K = {shots}",
-            f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}",
+            f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}{_fewer_rows(of_group)}",
             {"variant": "variant", "needs": "language model gives"}
             | {a: h for a, h in AXES.items() if varies(group, a)},
             {"micro_f1": metrics.pop("micro_f1"), "difference": "to baseline, 95 %"}
             | metrics
             | {"seconds": "s/cell"},
         )
+
+
+def _fewer_rows(cells: pd.DataFrame) -> str:
+    """Variants that were scored on fewer sentences than others of their seed, in words."""
+    most = cells.groupby("seed")["rows"].transform("max")
+    fewer = cells[cells["rows"] < most].assign(most=most).drop_duplicates("variant")
+    named = (f"{r.variant} on {r.rows:,} of {r.most:,} sentences" for r in fewer.itertuples())
+    return "".join(f"; {words}" for words in named)
 
 
 def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -267,18 +267,20 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
 def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     nodes = pipelines["newsroom_annotated"].nodes
     readers = {
-        node.name for node in nodes if "newsroom.k8a300.s13.annotated_training" in node.inputs
+        node.name for node in nodes if "newsroom.k8x2a1012.s13.annotated_training" in node.inputs
     }
     judges = {
-        f"finetuning.newsroom-k8a300-s13.{name}"
+        f"finetuning.newsroom-k8x2a1012-s13.{name}"
         for name in ("score_annotated", "judge_annotations")
     }
     assert readers - judges == {
-        f"finetuning.{variant}-newsroom-k8a300-s13.golden_and_annotated_rows"
+        f"finetuning.{variant}-newsroom-k8x2a1012-s13.golden_and_annotated_rows"
         for variant in ("tkre_annotated", "tkre_plus_annotated")
     }
     # One question a row, whatever the number of rows; the K-shot sets and texts are shared.
-    made = {name for node in nodes for name in node.outputs if name.startswith("newsroom.k8a300.")}
+    made = {
+        name for node in nodes for name in node.outputs if name.startswith("newsroom.k8x2a1012.")
+    }
     assert {name.rpartition(".")[2] for name in made if name.count(".") == 3} == {
         "unlabelled", "unlabelled_report", "annotation_responses", "unreviewed", "annotated",
         "annotated_training", "annotated_validation", "annotated_probabilities",

@@ -92,9 +92,10 @@ def test_questions_about_unlabelled_text(project, kedro):
     assert "3 questions in questions.jsonl" in output
     lines = (project.folder / "questions.jsonl").read_text("utf-8").splitlines()
     questions = [json.loads(line) for line in lines]
-    assert [q["request_id"] for q in questions] == [
-        f"annotation/newsroom/line-1/{number}" for number in (1, 2, 3)
-    ]
+    # One of a random sentence, which is kept out of training; the others in order.
+    ids = [q["request_id"] for q in questions]
+    assert ids[1:] == ["annotation/newsroom/line-1/1", "annotation/newsroom/line-1/2"]
+    assert ids[0].startswith("annotation/newsroom/line-") and ids[0] not in ids[1:]
     answer = {"relation": "no_relation", "confidence": 90, "triggers": []}
     with (project.folder / RECORDINGS).open("a", encoding="utf-8") as file:
         for question in questions:

@@ -4,14 +4,17 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from tests.conftest import instance
+from tkre.core.cells import KShotSample
+from tkre.core.instance import Instance
 from tkre.core.text import NearDuplicateParams
 from tkre.corpora.formats import semeval_rows
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
+from tkre.corpora.pool import guard_pool, kept_out_first, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots
 
@@ -210,15 +213,69 @@ def test_semeval_pool_holds_no_sentence_of_a_sample(shared):
     assert len(guarded.rows) > 2300
 
 
+POOL = [instance(f"<head>Ada</head> {verb} <tail>Bo</tail>.", id=verb) for verb in "abcd"]
+
+
 def test_the_first_rows_of_the_guarded_pool_are_taken(caplog):
-    pool = [instance(f"<head>Ada</head> {verb} <tail>Bo</tail>.", id=verb) for verb in "abcd"]
     sets = {"test": [instance("<head>Ada</head> a <tail>Bo</tail>.")], "support": []}
-    rows, report = take_unlabelled(pool, sets, NEAR, 2, "toy.k8a2.s13")
+    sample = KShotSample("toy", 8, 13, annotated=2)
+    rows, report = take_unlabelled(POOL, sets, NEAR, sample, 0)
     assert [row.id for row in rows] == ["b", "c"]
     assert report == {
-        "sample": "toy.k8a2.s13", "wanted": 2, "taken": 2, "rows": 3, "sentences": 3, "refused": 1,
-        "reasons": {"test": 1},
+        "sample": "toy.k8a2.s13", "wanted": 2, "taken": 2, "kept_out": 0, "chosen": "in_order",
+        "rows": 3, "sentences": 3, "refused": 1, "reasons": {"test": 1},
     }  # fmt: skip
-    rows, report = take_unlabelled(pool, sets, NEAR, 9, "toy.k8a9.s13")
+    rows, report = take_unlabelled(POOL, sets, NEAR, replace(sample, annotated=9), 0)
     assert [row.id for row in rows] == ["b", "c", "d"] and report["taken"] == 3
-    assert "3 of 4 unlabelled rows taken, 9 wanted; refused as copies: test 1" in caplog.text
+    assert "3 of 4 unlabelled rows taken, 9 wanted, 0 kept out; refused" in caplog.text
+    diverse = replace(sample, chosen="diverse")
+    rows, report = take_unlabelled(POOL, sets, NEAR, diverse, 0)
+    assert [row.id for row in rows] == ["b", "c", "d"]
+    assert (report["chosen"], report["taken"]) == ("diverse", 2)
+
+
+def many(sentences: int, pairs: int = 1) -> list[Instance]:
+    rows = [
+        instance(f"<head>Ada</head> met <tail>Bo</tail> on day {n}.", id=f"{n}-{pair}")
+        for n in range(sentences)
+        for pair in range(pairs)
+    ]
+    return rows
+
+
+def test_rows_that_are_kept_out_are_a_random_sample_of_the_sentences():
+    pool = many(500, pairs=2)
+    kept, others = kept_out_first(pool, 400, 0.2, 13)
+    assert len(kept) == 80 and 750 < len(others) < 850
+    kept_texts = {row.text for row in kept}
+    assert len(kept_texts) == 40 and kept_texts.isdisjoint(row.text for row in others)
+    assert [row for row in pool if row in others] == others
+    numbers = [int(row.id.partition("-")[0]) for row in kept]
+    assert numbers != sorted(numbers) and 150 < np.mean(numbers) < 350
+    assert {row.text for row in kept_out_first(pool, 400, 0.2, 21)[0]} != kept_texts
+
+
+def test_what_is_kept_out_depends_on_neither_the_number_of_rows_nor_the_others():
+    pool = many(300)
+    kept, others = kept_out_first(pool, 50, 0.2, 13)
+    more, same = kept_out_first(pool, 100, 0.2, 13)
+    assert more[: len(kept)] == kept and len(more) == 20 and same == others
+    first, rest = kept_out_first(pool[:150], 1000, 0.2, 13)
+    assert {row.id for row in first} <= {row.id for row in kept_out_first(pool, 999, 0.2, 13)[0]}
+    assert len(first) + len(rest) == 150
+    assert kept_out_first(pool, 50, 0.0, 13) == ([], pool)
+
+
+def test_where_few_sentences_may_train_more_are_kept_out():
+    pool = many(30)
+    kept, others = kept_out_first(pool, 30, 0.5, 13)
+    assert len(kept) + len(others) == 30
+
+
+def test_fewer_annotated_rows_are_among_more():
+    pool = many(200)
+    sample = KShotSample("toy", 8, 13, annotated=50)
+    few, _ = take_unlabelled(pool, {}, NEAR, sample, 0.2)
+    more, report = take_unlabelled(pool, {}, NEAR, replace(sample, annotated=100), 0.2)
+    assert {row.id for row in few} < {row.id for row in more}
+    assert (len(few), len(more), report["kept_out"]) == (50, 100, 20)

@@ -165,6 +165,86 @@ def test_only_unusable_annotations_are_retried(schema, prompt):
     }  # fmt: skip
 
 
+VOTES = PARAMS.model_copy(update={"votes": 3})
+
+
+def test_further_votes_see_the_relations_in_another_order(schema, prompt):
+    requests = annotation_requests([ADA, BO], SUPPORT, schema, prompt, VOTES)
+    assert [r.id for r in requests] == [
+        "annotation/toy/a", "annotation/toy/b", "annotation/toy/a/vote-2",
+        "annotation/toy/b/vote-2", "annotation/toy/a/vote-3", "annotation/toy/b/vote-3",
+    ]  # fmt: skip
+    assert requests[:2] == annotation_requests([ADA, BO], SUPPORT, schema, prompt, PARAMS)
+    texts = [r.messages[-1]["content"] for r in requests]
+    orders = []
+    for text in texts[::2]:
+        listed = text.partition("Relations:")[2].partition("Examples:")[0]
+        orders.append(
+            sorted(schema.names, key=lambda name, listed=listed: listed.index(f"- {name}:"))
+        )
+    assert len({tuple(order) for order in orders}) == 3
+    # The votes of all rows share their beginning, too.
+    assert (
+        texts[2].partition("Relations to choose")[0] == texts[3].partition("Relations to choose")[0]
+    )
+    choices = [r.schema["properties"]["relation"]["enum"] for r in requests[::2]]
+    assert {frozenset(c) for c in choices} == {frozenset(choices[0])}
+
+
+def voted(schema, *answers):
+    keys = ["annotation/toy/b", "annotation/toy/b/vote-2", "annotation/toy/b/vote-3"]
+    responses = {
+        key: [Response(key, answer=answer)]
+        for key, answer in zip(keys, answers, strict=True)
+        if answer
+    }
+    return keep_annotations([BO], responses, schema, votes=3)
+
+
+@pytest.mark.parametrize(
+    ("answers", "relation", "confidence"),
+    [((("knows", 10), ("none", 90), ("knows", 20)), "knows", 2 / 3),
+     ((("none", 10), ("knows", 90), ("knows", 20)), "knows", 2 / 3),
+     ((("none", 10), ("knows", 90), None), "none", 1 / 2),
+     ((None, ("knows", 90), ("none", 20)), "knows", 1 / 2),
+     ((None, None, ("none", 20)), "none", 1.0)],
+)  # fmt: skip
+def test_the_majority_of_votes_and_its_share(schema, answers, relation, confidence):
+    given = [answer and good(answer[0], answer[1], ()) for answer in answers]
+    [annotation], tally = voted(schema, *given)
+    assert annotation.instance.id == "annotation/toy/b"
+    assert annotation.instance.relation == relation
+    assert annotation.confidence == pytest.approx(confidence)
+    usable = sum(answer is not None for answer in answers)
+    assert (tally.wanted, tally.requested, tally.kept, tally.surplus) == (1, 3, 1, usable - 1)
+    assert Counter(r.reason for r in tally.rejects) == Counter(["no_answer"] * (3 - usable))
+
+
+def test_triggers_are_those_of_a_vote_for_the_relation(schema):
+    [annotation], _ = voted(
+        schema, good("none", 9, ()), good("knows", 9, ("saw",)), good("knows", 9, ("Bo",))
+    )
+    assert annotation.instance.triggers == ("saw",)
+
+
+def test_a_row_without_a_usable_vote_is_not_annotated(schema):
+    bad = good("knows", 900, ())
+    annotations, tally = voted(schema, bad, None, bad)
+    assert annotations == [] and (tally.kept, tally.surplus, len(tally.rejects)) == (0, 0, 3)
+
+
+def test_unusable_votes_are_retried(schema, prompt):
+    def answer(request):
+        usable = request.attempt or not request.id.endswith("vote-2")
+        return good("knows", 60, ("saw",)) if usable else cut_off(request)
+
+    model = Scripted(answer)
+    responses = annotate(model, [BO], SUPPORT, schema, prompt, VOTES, RETRY)
+    assert [i.rpartition("/")[2] for i in model.asked] == ["b", "vote-2", "vote-3", "vote-2"]
+    [annotation], tally = keep_annotations([BO], attempts_by_request(responses), schema, votes=3)
+    assert annotation.confidence == 1 and (tally.requested, len(tally.rejects)) == (4, 1)
+
+
 def test_annotations_have_a_cost_estimate_of_their_own(schema, prompt):
     requests = annotation_requests([ADA, BO], [], schema, prompt, PARAMS)
     [planned] = estimate(requests, requests[1:], [], lambda requests: None)

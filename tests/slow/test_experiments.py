@@ -137,7 +137,8 @@ def test_annotated_rows_train_beside_the_others(project):
     # What K = 8 has is not made again: the encoder, the sets, the texts.
     assert not [*(project.folder / "data/06_models/newsroom/k8a8").glob("**/encoder_*")]
     assert {path.name for path in feature.iterdir()} == {
-        "annotated.parquet", "annotation_rejects.csv", "annotation_yield.csv", "rejects.csv",
+        "annotated.parquet", "annotated_training.parquet", "annotated_validation.parquet",
+        "annotation_rejects.csv", "annotation_yield.csv", "rejects.csv",
         "yield.csv",
     }  # fmt: skip
     yields = pd.read_csv(newest(project, "04_feature/newsroom/k8a8/s13/yield.csv"))

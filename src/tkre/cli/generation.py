@@ -29,9 +29,9 @@ from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
 from tkre.generation.rejections import CLASSIFICATION
 from tkre.pipelines import data_generation
-from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
+from tkre.pipelines.namespaces import IN_ROUNDS, LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 from tkre.project.config import ExperimentConfig
-from tkre.project.preflight import Plan, plan, run_in_memory
+from tkre.project.preflight import IN_ROUNDS_NOTE, Plan, plan, run_in_memory
 
 
 @click.group()
@@ -135,6 +135,8 @@ def _print_plan(project: Project, names: list[str]) -> None:
         f"{params.synthesis.extra_rounds} more rounds for relations that are short of sentences.",
         soft_wrap=True,
     )
+    if pipeline.only_nodes_with_tags(IN_ROUNDS).nodes:
+        console.print(IN_ROUNDS_NOTE, soft_wrap=True)
 
 
 def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tkre.core.cells import IN_ORDER, KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearDuplicateIndex, NearDuplicateParams
+from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, sentence_rank
 from tkre.corpora.formats import RowError, json_lines
 from tkre.corpora.params import FORMATS, CorpusParams
 from tkre.corpora.reading import CorpusError, PlacedRows, listed, unknown_types
@@ -144,31 +145,63 @@ def take_unlabelled(
     pool: Sequence[Instance],
     forbidden: Mapping[str, Sequence[Instance]],
     near: NearDuplicateParams,
-    most: int,
-    sample: str,
+    sample: KShotSample,
+    kept_out: float,
 ) -> tuple[list[Instance], dict[str, Any]]:
-    """The first rows of a pool that a sample may use.
+    """The rows of a pool that a sample annotates, or that these are chosen from.
 
     Args:
         pool: Unlabelled instances.
         forbidden: Sets of the sample (``guard_pool``).
         near: Definition of near-duplicates.
-        most: Number of rows to take.
-        sample: Name of the sample.
+        sample: The sample, with the number of rows and the way of choosing them.
+        kept_out: Share of the sentences that never train.
 
     Returns:
-        The rows, in the order of the pool: fewer rows are the beginning of more. The counts of
-        ``GuardedPool.report``, with the ``sample`` and the numbers ``wanted`` and ``taken``.
+        As many rows as the sample annotates, those that are kept out first; fewer are among more.
+        Where they are not taken in order, all that it may use. The counts of
+        ``GuardedPool.report``, with the ``sample``, the numbers ``wanted`` and ``taken`` (at most)
+        and ``kept_out``, and the way they are ``chosen``.
     """
     guarded = guard_pool(pool, forbidden, near)
-    rows, report = guarded.rows[:most], guarded.report()
-    reasons = ", ".join(f"{reason} {n}" for reason, n in report["reasons"].items()) or "none"
+    kept, others = kept_out_first(guarded.rows, sample.annotated, kept_out, sample.seed)
+    rows = [*kept, *others][: sample.annotated]
+    reasons = ", ".join(f"{r} {n}" for r, n in guarded.report()["reasons"].items()) or "none"
     logger.log(
-        logging.INFO if len(rows) == most else logging.WARNING,
-        "%s: %d of %d unlabelled rows taken, %d wanted; refused as copies: %s",
-        sample, len(rows), len(pool), most, reasons,
+        logging.INFO if len(rows) == sample.annotated else logging.WARNING,
+        "%s: %d of %d unlabelled rows taken, %d wanted, %d kept out; refused as copies: %s",
+        sample.name, len(rows), len(pool), sample.annotated, len(kept), reasons,
     )  # fmt: skip
-    return rows, {"sample": sample, "wanted": most, "taken": len(rows)} | report
+    report = {
+        "sample": sample.name, "wanted": sample.annotated, "taken": len(rows),
+        "kept_out": len(kept), "chosen": sample.chosen,
+    }  # fmt: skip
+    return (rows if sample.chosen == IN_ORDER else guarded.rows), report | guarded.report()
+
+
+def kept_out_first(
+    rows: Sequence[Instance], most: int, share: float, seed: int
+) -> tuple[list[Instance], list[Instance]]:
+    """Splits rows into those to annotate and keep out of training, and those that may train.
+
+    Whether a sentence is kept out depends on the sentence and the seed alone
+    (``core.text.sentence_rank``), so it is the same for any number of annotated rows.
+
+    Args:
+        rows: Unlabelled instances.
+        most: Number of rows to annotate.
+        share: Share of the sentences that are kept out, and of ``most``.
+        seed: Seed of the sample.
+
+    Returns:
+        Rows of a random sample of the sentences, at most ``share`` of ``most`` unless too few
+        others are left; all rows of the sentences that may train, in their order.
+    """
+    ranks = {row.text: sentence_rank(row.text, seed) for row in rows}
+    others = [row for row in rows if ranks[row.text] >= share]
+    kept = [row for row in rows if ranks[row.text] < share]
+    number = max(round(share * most), most - len(others))
+    return sorted(kept, key=lambda row: ranks[row.text])[:number], others
 
 
 def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[PlacedRows, list[str]]:

@@ -7,6 +7,8 @@ question about test rows makes the language model a classifier (``LabelKind``).
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +31,8 @@ class Annotation:
 
     Attributes:
         instance: The sentence with ``relation`` and ``triggers``; its id is that of the request.
-        confidence: Stated probability that the relation is right, 0 to 1; not calibrated.
+        confidence: Stated probability that the relation is right, 0 to 1, or the share of the
+            votes for it; not calibrated.
     """
 
     instance: Instance
@@ -55,9 +58,10 @@ class LabelKind:
     part: str = ""
     triggers: bool = True
 
-    def request_id(self, corpus: str, instance_id: str) -> str:
-        """Id of the request for one instance."""
-        return f"{self.name}/{corpus}/{self.part}{instance_id}"
+    def request_id(self, corpus: str, instance_id: str, vote: int = 0) -> str:
+        """Id of the request for one instance; votes are counted from 0."""
+        again = f"/vote-{vote + 1}" if vote else ""
+        return f"{self.name}/{corpus}/{self.part}{instance_id}{again}"
 
 
 ANNOTATIONS = LabelKind()
@@ -82,37 +86,48 @@ def annotation_requests(
     params: AnnotationParams,
     kind: LabelKind = ANNOTATIONS,
 ) -> list[Request]:
-    """One request for every unlabelled instance that some relation may join.
+    """The requests for every unlabelled instance that some relation may join, vote by vote.
 
     Args:
         unlabelled: Instances to annotate; a label that one has is not read.
         support: Labelled instances; the first ``params.demonstrations`` of each relation are shown.
         schema: The relations.
         prompt: Content of the prompt file.
-        params: Number of demonstrations, sampling.
+        params: Number of demonstrations, votes, sampling.
         kind: Kind of question.
     """
-    definitions = [f"{name}: {schema.relations[name].definition}" for name in schema.names]
-    demonstrations = [
-        f"{to_tagged(row)} Relation: {name}"
-        for name in schema.names
-        for row in [r for r in support if r.relation == name][: params.demonstrations]
-    ]
-    shared = {"relations": bullets(definitions), "demonstrations": bullets(demonstrations)}
-    return [
-        Request(
-            id=kind.request_id(schema.corpus, instance.id),
-            messages=render(
-                prompt,
-                {**shared, "choices": ", ".join(choices), "sentence": to_tagged(instance)},
-                PROMPT,
-            ),
-            schema=_answer_schema(choices, kind),
-            sampling=params.sampling,
-        )
-        for instance in unlabelled
-        if (choices := possible_relations(instance, schema))
-    ]
+    requests = []
+    for vote in range(params.votes):
+        names = _order_of_vote(schema.names, vote)
+        definitions = [f"{name}: {schema.relations[name].definition}" for name in names]
+        demonstrations = [
+            f"{to_tagged(row)} Relation: {name}"
+            for name in names
+            for row in [r for r in support if r.relation == name][: params.demonstrations]
+        ]
+        shared = {"relations": bullets(definitions), "demonstrations": bullets(demonstrations)}
+        requests += [
+            Request(
+                id=kind.request_id(schema.corpus, instance.id, vote),
+                messages=render(
+                    prompt,
+                    {**shared, "choices": ", ".join(choices), "sentence": to_tagged(instance)},
+                    PROMPT,
+                ),
+                schema=_answer_schema(choices, kind),
+                sampling=params.sampling,
+            )
+            for instance in unlabelled
+            if (choices := _order_of_vote(possible_relations(instance, schema), vote))
+        ]
+    return requests
+
+
+def _order_of_vote(names: Sequence[str], vote: int) -> list[str]:
+    """Relations in the order of a vote: the schema's for the first, a random one for another."""
+    if not vote:
+        return list(names)
+    return sorted(names, key=lambda name: hashlib.sha256(f"{vote}\n{name}".encode()).digest())
 
 
 def annotate(
@@ -130,7 +145,11 @@ def annotate(
     Returns:
         All attempts, the input of ``keep_annotations``.
     """
-    instances = {kind.request_id(schema.corpus, row.id): row for row in unlabelled}
+    instances = {
+        kind.request_id(schema.corpus, row.id, vote): row
+        for row in unlabelled
+        for vote in range(params.votes)
+    }
     return list(
         generate_with_retries(
             model,
@@ -147,18 +166,23 @@ def keep_annotations(
     responses: Mapping[str, Sequence[Response]],
     schema: RelationSchema,
     kind: LabelKind = ANNOTATIONS,
+    votes: int = 1,
 ) -> tuple[list[Annotation], Tally]:
-    """The instances with their first usable answers, and the yield.
+    """The instances with the relation that most of their usable answers name, and the yield.
 
     Args:
         unlabelled: Instances to annotate.
         responses: Attempts by request id, oldest first.
         schema: The relations.
         kind: Kind of question.
+        votes: Answers that were requested for each instance. The confidence of several is the
+            share of the usable ones that name the relation (self-consistency, Wang et al. 2023);
+            of relations with equally many votes, the one that was named first is taken.
 
     Returns:
         The annotated instances, in their order; counts of all, with the rejects. An instance that
-        no relation may join is a reject of the reason ``type`` and was not requested.
+        no relation may join is a reject of the reason ``type`` and was not requested. Usable votes
+        beside the first are ``surplus``.
     """
     tally = Tally(wanted=len(unlabelled))
     annotations = []
@@ -168,19 +192,43 @@ def keep_annotations(
             detail = f"no relation joins {instance.head_type!r} and {instance.tail_type!r}"
             tally.rejects.append(Reject(kind.name, "", key, "type", detail, to_tagged(instance)))
             continue
-        for response in responses.get(key) or [_unanswered(key)]:
-            tally.requested += 1
-            tally.answered += response.answer is not None
-            answer = response.answer or {}
-            problem = response.failure or _problem(instance, answer, schema, kind)
-            if problem is None:
-                tally.kept += 1
-                annotations.append(_annotation(instance, key, answer, kind))
-                break
-            relation, text = answer.get("relation"), str(response.answer or response.text or "")
-            known = str(relation) if relation in schema.names else ""
-            tally.rejects.append(Reject(kind.name, known, key, *problem, text))
+        keys = [kind.request_id(schema.corpus, instance.id, vote) for vote in range(votes)]
+        answers = [_usable(instance, k, responses.get(k, ()), schema, kind, tally) for k in keys]
+        if usable := [answer for answer in answers if answer is not None]:
+            tally.kept += 1
+            tally.surplus += len(usable) - 1
+            answer, share = _majority(usable)
+            confidence = answer["confidence"] / 100 if votes == 1 else share
+            annotations.append(_annotation(instance, key, answer, confidence, kind))
     return annotations, tally
+
+
+def _usable(
+    instance: Instance,
+    key: str,
+    responses: Sequence[Response],
+    schema: RelationSchema,
+    kind: LabelKind,
+    tally: Tally,
+) -> Mapping[str, Any] | None:
+    """The first usable answer to a request; all attempts before it are counted as rejects."""
+    for response in responses or [_unanswered(key)]:
+        tally.requested += 1
+        tally.answered += response.answer is not None
+        answer = response.answer or {}
+        problem = response.failure or _problem(instance, answer, schema, kind)
+        if problem is None:
+            return answer
+        relation, text = answer.get("relation"), str(response.answer or response.text or "")
+        known = str(relation) if relation in schema.names else ""
+        tally.rejects.append(Reject(kind.name, known, key, *problem, text))
+    return None
+
+
+def _majority(answers: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], float]:
+    """The first answer that names the commonest relation, and the share of those that name it."""
+    [(relation, count)] = Counter(answer["relation"] for answer in answers).most_common(1)
+    return next(a for a in answers if a["relation"] == relation), count / len(answers)
 
 
 def _answer_schema(choices: Sequence[str], kind: LabelKind) -> dict[str, Any]:
@@ -225,9 +273,9 @@ def _problem(
 
 
 def _annotation(
-    instance: Instance, key: str, answer: Mapping[str, Any], kind: LabelKind
+    instance: Instance, key: str, answer: Mapping[str, Any], confidence: float, kind: LabelKind
 ) -> Annotation:
     """The instance with a checked answer."""
     triggers = tuple(dict.fromkeys(answer["triggers"])) if kind.triggers else ()
     labelled = replace(instance, id=key, relation=answer["relation"], triggers=triggers)
-    return Annotation(labelled, answer["confidence"] / 100)
+    return Annotation(labelled, confidence)

@@ -52,8 +52,8 @@ class InContextTask:
     @property
     def params(self) -> AnnotationParams:
         """Settings of the questions."""
-        shown = {"demonstrations": self.in_context.demonstrations}
-        return self.annotations.model_copy(update=shown)
+        changed = {"demonstrations": self.in_context.demonstrations, "votes": 1}
+        return self.annotations.model_copy(update=changed)
 
     def requests(self, rows: Sequence[Instance]) -> list[Request]:
         """Questions about some of the rows; none for a row that no relation may join."""

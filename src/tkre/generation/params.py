@@ -80,12 +80,17 @@ class AnnotationParams(Params):
     Attributes:
         sampling: Sampling of the language model.
         demonstrations: Support sentences of each relation in a request; 0 leaves the definitions.
-        kept_out: Share of the sentences that never train.
+        votes: Answers for each row; every further one sees the relations in another order.
+        kept_out: Share of the sentences that never train. Rows of these, drawn at random, are as
+            large a part of the annotated ones, however the others are chosen.
+        round_size: Rows that are chosen at once, where they are not taken in order.
     """
 
     sampling: Sampling = Sampling(temperature=0.0, max_tokens=200)
     demonstrations: int = Field(0, ge=0)
+    votes: int = Field(1, ge=1, le=15)
     kept_out: float = Field(0.2, ge=0, lt=1)
+    round_size: int = Field(100, gt=0)
 
 
 class InContextParams(Params):

@@ -24,6 +24,7 @@ from tkre.core.params import DEFAULT_LLM
 
 LANGUAGE_MODEL = "language_model"  # tag of nodes that ask a language model
 LANGUAGE_MODELS = "language_models"  # dataset that they ask it through
+IN_ROUNDS = "in_rounds"  # tag of those whose later questions depend on answers
 PREFLIGHT = "preflight"  # tag of cheap nodes that are run in memory before a run
 LEDGER = "ledger"  # dataset with the records of what each node was made of
 GPU = "gpu"  # tag of nodes that load a model
@@ -38,10 +39,10 @@ OF_SAMPLE = {"support", "validation", "development", "unseen_test", "shots", "ex
 # Noise and filter change the synthetic sentences, and annotated rows are added to the plain sample;
 # all else belongs to the plain sample.
 OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
-OF_ANNOTATED_SAMPLE = {"unlabelled", "unlabelled_report", "annotation_responses", "unreviewed",
-                       "annotated", "review_report", "annotated_training", "annotated_validation",
-                       "annotated_probabilities", "annotation_judgements", "rejects",
-                       "yield"}  # fmt: skip
+OF_ANNOTATED_SAMPLE = {"candidates", "candidates_report", "unlabelled", "unlabelled_report",
+                       "annotation_responses", "unreviewed", "annotated", "review_report",
+                       "annotated_training", "annotated_validation", "annotated_probabilities",
+                       "annotation_judgements", "rejects", "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 

@@ -20,12 +20,16 @@ from tkre.generation.llm.cost import Estimate, estimate
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.registry import LanguageModels
+from tkre.generation.llm.replay import MissingResponse
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
-from tkre.pipelines.namespaces import LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
+from tkre.pipelines.namespaces import IN_ROUNDS, LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
 
 logger = logging.getLogger(__name__)
+IN_ROUNDS_NOTE = (
+    "Rows that are chosen in rounds are not known beforehand: as many others stand for them."
+)
 
 
 class MissingInput(FileNotFoundError):
@@ -49,6 +53,19 @@ class Plan:
     requests: list[Request]
     missing: list[Request]
     known: list[Response]
+
+    def require_recorded(self) -> None:
+        """Refuses a replay that lacks responses.
+
+        Raises:
+            MissingResponse: Some are missing.
+        """
+        if self.missing:
+            raise MissingResponse(
+                f"{len(self.missing)} of {len(self.requests)} responses of {self.params.called!r} "
+                f"are missing, {self.missing[0].id} among them: rows are chosen from those that "
+                "are recorded. `kedro corpus questions` writes questions down for whoever answers"
+            )
 
     def estimates(self, language_models: LanguageModels) -> list[Estimate]:
         """What asking for the missing ones takes."""
@@ -99,12 +116,15 @@ def _plan(
     stores: dict[str, ResponseStore] = {}
     missing: dict[tuple[str, str], Request] = {}
     for node in asking:
-        values = inputs_of(node, catalog, known)
-        mine = {name: value for name, value in values.items() if isinstance(value, ResponseStore)}
+        # Later requests may read what nodes before this one have not made yet.
+        first = FIRST_REQUESTS[node.func]
+        datasets = dict(zip(signature(node.func).parameters, node.inputs, strict=True))
+        arguments = {name: datasets[name] for name in signature(first).parameters & datasets.keys()}
+        mine = {name: _loaded(name, catalog, known) for name in node.inputs if _is_store(name)}
         stores |= mine
-        language_model = values[LANGUAGE_MODELS].answering(params, *_by_role(mine))
-        arguments = dict(zip(signature(node.func).parameters, values.values(), strict=True))
-        for request in FIRST_REQUESTS[node.func](arguments):
+        models: LanguageModels = _loaded(LANGUAGE_MODELS, catalog, known)
+        language_model = models.answering(params, *_by_role(mine))
+        for request in first(**{n: _loaded(d, catalog, known) for n, d in arguments.items()}):
             key = (request.id, request.digest(language_model.name))
             requests[key] = request
             if not language_model.holds(request):
@@ -116,10 +136,17 @@ def _plan(
 
 def inputs_of(node: Node, catalog: CatalogProtocol, known: dict[str, Any]) -> dict[str, Any]:
     """What a node reads; what has to be loaded for it is put beside what is known."""
-    for name in node.inputs:
-        if name not in known:
-            known[name] = catalog.load(name)
-    return {name: known[name] for name in node.inputs}
+    return {name: _loaded(name, catalog, known) for name in node.inputs}
+
+
+def _loaded(name: str, catalog: CatalogProtocol, known: dict[str, Any]) -> Any:
+    if name not in known:
+        known[name] = catalog.load(name)
+    return known[name]
+
+
+def _is_store(name: str) -> bool:
+    return name.rpartition(".")[2].endswith(("recordings", "responses"))
 
 
 def _asking(pipeline: Pipeline) -> Iterable[Node]:
@@ -138,8 +165,8 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
     Weights are compared with their digests; packages and inputs must exist; corpora are read,
     K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
     in memory. Where responses are replayed, the nodes that read them are run too: a missing
-    recording is found before any training. The settings of live language models are looked at, and
-    what will be asked of them is said.
+    recording is found before any training; where rows are chosen among the recorded ones, some must
+    be. The settings of live language models are looked at, and what will be asked of them is said.
 
     Args:
         pipeline: What is about to run.
@@ -158,15 +185,18 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
             generation.of_llm(llm_of(node, catalog)), ReplayParams
         )
 
-    # What asks live is not run for what it refuses; its prompts are filled in by the plan.
-    live = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and not replays(n)])
-    known = run_in_memory(
-        Pipeline([node for node in pipeline.nodes if PREFLIGHT in node.tags or replays(node)]),
-        catalog,
-    )
-    for planned in plan(live, catalog, known, generation):
-        if not isinstance(planned.params, ReplayParams):
-            catalog.load(LANGUAGE_MODELS).live(planned.params).check()
+    # What asks live is not run for what it refuses; its prompts are filled in by the plan. Nor is
+    # what chooses: it reads what other nodes make, and takes long.
+    run = [
+        n for n in pipeline.nodes if PREFLIGHT in n.tags or (replays(n) and IN_ROUNDS not in n.tags)
+    ]
+    others = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and n not in run])
+    known = run_in_memory(Pipeline(run), catalog)
+    for planned in plan(others, catalog, known, generation):
+        if isinstance(planned.params, ReplayParams):
+            planned.require_recorded()
+            continue
+        catalog.load(LANGUAGE_MODELS).live(planned.params).check()
         logger.info(
             "%s will be asked %d first questions; of %d, %d have been answered",
             planned.params.called,
@@ -174,6 +204,8 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
             len(planned.requests),
             len(planned.requests) - len(planned.missing),
         )
+    if others.only_nodes_with_tags(IN_ROUNDS).nodes:
+        logger.info(IN_ROUNDS_NOTE)
 
 
 def _is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol) -> bool:

@@ -75,7 +75,7 @@ def judge(
 
 
 @dataclass(frozen=True)
-class _Readings:
+class Readings:
     """Rows in both directions.
 
     Attributes:
@@ -95,18 +95,23 @@ class _Readings:
 
 def _read(
     start: Checkpoint, rows: Sequence[Instance], schema: RelationSchema, params: CrossFitParams
-) -> _Readings:
+) -> Readings:
     column = {name: n for n, name in enumerate(schema.names)}
     forward, inverted = read_both_ways(start, rows, params)
-    inverses = [schema.inverse_of(name) for name in schema.names]
     texts = [row.text for row in rows]
-    return _Readings(
+    return Readings(
         forward,
         inverted,
         np.array([column[str(row.relation)] for row in rows], dtype=np.int64),
-        np.array([-1 if name is None else column[name] for name in inverses]),
+        inverse_numbers(schema),
         np.array(near_duplicate_groups(texts, params)),
     )
+
+
+def inverse_numbers(schema: RelationSchema) -> Ints:
+    """R label numbers with head and tail exchanged, -1 where the schema has none."""
+    inverses = [schema.inverse_of(name) for name in schema.names]
+    return np.array([-1 if name is None else schema.names.index(name) for name in inverses])
 
 
 def read_both_ways(
@@ -137,7 +142,7 @@ def read_both_ways(
 
 
 def _out_of_fold(
-    readings: _Readings, held: Flags, weights: Floats, params: CrossFitParams, seed: int
+    readings: Readings, held: Flags, weights: Floats, params: CrossFitParams, seed: int
 ) -> Probabilities:
     """N x R probabilities of the rows that are held out in turn; NaN for all others."""
     folds = _folds(readings, held, params.folds, seed)
@@ -151,7 +156,7 @@ def _out_of_fold(
     return probabilities
 
 
-def _folds(readings: _Readings, held: Flags, folds: int, seed: int) -> Ints:
+def _folds(readings: Readings, held: Flags, folds: int, seed: int) -> Ints:
     """The fold of every row: near-duplicates in one, the rows of a relation spread over all."""
     order = np.random.default_rng(seed).permutation(len(held))
     order = order[np.argsort(readings.labels[order], kind="stable")]
@@ -162,15 +167,36 @@ def _folds(readings: _Readings, held: Flags, folds: int, seed: int) -> Ints:
 
 
 def _judge_fold(
-    readings: _Readings, training: Flags, out: Flags, weights: Floats, params: CrossFitParams
+    readings: Readings, training: Flags, out: Flags, weights: Floats, params: CrossFitParams
 ) -> Probabilities:
-    """Probabilities of the rows that are out, by a classifier of those that train."""
+    """The results of ``judge_rows``; NaN for a row whose label no row that trains has."""
+    judged, labels = judge_rows(readings, training, out, weights, params)
+    judged[~np.isin(readings.labels[out], labels)] = np.nan
+    return judged
+
+
+def judge_rows(
+    readings: Readings, training: Flags, out: Flags, weights: Floats, params: CrossFitParams
+) -> tuple[Probabilities, Ints]:
+    """Judges rows by a classifier of others.
+
+    Args:
+        readings: N rows in both directions; labels of those that are judged are not read.
+        training: N flags of the rows that train.
+        out: N flags of the rows that are judged.
+        weights: N weights in training.
+        params: Parameters of the classifier.
+
+    Returns:
+        M x R probabilities of the judged rows, NaN if the others have fewer than two labels; the
+        labels of the classifier.
+    """
     inverses = np.where(training, readings.inverses[readings.labels], -1)
     both = inverses >= 0
     labels = np.concatenate([readings.labels[training], inverses[both]])
     judged = np.full((int(out.sum()), len(readings.inverses)), np.nan)
     if len(set(labels.tolist())) < 2:
-        return judged
+        return judged, np.unique(labels)
     classifier = LinearProbe(C=params.inverse_regularisation, max_iter=1000)
     classifier.fit(
         np.concatenate([readings.forward[training], readings.inverted[both]]),
@@ -183,7 +209,4 @@ def _judge_fold(
     known = np.flatnonzero(readings.inverses >= 0)
     mixed = forward.copy()
     mixed[:, known] = (forward[:, known] + inverted[:, readings.inverses[known]]) / 2
-    mixed /= mixed.sum(axis=1, keepdims=True)
-    seen = np.isin(readings.labels[out], classifier.classes_)
-    judged[seen] = mixed[seen]
-    return judged
+    return mixed / mixed.sum(axis=1, keepdims=True), classifier.classes_

@@ -6,7 +6,8 @@ inside the latter, so that the graph loads without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,9 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
+from tkre.corpora.pool import kept_out_first
 from tkre.generation import annotation, classification, explanations, label_errors, synthesis
+from tkre.generation.annotation_rounds import AnnotationTask, annotate_in_rounds
 from tkre.generation.classification import InContextTask
 from tkre.generation.llm.params import LanguageModelParams
 from tkre.generation.llm.protocol import Request, Response
@@ -31,6 +34,8 @@ from tkre.generation.params import (
     llm_params,
 )
 from tkre.modeling.checkpoint import Checkpoint
+
+logger = logging.getLogger(__name__)
 
 
 def explain(
@@ -110,6 +115,59 @@ def annotate(
     return annotation.annotate(model, unlabelled, support, schema, prompt, params, retry)
 
 
+def annotate_chosen(
+    candidates: list[Instance],
+    candidates_report: dict[str, Any],
+    support: list[Instance],
+    explained: list[Instance],
+    synthetic: list[Instance],
+    backbone: Checkpoint,
+    schema: RelationSchema,
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    annotation_recordings: ResponseStore,
+    llm: LanguageModelParams,
+    params: AnnotationParams,
+    retry: RetryParams,
+    filtering: FilterParams,
+    sample: KShotSample,
+) -> tuple[list[Instance], dict[str, Any], list[Response]]:
+    """Chooses unlabelled rows in rounds, and asks the sample's language model about each round's.
+
+    A replay chooses among the rows whose responses are recorded.
+
+    Returns:
+        The rows that it was asked about, those that are kept out first; counts of them, and of the
+        rows of every round; every attempt.
+    """
+    from tkre.training.active_learning import Chooser
+
+    model = language_models.answering(
+        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
+    )
+    task = AnnotationTask(support, schema, prompt, params, retry)
+    known = task.answerable(model, candidates)
+    kept_out, free = kept_out_first(known, sample.annotated, params.kept_out, sample.seed)
+    choose = Chooser(
+        sample.chosen, backbone, explained, synthetic, free, schema, filtering.crossfit, sample.seed
+    )
+    chosen = annotate_in_rounds(model, kept_out, free, task, sample.annotated, choose)
+    report = {
+        "taken": len(chosen.rows), "kept_out": len(kept_out), "rounds": chosen.sizes,
+        "not_recorded": len(candidates) - len(known),
+    }  # fmt: skip
+    logger.log(
+        logging.INFO if len(chosen.rows) == sample.annotated else logging.WARNING,
+        "%s: %d of %d candidates annotated, %d kept out and %d chosen in rounds of %s; %d others "
+        "have no recorded response or no possible relation",
+        sample.name, len(chosen.rows), len(candidates), len(kept_out), sum(chosen.sizes),
+        ", ".join(map(str, chosen.sizes)), report["not_recorded"],
+    )  # fmt: skip
+    return chosen.rows, candidates_report | report, chosen.responses
+
+
 def classify(
     rows: list[Instance],
     support: list[Instance],
@@ -137,40 +195,76 @@ def classify(
     return classification.classify(model, task, retry)
 
 
-def _first_explanations(inputs: Mapping[str, Any]) -> list[Request]:
-    return explanations.explanation_requests(
-        *(inputs[name] for name in ("support", "schema", "prompt", "params"))
-    )
-
-
-def _first_sentences(inputs: Mapping[str, Any]) -> list[Request]:
-    names = ("sample", "support", "validation", "test", "natural_test", "schema", "params")
+def _first_sentences(
+    support: list[Instance],
+    validation: list[Instance],
+    test: list[Instance],
+    natural_test: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    corpus: CorpusParams,
+    params: SynthesisParams,
+    sample: KShotSample,
+) -> list[Request]:
     task = synthesis.task_of_sample(
-        *(inputs[name] for name in names), head_first=inputs["corpus"].head_first
+        sample, support, validation, test, natural_test, schema, params,
+        head_first=corpus.head_first,
+    )  # fmt: skip
+    return synthesis.first_requests(task, prompt, params)
+
+
+def _first_chosen_annotations(
+    candidates: list[Instance],
+    support: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    annotation_recordings: ResponseStore,
+    llm: LanguageModelParams,
+    params: AnnotationParams,
+    retry: RetryParams,
+    sample: KShotSample,
+) -> list[Request]:
+    """Requests for the rows that are kept out, and for as many others as will be chosen."""
+    model = language_models.answering(
+        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
     )
-    return synthesis.first_requests(task, inputs["prompt"], inputs["params"])
+    task = AnnotationTask(support, schema, prompt, params, retry)
+    rows = task.answerable(model, candidates) or candidates
+    kept_out, others = kept_out_first(rows, sample.annotated, params.kept_out, sample.seed)
+    first = [*kept_out, *others][: sample.annotated]
+    return annotation.annotation_requests(first, support, schema, prompt, params)
 
 
-def _first_annotations(inputs: Mapping[str, Any]) -> list[Request]:
-    return annotation.annotation_requests(
-        *(inputs[name] for name in ("unlabelled", "support", "schema", "prompt", "params"))
+def _first_classifications(
+    rows: list[Instance],
+    support: list[Instance],
+    schema: RelationSchema,
+    prompt: str,
+    language_models: LanguageModels,
+    recordings: ResponseStore,
+    responses: ResponseStore,
+    classification_recordings: ResponseStore,
+    llm: LanguageModelParams,
+    annotations: AnnotationParams,
+    in_context: InContextParams,
+    sample: KShotSample,
+) -> list[Request]:
+    model = language_models.answering(
+        llm_params(llm, sample.llm), recordings, responses, classification_recordings
     )
-
-
-def _first_classifications(inputs: Mapping[str, Any]) -> list[Request]:
-    stores = (inputs[n] for n in ("recordings", "responses", "classification_recordings"))
-    llm, sample = inputs["llm"], inputs["sample"]
-    model = inputs["language_models"].answering(llm_params(llm, sample.llm), *stores)
-    given = (inputs[name] for name in ("rows", "support", "schema", "prompt"))
-    task = InContextTask(*given, sample.seed, inputs["annotations"], inputs["in_context"])
+    task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
     return classification.chosen_requests(model, task)
 
 
-# The first requests of a node, from its arguments by name.
-FIRST_REQUESTS: dict[Callable[..., Any], Callable[[Mapping[str, Any]], list[Request]]] = {
-    explain: _first_explanations,
+# Functions that make the first requests of a node from some of its arguments, by their names.
+FIRST_REQUESTS: dict[Callable[..., Any], Callable[..., list[Request]]] = {
+    explain: explanations.explanation_requests,
     synthesise: _first_sentences,
-    annotate: _first_annotations,
+    annotate: annotation.annotation_requests,
+    annotate_chosen: _first_chosen_annotations,
     classify: _first_classifications,
 }
 

@@ -164,29 +164,36 @@ def select_unlabelled(
     test: list[Instance],
     natural_test: list[Instance],
     params: SynthesisParams,
+    annotations: AnnotationParams,
     sample: KShotSample,
 ) -> tuple[list[Instance], dict[str, Any]]:
-    """Takes the first unlabelled rows that copy no sentence of the sample's other sets.
+    """Takes unlabelled rows that copy no sentence of the sample's other sets.
 
     Returns:
-        As many rows as the sample has annotated ones; counts of taken and refused rows.
+        As many rows as the sample has annotated ones, those that are kept out of training first;
+        all, if some are to be chosen; counts of taken and refused rows.
     """
     forbidden = {
         "support": support, "validation": validation, "development": development, "test": test,
         NATURAL_TEST: natural_test,
     }  # fmt: skip
-    return take_unlabelled(pool, forbidden, params, sample.annotated, sample.name)
+    return take_unlabelled(pool, forbidden, params, sample, annotations.kept_out)
 
 
 def keep_annotations(
-    unlabelled: list[Instance], responses: list[Response], schema: RelationSchema
+    unlabelled: list[Instance],
+    responses: list[Response],
+    schema: RelationSchema,
+    params: AnnotationParams,
 ) -> tuple[list[Annotation], pd.DataFrame, pd.DataFrame]:
     """Keeps the rows whose annotation is usable.
 
     Returns:
         The annotated rows; the rejects; the yield.
     """
-    kept, tally = annotation.keep_annotations(unlabelled, attempts_by_request(responses), schema)
+    kept, tally = annotation.keep_annotations(
+        unlabelled, attempts_by_request(responses), schema, votes=params.votes
+    )
     return kept, *_account(rejections.ANNOTATION, {rejections.ALL_RELATIONS: tally})
 
 

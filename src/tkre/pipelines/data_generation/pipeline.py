@@ -9,10 +9,11 @@ from typing import Literal
 
 from kedro.pipeline import Pipeline
 
-from tkre.core.cells import Cell, KShotSample
+from tkre.core.cells import IN_ORDER, Cell, KShotSample
 from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
+    IN_ROUNDS,
     LANGUAGE_MODEL,
     PREFLIGHT,
     SCORED,
@@ -95,11 +96,13 @@ UNLABELLED = Template(
         tags=(PREFLIGHT,),
     )
 )
+SELECT_UNLABELLED = ["pool", "support", "validation", "development", "test", "natural_test",
+                     "params:generation.synthesis", "params:generation.annotations",
+                     "sample"]  # fmt: skip
 ANNOTATIONS = Template(
     Step(
         nodes.select_unlabelled,
-        ["pool", "support", "validation", "development", "test", "natural_test",
-         "params:generation.synthesis", "sample"],
+        SELECT_UNLABELLED,
         ["unlabelled", "unlabelled_report"],
         tags=(PREFLIGHT,),
     ),
@@ -111,9 +114,28 @@ ANNOTATIONS = Template(
         "annotation_responses",
         tags=(GPU, LANGUAGE_MODEL),
     ),
+)  # fmt: skip
+CHOSEN_ANNOTATIONS = Template(
+    Step(
+        nodes.select_unlabelled,
+        SELECT_UNLABELLED,
+        ["candidates", "candidates_report"],
+        tags=(PREFLIGHT,),
+    ),
+    Step(
+        gpu_nodes.annotate_chosen,
+        ["candidates", "candidates_report", "support", "explained", "synthetic", "backbone",
+         "schema", "annotation_prompt", "language_models", "recordings", "responses",
+         "annotation_recordings", "params:llm", "params:generation.annotations",
+         "params:generation.retry", "params:generation.filtering", "sample"],
+        ["unlabelled", "unlabelled_report", "annotation_responses"],
+        tags=(GPU, LANGUAGE_MODEL, IN_ROUNDS),
+    ),
+)  # fmt: skip
+KEEP_ANNOTATIONS = Template(
     Step(
         nodes.keep_annotations,
-        ["unlabelled", "annotation_responses", "schema"],
+        ["unlabelled", "annotation_responses", "schema", "params:generation.annotations"],
         ["unreviewed", "annotation_rejects", "annotation_yield"],
     ),
     Step(
@@ -201,7 +223,8 @@ def create_pipeline(
     Args:
         samples: All samples; their corpora are read once each.
         with_knowledge: The samples whose variants use a language model's knowledge.
-        backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences.
+        backbone: Name of the catalog entry ``backbones.<backbone>`` that judges sentences, and
+            reads those that annotated ones are chosen from.
         in_context: Cells whose classifier is the language model.
         score_on: Rows that these label.
     """
@@ -223,7 +246,17 @@ def create_pipeline(
             *(at_corpus(STAGE, UNLABELLED, corpus) for corpus in with_pool),
             *(at_sample(STAGE, SHOTS, sample) for sample in plain),
             *(at_sample(STAGE, KNOWLEDGE, sample) for sample in knowing),
-            *(at_sample(STAGE, ANNOTATIONS, sample) for sample in annotated),
+            *(
+                at_sample(STAGE, ANNOTATIONS, sample)
+                for sample in annotated
+                if sample.chosen == IN_ORDER
+            ),
+            *(
+                at_sample(STAGE, CHOSEN_ANNOTATIONS, sample, backbone)
+                for sample in annotated
+                if sample.chosen != IN_ORDER
+            ),
+            *(at_sample(STAGE, KEEP_ANNOTATIONS, sample) for sample in annotated),
             *(at_cell(STAGE, CLASSIFICATIONS[score_on], cell) for cell in in_context),
             *(at_sample(STAGE, PLANT_NOISE, sample) for sample in noisy),
             *(

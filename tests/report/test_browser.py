@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,15 @@ from tests.report.contents import HOSTILE, content
 from tkre.report.page import report_page
 
 pytest.importorskip("playwright", reason="needs the extra `dev`")
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
-SCREENS = {"desk light": (1280, 900), "phone dark": (390, 844)}
+from tests.report.browser import SCREENS, Opened, chromium
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        places = [*map(shutil.which, BROWSERS), playwright.chromium.executable_path]
-        found = next((p for p in places if p and Path(p).is_file()), None)
-        if found is None:
-            pytest.skip("there is no Chromium on this machine")
-        chromium = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -38,20 +28,6 @@ def file(tmp_path_factory) -> Path:
     found = content(corpora=("a_corpus_of_a_rather_long_name",), shots=(4, 8), hostile=HOSTILE)
     path.write_text(report_page(found), encoding="utf-8")
     return path
-
-
-class Opened:
-    """A page with all that it said and asked for."""
-
-    def __init__(self, page: Page, file: Path) -> None:
-        self.page = page
-        self.messages: list[str] = []
-        self.requests: list[str] = []
-        page.on("console", lambda message: self.messages.append(message.text))
-        page.on("pageerror", lambda error: self.messages.append(str(error)))
-        page.on("dialog", lambda dialog: self.messages.append(dialog.message))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(file.as_uri())
 
 
 @pytest.fixture(params=SCREENS)

@@ -54,7 +54,7 @@ def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False)
         ValueError: The name is no cell, its classifier is never saved, or the relations of the
             corpus have changed since.
     """
-    corpus = _parse(cell).sample.corpus
+    corpus = named_cell(cell).sample.corpus
     folder, calibrator = (
         newest(catalog, f"{cell}.{part}") for part in ("classifier", "calibrator")
     )
@@ -78,7 +78,12 @@ def newest(catalog: CatalogProtocol, name: str) -> Path | None:
     return load_path(dataset) if dataset is not None and dataset.exists() else None
 
 
-def _parse(cell: str) -> Cell:
+def named_cell(cell: str) -> Cell:
+    """The cell of a name.
+
+    Raises:
+        ValueError: It is no such name; the message says what would be one.
+    """
     try:
         return parse_cell(cell)
     except ValueError:
@@ -96,7 +101,7 @@ def _parse(cell: str) -> Cell:
 def _missing(cell: str) -> Exception:
     """Reason why a cell has no classifier, with the way out."""
     variants = read_config().parameters.variants
-    variant = _parse(cell).variant
+    variant = named_cell(cell).variant
     if variant not in variants:
         return ValueError(
             f"{cell}: there is no variant {variant!r}{did_you_mean(variant, variants)}"

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 from kedro.io import CatalogProtocol
 
-from tkre.cli.classifier import find_trained, newest
+from tkre.cli.classifier import find_trained, named_cell, newest
 from tkre.cli.session import Project, env_option, require_corpus, session
-from tkre.core.cells import Cell, parse_cell
+from tkre.core.cells import Cell
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.pool import read_pool
@@ -170,7 +170,7 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
         ValueError: The named cell is none of the corpus with annotated rows.
         FileNotFoundError: There are no annotated rows yet.
     """
-    preferred = parse_cell(given or project.config.parameters.inference.classifier)
+    preferred = named_cell(given or project.config.parameters.inference.classifier)
     grids = (project.config.cells(experiment) for experiment in project.config.experiments)
     cells = [preferred] if given else [preferred, *(cell for grid in grids for cell in grid)]
     fitting = [cell for cell in cells if cell.sample.corpus == name and cell.sample.annotated]

@@ -1,0 +1,47 @@
+"""``kedro corpus review`` without a run (``tests/live/test_review.py`` has the rest)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+UNLABELLED = "data/01_raw/newsroom/unlabelled.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("newsrom",), "no corpus 'newsrom' (did you mean 'newsroom'?)"),
+        (("newsroom",), "newsroom has no annotated rows yet: "),
+        (("newsroom", "--classifier", "newsroom.k8.s13.tkre"), "is no cell of newsroom with anno"),
+        (("newsroom", "--classifier", "x.k8a9.s13.tkre"), "is no cell of newsroom with annotated"),
+        (("newsroom", "--classifier", "tkre"), "'tkre' is neither a folder nor the name of a"),
+        (("newsroom", "--accept", "empty.jsonl"), "empty.jsonl holds no answer"),
+        (("newsroom", "--accept", "latin.csv"), "latin.csv is not UTF-8"),
+    ],
+)
+def test_refusals(project, kedro, arguments, message):
+    (project.folder / "empty.jsonl").write_text("\n", encoding="utf-8")
+    (project.folder / "latin.csv").write_bytes("relation;sentence;id\n;\xe9;a".encode("latin-1"))
+    output = kedro("corpus", "review", *arguments, code=1)
+    assert message in " ".join(output.split())
+    assert not (project.folder / "data/01_raw/newsroom/reviewed.jsonl").exists()
+
+
+def test_a_corpus_without_unlabelled_text(project, kedro):
+    project.edit("conf/base/parameters_corpora.yml", "    unlabelled:", "    on_leakage: stop\n#")
+    assert "no entry `unlabelled`" in kedro("corpus", "review", "newsroom", code=1)
+
+
+def test_answers_are_added_behind_those_that_are_there(project, kedro):
+    lines = (project.folder / UNLABELLED).read_text(encoding="utf-8").splitlines()
+    for n in (0, 4):
+        record = json.loads(lines[n])
+        answer = {"id": record["id"], "sentence": record["sentence"], "relation": "no_relation"}
+        (project.folder / "answers.jsonl").write_text(json.dumps(answer), encoding="utf-8")
+        output = kedro("corpus", "review", "newsroom", "--accept", "answers.jsonl")
+        assert "labels corrected: 1\n1 rows added to data/01_raw/newsroom/reviewed.jsonl" in output
+    written = (project.folder / "data/01_raw/newsroom/reviewed.jsonl").read_text(encoding="utf-8")
+    ids = [json.loads(line)["id"] for line in written.splitlines()]
+    assert ids == [f"reviewed/{json.loads(lines[n])['id']}" for n in (0, 4)]

@@ -1,0 +1,139 @@
+"""Ten labels of a language model corrected in a browser, read back, and trained with."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from tests.smoke_project import SMOKE_PARAMETERS, Project, newest
+
+pytest.importorskip("playwright", reason="needs the extra `dev`")
+
+from tests.report.browser import Opened, chromium
+
+pytestmark = pytest.mark.slow
+
+SAMPLE = "newsroom/k8a60/s13"
+TRAINING_ROWS = f"data/05_model_input/{SAMPLE}/reviewing/training_rows.parquet"
+REVIEWED = "data/01_raw/newsroom/reviewed.jsonl"
+PAGE, TABLE = (f"data/08_reporting/review/newsroom.{kind}" for kind in ("html", "csv"))
+
+
+@pytest.fixture(scope="module")
+def project(tiny_backbone, tmp_path_factory) -> Project:
+    """A project that has trained with 60 annotated rows."""
+    project = Project(tmp_path_factory.mktemp("review"), tiny_backbone)
+    parameters = SMOKE_PARAMETERS | {
+        "variants": SMOKE_PARAMETERS["variants"]
+        | {"reviewing": {"like": "typ_marker", "finetuning": {"annotated": True}}}
+    }
+    project.write("conf/smoke/parameters.yml", parameters)
+    grid = {"corpora": ["newsroom"], "annotated": 60, "variants": ["reviewing"],
+            "baseline": "reviewing"}  # fmt: skip
+    project.write("conf/smoke/experiments.yml", {"reviewing": grid})
+    ran(project, "run", "--pipelines", "reviewing")
+    return project
+
+
+def ran(project: Project, *arguments: str, code: int = 0) -> str:
+    result = project.kedro(*arguments)
+    assert result.returncode == code, result.stdout
+    return " ".join(result.stdout.split())
+
+
+def training_rows(project: Project) -> dict[str, str]:
+    frame = pd.read_parquet(project.folder / TRAINING_ROWS)
+    return dict(zip(frame["id"], frame["relation"], strict=True))
+
+
+def corrected(project: Project) -> list[dict]:
+    """Answers twelve rows by the keyboard: ten corrections, one skipped, one undone."""
+    with chromium() as browser:
+        context = browser.new_context(accept_downloads=True)
+        context.set_offline(True)
+        opened = Opened(context.new_page(), project.folder / PAGE)
+        page = opened.page
+        for n in range(12):
+            row = page.locator("article:not([hidden])")
+            llm = row.get_attribute("data-llm")
+            others = row.locator(f"button:not([data-relation='{llm}'])")
+            if n == 3:
+                page.keyboard.press("ArrowRight")
+            elif n == 11:
+                page.keyboard.press("Enter")
+                page.keyboard.press("Backspace")
+            elif n % 2:
+                page.keyboard.type(others.last.get_attribute("data-relation"))
+                page.keyboard.press("Enter")
+            else:
+                # A digit is enough, unless a longer number begins with it.
+                page.keyboard.type(others.first.get_attribute("data-number"))
+                if page.locator("#query").input_value():
+                    page.keyboard.press("Enter")
+        with page.expect_download() as download:
+            page.keyboard.press("Control+s")
+        download.value.save_as(project.folder / "answers.jsonl")
+        assert opened.messages == []
+    lines = (project.folder / "answers.jsonl").read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines if line]
+
+
+def test_ten_corrections_train_the_next_classifier(project):
+    before = training_rows(project)
+    printed = ran(project, "corpus", "review", "newsroom", "--rows", "12")
+    assert "12 of 60 rows to be reviewed; 0 are reviewed" in printed
+    answers = corrected(project)
+    assert len(answers) == 10
+    assert all(answer["relation"] != answer["llm_relation"] for answer in answers)
+
+    printed = ran(project, "corpus", "review", "newsroom", "--accept", "answers.jsonl")
+    assert f"labels corrected: 10 10 rows added to {REVIEWED}" in printed
+    ran(project, "corpus", "validate", "newsroom")
+    ran(project, "run", "--pipelines", "reviewing")
+    after = training_rows(project)
+    for answer in answers:
+        assert after[f"reviewed/{answer['id']}"] == answer["relation"]
+        assert f"annotation/newsroom/{answer['id']}" in before
+        assert f"annotation/newsroom/{answer['id']}" not in after
+    assert len(after) == len(before)
+    counts = json.loads(
+        (project.folder / f"data/04_feature/{SAMPLE}/review_report.json").read_text("utf-8")
+    )
+    assert (counts["accepted"], counts["corrected"], counts["added"]) == (0, 10, 0)
+    report = newest(project, "08_reporting/reviewing/report.html").read_text(encoding="utf-8")
+    assert "0 accepted, 10 corrected and 0 added; refused as copies: none" in report
+    card = newest(project, f"08_reporting/cells/{SAMPLE}/reviewing/test_model_card.md")
+    assert "**Reviewed sentences**: 10" in card.read_text(encoding="utf-8")
+
+    # The same answers again change nothing; a bad one is refused, and nothing is written.
+    text = (project.folder / REVIEWED).read_bytes()
+    assert "answers there already: 10" in ran(
+        project, "corpus", "review", "newsroom", "--accept", "answers.jsonl"
+    )
+    (project.folder / "bad.jsonl").write_text(
+        json.dumps(answers[0] | {"relation": "spouse"}), encoding="utf-8"
+    )
+    refused = ran(project, "corpus", "review", "newsroom", "--accept", "bad.jsonl", code=1)
+    assert "bad.jsonl, line 1: " in refused and "relation 'spouse' is not in relations" in refused
+    assert (project.folder / REVIEWED).read_bytes() == text
+
+
+def test_a_filled_table_is_read_back_and_never_overwritten(project):
+    printed = ran(project, "corpus", "review", "newsroom", "--rows", "5", "--order", "doubt")
+    reviewed = int(re.search(r"rows to be reviewed; (\d+) are reviewed", printed)[1])
+    path = project.folder / TABLE
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.reader(file))
+    assert len(rows) == 6
+    rows[1][0] = rows[1][1]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows(rows)
+    assert "is not overwritten" in ran(project, "corpus", "review", "newsroom", code=1)
+    printed = ran(project, "corpus", "review", "newsroom", "--accept", TABLE)
+    assert "labels accepted: 1 rows without an answer: 4 1 rows added" in printed
+    printed = ran(project, "corpus", "review", "newsroom", "--rows", "5")
+    assert f"5 of {60 - reviewed - 1} rows to be reviewed; {reviewed + 1} are" in printed

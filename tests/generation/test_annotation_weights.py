@@ -56,6 +56,13 @@ def test_judgements_have_weights_and_suspicions(schema):
     assert frame["confidence"].tolist() == stated
     assert frame["weight"].tolist() == [1.0] * 36 + [0.0] * 4
     assert frame["reason"].tolist() == [None] * 36 + ["direction"] * 4
+    # What a person has said is neither suspected nor evidence on the language model.
+    told = replace(rows[36], id="reviewed/36")
+    frame = judge_annotations(
+        [*annotations[:36], Annotation(told, 1.0), *annotations[37:]], schema, probabilities, 0.5
+    )
+    assert frame["weight"].tolist() == [1.0] * 37 + [0.0] * 3
+    assert frame["reason"].tolist() == [None] * 37 + ["direction"] * 3
 
 
 def test_no_annotations_have_no_judgements(schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,7 +19,6 @@ from tests.report.browser import Opened, chromium
 pytestmark = pytest.mark.slow
 
 SAMPLE = "newsroom/k8a60/s13"
-TRAINING_ROWS = f"data/05_model_input/{SAMPLE}/reviewing/training_rows.parquet"
 REVIEWED = "data/01_raw/newsroom/reviewed.jsonl"
 PAGE, TABLE = (f"data/08_reporting/review/newsroom.{kind}" for kind in ("html", "csv"))
 
@@ -45,9 +45,14 @@ def ran(project: Project, *arguments: str, code: int = 0) -> str:
     return " ".join(result.stdout.split())
 
 
-def training_rows(project: Project) -> dict[str, str]:
-    frame = pd.read_parquet(project.folder / TRAINING_ROWS)
+def rows_of(file: Path) -> dict[str, str]:
+    """Relations by id."""
+    frame = pd.read_parquet(file)
     return dict(zip(frame["id"], frame["relation"], strict=True))
+
+
+def training_rows(project: Project) -> dict[str, str]:
+    return rows_of(project.folder / f"data/05_model_input/{SAMPLE}/reviewing/training_rows.parquet")
 
 
 def corrected(project: Project) -> list[dict]:
@@ -95,11 +100,13 @@ def test_ten_corrections_train_the_next_classifier(project):
     ran(project, "corpus", "validate", "newsroom")
     ran(project, "run", "--pipelines", "reviewing")
     after = training_rows(project)
-    for answer in answers:
-        assert after[f"reviewed/{answer['id']}"] == answer["relation"]
-        assert f"annotation/newsroom/{answer['id']}" in before
-        assert f"annotation/newsroom/{answer['id']}" not in after
-    assert len(after) == len(before)
+    kept_out = rows_of(newest(project, f"04_feature/{SAMPLE}/annotated_validation.parquet"))
+    for answer in answers:  # in the place of the language model's label
+        annotated, reviewed = f"annotation/newsroom/{answer['id']}", f"reviewed/{answer['id']}"
+        assert (after | kept_out)[reviewed] == answer["relation"]
+        assert (reviewed in after) == (annotated in before)
+        assert annotated not in after | kept_out
+    assert len(after) == len(before) and set(after) != set(before)
     counts = json.loads(
         (project.folder / f"data/04_feature/{SAMPLE}/review_report.json").read_text("utf-8")
     )
@@ -107,7 +114,8 @@ def test_ten_corrections_train_the_next_classifier(project):
     report = newest(project, "08_reporting/reviewing/report.html").read_text(encoding="utf-8")
     assert "0 accepted, 10 corrected and 0 added; refused as copies: none" in report
     card = newest(project, f"08_reporting/cells/{SAMPLE}/reviewing/test_model_card.md")
-    assert "**Reviewed sentences**: 10" in card.read_text(encoding="utf-8")
+    reviewed = sum(row.startswith("reviewed/") for row in after)
+    assert f"**Reviewed sentences**: {reviewed} " in card.read_text(encoding="utf-8")
 
     # The same answers again change nothing; a bad one is refused, and nothing is written.
     text = (project.folder / REVIEWED).read_bytes()

@@ -224,7 +224,7 @@ def _judge(
         [*support, *reviewed],
         rows,
         schema,
-        params.crossfit,
+        params.crossfit.model_copy(update={"rounds": 1}),
         judged="synthetic",
         seed=cell.sample.seed,
     )

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tkre.core.instance import Instance
+from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.annotation import Annotation
 from tkre.generation.filtering import INVERTED, LABEL
@@ -70,19 +70,22 @@ def judge_annotations(
 
     Returns:
         The columns of ``label_errors.judgements``; ``confidence`` as stated; ``weight``; and
-        ``reason``, ``label`` or ``direction`` for a suspected error, None for no suspicion.
+        ``reason``, ``label`` or ``direction`` for a suspected error, None for no suspicion. Rows
+        that a person has reviewed have the weight 1, are never suspected, and are no evidence on
+        the language model.
     """
     rows = [annotation.instance for annotation in annotations]
     frame = judgements(rows, schema, probabilities_NR)
+    reviewed_N = np.array([row.reviewed for row in rows], dtype=bool)
     stated_N = np.array([annotation.confidence for annotation in annotations], dtype=float)
-    judged_N = frame["likeliest"].notna().to_numpy()
+    judged_N = frame["likeliest"].notna().to_numpy() & ~reviewed_N
     weights_N = np.ones(len(rows))
     if judged_N.any():
         agrees_N = (frame["probability"] >= frame["likeliest_probability"]).to_numpy()
         weights_N[judged_N] = calibrated_confidence(stated_N[judged_N], agrees_N[judged_N])
     suspected_N = label_confidence(rows, schema, probabilities_NR).right < least_confidence
     reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
-    reasons[~suspected_N] = None
+    reasons[~suspected_N | reviewed_N] = None
     return frame.assign(
         confidence=stated_N, weight=weights_N, reason=pd.Series(reasons, dtype=object)
     )
@@ -101,8 +104,11 @@ def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> lis
         ValueError: A row is not one of the training split.
     """
     labels = {row.id: row.relation for row in train}
-    # annotation/<corpus>/<id>
-    ids = [row.id.split("/", 2)[2] if row.annotated else row.id for row in rows]
+    # annotation/<corpus>/<id>, reviewed/<id>
+    ids = [
+        row.id.split("/", 2)[2] if row.annotated else row.id.removeprefix(REVIEWED_ID)
+        for row in rows
+    ]
     if unknown := [i for i in ids if i not in labels]:
         raise ValueError(
             f"true_labels: {len(unknown)} annotated rows, such as {unknown[0]!r}, are no rows of "

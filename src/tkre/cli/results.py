@@ -70,7 +70,7 @@ def write_command(
         catalog, config = project.catalog, project.config
         _require(experiments, config)
         cells = {name: list(config.cells(name)) for name in experiments}
-        for page in write_results(catalog, cells, folder, env, text):
+        for page in write_results(catalog, cells, config.parameters, folder, env, text):
             click.echo(page)
         for name in experiments:
             _draw(config, name, folder)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from tkre.core.params import Params
+
+if TYPE_CHECKING:  # parameters are validated without it
+    import pandas as pd
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -36,6 +40,8 @@ class ReportingParams(Params):
         confidence: Confidence level of its intervals.
         seed: Seed of the resampling.
         diagnosis: Limits of the table of confused pairs.
+        remarks: What must be known of scores that rest on a language model's answers: by the name
+            of the model and of the corpus.
     """
 
     baseline: str = "typ_marker"
@@ -43,6 +49,18 @@ class ReportingParams(Params):
     confidence: float = Field(0.95, gt=0, lt=1)
     seed: int = 0
     diagnosis: DiagnosisParams = DiagnosisParams()
+    remarks: dict[str, dict[str, str]] = Field(default_factory=dict)
+
+    def remarks_on(self, cells: pd.DataFrame, called: Mapping[str, str]) -> list[str]:
+        """The remarks on cells, each once.
+
+        Args:
+            cells: Has the columns ``corpus`` and ``llm``.
+            called: Names of language models, by llm.
+        """
+        answered = cells[["corpus", "llm"]].drop_duplicates().itertuples(index=False)
+        found = (self.remarks.get(called.get(llm, ""), {}).get(corpus) for corpus, llm in answered)
+        return list(dict.fromkeys(remark for remark in found if remark))
 
 
 class CalibrationParams(Params):

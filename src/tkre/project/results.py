@@ -6,7 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,9 @@ import pandas as pd
 from kedro.io import CatalogProtocol
 
 from tkre.core.cells import Cell, Experiment
+from tkre.core.params import NO_LLM
 from tkre.core.provenance import processor, seconds_of, versions
+from tkre.project.config import ProjectParameters
 from tkre.report.drawing import draw, svg
 from tkre.report.figures import FIGURES, drawable
 from tkre.report.formatting import sentence
@@ -27,7 +29,7 @@ from tkre.report.tables import (
     markdown,
     score_tables,
 )
-from tkre.report.teacher import teacher_tables
+from tkre.report.teacher import teacher_tables, with_needs
 from tkre.training.recipes import Variant, axes_of
 
 _HEADING = "## Curves"
@@ -102,6 +104,7 @@ PUBLISHED = (
 def write_results(
     catalog: CatalogProtocol,
     experiments: Mapping[str, Sequence[Cell]],
+    parameters: ProjectParameters,
     folder: Path,
     env: str | None = None,
     params: str = "",
@@ -111,6 +114,7 @@ def write_results(
     Args:
         catalog: Holds the reports of the experiments.
         experiments: Cells by experiment.
+        parameters: Parameters of the runs.
         folder: ``<experiment>.md`` and ``<experiment>/<table>.csv`` in it are replaced.
         env: Environment of the runs; the pages name it.
         params: Value of ``--params`` of the runs; the pages name it.
@@ -152,10 +156,14 @@ def write_results(
             frame.to_csv(target / f"{table}.csv", index=False, float_format=FIGURE)
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
-        pages[-1].write_text(
-            _page(name, run_with([name]), run, tables, training(catalog, cells)),
-            encoding="utf-8",
-        )
+        recipes = {cell.variant: parameters.variants[cell.variant] for cell in cells}
+        shown = tables | {"summary": with_needs(tables["summary"], recipes)}
+        head = [
+            f"# {name}", "", f"`{run_with([name])}`, {_day(run)}, {machine()}.",
+            f"{training(catalog, cells)}; what several cells share is counted once.",
+            *_remarks(tables["cells"], parameters),
+        ]  # fmt: skip
+        pages[-1].write_text("\n".join([*head, *_tables(name, shown)]), encoding="utf-8")
     return pages
 
 
@@ -182,14 +190,21 @@ def _command(experiments: Iterable[str], env: str | None, params: str) -> str:
     return " ".join([*words, *([f'--params "{params}"'] if params else [])])
 
 
-def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], trained: str) -> str:
-    day = datetime.strptime(run[:10], "%Y-%m-%d").replace(tzinfo=UTC).date()
-    lines = [
-        f"# {name}",
-        "",
-        f"`{command}`, {day}, {machine()}.",
-        f"{trained}; what several cells share is counted once.",
-    ]
+def _day(run: str) -> date:
+    return datetime.strptime(run[:10], "%Y-%m-%d").replace(tzinfo=UTC).date()
+
+
+def _remarks(cells: pd.DataFrame, parameters: ProjectParameters) -> list[str]:
+    """Paragraphs on the language models that cells rest on."""
+    generation = parameters.generation
+    called = {llm: generation.of_llm(llm).called for llm in cells["llm"].unique() if llm != NO_LLM}
+    remarks = parameters.reporting.remarks_on(cells, called)
+    return [line for remark in remarks for line in ("", remark)]
+
+
+def _tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Lines of the tables of an experiment."""
+    lines = []
     for shown in score_tables(tables["summary"], tables["cells"]):
         lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown)]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
@@ -198,8 +213,7 @@ def _page(name: str, command: str, run: str, tables: dict[str, pd.DataFrame], tr
     for shown in chain.from_iterable([*taught, *llms, *details]):
         lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += markdown(shown)
-    lines += ["", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
-    return "\n".join(lines)
+    return [*lines, "", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
 
 
 def _has(catalog: CatalogProtocol, name: str) -> bool:

@@ -84,6 +84,9 @@ def model_card(content: CardContent) -> str:
         example=_example(content.schema),
         synthetic=_synthetic(content),
         llm=None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm)),
+        remark=content.reporting.remarks.get(content.called.get(llm, ""), {}).get(
+            content.schema.corpus
+        ),
         seconds=duration(content.lineage.seconds),
         environment=environment,
         revision=revision(environment) if environment else "not recorded",

@@ -35,7 +35,7 @@ from tkre.report.tables import (
     score_tables,
     table_of,
 )
-from tkre.report.teacher import needs_column, teacher
+from tkre.report.teacher import teacher, with_needs
 
 _MOST_VARIANTS = 6  # that are described without a fold
 _WEAKEST = 3  # relations that are named
@@ -70,9 +70,10 @@ def scores(content: ReportContent) -> list[Block]:
         f"on the same {content.reporting.resamples:,} resamples of the sentences. They exclude "
         f"the variance over seeds{seeds}."
     )
-    summary, cells = needs_column(content), content.tables["cells"]
-    tables = score_tables(summary, cells)
-    return [Prose([note]), *map(Table, tables), *charts(content, "scores")]
+    cells = content.tables["cells"]
+    tables = score_tables(with_needs(content.tables["summary"], content.variants), cells)
+    remarks = content.reporting.remarks_on(cells, content.called)
+    return [Prose([note, *remarks]), *map(Table, tables), *charts(content, "scores")]
 
 
 def setup(content: ReportContent) -> list[Block]:

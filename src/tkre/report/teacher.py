@@ -12,6 +12,7 @@ from tkre.report.blocks import Block, Prose, Table
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted
 from tkre.report.tables import AXES, TextTable, beside_shots, missing, number, table_of
+from tkre.training.recipes import Variant
 
 _NOT_KNOWN = "not recorded"
 _RECORDED = (
@@ -62,24 +63,30 @@ def teacher_tables(table: pd.DataFrame) -> Iterator[TextTable]:
         )  # fmt: skip
 
 
-def needs_column(content: ReportContent) -> pd.DataFrame:
-    """The summary with what each setting needs of a language model, in words."""
-    summary = content.tables["summary"]
-    recipes = content.variants
+def with_needs(summary: pd.DataFrame, recipes: Mapping[str, Variant]) -> pd.DataFrame:
+    """A summary with what each setting needs of a language model, in words.
+
+    Args:
+        summary: Summary of an experiment.
+        recipes: Its variants; where all need the same, the summary is returned as it is.
+    """
     if len({recipe.needs for recipe in recipes.values()}) < 2:
         return summary
-    return summary.assign(
-        needs=[
-            recipes[row["variant"]].needs if row["annotated"] else _unread(row, recipes)
-            for row in summary.to_dict("records")
-        ]
-    )
+    rows = summary.to_dict("records")
+    return summary.assign(needs=[_needs(row, recipes[row["variant"]].needs) for row in rows])
 
 
-def _unread(row: Mapping[Any, Any], recipes: Mapping[str, Any]) -> str:
-    """Needs of a setting without annotated rows."""
-    needs = str(recipes[row["variant"]].needs)
-    return "nothing" if row["llm"] == NO_LLM else needs.removesuffix(" and read")
+def _needs(row: Mapping[Any, Any], needs: str) -> str:
+    """Needs of a variant with the numbers of a setting."""
+    if row["llm"] == NO_LLM:
+        return "nothing"
+    written = int(row["shots"] * row["synthetic"])
+    counts = {
+        "written": f"{written} sentences a relation" if written else "sentences",
+        "read": f"{row['annotated']:,} labels" if row["annotated"] else None,
+    }
+    parts = [counts.get(part, part) for part in needs.split(" and ")]
+    return " and ".join(part for part in parts if part) or "nothing"
 
 
 def _shown(row: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -65,6 +65,16 @@ def test_without_a_score_there_is_a_card_without_results():
     assert "model-index" not in card and "On 0 test sentences" in card
 
 
+def test_a_card_says_what_recorded_answers_are_worth():
+    found = card_content()
+    remarks = {"a model": {"toy": "It may have met the *labels*."}}
+    reporting = found.reporting.model_copy(update={"remarks": remarks})
+    said = model_card(card_content(reporting=reporting))
+    assert r"may have met the \*labels\*" in said and "may have met" not in model_card(found)
+    without = dict(found.metrics) | {"llm": "none"}
+    assert "may have met" not in model_card(card_content(reporting=reporting, metrics=without))
+
+
 def test_content_of_a_card():
     card = model_card(card_content())
     for said in (

@@ -48,6 +48,24 @@ def test_unlabelled_rows_of_a_sample_are_counted():
     assert lines == ["294 of 300 wanted; refused as copies: support 1 and test 5"]
 
 
+def test_remarks_on_recorded_answers_stand_beside_the_scores():
+    corpus = FOUND.cells[0].metrics["corpus"]
+    remarks = {"a model": {corpus: "It wrote the text.", "other": "Not here."}}
+    reporting = FOUND.reporting.model_copy(update={"remarks": remarks})
+    said = prose(scores(replace(FOUND, reporting=reporting)))
+    assert said.count("It wrote the text.") == 1 and "Not here" not in said
+    # Of another language model nothing is known.
+    other = replace(FOUND, reporting=reporting, called={"default": "another model"})
+    assert "It wrote" not in prose(scores(other)) and "It wrote" not in prose(scores(FOUND))
+
+
+def test_variants_are_told_apart_by_what_a_language_model_gave():
+    [table, *_] = of_kind(scores(FOUND), Table)
+    column = table.table.columns.index("language model gives")
+    given = {row[0]: row[column] for row in table.table.rows}
+    assert set(given.values()) == {"nothing", "8 sentences a relation"}
+
+
 def facts(section: Sequence[Block]) -> dict[str, str]:
     return {term: said for block in of_kind(section, Facts) for term, said in block.facts}
 

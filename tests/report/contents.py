@@ -21,6 +21,7 @@ from tkre.evaluation.error_analysis import (
 )
 from tkre.evaluation.implicit_relations import implicit_table, split_by_explicitness
 from tkre.evaluation.llm_comparison import Knowledge
+from tkre.evaluation.natural_text import natural_scores, natural_table
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.evaluation.results import (
@@ -29,6 +30,7 @@ from tkre.evaluation.results import (
     score_cell,
     summary_table,
     training_curves,
+    with_natural,
 )
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
@@ -130,14 +132,19 @@ def content(
     ]
     cells, frames = [cell for cell, *_ in made], [frame for _, frame, _ in made]
     ms = [cell.metrics for cell in cells]
+    natural = [_natural(cell, frame, own) for cell, frame, own in made]
+    scored_ms = ms if bare else [with_natural(*pair) for pair in zip(ms, natural, strict=True)]
     tables = {
-        "cells": cells_table(ms),
-        "summary": summary_table(ms, frames, "typ_marker", REPORTING),
+        "cells": cells_table(scored_ms),
+        "summary": summary_table(scored_ms, frames, "typ_marker", REPORTING),
     }
     if bare:
         cells = [ReportedCell(cell.metrics, cell.lineage) for cell in cells]
     else:
         tables |= _more_tables(cells, frames, [own for *_, own in made], schemas)
+        tables["natural"] = natural_table(
+            natural, [cell.natural_calibration_scores for cell in cells], REPORTING
+        )
     return ReportContent(
         experiment="trial",
         spec=Experiment(corpora=tuple(corpora), shots=tuple(shots), seeds=tuple(seeds),
@@ -172,13 +179,19 @@ def _cell(sample: KShotSample, variant: str, parsed: RelationSchema, hostile: st
         stage="finetuning", started_from="a" * 64, weights=weights, data="d" * 64, settings={},
         seconds=100.0, environment=ENVIRONMENT,
     )  # fmt: skip
+    measured, errors = (
+        score_calibration(frame, calibrator, metrics), errors_table(given, frame, calibrator)
+    )  # fmt: skip
     cell = ReportedCell(
-        metrics,
-        Lineage(backbone="tiny", origin="a" * 64).then(step),
-        score_calibration(frame, calibrator, metrics),
-        errors_table(given, frame, calibrator),
-    )
+        metrics, Lineage(backbone="tiny", origin="a" * 64).then(step), measured, errors,
+        natural_calibration_scores=measured, natural_errors=errors,
+    )  # fmt: skip
     return cell, frame, given
+
+
+def _natural(cell: ReportedCell, frame: pd.DataFrame, given: list[Instance]):
+    """The scored rows once more, as natural text."""
+    return {**cell.metrics, **natural_scores(frame, given, "none")}
 
 
 def _more_tables(cells, frames, given, schemas) -> dict[str, pd.DataFrame]:

@@ -46,6 +46,40 @@ OF_ANNOTATED_SAMPLE = {"candidates", "candidates_report", "unlabelled", "unlabel
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 
+
+@dataclass(frozen=True)
+class CellText:
+    """Kinds of text that a cell is calibrated and scored on.
+
+    Attributes:
+        kept_out: Whether annotated rows are kept out of its training, to fit a calibrator of
+            natural text; then that of the validation rows is ``balanced_calibrator``.
+        natural_test: Whether it is scored on the natural test of its corpus.
+        natural_labels: Whether the rows that it is scored on have natural shares of labels.
+    """
+
+    kept_out: bool = False
+    natural_test: bool = False
+    natural_labels: bool = False
+
+    @property
+    def natural(self) -> str | None:
+        """Beginning of the names of predictions and scores of natural text; None without any."""
+        if self.natural_test:
+            return "natural"
+        return "annotated_validation" if self.kept_out else None
+
+    @property
+    def rows(self) -> str:
+        """Dataset of the rows of natural text."""
+        return "natural_test" if self.natural_test else "annotated_validation"
+
+    @property
+    def calibrator(self) -> str:
+        """Dataset of the calibrator of the rows that it is scored on."""
+        return "balanced_calibrator" if self.kept_out and not self.natural_labels else "calibrator"
+
+
 # One lock for all lazy pipelines: one is often made of others.
 _making = RLock()
 

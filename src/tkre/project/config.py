@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
 from tkre.generation.params import GenerationParams
+from tkre.pipelines.namespaces import CellText
 from tkre.report.params import PublishingParams
 from tkre.training.recipes import Variant, axes_of, changed, written_out
 from tkre.training.stages import STAGES, PretrainingParams
@@ -120,6 +121,23 @@ class ExperimentConfig:
             tuple((stage, Cell(sample, name)) for stage, name in variant.encoders.items()),
             tuple(STAGES[stage].reads for stage in variant.encoders),
             variant.pretrained_on.zero_shot_sample(cell.sample),
+        )
+
+    def text(
+        self, cell: Cell, variant: Variant, score_on: Literal["test", "development"]
+    ) -> CellText:
+        """Kinds of text that a cell is calibrated and scored on.
+
+        Recipes are chosen on development rows, so experiments with these leave out natural tests.
+        """
+        if variant.in_context is not None:
+            return CellText()
+        corpus, tests = self.parameters.corpora[cell.sample.corpus], score_on == "test"
+        recipe = variant.finetuning
+        return CellText(
+            kept_out=recipe is not None and recipe.annotated and cell.sample.annotated > 0,
+            natural_test=tests and corpus.natural_test is not None,
+            natural_labels=tests and corpus.test_labels == "natural",
         )
 
     def require_unlabelled(self, samples: Iterable[KShotSample]) -> None:

@@ -21,6 +21,7 @@ from tkre.project.config import ProjectParameters
 from tkre.report.drawing import draw, svg
 from tkre.report.figures import FIGURES, drawable
 from tkre.report.formatting import sentence
+from tkre.report.natural import natural_tables
 from tkre.report.tables import (
     DETAILS,
     FIGURE,
@@ -97,7 +98,7 @@ def _put_into(page: Path, parts: Sequence[str]) -> None:
 # Tables that are published, by dataset; an experiment need not have all.
 PUBLISHED = (
     "summary", "cells", "samples", "calibration", "implicit", "diagnosis", "collapse", "filter",
-    "label_errors", "llms", "teacher",
+    "label_errors", "llms", "natural", "teacher",
 )  # fmt: skip
 
 
@@ -210,7 +211,8 @@ def _tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
     llms = [llm_tables(tables["llms"])] if "llms" in tables else []
     taught = [teacher_tables(tables["teacher"])] if "teacher" in tables else []
-    for shown in chain.from_iterable([*taught, *llms, *details]):
+    natural = [natural_tables(tables["natural"])] if "natural" in tables else []
+    for shown in chain.from_iterable([*natural, *taught, *llms, *details]):
         lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += markdown(shown)
     return [*lines, "", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]

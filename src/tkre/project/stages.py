@@ -21,14 +21,17 @@ def stages_of(config: ExperimentConfig, experiment: str) -> dict[str, Pipeline]:
     trained = {cell: encoders.get(cell) for cell, variant in cells.items() if variant.finetuning}
     teachers = [cell for cell, variant in cells.items() if variant.in_context]
     taught = {cell.sample.golden for cell in teachers}
+    texts = {cell: config.text(cell, variant, score_on) for cell, variant in cells.items()}
     timed = [cell for cell in trained if cell.sample.golden in taught]
     return {
         "data_generation": data_generation.create_pipeline(
             samples, knowing, judge, teachers, score_on
         ),
         "knowledge_pretraining": knowledge_pretraining.create_pipeline(cells, encoders),
-        "finetuning": finetuning.create_pipeline(cells, encoders, score_on, knowing, judge, timed),
+        "finetuning": finetuning.create_pipeline(
+            cells, encoders, score_on, knowing, judge, texts, timed
+        ),
         "reporting": reporting.create_pipeline(
-            experiment, cells, knowing, score_on, config.axes(experiment), trained
+            experiment, cells, knowing, score_on, config.axes(experiment), trained, texts
         ),
     }

@@ -14,6 +14,7 @@ from rich.measure import Measurement
 from rich.text import Text
 
 from tkre.core.params import DEFAULT_LLM
+from tkre.report.natural import natural_tables
 from tkre.report.tables import TextTable, llm_tables, rich_table, score_tables
 from tkre.report.teacher import teacher_tables
 
@@ -48,6 +49,8 @@ def _show_experiment(
         tables += llm_tables(catalog.load(f"{experiment}.llms"))
     if f"{experiment}.teacher" in outputs:
         tables += teacher_tables(catalog.load(f"{experiment}.teacher"))
+    if f"{experiment}.natural" in outputs:
+        tables += natural_tables(catalog.load(f"{experiment}.natural"))
     for table in tables:
         _print_table(console, experiment, table)
     _notes(console, catalog.load(f"{experiment}.samples"))

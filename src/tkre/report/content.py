@@ -30,12 +30,16 @@ class ReportedCell:
         calibration_scores: Scores of the calibrator (``calibration_report.score_calibration``);
             None if there are none.
         errors: Wrong predictions (``error_analysis.errors_table``); None if they are not known.
+        natural_calibration_scores: Scores of the calibrator on natural text; None without any.
+        natural_errors: Wrong predictions there.
     """
 
     metrics: Mapping[str, Any]
     lineage: Lineage
     calibration_scores: Mapping[str, Any] | None = None
     errors: pd.DataFrame | None = None
+    natural_calibration_scores: Mapping[str, Any] | None = None
+    natural_errors: pd.DataFrame | None = None
 
     @property
     def recipe(self) -> Variant:
@@ -139,9 +143,9 @@ class ReportContent:
         """Source of a figure (``FigureKind.reads``); None where the experiment has none."""
         if name == "metrics":
             return [cell.metrics for cell in self.cells]
-        if name == "calibration_scores":
-            scores = (cell.calibration_scores for cell in self.cells)
-            return [each for each in scores if each is not None]
+        if name.endswith("calibration_scores"):
+            scores = (getattr(cell, name) for cell in self.cells)
+            return [each for each in scores if each is not None] or None
         return self.tables.get(name)
 
     def summary_of(self, cells: pd.DataFrame) -> dict[str, Any]:

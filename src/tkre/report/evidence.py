@@ -46,7 +46,7 @@ def error_analysis(content: ReportContent) -> list[Block]:
     blocks += _confused_pairs(content)
     if (implicit := content.tables.get("implicit")) is not None:
         blocks += map(Table.titled, detail_tables("implicit", implicit))
-    return [*blocks, *_collapse(content), _worst_errors(content)]
+    return [*blocks, *_collapse(content), worst_errors(content)]
 
 
 def _confused_pairs(content: ReportContent) -> Iterator[Block]:
@@ -106,8 +106,13 @@ def _collapse(content: ReportContent) -> Iterator[Block]:
     yield Folded("Signs of collapse", [Table(shown)])
 
 
-def _worst_errors(content: ReportContent) -> Block:
-    """The most confident errors of every setting (``publishing.page.errors``)."""
+def worst_errors(content: ReportContent, kind: str = "errors") -> Block:
+    """The most confident errors of every setting (``publishing.page.errors``).
+
+    Args:
+        content: Results of the experiment.
+        kind: Field of the cells: ``errors``, ``natural_errors``.
+    """
     title = "Worst errors"
     if not content.page.errors:
         return Part(title, [Prose(["No sentence is quoted here (publishing.page.errors is 0)."])])
@@ -117,7 +122,8 @@ def _worst_errors(content: ReportContent) -> Block:
     )  # fmt: skip
     found: list[tuple[str, Quotes]] = []
     for setting, cells in content.placed.groupby("setting", sort=False):
-        known = [c.errors for c in content.cells_of(cells) if c.errors is not None]
+        errors_of = [getattr(cell, kind) for cell in content.cells_of(cells)]
+        known = [errors for errors in errors_of if errors is not None]
         if not known or not sum(map(len, known)):
             continue
         errors = pd.concat(known).sort_values("probability", ascending=False, kind="stable")

@@ -41,7 +41,8 @@ class FigureKind:
         title: Title in the report and in docs.
         section: Section of the report that shows it.
         reads: Source: a table of the experiment (``cells``, ``summary``, ``training_curves``) or
-            the records of its cells (``metrics``, ``calibration_scores``).
+            the records of its cells (``metrics``, ``calibration_scores``, and
+            ``natural_calibration_scores`` of natural text).
         frame: Makes the rows, from the source and the name of the baseline.
         panel: Kind of its panels.
         labels: Columns of words of the table behind it, with their headings.
@@ -349,6 +350,16 @@ FIGURES: Registry[FigureKind] = Registry(
         ),
         "risk_coverage": FigureKind(
             "Risk and coverage", "calibration", "calibration_scores", risk,
+            lines("answers given, surest first, %", "wrong among them, %"),
+            labels={"series": "variant"},
+            figures={"x": "answers given", "value": "wrong among them"},
+            caption="Share of wrong answers if only the surest are given. Negative predictions "
+            "are no answers.",
+            over_seeds="Means over seeds.",
+            behind=lambda rows: rows[rows["x"].round().isin([10, 25, 50, 75, 90, 100])],
+        ),
+        "natural_risk_coverage": FigureKind(
+            "Risk and coverage on natural text", "natural", "natural_calibration_scores", risk,
             lines("answers given, surest first, %", "wrong among them, %"),
             labels={"series": "variant"},
             figures={"x": "answers given", "value": "wrong among them"},

@@ -12,8 +12,10 @@ from tkre.core.cells import Cell
 from tkre.core.params import NO_LLM
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
+from tkre.evaluation.bootstrap import micro_intervals
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.metrics import METRICS, f1_first
+from tkre.evaluation.natural_text import LANGUAGE_MODEL
 from tkre.evaluation.params import ReportingParams
 from tkre.report.formatting import duration, llm_in_words, minute, recipe_in_words
 from tkre.report.page import templates
@@ -46,6 +48,8 @@ class CardContent:
         called: Names of language models, by llm.
         reporting: Parameters of the interval.
         card: Fields that no run knows, e.g. the licence.
+        natural_metrics: Scores on natural text (``natural_text.natural_scores``); None without any.
+        natural_measured: Calibration scores there.
     """
 
     cell: Cell
@@ -63,6 +67,14 @@ class CardContent:
     called: Mapping[str, str]
     reporting: ReportingParams
     card: CardParams
+    natural_metrics: Mapping[str, Any] | None = None
+    natural_measured: Mapping[str, Any] | None = None
+
+    @property
+    def served(self) -> Mapping[str, Any]:
+        """Calibration scores on the kind of text that the calibrator was fitted on."""
+        natural = self.natural_measured if self.calibrator.fitted_on == "natural" else None
+        return natural or self.measured
 
 
 def model_card(content: CardContent) -> str:
@@ -78,6 +90,9 @@ def model_card(content: CardContent) -> str:
         relations=list(_relations(content.schema)),
         scores=list(_scores(content)),
         thresholds=list(_thresholds(content)),
+        natural=list(_natural(content)),
+        served=content.served,
+        by_llm=LANGUAGE_MODEL,
         lowest_precision=min(reached, default=None),
         recipe=recipe_in_words(variant),
         max_length=variant.finetuning.max_length,
@@ -152,7 +167,7 @@ def _scores(content: CardContent) -> Iterator[tuple[str, str, str]]:
 
 
 def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
-    kept = {t["wanted"]: t for t in content.measured["thresholds"]}
+    kept = {t["wanted"]: t for t in content.served["thresholds"]}
     for threshold in content.calibrator.thresholds:
         found = kept.get(threshold.precision, {})
         precision = found.get("precision")
@@ -162,6 +177,22 @@ def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
             f"{found.get('coverage', 0.0):.1f}",
             "" if precision is None else f"{precision:.1f}",
         )
+
+
+def _natural(content: CardContent) -> Iterator[tuple[str, str, str]]:
+    """Scores on natural text with their bootstrap intervals over sentences."""
+    metrics, reporting = content.natural_metrics, content.reporting
+    if metrics is None or not metrics["rows"]:
+        return
+    intervals = micro_intervals(
+        [metrics["sentences"]],
+        resamples=reporting.resamples,
+        confidence=reporting.confidence,
+        seed=reporting.seed,
+    )
+    for name, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1")):
+        low, high = intervals[name]
+        yield title, f"{metrics[f'micro_{name}']:.1f}", f"{low:.1f} to {high:.1f}"
 
 
 def _relations(schema: RelationSchema) -> Iterator[tuple[str, str, str]]:

@@ -26,6 +26,7 @@ from tkre.report.blocks import (
 from tkre.report.content import ReportContent, ReportedCell
 from tkre.report.evidence import error_analysis, knowledge
 from tkre.report.formatting import counted, day, duration, listed, llm_in_words, recipe_in_words
+from tkre.report.natural import natural, natural_finding
 from tkre.report.provenance import provenance
 from tkre.report.tables import (
     TextTable,
@@ -129,6 +130,8 @@ def _findings(content: ReportContent, name: str, group: pd.DataFrame) -> Iterato
         )
     if answered := _answered(content, cells):
         yield answered
+    if found := natural_finding(content, cells.iloc[0]):
+        yield found
 
 
 def _score(content: ReportContent, name: str, best: str, cells: pd.DataFrame) -> str:
@@ -290,6 +293,8 @@ TERMS = (
     ("explanation, synthetic sentence", "Text of a language model on why a labelled sentence "
      "has its relation; sentences that it writes for a relation."),
     ("annotated sentence", "Unlabelled text whose relation a language model has named."),
+    ("natural text", "All pairs of mentions of raw sentences, most of which hold no relation. Sets "
+     "with a chosen number of sentences for each relation are balanced."),
     ("MSLM, SCL", "Masked span language modelling: words of relations and mentions are masked and "
      "predicted. Span-level contrastive learning: spans of one relation are pulled together, away "
      "from those of others."),
@@ -305,6 +310,7 @@ TERMS = (
 SECTIONS: tuple[tuple[str, str, Callable[[ReportContent], list[Block]]], ...] = (
     ("summary", "Summary", summary),
     ("scores", "Scores", scores),
+    ("natural", "Natural text", natural),
     ("teacher", "The language model in its place", teacher),
     ("error-analysis", "Error analysis", error_analysis),
     ("calibration", "Calibration", calibration),

@@ -217,6 +217,7 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
             | {a: h for a, h in AXES.items() if varies(group, a)},
             {"micro_f1": metrics.pop("micro_f1"), "difference": "to baseline, 95 %"}
             | metrics
+            | {"natural_f1": "F1 on natural text"}
             | {"seconds": "s/cell"},
         )
 
@@ -244,7 +245,10 @@ def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str
 
 
 def _score(metric: str, row: Mapping[Any, Any]) -> str:
-    if METRICS[metric].kind in ("precision", "recall"):  # beside F1, whose deviation is shown
+    if metric in METRICS and METRICS[metric].kind in (
+        "precision",
+        "recall",
+    ):  # beside F1, whose deviation is shown
         return number(row["mean"])
     if missing(row["mean"]):  # a corpus without a labelled row to score on
         return "not scored"

@@ -245,12 +245,13 @@ def train_setfit(
     schema: RelationSchema,
     setfit: SetFitParams,
     cell: Cell,
-) -> tuple[pd.DataFrame, pd.DataFrame, Lineage]:
+    natural_test: list[Instance] | None = None,
+) -> tuple[Any, ...]:
     """Trains the SetFit baseline and labels instances with it.
 
     Returns:
         Predictions for the rows to be scored, and for the validation rows; the lineage of the
-        sentence encoder.
+        sentence encoder. Predictions for the natural test, if there is one.
     """
     from tkre.training.setfit import predict_setfit
     from tkre.training.setfit import train_setfit as train
@@ -272,7 +273,8 @@ def train_setfit(
         predicted = [schema.names[n] for n in probabilities_NR.argmax(axis=1)]
         return _predictions(instances, predicted, schema.names, probabilities_NR)
 
-    return label(scored), label(validation), lineage
+    more = [] if natural_test is None else [label(natural_test)]
+    return label(scored), label(validation), lineage, *more
 
 
 def _predictions(

@@ -96,6 +96,35 @@ def fit_calibrator(
     )
 
 
+def fit_calibrators(
+    annotated_validation_predictions: pd.DataFrame,
+    validation_predictions: pd.DataFrame,
+    schema: RelationSchema,
+    lineage: Lineage,
+    params: CalibrationParams,
+    cell: Cell,
+) -> tuple[Calibrator, Calibrator]:
+    """Fits a calibrator on annotated rows that were kept out, and one on the validation rows.
+
+    Returns:
+        The calibrator of natural text, which is served: that of the validation rows where no
+        annotated row was kept out. The calibrator of the validation rows, for text whose labels
+        were chosen.
+    """
+    balanced = fit_calibrator(validation_predictions, schema, lineage, params, cell)
+    if annotated_validation_predictions.empty:
+        return balanced, balanced
+    natural = calibration_report.fit_calibrator(
+        annotated_validation_predictions,
+        schema.negative,
+        params,
+        cell=cell.name,
+        classifier=lineage.weights,
+        fitted_on="natural",
+    )
+    return natural, balanced
+
+
 def find_label_errors(
     explained: list[Instance], support_probabilities: pd.DataFrame, schema: RelationSchema
 ) -> pd.DataFrame:

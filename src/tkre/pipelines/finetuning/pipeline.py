@@ -11,7 +11,15 @@ from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
 from tkre.pipelines.finetuning import gpu_nodes, nodes
-from tkre.pipelines.namespaces import GPU, SCORED, Step, Template, at_cell, at_sample
+from tkre.pipelines.namespaces import (
+    GPU,
+    SCORED,
+    CellText,
+    Step,
+    Template,
+    at_cell,
+    at_sample,
+)
 from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
@@ -25,12 +33,14 @@ CLASS_CENTROIDS = Step(
     ["class_centroids", "alignment_uniformity"],
     tags=(GPU,),
 )
-PREDICTIONS = {
-    name: Step(
-        gpu_nodes.predict, ["classifier", rows], f"{name}_predictions", f"predict_{name}", (GPU,)
-    )
-    for name, rows in (SCORED | {"validation": "validation"}).items()
-}
+
+
+def _predict(kind: str, rows: str, *, natural: bool = False) -> Step:
+    """Labels rows, which have the shares of labels of natural text or not."""
+    func = gpu_nodes.predict_natural if natural else gpu_nodes.predict
+    return Step(func, ["classifier", rows], f"{kind}_predictions", f"predict_{kind}", (GPU,))
+
+
 SPEED = {
     name: Template(
         Step(
@@ -48,18 +58,12 @@ FIT_CALIBRATOR = Step(
     ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
     "calibrator",
 )
-# The model of SetFit is not saved: it labels all rows when it is trained.
-SETFIT = {
-    name: Step(
-        gpu_nodes.train_setfit,
-        ["backbone", "training_rows", "validation", rows, "schema", "params:variant.setfit",
-         "cell"],
-        [f"{name}_predictions", "validation_predictions", "lineage"],
-        f"train_setfit_{name}",
-        (GPU,),
-    )
-    for name, rows in SCORED.items()
-}  # fmt: skip
+FIT_CALIBRATORS = Step(
+    nodes.fit_calibrators,
+    ["annotated_validation_predictions", "validation_predictions", "schema", "lineage",
+     "params:calibration", "cell"],
+    ["calibrator", "balanced_calibrator"],
+)  # fmt: skip
 ANNOTATION_JUDGEMENTS = Template(
     Step(
         gpu_nodes.score_annotated,
@@ -91,6 +95,7 @@ def create_pipeline(
     score_on: Rows,
     with_knowledge: Iterable[KShotSample],
     judge: str,
+    texts: Mapping[Cell, CellText],
     timed: Iterable[Cell] = (),
 ) -> Pipeline:
     """Classifiers of cells and their predictions.
@@ -102,6 +107,7 @@ def create_pipeline(
         with_knowledge: Samples whose golden labels are searched for errors.
         judge: Name of the catalog entry ``backbones.<judge>`` that judges golden labels, and
             those of annotated rows.
+        texts: Kinds of text that cells are calibrated and scored on.
         timed: Cells whose speed is measured.
     """
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
@@ -117,7 +123,7 @@ def create_pipeline(
             *(
                 at_cell(
                     STAGE,
-                    template(variant, score_on, encoders.get(cell), cell.sample.annotated > 0),
+                    template(variant, score_on, encoders.get(cell), texts[cell]),
                     cell,
                     variant.backbone,
                     encoders.get(cell),
@@ -131,7 +137,10 @@ def create_pipeline(
 
 
 def template(
-    variant: Variant, score_on: Rows, chain: EncoderChain | None, annotated: bool
+    variant: Variant,
+    score_on: Rows,
+    chain: EncoderChain | None,
+    text: CellText,
 ) -> Template:
     """The nodes that a variant needs: it reads only what its recipe uses.
 
@@ -139,26 +148,35 @@ def template(
         variant: The variant.
         score_on: Rows to label.
         chain: Stages of its encoder; None for the backbone.
-        annotated: Whether the sample has annotated rows.
+        text: Kinds of text that it is calibrated and scored on.
     """
     if variant.finetuning is None:
-        return _setfit(score_on)
+        return _setfit(score_on, natural=text.natural_test)
     knowledge = None if chain is None else tuple(chain.namespaces)
     finetuning = variant.finetuning
     rows = ["explained" if finetuning.uses_knowledge else "support"]
     rows += ["synthetic"] if finetuning.synthetic else []
     natural = []
-    if finetuning.annotated and annotated:
+    if text.kept_out:
         rows += ["annotated_training", *(["train"] if finetuning.true_labels else [])]
         rows += ["annotation_judgements"] if finetuning.annotation_filter else []
         natural = ["annotated_validation"]
         natural += ["annotation_judgements"] if finetuning.annotation_weights else []
-    return _classifier(tuple(rows), score_on, knowledge, tuple(natural))
+    return _classifier(tuple(rows), score_on, knowledge, tuple(natural), text)
 
 
 @cache
-def _setfit(score_on: Rows) -> Template:
-    return Template(GOLDEN, SETFIT[score_on], FIT_CALIBRATOR)
+def _setfit(score_on: Rows, *, natural: bool) -> Template:
+    """The model of SetFit is not saved: it labels all rows when it is trained."""
+    names = ("backbone", "training_rows", "validation", "schema", "cell")
+    inputs = {name: name for name in names} | {"setfit": "params:variant.setfit"}
+    inputs["scored"] = SCORED[score_on]
+    outputs = [f"{score_on}_predictions", "validation_predictions", "lineage"]
+    if natural:
+        inputs["natural_test"] = "natural_test"
+        outputs.append("natural_predictions")
+    train = Step(gpu_nodes.train_setfit, inputs, outputs, f"train_setfit_{score_on}", (GPU,))
+    return Template(GOLDEN, train, FIT_CALIBRATOR)
 
 
 @cache
@@ -167,14 +185,21 @@ def _classifier(
     score_on: Rows,
     knowledge: tuple[str, ...] | None,
     natural: tuple[str, ...],
+    text: CellText,
 ) -> Template:
     return Template(
         _training_rows(rows),
         _finetune(knowledge, natural),
-        PREDICTIONS[score_on],
+        _predict(score_on, SCORED[score_on], natural=text.natural_labels),
         CLASS_CENTROIDS,
-        PREDICTIONS["validation"],
-        FIT_CALIBRATOR,
+        _predict("validation", "validation"),
+        *([_predict("natural", "natural_test", natural=True)] if text.natural_test else []),
+        *(
+            [_predict("annotated_validation", "annotated_validation", natural=True)]
+            if text.kept_out
+            else []
+        ),
+        FIT_CALIBRATORS if text.kept_out else FIT_CALIBRATOR,
     )
 
 

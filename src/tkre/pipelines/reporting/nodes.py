@@ -18,12 +18,14 @@ from tkre.evaluation import (
     error_analysis,
     implicit_relations,
     llm_comparison,
+    natural_text,
     results,
     teacher,
 )
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import ReportingParams
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import GenerationParams
 from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
 from tkre.report.figures import FIGURES, drawable
@@ -35,7 +37,7 @@ from tkre.training.stages import STAGES
 
 # Tables of an experiment that its report shows; it need not have all.
 TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "collapse",
-          "calibration", "label_errors", "filter", "llms", "teacher")  # fmt: skip
+          "calibration", "label_errors", "filter", "llms", "teacher", "natural")  # fmt: skip
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
 # Answers that a cell was made from (``evaluation.teacher``).
@@ -77,6 +79,25 @@ def score(
     return metrics | {"recipe": variant.settings}
 
 
+def score_natural(
+    predictions: pd.DataFrame,
+    rows: list[Instance] | list[Annotation],
+    training_rows: list[Instance],
+    schema: RelationSchema,
+    lineage: Lineage,
+    corpus: CorpusParams,
+    variant: Variant,
+    cell: Cell,
+) -> dict[str, Any]:
+    """Scores the predictions of natural text, and splits false assertions by kind.
+
+    The label of an annotated row is the language model's.
+    """
+    instances = instances_of(rows)
+    metrics = score(predictions, instances, training_rows, schema, lineage, corpus, variant, cell)
+    return metrics | natural_text.natural_scores(predictions, instances, schema.negative)
+
+
 def score_teacher(
     predictions: pd.DataFrame,
     asked: list[Instance],
@@ -108,10 +129,10 @@ def evaluate_calibration(
 
 
 def list_errors(
-    predictions: pd.DataFrame, rows: list[Instance], calibrator: Calibrator
+    predictions: pd.DataFrame, rows: list[Instance] | list[Annotation], calibrator: Calibrator
 ) -> pd.DataFrame:
     """Lists wrong predictions, the most confident ones first."""
-    return error_analysis.errors_table(rows, predictions, calibrator)
+    return error_analysis.errors_table(instances_of(rows), predictions, calibrator)
 
 
 def write_card(
@@ -128,6 +149,8 @@ def write_card(
     publishing: PublishingParams,
     cell: Cell,
     scored_on: str,
+    natural_metrics: dict[str, Any] | None = None,
+    natural_measured: dict[str, Any] | None = None,
 ) -> str:
     """Writes the card of a classifier: purpose, scores, origin."""
     gold, predicted = predictions["gold"].tolist(), predictions["predicted"].tolist()
@@ -154,20 +177,28 @@ def write_card(
             called=_called(generation),
             reporting=reporting,
             card=publishing.card,
+            natural_metrics=natural_metrics,
+            natural_measured=natural_measured,
         )
     )
 
 
-def collect_cells(*metrics: dict[str, Any]) -> pd.DataFrame:
+def collect_cells(**inputs: Any) -> pd.DataFrame:
     """Puts the scores of all cells of an experiment into one table."""
-    return results.cells_table(metrics)
+    return results.cells_table(_metrics(inputs))
+
+
+def collect_natural(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
+    """Puts what cells do on natural text into one table."""
+    names = ("natural_metrics", "natural_calibration_scores")
+    return natural_text.natural_table(*(_numbered(inputs, name) for name in names), reporting)
 
 
 def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> pd.DataFrame:
     """Averages over seeds and compares every variant with the baseline."""
-    metrics, predictions = (_numbered(inputs, name) for name in ("metrics", "predictions"))
     baseline = experiment.baseline or reporting.baseline
-    return results.summary_table(metrics, predictions, baseline, reporting)
+    predictions = _numbered(inputs, "predictions")
+    return results.summary_table(_metrics(inputs), predictions, baseline, reporting)
 
 
 def describe_samples(**inputs: Any) -> pd.DataFrame:
@@ -223,7 +254,8 @@ def follow_training(**inputs: Any) -> pd.DataFrame:
 
 def draw_figures(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> list[Any]:
     """Draws all figures of an experiment, in the order of ``report.figures.drawable``."""
-    sources = inputs | {name: _numbered(inputs, name) for name in ("metrics", "calibration_scores")}
+    records = ("metrics", "calibration_scores", "natural_calibration_scores")
+    sources = inputs | {name: found for name in records if (found := _numbered(inputs, name))}
     recipes = {m["variant"]: Variant(**m["recipe"]) for m in sources["metrics"]}
     kinds = [FIGURES[name] for name in drawable(axes_of(experiment, recipes))]
     baseline = experiment.baseline or reporting.baseline
@@ -281,7 +313,10 @@ def write_report(
     **inputs: Any,
 ) -> str:
     """Writes the report of an experiment as one HTML page."""
-    cells = _records(inputs, "metrics", "lineage", "calibration_scores", "errors")
+    cells = _records(
+        inputs, "metrics", "lineage", "calibration_scores", "errors",
+        "natural_calibration_scores", "natural_errors",
+    )  # fmt: skip
     samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
     if annotation_prompt is not None:
@@ -317,6 +352,14 @@ def _sample(
 def _called(generation: GenerationParams) -> dict[str, str]:
     """Names of the models, by llm."""
     return {name: generation.of_llm(name).called for name in (DEFAULT_LLM, *generation.llms)}
+
+
+def _metrics(inputs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of cells, with those on natural text where there are any."""
+    return [
+        results.with_natural(given["metrics"], given.get("natural_metrics"))
+        for given in _records(inputs, "metrics", "natural_metrics")
+    ]
 
 
 def _numbered(inputs: dict[str, Any], name: str) -> list[Any]:

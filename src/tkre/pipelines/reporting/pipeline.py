@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import chain as joined
-from typing import Any, Literal
+from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample
-from tkre.pipelines.namespaces import SCORED, Step, Template, at_cell, at_experiment, at_sample
+from tkre.pipelines.namespaces import CellText, Step, at_cell, at_experiment, at_sample
 from tkre.pipelines.reporting import nodes
+from tkre.pipelines.reporting.cell_templates import Rows, mark, of_cell, of_teacher
 from tkre.report.figures import FIGURES, drawable
 from tkre.training.recipes import Variant
 
 STAGE = "reporting"
-
-Rows = Literal["test", "development"]
 
 # Datasets of the knowledge of a sample, by argument of nodes.
 KNOWLEDGE = {name: "yield" if name == "yields" else name for name in nodes.KNOWLEDGE}
@@ -31,6 +30,7 @@ def create_pipeline(
     score_on: Rows,
     axes: Sequence[str],
     trained: Mapping[Cell, EncoderChain | None],
+    texts: Mapping[Cell, CellText],
 ) -> Pipeline:
     """The report of an experiment.
 
@@ -41,8 +41,9 @@ def create_pipeline(
         score_on: Predictions that are scored.
         axes: Axes that scores are drawn along (``ExperimentConfig.axes``).
         trained: Cells whose training is the project's own, with the stages of their encoders.
+        texts: Kinds of text that cells are calibrated and scored on.
     """
-    report = _Report(experiment, cells, tuple(with_knowledge), score_on, axes, trained)
+    report = _Report(experiment, cells, tuple(with_knowledge), score_on, axes, trained, texts)
     marks = report.marks()
     steps = [
         *report.tables(),
@@ -56,9 +57,9 @@ def create_pipeline(
     steps += [*report.figures(tables), *report.page(tables)]
     templates = [
         (
-            _of_teacher(score_on)
+            of_teacher(score_on)
             if cell in report.teachers
-            else _of_cell(score_on, saved=cell in trained),
+            else of_cell(score_on, texts[cell], saved=cell in trained),
             cell,
         )
         for cell in cells
@@ -72,67 +73,6 @@ def create_pipeline(
     )
 
 
-@cache
-def _of_cell(score_on: Rows, *, saved: bool) -> Template:
-    """Scores, calibration scores and errors; a model card where the classifier is saved."""
-    predictions, metrics = f"{score_on}_predictions", f"{score_on}_metrics"
-    score = Step(
-        nodes.score,
-        [predictions, SCORED[score_on], "training_rows", "schema", "lineage", "params:corpus",
-         "params:variant", "cell"],
-        metrics,
-        f"score_{score_on}",
-    )  # fmt: skip
-    evaluate = Step(
-        nodes.evaluate_calibration,
-        [predictions, "calibrator", metrics],
-        f"{score_on}_calibration_scores",
-        f"evaluate_calibration_{score_on}",
-    )
-    errors = Step(
-        nodes.list_errors,
-        [predictions, SCORED[score_on], "calibrator"],
-        f"{score_on}_errors",
-        f"list_errors_{score_on}",
-    )
-    card = Step(
-        nodes.write_card,
-        [metrics, predictions, f"{score_on}_calibration_scores", "calibrator", "lineage", "schema",
-         "shots", "training_rows", "params:generation", "params:reporting", "params:publishing",
-         "cell", f"scored_on_{score_on}"],
-        f"{score_on}_model_card",
-        f"write_card_{score_on}",
-    )  # fmt: skip
-    return Template(score, evaluate, errors, *([card] if saved else []))
-
-
-@cache
-def _of_teacher(score_on: Rows) -> Template:
-    """Scores of a language model that is the classifier: it has no calibrator."""
-    return Template(
-        Step(
-            nodes.score_teacher,
-            [f"{score_on}_predictions", f"{score_on}_asked", SCORED[score_on], "schema",
-             "params:corpus", "params:variant", "cell"],
-            f"{score_on}_metrics",
-            f"score_{score_on}",
-        )
-    )  # fmt: skip
-
-
-@cache
-def _mark(rows: str, *, explained: bool) -> Template:
-    """Which rows are implicit, by flags of the corpus and, where there are any, explanations.
-
-    The names differ: experiments with and without explanations of one sample may run together.
-    """
-    kind = rows if explained else f"{rows}_flagged"
-    inputs = [rows, "schema", *(["explained"] if explained else [])]
-    return Template(
-        Step(nodes.mark_implicit, inputs, f"{kind}_explicitness", f"mark_implicit_{kind}")
-    )
-
-
 @dataclass(frozen=True)
 class _Report:
     """The nodes of an experiment; arguments of nodes are numbered by cell, sample or corpus."""
@@ -143,6 +83,7 @@ class _Report:
     score_on: Rows
     axes: Sequence[str]
     trained: Mapping[Cell, EncoderChain | None]
+    texts: Mapping[Cell, CellText]
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -192,6 +133,20 @@ class _Report:
             for kind, name in names.items()
         }
 
+    def of_natural(self, *kinds: str, tests: bool = False) -> dict[str, str]:
+        """Datasets of cells with natural text: ``natural_metrics_0``.
+
+        Args:
+            *kinds: ``metrics``, ``calibration_scores``, ``errors``.
+            tests: Only those of a natural test, which a person has labelled.
+        """
+        return {
+            f"natural_{kind}_{n}": f"{cell.name}.{of}_{kind}"
+            for n, cell in enumerate(self.cells)
+            if (of := self.texts[cell].natural) and (self.texts[cell].natural_test or not tests)
+            for kind in kinds
+        }
+
     def of_samples(
         self, knowledge: Mapping[str, str], samples: Iterable[KShotSample]
     ) -> dict[str, str]:
@@ -215,7 +170,7 @@ class _Report:
 
     def tables(self) -> Iterator[Step]:
         """Scores of all cells side by side, and the rows that their samples have."""
-        metrics = self.of_cells("metrics")
+        natural = self.of_natural("metrics", tests=True)
         parameters = {
             "reporting": "params:reporting",
             "experiment": f"params:experiments.{self.experiment}",
@@ -226,13 +181,19 @@ class _Report:
         scores = self.of_cells(
             cells=self.students, scores=f"{self.score_on}_calibration_scores"
         ).values()
-        yield self.step(nodes.collect_cells, list(metrics.values()), "cells")
+        yield self.step(nodes.collect_cells, self.of_cells("metrics") | natural, "cells")
         yield self.step(
-            nodes.summarise, self.of_cells("metrics", "predictions") | parameters, "summary"
+            nodes.summarise,
+            self.of_cells("metrics", "predictions") | natural | parameters,
+            "summary",
         )
         yield self.step(nodes.describe_samples, samples, "samples")
         if scores:
             yield self.step(nodes.collect_calibration, list(scores), "calibration")
+        if given := self.of_natural("metrics", "calibration_scores"):
+            yield self.step(
+                nodes.collect_natural, given | {"reporting": "params:reporting"}, "natural"
+            )
 
     def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
         """Marks of implicit rows, by golden sample.
@@ -246,7 +207,7 @@ class _Report:
         return {
             golden: at_sample(
                 STAGE,
-                _mark(self.score_on, explained=golden in explained),
+                mark(self.score_on, explained=golden in explained),
                 explained.get(golden, golden),
             )
             for golden in dict.fromkeys(cell.sample.golden for cell in self.cells)
@@ -283,6 +244,9 @@ class _Report:
         given = self.of_cells("metrics")
         given |= self.of_cells(cells=self.students, calibration_scores=scored)
         known = {"metrics", "calibration_scores"}
+        if natural := self.of_natural("calibration_scores"):
+            given |= natural
+            known.add("natural_calibration_scores")
         for reads in sorted({FIGURES[name].reads for name in FIGURES} & tables):
             known.add(reads)
             given[reads] = f"{self.experiment}.{reads}"
@@ -350,6 +314,7 @@ class _Report:
         lineages = self.of_cells("lineage")
         given = self.of_cells("metrics", "lineage")
         given |= self.of_cells(cells=self.students, calibration_scores=scores, errors=errors)
+        given |= self.of_natural("calibration_scores", "errors")
         given |= self.of_samples(KNOWLEDGE | {"explained": "explained"}, samples)
         given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
         given |= {t: f"{self.experiment}.{t}" for t in nodes.TABLES if t in tables}

@@ -208,7 +208,7 @@ def test_no_two_datasets_share_a_file(pipelines, catalog):
 GPU_FUNCTIONS = {
     "score_annotated",
     "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
-    "finetune_encoder", "predict", "label", "measure_class_centroids", "train_setfit",
+    "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids", "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
 }  # fmt: skip
 
@@ -261,7 +261,51 @@ def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
 
     assert readers(".test") == {"sample_k_shots", "synthesise", "keep_sentences", "mark_implicit"}
     assert readers(".natural_test") == {"sample_k_shots", "synthesise", "keep_sentences"}
-    assert readers(".unseen_test") == {"predict", "score", "list_errors"}
+    # SemEval's test split has natural shares of labels.
+    assert readers(".unseen_test") == {"predict_natural", "score", "list_errors"}
+
+
+def test_natural_test_is_scored_and_neither_trains_nor_calibrates(pipelines):
+    def readers(of: str, name: str = "newsroom_annotated") -> set[str]:
+        nodes = pipelines[name].nodes
+        return {n.func.__name__ for n in nodes if any(i.endswith(of) for i in n.inputs)}
+
+    guards = {"sample_k_shots", "synthesise", "keep_sentences", "select_unlabelled",
+              "apply_reviews"}  # fmt: skip
+    assert readers(".natural_test") == guards | {"predict_natural", "score_natural", "list_errors"}
+    assert readers(".natural_predictions") == {
+        "score_natural", "evaluate_calibration", "list_errors",
+    }  # fmt: skip
+    assert readers(".unseen_test") >= {"predict", "score"}  # balanced labels
+    assert readers(".annotated_validation_predictions") == {"fit_calibrators"}
+
+
+def test_recipes_are_chosen_without_the_natural_test(pipelines):
+    """On development rows, annotated rows that were kept out stand in its place."""
+    for pipeline in pipelines.values():
+        names = datasets(pipeline)
+        if any(name.endswith(".development_metrics") for name in names):
+            assert not [name for name in names if name.endswith(".natural_predictions")]
+
+
+def test_calibrators_by_kind_of_text(pipelines):
+    nodes = pipelines["newsroom_annotated"].nodes
+    judged = {
+        node.outputs[0]: node.inputs[1]
+        for node in nodes
+        if node.func.__name__ == "evaluate_calibration"
+    }
+    cell = "newsroom.k8a300.s13.tkre_plus_annotated"
+    assert judged[f"{cell}.test_calibration_scores"] == f"{cell}.balanced_calibrator"
+    assert judged[f"{cell}.natural_calibration_scores"] == f"{cell}.calibrator"
+    nodes = pipelines["annotated"].nodes
+    [semeval] = [
+        node
+        for node in nodes
+        if node.outputs[0].startswith("semeval2010_task8.k8a300.s13.tkre_plus_annotated.")
+        and node.outputs[0].endswith("annotated_validation_calibration_scores")
+    ]
+    assert semeval.inputs[1].endswith(".calibrator")
 
 
 def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):

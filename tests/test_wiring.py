@@ -208,7 +208,8 @@ def test_no_two_datasets_share_a_file(pipelines, catalog):
 GPU_FUNCTIONS = {
     "score_annotated",
     "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
-    "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids", "train_setfit",
+    "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids",
+    "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
 }  # fmt: skip
 

@@ -183,7 +183,8 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     if axis not in cells:
         return False
     nothing: dict[str, Any] = {"synthetic": 0, "llm": NO_LLM}
-    values = cells.loc[cells["annotated"] > 0, axis] if axis == "chosen" else cells[axis]
+    read = cells["annotated"] > 0 if axis == "chosen" and "annotated" in cells else slice(None)
+    values = cells.loc[read, axis]
     return bool(
         values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
     )

@@ -88,6 +88,8 @@ def _accept(project: Project, name: str, file: Path) -> None:
     if accepted.lines:
         _append(target, accepted.lines)
     _print_accepted(accepted, target, file)
+    if accepted.lines:
+        click.echo(f"Next: {_way_out(project, name)}")
 
 
 def _append(target: Path, lines: list[str]) -> None:
@@ -114,8 +116,6 @@ def _print_accepted(accepted: Accepted, target: Path, file: Path) -> None:
         if number:
             click.echo(f"{what}: {number:,}")
     click.echo(f"{len(accepted.lines):,} rows added to {target}")
-    if accepted.lines:
-        click.echo("Next: kedro run, of the experiment with annotated rows")
 
 
 def _write(project: Project, name: str, given: str | None, most: int, order: str) -> None:
@@ -186,6 +186,7 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
 
 
 def _way_out(project: Project, name: str) -> str:
+    """How rows of a corpus are annotated, and trained with."""
     for experiment in project.config.experiments:
         cells = project.config.cells(experiment)
         if any(cell.sample.corpus == name and cell.sample.annotated for cell in cells):

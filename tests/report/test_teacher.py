@@ -11,7 +11,7 @@ from tkre.evaluation.teacher import TEACHER_COLUMNS
 from tkre.generation.params import InContextParams
 from tkre.report.blocks import Table
 from tkre.report.sections import sections
-from tkre.report.teacher import needs_column, teacher, teacher_tables
+from tkre.report.teacher import teacher, teacher_tables, with_needs
 from tkre.training.recipes import Variant
 
 PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
@@ -37,7 +37,11 @@ FOUND = content()
 
 
 def taught(table, **backend):
-    return replace(FOUND, tables={**FOUND.tables, "teacher": table}, backend=backend)
+    remarked = FOUND.reporting.model_copy(
+        update={"remarks": {"claude": {"toy": "It knew this text."}}}
+    )
+    return replace(FOUND, tables={**FOUND.tables, "teacher": table}, backend=backend,
+                   called={"default": "claude"}, reporting=remarked)  # fmt: skip
 
 
 def test_rows_of_the_table():
@@ -58,7 +62,7 @@ def test_the_section_names_the_share_kept_and_where_the_answers_come_from():
     said = prose(teacher(taught(TABLE, default="replay")))
     assert "tkre keeps 85.9 % of that (80.0 to 91.0)" in said and "164 answers" in said
     assert "1,000 sentences in 12.3 s" in said and "6,700 tokens" in said
-    assert "frontier model" in said and "may have met their labels" in said
+    assert "hold no time" in said and "It knew this text." in said
     assert "dollars" not in said
 
 
@@ -69,7 +73,7 @@ def test_a_live_model_has_time_and_price_and_no_caution():
     section = teacher(taught(measured, default="openai"))
     said = prose(section)
     assert "the language model in 500.0 s" in said and "21.00 dollars" in said
-    assert "recordings" not in said
+    assert "hold no time" not in said
     assert "estimated" not in of_kind(section, Table)[0].table.note
 
 
@@ -90,10 +94,18 @@ def test_a_language_model_is_not_the_best_variant_of_the_summary():
 
 
 def test_needs_are_of_a_setting():
-    summary = FOUND.tables["summary"]
-    of_tkre = summary["variant"] == "tkre"
-    found = replace(
-        FOUND, tables={"summary": summary.assign(llm=summary["llm"].where(of_tkre, "none"))}
-    )
-    needs = needs_column(found).groupby("variant")["needs"].unique()
-    assert needs["tkre"].tolist() == ["written"] and needs["typ_marker"].tolist() == ["nothing"]
+    plain, tkre = FOUND.variants["typ_marker"], FOUND.variants["tkre"]
+
+    def taught_with(**more):
+        return tkre.model_copy(update={"finetuning": tkre.finetuning.model_copy(update=more)})
+
+    recipes = {"plain": plain, "read": taught_with(annotated=True),
+               "bound": taught_with(annotated=True, true_labels=True)}  # fmt: skip
+    place = {"shots": 8, "synthetic": 1, "llm": "default"}
+    settings = [place | {"variant": v, "annotated": n} for v in recipes for n in (0, 1200)]
+    settings[:2] = [settings[0] | {"llm": "none"}] * 2
+    assert with_needs(pd.DataFrame(settings), recipes)["needs"].tolist() == [
+        "nothing", "nothing",
+        "8 sentences a relation", "8 sentences a relation and 1,200 labels",
+        "8 sentences a relation", "8 sentences a relation and labels of the corpus",
+    ]  # fmt: skip

@@ -157,6 +157,8 @@ def test_a_language_model_is_a_variant_of_the_plain_sample():
         (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True}}, "written"),
         (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True, "annotated": True}},
          "written and read"),
+        (PLAIN | {"finetuning": PLAIN["finetuning"] | {"annotated": True, "true_labels": True}},
+         "explanations and labels of the corpus"),
         (PLAIN | {"pretraining": {"sources": ["explanation"], "mslm": STAGE}}, "explanations"),
     ],
 )  # fmt: skip

@@ -12,15 +12,10 @@ from tkre.report.blocks import Block, Prose, Table
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted
 from tkre.report.tables import AXES, TextTable, beside_shots, missing, number, table_of
-from tkre.training.recipes import Variant
+from tkre.training.recipes import READ, TRUE_LABELS, Variant
 
 _NOT_KNOWN = "not recorded"
-_RECORDED = (
-    "The answers are recordings. Those that come with the project are of a frontier model that "
-    "recognised SemEval-2010 Task 8 and SciERC as public corpora and may have met their labels "
-    "before: its scores there may be better than on text that it has never seen. Recordings hold "
-    "no time."
-)
+_RECORDED = "Recorded answers hold no time: that of the language model is not known."
 
 
 def teacher(content: ReportContent) -> list[Block]:
@@ -31,7 +26,8 @@ def teacher(content: ReportContent) -> list[Block]:
     names = table["teacher"].unique()
     found = [line for name in names for line in _findings(content, table[table["teacher"] == name])]
     replayed = any(content.backend.get(llm) == "replay" for llm in table["llm"])
-    cautions = [_RECORDED] if replayed else []
+    cautions = content.reporting.remarks_on(table, content.called)
+    cautions += [_RECORDED] if replayed else []
     return [Prose([*found, *cautions]), *map(Table.titled, teacher_tables(table))]
 
 
@@ -83,7 +79,8 @@ def _needs(row: Mapping[Any, Any], needs: str) -> str:
     written = int(row["shots"] * row["synthetic"])
     counts = {
         "written": f"{written} sentences a relation" if written else "sentences",
-        "read": f"{row['annotated']:,} labels" if row["annotated"] else None,
+        READ: f"{row['annotated']:,} labels" if row["annotated"] else None,
+        TRUE_LABELS: TRUE_LABELS if row["annotated"] else None,
     }
     parts = [counts.get(part, part) for part in needs.split(" and ")]
     return " and ".join(part for part in parts if part) or "nothing"
@@ -101,8 +98,14 @@ def _shown(row: Mapping[Any, Any]) -> dict[Any, Any]:
     seconds = _NOT_KNOWN if missing(row["seconds"]) else number(float(row["seconds"]))
     dollars = None if missing(row["dollars"]) else f"{row['dollars']:.2f}"
     millions = None if missing(row["parameters"]) else float(row["parameters"]) / 1e6
-    return {**row, **counts, "kept": kept, "seconds": seconds, "dollars": dollars} | {
-        "millions": millions
+    return {
+        **row,
+        **counts,
+        "needs": _needs(row, row["needs"]),
+        "kept": kept,
+        "seconds": seconds,
+        "dollars": dollars,
+        "millions": millions,
     }
 
 

@@ -17,6 +17,8 @@ from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.stages import ANNOTATED, STAGES, PretrainingParams
 
 LIKE = "like"
+# Parts of what a variant needs that come with annotated rows (``Variant.needs``).
+READ, TRUE_LABELS = "read", "labels of the corpus"
 
 
 class VariantError(ValueError):
@@ -127,13 +129,18 @@ class Variant(Params):
 
     @property
     def needs(self) -> str:
-        """Text that a language model gives it, in words."""
+        """Text that a language model gives it, in words: sentences that it has written or read.
+
+        Where an upper bound is measured, the corpus gives labels in its place.
+        """
         if self.in_context is not None:
             return "an answer for each sentence"
+        true_labels = self.finetuning is not None and self.finetuning.true_labels
         parts = {
             "explanations": self.uses_knowledge and not self.uses_synthetic,
             "written": self.uses_synthetic,
-            "read": self.uses_annotated,
+            READ: self.uses_annotated and not true_labels,
+            TRUE_LABELS: true_labels,
         }
         return " and ".join(name for name, on in parts.items() if on) or "nothing"
 

@@ -59,6 +59,26 @@ def test_the_span_head_pools_mentions_and_what_is_between(backbone):
     assert attention.shape == (B, T)
 
 
+def test_what_is_between_has_other_features_where_the_tail_comes_first(backbone):
+    hidden = states()
+    head = SpanHead(config(backbone, "spans", by_order=True))
+    plain = SpanHead(config(backbone, "spans"))
+    swapped = spans()
+    swapped[:, [HEAD, TAIL]] = spans()[:, [TAIL, HEAD]]
+    of_layer = 6 * H
+
+    def parts(head, flags):
+        features, _ = head.features(hidden, torch.ones(B, T), flags)
+        assert features.shape[1] == head.size
+        return features[0, :of_layer].reshape(-1, H)
+
+    forward, inverted = parts(head, spans()), parts(head, swapped)
+    between = plain.features(hidden, torch.ones(B, T), spans())[0][0, 2 * H : 4 * H].reshape(2, H)
+    assert torch.equal(forward[:2], inverted[:2].flip(0))
+    assert torch.equal(forward[2:4], between) and not forward[4:].any()
+    assert torch.equal(inverted[4:], between) and not inverted[2:4].any()
+
+
 def test_attention_does_not_see_padding(backbone):
     head = SpanHead(config(backbone, "spans"))
     mask = torch.ones(B, T)
@@ -77,6 +97,8 @@ def test_standardised_features_have_mean_0_and_scale_1(backbone):
     assert torch.allclose(again, standard, atol=1e-4)
     constant = head.standardise(torch.ones(5, head.size))
     assert torch.isfinite(constant).all()
+    # A feature that no training sentence has is no larger than it is elsewhere.
+    assert (head.scale == 1).all()
 
 
 PARAMS = FinetuningParams(

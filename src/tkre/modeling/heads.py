@@ -25,6 +25,8 @@ from tkre.modeling.runtime import mask_for
 
 logger = logging.getLogger(__name__)
 
+LEAST_SPREAD = 1e-5  # smallest standard deviation of a feature that is standardised
+
 
 @dataclass(frozen=True)
 class Start:
@@ -146,6 +148,10 @@ class SpanHead(MarkedHead):
     From each of the layers: mean over the head mention, mean over the tail mention, mean and
     maximum over the tokens between them. Middle layers still describe the mentions; the last ones
     of a sentence encoder describe the topic of the sentence.
+
+    With ``by_order``, the tokens between the mentions have other features where the tail comes
+    first, the rest being 0: a linear layer cannot learn else that the same words state a relation
+    in one order and its inverse, or none, in the other.
     """
 
     mean: Tensor
@@ -156,7 +162,9 @@ class SpanHead(MarkedHead):
         hidden = config.encoder_sizes().hidden_size
         self.layers = list(config.layers)
         self.attention = nn.Linear(hidden, 1) if config.trigger_attention else None
-        self.size = hidden * (4 * len(self.layers) + bool(config.trigger_attention))
+        self.by_order = config.by_order
+        of_layer = 6 if self.by_order else 4
+        self.size = hidden * (of_layer * len(self.layers) + bool(config.trigger_attention))
         # Not trained: ``standardise`` sets them once, from the training sentences.
         self.register_buffer("mean", torch.zeros(self.size))
         self.register_buffer("scale", torch.ones(self.size))
@@ -167,6 +175,7 @@ class SpanHead(MarkedHead):
     ) -> tuple[Tensor, Tensor | None]:
         """B x F standardised features; B x T attention scores, if the head attends."""
         between_BT1 = spans[:, BETWEEN].bool().unsqueeze(-1)
+        first_B2 = spans[:, [HEAD, TAIL]].float().argmax(dim=-1)
         pooled = []
         for layer in self.layers:
             state_BTH = states[layer]
@@ -175,7 +184,13 @@ class SpanHead(MarkedHead):
             maximum_BH = state_BTH.masked_fill(~between_BT1, lowest).amax(dim=1)
             # Mentions that touch have nothing between them: zero, like the mean.
             maximum_BH = maximum_BH * between_BT1.any(dim=1)
-            pooled += [means_B3H.flatten(1), maximum_BH]
+            if not self.by_order:
+                pooled += [means_B3H.flatten(1), maximum_BH]
+                continue
+            between_B2H = torch.cat([means_B3H[:, 2], maximum_BH], dim=1)
+            head_first_B1 = first_B2[:, :1] <= first_B2[:, 1:]
+            pooled += [means_B3H[:, :2].flatten(1),
+                       between_B2H * head_first_B1, between_B2H * ~head_first_B1]  # fmt: skip
         scores_BT = None
         if self.attention is not None:
             state_BTH = states[self.layers[-1]]
@@ -220,7 +235,9 @@ class SpanHead(MarkedHead):
         """
         raw = features * self.scale + self.mean
         self.mean.copy_(raw.mean(dim=0))
-        self.scale.copy_(raw.std(dim=0).clamp(min=1e-5))
+        spread = raw.std(dim=0)
+        # A feature that no training sentence has: of a tail that comes first, for instance.
+        self.scale.copy_(torch.where(spread < LEAST_SPREAD, 1.0, spread))
         return (raw - self.mean) / self.scale
 
 

@@ -65,7 +65,14 @@ HEADS: Registry[HeadKind] = Registry(
             "tkre.modeling.encodings:marked",
             description="a perceptron on the pooled words of both mentions and of what stands "
             "between them (layers {layers})",
-            parts=("alignment", "head_dropout", "layers", "trigger_weight", "probe_start"),
+            parts=(
+                "alignment",
+                "head_dropout",
+                "layers",
+                "by_order",
+                "trigger_weight",
+                "probe_start",
+            ),
         ),
         "prompt": HeadKind(
             "tkre.modeling.prompt_heads:PromptHead",

@@ -23,6 +23,8 @@ class ClassifierSettings:
         options: Settings of another package's head.
         layers: For ``spans``: the encoder layers it pools, counted from 1; deeper layers are not
             kept. Empty for other heads, which read the last layer.
+        by_order: For ``spans``: whether the tokens between the mentions have other features where
+            the tail comes first.
         trigger_attention: For ``spans``: whether it has one more vector, pooled by attention.
         head_dropout: Dropout of the head's features.
         max_length: Longest sentence in tokens.
@@ -51,6 +53,7 @@ class ClassifierSettings:
     head: str = "markers"
     options: Mapping[str, Any] = field(default_factory=dict)
     layers: Sequence[int] = field(default_factory=list)
+    by_order: bool = False
     trigger_attention: bool = False
     head_dropout: float = 0.1
     max_length: int = 128

@@ -368,8 +368,8 @@ def build_classifier(
             encoder[dropout] = params.encoder_dropout
     settings: dict[str, Any] = {
         name: getattr(params, name)
-        for name in ("head", "options", "layers", "head_dropout", "max_length", "typed_markers",
-                     "both_directions", "least_probability")
+        for name in ("head", "options", "layers", "by_order", "head_dropout", "max_length",
+                     "typed_markers", "both_directions", "least_probability")
     }  # fmt: skip
     if params.temperature is not None:
         settings["temperature"] = params.temperature

@@ -81,6 +81,8 @@ class FinetuningParams(SentenceParams):
             definitions of the schema, so they need no training.
         options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
+        by_order: For ``spans``: whether the tokens between the mentions have other features where
+            the tail comes first.
         synthetic: Whether synthetic sentences train beside the golden ones.
         annotated: Whether the annotated rows of the sample train beside the golden ones.
         annotation_weights: Whether annotated rows are weighted by the estimated probability that
@@ -123,6 +125,7 @@ class FinetuningParams(SentenceParams):
     head: HeadName = "markers"
     options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] = ()
+    by_order: bool = False
     synthetic: bool = False
     annotated: bool = False
     annotation_weights: bool = False

@@ -181,6 +181,15 @@ def test_unlabelled_rows_are_checked(theatre):
     assert any("later.jsonl is made of raw sentences by kedro corpus cand" in n for n in notes)
 
 
+def test_reviewed_rows_are_checked(theatre):
+    (theatre / "reviewed.jsonl").write_text('{"id": "reviewed/u"}\n', encoding="utf-8")
+    [problem] = errors(theatre)
+    assert "theatre/reviewed.jsonl, line 1: review: " in problem
+    (theatre / "reviewed.jsonl").write_bytes(b"\n\xe9")
+    [problem] = errors(theatre)
+    assert "reviewed.jsonl, line 2: not UTF-8" in problem
+
+
 def test_undeclared_split_file(theatre):
     params = CorpusParams(format="native", train="train.jsonl")
     warnings = [f for f in check(theatre, params).findings if f.level == Level.WARNING]

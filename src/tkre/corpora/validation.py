@@ -30,6 +30,7 @@ from tkre.corpora.reading import (
     LabelFileError,
     read_corpus,
 )
+from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
 from tkre.corpora.schema_validation import (
     Finding,
@@ -282,6 +283,7 @@ def check_corpus(
         return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
     findings += _bad_rows(corpus, params)
     findings += _unlabelled(folder, schema, params)
+    findings += _reviewed(folder, schema, params)
     findings += row_findings(corpus, near, leakage_stops=params.on_leakage == "stop")
     if corpus.report["bad_rows"] and params.on_bad_row == "stop":
         note = "rows per relation are counted once the bad rows are corrected"
@@ -346,6 +348,16 @@ def _unlabelled(
         read_pool(folder.read, schema, params)
     except CorpusError as error:
         yield Finding(Level.ERROR, "", str(error), "unlabelled rows")
+
+
+def _reviewed(
+    folder: CorpusFolder, schema: RelationSchema, params: CorpusParams
+) -> Iterator[Finding]:
+    """Rows of a person that cannot be read."""
+    try:
+        read_reviewed(folder, schema, params)
+    except (CorpusError, CorpusFileError) as error:
+        yield Finding(Level.ERROR, "", str(error), "reviewed rows")
 
 
 def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:

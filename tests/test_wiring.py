@@ -296,7 +296,7 @@ def test_calibrators_by_kind_of_text(pipelines):
         for node in nodes
         if node.func.__name__ == "evaluate_calibration"
     }
-    cell = "newsroom.k8a300.s13.tkre_plus_annotated"
+    cell = "newsroom.k8x2a1012.s13.tkre_plus_annotated"
     assert judged[f"{cell}.test_calibration_scores"] == f"{cell}.balanced_calibrator"
     assert judged[f"{cell}.natural_calibration_scores"] == f"{cell}.calibrator"
     nodes = pipelines["annotated"].nodes
@@ -346,7 +346,7 @@ def test_a_language_model_is_scored_without_a_classifier_beside_its_students(pip
     read = nodes["reporting.teacher.compare_teacher"].inputs
     assert sum(name.endswith(".test_predictions") for name in read) == 4
     assert sum(name.endswith(".annotation_responses") for name in read) == 1
-    assert sum(name.endswith("calibration_scores") for name in
+    assert sum(name.endswith(".test_calibration_scores") for name in
                nodes["reporting.teacher.write_report"].inputs) == 3  # fmt: skip
     assert not [node for node in pipelines["annotated"].nodes if "speed" in node.name]
 

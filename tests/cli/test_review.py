@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from tkre.cli.review import _keep_filled
+
 UNLABELLED = "data/01_raw/newsroom/unlabelled.jsonl"
 
 
@@ -45,3 +47,17 @@ def test_answers_are_added_behind_those_that_are_there(project, kedro):
     written = (project.folder / "data/01_raw/newsroom/reviewed.jsonl").read_text(encoding="utf-8")
     ids = [json.loads(line)["id"] for line in written.splitlines()]
     assert ids == [f"reviewed/{json.loads(lines[n])['id']}" for n in (0, 4)]
+
+
+def test_a_table_with_answers_is_not_overwritten(tmp_path):
+    table = tmp_path / "newsroom.csv"
+    _keep_filled(table, "newsroom", [])  # there is none
+    table.write_text("relation;sentence;id\n;a;line-1\n", encoding="utf-8")
+    _keep_filled(table, "newsroom", [])
+    table.write_text("relation;sentence;id\nnone;a;line-1\n", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="kedro corpus review newsroom --accept"):
+        _keep_filled(table, "newsroom", ["reviewed/line-2"])
+    _keep_filled(table, "newsroom", ["reviewed/line-1"])  # they are read back
+    table.write_bytes(b"\xff\xfe;")
+    with pytest.raises(FileExistsError, match="or delete it"):
+        _keep_filled(table, "newsroom", [])

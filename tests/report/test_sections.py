@@ -48,6 +48,23 @@ def test_unlabelled_rows_of_a_sample_are_counted():
     assert lines == ["294 of 300 wanted; refused as copies: support 1 and test 5"]
 
 
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ({"accepted": 7, "corrected": 2, "added": 1, "rows": 10, "refused": 1,
+          "reasons": {"test": 1}},
+         "7 accepted, 2 corrected and 1 added; refused as copies: test 1"),
+        ({"accepted": 0, "corrected": 0, "added": 0, "rows": 0, "refused": 0, "reasons": {}},
+         "none"),
+    ],
+)  # fmt: skip
+def test_rows_that_a_person_has_reviewed_are_counted(counts, line):
+    first, *others = FOUND.samples
+    found = replace(FOUND, samples=[replace(first, reviews=counts), *others])
+    values = [value for facts in of_kind(provenance(found), Facts) for value in facts.facts]
+    assert [value for name, value in values if name == "rows reviewed by a person"] == [line]
+
+
 def test_remarks_on_recorded_answers_stand_beside_the_scores():
     corpus = FOUND.cells[0].metrics["corpus"]
     remarks = {"a model": {corpus: "It wrote the text.", "other": "Not here."}}

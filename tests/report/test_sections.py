@@ -189,7 +189,7 @@ def test_scores_are_those_of_the_summary():
     section = scores(FOUND)
     [table], [bars, differences] = of_kind(section, Table), of_kind(section, Chart)
     mean, std = summary("tkre", "mean"), summary("tkre", "std")
-    assert table.table.rows[1][:3] == ["tkre", "written", f"{mean:.1f} ± {std:.1f}"]
+    assert table.table.rows[1][:3] == ["tkre", "8 sentences a relation", f"{mean:.1f} ± {std:.1f}"]
     assert bars.table.rows[1] == ["tkre", f"{mean:.1f}", f"{std:.1f}", "2"]
     [[name, drawing]] = bars.panels
     assert name == "toy, K = 8" and drawing == "drawn"

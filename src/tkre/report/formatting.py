@@ -20,6 +20,7 @@ _SOURCES = {
     "explanation": "explanations",
     "synthetic": "synthetic sentences",
     "support": "the labelled sentences",
+    "annotated": "annotated sentences",
 }
 
 

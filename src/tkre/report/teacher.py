@@ -69,20 +69,22 @@ def with_needs(summary: pd.DataFrame, recipes: Mapping[str, Variant]) -> pd.Data
     if len({recipe.needs for recipe in recipes.values()}) < 2:
         return summary
     rows = summary.to_dict("records")
-    return summary.assign(needs=[_needs(row, recipes[row["variant"]].needs) for row in rows])
+    return summary.assign(needs=[_needs(row, recipes[row["variant"]]) for row in rows])
 
 
-def _needs(row: Mapping[Any, Any], needs: str) -> str:
+def _needs(row: Mapping[Any, Any], recipe: Variant) -> str:
     """Needs of a variant with the numbers of a setting."""
     if row["llm"] == NO_LLM:
         return "nothing"
-    written = int(row["shots"] * row["synthetic"])
+    encoder = recipe.pretrained_on
+    written = int(row["shots"] * max(row["synthetic"], encoder.synthetic or 0))
     counts = {
         "written": f"{written} sentences a relation" if written else "sentences",
         READ: f"{row['annotated']:,} labels" if row["annotated"] else None,
         TRUE_LABELS: TRUE_LABELS if row["annotated"] else None,
     }
-    parts = [counts.get(part, part) for part in needs.split(" and ")]
+    parts = [counts.get(part, part) for part in recipe.needs.split(" and ")]
+    parts += ["zero-shot sentences"] * bool(encoder.zero_shot)
     return " and ".join(part for part in parts if part) or "nothing"
 
 

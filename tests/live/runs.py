@@ -66,9 +66,11 @@ def stored(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
-def whole_lines(project: Project) -> int:
+def whole_lines(project: Project, kind: str = "") -> int:
+    """Whole lines of the store, or those of one kind of request."""
     path = project.folder / STORE
-    return path.read_bytes().count(b"\n") if path.is_file() else 0
+    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+    return sum(f'"request_id": "{kind}'.encode() in line for line in lines)
 
 
 def answered_twice(project: Project) -> list[Any]:
@@ -103,8 +105,8 @@ def start(project: Project) -> subprocess.Popen[str]:
         )  # fmt: skip
 
 
-def kill_at(project: Project, lines: int) -> int:
-    """Runs until the store has so many lines, and kills with SIGKILL.
+def kill_at(project: Project, lines: int, kind: str = "") -> int:
+    """Runs until the store has so many lines, or so many of a kind, and kills with SIGKILL.
 
     Returns:
         How many lines the store had when the run was killed.
@@ -112,14 +114,14 @@ def kill_at(project: Project, lines: int) -> int:
     process = start(project)
     deadline = time.monotonic() + PATIENCE
     try:
-        while whole_lines(project) < lines and process.poll() is None:
+        while whole_lines(project, kind) < lines and process.poll() is None:
             assert time.monotonic() < deadline, (project.folder / "killed.log").read_text()[-2000:]
             time.sleep(0.002)
         assert process.poll() is None, "it ended before it could be killed"
     finally:
         process.kill()
         process.wait()
-    return whole_lines(project)
+    return whole_lines(project, kind)
 
 
 def processes_in(folder: Path) -> list[int]:

@@ -10,8 +10,10 @@ import pytest
 
 from tests.report.contents import ENVIRONMENT, content
 from tkre.core.cells import Experiment
+from tkre.generation.rejections import Tally, yield_frame
 from tkre.report import sections
 from tkre.report.blocks import Block, Chart, Facts, Folded, Part, Prose, Quotes, Table
+from tkre.report.content import ReportedAnnotations
 from tkre.report.evidence import error_analysis, evenly_spaced, knowledge
 from tkre.report.params import PageParams
 from tkre.report.provenance import provenance
@@ -39,13 +41,20 @@ def prose(section: Sequence[Block]) -> str:
     return " ".join(p for block in of_kind(section, Prose) for p in block.paragraphs)
 
 
-def test_unlabelled_rows_of_a_sample_are_counted():
-    counts = {"wanted": 300, "taken": 294, "reasons": {"support": 1, "test": 5}}
-    first, *others = FOUND.samples
-    found = replace(FOUND, samples=[replace(first, unlabelled=counts), *others])
-    values = [value for facts in of_kind(provenance(found), Facts) for value in facts.facts]
-    lines = [value for name, value in values if name == "unlabelled rows"]
-    assert lines == ["294 of 300 wanted; refused as copies: support 1 and test 5"]
+def test_annotated_rows_of_every_sample_are_counted():
+    tally = Tally(wanted=294, requested=300, answered=299, kept=290)
+    yields = yield_frame("annotation", {"(all)": tally})
+    counts = {"sample": "toy.k8a300.s13", "wanted": 300, "taken": 294, "kept_out": 60,
+              "chosen": "in_order", "reasons": {"support": 1, "test": 5}}  # fmt: skip
+    chosen = counts | {"sample": "toy.k8a300b.s13", "chosen": "uncertain_and_diverse",
+                       "rounds": [100, 100, 34], "not_recorded": 7}  # fmt: skip
+    both = [ReportedAnnotations(report, yields) for report in (counts, chosen)]
+    tables = [table.table for table in of_kind(knowledge(replace(FOUND, annotations=both)), Table)]
+    [table] = [t for t in tables if t.title == "Annotated sentences of each sample"]
+    first, second = [[str(cell) for cell in row] for row in table.rows]
+    assert first[:4] == ["toy.k8a300.s13", "in order", "all at once", "support 1, test 5"]
+    assert second[1:3] == ["uncertain and diverse", "100 + 100 + 34"]
+    assert second[4:8] == ["300", "60", "234", "7"] and first[8:10] == ["300", "290"]
 
 
 @pytest.mark.parametrize(

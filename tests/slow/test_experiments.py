@@ -151,9 +151,9 @@ def test_annotated_rows_train_beside_the_others(project):
     [sample] = table(project, "annotating/samples").to_dict("records")
     assert sample["annotation_kept"] == 8
     page = newest(project, "08_reporting/annotating/report.html").read_text(encoding="utf-8")
-    assert "annotated sentences" in page and "8 of 8 wanted; refused as copies: none" in page
+    assert "Annotated sentences of each sample" in page and "newsroom.k8a8.s13" in page
     assert "tkre_plus_annotated, 8 annotated" in page
-    report = project.folder / "data/03_primary/newsroom/k8a8/s13/unlabelled_report.json"
+    report = project.folder / "data/04_feature/newsroom/k8a8/s13/unlabelled_report.json"
     assert json.loads(report.read_text())["taken"] == 8
 
 

@@ -54,19 +54,31 @@ class ReportedSample:
     Attributes:
         shots: Ids of its sets, and shortfalls of relations.
         knowledge: Its knowledge; None without any.
-        unlabelled: Counts of its unlabelled rows (``pool.take_unlabelled``); None without any.
         reviews: Counts of its reviewed rows (``reviews.with_reviews``); None without annotations.
     """
 
     shots: Mapping[str, Any]
     knowledge: Knowledge | None = None
-    unlabelled: Mapping[str, Any] | None = None
     reviews: Mapping[str, Any] | None = None
 
     @property
     def sample(self) -> KShotSample:
         """Coordinates of the sample."""
         return parse_sample(self.shots["sample"])
+
+
+@dataclass(frozen=True)
+class ReportedAnnotations:
+    """Unlabelled rows that a language model has annotated for one sample.
+
+    Attributes:
+        unlabelled_report: Counts of the rows and of how they were chosen
+            (``pool.take_unlabelled``, ``gpu_nodes.annotate_chosen``).
+        annotation_yield: Yield of their annotation, one row.
+    """
+
+    unlabelled_report: Mapping[str, Any]
+    annotation_yield: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -90,6 +102,7 @@ class ReportContent:
         samples: Samples that cells and encoders read.
         corpora: Corpora of the samples.
         tables: Tables of the experiment by dataset; it need not have all.
+        annotations: Annotated rows, for every number and way of choosing.
         environment: Environment in which the scores were put together.
         prompts: Prompt templates by the name of their dataset.
         called: Names of language models, by llm.
@@ -105,6 +118,7 @@ class ReportContent:
     corpora: Sequence[ReportedCorpus]
     tables: Mapping[str, pd.DataFrame]
     environment: Environment
+    annotations: Sequence[ReportedAnnotations] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
     backend: Mapping[str, str] = field(default_factory=dict)

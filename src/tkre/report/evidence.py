@@ -14,7 +14,7 @@ from tkre.evaluation.error_analysis import sentences_of
 from tkre.evaluation.llm_comparison import Knowledge
 from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 from tkre.report.blocks import Block, Folded, Part, Prose, Quote, Quotes, Table, charts
-from tkre.report.content import ReportContent
+from tkre.report.content import ReportContent, ReportedAnnotations
 from tkre.report.formatting import counted, highlighted, listed, llm_in_words
 from tkre.report.tables import (
     TextTable,
@@ -158,6 +158,8 @@ def knowledge(content: ReportContent) -> list[Block]:
     for corpus, known in _by_corpus(content).items():
         blocks += [Table(_yields(corpus, known)), _rejections(corpus, known)]
         blocks += _examples(content, corpus, known)
+    if content.annotations:
+        blocks.append(Table(_annotated(content.annotations)))
     if (table := content.tables.get("llms")) is not None:
         blocks += map(Table.titled, llm_tables(table))
     if (table := content.tables.get("filter")) is not None and len(table):
@@ -199,6 +201,34 @@ def _yields(corpus: str, known: Sequence[Knowledge]) -> TextTable:
         {"kind": "kind", "relation": "relation"},
         {column: column for column in counts},
     )
+
+
+def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
+    """Annotated rows of every sample: how they were chosen, and what came of the questions."""
+    rows = []
+    for each in annotations:
+        report = each.unlabelled_report
+        reasons = [f"{reason} {number}" for reason, number in report["reasons"].items()]
+        rows.append(
+            each.annotation_yield.iloc[0].to_dict()
+            | {**report, "chosen": report["chosen"].replace("_", " ")}
+            | {
+                "others": report["taken"] - report["kept_out"],
+                "rounds": " + ".join(map(str, report.get("rounds", []))) or "all at once",
+                "copies": ", ".join(reasons) or "none",
+                "not_recorded": report.get("not_recorded", 0),
+            }
+        )
+    return table_of(
+        rows,
+        "Annotated sentences of each sample",
+        "rows that are kept out of training are a random sample of the text; the others are chosen "
+        "among those that copy no other set and that can be answered",
+        {"sample": "sample", "chosen": "chosen", "rounds": "rounds", "copies": "refused as copies"},
+        {"wanted": "wanted", "kept_out": "kept out", "others": "chosen rows",
+         "not_recorded": "not answerable", "requested": "requested", "kept": "kept",
+         "rejected": "rejected"},
+    )  # fmt: skip
 
 
 def _rejections(corpus: str, known: Sequence[Knowledge]) -> Block:

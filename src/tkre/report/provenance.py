@@ -45,19 +45,11 @@ def _samples(content: ReportContent) -> list[Block]:
             ("support", ", ".join(shots["support"]) or "none: zero-shot"),
             ("validation", ", ".join(shots["validation"]) or "none"),
         ]
-        if reported.unlabelled is not None:
-            facts.append(("unlabelled rows", _unlabelled(reported.unlabelled)))
         if reported.reviews is not None:
             facts.append(("rows reviewed by a person", _reviewed(reported.reviews)))
         counts = f"{len(shots['support'])} support, {len(shots['validation'])} validation"
         blocks.append(Folded(f"{shots['sample']}: {counts}", [Facts(facts, code=True)]))
     return blocks
-
-
-def _unlabelled(counts: Mapping[str, Any]) -> str:
-    """Rows for the language model to annotate, and those that copy a sentence of another set."""
-    taken = f"{counts['taken']:,} of {counts['wanted']:,} wanted"
-    return f"{taken}; refused as copies: {_refused(counts)}"
 
 
 def _reviewed(counts: Mapping[str, Any]) -> str:

@@ -27,7 +27,13 @@ from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import ReportingParams
 from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import GenerationParams
-from tkre.report.content import ReportContent, ReportedCell, ReportedCorpus, ReportedSample
+from tkre.report.content import (
+    ReportContent,
+    ReportedAnnotations,
+    ReportedCell,
+    ReportedCorpus,
+    ReportedSample,
+)
 from tkre.report.figures import FIGURES, drawable
 from tkre.report.model_card import CardContent, model_card
 from tkre.report.page import report_page
@@ -43,7 +49,7 @@ KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthes
 # Answers that a cell was made from (``evaluation.teacher``).
 ASKED = ("explanation_responses", "synthesis_responses", "annotation_responses")
 # The same of annotated rows, where there are any.
-ANNOTATIONS = ("annotation_responses", "unlabelled_report", "review_report")
+ANNOTATIONS = ("annotation_responses", "review_report")
 
 
 def score(
@@ -318,6 +324,7 @@ def write_report(
         "natural_calibration_scores", "natural_errors",
     )  # fmt: skip
     samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
+    annotations = _records(inputs, "unlabelled_report", "annotation_yield")
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
     if annotation_prompt is not None:
         prompts["annotation_prompt"] = annotation_prompt
@@ -331,6 +338,7 @@ def write_report(
             samples=[_sample(**given) for given in samples],
             corpora=[ReportedCorpus(**g) for g in _records(inputs, "schema", "reading")],
             tables={name: inputs[name] for name in TABLES if name in inputs},
+            annotations=[ReportedAnnotations(**given) for given in annotations],
             environment=environment.reported,
             prompts=prompts,
             called=_called(generation),
@@ -341,12 +349,11 @@ def write_report(
 
 def _sample(
     shots: dict[str, Any],
-    unlabelled_report: dict[str, Any] | None = None,
     review_report: dict[str, Any] | None = None,
     **knowledge: Any,
 ) -> ReportedSample:
     known = llm_comparison.Knowledge(**knowledge) if knowledge else None
-    return ReportedSample(shots, known, unlabelled_report, review_report)
+    return ReportedSample(shots, known, review_report)
 
 
 def _called(generation: GenerationParams) -> dict[str, str]:

@@ -111,10 +111,16 @@ class _Report:
         return list(dict.fromkeys(cell.sample.plain for cell in self.cells))
 
     @cached_property
+    def all_annotated(self) -> list[KShotSample]:
+        """The samples with annotated rows, for every number and way of choosing."""
+        annotated = (s.with_annotations for s in self.with_knowledge if s.annotated)
+        return list(dict.fromkeys(annotated))
+
+    @cached_property
     def annotated(self) -> dict[KShotSample, KShotSample]:
         """The sample with the most annotated rows of each plain one: fewer are among them."""
-        most = sorted(self.with_knowledge, key=lambda sample: sample.annotated)
-        return {sample.plain: sample.with_annotations for sample in most if sample.annotated}
+        most = sorted(self.all_annotated, key=lambda sample: sample.annotated)
+        return {sample.plain: sample for sample in most}
 
     def of_cells(
         self, *kinds: str, cells: Iterable[Cell] | None = None, **renamed: str
@@ -324,6 +330,8 @@ class _Report:
         for n, sample in enumerate(samples):
             if home := self.annotated.get(sample):
                 given |= {f"{name}_{n}": f"{home.name}.{name}" for name in nodes.ANNOTATIONS}
+        of_rows = {name: name for name in ("unlabelled_report", "annotation_yield")}
+        given |= _numbered(of_rows, [sample.name for sample in self.all_annotated])
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"

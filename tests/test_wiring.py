@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from tests.conftest import ROOT
 from tkre.cli import cli
 from tkre.pipeline_registry import STAGES, register_pipelines
-from tkre.pipelines.namespaces import dataset_namespace
+from tkre.pipelines.namespaces import IN_ROUNDS, PREFLIGHT, dataset_namespace
 from tkre.project import config_loader as configuration
 from tkre.project.stages import stages_of
 from tkre.runner import GridRunner
@@ -211,6 +211,7 @@ GPU_FUNCTIONS = {
     "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids",
     "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
+    "annotate_chosen",
 }  # fmt: skip
 
 
@@ -349,6 +350,21 @@ def test_a_language_model_is_scored_without_a_classifier_beside_its_students(pip
     assert sum(name.endswith(".test_calibration_scores") for name in
                nodes["reporting.teacher.write_report"].inputs) == 3  # fmt: skip
     assert not [node for node in pipelines["annotated"].nodes if "speed" in node.name]
+
+
+def test_rows_are_chosen_by_the_knowledge_of_the_plain_sample_and_its_answers(pipelines):
+    nodes = {node.name: node for node in pipelines["annotated_choices"].nodes}
+    place = "semeval2010_task8-k8a300{}-s13"
+    names = {name for name in nodes if name.endswith(".annotate_chosen") and "-s13" in name}
+    assert names == {f"data_generation.{place.format(c)}.annotate_chosen" for c in "dub"}
+    assert f"data_generation.{place.format('')}.annotate" in nodes
+    node = nodes[f"data_generation.{place.format('u')}.annotate_chosen"]
+    plain, chosen = "semeval2010_task8.k8.s13", "semeval2010_task8.k8a300u.s13"
+    assert {f"{plain}.synthetic", f"{plain}.explained", f"{chosen}.candidates"} < set(node.inputs)
+    assert {"backbones.minilm", f"{chosen}.sample"} < set(node.inputs)
+    assert IN_ROUNDS in node.tags and PREFLIGHT not in node.tags
+    report = nodes["reporting.annotated_choices.write_report"].inputs
+    assert sum(name.endswith(".unlabelled_report") for name in report) == 4 * 3
 
 
 def test_without_annotated_rows_nothing_of_them_exists(pipelines):

@@ -121,16 +121,15 @@ def effort(
         prompts += estimated if prompt is None else prompt
         written = len(given or response.text or "") // CHARACTERS_PER_TOKEN
         completions += written if completion is None else completion
-    priced = prices and prompts * prices.get("prompt", 0) + completions * prices.get(
-        "completion", 0
-    )
+    rates = prices or {}
+    spent = prompts * rates.get("prompt", 0.0) + completions * rates.get("completion", 0.0)
     return {
         "attempts": len(settled),
         "prompt_tokens": prompts,
         "completion_tokens": completions,
         "recorded": all(None not in (r.prompt_tokens, r.completion_tokens) for r in settled),
         "seconds": _busy_seconds(settled),
-        "dollars": None if priced is None else priced / 1e6,
+        "dollars": spent / 1e6 if rates else None,
     }
 
 

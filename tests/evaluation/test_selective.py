@@ -5,7 +5,6 @@ import pytest
 
 from tkre.evaluation.selective import (
     area_under,
-    assertion_threshold,
     attained,
     risk_coverage,
     risks_at,
@@ -124,26 +123,3 @@ def test_calibrated_confidence_is_trusted_unless_the_rows_contradict_it():
     assert threshold(confidence, [True] * 20 + [True, False] * 10) == 0.99
     assert threshold(confidence, [False] * 40) is None
     assert threshold([0.6, 0.7], [True, True]) is None  # none is as probable as wanted
-
-
-def test_the_threshold_of_the_best_expected_f1_is_half_of_that_f1():
-    random = np.random.default_rng(0)
-    positive = random.beta(0.4, 2.0, size=20000)
-    rows = np.stack([positive * 0.7, positive * 0.3, 1 - positive], axis=1)
-    threshold = assertion_threshold(rows, rows, negative=2)
-    likeliest = rows[:, 0]
-    gold_positive = positive.sum()
-
-    def f1(least):
-        given = likeliest >= least
-        return 2 * likeliest[given].sum() / (given.sum() + gold_positive)
-
-    assert threshold == pytest.approx(f1(threshold) / 2, abs=0.01)
-    assert f1(threshold) > max(f1(0.5), f1(0.0)) + 0.01
-
-
-def test_the_threshold_is_one_of_the_compared_probabilities():
-    calibrated = np.array([[0.6, 0.4], [0.5, 0.5], [0.1, 0.9]])
-    sharper = np.array([[0.9, 0.1], [0.7, 0.3], [0.01, 0.99]])
-    assert assertion_threshold(sharper, calibrated, negative=1) == 0.7
-    assert assertion_threshold(sharper[:0], calibrated[:0], negative=1) == 0.5

@@ -356,20 +356,3 @@ def test_negatives_of_natural_text_do_not_spoil_balanced_text(toy_rows, schema, 
     assert prior[none] > 0.7 and no_prior == {}
     assert balanced < 0.8 * added and in_natural_text > balanced + 0.1
     assert same == added
-
-
-def test_kept_out_rows_choose_the_threshold_of_natural_text(toy_rows, schema, backbone):
-    none = schema.negative
-    kept_out = natural(toy_rows, [str(row.relation) for row in toy_rows])
-    negatives = [replace(row, id=f"{row.id}/n") for row in natural(toy_rows, [none] * 8)]
-    params = MARKERS.model_copy(update={"annotated": True, "text_priors": True})
-
-    def threshold(validation):
-        found, _ = finetune(
-            backbone, [*toy_rows, *negatives], validation, schema, params,
-            data="", seed=1, description="test",
-        )  # fmt: skip
-        return found.model.config.natural_threshold
-
-    assert threshold(toy_rows) is None  # these are no natural text
-    assert 0 < threshold(kept_out) < 1

@@ -62,13 +62,3 @@ def test_natural_text_has_its_own_prior():
     assert weighed == pytest.approx(expected / expected.sum(axis=1, keepdims=True))
     assert labels_of(weighed, config) == ["none", "a"]
     assert with_natural_prior(given, ClassifierSettings({0: "a"})) is given
-
-
-def test_natural_text_has_its_own_threshold():
-    config = ClassifierSettings(
-        {0: "a", 1: "b", 2: "none"}, negative="none", least_probability=0.6, natural_threshold=0.3
-    )
-    rows = np.array([[0.35, 0.05, 0.6], [0.2, 0.25, 0.55], [0.1, 0.7, 0.2]])
-    assert labels_of(rows, config, natural=True) == ["a", "none", "b"]
-    assert labels_of(rows, config) == ["none", "none", "b"]
-    assert labels_of(rows[:0], config, natural=True) == []

@@ -111,35 +111,6 @@ def threshold_for_precision(
     return wanted if everything else lowest
 
 
-def assertion_threshold(probabilities_NR: Floats, calibrated_NR: Floats, negative: int) -> float:
-    """Lowest probability of a relation from which on asserting it gives the highest expected F1.
-
-    The most probable label has the highest expected accuracy. Where most rows are negative, F1 is
-    higher if less probable relations are asserted, too: down to half of the F1 that results, for
-    calibrated probabilities (Lipton, Elkan and Naryanaswamy 2014). The expectation is that of the
-    calibrated probabilities and needs no labels: with few rows of a relation it varies less than
-    the threshold that is best for their labels.
-
-    Args:
-        probabilities_NR: N x R probabilities of rows like those to be labelled, to be compared
-            with the threshold.
-        calibrated_NR: N x R calibrated probabilities of the same rows.
-        negative: Column of the negative relation.
-
-    Returns:
-        The threshold; 0.5 without a row.
-    """
-    if not len(probabilities_NR):
-        return 0.5
-    positive_NR = np.delete(probabilities_NR, negative, axis=1)
-    calibrated_NR = np.delete(calibrated_NR, negative, axis=1)
-    order = np.argsort(-positive_NR.max(axis=1), kind="stable")
-    likeliest_N = positive_NR.argmax(axis=1)
-    right_N = np.cumsum(calibrated_NR[order, likeliest_N[order]])
-    f1_N = 2 * right_N / (np.arange(1, len(order) + 1) + calibrated_NR.sum())
-    return float(positive_NR.max(axis=1)[order[f1_N.argmax()]])
-
-
 def attained(
     confidence_N: Floats, correct_N: Truths, threshold: float | None
 ) -> tuple[float, float | None]:

@@ -44,8 +44,6 @@ class ClassifierSettings:
         entity_types: All types of the schema; None for a classifier of an older version.
         natural_prior: Shares of the labels in natural text. The classifier's own scores are then
             those under equal shares. Empty for a classifier that has read no natural text.
-        natural_threshold: Smallest probability of a predicted relation in natural text; below it a
-            sentence gets the negative label. None takes the rules of other text.
     """
 
     id2label: Mapping[int, str]
@@ -67,7 +65,6 @@ class ClassifierSettings:
     allowed_types: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     entity_types: Sequence[str] | None = None
     natural_prior: Mapping[str, float] = field(default_factory=dict)
-    natural_threshold: float | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -313,7 +313,7 @@ class RelationExtractor:
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:
         labels, numbers = self.relations, self.config.label2id
         rows_NR, truncated_N = self._scores(instances)
-        guesses = labels_of(rows_NR, self.config, natural=self.natural)
+        guesses = labels_of(rows_NR, self.config)
         guesses_N = np.array([numbers[name] for name in guesses], dtype=int)
         if self.calibrator is not None:
             share = share_of(rows_NR, labels, self.calibrator)

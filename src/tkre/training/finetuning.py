@@ -22,9 +22,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.evaluation.calibration import fit_temperature, tempered
 from tkre.evaluation.metrics import micro_scores
-from tkre.evaluation.selective import assertion_threshold
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.entity_markers import TRIGGERS
@@ -252,9 +250,6 @@ def finetune(
             on_epoch_end=selection.epoch_ended,
         )
     model.load_state_dict(selection.kept_weights)
-    if model.config.natural_prior and schema.negative is not None:
-        kept_out = [row for row in validation if row.natural]
-        model.config.natural_threshold = natural_threshold(model, start, kept_out, schema, params)
     model.requires_grad_(True)
     return Checkpoint(model.cpu().eval(), start.tokenizer, recorder.lineage(model)), losses
 
@@ -281,32 +276,6 @@ def natural_prior(rows: Sequence[Instance], schema: RelationSchema) -> dict[str,
         return {}
     total = counts.total() + len(schema.names)
     return {name: (counts[name] + 1) / total for name in schema.names}
-
-
-def natural_threshold(
-    model: RelationClassifier,
-    start: Checkpoint,
-    kept_out: Sequence[Instance],
-    schema: RelationSchema,
-    params: FinetuningParams,
-) -> float | None:
-    """Threshold of the highest expected F1 on natural text (``selective.assertion_threshold``).
-
-    Args:
-        model: The trained classifier.
-        start: The checkpoint with its tokenizer.
-        kept_out: Natural rows that it was not trained on; they calibrate the expectation.
-        schema: The relations, one of them negative.
-        params: The recipe.
-    """
-    if not kept_out:
-        return None
-    precision = params.optimisation.precision
-    probabilities_NR = predict(model, start.tokenizer, kept_out, precision=precision, natural=True)
-    gold_N = np.array([schema.names.index(str(row.relation)) for row in kept_out])
-    calibrated_NR = tempered(probabilities_NR, fit_temperature(probabilities_NR, gold_N))
-    negative = schema.names.index(str(schema.negative))
-    return assertion_threshold(probabilities_NR, calibrated_NR, negative)
 
 
 class LinearProbe(LogisticRegression):

@@ -102,30 +102,14 @@ def with_natural_prior(probabilities: Probabilities, config: ClassifierSettings)
     return weighed / weighed.sum(axis=1, keepdims=True)
 
 
-def labels_of(
-    probabilities: Probabilities, config: ClassifierSettings, *, natural: bool = False
-) -> list[str]:
+def labels_of(probabilities: Probabilities, config: ClassifierSettings) -> list[str]:
     """The label that is predicted for each row of probabilities.
 
     It is the likeliest one, or the negative label if none reaches ``least_probability``: few
     samples do not cover "none of the others", so pairs unlike any training row are recognised by
     a low probability.
-
-    In natural text, where most rows are negative, a classifier with a ``natural_threshold`` gives
-    the likeliest other label from there on, be it less likely than the negative one or not.
-
-    Args:
-        probabilities: N x R.
-        config: Settings of the classifier.
-        natural: Whether the rows are natural text, scored as such.
     """
     labels, negative = config.id2label, config.negative
-    if natural and config.natural_threshold is not None and negative is not None:
-        asserted = probabilities.copy()
-        asserted[:, config.label2id[negative]] = -1.0
-        likely = asserted.max(axis=1, initial=-1.0) >= config.natural_threshold
-        likeliest = asserted.argmax(axis=1)
-        return [labels[int(n)] if y else negative for n, y in zip(likeliest, likely, strict=True)]
     best = probabilities.argmax(axis=1)
     sure = probabilities.max(axis=1, initial=0.0) >= config.least_probability
     return [

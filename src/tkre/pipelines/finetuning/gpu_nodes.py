@@ -133,7 +133,7 @@ def _predicted(classifier: Checkpoint, instances: list[Instance], *, natural: bo
             natural=natural,
         )  # fmt: skip
     labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
-    predicted = labels_of(probabilities_NR, classifier.model.config, natural=natural)
+    predicted = labels_of(probabilities_NR, classifier.model.config)
     return _predictions(instances, predicted, labels, probabilities_NR)
 
 

@@ -15,7 +15,14 @@ from tkre.evaluation.calibrator import (
     share_among,
 )
 from tkre.evaluation.params import CalibrationParams
-from tkre.evaluation.predictions import answers, gold_of, prediction_frame, probabilities_of
+from tkre.evaluation.predictions import (
+    answers,
+    gold_of,
+    guesses_of,
+    prediction_frame,
+    probabilities_of,
+    with_probabilities,
+)
 from tkre.evaluation.selective import attained
 
 LABELS = ["a", "b", "c", "none"]
@@ -211,7 +218,7 @@ def test_few_natural_rows_give_a_threshold_that_balanced_ones_do_not():
     frame = predictions(24, negative=0.8)
     balanced, natural = (fit(frame, kind, precisions=(0.9,)) for kind in ("balanced", "natural"))
     assert (balanced.fitted_on, natural.fitted_on) == ("balanced", "natural")
-    assert natural.temperature == balanced.temperature
+    assert balanced.negative_bias == 0
     assert balanced.thresholds[0].confidence is None
     assert natural.thresholds[0].confidence == 0.9
     assert natural.thresholds[0].validation_coverage > 0.5
@@ -225,3 +232,23 @@ def test_a_record_is_for_its_kind_of_text():
     raw = older.model_dump(mode="json")
     del raw["fitted_on"]  # records of older versions have no such field
     assert Calibrator.model_validate(raw) == older
+
+
+def test_a_prior_that_is_off_is_corrected_by_the_bias():
+    """Temperature alone cannot move the share of the negative relation; its order stays."""
+    frame = predictions(400, negative=0.8, too_sure=2.0)
+    raw = probabilities_of(frame).copy()
+    raw[:, 3] *= 0.1  # as under a prior that has too few negatives
+    said = with_probabilities(frame, raw / raw.sum(axis=1, keepdims=True), guesses_of(frame))
+    natural = fit(said, "natural")
+    plain = fit(said)
+    assert natural.negative_bias > 0.5 and natural.nll_after < plain.nll_after - 0.005
+    calibrated = calibrate(said, natural, None)
+    assert probabilities_of(calibrated).sum(axis=1) == pytest.approx(1)
+    assert probabilities_of(calibrated)[:, 3].mean() == pytest.approx(0.8, abs=0.03)
+    assert calibrated["predicted"].tolist() == said["predicted"].tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_no_bias_without_both_kinds_of_rows(share):
+    assert fit(predictions(60, negative=share), "natural").negative_bias == 0

@@ -80,6 +80,59 @@ def fit_temperature(probabilities_NR: Floats, gold_N: Numbers) -> float:
     return float(np.exp(brentq(slope, low, high, xtol=1e-14)))
 
 
+MOST_BIAS = 10.0  # nats
+
+
+def fit_temperature_and_bias(
+    probabilities_NR: Floats, gold_N: Numbers, negative: int
+) -> tuple[float, float]:
+    """Temperature, and bias of the negative relation, that maximise the likelihood together.
+
+    For rows with their own share of that relation, which a prior of a few rows misses:
+    bias-corrected temperature scaling (Alexandari, Kundaje and Shrikumar 2020) for one label. The
+    negative log-likelihood is convex in ``1/T`` and the bias.
+
+    Args:
+        probabilities_NR: N x R, of rows that were not trained on.
+        gold_N: Column of each row's gold label.
+        negative: Column of the negative relation.
+
+    Returns:
+        T, as of ``fit_temperature``; the bias in nats, 0 where all rows or none are negative.
+    """
+    from scipy.optimize import minimize
+
+    temperature = fit_temperature(probabilities_NR, gold_N)
+    possible_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
+    rows_NR, gold_N = probabilities_NR[possible_N], gold_N[possible_N]
+    is_negative_N = gold_N == negative
+    if why_unfitted(probabilities_NR, gold_N) or is_negative_N.all() or not is_negative_N.any():
+        return temperature, 0.0
+    finite_NR = np.maximum(_logs(rows_NR), -1e6)
+    of_gold_N = finite_NR[np.arange(len(gold_N)), gold_N]
+
+    def loss(given: Floats) -> float:
+        scores_NR = given[0] * finite_NR
+        scores_NR[:, negative] += given[1]
+        most_N = scores_NR.max(axis=1)
+        sums_N = np.exp(scores_NR - most_N[:, None]).sum(axis=1)
+        return float(
+            (most_N + np.log(sums_N) - given[0] * of_gold_N - given[1] * is_negative_N).mean()
+        )
+
+    bounds = [(1 / MOST, 1 / LEAST), (-MOST_BIAS, MOST_BIAS)]
+    power, bias = minimize(loss, [1 / temperature, 0.0], method="L-BFGS-B", bounds=bounds).x
+    return float(1 / power), float(bias)
+
+
+def biased(probabilities_NR: Floats, negative: int, bias: float) -> Floats:
+    """Probabilities with the logit of the negative relation raised by a bias, normalised."""
+    raised_NR = probabilities_NR.copy()
+    raised_NR[:, negative] *= np.exp(bias)
+    result: Floats = raised_NR / raised_NR.sum(axis=1, keepdims=True)
+    return result
+
+
 def why_unfitted(probabilities_NR: Floats, gold_N: Numbers) -> str | None:
     """Reason why rows determine no temperature; None if they do."""
     if not len(gold_N):

@@ -22,11 +22,12 @@ from tkre.evaluation.calibrator import (
     Threshold,
     calibrate,
     estimated_share,
+    scaled,
     share_among,
 )
 from tkre.evaluation.metrics import Floats, micro_scores
 from tkre.evaluation.params import CalibrationParams
-from tkre.evaluation.predictions import answers, gold_of, probabilities_of
+from tkre.evaluation.predictions import answers, gold_of, labels_of, probabilities_of
 from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT
 from tkre.evaluation.selective import (
     area_under,
@@ -57,7 +58,12 @@ def fit_calibrator(
         fitted_on: Kind of text of the rows.
     """
     raw_NR, gold_N = probabilities_of(predictions), gold_of(predictions)
-    temperature = calibration.fit_temperature(raw_NR, gold_N)
+    labels, bias = labels_of(predictions), 0.0
+    if fitted_on == "natural" and negative is not None:
+        column = labels.index(negative)
+        temperature, bias = calibration.fit_temperature_and_bias(raw_NR, gold_N, column)
+    else:
+        temperature = calibration.fit_temperature(raw_NR, gold_N)
     note = calibration.why_unfitted(raw_NR, gold_N)
     if temperature in (calibration.LEAST, calibration.MOST):
         note = f"the temperature is at its bound of {temperature:g}"
@@ -70,12 +76,16 @@ def fit_calibrator(
         validation_rows=len(gold_N),
         validation_negative=float(is_negative_N.mean()) if negative and len(gold_N) else None,
         temperature=temperature,
+        negative_bias=bias,
         **_errors(raw_NR, gold_N, "before"),
-        **_errors(calibration.tempered(raw_NR, temperature), gold_N, "after"),
+        ece_after=None,
+        nll_after=None,
         thresholds=(),
         settings=params,
         note=note,
     )
+    after = _errors(scaled(raw_NR, labels, calibrator), gold_N, "after")
+    calibrator = calibrator.model_copy(update=after)
     if params.negative_share is not None and calibrator.trained_share is None and note is None:
         note = "no validation row is negative: there is no correction for the share of such rows"
     thresholds = tuple(_threshold(predictions, calibrator, wanted) for wanted in params.precisions)

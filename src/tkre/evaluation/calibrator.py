@@ -65,6 +65,8 @@ class Calibrator(Params):
             them are optimistic.
         validation_negative: Share of the negative label among them; None without one.
         temperature: T of ``p^(1/T)``.
+        negative_bias: Added to the logit of the negative label after that, in nats; 0 for balanced
+            text.
         ece_before: Expected calibration error on the validation rows, uncalibrated.
         ece_after: Expected calibration error with the temperature.
         nll_before: Negative log-likelihood, in nats, uncalibrated.
@@ -81,6 +83,7 @@ class Calibrator(Params):
     validation_rows: int
     validation_negative: float | None
     temperature: float
+    negative_bias: float = 0.0
     ece_before: float | None
     ece_after: float | None
     nll_before: float | None
@@ -225,7 +228,7 @@ def calibrated_rows(
     share: float | None,
 ) -> tuple[Floats, Numbers]:
     """``calibrate`` for arrays: probabilities, and the columns of the predicted labels."""
-    calibrated_NR = calibration.tempered(raw_NR, calibrator.temperature)
+    calibrated_NR = scaled(raw_NR, labels, calibrator)
     if (
         share is not None
         and calibrator.negative is not None
@@ -238,8 +241,17 @@ def calibrated_rows(
     return calibrated_NR, guesses_N
 
 
+def scaled(raw_NR: Floats, labels: Sequence[str], calibrator: Calibrator) -> Floats:
+    """Probabilities with temperature and bias, for the share of negatives of the fitted rows."""
+    tempered_NR = calibration.tempered(raw_NR, calibrator.temperature)
+    if not calibrator.negative_bias or calibrator.negative is None:
+        return tempered_NR
+    negative = labels.index(calibrator.negative)
+    return calibration.biased(tempered_NR, negative, calibrator.negative_bias)
+
+
 def _estimated(raw_NR: Floats, labels: Sequence[str], calibrator: Calibrator) -> float | None:
     if calibrator.trained_share is None or calibrator.negative is None:
         return None
-    tempered_NR = calibration.tempered(raw_NR, calibrator.temperature)
-    return estimate_share(tempered_NR, labels.index(calibrator.negative), calibrator.trained_share)
+    scaled_NR = scaled(raw_NR, labels, calibrator)
+    return estimate_share(scaled_NR, labels.index(calibrator.negative), calibrator.trained_share)

@@ -57,6 +57,13 @@ def test_a_licence_is_there_if_one_was_given():
     assert "base_model: tiny" in metadata(given)  # its own name, where the Hub's is not known
 
 
+def test_annotated_and_reviewed_rows_are_not_synthetic():
+    support = len(card_content().shots["support"])
+    card = model_card(card_content(training_rows=support + 9, annotated=4, reviewed=3))
+    assert "**Synthetic sentences**: 2" in card
+    assert "**Annotated sentences**: 4 " in card and "**Reviewed sentences**: 3 " in card
+
+
 def test_without_a_score_there_is_a_card_without_results():
     nothing = dict.fromkeys(("micro_f1", "micro_precision", "micro_recall", "official_f1"))
     found = card_content()

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from kedro.io import CatalogProtocol
 
-from tkre.cli.classifier import find_trained, named_cell, newest
+from tkre.cli.classifier import named_cell, newest
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
 from tkre.core.instance import REVIEWED_ID, Instance
@@ -248,9 +248,13 @@ def _predict(
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import predict
 
-    find_trained(catalog, cell.name)  # refuses one of other relations
     checkpoint = catalog.load(f"{cell.name}.classifier")
+    labels = list(checkpoint.model.config.id2label.values())
+    if changed := sorted({*labels} ^ {*schema.names}):
+        raise ValueError(
+            f"{cell.sample.corpus} has other relations than the classifier of {cell.name} "
+            f"({', '.join(changed)}): train it again"
+        )
     with on_device(checkpoint.model):
         probabilities_NR = predict(checkpoint.model, checkpoint.tokenizer, rows, natural=True)
-    labels = list(checkpoint.model.config.id2label.values())
     return probabilities_NR[:, [labels.index(name) for name in schema.names]]

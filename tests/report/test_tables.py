@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from tests.evaluation.test_results import PARAMS, experiment, metrics, predictions
-from tkre.evaluation.results import cells_table, summary_table
+from tkre.evaluation.results import cells_table, summary_table, with_natural
 from tkre.report.tables import (
     TextTable,
     detail_tables,
@@ -159,3 +159,11 @@ def test_markdown_and_the_terminal_show_the_same_cells():
     console = Console(width=60, file=StringIO())
     console.print(rich_table(table))
     assert "a|<b>" in console.file.getvalue()
+
+
+def test_scores_on_natural_text_are_a_column_and_no_note_is_made_of_nothing():
+    ms, ps = experiment()
+    [table] = shown([with_natural(m, m) for m in ms], ps)
+    assert table.columns[-2:] == ["F1 on natural text", "s/cell"]
+    assert table.rows[1][-2] == table.rows[1][1]
+    assert "nan" not in table.note and "sentences" not in table.note

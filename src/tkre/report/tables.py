@@ -225,7 +225,8 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
 def _fewer_rows(cells: pd.DataFrame) -> str:
     """Variants that were scored on fewer sentences than others of their seed, in words."""
     most = cells.groupby("seed")["rows"].transform("max")
-    fewer = cells[cells["rows"] < most].assign(most=most).drop_duplicates("variant")
+    # Before the selection: a column that is assigned to an empty frame would fill it.
+    fewer = cells.assign(most=most)[cells["rows"] < most].drop_duplicates("variant")
     named = (f"{r.variant} on {r.rows:,} of {r.most:,} sentences" for r in fewer.itertuples())
     return "".join(f"; {words}" for words in named)
 
@@ -245,10 +246,8 @@ def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str
 
 
 def _score(metric: str, row: Mapping[Any, Any]) -> str:
-    if metric in METRICS and METRICS[metric].kind in (
-        "precision",
-        "recall",
-    ):  # beside F1, whose deviation is shown
+    kind = METRICS[metric].kind if metric in METRICS else None
+    if kind in ("precision", "recall"):  # beside F1, whose deviation is shown
         return number(row["mean"])
     if missing(row["mean"]):  # a corpus without a labelled row to score on
         return "not scored"

@@ -58,7 +58,7 @@ def test_messages_for_a_chat_window_and_their_pasted_answers(project, kedro):
     assert "answer-01.txt, line 3: " in output and "is a required property" in output
     assert "lines of other text: 1" in output
     # The rest comes from a batch service, in a file of its own.
-    batch = [{"custom_id": r["request_id"], "response": {"body": {"choices": [
+    batch = [{"custom_id": r["request_id"].replace("/", "_"), "response": {"body": {"choices": [
         {"message": {"role": "assistant", "content": json.dumps(r["response"])}}]}}}
         for r in others]  # fmt: skip
     (project.folder / "batch.jsonl").write_text("\n".join(map(json.dumps, batch)), "utf-8")

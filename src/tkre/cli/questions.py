@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -184,6 +185,10 @@ class Found:
     _files: list[str] = field(default_factory=list)
     _other_lines: int = 0
 
+    def __post_init__(self) -> None:
+        # Batch services may allow letters, digits, - and _ alone in an id.
+        self._plain = {re.sub(r"[^A-Za-z0-9_-]", "_", name): name for name in self.asked}
+
     def read(self, file: Path) -> None:
         """Reads the answers of a file."""
         pasted = read_pasted(_text(file))
@@ -193,7 +198,7 @@ class Found:
                           for line, problem in sorted(pasted.problems.items())
                           if line not in pasted.prose]  # fmt: skip
         for response in pasted.responses:
-            request = self.asked.get(response.request_id)
+            request = self._request(response.request_id)
             if request is None:
                 self._unknown[response.request_id] += 1
                 continue
@@ -204,7 +209,12 @@ class Found:
                                      f"({read.reason}): {shortened(text)}")  # fmt: skip
                 continue
             self._counts[request.id] += 1
-            self.answers[request.id] = replace(response, answer=read.answer, text=None)
+            self.answers[request.id] = replace(
+                response, request_id=request.id, answer=read.answer, text=None
+            )
+
+    def _request(self, name: str) -> Request | None:
+        return self.asked.get(name) or self.asked.get(self._plain.get(name, ""))
 
     def where(self) -> str:
         """The files and what was found in them."""

@@ -28,11 +28,12 @@ from tests.smoke_project import Project
 
 pytestmark = pytest.mark.slow
 ROWS, ROUND, VOTES, CONCURRENCY = 30, 8, 2, 4
-SAMPLE = f"newsroom/k8a{ROWS}b/s13"
+SAMPLE = f"newsroom/k0x0a{ROWS}b/s13"  # nothing else is asked
 KIND = "annotation/"
 EXPERIMENT = {
-    "corpora": ["newsroom"], "annotated": ROWS, "chosen": "uncertain_and_diverse",
-    "variants": ["tkre_plus_annotated"], "baseline": "tkre_plus_annotated",
+    "corpora": ["newsroom"], "shots": 0, "synthetic": 0, "annotated": ROWS,
+    "chosen": "uncertain_and_diverse", "variants": ["tkre_plus_zero_annotated"],
+    "baseline": "tkre_plus_zero_annotated",
 }  # fmt: skip
 ANSWERS = SMALL | {
     "annotations": {"votes": VOTES, "round_size": ROUND, "sampling": {"max_tokens": 700}},

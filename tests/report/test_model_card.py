@@ -10,6 +10,7 @@ from tests.report.contents import HOSTILE, content, predictions, rows
 from tkre.core.cells import parse_cell
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.natural_text import natural_scores
 from tkre.evaluation.params import CalibrationParams
 from tkre.report.model_card import CardContent, metadata, model_card
 from tkre.report.params import CardParams
@@ -162,3 +163,18 @@ def test_the_example_is_valid_python_and_quotes_no_corpus(typed):
     [code] = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     compile(code, "card", "exec")
     assert ('"head_type": "person"' in code) == typed
+
+
+def test_scores_on_natural_text_and_the_text_that_calibrated_it():
+    found = card_content()
+    assert "## Natural text" not in model_card(found)
+    frame = predictions(found.schema, rows(found.schema), 13, 0.15)
+    metrics = dict(found.metrics) | natural_scores(frame, rows(found.schema), "none")
+    given = {"natural_metrics": metrics, "natural_measured": found.measured}
+    card = model_card(replace(found, **given))
+    assert "labelled by a person" in card and "| F1 |" in card
+    assert "its probabilities and thresholds do not hold on natural text" in card
+    natural = found.calibrator.model_copy(update={"fitted_on": "natural", "negative_bias": 0.5})
+    card = model_card(replace(found, **given, calibrator=natural))
+    assert "do not hold on natural text" not in card
+    assert "bias of the negative relation +0.50" in card and "kept out of training" in card

@@ -315,11 +315,7 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     readers = {
         node.name for node in nodes if "newsroom.k8x2a1012.s13.annotated_training" in node.inputs
     }
-    judges = {
-        f"finetuning.newsroom-k8x2a1012-s13.{name}"
-        for name in ("score_annotated", "judge_annotations")
-    }
-    assert readers - judges == {
+    assert readers == {
         f"finetuning.{variant}-newsroom-k8x2a1012-s13.golden_and_annotated_rows"
         for variant in ("tkre_annotated", "tkre_plus_annotated")
     }
@@ -329,10 +325,30 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     }
     assert {name.rpartition(".")[2] for name in made if name.count(".") == 3} == {
         "unlabelled", "unlabelled_report", "annotation_responses", "unreviewed", "annotated",
-        "annotated_training", "annotated_validation", "annotated_probabilities",
-        "annotation_judgements", "review_report", "annotation_rejects",
+        "annotated_training", "annotated_validation", "review_report", "annotation_rejects",
         "annotation_yield", "rejects", "yield",
     }  # fmt: skip
+
+
+def test_annotated_rows_are_judged_for_the_variants_that_weigh_or_filter_them(pipelines):
+    of_variant = {
+        node.name.split(".")[1].partition("-")[0]: node.inputs
+        for node in pipelines["annotated_parts"].nodes
+        if node.func.__name__ in ("finetune_backbone", "finetune_encoder")
+    }
+    rows = {
+        node.name.split(".")[1].partition("-")[0]
+        for node in pipelines["annotated_parts"].nodes
+        if node.func.__name__ == "golden_and_annotated_rows"
+        and any(name.endswith(".annotation_judgements") for name in node.inputs)
+    }
+    weighed = {
+        variant
+        for variant, inputs in of_variant.items()
+        if any(name.endswith(".annotation_judgements") for name in inputs)
+    }
+    assert weighed == {"tkre_plus_annotated_weighted"}
+    assert rows == {"tkre_plus_annotated_filtered"}
 
 
 def test_a_language_model_is_scored_without_a_classifier_beside_its_students(pipelines):

@@ -356,3 +356,11 @@ def test_negatives_of_natural_text_do_not_spoil_balanced_text(toy_rows, schema, 
     assert prior[none] > 0.7 and no_prior == {}
     assert balanced < 0.8 * added and in_natural_text > balanced + 0.1
     assert same == added
+
+
+def test_features_by_order_are_for_relations_without_an_inverse(schema, backbone):
+    params = SPANS.model_copy(update={"by_order": True})
+    assert not build_classifier(backbone, schema, params).config.by_order
+    lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
+    one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
+    assert build_classifier(backbone, one_way, params).config.by_order

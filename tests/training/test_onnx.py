@@ -38,7 +38,7 @@ def short(params):
 
 @pytest.fixture(scope="module")
 def trained(backbone, toy_rows, schema):
-    params = short(SPANS).model_copy(update={"layers": (1,), "by_order": True})
+    params = short(SPANS).model_copy(update={"layers": (1,)})
     return run(backbone, toy_rows, schema, params)[0]
 
 

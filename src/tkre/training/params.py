@@ -82,7 +82,8 @@ class FinetuningParams(SentenceParams):
         options: Settings of another package's head.
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
         by_order: For ``spans``: whether the tokens between the mentions have other features where
-            the tail comes first.
+            the tail comes first. It has no effect where every relation has an inverse: there
+            inverted rows teach the direction.
         synthetic: Whether synthetic sentences train beside the golden ones.
         annotated: Whether the annotated rows of the sample train beside the golden ones.
         annotation_weights: Whether annotated rows are weighted by the estimated probability that

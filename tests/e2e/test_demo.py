@@ -15,7 +15,7 @@ from tests.smoke_project import newest
 from tkre.evaluation.calibrator import Calibrator
 
 pytestmark = pytest.mark.e2e
-VARIANTS = ["typ_marker", "tkre", "tkre_plus"]
+VARIANTS = ["typ_marker", "tkre", "tkre_plus", "tkre_plus_annotated"]
 
 
 def test_the_report_has_a_row_per_cell_and_one_per_metric(demo):
@@ -24,13 +24,14 @@ def test_the_report_has_a_row_per_cell_and_one_per_metric(demo):
     assert list(table)[:11] == ["corpus", "shots", "synthetic", "noise", "filtered", "annotated",
                                 "chosen", "llm", "seed", "variant", "micro_precision"]  # fmt: skip
     # The baseline uses no synthetic sentence, and nothing else of a language model.
-    assert table["synthetic"].tolist() == [0, 1, 1]
-    assert table["llm"].tolist() == ["none", "default", "default"]
+    assert table["synthetic"].tolist() == [0, 1, 1, 1]
+    assert table["annotated"].tolist() == [0, 0, 0, 1012]
+    assert table["llm"].tolist() == ["none", *["default"] * 3]
     summary = pd.read_csv(newest(demo, "08_reporting/demo/summary.csv"))
-    assert len(summary) == 3 * 4
+    assert len(summary) == 4 * 4
     assert {"corpus", "shots", "variant", "metric", "mean", "std"} <= set(summary)
     differing = summary[summary["difference"].notna()]
-    assert set(differing["variant"]) == {"tkre", "tkre_plus"}
+    assert set(differing["variant"]) == set(VARIANTS[1:])
 
 
 def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
@@ -130,7 +131,7 @@ def test_where_the_cells_do_badly_is_a_table_each(demo):
     assert pairs["definition_similarity"].between(-1, 1).all()
     assert figures["variant"].tolist() == VARIANTS
     assert figures[["nearest_centroid_min", "alignment", "uniformity"]].notna().all().all()
-    assert implicit["decided_by"].tolist() == ["flag"] * 3
+    assert implicit["decided_by"].tolist() == ["flag"] * 4
     rows = ["explicit_rows", "implicit_rows", "undecided_rows", "negative_rows"]
     assert implicit[rows].drop_duplicates().to_numpy().tolist() == [[260, 40, 0, 30]]
 

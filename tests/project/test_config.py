@@ -35,9 +35,19 @@ def test_what_is_shipped_is_consistent(conf):
     config = ExperimentConfig(assembled(conf, {}))
     assert config.parameters.default_experiment == "demo"
     assert [cell.name for cell in config.cells("demo")] == [
-        f"newsroom.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")
+        *(f"newsroom.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")),
+        "newsroom.k8a1012.s13.tkre_plus_annotated",
     ]
     assert len(config.cells("semeval")) == 12
+
+
+def test_a_corpus_without_unlabelled_text_has_the_default_grid_without_annotated_rows(conf):
+    config = ExperimentConfig(assembled(conf, {}))
+    assert [cell.name for cell in config.cells("chemprot")] == [
+        f"chemprot.k8.s13.{variant}" for variant in ("typ_marker", "tkre", "tkre_plus")
+    ]
+    [*_, last] = config.cells("scierc")
+    assert last.name == "scierc.k8a1012.s13.tkre_plus_annotated"
 
 
 def test_variants_that_use_no_knowledge_share_their_cell(conf):

@@ -19,7 +19,7 @@ from tkre.evaluation.calibrator import Calibrator
 from tkre.serving.extractor import RelationExtractor
 
 pytestmark = pytest.mark.slow
-VARIANTS = ["typ_marker", "tkre", "tkre_plus"]
+VARIANTS = ["typ_marker", "tkre", "tkre_plus", "tkre_plus_annotated"]
 
 
 @pytest.fixture(scope="module")

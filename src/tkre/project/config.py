@@ -217,7 +217,7 @@ def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> 
 
     Variants that are ``like`` others are written out. Every corpus is an experiment too, the
     default one's grid on that corpus: so a user's own corpus runs by its name, with no other entry
-    than its own.
+    than its own. Variants with annotated rows are left out for a corpus without unlabelled text.
 
     Args:
         parameters: Content of ``conf/*/parameters*.yml``, with ``--params`` over it; under
@@ -236,9 +236,31 @@ def assembled(parameters: Mapping[str, Any], experiments: Mapping[str, Any]) -> 
     if isinstance(pattern, Mapping):
         corpora = parameters.get("corpora", {})
         # Behind those that were written: this is the order in which the graph offers them.
-        of_corpora = {name: {**pattern, "corpora": [name]} for name in corpora}
+        variants = whole.get("variants", {})
+        of_corpora = {
+            name: _on_corpus(pattern, name, entry, variants) for name, entry in corpora.items()
+        }
         written |= {name: grid for name, grid in of_corpora.items() if name not in written}
     return {**whole, "experiments": written}
+
+
+def _on_corpus(
+    pattern: Mapping[str, Any], name: str, entry: Any, variants: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The default grid on a corpus; without annotated rows if the corpus has no such text."""
+    grid = {**pattern, "corpora": [name]}
+    if isinstance(entry, Mapping) and not entry.get("unlabelled") and grid.pop("annotated", None):
+        grid["variants"] = [
+            variant
+            for variant in grid.get("variants", ())
+            if not _reads_annotated(variants.get(variant))
+        ]
+    return grid
+
+
+def _reads_annotated(variant: Any) -> bool:
+    recipe = variant.get("finetuning") if isinstance(variant, Mapping) else None
+    return isinstance(recipe, Mapping) and bool(recipe.get("annotated"))
 
 
 def _encoders(variants: Mapping[str, Any]) -> dict[str, Any]:

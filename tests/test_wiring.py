@@ -385,7 +385,7 @@ def test_rows_are_chosen_by_the_knowledge_of_the_plain_sample_and_its_answers(pi
 
 def test_without_annotated_rows_nothing_of_them_exists(pipelines):
     words = ("annot", "unlabelled", "review", ".pool")
-    for name in ("demo", "semeval", "amounts"):
+    for name in ("semeval", "shots", "amounts"):
         names = {*datasets(pipelines[name]), *(node.name for node in pipelines[name].nodes)}
         assert not [found for found in names if any(word in found for word in words)]
 

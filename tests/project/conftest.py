@@ -70,5 +70,7 @@ def catalog(tmp_path) -> DataCatalog:
                            "validation_f1": [None, 10.0, 20.0]})  # fmt: skip
     catalog.save(f"{CELL.name}.finetuning_losses", losses)
     catalog.save("demo.summary", SUMMARY)
-    catalog.save("demo.cells", pd.DataFrame([{**GROUP_KEYS, "seed": 13, "seconds": 5.0}]))
+    catalog.save(
+        "demo.cells", pd.DataFrame([{**GROUP_KEYS, "seed": 13, "rows": 20, "seconds": 5.0}])
+    )
     return catalog

@@ -107,10 +107,17 @@ def put_stages_first() -> None:
 
 
 def shortened(names: Iterable[str]) -> Callable[[str], str]:
-    """A function that drops corpus, K or seed from names of datasets where they have but one."""
-    samples = [name.split(".")[:3] for name in names if name.count(".") >= 3]
+    """A function that drops corpus, K or seed from names of datasets where they have but one.
+
+    K, with the number of annotated rows, is also dropped where the variant or dataset has but one.
+    """
+    of_samples = [name.split(".") for name in names if name.count(".") >= 3]
+    samples = [parts[:3] for parts in of_samples]
     single = [len(set(values)) == 1 for values in zip(*samples, strict=True)]
     corpora = {sample[0] for sample in samples}
+    shots: dict[str, set[str]] = {}
+    for parts in of_samples:
+        shots.setdefault(parts[3], set()).add(parts[1])
 
     def short(name: str) -> str:
         parts = name.split(".")
@@ -118,7 +125,8 @@ def shortened(names: Iterable[str]) -> Callable[[str], str]:
             return parts[1]
         if len(parts) < 4:
             return name
-        kept = [part for part, same in zip(parts, single, strict=False) if not same]
+        drop = [single[0], single[1] or len(shots.get(parts[3], ())) == 1, single[2]]
+        kept = [part for part, same in zip(parts, drop, strict=False) if not same]
         return ".".join([*kept, *parts[3:]])
 
     return short

@@ -225,12 +225,12 @@ class OpenAIServer:
                 late = isinstance(error, openai.APITimeoutError)
                 return self._failed(request, "timed_out" if late else "unreachable", error, started)
             except openai.APIStatusError as error:
-                reason = _status_reason(error.status_code, str(error.code or ""))
-                if reason is None:
+                of_status = _status_reason(error.status_code, str(error.code or ""))
+                if of_status is None:
                     raise LanguageModelError(
                         f"{self._params.base_url} refuses {self.name!r}: {self._scrubbed(error)}"
                     ) from None
-                return self._failed(request, reason, error, started)
+                return self._failed(request, of_status, error, started)
             except (openai.APIError, ValueError) as error:
                 # A body that is no JSON, or another thing than a completion.
                 return self._failed(request, "server_error", error, started)

@@ -196,8 +196,9 @@ def collect_cells(**inputs: Any) -> pd.DataFrame:
 
 def collect_natural(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
     """Puts what cells do on natural text into one table."""
-    names = ("natural_metrics", "natural_calibration_scores")
-    return natural_text.natural_table(*(_numbered(inputs, name) for name in names), reporting)
+    metrics = _numbered(inputs, "natural_metrics")
+    scores = _numbered(inputs, "natural_calibration_scores")
+    return natural_text.natural_table(metrics, scores, reporting)
 
 
 def summarise(reporting: ReportingParams, experiment: Experiment, **inputs: Any) -> pd.DataFrame:

@@ -173,7 +173,7 @@ def test_candidates_become_the_unlabelled_text_of_a_corpus(project, kedro):
     candidates = ("corpus", "candidates", *names, "--corpus", "theatre")
     assert "8 pairs in data/01_raw/theatre/unlabelled.jsonl" in kedro(*candidates)
     assert "exists and is not overwritten" in kedro(*candidates, code=1)
-    assert "3 of 8 unlabelled rows taken" in kedro(*ask)
+    assert "3 of 8 unlabelled" in kedro(*ask)
     project.edit("conf/base/parameters_corpora_theatre.yml", "{file: unlabelled.jsonl}",
                  "{train_ids: ids.txt}")  # fmt: skip
     assert "corpora.theatre names no file of pairs" in kedro(*candidates, code=1)

@@ -6,7 +6,7 @@ from tests.conftest import instance
 from tkre.core.cells import KShotSample
 from tkre.corpora.params import CorpusParams
 from tkre.generation.llm.protocol import Response, Sampling
-from tkre.generation.params import SynthesisParams
+from tkre.generation.params import AnnotationParams, SynthesisParams
 from tkre.generation.synthesis import request_id
 from tkre.pipelines.data_generation import nodes
 
@@ -19,7 +19,9 @@ def test_unlabelled_copies_are_refused_and_counted():
     other = instance("<head>Cy</head> met nobody but <tail>Di</tail> at the fair .", id="2")
     pool = [instance(TEXT, id="1").inverted(), other]
     sample = KShotSample("toy", 2, 13, annotated=2)
-    kept, report = nodes.select_unlabelled(pool, [], [], [], [], NATURAL, PARAMS, sample)
+    kept, report = nodes.select_unlabelled(
+        pool, [], [], [], [], NATURAL, PARAMS, AnnotationParams(), sample
+    )
     assert [row.id for row in kept] == ["2"]
     assert report["reasons"] == {"natural_test": 1}
 

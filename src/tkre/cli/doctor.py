@@ -274,7 +274,8 @@ def report_trial(trial: Trial, corpus: Corpus, report: Report) -> None:
 
 def report_inverses(schema: RelationSchema, report: Report) -> None:
     """Relations without a known inverse, for a variant that trains on both directions."""
-    if without := [name for name in schema.names if schema.inverse_of(name) is None]:
+    named = [name for name in schema.names if name != schema.negative]
+    if without := [name for name in named if schema.inverse_of(name) is None]:
         message = (
             f"{enumerated(without)} have no inverse in relations.yml, so their sentences train "
             "one direction only; declare symmetric relations as their own inverse"

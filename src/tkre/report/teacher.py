@@ -12,7 +12,7 @@ from tkre.report.blocks import Block, Prose, Table
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted
 from tkre.report.tables import AXES, TextTable, beside_shots, missing, number, table_of
-from tkre.training.recipes import READ, TRUE_LABELS, Variant
+from tkre.training.recipes import READ, TRUE_LABELS, PretrainedOn, Variant
 
 _NOT_KNOWN = "not recorded"
 _RECORDED = "Recorded answers hold no time: that of the language model is not known."
@@ -69,21 +69,24 @@ def with_needs(summary: pd.DataFrame, recipes: Mapping[str, Variant]) -> pd.Data
     if len({recipe.needs for recipe in recipes.values()}) < 2:
         return summary
     rows = summary.to_dict("records")
-    return summary.assign(needs=[_needs(row, recipes[row["variant"]]) for row in rows])
+    needs = []
+    for row in rows:
+        recipe = recipes[row["variant"]]
+        needs.append(_needs(row, recipe.needs, recipe.pretrained_on))
+    return summary.assign(needs=needs)
 
 
-def _needs(row: Mapping[Any, Any], recipe: Variant) -> str:
-    """Needs of a variant with the numbers of a setting."""
+def _needs(row: Mapping[Any, Any], needs: str, encoder: PretrainedOn) -> str:
+    """Needs of a variant (``Variant.needs``) with the numbers of a setting."""
     if row["llm"] == NO_LLM:
         return "nothing"
-    encoder = recipe.pretrained_on
     written = int(row["shots"] * max(row["synthetic"], encoder.synthetic or 0))
     counts = {
         "written": f"{written} sentences a relation" if written else "sentences",
         READ: f"{row['annotated']:,} labels" if row["annotated"] else None,
         TRUE_LABELS: TRUE_LABELS if row["annotated"] else None,
     }
-    parts = [counts.get(part, part) for part in recipe.needs.split(" and ")]
+    parts = [counts.get(part, part) for part in needs.split(" and ")]
     parts += ["zero-shot sentences"] * bool(encoder.zero_shot)
     return " and ".join(part for part in parts if part) or "nothing"
 
@@ -103,7 +106,7 @@ def _shown(row: Mapping[Any, Any]) -> dict[Any, Any]:
     return {
         **row,
         **counts,
-        "needs": _needs(row, row["needs"]),
+        "needs": _needs(row, row["needs"], PretrainedOn()),
         "kept": kept,
         "seconds": seconds,
         "dollars": dollars,

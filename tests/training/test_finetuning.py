@@ -328,11 +328,13 @@ def test_the_loss_is_that_of_shifted_logits_and_weighted_rows(toy_rows, schema, 
     given = {n: a for n, a in batch.items() if n not in ("labels", "weights", "natural")}
     with torch.no_grad():
         logits = model(**given).logits.double().numpy()
-        loss, _ = ClassifierObjective(model, None, MARKERS, priors)(**batch)
+        loss, _ = ClassifierObjective(model, None, MARKERS, priors, weighted=True)(**batch)
+        plain, _ = ClassifierObjective(model, None, MARKERS, priors)(**batch)
     shifted = logits + np.log(priors[[0, 0, 0, 1, 1, 1]])
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     losses = -logs[np.arange(6), [row.label for row in labelled]]
     assert float(loss) == pytest.approx((losses * [1, 1, 1, 0.25, 1, 1]).mean(), rel=1e-4)
+    assert float(plain) == pytest.approx(losses.mean(), rel=1e-4)
 
 
 def test_negatives_of_natural_text_do_not_spoil_balanced_text(toy_rows, schema, backbone):

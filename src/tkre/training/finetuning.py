@@ -132,6 +132,7 @@ class ClassifierObjective(Objective):
         params: Weights of the losses.
         priors_2R: Shares of the labels in text that is not natural, and in natural text, which
             shift the logits; None shifts none.
+        weighted: Whether rows have weights.
     """
 
     def __init__(
@@ -140,11 +141,14 @@ class ClassifierObjective(Objective):
         alignment: Alignment | None,
         params: FinetuningParams,
         priors_2R: Priors | None = None,
+        *,
+        weighted: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
         self.alignment = alignment
         self.params = params
+        self.weighted = weighted
         self.log_priors_2R: Tensor | None
         logs = None if priors_2R is None else torch.tensor(np.log(priors_2R), dtype=torch.float32)
         self.register_buffer("log_priors_2R", logs)
@@ -156,8 +160,10 @@ class ClassifierObjective(Objective):
         logits = self.model.head.classify(features).float()
         if self.log_priors_2R is not None:
             logits = logits + self.log_priors_2R[natural.long()]
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        loss = (weights * losses).mean()
+        if self.weighted:
+            loss = (weights * F.cross_entropy(logits, labels, reduction="none")).mean()
+        else:  # the same but for rounding, which leads to other weights of the model
+            loss = F.cross_entropy(logits, labels)
         parts = {"classification": loss.detach()}
         if self.alignment is not None:
             dropped = self.model.head.dropout(features)
@@ -233,7 +239,7 @@ def finetune(
         if params.alignment is not None:
             anchors = embed_explanations(start, rows, schema)
             alignment = Alignment(*anchors, model.head.size, params.alignment.temperature)
-    objective = ClassifierObjective(model, alignment, params, priors)
+    objective = ClassifierObjective(model, alignment, params, priors, weighted=bool(weights))
     average = AveragedWeights(model, params.average) if params.average else None
     selection = EpochSelection(model, average, start.tokenizer, validation, schema, params, epochs)
     losses = pd.DataFrame(columns=["epoch", "step", "loss"])

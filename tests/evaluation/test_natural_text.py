@@ -56,7 +56,7 @@ def test_false_assertions_by_kind():
 def test_who_labelled_the_rows():
     frame = predicted(["none"] * 6)
     annotated = [replace(row, id=f"{ANNOTATION_ID}toy/{row.id}") for row in ROWS]
-    assert natural_scores(frame, ROWS, "none")["labelled_by"] == "a person"
+    assert natural_scores(frame, ROWS, "none")["labelled_by"] == "the corpus"
     assert natural_scores(frame, annotated, "none")["labelled_by"] == "a language model"
     nothing = natural_scores(frame.iloc[:0], [], "none")
     assert nothing["negative_share"] is None and nothing["asserted"] == 0
@@ -91,7 +91,7 @@ def test_table_averages_over_seeds_and_says_what_is_kept():
     guesses = (["a", "a", "b", "none", "none", "none"], ["a", "none", "b", "none", "none", "none"])
     both = [cell(g, seed) for g, seed in zip(guesses, (13, 21), strict=True)]
     [row] = natural_table(*map(list, zip(*both, strict=True)), REPORTING).to_dict("records")
-    assert (row["seeds"], row["rows"], row["labelled_by"]) == (2, 6, "a person")
+    assert (row["seeds"], row["rows"], row["labelled_by"]) == (2, 6, "the corpus")
     assert (row["fitted_on"], row["variant"]) == ("natural", "v")
     assert row["precision"] == pytest.approx((200 / 3 + 100) / 2) and row["recall"] == 100
     assert row["precision_low"] <= row["precision"] <= row["precision_high"]

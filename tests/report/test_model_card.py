@@ -172,7 +172,7 @@ def test_scores_on_natural_text_and_the_text_that_calibrated_it():
     metrics = dict(found.metrics) | natural_scores(frame, rows(found.schema), "none")
     given = {"natural_metrics": metrics, "natural_measured": found.measured}
     card = model_card(replace(found, **given))
-    assert "labelled by a person" in card and "| F1 |" in card
+    assert "labelled by the corpus" in card and "| F1 |" in card
     assert "its probabilities and thresholds do not hold on natural text" in card
     natural = found.calibrator.model_copy(update={"fitted_on": "natural", "negative_bias": 0.5})
     card = model_card(replace(found, **given, calibrator=natural))

@@ -25,7 +25,7 @@ def test_section_has_scores_and_what_is_kept():
     assert f"{row['f1']:.1f} ± {row['f1_std']:.1f} [{row['f1_low']:.1f}" in shown[3]
     assert shown[4].startswith(f"{row['precision']:.1f} [")
     assert [r[2] for r in kept.rows if r[0] == "tkre"] == ["80", "90", "95"]
-    assert "labelled by a person" in scores.note and "means over seeds" in kept.note
+    assert "labelled by the corpus" in scores.note and "means over seeds" in kept.note
     assert [chart.title for chart in of_kind(section, Chart)] == [
         "Risk and coverage on natural text"
     ]
@@ -36,7 +36,7 @@ def test_labels_of_a_language_model_are_called_so():
     table = TABLE.assign(labelled_by=LANGUAGE_MODEL)
     found = replace(FOUND, tables=FOUND.tables | {"natural": table})
     assert "against the language model's labels" in prose(natural(found))
-    assert "labelled by a person" not in prose(natural(found))
+    assert "labelled by the corpus" not in prose(natural(found))
     assert "against the language model's labels" in str(
         natural_finding(found, table.iloc[0].to_dict())
     )

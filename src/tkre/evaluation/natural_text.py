@@ -18,7 +18,7 @@ from tkre.evaluation.bootstrap import micro_intervals
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import by_setting, std_over_seeds
 
-PERSON, LANGUAGE_MODEL = "a person", "a language model"
+CORPUS, LANGUAGE_MODEL = "the corpus", "a language model"
 FALSE = ("no_relation", "inverted", "other")  # kinds of false assertions
 SCORES = ("precision", "recall", "f1")
 
@@ -54,7 +54,7 @@ def natural_scores(
             wrong["inverted" if inverted else kind] += 1
     share = 100 * gold.count(negative) / len(gold) if gold else None
     return {
-        "labelled_by": LANGUAGE_MODEL if any(row.annotated for row in rows) else PERSON,
+        "labelled_by": LANGUAGE_MODEL if any(row.annotated for row in rows) else CORPUS,
         "negative_share": share,
         "asserted": sum(guess != negative for guess in predicted),
         "false_assertions": {kind: wrong[kind] for kind in FALSE},

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.evaluation.natural_text import LANGUAGE_MODEL, PERSON, SCORES
+from tkre.evaluation.natural_text import CORPUS, LANGUAGE_MODEL, SCORES
 from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT
 from tkre.report.blocks import Block, Prose, Table, charts
 from tkre.report.content import ReportContent
@@ -16,7 +16,7 @@ from tkre.report.tables import AXES, TextTable, missing, number, table_of, varie
 
 _KEPT = "kept_at_"
 _NOTES = {
-    PERSON: "All pairs of mentions of raw sentences, labelled by a person: the natural test. "
+    CORPUS: "All pairs of mentions of raw sentences, labelled by the corpus: the natural test. "
     "Nothing was trained or tuned on it.",
     LANGUAGE_MODEL: "Where a corpus has no natural test, annotated sentences that were kept out of "
     "training stand in its place, against the language model's labels. The calibrator was fitted "
@@ -93,7 +93,7 @@ def natural_finding(content: ReportContent, cell: Mapping[str, Any]) -> str | No
     if not same.any() or missing(table[same].iloc[0]["f1"]):
         return None
     row = table[same].iloc[0]
-    by = "" if row["labelled_by"] == PERSON else ", against the language model's labels"
+    by = "" if row["labelled_by"] == CORPUS else ", against the language model's labels"
     return (
         f"On natural text, where {row['negative_share']:.0f} % of the pairs hold no relation, its "
         f"precision is {row['precision']:.1f} and its recall {row['recall']:.1f} (F1 "

@@ -251,7 +251,8 @@ def span_contrast(
 ) -> nn.Module:
     """The contrastive loss, anchored at the definitions of the relations."""
     definitions = [schema.relations[name].definition for name in schema.names]
-    symmetric = [schema.inverse_of(name) == name for name in schema.names]
+    # An exchanged pair without a relation may have one or none: it is no example against it.
+    symmetric = [name in (schema.inverse_of(name), schema.negative) for name in schema.names]
     embedded = embed(start.model.base_model, start.tokenizer, definitions, "definitions")
     loss = LOSSES[params.contrast.loss]
     return loss(embedded, torch.tensor(symmetric), params.contrast)

@@ -15,7 +15,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def project(tiny_backbone, tmp_path) -> Project:
-    return Project(tmp_path, tiny_backbone)
+    project = Project(tmp_path, tiny_backbone)
+    # Explanations and sentences alone.
+    project.edit("conf/base/experiments.yml", "annotated: 1012", "annotated: 0")
+    return project
 
 
 def live(server: ChatServer, **settings) -> dict[str, object]:

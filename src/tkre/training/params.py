@@ -67,6 +67,8 @@ class AlignmentParams(Params):
     temperature: float = Field(0.1, gt=0)
 
 
+# Parts without effect if no annotated rows train.
+PARTS_OF_ANNOTATED = ("annotation_weights", "annotation_filter", "true_labels", "text_priors")
 # Parts without effect if nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
 
@@ -174,6 +176,14 @@ class FinetuningParams(SentenceParams):
                 "both_directions without add_inverted: the classifier would read inverted "
                 "sentences without training on any. Set add_inverted, or both_directions to false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _needs_annotated_rows(self) -> Self:
+        if not self.annotated:
+            for part in PARTS_OF_ANNOTATED:
+                if getattr(self, part):
+                    raise ValueError(f"{part} is about annotated rows: set annotated, too")
         return self
 
     @model_validator(mode="after")

@@ -43,7 +43,8 @@ def predictions(labels, ids="abcdef"):
 
 
 def cell(name, frame, **more):
-    return ComparedCell(metrics(name, frame), frame, **more)
+    found = metrics(name, frame)
+    return ComparedCell(found, frame, needs=NEEDS[found["variant"]], **more)
 
 
 # Wrong in one of the four rows that it answered, in another order than the student's.
@@ -60,7 +61,7 @@ def test_students_are_scored_on_the_rows_of_the_teacher():
         "toy.k8.s13.tkre", predictions(["b", "b", "b", "b", "no", "a"]),
         speed={"rows": 50, "seconds": 2.0, "parameters": 3_000_000}, answers=17,
     )  # fmt: skip
-    table = teacher_table([TEACHER, student], NEEDS, PARAMS).set_index("variant")
+    table = teacher_table([TEACHER, student], PARAMS).set_index("variant")
     itself, taught = table.loc["llm_in_context"], table.loc["tkre"]
     assert (taught["rows"], taught["asked"], taught["micro_f1"]) == (4, 5, pytest.approx(200 / 3))
     assert itself["micro_f1"] == 100 and pd.isna(itself["share"])
@@ -83,19 +84,19 @@ def test_cells_of_other_samples_are_no_students():
             "other.k8.s13.tkre",
         )
     ]
-    assert len(teacher_table([TEACHER, *others], NEEDS, PARAMS)) == 1
+    assert len(teacher_table([TEACHER, *others], PARAMS)) == 1
 
 
 def test_a_student_without_a_prediction_for_a_row_is_refused():
     student = cell("toy.k8.s13.tkre", predictions(["a", "a"], "ab"))
     with pytest.raises(IncompleteExperiment, match="tkre of toy has no prediction for e"):
-        teacher_table([TEACHER, student], NEEDS, PARAMS)
+        teacher_table([TEACHER, student], PARAMS)
 
 
 def test_a_teacher_that_finds_nothing_is_no_measure():
     silent = cell("toy.k8.s13.llm_in_context", predictions(["no"] * 3, "abe"), effort=EFFORT)
     student = cell("toy.k8.s13.tkre", predictions(["a"] * 6))
-    assert teacher_table([silent, student], NEEDS, PARAMS)["share"].isna().all()
+    assert teacher_table([silent, student], PARAMS)["share"].isna().all()
 
 
 def test_the_share_is_paired():

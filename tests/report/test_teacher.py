@@ -11,8 +11,8 @@ from tkre.evaluation.teacher import TEACHER_COLUMNS
 from tkre.generation.params import InContextParams
 from tkre.report.blocks import Table
 from tkre.report.sections import sections
-from tkre.report.teacher import teacher, teacher_tables, with_needs
-from tkre.training.recipes import Variant
+from tkre.report.teacher import needs_in_words, teacher, teacher_tables, with_needs
+from tkre.training.recipes import PretrainedOn, Variant
 
 PLACE = {"corpus": "toy", "shots": 8, "synthetic": 1, "noise": 0, "filtered": False, "annotated": 0,
          "llm": "default", "seed": 13, "teacher": "llm_in_context", "asked": 400,
@@ -109,3 +109,11 @@ def test_needs_are_of_a_setting():
         "8 sentences a relation", "8 sentences a relation and 1,200 labels",
         "8 sentences a relation", "8 sentences a relation and labels of the corpus",
     ]  # fmt: skip
+
+
+def test_needs_count_the_sentences_of_the_encoder():
+    pairs = FOUND.variants["tkre"].model_copy(
+        update={"pretrained_on": PretrainedOn(synthetic=4, zero_shot=4)}
+    )
+    place = {"shots": 8, "synthetic": 1, "annotated": 0, "llm": "default"}
+    assert needs_in_words(place, pairs) == "32 sentences a relation and zero-shot sentences"

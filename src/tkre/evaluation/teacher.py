@@ -66,6 +66,7 @@ class ComparedCell:
     Attributes:
         metrics: Scores of all its rows (``results.score_cell``) with the ``recipe``.
         predictions: Its predictions.
+        needs: What it needs of a language model, in words.
         effort: Tokens, time and money of a teacher (``generation.classification.effort``).
         speed: Time and size of a classifier (``rows``, ``seconds``, ``parameters``).
         answers: Answers of a language model that were needed before the first row was labelled;
@@ -74,19 +75,17 @@ class ComparedCell:
 
     metrics: Mapping[str, Any]
     predictions: pd.DataFrame
+    needs: str
     effort: Mapping[str, Any] | None = None
     speed: Mapping[str, Any] | None = None
     answers: int | None = None
 
 
-def teacher_table(
-    cells: Sequence[ComparedCell], needs: Mapping[str, str], params: ReportingParams
-) -> pd.DataFrame:
+def teacher_table(cells: Sequence[ComparedCell], params: ReportingParams) -> pd.DataFrame:
     """One row for every cell of a sample with a teacher, scored on the teacher's rows alone.
 
     Args:
         cells: Cells of an experiment; teachers have an ``effort``.
-        needs: What variants need of a language model, in words.
         params: Parameters of the bootstrap.
 
     Returns:
@@ -101,7 +100,7 @@ def teacher_table(
         IncompleteExperiment: A cell has no prediction for a row of the teacher.
     """
     rows = [
-        _row(cell, teacher, needs, params)
+        _row(cell, teacher, params)
         for teacher in cells
         if teacher.effort is not None
         for cell in cells
@@ -116,10 +115,8 @@ def _is_student(cell: ComparedCell, teacher: ComparedCell) -> bool:
     return cell.effort is None and same and knows
 
 
-def _row(
-    cell: ComparedCell, teacher: ComparedCell, needs: Mapping[str, str], params: ReportingParams
-) -> dict[str, Any]:
-    metrics, variant = cell.metrics, cell.metrics["variant"]
+def _row(cell: ComparedCell, teacher: ComparedCell, params: ReportingParams) -> dict[str, Any]:
+    metrics = cell.metrics
     assert teacher.effort is not None
     labelled = _on_rows_of(cell, teacher)
     gold, predicted = labelled["gold"].tolist(), labelled["predicted"].tolist()
@@ -127,7 +124,7 @@ def _row(
     scored = ScoredRows(gold, predicted, negative, official)
     row = {name: metrics[name] for name in (*GROUP_KEYS, "seed", "variant")} | {
         "teacher": teacher.metrics["variant"],
-        "needs": needs[variant],
+        "needs": cell.needs,
         "asked": teacher.effort["rows"],
         "rows": len(labelled),
         **{name: float(METRICS[name].function(scored)) if gold else None for name in METRICS},

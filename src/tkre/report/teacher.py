@@ -12,7 +12,7 @@ from tkre.report.blocks import Block, Prose, Table
 from tkre.report.content import ReportContent
 from tkre.report.formatting import counted
 from tkre.report.tables import AXES, TextTable, beside_shots, missing, number, table_of
-from tkre.training.recipes import READ, TRUE_LABELS, PretrainedOn, Variant
+from tkre.training.recipes import READ, TRUE_LABELS, Variant
 
 _NOT_KNOWN = "not recorded"
 _RECORDED = "Recorded answers hold no time: that of the language model is not known."
@@ -69,24 +69,26 @@ def with_needs(summary: pd.DataFrame, recipes: Mapping[str, Variant]) -> pd.Data
     if len({recipe.needs for recipe in recipes.values()}) < 2:
         return summary
     rows = summary.to_dict("records")
-    needs = []
-    for row in rows:
-        recipe = recipes[row["variant"]]
-        needs.append(_needs(row, recipe.needs, recipe.pretrained_on))
-    return summary.assign(needs=needs)
+    return summary.assign(needs=[needs_in_words(row, recipes[row["variant"]]) for row in rows])
 
 
-def _needs(row: Mapping[Any, Any], needs: str, encoder: PretrainedOn) -> str:
-    """Needs of a variant (``Variant.needs``) with the numbers of a setting."""
+def needs_in_words(row: Mapping[Any, Any], recipe: Variant) -> str:
+    """Needs of a variant (``Variant.needs``) with the numbers of a setting.
+
+    Args:
+        row: Coordinates of the setting (``results.GROUP_KEYS``).
+        recipe: The variant.
+    """
     if row["llm"] == NO_LLM:
         return "nothing"
+    encoder = recipe.pretrained_on
     written = int(row["shots"] * max(row["synthetic"], encoder.synthetic or 0))
     counts = {
         "written": f"{written} sentences a relation" if written else "sentences",
         READ: f"{row['annotated']:,} labels" if row["annotated"] else None,
         TRUE_LABELS: TRUE_LABELS if row["annotated"] else None,
     }
-    parts = [counts.get(part, part) for part in needs.split(" and ")]
+    parts = [counts.get(part, part) for part in recipe.needs.split(" and ")]
     parts += ["zero-shot sentences"] * bool(encoder.zero_shot)
     return " and ".join(part for part in parts if part) or "nothing"
 
@@ -106,7 +108,6 @@ def _shown(row: Mapping[Any, Any]) -> dict[Any, Any]:
     return {
         **row,
         **counts,
-        "needs": _needs(row, row["needs"], PretrainedOn()),
         "kept": kept,
         "seconds": seconds,
         "dollars": dollars,

@@ -38,6 +38,7 @@ from tkre.report.figures import FIGURES, drawable
 from tkre.report.model_card import CardContent, model_card
 from tkre.report.page import report_page
 from tkre.report.params import PublishingParams
+from tkre.report.teacher import needs_in_words
 from tkre.training.recipes import Variant, axes_of
 from tkre.training.stages import STAGES
 
@@ -46,10 +47,10 @@ TABLES = ("cells", "summary", "training_curves", "implicit", "diagnosis", "colla
           "calibration", "label_errors", "filter", "llms", "teacher", "natural")  # fmt: skip
 # Knowledge of a sample: arguments of nodes, fields of ``llm_comparison.Knowledge``.
 KNOWLEDGE = ("yields", "rejects", "synthetic", "explanation_responses", "synthesis_responses")
-# Answers that a cell was made from (``evaluation.teacher``).
-ASKED = ("explanation_responses", "synthesis_responses", "annotation_responses")
 # The same of annotated rows, where there are any.
 ANNOTATIONS = ("annotation_responses", "review_report")
+# Answers that a cell was made from (``evaluation.teacher``).
+ASKED = ("explanation_responses", "synthesis_responses", "annotation_responses")
 
 
 def score(
@@ -243,9 +244,9 @@ def compare_teacher(reporting: ReportingParams, **inputs: Any) -> pd.DataFrame:
         needless = "effort" in given or given["metrics"]["llm"] == NO_LLM
         answers = sum(response.settled for responses in asked for response in responses)
         known = answers if asked or needless else None
-        cells.append(teacher.ComparedCell(**given, answers=known))
-    needs = {c.metrics["variant"]: Variant(**c.metrics["recipe"]).needs for c in cells}
-    return teacher.teacher_table(cells, needs, reporting)
+        needs = needs_in_words(given["metrics"], Variant(**given["metrics"]["recipe"]))
+        cells.append(teacher.ComparedCell(**given, needs=needs, answers=known))
+    return teacher.teacher_table(cells, reporting)
 
 
 def follow_training(**inputs: Any) -> pd.DataFrame:

@@ -44,8 +44,7 @@ class _Graphs:
     """Makes graphs when they are used; nodes, and what they are made of, are imported then."""
 
     def __init__(self, config: ExperimentConfig, classifier: Cell) -> None:
-        self._classifier = classifier
-        self._balanced = config.parameters.inference.balanced
+        self._classifier, self._config = classifier, config
 
         @cache
         def stages(experiment: str) -> dict[str, Pipeline]:
@@ -65,6 +64,10 @@ class _Graphs:
         def parts() -> list[Pipeline]:
             from tkre.pipelines.inference import create_pipeline
 
-            return [create_pipeline(self._classifier, balanced=self._balanced)]
+            cell, parameters = self._classifier, self._config.parameters
+            text = self._config.text(cell, parameters.variants[cell.variant], "test")
+            balanced = parameters.inference.balanced
+            calibrator = text.balanced_calibrator if balanced else "calibrator"
+            return [create_pipeline(cell, calibrator)]
 
         return LazyPipeline(parts)

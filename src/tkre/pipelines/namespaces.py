@@ -75,9 +75,14 @@ class CellText:
         return "natural_test" if self.natural_test else "annotated_validation"
 
     @property
+    def balanced_calibrator(self) -> str:
+        """Dataset of the calibrator of text whose labels were chosen."""
+        return "balanced_calibrator" if self.kept_out else "calibrator"
+
+    @property
     def calibrator(self) -> str:
         """Dataset of the calibrator of the rows that it is scored on."""
-        return "balanced_calibrator" if self.kept_out and not self.natural_labels else "calibrator"
+        return "calibrator" if self.natural_labels else self.balanced_calibrator
 
 
 # One lock for all lazy pipelines: one is often made of others.

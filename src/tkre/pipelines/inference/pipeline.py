@@ -11,15 +11,14 @@ from tkre.pipelines.namespaces import GPU, PREFLIGHT
 STAGE = "inference"
 
 
-def create_pipeline(cell: Cell, *, balanced: bool = False) -> Pipeline:
+def create_pipeline(cell: Cell, calibrator: str = "calibrator") -> Pipeline:
     """Labels the sentences of ``inference.sentences``.
 
     Args:
         cell: The cell whose newest classifier and calibrator record are used.
-        balanced: Take the calibrator of balanced text where there are two.
+        calibrator: Dataset of the calibrator, of those of the cell (``CellText``).
     """
-    kind = "balanced_calibrator" if balanced and cell.sample.annotated else "calibrator"
-    classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.{kind}"
+    classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.{calibrator}"
     sentences, instances, threshold, raw, predictions = (
         f"{STAGE}.{name}"
         for name in ("sentences", "instances", "threshold", "raw_predictions", "predictions")

@@ -25,7 +25,7 @@ from tkre.corpora.reviewed import (
     table,
     writable,
 )
-from tkre.generation.annotation import ANNOTATIONS, Annotation
+from tkre.generation.annotation import ANNOTATIONS, Annotation, instances_of
 from tkre.report.review import ORDERS, Floats, first_rows, review_page, review_rows
 
 FOLDER = Path("data/08_reporting/review")
@@ -215,18 +215,17 @@ def _judge(
     A classifier remembers the rows that it was trained on: it judges the others only. Its training
     rows are judged by the cross-fitted classifier that finds label errors, fold by fold.
     """
-    from tkre.training.cross_fitting import judge
+    from tkre.training.cross_fitting import judge_annotated
 
     catalog, params = project.catalog, project.config.parameters.generation.filtering
-    rows = [annotation.instance for annotation in annotated]
+    rows = instances_of(annotated)
     support: list[Instance] = catalog.load(f"{cell.sample.plain.name}.support")
-    probabilities_NR = judge(
+    probabilities_NR = judge_annotated(
         catalog.load(f"backbones.{params.backbone}"),
         [*support, *reviewed],
         rows,
         schema,
-        params.crossfit.model_copy(update={"rounds": 1}),
-        judged="synthetic",
+        params.crossfit,
         seed=cell.sample.seed,
     )
     names = "a logistic regression on the other rows"

@@ -31,6 +31,7 @@ from tkre.core.params import DEFAULT_LLM, Params
 
 Choice = Literal["in_order", "diverse", "uncertain", "uncertain_and_diverse"]
 IN_ORDER: Choice = "in_order"
+Rows = Literal["test", "development"]  # rows that cells are scored on
 # Ways to choose the rows that are annotated, with their letters in names of samples.
 CHOICES: dict[Choice, str] = {
     IN_ORDER: "", "diverse": "d", "uncertain": "u", "uncertain_and_diverse": "b",
@@ -247,7 +248,7 @@ class Experiment(Params):
     llms: tuple[str, ...] = (DEFAULT_LLM,)
     annotated: tuple[NonNegativeInt, ...] = (0,)
     chosen: tuple[Choice, ...] = (IN_ORDER,)
-    score_on: Literal["test", "development"] = "test"
+    score_on: Rows = "test"
     baseline: str | None = None
 
     @field_validator(

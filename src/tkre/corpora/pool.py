@@ -179,13 +179,19 @@ def take_unlabelled(
     return (rows if sample.chosen == IN_ORDER else guarded.rows), report | guarded.report()
 
 
+def is_kept_out(sentence: str, share: float, seed: int) -> bool:
+    """Whether the rows of a sentence never train.
+
+    It depends on the sentence and the seed of the sample alone (``core.text.sentence_rank``), so it
+    is the same for any number of annotated rows.
+    """
+    return sentence_rank(sentence, seed) < share
+
+
 def kept_out_first(
     rows: Sequence[Instance], most: int, share: float, seed: int
 ) -> tuple[list[Instance], list[Instance]]:
     """Splits rows into those to annotate and keep out of training, and those that may train.
-
-    Whether a sentence is kept out depends on the sentence and the seed alone
-    (``core.text.sentence_rank``), so it is the same for any number of annotated rows.
 
     Args:
         rows: Unlabelled instances.
@@ -197,11 +203,12 @@ def kept_out_first(
         Rows of a random sample of the sentences, at most ``share`` of ``most`` unless too few
         others are left; all rows of the sentences that may train, in their order.
     """
-    ranks = {row.text: sentence_rank(row.text, seed) for row in rows}
-    others = [row for row in rows if ranks[row.text] >= share]
-    kept = [row for row in rows if ranks[row.text] < share]
+    kept: list[Instance] = []
+    others: list[Instance] = []
+    for row in rows:
+        (kept if is_kept_out(row.text, share, seed) else others).append(row)
     number = max(round(share * most), most - len(others))
-    return sorted(kept, key=lambda row: ranks[row.text])[:number], others
+    return sorted(kept, key=lambda row: sentence_rank(row.text, seed))[:number], others
 
 
 def _unlabelled_rows(text: str, file_format: str, split: str) -> tuple[PlacedRows, list[str]]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from tkre.core.instance import Instance, from_frame, to_frame, to_tagged
 from tkre.datasets import table_preview
 from tkre.generation import texts
-from tkre.generation.annotation import Annotation
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.llm.protocol import Response
 from tkre.generation.texts import KnowledgeText
 from tkre.report.tables import FIGURE
@@ -63,7 +63,7 @@ class AnnotationsDataset(ParquetDataset):
 
     def save(self, data: list[Annotation]) -> None:
         """Writes a row per annotation, checked by ``frames.ANNOTATIONS``."""
-        frame = to_frame(annotation.instance for annotation in data)
+        frame = to_frame(instances_of(data))
         frame = frame.assign(confidence=[annotation.confidence for annotation in data])
         # Found by name at the first save: pandera is slow to load.
         super().save(load_obj("tkre.datasets.frames.ANNOTATIONS").validate(frame, lazy=True))

@@ -24,7 +24,7 @@ import pandas as pd
 
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
-from tkre.generation.annotation import Annotation
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.filtering import INVERTED, LABEL
 from tkre.generation.label_errors import Floats, judgements, label_confidence
 
@@ -74,7 +74,7 @@ def judge_annotations(
         that a person has reviewed have the weight 1, are never suspected, and are no evidence on
         the language model.
     """
-    rows = [annotation.instance for annotation in annotations]
+    rows = instances_of(annotations)
     frame = judgements(rows, schema, probabilities_NR)
     reviewed_N = np.array([row.reviewed for row in rows], dtype=bool)
     stated_N = np.array([annotation.confidence for annotation in annotations], dtype=float)

@@ -175,7 +175,9 @@ class SpanHead(MarkedHead):
     ) -> tuple[Tensor, Tensor | None]:
         """B x F standardised features; B x T attention scores, if the head attends."""
         between_BT1 = spans[:, BETWEEN].bool().unsqueeze(-1)
-        first_B2 = spans[:, [HEAD, TAIL]].float().argmax(dim=-1)
+        if self.by_order:
+            first_B2 = spans[:, [HEAD, TAIL]].float().argmax(dim=-1)
+            head_first_B1 = first_B2[:, :1] <= first_B2[:, 1:]
         pooled = []
         for layer in self.layers:
             state_BTH = states[layer]
@@ -184,13 +186,12 @@ class SpanHead(MarkedHead):
             maximum_BH = state_BTH.masked_fill(~between_BT1, lowest).amax(dim=1)
             # Mentions that touch have nothing between them: zero, like the mean.
             maximum_BH = maximum_BH * between_BT1.any(dim=1)
-            if not self.by_order:
-                pooled += [means_B3H.flatten(1), maximum_BH]
-                continue
             between_B2H = torch.cat([means_B3H[:, 2], maximum_BH], dim=1)
-            head_first_B1 = first_B2[:, :1] <= first_B2[:, 1:]
-            pooled += [means_B3H[:, :2].flatten(1),
-                       between_B2H * head_first_B1, between_B2H * ~head_first_B1]  # fmt: skip
+            pooled.append(means_B3H[:, :2].flatten(1))
+            if self.by_order:
+                pooled += [between_B2H * head_first_B1, between_B2H * ~head_first_B1]
+            else:
+                pooled.append(between_B2H)
         scores_BT = None
         if self.attention is not None:
             state_BTH = states[self.layers[-1]]

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, parse_cell
+from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, Rows, parse_cell
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
@@ -123,9 +123,7 @@ class ExperimentConfig:
             variant.pretrained_on.zero_shot_sample(cell.sample),
         )
 
-    def text(
-        self, cell: Cell, variant: Variant, score_on: Literal["test", "development"]
-    ) -> CellText:
+    def text(self, cell: Cell, variant: Variant, score_on: Rows) -> CellText:
         """Kinds of text that a cell is calibrated and scored on.
 
         Recipes are chosen on development rows, so experiments with these leave out natural tests.

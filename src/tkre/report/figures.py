@@ -12,7 +12,7 @@ a scored sentence have no row.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -300,6 +300,17 @@ def _f1_along(axis: str, title: str) -> FigureKind:
     )
 
 
+_RISK_COVERAGE = FigureKind(
+    "Risk and coverage", "calibration", "calibration_scores", risk,
+    lines("answers given, surest first, %", "wrong among them, %"),
+    labels={"series": "variant"},
+    figures={"x": "answers given", "value": "wrong among them"},
+    caption="Share of wrong answers if only the surest are given. Negative predictions are no "
+    "answers.",
+    over_seeds="Means over seeds.",
+    behind=lambda rows: rows[rows["x"].round().isin([10, 25, 50, 75, 90, 100])],
+)  # fmt: skip
+
 FIGURES: Registry[FigureKind] = Registry(
     "tkre.figures",
     {
@@ -348,25 +359,10 @@ FIGURES: Registry[FigureKind] = Registry(
             "line both are equal, below it the classifier is overconfident. Larger marks are more "
             "sentences.",
         ),
-        "risk_coverage": FigureKind(
-            "Risk and coverage", "calibration", "calibration_scores", risk,
-            lines("answers given, surest first, %", "wrong among them, %"),
-            labels={"series": "variant"},
-            figures={"x": "answers given", "value": "wrong among them"},
-            caption="Share of wrong answers if only the surest are given. Negative predictions "
-            "are no answers.",
-            over_seeds="Means over seeds.",
-            behind=lambda rows: rows[rows["x"].round().isin([10, 25, 50, 75, 90, 100])],
-        ),
-        "natural_risk_coverage": FigureKind(
-            "Risk and coverage on natural text", "natural", "natural_calibration_scores", risk,
-            lines("answers given, surest first, %", "wrong among them, %"),
-            labels={"series": "variant"},
-            figures={"x": "answers given", "value": "wrong among them"},
-            caption="Share of wrong answers if only the surest are given. Negative predictions "
-            "are no answers.",
-            over_seeds="Means over seeds.",
-            behind=lambda rows: rows[rows["x"].round().isin([10, 25, 50, 75, 90, 100])],
+        "risk_coverage": _RISK_COVERAGE,
+        "natural_risk_coverage": replace(
+            _RISK_COVERAGE, title="Risk and coverage on natural text", section="natural",
+            reads="natural_calibration_scores",
         ),
         "training_curves": FigureKind(
             "Training curves", "training", "training_curves", training, lines("epoch", whole=True),

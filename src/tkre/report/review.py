@@ -17,7 +17,12 @@ from markupsafe import Markup
 
 from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.generation.annotation import ANNOTATIONS, Annotation, possible_relations
+from tkre.generation.annotation import (
+    ANNOTATIONS,
+    Annotation,
+    instances_of,
+    possible_relations,
+)
 from tkre.generation.label_errors import suspected_label_errors
 from tkre.report.formatting import highlighted
 from tkre.report.page import templates
@@ -90,7 +95,7 @@ def review_rows(
         probabilities_NR: Probabilities of a classifier that was not trained on the row, in the
             order of the schema's names; NaN for a row that it could not judge.
     """
-    rows = [annotation.instance for annotation in annotated]
+    rows = instances_of(annotated)
     choices = [tuple(possible_relations(row, schema)) for row in rows]
     allowed_NR = np.array([[name in of_row for name in schema.names] for of_row in choices])
     possible_NR = np.where(allowed_NR.reshape(probabilities_NR.shape), probabilities_NR, 0.0)

@@ -74,6 +74,24 @@ def judge(
     return probabilities
 
 
+def judge_annotated(
+    start: Checkpoint,
+    golden: Sequence[Instance],
+    annotated: Sequence[Instance],
+    schema: RelationSchema,
+    params: CrossFitParams,
+    *,
+    seed: int,
+) -> Probabilities:
+    """Probabilities of annotated rows by a classifier of all other rows (``judge``), in one round.
+
+    Further rounds, by the confidence of the one before, confirm the errors of a language model,
+    which are not made at random.
+    """
+    once = params.model_copy(update={"rounds": 1})
+    return judge(start, golden, annotated, schema, once, judged="synthetic", seed=seed)
+
+
 @dataclass(frozen=True)
 class Readings:
     """Rows in both directions.

@@ -21,7 +21,7 @@ from tkre.generation import annotation, classification, explanations, label_erro
 from tkre.generation.annotation_rounds import AnnotationTask, annotate_in_rounds
 from tkre.generation.classification import InContextTask
 from tkre.generation.llm.params import LanguageModelParams
-from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import (
@@ -36,6 +36,16 @@ from tkre.generation.params import (
 from tkre.modeling.checkpoint import Checkpoint
 
 logger = logging.getLogger(__name__)
+
+
+def _model_of(
+    sample: KShotSample,
+    language_models: LanguageModels,
+    llm: LanguageModelParams,
+    *stores: ResponseStore,
+) -> LanguageModel:
+    """The language model of a sample, with the stores that hold answers of it."""
+    return language_models.answering(llm_params(llm, sample.llm), *stores)
 
 
 def explain(
@@ -55,7 +65,7 @@ def explain(
     Returns:
         Every attempt; the attempts at one request in order.
     """
-    model = language_models.answering(llm_params(llm, sample.llm), recordings, responses)
+    model = _model_of(sample, language_models, llm, recordings, responses)
     return explanations.explain(model, support, schema, prompt, params, retry)
 
 
@@ -82,7 +92,7 @@ def synthesise(
     Returns:
         Every attempt; the attempts at one request in order.
     """
-    model = language_models.answering(llm_params(llm, sample.llm), recordings, responses)
+    model = _model_of(sample, language_models, llm, recordings, responses)
     task = synthesis.task_of_sample(
         sample, support, validation, test, natural_test, schema, params,
         head_first=corpus.head_first,
@@ -109,9 +119,7 @@ def annotate(
     Returns:
         Every attempt; the attempts at one request in order.
     """
-    model = language_models.answering(
-        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
-    )
+    model = _model_of(sample, language_models, llm, recordings, responses, annotation_recordings)
     return annotation.annotate(model, unlabelled, support, schema, prompt, params, retry)
 
 
@@ -144,9 +152,7 @@ def annotate_chosen(
     """
     from tkre.training.active_learning import Chooser
 
-    model = language_models.answering(
-        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
-    )
+    model = _model_of(sample, language_models, llm, recordings, responses, annotation_recordings)
     task = AnnotationTask(support, schema, prompt, params, retry)
     known = task.answerable(model, candidates)
     kept_out, free = kept_out_first(known, sample.annotated, params.kept_out, sample.seed)
@@ -188,8 +194,8 @@ def classify(
     Returns:
         The rows that it was asked about; every attempt, the attempts at one request in order.
     """
-    model = language_models.answering(
-        llm_params(llm, sample.llm), recordings, responses, classification_recordings
+    model = _model_of(
+        sample, language_models, llm, recordings, responses, classification_recordings
     )
     task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
     return classification.classify(model, task, retry)
@@ -228,9 +234,7 @@ def _first_chosen_annotations(
     sample: KShotSample,
 ) -> list[Request]:
     """Requests for the rows that are kept out, and for as many others as will be chosen."""
-    model = language_models.answering(
-        llm_params(llm, sample.llm), recordings, responses, annotation_recordings
-    )
+    model = _model_of(sample, language_models, llm, recordings, responses, annotation_recordings)
     task = AnnotationTask(support, schema, prompt, params, retry)
     rows = task.answerable(model, candidates) or candidates
     kept_out, others = kept_out_first(rows, sample.annotated, params.kept_out, sample.seed)
@@ -252,8 +256,8 @@ def _first_classifications(
     in_context: InContextParams,
     sample: KShotSample,
 ) -> list[Request]:
-    model = language_models.answering(
-        llm_params(llm, sample.llm), recordings, responses, classification_recordings
+    model = _model_of(
+        sample, language_models, llm, recordings, responses, classification_recordings
     )
     task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
     return classification.chosen_requests(model, task)

@@ -10,9 +10,8 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
-from tkre.core.text import sentence_rank
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
-from tkre.corpora.pool import guard_pool, read_pool, take_unlabelled
+from tkre.corpora.pool import guard_pool, is_kept_out, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFileError, CorpusFolder, read_corpus
 from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.sampling import development_rows, require_unseen, sample_shots, unseen_test
@@ -156,6 +155,20 @@ def read_unlabelled(
     return read_pool(folder.read, schema, corpus), read_reviewed(folder, schema, corpus)
 
 
+def _other_sets(
+    support: list[Instance],
+    validation: list[Instance],
+    development: list[Instance],
+    test: list[Instance],
+    natural_test: list[Instance],
+) -> dict[str, list[Instance]]:
+    """Sets of a sample whose sentences no row of the unlabelled text may copy, by their names."""
+    return {
+        "support": support, "validation": validation, "development": development, "test": test,
+        NATURAL_TEST: natural_test,
+    }  # fmt: skip
+
+
 def select_unlabelled(
     pool: list[Instance],
     support: list[Instance],
@@ -173,10 +186,7 @@ def select_unlabelled(
         As many rows as the sample has annotated ones, those that are kept out of training first;
         all, if some are to be chosen; counts of taken and refused rows.
     """
-    forbidden = {
-        "support": support, "validation": validation, "development": development, "test": test,
-        NATURAL_TEST: natural_test,
-    }  # fmt: skip
+    forbidden = _other_sets(support, validation, development, test, natural_test)
     return take_unlabelled(pool, forbidden, params, sample, annotations.kept_out)
 
 
@@ -215,10 +225,7 @@ def apply_reviews(
     Returns:
         The annotated rows; counts of accepted, corrected, added and refused ones.
     """
-    forbidden = {
-        "support": support, "validation": validation, "development": development, "test": test,
-        NATURAL_TEST: natural_test,
-    }  # fmt: skip
+    forbidden = _other_sets(support, validation, development, test, natural_test)
     guarded = guard_pool(reviewed, forbidden, params)
     rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
     return rows, {"sample": sample.name} | counts | guarded.report()
@@ -232,12 +239,12 @@ def split_annotated(
     Returns:
         Rows that may train; those that are kept out, for validation on natural text.
     """
-    ranks = [sentence_rank(row.instance.text, sample.seed) for row in annotated]
-    ranked = list(zip(annotated, ranks, strict=True))
-    return (
-        [row for row, rank in ranked if rank >= params.kept_out],
-        [row for row, rank in ranked if rank < params.kept_out],
-    )
+    training: list[Annotation] = []
+    validation: list[Annotation] = []
+    for row in annotated:
+        kept_out = is_kept_out(row.instance.text, params.kept_out, sample.seed)
+        (validation if kept_out else training).append(row)
+    return training, validation
 
 
 def keep_classifications(

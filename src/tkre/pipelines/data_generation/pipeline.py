@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from itertools import chain as joined
-from typing import Literal
 
 from kedro.pipeline import Pipeline
 
-from tkre.core.cells import IN_ORDER, Cell, KShotSample
+from tkre.core.cells import IN_ORDER, Cell, KShotSample, Rows
 from tkre.pipelines.data_generation import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
@@ -25,7 +24,6 @@ from tkre.pipelines.namespaces import (
 )
 
 STAGE = "data_generation"
-Rows = Literal["test", "development"]
 
 SPLITS = Template(
     Step(
@@ -38,20 +36,12 @@ SPLITS = Template(
 SHOTS = Template(
     Step(
         nodes.sample_k_shots,
-        [
-            "train",
-            "dev",
-            "test",
-            "natural_test",
-            "schema",
-            "sample",
-            "params:development_seeds",
-            "params:corpus",
-        ],
+        ["train", "dev", "test", "natural_test", "schema", "sample", "params:development_seeds",
+         "params:corpus"],
         ["support", "validation", "development", "unseen_test", "shots"],
         tags=(PREFLIGHT,),
     )
-)
+)  # fmt: skip
 WRITE_KNOWLEDGE = Step(nodes.write_knowledge, ["explained", "synthetic", "schema"], "knowledge")
 KNOWLEDGE = Template(
     Step(

@@ -49,13 +49,12 @@ def finetune_backbone(
     from tkre.training.finetuning import finetune
 
     weights = {}
-    if annotation_judgements is not None and finetuning.annotation_weights:
-        frame = annotation_judgements
+    if (frame := annotation_judgements) is not None:
         weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
     classifier, losses = finetune(
         backbone,
         training_rows,
-        [*validation, *(annotation.instance for annotation in annotated_validation or ())],
+        [*validation, *instances_of(annotated_validation or [])],
         schema,
         finetuning,
         data=instances_digest(training_rows),
@@ -219,20 +218,16 @@ def score_annotated(
     params: FilterParams,
     sample: KShotSample,
 ) -> pd.DataFrame:
-    """Judges every annotated row by a classifier that was not trained on it, in one round.
-
-    Further rounds, by the confidence of the one before, confirm the errors of a language model,
-    which are not made at random.
+    """Judges every annotated row by a classifier that was not trained on it.
 
     Returns:
         The probability of every relation for every annotated row.
     """
-    from tkre.training.cross_fitting import judge
+    from tkre.training.cross_fitting import judge_annotated
 
-    rows = [annotation.instance for annotation in annotated_training]
-    crossfit = params.crossfit.model_copy(update={"rounds": 1})
-    probabilities_NR = judge(
-        backbone, explained, rows, schema, crossfit, judged="synthetic", seed=sample.seed
+    rows = instances_of(annotated_training)
+    probabilities_NR = judge_annotated(
+        backbone, explained, rows, schema, params.crossfit, seed=sample.seed
     )
     return label_errors.probability_frame(rows, schema, probabilities_NR)
 

@@ -14,7 +14,7 @@ from tkre.evaluation import calibration_report
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import CalibrationParams
 from tkre.generation import annotation_weights, label_errors
-from tkre.generation.annotation import Annotation
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import FilterParams
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def golden_and_annotated_rows(
     With judgements, annotated rows whose label is a suspected error are left out. With the training
     split, annotated rows have its labels instead of the language model's: the upper bound.
     """
-    rows = [annotation.instance for annotation in annotated_training]
+    rows = instances_of(annotated_training)
     if annotation_judgements is not None:
         suspected = annotation_judgements["reason"].notna()
         errors = set(annotation_judgements.loc[suspected, "id"])
@@ -66,7 +66,7 @@ def judge_annotations(
     Returns:
         A row per annotated one: its weight, and the reason of a suspicion.
     """
-    rows = [annotation.instance for annotation in annotated_training]
+    rows = instances_of(annotated_training)
     return annotation_weights.judge_annotations(
         annotated_training,
         schema,

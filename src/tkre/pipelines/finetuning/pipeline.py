@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from itertools import chain as joined
-from typing import Literal
 
 from kedro.pipeline import Pipeline
 
-from tkre.core.cells import Cell, EncoderChain, KShotSample
+from tkre.core.cells import Cell, EncoderChain, KShotSample, Rows
 from tkre.pipelines.finetuning import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
@@ -23,9 +22,7 @@ from tkre.pipelines.namespaces import (
 from tkre.training.recipes import Variant
 
 STAGE = "finetuning"
-Rows = Literal["test", "development"]
 
-GOLDEN = Step(nodes.golden_rows, "support", "training_rows")
 TRAINED = ["classifier", "finetuning_losses", "lineage"]
 CLASS_CENTROIDS = Step(
     gpu_nodes.measure_class_centroids,
@@ -176,7 +173,7 @@ def _setfit(score_on: Rows, *, natural: bool) -> Template:
         inputs["natural_test"] = "natural_test"
         outputs.append("natural_predictions")
     train = Step(gpu_nodes.train_setfit, inputs, outputs, f"train_setfit_{score_on}", (GPU,))
-    return Template(GOLDEN, train, FIT_CALIBRATOR)
+    return Template(_training_rows(("support",)), train, FIT_CALIBRATOR)
 
 
 @cache

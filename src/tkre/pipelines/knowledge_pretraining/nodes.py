@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tkre.core.instance import Instance
-from tkre.generation.annotation import Annotation
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.texts import (
     EXPLANATION,
     SUPPORT,
@@ -24,7 +24,7 @@ def select_texts(
 ) -> list[KnowledgeText]:
     """Takes the kinds of knowledge texts that the variant is pre-trained on."""
     texts = [*knowledge, *(zero_shot or ())]
-    texts += [from_sentence(a.instance, ANNOTATED) for a in annotated_training or ()]
+    texts += [from_sentence(row, ANNOTATED) for row in instances_of(annotated_training or [])]
     return [text for text in texts if text.source in pretraining.sources]
 
 
@@ -39,7 +39,7 @@ def select_pairs(
     rows = [*explained] if SUPPORT in pretraining.sources else []
     if SYNTHETIC in pretraining.sources:
         rows += [*synthetic, *(zero_shot or ())]
-    rows += [annotation.instance for annotation in annotated_training or ()]
+    rows += instances_of(annotated_training or [])
     if EXPLANATION in pretraining.sources:
         return rows
     return [replace(row, explanation=None) for row in rows]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal
 
+from tkre.core.cells import Rows
 from tkre.pipelines.namespaces import SCORED, CellText, Step, Template
 from tkre.pipelines.reporting import nodes
-
-Rows = Literal["test", "development"]
 
 
 @cache

@@ -10,10 +10,10 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.cells import Cell, EncoderChain, KShotSample
+from tkre.core.cells import Cell, EncoderChain, KShotSample, Rows
 from tkre.pipelines.namespaces import CellText, Step, at_cell, at_experiment, at_sample
 from tkre.pipelines.reporting import nodes
-from tkre.pipelines.reporting.cell_templates import Rows, mark, of_cell, of_teacher
+from tkre.pipelines.reporting.cell_templates import mark, of_cell, of_teacher
 from tkre.report.figures import FIGURES, drawable
 from tkre.training.recipes import Variant
 
@@ -144,7 +144,7 @@ class _Report:
 
         Args:
             *kinds: ``metrics``, ``calibration_scores``, ``errors``.
-            tests: Only those of a natural test, which a person has labelled.
+            tests: Only those of a natural test.
         """
         return {
             f"natural_{kind}_{n}": f"{cell.name}.{of}_{kind}"

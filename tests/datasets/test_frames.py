@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+import yaml
+from kedro.io import DataCatalog
 from pandera.errors import SchemaErrors
 
+from tests.conftest import ROOT
 from tests.evaluation.test_calibrator import predictions
 from tkre.datasets import frames
 from tkre.evaluation.predictions import answered
@@ -57,3 +60,16 @@ def test_valid_frames_pass_and_invalid_ones_fail(name):
         schema.validate(frame.assign(**BAD[name]), lazy=True)
     with pytest.raises(SchemaErrors):
         schema.validate(frame.iloc[:, 1:], lazy=True)
+
+
+def test_a_reject_without_a_relation_is_read_as_it_was_written(tmp_path):
+    path = ROOT / "conf/base/catalog_data_generation.yml"
+    entries = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rejects = {n: e for n, e in entries.items() if n.endswith("rejects")}
+    frame = rejects_frame([Reject("annotation", "", "r", "not_json", "", "NA")])
+    for n, entry in enumerate(rejects.values()):
+        saved = entry | {"filepath": str(tmp_path / f"{n}.csv"), "versioned": False}
+        catalog = DataCatalog.from_config({"rejects": saved})
+        catalog.save("rejects", frame)
+        assert catalog.load("rejects").equals(frame)
+    assert len(rejects) == 3

@@ -38,6 +38,12 @@ TINY = SMALL | {"explanations": {"sampling": {"max_tokens": 24}, "max_words": 15
                 "synthesis": SMALL["synthesis"] | {"sampling": {"max_tokens": 24}}}  # fmt: skip
 
 
+# Questions of explanations and synthesis alone; those of annotations are in test_annotation.py.
+EXPERIMENT: dict[str, Any] = {
+    "corpora": ["newsroom"], "shots": 8, "variants": ["typ_marker", "tkre", "tkre_plus"],
+}  # fmt: skip
+
+
 def project_with(
     folder: Path,
     backbone: Path,
@@ -47,6 +53,7 @@ def project_with(
     """A project whose language model is the given one, with short answers."""
     folder.mkdir(exist_ok=True)
     project = Project(folder, backbone)
+    project.write("conf/smoke/experiments.yml", {"demo": EXPERIMENT})
     choose(project, language_model, answers)
     return project
 

@@ -74,6 +74,15 @@ def test_the_official_score_of_semeval(errors):
     assert official_f1(gold, guessed, "Other", "semeval") == pytest.approx(expected, abs=1e-9)
 
 
+def test_macro_f1_is_the_mean_over_the_labels_that_occur():
+    gold, guessed = corrupted(np.random.default_rng(0), 0.1, 0.2, 0.05, 0.7)
+    gold, guessed = gold[:40], guessed[:40]
+    occurring = sorted({*gold} - {"Other"})
+    assert len(occurring) < len(LABELS) - 1
+    expected = 100 * f1_score(gold, guessed, labels=occurring, average="macro")
+    assert official_f1(gold, guessed, "Other", "macro") == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_worked_example_of_direction():
     gold = ["Cause-Effect(e1,e2)", "Cause-Effect(e1,e2)", "Other"]
     guessed = ["Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)", "Cause-Effect(e1,e2)"]

@@ -11,9 +11,12 @@ from torch import nn
 
 from tests.conftest import instance
 from tests.paths import machine_paths
+from tkre.core.cells import Cell, KShotSample
 from tkre.core.provenance import Lineage
+from tkre.generation.annotation import Annotation
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
+from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
 from tkre.training.batching import collate_weighted, labelled_rows
 from tkre.training.finetuning import (
     ClassifierObjective,
@@ -358,6 +361,21 @@ def test_negatives_of_natural_text_do_not_spoil_balanced_text(toy_rows, schema, 
     assert prior[none] > 0.7 and no_prior == {}
     assert balanced < 0.8 * added and in_natural_text > balanced + 0.1
     assert same == added
+
+
+@pytest.mark.parametrize("chosen", ["in_order", "uncertain"])
+def test_the_prior_is_that_of_rows_drawn_at_random(toy_rows, schema, backbone, chosen):
+    none = schema.negative
+    params = MARKERS.model_copy(
+        update={"annotated": True, "text_priors": True, "samples_per_relation": 1, "min_epochs": 1}
+    )
+    found, _, _ = finetune_backbone(
+        backbone, [*toy_rows, *natural(toy_rows, ["knows"] * 8)], [], schema, params,
+        Cell(KShotSample("toy", 8, 13, annotated=14, chosen=chosen), "v"),
+        [Annotation(row, 1.0) for row in natural(toy_rows, [none] * 6)],
+    )  # fmt: skip
+    prior = found.model.config.natural_prior
+    assert max(prior, key=prior.get) == ("knows" if chosen == "in_order" else none)
 
 
 def test_features_by_order_are_for_relations_without_an_inverse(schema, backbone):

@@ -94,8 +94,8 @@ class CorpusParams(Params):
         on_leakage: Treatment of a test instance that is in a support set: ``stop``, or
             ``set_aside``: the sample is not scored on it, and the table of samples counts it.
         head_first: The head precedes the tail in every sentence, also in synthetic ones.
-        official_metric: ``micro`` (without the negative relation, as TACRED's scorer) or
-            ``semeval`` (macro-F1 over relations, both directions of each joined).
+        official_metric: ``micro`` (without the negative relation, as TACRED's scorer), ``macro``
+            (mean F1 of its relations) or ``semeval`` (the same with both directions joined).
     """
 
     format: Annotated[str, AfterValidator(FORMATS.check)]
@@ -111,7 +111,7 @@ class CorpusParams(Params):
     on_type_mismatch: Literal["bad_row", "keep"] = "bad_row"
     on_leakage: Literal["stop", "set_aside"] = "stop"
     head_first: bool = False
-    official_metric: Literal["micro", "semeval"] = "micro"
+    official_metric: Literal["micro", "semeval", "macro"] = "micro"
 
     def files(self) -> dict[str, str]:
         """Files by split, without splits that have no file."""

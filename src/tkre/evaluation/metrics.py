@@ -5,8 +5,9 @@
 * *semeval*, the official score of SemEval-2010 Task 8: macro-F1 over the relations with their two
   directions joined. A right relation in the wrong direction is wrong, and counts both as a guess
   of that relation and as one that was missed. ``Other`` has no F1, but confusions with it count.
+* *macro*: mean F1 of the positive labels that occur.
 
-Both are F1 scores from three counts for each group of labels. ``Counts`` holds them row by row, so
+All are F1 scores from three counts for each group of labels. ``Counts`` holds them row by row, so
 that the bootstrap only has to weigh rows. scikit-learn and pandas are imported when a score is
 computed: an exported classifier loads without them.
 """
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-Metric = Literal["micro", "semeval"]
+Metric = Literal["micro", "semeval", "macro"]
 _DIRECTION = re.compile(r"\(e[12],e[12]\)$")
 Floats = npt.NDArray[np.float64]
 
@@ -67,6 +68,16 @@ class Counts:
         return 100 * f1[:, present].mean(axis=1)
 
 
+def undirected(label: str) -> str:
+    """A SemEval label without its direction: ``Cause-Effect(e2,e1)`` is ``Cause-Effect``."""
+    return _DIRECTION.sub("", label)
+
+
+_GROUP_OF: dict[Metric, Callable[[str], str]] = {
+    "micro": lambda label: "", "semeval": undirected, "macro": str,
+}  # fmt: skip
+
+
 def counts(
     gold: Sequence[str], predicted: Sequence[str], negative: str | None, metric: Metric
 ) -> Counts:
@@ -77,7 +88,7 @@ def counts(
         predicted: Predicted labels, in the same order.
         negative: Label that belongs to no group.
         metric: ``micro``: one group of all positive labels; ``semeval``: one group per relation
-            with its directions joined.
+            with its directions joined; ``macro``: one group per label.
 
     Raises:
         ValueError: The numbers of gold and predicted labels differ.
@@ -85,7 +96,7 @@ def counts(
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels, but {len(predicted)} predictions")
     golds, guesses = np.asarray(gold, dtype=object), np.asarray(predicted, dtype=object)
-    join = (lambda label: "") if metric == "micro" else undirected
+    join = _GROUP_OF[metric]
     groups = sorted({join(label) for label in {*gold, *predicted} if label != negative})
 
     def member(labels: npt.NDArray[np.object_]) -> Floats:
@@ -97,11 +108,6 @@ def counts(
         return Counts(nothing, nothing, nothing)
     in_gold = member(golds)
     return Counts(in_gold * (golds == guesses)[:, None], member(guesses), in_gold)
-
-
-def undirected(label: str) -> str:
-    """A SemEval label without its direction: ``Cause-Effect(e2,e1)`` is ``Cause-Effect``."""
-    return _DIRECTION.sub("", label)
 
 
 def micro_scores(

@@ -196,6 +196,7 @@ def finetune(
     seed: int,
     description: str,
     weights: Mapping[str, float] | None = None,
+    random_rows: Sequence[Instance] = (),
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains a classifier and keeps one epoch by its validation scores.
 
@@ -210,6 +211,8 @@ def finetune(
         seed: Seed of the new parameters, the order and dropout.
         description: Shown with the progress.
         weights: Weights of rows by id, those of 1 left out.
+        random_rows: Labelled natural text whose shares of labels are the prior, where the natural
+            rows that train were chosen and so have other shares. Without any it is theirs.
 
     Returns:
         The classifier with its tokenizer and lineage; losses by step with the validation scores,
@@ -231,7 +234,7 @@ def finetune(
     priors = None
     if params.text_priors:
         priors = label_shares(trained_rows, len(schema.names))
-        model.config.natural_prior = natural_prior(rows, schema)
+        model.config.natural_prior = natural_prior(random_rows or rows, schema)
     log_truncation([row.truncated for row in trained_rows], description)
     with on_device(start.model):
         model.head.initialise(head_start(model, start, schema, trained_rows, params))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import Cell, KShotSample
+from tkre.core.cells import IN_ORDER, Cell, KShotSample
 from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
@@ -39,8 +39,8 @@ def finetune_backbone(
 ) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
     """Fine-tunes a classifier from a masked language model.
 
-    Annotated rows that are kept out help to choose the epoch; judgements give the weights of the
-    others.
+    Annotated rows that are kept out help to choose the epoch, and are a random sample for the prior
+    where the others were chosen; judgements give the weights of the others.
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
@@ -51,16 +51,18 @@ def finetune_backbone(
     weights = {}
     if (frame := annotation_judgements) is not None:
         weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
+    kept_out = instances_of(annotated_validation or [])
     classifier, losses = finetune(
         backbone,
         training_rows,
-        [*validation, *instances_of(annotated_validation or [])],
+        [*validation, *kept_out],
         schema,
         finetuning,
         data=instances_digest(training_rows),
         seed=cell.sample.seed,
         description=cell.name,
         weights=weights,
+        random_rows=() if cell.sample.chosen == IN_ORDER else kept_out,
     )
     return classifier, losses, classifier.lineage
 

@@ -330,6 +330,20 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
     }  # fmt: skip
 
 
+def test_all_annotated_rows_train_where_a_recipe_has_folds(pipelines):
+    cell = "newsroom.k8x2a1012.s13.tkre_plus_annotated_folds"
+    nodes = {
+        node.func.__name__: node
+        for node in pipelines["newsroom_annotated"].nodes
+        if any(name.startswith(f"{cell}.") for name in node.outputs)
+    }
+    assert "newsroom.k8x2a1012.s13.annotated" in nodes["golden_and_annotated_rows"].inputs
+    predictions = f"{cell}.annotated_validation_predictions"
+    assert predictions in nodes["finetune_encoder"].outputs
+    assert predictions in nodes["fit_calibrators"].inputs
+    assert "newsroom.k8x2a1012.s13.annotated_validation" not in nodes["finetune_encoder"].inputs
+
+
 def test_annotated_rows_are_judged_for_the_variants_that_weigh_or_filter_them(pipelines):
     of_variant = {
         node.name.split(".")[1].partition("-")[0]: node.inputs

@@ -177,4 +177,4 @@ def test_scores_on_natural_text_and_the_text_that_calibrated_it():
     natural = found.calibrator.model_copy(update={"fitted_on": "natural", "negative_bias": 0.5})
     card = model_card(replace(found, **given, calibrator=natural))
     assert "do not hold on natural text" not in card
-    assert "bias of the negative relation +0.50" in card and "kept out of training" in card
+    assert "bias of the negative relation +0.50" in card and "held out of training" in card

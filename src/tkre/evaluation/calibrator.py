@@ -59,8 +59,9 @@ class Calibrator(Params):
         classifier: Digest of its weights.
         negative: Negative label; None without one.
         fitted_on: Kind of text of these rows. ``balanced``: the validation set of the sample.
-            ``natural``: annotated rows that were kept out of training, with the language model's
-            labels, predicted with the classifier's prior of natural text.
+            ``natural``: annotated rows that were held out of training, with the language model's
+            labels, predicted with the prior of natural text. Where a recipe has ``folds``, the
+            predictions are those of classifiers of the other folds.
         validation_rows: Number of the rows. They chose the classifier's epoch too, so scores on
             them are optimistic.
         validation_negative: Share of the negative label among them; None without one.

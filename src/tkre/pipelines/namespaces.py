@@ -54,11 +54,14 @@ class CellText:
     Attributes:
         kept_out: Whether annotated rows are kept out of its training, to fit a calibrator of
             natural text; then that of the validation rows is ``balanced_calibrator``.
+        cross_fitted: Whether all of them train instead, and classifiers of the other folds label
+            them (``training.out_of_fold``).
         natural_test: Whether it is scored on the natural test of its corpus.
         natural_labels: Whether the rows that it is scored on have natural shares of labels.
     """
 
     kept_out: bool = False
+    cross_fitted: bool = False
     natural_test: bool = False
     natural_labels: bool = False
 
@@ -72,7 +75,12 @@ class CellText:
     @property
     def rows(self) -> str:
         """Dataset of the rows of natural text."""
-        return "natural_test" if self.natural_test else "annotated_validation"
+        return "natural_test" if self.natural_test else self.held_out
+
+    @property
+    def held_out(self) -> str:
+        """Dataset of the annotated rows that the calibrator of natural text is fitted on."""
+        return "annotated" if self.cross_fitted else "annotated_validation"
 
     @property
     def balanced_calibrator(self) -> str:

@@ -134,6 +134,7 @@ class ExperimentConfig:
         recipe = variant.finetuning
         return CellText(
             kept_out=recipe is not None and recipe.annotated and cell.sample.annotated > 0,
+            cross_fitted=recipe is not None and recipe.cross_fits(cell.sample),
             natural_test=tests and corpus.natural_test is not None,
             natural_labels=tests and corpus.test_labels == "natural",
         )

@@ -18,13 +18,13 @@ _KEPT = "kept_at_"
 _NOTES = {
     CORPUS: "All pairs of mentions of raw sentences, labelled by the corpus: the natural test. "
     "Nothing was trained or tuned on it.",
-    LANGUAGE_MODEL: "Where a corpus has no natural test, annotated sentences that were kept out of "
+    LANGUAGE_MODEL: "Where a corpus has no natural test, annotated sentences that were held out of "
     "training stand in its place, against the language model's labels. The calibrator was fitted "
     "on them, so what is kept at a wanted precision is optimistic there.",
 }
 _FITTED = (
     "A classifier that learnt from annotated sentences has a prior of natural text, which is used "
-    "here, and its calibrator was fitted on annotated sentences that were kept out. Others were "
+    "here, and its calibrator was fitted on annotated sentences that were held out. Others were "
     "calibrated on validation sentences, whose labels were chosen: the precision that they promise "
     "does not hold on natural text."
 )

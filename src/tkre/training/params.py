@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from tkre.core.cells import IN_ORDER, KShotSample
 from tkre.core.params import Params
 from tkre.modeling.params import HeadName, Precision, own_heads
 
@@ -68,7 +69,9 @@ class AlignmentParams(Params):
 
 
 # Parts without effect if no annotated rows train.
-PARTS_OF_ANNOTATED = ("annotation_weights", "annotation_filter", "true_labels", "text_priors")
+PARTS_OF_ANNOTATED = (
+    "annotation_weights", "annotation_filter", "folds", "true_labels", "text_priors"
+)  # fmt: skip
 # Parts without effect if nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
 
@@ -91,6 +94,9 @@ class FinetuningParams(SentenceParams):
         annotation_weights: Whether annotated rows are weighted by the estimated probability that
             their label is right (``generation.annotation_weights``).
         annotation_filter: Whether annotated rows whose label is a suspected error are left out.
+        folds: Folds of the annotated sentences, where these are in order: all of them train, and
+            those of a fold are labelled by a classifier of the others to fit the calibrator of
+            natural text. With 0, those that are kept out fit it.
         true_labels: Whether annotated rows have the labels of the training split that they come
             from: the upper bound of annotations, for comparison.
         text_priors: Whether the logits are shifted in training by the log shares of the labels
@@ -133,6 +139,7 @@ class FinetuningParams(SentenceParams):
     annotated: bool = False
     annotation_weights: bool = False
     annotation_filter: bool = False
+    folds: int = Field(0, ge=0)
     true_labels: bool = False
     text_priors: bool = False
     add_inverted: bool = False
@@ -184,6 +191,13 @@ class FinetuningParams(SentenceParams):
             for part in PARTS_OF_ANNOTATED:
                 if getattr(self, part):
                     raise ValueError(f"{part} is about annotated rows: set annotated, too")
+        if self.folds == 1:
+            raise ValueError("folds 1: a classifier of the other folds would have no annotated row")
+        if self.folds and (self.annotation_weights or self.annotation_filter):
+            raise ValueError(
+                "folds train all annotated rows, and only those that are not kept out are judged: "
+                "set annotation_weights and annotation_filter to false, or folds to 0"
+            )
         return self
 
     @model_validator(mode="after")
@@ -206,6 +220,13 @@ class FinetuningParams(SentenceParams):
     def trained(self) -> bool:
         """Whether there is any training."""
         return self.min_epochs > 0
+
+    def cross_fits(self, sample: KShotSample) -> bool:
+        """Whether the annotated rows of a sample all train, fold by fold.
+
+        Rows that were chosen are no random sample, so a calibrator is fitted on those kept out.
+        """
+        return self.folds > 0 and sample.annotated > 0 and sample.chosen == IN_ORDER
 
     @property
     def uses_knowledge(self) -> bool:

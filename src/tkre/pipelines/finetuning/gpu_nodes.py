@@ -12,7 +12,7 @@ import pandas as pd
 
 from tkre.core.cells import IN_ORDER, Cell, KShotSample
 from tkre.core.instance import Instance
-from tkre.core.provenance import Lineage, instances_digest
+from tkre.core.provenance import instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
 from tkre.generation import label_errors
@@ -36,35 +36,56 @@ def finetune_backbone(
     cell: Cell,
     annotated_validation: list[Annotation] | None = None,
     annotation_judgements: pd.DataFrame | None = None,
-) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
+) -> tuple[Any, ...]:
     """Fine-tunes a classifier from a masked language model.
 
     Annotated rows that are kept out help to choose the epoch, and are a random sample for the prior
-    where the others were chosen; judgements give the weights of the others.
+    where the others were chosen; judgements give the weights of the others. Where the recipe
+    cross-fits, none are kept out.
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
-        lineage of the classifier.
+        lineage of the classifier. Predictions of the annotated rows by classifiers of the other
+        folds, where the recipe cross-fits.
     """
     from tkre.training.finetuning import finetune
+    from tkre.training.out_of_fold import predict_out_of_fold
 
     weights = {}
     if (frame := annotation_judgements) is not None:
         weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
     kept_out = instances_of(annotated_validation or [])
-    classifier, losses = finetune(
-        backbone,
-        training_rows,
-        [*validation, *kept_out],
-        schema,
-        finetuning,
-        data=instances_digest(training_rows),
+
+    def train(
+        rows: list[Instance], held_out: list[Instance], description: str
+    ) -> tuple[Checkpoint, pd.DataFrame]:
+        return finetune(
+            backbone,
+            rows,
+            [*validation, *held_out],
+            schema,
+            finetuning,
+            data=instances_digest(rows),
+            seed=cell.sample.seed,
+            description=description,
+            weights=weights,
+            random_rows=() if cell.sample.chosen == IN_ORDER else held_out,
+        )
+
+    classifier, losses = train(training_rows, kept_out, cell.name)
+    found = (classifier, losses, classifier.lineage)
+    if not finetuning.cross_fits(cell.sample):
+        return found
+    annotated = [row for row in training_rows if row.natural]
+    fixed = [row for row in training_rows if not row.natural]
+    probabilities_NR = predict_out_of_fold(
+        lambda rows, held_out, fold: train([*fixed, *rows], held_out, f"{cell.name} {fold}")[0],
+        annotated,
+        len(schema.names),
+        folds=finetuning.folds,
         seed=cell.sample.seed,
-        description=cell.name,
-        weights=weights,
-        random_rows=() if cell.sample.chosen == IN_ORDER else kept_out,
     )
-    return classifier, losses, classifier.lineage
+    return *found, _labelled(annotated, classifier, probabilities_NR)
 
 
 def finetune_encoder(
@@ -80,7 +101,7 @@ def finetune_encoder(
     pretraining_pairs: list[Instance] | None = None,
     annotated_validation: list[Annotation] | None = None,
     annotation_judgements: pd.DataFrame | None = None,
-) -> tuple[Checkpoint, pd.DataFrame, Lineage]:
+) -> tuple[Any, ...]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
     Returns:
@@ -126,16 +147,24 @@ def predict_natural(
 def _predicted(classifier: Checkpoint, instances: list[Instance], *, natural: bool) -> pd.DataFrame:
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import predict as probabilities_of
-    from tkre.training.scoring import labels_of
 
     with on_device(classifier.model):
         probabilities_NR = probabilities_of(
             classifier.model, classifier.tokenizer, instances, description="prediction",
             natural=natural,
         )  # fmt: skip
-    labels = [classifier.model.config.id2label[n] for n in range(probabilities_NR.shape[1])]
-    predicted = labels_of(probabilities_NR, classifier.model.config)
-    return _predictions(instances, predicted, labels, probabilities_NR)
+    return _labelled(instances, classifier, probabilities_NR)
+
+
+def _labelled(
+    instances: list[Instance], classifier: Checkpoint, probabilities_NR: Any
+) -> pd.DataFrame:
+    """Predictions by the rule of a classifier (``training.scoring.labels_of``)."""
+    from tkre.training.scoring import labels_of
+
+    config = classifier.model.config
+    labels = [config.id2label[n] for n in range(probabilities_NR.shape[1])]
+    return _predictions(instances, labels_of(probabilities_NR, config), labels, probabilities_NR)
 
 
 def measure_speed(classifier: Checkpoint, instances: list[Instance]) -> dict[str, Any]:

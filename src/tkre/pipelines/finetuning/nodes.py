@@ -34,7 +34,7 @@ def golden_and_synthetic_rows(
 
 def golden_and_annotated_rows(
     explained: list[Instance],
-    annotated_training: list[Annotation],
+    annotated: list[Annotation],
     synthetic: list[Instance] | None = None,
     annotation_judgements: pd.DataFrame | None = None,
     train: list[Instance] | None = None,
@@ -44,7 +44,7 @@ def golden_and_annotated_rows(
     With judgements, annotated rows whose label is a suspected error are left out. With the training
     split, annotated rows have its labels instead of the language model's: the upper bound.
     """
-    rows = instances_of(annotated_training)
+    rows = instances_of(annotated)
     if annotation_judgements is not None:
         suspected = annotation_judgements["reason"].notna()
         errors = set(annotation_judgements.loc[suspected, "id"])
@@ -104,11 +104,11 @@ def fit_calibrators(
     params: CalibrationParams,
     cell: Cell,
 ) -> tuple[Calibrator, Calibrator]:
-    """Fits a calibrator on annotated rows that were kept out, and one on the validation rows.
+    """Fits a calibrator on annotated rows held out of training, and one on the validation rows.
 
     Returns:
         The calibrator of natural text, which is served: that of the validation rows where no
-        annotated row was kept out. The calibrator of the validation rows, for text whose labels
+        annotated row was held out. The calibrator of the validation rows, for text whose labels
         were chosen.
     """
     balanced = fit_calibrator(validation_predictions, schema, lineage, params, cell)

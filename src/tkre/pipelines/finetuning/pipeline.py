@@ -155,9 +155,10 @@ def template(
     rows += ["synthetic"] if finetuning.synthetic else []
     natural = []
     if text.kept_out:
-        rows += ["annotated_training", *(["train"] if finetuning.true_labels else [])]
+        rows += ["annotated" if text.cross_fitted else "annotated_training"]
+        rows += ["train"] if finetuning.true_labels else []
         rows += ["annotation_judgements"] if finetuning.annotation_filter else []
-        natural = ["annotated_validation"]
+        natural = [] if text.cross_fitted else ["annotated_validation"]
         natural += ["annotation_judgements"] if finetuning.annotation_weights else []
     return _classifier(tuple(rows), score_on, knowledge, tuple(natural), text)
 
@@ -186,14 +187,14 @@ def _classifier(
 ) -> Template:
     return Template(
         _training_rows(rows),
-        _finetune(knowledge, natural),
+        _finetune(knowledge, natural, cross_fitted=text.cross_fitted),
         _predict(score_on, SCORED[score_on], natural=text.natural_labels),
         CLASS_CENTROIDS,
         _predict("validation", "validation"),
         *([_predict("natural", "natural_test", natural=True)] if text.natural_test else []),
         *(
             [_predict("annotated_validation", "annotated_validation", natural=True)]
-            if text.kept_out
+            if text.kept_out and not text.cross_fitted
             else []
         ),
         FIT_CALIBRATORS if text.kept_out else FIT_CALIBRATOR,
@@ -202,14 +203,16 @@ def _classifier(
 
 def _training_rows(names: tuple[str, ...]) -> Step:
     """The node that puts the training rows together, by its inputs."""
-    if "annotated_training" in names:
-        given = {name: name for name in names}
+    if annotated := {"annotated", "annotated_training"} & set(names):
+        given = {"annotated" if name in annotated else name: name for name in names}
         return Step(nodes.golden_and_annotated_rows, given, "training_rows")
     node = nodes.golden_and_synthetic_rows if "synthetic" in names else nodes.golden_rows
     return Step(node, list(names), "training_rows")
 
 
-def _finetune(knowledge: tuple[str, ...] | None, natural: tuple[str, ...]) -> Step:
+def _finetune(
+    knowledge: tuple[str, ...] | None, natural: tuple[str, ...], *, cross_fitted: bool
+) -> Step:
     """Fine-tunes a backbone, or an encoder whose lineage says that it has learnt ``knowledge``."""
     names = ["backbone", "training_rows", "validation", "schema", "cell", *natural]
     recipe = ["finetuning"]
@@ -218,4 +221,5 @@ def _finetune(knowledge: tuple[str, ...] | None, natural: tuple[str, ...]) -> St
         recipe.append("pretraining")
     inputs = {name: name for name in names} | {n: f"params:variant.{n}" for n in recipe}
     node = gpu_nodes.finetune_backbone if knowledge is None else gpu_nodes.finetune_encoder
-    return Step(node, inputs, TRAINED, "finetune", (GPU,))
+    more = ["annotated_validation_predictions"] if cross_fitted else []
+    return Step(node, inputs, [*TRAINED, *more], "finetune", (GPU,))

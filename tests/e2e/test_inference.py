@@ -12,6 +12,7 @@ from tkre.evaluation.calibrator import Calibrator
 from tkre.serving.extractor import RelationExtractor
 
 pytestmark = pytest.mark.e2e
+CELL = "inference.classifier=newsroom.k8.s13.tkre_plus"
 
 
 def test_inference_labels_a_file_with_the_newest_classifier(demo):
@@ -29,7 +30,7 @@ def test_inference_abstains_below_the_threshold_of_a_wanted_precision(demo):
     sentences = "data/02_intermediate/newsroom/as_written.jsonl"
     lines = (demo.folder / "data/01_raw/newsroom/test.jsonl").read_text().splitlines()[:120]
     (demo.folder / sentences).write_text("\n".join(lines))
-    params = f"inference.sentences={sentences},inference.wanted_precision=0.4"
+    params = f"inference.sentences={sentences},inference.wanted_precision=0.4,{CELL}"
     result = demo.kedro("run", "--pipelines", "inference", "--params", params)
     assert result.returncode == 0, result.stdout
     written = newest(demo, "07_model_output/inference/predictions.jsonl").read_text()
@@ -49,7 +50,7 @@ def test_inference_abstains_below_the_threshold_of_a_wanted_precision(demo):
 
 def test_a_precision_that_the_validation_rows_do_not_support_is_refused_at_once(demo):
     before = demo.outputs()
-    params = "inference.wanted_precision=0.95"
+    params = f"inference.wanted_precision=0.95,{CELL}"
     result = demo.kedro("run", "--pipelines", "inference", "--params", params)
     assert result.returncode == 1 and "Traceback" not in result.stdout
     assert "support no threshold for a precision of 0.95" in " ".join(result.stdout.split())

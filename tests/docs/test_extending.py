@@ -345,7 +345,7 @@ def installed(tmp_path_factory) -> Path:
 def project(installed, tiny_backbone, tmp_path_factory, newsroom) -> Project:
     """The experiment of the page, run on the demo corpus as CSV with the installed package."""
     project = Project(tmp_path_factory.mktemp("project"), tiny_backbone)
-    corpus = {"format": "csv"}
+    corpus: dict[str, str | None] = {"format": "csv", "natural_test": None}
     for split in ("train", "dev", "test"):
         native = (newsroom / f"{split}.jsonl").read_text(encoding="utf-8")
         target = project.folder / f"data/01_raw/newsroom/{split}.csv"

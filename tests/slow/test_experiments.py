@@ -138,9 +138,12 @@ def test_annotated_rows_train_beside_the_others(project):
     assert beside["id"].tolist() == [*without["id"], *trained] and trained
     # What K = 8 has is not made again: the encoder, the sets, the texts.
     assert not [*(project.folder / "data/06_models/newsroom/k8a8").glob("**/encoder_*")]
-    assert {"annotated.parquet", "annotated_training.parquet", "annotated_validation.parquet"} <= {
-        path.name for path in feature.iterdir()
-    }
+    assert {path.name for path in feature.iterdir()} == {
+        "annotated.parquet", "annotated_training.parquet", "annotated_validation.parquet",
+        "annotation_rejects.csv", "annotation_responses.json", "annotation_yield.csv",
+        "rejects.csv", "review_report.json", "unlabelled.parquet", "unlabelled_report.json",
+        "unreviewed.parquet", "yield.csv",
+    }  # fmt: skip
     yields = pd.read_csv(newest(project, "04_feature/newsroom/k8a8/s13/yield.csv"))
     counted = yields.groupby("kind")["kept"].sum()
     assert counted["annotation"] == 8 and {"explanation", "synthesis"} < set(counted.index)

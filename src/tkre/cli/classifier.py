@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,11 +16,13 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.datasets import load_path
 from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator
+from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import read_config
 
 if TYPE_CHECKING:  # it imports pyarrow
     from tkre.serving.batch import Done
 
+Age = tuple[float, ...]  # times, the decisive one first
 EXAMPLE = "newsroom.k8.s13.tkre_plus"
 # Model cards by the rows of their scores; the card of the test split is preferred.
 CARDS = ("test_model_card", "development_model_card")
@@ -96,6 +98,39 @@ def named_cell(cell: str) -> Cell:
         raise ValueError(
             f"{cell!r} is neither a folder nor the name of a cell such as {EXAMPLE}"
         ) from None
+
+
+def preferred_cell(
+    project: Project,
+    given: str | None,
+    fits: Callable[[Cell], bool],
+    made: Callable[[Cell], Age | None],
+) -> Cell | None:
+    """The cell that an option names, that of ``inference.classifier``, or the newest one.
+
+    Args:
+        project: The project.
+        given: Value of the option.
+        fits: Whether a cell may be taken.
+        made: When what is wanted of a cell was made; None if it was not.
+
+    Returns:
+        The cell; None if what is wanted has been made of none.
+    """
+    named = named_cell(given or project.config.parameters.inference.classifier)
+    grids = (project.config.cells(experiment) for experiment in project.config.experiments)
+    cells = [named] if given else [named, *(cell for grid in grids for cell in grid)]
+    fitting = [cell for cell in dict.fromkeys(cells) if fits(cell)]
+    ages = {cell: age for cell in fitting if (age := made(cell)) is not None}
+    return named if named in ages else max(ages, key=lambda cell: ages[cell], default=None)
+
+
+def experiment_with(config: ExperimentConfig, fits: Callable[[Cell], bool]) -> str | None:
+    """Command that runs the first experiment with a fitting cell; None if there is no such one."""
+    for experiment in config.experiments:
+        if any(map(fits, config.cells(experiment))):
+            return f"kedro run --pipelines {experiment}"
+    return None
 
 
 def _missing(cell: str) -> Exception:

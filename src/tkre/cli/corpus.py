@@ -39,6 +39,7 @@ LAZY = {
     "doctor": "tkre.cli.doctor.doctor_command",
     "questions": "tkre.cli.questions.questions_command",
     "answers": "tkre.cli.questions.answers_command",
+    "probe": "tkre.cli.probe.probe_command",
     "review": "tkre.cli.review.review_command",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from kedro.io import CatalogProtocol
 
-from tkre.cli.classifier import named_cell, newest
+from tkre.cli.classifier import experiment_with, named_cell, newest, preferred_cell
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
 from tkre.core.instance import REVIEWED_ID, Instance
@@ -170,28 +170,28 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
         ValueError: The named cell is none of the corpus with annotated rows.
         FileNotFoundError: There are no annotated rows yet.
     """
-    preferred = named_cell(given or project.config.parameters.inference.classifier)
-    grids = (project.config.cells(experiment) for experiment in project.config.experiments)
-    cells = [preferred] if given else [preferred, *(cell for grid in grids for cell in grid)]
-    fitting = [cell for cell in cells if cell.sample.corpus == name and cell.sample.annotated]
-    if given and not fitting:
+
+    def fits(cell: Cell) -> bool:
+        return cell.sample.corpus == name and cell.sample.annotated > 0
+
+    if given and not fits(named_cell(given)):
         raise ValueError(
             f"--classifier {given} is no cell of {name} with annotated rows, such as "
             f"{name}.k8a300.s13.tkre_annotated"
         )
-    ages = {cell: age for cell in dict.fromkeys(fitting) if (age := _age(project.catalog, cell))}
-    if not ages:
+    cell = preferred_cell(project, given, fits, lambda cell: _age(project.catalog, cell))
+    if cell is None:
         raise FileNotFoundError(f"{name} has no annotated rows yet: {_way_out(project, name)}")
-    return preferred if preferred in ages else max(ages, key=lambda cell: ages[cell])
+    return cell
 
 
 def _way_out(project: Project, name: str) -> str:
     """How rows of a corpus are annotated, and trained with."""
-    for experiment in project.config.experiments:
-        cells = project.config.cells(experiment)
-        if any(cell.sample.corpus == name and cell.sample.annotated for cell in cells):
-            return f"kedro run --pipelines {experiment}"
-    return f"run an experiment with corpora: [{name}] and annotated: 300 (docs/own-relations.md)"
+    command = experiment_with(
+        project.config, lambda cell: cell.sample.corpus == name and cell.sample.annotated > 0
+    )
+    advice = f"run an experiment with corpora: [{name}] and annotated: 300 (docs/own-relations.md)"
+    return command or advice
 
 
 def _age(catalog: CatalogProtocol, cell: Cell) -> tuple[float, float] | None:

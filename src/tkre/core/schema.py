@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from string import Formatter
+from typing import Annotated, Any, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import AfterValidator, ValidationError, model_validator
 
 from tkre.core.params import Params, did_you_mean
 
@@ -15,6 +16,18 @@ _PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
 
 class SchemaError(ValueError):
     """A ``relations.yml`` that cannot be used; the message names the file and the entry."""
+
+
+def _form(form: str) -> str:
+    """A sentence with one {head} and one {tail}."""
+    try:
+        parts = list(Formatter().parse(form))
+    except ValueError as error:  # a single brace
+        raise ValueError(f"{error} (a brace of the text is written twice)") from None
+    fields = sorted(name for _, name, *_ in parts if name is not None)
+    if fields != ["head", "tail"] or any(spec or conversion for *_, spec, conversion in parts):
+        raise ValueError("a sentence with {head} once and {tail} once is wanted")
+    return form
 
 
 class Relation(Params):
@@ -28,6 +41,8 @@ class Relation(Params):
         inverse: The label that holds with head and tail exchanged; a symmetric relation names
             itself; None where the schema has no such label.
         negative: Whether this label says that none of the others holds.
+        forms: Further sentences that state it, each with ``{head}`` and ``{tail}``, such as a
+            passive one ("{tail} was born to {head}."); probes of a classifier are made of them.
     """
 
     definition: str
@@ -36,6 +51,7 @@ class Relation(Params):
     tail_types: tuple[str, ...] = ()
     inverse: str | None = None
     negative: bool = False
+    forms: tuple[Annotated[str, AfterValidator(_form)], ...] = ()
 
 
 class RelationSchema(Params):

@@ -58,6 +58,39 @@ def answers(request):
     return {"samples": [sample(relation_of(request), f"{request.id[-1]}{n}") for n in range(2)]}
 
 
+PLANNED = {"attributes": {"topic": ["law", "sport", "art"], "voice": ["passive"]}, "implicit": 0.25}
+
+
+def plan_lines(task, prompt, number: int = 0, relation: str = "knows", attempt: int = 0):
+    """Lines of the plan in a request for eight sentences."""
+    params = PARAMS.model_validate(PARAMS.model_dump() | PLANNED | {"per_request": 8})
+    request = synthesis_request(task, relation, number, prompt, params, attempt=attempt)
+    _, _, plan = request.messages[-1]["content"].partition("by this plan")
+    return plan.splitlines()[1:]
+
+
+def test_each_sentence_is_asked_for_with_attributes_of_its_own(task, prompt):
+    lines = plan_lines(task, prompt)
+    assert [line.split(".")[0] for line in lines] == list("12345678")
+    topics = [line.split("topic: ")[1].split(";")[0] for line in lines]
+    assert sorted(topics.count(topic) for topic in ("law", "sport", "art")) == [2, 3, 3]
+    assert all("; voice: passive" in line for line in lines)
+    assert sum("is implied" in line for line in lines) == 2
+
+
+def test_a_plan_is_that_of_its_request(task, prompt):
+    first = plan_lines(task, prompt)
+    assert plan_lines(task, prompt, attempt=1) == first
+    assert plan_lines(task, prompt, number=1) != first
+    assert plan_lines(task, prompt, relation="lives_in") != first
+
+
+def test_no_plan_without_attributes_or_for_the_negative_relation(task, prompt):
+    assert plan_lines(task, prompt, relation="none") == []
+    request = synthesis_request(task, "knows", 0, prompt, PARAMS)
+    assert request.messages[-1]["content"].endswith("from its head to its tail.")
+
+
 def test_synthesis_request(task, prompt):
     request = synthesis_request(task, "lives_in", 0, prompt, PARAMS)
     text = request.messages[-1]["content"]

@@ -64,6 +64,9 @@ class SynthesisParams(NearDuplicateParams):
             still short after them is logged and stays short.
         min_words: Shortest sentence that is kept.
         max_words: Longest sentence that is kept.
+        attributes: Values by attribute, such as topic, register or construction: each sentence of
+            a request is asked for with one value of every attribute (``sentence_plans``).
+        implicit: Share of the sentences that are asked to imply their relation.
     """
 
     sampling: Sampling
@@ -72,6 +75,8 @@ class SynthesisParams(NearDuplicateParams):
     extra_rounds: int = Field(2, ge=0)
     min_words: int = Field(4, gt=0)
     max_words: int = Field(60, gt=0)
+    attributes: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(default_factory=dict)
+    implicit: float = Field(0.0, ge=0, le=1)
 
 
 class AnnotationParams(Params):

@@ -20,6 +20,7 @@ from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
+from tkre.generation.sentence_plans import sentence_plan
 
 PROMPT = "synthesis.txt"
 
@@ -160,6 +161,7 @@ def synthesis_request(
             relation's support) are rotated.
     """
     relation, schema = task.schema.relations[name], task.schema
+    of_round = request_id(schema.corpus, name, task.seed, number)
     demonstrations = [to_tagged(i) for i in task.support if i.relation == name][
         : params.demonstrations
     ]
@@ -180,9 +182,10 @@ def synthesis_request(
         ),
         "order": "The head comes before the tail." if task.head_first else "Vary their order.",
         "more": f" This is batch {number + 1}: write none that you wrote before." if number else "",
+        "plan": "" if relation.negative else sentence_plan(of_round, params),
     }
     return Request(
-        id=request_id(schema.corpus, name, task.seed, number),
+        id=of_round,
         messages=render(prompt, values, PROMPT),
         schema=_answer_schema(task.schema, params),
         sampling=params.sampling,

@@ -211,7 +211,7 @@ GPU_FUNCTIONS = {
     "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids",
     "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
-    "annotate_chosen",
+    "annotate_chosen", "probe",
 }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
 
@@ -112,3 +114,19 @@ def test_a_plain_word_is_not_taken_for_a_label(name):
     assert not schema.spelled_out(name, f"Ada {name} Rome")
     assert schema.spelled_out("x_y", "Ada x_y Rome") and not schema.spelled_out("x_y", "x y")
     assert not schema.spelled_out("no_relation", "It is no_relation.")
+
+
+@pytest.mark.parametrize(
+    ("form", "problem"),
+    [
+        ("{head} left.", "a sentence with {head} once and {tail} once is wanted"),
+        ("{head} met {tail}, and {tail} left.", "once and {tail} once"),
+        ("{head} met {tail!r}.", "once and {tail} once"),
+        ("{head.__class__} met {tail}.", "once and {tail} once"),
+        ("{head} met {tail} {", "a brace of the text is written twice"),
+    ],
+)
+def test_forms_name_head_and_tail(form, problem):
+    assert parse({"a": relation(forms=["{tail} met {head}."]), "b": relation()})
+    with pytest.raises(SchemaError, match=re.escape(problem)):
+        parse({"a": relation(forms=["{tail} met {head}.", form]), "b": relation()})

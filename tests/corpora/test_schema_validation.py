@@ -156,6 +156,8 @@ def test_valid_relations_file():
         (("head_types: [play]", "head_types: [plai]"), 17, "type 'plai' is not one of"),
         (("phrase: wrote", "phrase: wrote\n    inverse: acted_with"), 7,
          "each must name the other"),
+        (("phrase: wrote", "phrase: wrote\n    forms:\n    - '{head}, {tail}'\n    - '{head}!'"),
+         9, "forms.1: a sentence with {head} once and {tail} once is wanted (it is '{head}!')"),
         (("phrase: wrote", "phrase: TODO"), 4, "wrote_play is still to be written: phrase"),
         (("[person, play, theatre]", "TODO"), 2, "entity_types is still to be written"),
     ],

@@ -75,9 +75,7 @@ def test_they_are_joined_once_and_again_for_another_archive(site, tmp_path):
 def test_a_missing_part_is_no_model_and_leaves_nothing(site, tmp_path):
     install(site, archive(), 3)
     next(site.glob("*_003/input/*")).write_bytes(b"")
-    with pytest.raises(
-        WeightsError, match=r"the 3 parts .*toy.zip.003 are no archive"
-    ):
+    with pytest.raises(WeightsError, match=r"the 3 parts .*toy.zip.003 are no archive"):
         locate(SOURCE)
     assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
 

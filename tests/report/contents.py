@@ -24,6 +24,7 @@ from tkre.evaluation.llm_comparison import Knowledge
 from tkre.evaluation.natural_text import natural_scores, natural_table
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.evaluation.predictions import prediction_frame
+from tkre.evaluation.probing import probes_of, score_probes
 from tkre.evaluation.results import (
     FINETUNING,
     cells_table,
@@ -184,9 +185,17 @@ def _cell(sample: KShotSample, variant: str, parsed: RelationSchema, hostile: st
     )  # fmt: skip
     cell = ReportedCell(
         metrics, Lineage(backbone="tiny", origin="a" * 64).then(step), measured, errors,
-        natural_calibration_scores=measured, natural_errors=errors,
+        natural_calibration_scores=measured, natural_errors=errors, probes=_probed(parsed, variant),
     )  # fmt: skip
     return cell, frame, given
+
+
+def _probed(parsed: RelationSchema, variant: str) -> pd.DataFrame:
+    """Probes of a classifier that always gives one answer."""
+    probes = probes_of(parsed)
+    answer = parsed.names[0 if variant == "typ_marker" else 1]
+    return score_probes(probes, pd.DataFrame({"predicted": answer, "probability": 0.9},
+                                             index=range(len(probes))))  # fmt: skip
 
 
 def _natural(cell: ReportedCell, frame: pd.DataFrame, given: list[Instance]):

@@ -18,6 +18,7 @@ from tkre.cli.classifier import (
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
 from tkre.core.instance import to_tagged
+from tkre.core.schema import RelationSchema
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.evaluation.probing import CHECKS, worst_probes
 from tkre.report.probes import share_table
@@ -48,8 +49,8 @@ def probe_command(
         if output is not None:
             _check_output(output)
         found = _cell(project, name, cell)
-        schema = find_trained(project.catalog, found.name).schema
-        from tkre.pipelines.finetuning.gpu_nodes import probe
+        schema = _schema(project, found)
+        from tkre.pipelines.reporting.gpu_nodes import probe
 
         scored = probe(project.catalog.load(f"{found.name}.classifier"), schema)
     _print(scored, found.name, worst)
@@ -94,8 +95,20 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
     return found
 
 
+def _schema(project: Project, cell: Cell) -> RelationSchema:
+    """The schema as ``relations.yml`` has it now, so that forms are tried without a run."""
+    trained = find_trained(project.catalog, cell.name).schema
+    schema = project.folder(cell.sample.corpus).schema()
+    if changed := sorted({*trained.names} ^ {*schema.names}):
+        raise ValueError(
+            f"relations.yml of {cell.sample.corpus} has other relations than the classifier of "
+            f"{cell.name} ({', '.join(changed)}): kedro run --to-outputs {cell.name}.calibrator"
+        )
+    return schema
+
+
 def _print(scored: pd.DataFrame, cell: str, most: int) -> None:
-    table = share_table(scored, "relation", f"probes of {cell}")
+    table = share_table(scored, "relation", f"probes of {cell}", "relation")
     shown = rich_table(table)
     # Within 80 columns, beside names of relations that may be long.
     shown.padding, shown.show_edge = 0, False

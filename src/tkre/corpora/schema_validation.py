@@ -305,7 +305,12 @@ def _add_problem(problem: ErrorDetails, read: RelationsFile) -> None:
         message = "there is no such entry" + did_you_mean(path[-1], known)
     else:
         value = problem["input"]
-        message = _TYPE_MESSAGES.get(problem["type"], problem["msg"]).format(value=value)
+        known_type = _TYPE_MESSAGES.get(problem["type"])
+        message = (
+            known_type.format(value=value)
+            if known_type
+            else problem["msg"].removeprefix("Value error, ")
+        )
         message += "" if problem["type"] == "missing" else f" (it is {value!r})"
     read.add(read.place(*path), f"{'.'.join(path)}: {message}", "schema")
 

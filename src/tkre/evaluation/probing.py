@@ -22,8 +22,8 @@ from tkre.evaluation.probe_names import names_of
 # What each check asks, in the order of tables.
 CHECKS = {
     "phrase": "the phrase of the relation between two names",
-    "forms": "further forms that relations.yml gives, such as passives",
-    "exchange": "the same sentences, head and tail exchanged: the inverse, or not the relation",
+    "forms": "further forms in relations.yml, such as passives",
+    "exchange": "the same, head and tail exchanged: the inverse, or not the relation",
     "negation": "the phrase negated: not the relation",
     "third": "the phrase between two names, beside a third one",
     "bystander": "the third name and one of the two: not the relation",

@@ -32,6 +32,7 @@ class ReportedCell:
         errors: Wrong predictions (``error_analysis.errors_table``); None if they are not known.
         natural_calibration_scores: Scores of the calibrator on natural text; None without any.
         natural_errors: Wrong predictions there.
+        probes: Answers to made-up sentences (``probing.score_probes``); None if it is not saved.
     """
 
     metrics: Mapping[str, Any]
@@ -40,6 +41,7 @@ class ReportedCell:
     errors: pd.DataFrame | None = None
     natural_calibration_scores: Mapping[str, Any] | None = None
     natural_errors: pd.DataFrame | None = None
+    probes: pd.DataFrame | None = None
 
     @property
     def recipe(self) -> Variant:

@@ -27,6 +27,7 @@ from tkre.report.content import ReportContent, ReportedCell
 from tkre.report.evidence import error_analysis, knowledge
 from tkre.report.formatting import counted, day, duration, listed, llm_in_words, recipe_in_words
 from tkre.report.natural import natural, natural_finding
+from tkre.report.probes import probes
 from tkre.report.provenance import provenance
 from tkre.report.tables import (
     TextTable,
@@ -313,6 +314,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[ReportContent], list[Block]]], ...] = 
     ("natural", "Natural text", natural),
     ("teacher", "The language model in its place", teacher),
     ("error-analysis", "Error analysis", error_analysis),
+    ("probes", "Probes", probes),
     ("calibration", "Calibration", calibration),
     ("setup", "Setup", setup),
     ("knowledge", "Knowledge from the language model", knowledge),

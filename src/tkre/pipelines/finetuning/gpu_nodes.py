@@ -15,7 +15,6 @@ from tkre.core.instance import Instance
 from tkre.core.provenance import instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
-from tkre.evaluation.probing import probes_of, score_probes
 from tkre.generation import label_errors
 from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import FilterParams
@@ -143,17 +142,6 @@ def predict_natural(
         A predictions frame; the gold label of an annotated row is the language model's.
     """
     return _predicted(classifier, instances_of(instances), natural=True)
-
-
-def probe(classifier: Checkpoint, schema: RelationSchema) -> pd.DataFrame:
-    """Labels the probes of a schema, whose labels are chosen.
-
-    Returns:
-        One row per probe (``evaluation.probing.score_probes``).
-    """
-    probes = probes_of(schema)
-    predictions = _predicted(classifier, [each.instance for each in probes], natural=False)
-    return score_probes(probes, predictions)
 
 
 def _predicted(classifier: Checkpoint, instances: list[Instance], *, natural: bool) -> pd.DataFrame:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 
 from tkre.core.cells import Rows
-from tkre.pipelines.namespaces import SCORED, CellText, Step, Template
-from tkre.pipelines.reporting import nodes
+from tkre.pipelines.namespaces import GPU, SCORED, CellText, Step, Template
+from tkre.pipelines.reporting import gpu_nodes, nodes
 
 
 @cache
 def of_cell(score_on: Rows, text: CellText, *, saved: bool) -> Template:
-    """Scores, calibration scores and errors; a model card where the classifier is saved."""
+    """Scores and errors; a model card and probes where the classifier is saved."""
     steps = [
         *_scores(score_on, SCORED[score_on], text.calibrator),
         *(_scores(text.natural, text.rows, "calibrator", natural=True) if text.natural else ()),
@@ -28,9 +28,10 @@ def of_cell(score_on: Rows, text: CellText, *, saved: bool) -> Template:
             "natural_measured": f"{text.natural}_calibration_scores",
         }
     if saved:
-        steps.append(
-            Step(nodes.write_card, inputs, f"{score_on}_model_card", f"write_card_{score_on}")
-        )
+        steps += [
+            Step(nodes.write_card, inputs, f"{score_on}_model_card", f"write_card_{score_on}"),
+            Step(gpu_nodes.probe, ["classifier", "schema"], "probes", tags=(GPU,)),
+        ]
     return Template(*steps)
 
 

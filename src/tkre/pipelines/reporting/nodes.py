@@ -323,7 +323,7 @@ def write_report(
     """Writes the report of an experiment as one HTML page."""
     cells = _records(
         inputs, "metrics", "lineage", "calibration_scores", "errors",
-        "natural_calibration_scores", "natural_errors",
+        "natural_calibration_scores", "natural_errors", "probes",
     )  # fmt: skip
     samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
     annotations = _records(inputs, "unlabelled_report", "annotation_yield")

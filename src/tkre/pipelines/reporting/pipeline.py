@@ -321,6 +321,7 @@ class _Report:
         given = self.of_cells("metrics", "lineage")
         given |= self.of_cells(cells=self.students, calibration_scores=scores, errors=errors)
         given |= self.of_natural("calibration_scores", "errors")
+        given |= self.of_cells("probes", cells=self.trained)
         given |= self.of_samples(KNOWLEDGE | {"explained": "explained"}, samples)
         given |= _numbered({"schema": "schema", "reading": "reading_report"}, corpora)
         given |= {t: f"{self.experiment}.{t}" for t in nodes.TABLES if t in tables}

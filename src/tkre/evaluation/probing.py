@@ -30,7 +30,7 @@ CHECKS = {
     "names": "the phrase between long names, or names of another script",
     "typos": "the phrase with a typing error",
 }
-PAIRS = 4  # pairs of names of each sentence form
+PAIRS = 3  # of names, for each relation: the kinds of typing errors, in little time
 _BEFORE = "The report on {{other}} says that {}."
 _BEHIND = "{}, and the report goes on with {{other}}."
 # Forms of "be" and auxiliaries, which "not" follows; other verbs take "never" before them.
@@ -121,13 +121,13 @@ def shares(scored: pd.DataFrame, by: str) -> pd.DataFrame:
 
 
 def worst_probes(scored: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The most confident wrong answers, of each check and relation one before any second."""
-    wrong = scored[~scored["right"]].sort_values("probability", ascending=False, kind="stable")
-    wrong = wrong.drop_duplicates(["id", "predicted"])
-    turn = wrong.groupby(["check", "relation"]).cumcount()
-    return (
-        wrong.assign(turn=turn).sort_values("turn", kind="stable").head(most).drop(columns="turn")
-    )
+    """The most confident wrong answers: of each check in turn, and within it of each relation."""
+    worst = scored[~scored["right"]].sort_values("probability", ascending=False, kind="stable")
+    worst = worst.drop_duplicates(["id", "predicted"]).reset_index(drop=True)
+    for within in (["check", "relation"], ["check"]):
+        turn = worst.groupby(within).cumcount()
+        worst = worst.loc[turn.sort_values(kind="stable").index].reset_index(drop=True)
+    return worst.head(most)
 
 
 # Check; sentence with {head}, {tail} and {other}; right label, None where several are; which names

@@ -80,7 +80,7 @@ def _of_setting(content: ReportContent, name: str, scored: pd.DataFrame) -> Fold
     ]
     wrong = int((~scored["right"]).sum())
     note = (
-        f"{len(quotes)} of {wrong:,} wrong answers, those of each check and relation in turn; "
+        f"{len(quotes)} of {wrong:,} wrong answers, the most confident ones of each check in turn; "
         "probabilities are not calibrated."
     )
     return Folded(name, [Table(table), *([Quotes("", note, quotes)] if quotes else [])])

@@ -64,19 +64,18 @@ def test_who_labelled_the_rows():
 
 def test_intervals_hold_the_score_and_resample_sentences():
     counts = {f"s{n}": [n % 2, 1, 1] for n in range(40)}
-    drawn = {"resamples": 500, "confidence": 0.95, "seed": 1}
-    intervals = micro_intervals([counts], **drawn)
+    intervals = micro_intervals([counts], REPORTING)
     for low, high in intervals.values():
         assert low < 50 < high
     # Ten copies of every pair in its sentence say no more than one.
     tenfold = {name: [10 * n for n in each] for name, each in counts.items()}
-    assert micro_intervals([tenfold], **drawn) == intervals
+    assert micro_intervals([tenfold], REPORTING) == intervals
     apart = {f"{name}-{n}": each for name, each in counts.items() for n in range(10)}
-    narrow = micro_intervals([apart], **drawn)
+    narrow = micro_intervals([apart], REPORTING)
     assert all(
         narrow[k][1] - narrow[k][0] < (intervals[k][1] - intervals[k][0]) / 2 for k in narrow
     )
-    assert micro_intervals([{"s": [0, 0, 3]}], **drawn)["precision"] == (100, 100)
+    assert micro_intervals([{"s": [0, 0, 3]}], REPORTING)["precision"] == (100, 100)
 
 
 def cell(guesses, seed=13):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -99,8 +100,9 @@ def test_the_summary_over_seeds():
     summary = summary_table(*experiment(), "typ_marker", PARAMS).set_index(["variant", "metric"])
     ours, base = summary.loc[("tkre", "micro_f1")], summary.loc[("typ_marker", "micro_f1")]
     assert ours["mean"] == pytest.approx((100 + 800 / 9) / 2)
-    assert ours["std"] == pytest.approx((100 - 800 / 9) / 2)  # of the population
-    assert ours["seeds"] == 2
+    assert ours["std"] == pytest.approx((100 - 800 / 9) / np.sqrt(2))  # of the sample
+    assert ours["low"] <= ours["mean"] <= ours["high"]
+    assert ours["seeds"] == ours["difference_seeds"] == 2
     assert ours["difference"] == pytest.approx(ours["mean"] - base["mean"])
     assert ours["difference_low"] <= ours["difference"] <= ours["difference_high"]
     assert pd.isna(base["difference"])
@@ -118,10 +120,18 @@ def test_an_experiment_without_the_baseline_has_no_differences():
     assert summary["difference"].isna().all()
 
 
-def test_a_seed_that_the_baseline_lacks_is_named():
-    ms, ps = experiment()
-    with pytest.raises(IncompleteExperiment, match=r"typ_marker has no cell for seed\(s\) \[21\]"):
-        summary_table([*ms[:2], ms[3]], [*ps[:2], ps[3]], "typ_marker", PARAMS)
+def test_a_difference_is_over_the_seeds_that_both_have():
+    ms, ps = experiment(seeds=(13, 21, 42))
+    of_both, at = summary_table(ms[:4], ps[:4], "typ_marker", PARAMS), [0, 1, 2, 3, 5]
+    fewer = summary_table([ms[n] for n in at], [ps[n] for n in at], "typ_marker", PARAMS)
+    two, three = (
+        t.set_index(["variant", "metric"]).loc[("tkre", "micro_f1")] for t in (of_both, fewer)
+    )
+    assert (three["seeds"], three["difference_seeds"]) == (3, 2)
+    compared = ["difference", "difference_low", "difference_high"]
+    assert three[compared].tolist() == two[compared].tolist()
+    apart = summary_table([ms[0], ms[3]], [ps[0], ps[3]], "typ_marker", PARAMS)
+    assert apart["difference"].isna().all()
 
 
 def test_cells_that_scored_other_rows_are_not_compared():
@@ -218,7 +228,7 @@ def test_scores_that_other_packages_add_are_columns_and_rows(monkeypatch):
 
 
 def test_one_value_has_no_spread():
-    assert std_over_seeds(pd.Series([40.0, 50.0])) == 5  # of the population
+    assert std_over_seeds(pd.Series([40.0, 50.0])) == pytest.approx(50**0.5)  # of the sample
     assert pd.isna(std_over_seeds(pd.Series([40.0]))) and pd.isna(
         std_over_seeds(pd.Series([40.0, None]))
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.parity.pins import check
-from tkre.evaluation.bootstrap import interval, paired_difference
+from tkre.evaluation.bootstrap import Resamples, interval, row_interval
 from tkre.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
@@ -18,7 +18,7 @@ from tkre.evaluation.calibration import (
 from tkre.evaluation.calibration_report import fit_calibrator
 from tkre.evaluation.calibrator import calibrate, share_among
 from tkre.evaluation.metrics import by_relation, confusion, counts, micro_scores, official_f1
-from tkre.evaluation.params import CalibrationParams
+from tkre.evaluation.params import CalibrationParams, IntervalParams
 from tkre.evaluation.predictions import (
     answered,
     answers,
@@ -70,12 +70,20 @@ def test_intervals():
         one, two, *theirs = (
             counts(f["gold"].tolist(), f["predicted"].tolist(), OTHER, metric) for f in frames
         )
-        drawn = {"resamples": 300, "confidence": 0.95, "seed": 7}
-        rows = [range(240), range(20, 260)]
+        params = IntervalParams(resamples=300, seed=7)
+
+        def difference(*rows, params=params, ours=(one, two), theirs=theirs):
+            resamples = Resamples(rows, params)
+            scored = [
+                [resamples.f1(c, own) for c, own in zip(counted, rows, strict=True)]
+                for counted in (ours, theirs)
+            ]
+            return interval(scored[0], params, scored[1])
+
         check(f"intervals of {metric}", [
-            interval(one, **drawn),
-            paired_difference([one, two], theirs, **drawn),
-            paired_difference([one, two], theirs, rows=rows, **drawn),
+            row_interval(one, params),
+            difference(range(240), range(240)),
+            difference(range(240), range(20, 260)),
         ], rel=EXACT)  # fmt: skip
 
 

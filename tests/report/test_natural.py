@@ -22,10 +22,13 @@ def test_section_has_scores_and_what_is_kept():
     scores, kept = (block.table for block in of_kind(section, Table))
     row = TABLE[TABLE["variant"] == "tkre"].iloc[0]
     [shown] = [r for r in scores.rows if r[0] == "tkre"]
-    assert f"{row['f1']:.1f} ± {row['f1_std']:.1f} [{row['f1_low']:.1f}" in shown[3]
-    assert shown[4].startswith(f"{row['precision']:.1f} [")
+    assert f"{row['f1']:.1f} ± {row['f1_std']:.1f} [{row['f1_low']:.1f}" in shown[4]
+    assert shown[5].startswith(f"{row['precision']:.1f} [")
     assert [r[2] for r in kept.rows if r[0] == "tkre"] == ["80", "90", "95"]
     assert "labelled by the corpus" in scores.note and "means over seeds" in kept.note
+    assert "intervals over seeds and sentences" in scores.note
+    older = natural_tables(TABLE.drop(columns="intervals_over"))
+    assert "sentences alone, of an earlier kind" in next(older).note
     assert [chart.title for chart in of_kind(section, Chart)] == [
         "Risk and coverage on natural text"
     ]
@@ -50,4 +53,4 @@ def test_nothing_without_natural_text():
 def test_a_setting_without_a_score_or_threshold_has_empty_cells():
     frame = TABLE.assign(kept_at_90=0.0, precision_at_90=float("nan"), recall_at_90=0.0)
     _, kept = natural_tables(frame)
-    assert [row[3:] for row in kept.rows if row[2] == "90"] == [["0.0", "", "0.0"]] * 2
+    assert [row[4:] for row in kept.rows if row[2] == "90"] == [["0.0", "", "0.0"]] * 2

@@ -29,17 +29,37 @@ def shown(ms, ps, baseline="typ_marker"):
 def test_a_row_for_each_variant():
     [table] = shown(*experiment())
     assert table.title == "toy, K = 8" and "seeds 13, 21" in table.note
-    assert table.columns == ["variant", "micro-F1", "to baseline, 95 %", "P", "R", "s/cell"]
+    assert table.columns == [
+        "variant", "seeds", "micro-F1", "95 %", "to baseline, 95 %", "P", "R", "s/cell",
+    ]  # fmt: skip
     assert [row[0] for row in table.rows] == ["typ_marker", "tkre"]
-    assert table.rows[0][2] == "" and table.rows[1][2].startswith("+")
-    assert table.rows[1][1] == "94.4 ± 5.6"
+    assert table.rows[0][4] == "" and table.rows[1][4].startswith("+")
+    assert table.rows[1][1:3] == ["2", "94.4 ± 7.9"]
+    assert table.rows[1][3].startswith("[")
+    assert table.note.endswith("; intervals over seeds and test rows")
+
+
+def test_unequal_numbers_of_seeds_are_said():
+    ms, ps = experiment(seeds=(13, 21, 42))
+    [table] = shown([*ms[:4], ms[5]], [*ps[:4], ps[5]])
+    assert [row[1] for row in table.rows] == ["2", "3"]
+    assert table.rows[1][4].endswith("] (2 seeds)")
+
+
+def test_a_table_of_before_says_what_its_intervals_leave_out():
+    ms, ps = experiment()
+    summary = summary_table(ms, ps, "typ_marker", PARAMS)
+    older = summary.drop(columns=["low", "high", "difference_seeds"])
+    [table] = score_tables(older, cells_table(ms))
+    assert "95 %" not in table.columns
+    assert table.note.endswith("of an earlier kind: other seeds are not in them")
 
 
 def test_cells_without_scored_rows_are_marked():
     ps = [predictions(["a"] * 6).iloc[:0]] * 2
     ms = [metrics(f"toy.k8.s{seed}.v", p) for seed, p in zip((13, 21), ps, strict=True)]
     [table] = shown(ms, ps)
-    assert table.rows == [["v", "not scored", "", "", "", table.rows[0][-1]]]
+    assert table.rows == [["v", "2", "not scored", "", "", "", table.rows[0][-1]]]
 
 
 def test_a_variant_that_was_scored_on_fewer_sentences_is_named():
@@ -47,7 +67,7 @@ def test_a_variant_that_was_scored_on_fewer_sentences_is_named():
     some = whole.iloc[:4]
     asked = metrics("toy.k8.s13.llm", some) | {"recipe": {"in_context": {"rows": 4}}}
     [table] = shown([asked, metrics("toy.k8.s13.typ_marker", whole)], [some, whole])
-    assert table.note == "per cent; seed 13; llm on 4 of 6 sentences"
+    assert table.note == "per cent; seed 13; intervals over test rows; llm on 4 of 6 sentences"
 
 
 def test_axes_that_vary_have_columns():
@@ -71,7 +91,7 @@ def test_language_models_have_rows_where_there_are_several():
     assert [row[:2] for row in table.rows] == [
         ["typ_marker", "none"], ["v", "default"], ["v", "qwen"],
     ]  # fmt: skip
-    assert all(row[3] for row in table.rows[1:])  # both are compared with the baseline
+    assert all(row[5] for row in table.rows[1:])  # both are compared with the baseline
     [table] = shown(ms[:2], [frame] * 2)
     assert "language model" not in table.columns  # one llm, and none, are no comparison
 
@@ -85,7 +105,7 @@ def test_llm_tables_leave_out_unknown_columns():
            "micro_f1.w": float("nan"), "micro_f1_std.w": float("nan")}  # fmt: skip
     [table] = llm_tables(pd.DataFrame([row]))
     assert table.columns[0] == "language model" and table.columns[-2:] == ["F1 v", "F1 w"]
-    assert table.rows == [["qwen (Qwen3)", "50.0", "0.0", "0.0", "60.0 ± 1.5", ""]]
+    assert table.rows == [["qwen (Qwen3)", "2", "50.0", "0.0", "0.0", "60.0 ± 1.5", ""]]
 
 
 def test_a_baseline_without_synthetic_sentences_is_compared_with_any_number():
@@ -96,7 +116,7 @@ def test_a_baseline_without_synthetic_sentences_is_compared_with_any_number():
     ms = [metrics("toy.k8.s13.typ_marker", ps[0], synthetic=0), metrics("toy.k8x4.s13.v", ps[1])]
     [table] = shown(ms, ps)
     assert "synthetic" not in " ".join(table.columns)
-    assert table.rows[1][2] != ""
+    assert table.rows[1][4] != ""
 
 
 def test_details_show_what_a_reader_wants_of_them():
@@ -107,9 +127,9 @@ def test_details_show_what_a_reader_wants_of_them():
     ]  # fmt: skip
     [table] = detail_tables("filter", pd.DataFrame(rows))
     assert table.title == "filter of synthetic sentences: toy, K = 8"
-    assert table.columns == ["variant", "noise, %", "precision", "recall", "recovered"]
-    assert table.rows[1] == ["v", "40", "88.7", "70.5", "60.0"]
-    assert table.rows[0][2] == ""
+    assert table.columns == ["variant", "noise, %", "seeds", "precision", "recall", "recovered"]
+    assert table.rows[1] == ["v", "40", "3", "88.7", "70.5", "60.0"]
+    assert table.rows[0][3] == ""
     rows = [{"corpus": "toy", "shots": 8, "variant": "v", "explicit_f1": 90.0,
              "explicit_rows": 775.0}]  # fmt: skip
     [table] = detail_tables("implicit", pd.DataFrame(rows))
@@ -165,5 +185,5 @@ def test_scores_on_natural_text_are_a_column_and_no_note_is_made_of_nothing():
     ms, ps = experiment()
     [table] = shown([with_natural(m, m) for m in ms], ps)
     assert table.columns[-2:] == ["F1 on natural text", "s/cell"]
-    assert table.rows[1][-2] == table.rows[1][1]
+    assert table.rows[1][-2] == table.rows[1][2]
     assert "nan" not in table.note and "sentences" not in table.note

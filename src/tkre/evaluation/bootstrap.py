@@ -1,137 +1,181 @@
-"""Bootstrap over test rows: intervals of F1, and of paired differences over seeds."""
+"""Intervals over seeds and test rows: of F1, and of paired differences between variants.
+
+A score of S seeds on N rows varies in two ways. Another test set would have other rows: rows are
+resampled with replacement (bootstrap). Another experimenter would draw other seeds, with other
+K-shot sets and other weights.
+
+*Crossed, not nested.* All seeds are scored on the same test rows, so each resample draws the rows
+once, for all seeds and for both variants (Owen 2007, The pigeonhole bootstrap, Annals of Applied
+Statistics 1(2)). Rows drawn anew within each seed, as for pupils within schools, would average
+the variance of the rows away.
+
+*Student's t over seeds.* Three seeds cannot stand for all seeds by resampling: the mean of a
+resample never leaves their range, which holds the mean of all seeds three times in four
+(Hesterberg 2015, What teachers should know about the bootstrap, The American Statistician 69(4)).
+Each resample therefore adds t x s / sqrt(S): s is the sample standard deviation of the S scores
+(differences, if two variants are compared), t is drawn from Student's distribution with S - 1
+degrees of freedom. Where rows make no difference this is the t interval over seeds, with one seed
+the bootstrap of rows. ``tests/evaluation/test_bootstrap.py`` has the coverage of both ways.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from tkre.evaluation.metrics import Counts, Floats
+from tkre.evaluation.params import IntervalParams
+
+Interval = tuple[float, float]
 
 
-def paired_difference(
-    ours: Sequence[Counts],
-    theirs: Sequence[Counts],
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-    rows: Sequence[Sequence[Hashable]] | None = None,
-) -> tuple[float, float]:
-    """Interval of the difference of two variants' mean F1 over seeds.
+@dataclass(frozen=True)
+class Resampled:
+    """A score of one seed on all its rows, and on the B resamples of them."""
 
-    Each resample draws test rows with replacement, the same rows for both variants and all seeds.
-    The variance over seeds is not in the interval; it is reported beside it.
+    observed: float
+    drawn_B: Floats
+
+
+class Resamples:
+    """Resamples of test rows, the same ones for every seed and every variant.
+
+    A row that a seed does not have (it is in its support) counts nothing there when it is drawn.
 
     Args:
-        ours: Counts of one variant, one per seed.
-        theirs: Counts of the other, for the same seeds, over the same rows.
-        resamples: Number of resamples.
-        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
-        seed: Seed of the resampling.
-        rows: Ids of the rows of each seed, where they differ (a test row in the support of a seed
-            is not scored there); None if all seeds have the same rows.
+        rows: Ids of the rows of each seed.
+        params: Level and resampling.
+    """
+
+    def __init__(self, rows: Iterable[Sequence[Hashable]], params: IntervalParams) -> None:
+        self.params = params
+        self._places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
+
+    def f1(self, scored: Counts, rows: Sequence[Hashable]) -> Resampled:
+        """F1 of one seed.
+
+        Args:
+            scored: Counts of its rows.
+            rows: Their ids.
+        """
+        weights = _weights(len(self._places), self.params)
+        places = [self._places[row] for row in rows]
+        drawn = weights if places == list(range(len(self._places))) else weights[:, places]
+        return Resampled(float(scored.f1()[0]), scored.f1(drawn))
+
+
+def interval(
+    ours: Sequence[Resampled], params: IntervalParams, baseline: Sequence[Resampled] = ()
+) -> Interval:
+    """Interval of the mean over seeds, or of its difference to that of another variant.
+
+    Args:
+        ours: Scores of a variant, one per seed.
+        params: Level and resampling.
+        baseline: Scores of the other variant on the same resamples, for the same seeds.
 
     Returns:
-        Lower and upper end, in points of F1.
+        Lower and upper end.
 
     Raises:
-        ValueError: The numbers of seeds or rows differ.
+        ValueError: The numbers of seeds differ.
     """
-    if len(ours) != len(theirs) or not ours:
-        raise ValueError(f"{len(ours)} seeds cannot be paired with {len(theirs)}")
-    rows = rows or [range(len(c.gold)) for c in ours]
-    sizes = {len(c.gold) for c in (*ours, *theirs)}
-    counted = ([len(c.gold) for c in counts] for counts in (ours, theirs))
-    if any([len(own) for own in rows] != lengths for lengths in counted):
-        raise ValueError(f"predictions over different numbers of rows: {sorted(sizes)}")
-    # Rows are drawn from those of all seeds; each seed takes the drawn ones that it has.
-    places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
-    weights = _weights(len(places), resamples, seed)
-    differences = []
-    for own, a, b in zip(rows, ours, theirs, strict=True):
-        drawn = weights[:, [places[row] for row in own]]
-        differences.append(a.f1(drawn) - b.f1(drawn))
-    return _middle(np.mean(differences, axis=0), confidence)
+    observed, drawn = np.array([s.observed for s in ours]), np.array([s.drawn_B for s in ours])
+    if baseline:
+        if len(ours) != len(baseline):
+            raise ValueError(f"{len(ours)} seeds cannot be paired with {len(baseline)}")
+        observed = observed - [s.observed for s in baseline]
+        drawn = drawn - [s.drawn_B for s in baseline]
+    seeds, means_B = len(ours), drawn.mean(axis=0)
+    if seeds > 1:
+        generator = np.random.default_rng([params.seed, seeds])
+        error = observed.std(ddof=1) / np.sqrt(seeds)
+        means_B = means_B + error * generator.standard_t(seeds - 1, size=len(means_B))
+    least = -100.0 if baseline else 0.0  # a score of few seeds may not leave its scale
+    return _middle(means_B.clip(least, 100), params.confidence)
 
 
-def paired_share(
-    ours: Counts, theirs: Counts, *, resamples: int, confidence: float, seed: int
-) -> tuple[float, float]:
+def row_interval(scored: Counts, params: IntervalParams) -> Interval | None:
+    """Interval of the F1 of one classifier over its rows; None without a row."""
+    rows = range(len(scored.gold))
+    return interval([Resamples([rows], params).f1(scored, rows)], params) if rows else None
+
+
+def paired_share(ours: Counts, theirs: Counts, params: IntervalParams) -> Interval:
     """Interval of one classifier's F1 as a share of another's, per cent.
 
     Args:
         ours: Counts of one.
         theirs: Counts of the other over the same rows; its F1 is not 0.
-        resamples: Number of resamples; those in which the other's F1 is 0 are left out.
-        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
-        seed: Seed of the resampling.
+        params: Level and resampling; resamples in which the other's F1 is 0 are left out.
     """
-    weights = _weights(len(ours.gold), resamples, seed)
+    weights = _weights(len(ours.gold), params)
     part, whole = ours.f1(weights), theirs.f1(weights)
-    return _middle(100 * part[whole > 0] / whole[whole > 0], confidence)
-
-
-def interval(
-    scored: Counts, *, resamples: int, confidence: float, seed: int
-) -> tuple[float, float] | None:
-    """Interval of one classifier's F1 over test rows; None without a row.
-
-    Arguments as for ``paired_difference``.
-    """
-    size = len(scored.gold)
-    return _middle(scored.f1(_weights(size, resamples, seed)), confidence) if size else None
+    return _middle(100 * part[whole > 0] / whole[whole > 0], params.confidence)
 
 
 def micro_intervals(
-    scored: Sequence[Mapping[Hashable, Sequence[int]]],
-    *,
-    resamples: int,
-    confidence: float,
-    seed: int,
-) -> dict[str, tuple[float, float]]:
+    scored: Sequence[Mapping[Hashable, Sequence[int]]], params: IntervalParams
+) -> dict[str, Interval]:
     """Intervals of mean precision, recall and F1 over seeds, where sentences are resampled.
 
     The pairs of a sentence are not independent of one another, so they are drawn together.
 
     Args:
         scored: For each seed, by sentence: its right predictions, predicted and gold relations.
-        resamples: Number of resamples.
-        confidence: E.g. 0.95 for the 2.5th to the 97.5th percentile.
-        seed: Seed of the resampling.
+        params: Level and resampling.
 
     Returns:
         Ends of the intervals, per cent, of ``precision``, ``recall`` and ``f1``.
     """
     places = {s: n for n, s in enumerate(dict.fromkeys(chain.from_iterable(scored)))}
-    weights = _weights(len(places), resamples, seed)
-    means = np.zeros((3, resamples))
+    weights = _weights(len(places), params)
+    observed, drawn = [], []
     for counts in scored:
-        sums = weights[:, [places[s] for s in counts]] @ np.array(list(counts.values()), float)
-        right, guessed, gold = sums.T
-        for n, (part, whole) in enumerate(
-            ((right, guessed), (right, gold), (2 * right, guessed + gold))
-        ):
-            # As ``metrics.micro_scores``: nothing predicted is a precision of 1.
-            empty = 1.0 if n == 0 else 0.0
-            share = np.divide(part, whole, out=np.full_like(part, empty), where=whole > 0)
-            means[n] += 100 * share / len(scored)
-    return dict(
-        zip(("precision", "recall", "f1"), (_middle(m, confidence) for m in means), strict=True)
-    )
+        summed = np.zeros((len(places), 3))
+        summed[[places[sentence] for sentence in counts]] = list(counts.values())
+        observed.append(_micro(summed.sum(axis=0, keepdims=True))[:, 0])
+        drawn.append(_micro(weights @ summed))
+    return {
+        name: interval(
+            [Resampled(o[n], d[n]) for o, d in zip(observed, drawn, strict=True)], params
+        )
+        for n, name in enumerate(("precision", "recall", "f1"))
+    }
 
 
-def _weights(rows: int, resamples: int, seed: int) -> Floats:
+def _micro(sums_B3: Floats) -> Floats:
+    """Precision, recall and F1 (3 x B) from sums of right, predicted and gold relations."""
+    right, guessed, gold = sums_B3.T
+    shares = [
+        # As ``metrics.micro_scores``: nothing predicted is a precision of 1.
+        np.divide(part, whole, out=np.full_like(part, empty), where=whole > 0)
+        for part, whole, empty in (
+            (right, guessed, 1.0), (right, gold, 0.0), (2 * right, guessed + gold, 0.0),
+        )
+    ]  # fmt: skip
+    return 100 * np.stack(shares)
+
+
+def _weights(rows: int, params: IntervalParams) -> npt.NDArray[np.float32]:
     """Number of times that each row is drawn in each resample, B x N."""
+    return _drawn(rows, params.resamples, params.seed)
+
+
+@lru_cache(maxsize=4)  # every figure of a table draws the same rows
+def _drawn(rows: int, resamples: int, seed: int) -> npt.NDArray[np.float32]:
     generator = np.random.default_rng(seed)
-    drawn: Floats = generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(
-        float
-    )
+    drawn = generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(np.float32)
+    drawn.flags.writeable = False
     return drawn
 
 
-def _middle(values: Floats, confidence: float) -> tuple[float, float]:
+def _middle(values: Floats, confidence: float) -> Interval:
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)

@@ -21,7 +21,7 @@ import pandas as pd
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import find_word_forms
-from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.bootstrap import Resamples, interval
 from tkre.evaluation.metrics import Counts, counts
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.results import (
@@ -97,7 +97,7 @@ def implicit_table(
         params: Parameters of the bootstrap.
 
     Returns:
-        Micro-F1 and recall of either kind in per cent (mean and population standard deviation
+        Micro-F1 and recall of either kind in per cent (mean and sample standard deviation
         over seeds, missing without such rows) and its rows (mean over seeds); undecided and
         negative rows; the ways of decision; explicit minus implicit F1 with its bootstrap interval.
 
@@ -156,13 +156,11 @@ def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
     row["difference"] = row["explicit_f1"] - row["implicit_f1"]
     both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
     if both:
-        row["difference_low"], row["difference_high"] = paired_difference(
-            *([cell.counts[kind] for cell in cells] for kind in KINDS),
-            resamples=params.resamples,
-            confidence=params.confidence,
-            seed=params.seed,
-            rows=[cell.ids for cell in cells],
+        resamples = Resamples([cell.ids for cell in cells], params)
+        explicit, implicit = (
+            [resamples.f1(cell.counts[kind], cell.ids) for cell in cells] for kind in KINDS
         )
+        row["difference_low"], row["difference_high"] = interval(explicit, params, implicit)
     return row
 
 

@@ -81,7 +81,7 @@ def llms_table(
         ``rejects``. ``attempts`` that were sent, their ``prompt_tokens`` and ``completion_tokens``
         (a request that samples share counts once), and the mean ``seconds`` from request to answer;
         missing where no response records it. The ``diversity`` of the sentences, over relations and
-        seeds. Micro-F1 of every variant, mean (``micro_f1.<variant>``) and population standard
+        seeds. Micro-F1 of every variant, mean (``micro_f1.<variant>``) and sample standard
         deviation (``micro_f1_std.<variant>``) over seeds, without planted noise and annotated rows;
         filtered cells have columns of their own (``<variant>.filtered``). Shares are in per cent.
     """

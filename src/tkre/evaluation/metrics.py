@@ -48,7 +48,7 @@ class Counts:
     guessed: Floats
     gold: Floats
 
-    def f1(self, weights: Floats | None = None) -> Floats:
+    def f1(self, weights: npt.NDArray[np.float32] | None = None) -> Floats:
         """Mean F1 over the groups that occur in the gold labels, per cent.
 
         Args:
@@ -58,8 +58,10 @@ class Counts:
             B scores.
         """
         if weights is None:
-            weights = np.ones((1, len(self.gold)))
-        correct, guessed, gold = (weights @ c for c in (self.correct, self.guessed, self.gold))
+            weights = np.ones((1, len(self.gold)), np.float32)
+        # Counts are whole numbers, which float32 adds exactly and twice as fast, in one product.
+        members = np.hstack([self.correct, self.guessed, self.gold]).astype(np.float32)
+        correct, guessed, gold = np.split((weights @ members).astype(float), 3, axis=1)
         total = guessed + gold
         f1 = np.divide(2 * correct, total, out=np.zeros_like(total), where=total > 0)
         present = self.gold.any(axis=0)
@@ -96,11 +98,11 @@ def counts(
     if len(gold) != len(predicted):
         raise ValueError(f"{len(gold)} gold labels, but {len(predicted)} predictions")
     golds, guesses = np.asarray(gold, dtype=object), np.asarray(predicted, dtype=object)
-    join = _GROUP_OF[metric]
-    groups = sorted({join(label) for label in {*gold, *predicted} if label != negative})
+    group_of = {label: _GROUP_OF[metric](label) for label in {*gold, *predicted} - {negative}}
+    groups = sorted({*group_of.values()})
 
     def member(labels: npt.NDArray[np.object_]) -> Floats:
-        of = np.array([None if label == negative else join(label) for label in labels])
+        of = np.array([group_of.get(label) for label in labels])
         return np.stack([of == group for group in groups], axis=1).astype(float)
 
     if not groups:

@@ -75,8 +75,9 @@ def natural_table(
         params: Parameters of the bootstrap.
 
     Returns:
-        Scores with the ends of their intervals, counts of assertions, and for each wanted precision
-        what is kept: ``kept_at_<precision>`` of the answers, per cent, their ``precision_at_`` and
+        Scores with the ends of their intervals, what these are over, counts of assertions, and
+        for each wanted precision what is kept: ``kept_at_<precision>`` of the answers, per cent,
+        their ``precision_at_`` and
         their ``recall_at_`` of all relations. A seed without a threshold keeps nothing.
     """
     rows = []
@@ -90,6 +91,7 @@ def natural_table(
         }
         if cells["rows"].all():
             row |= _intervals(cells, params)
+            row["intervals_over"] = "seeds and sentences" if len(numbers) > 1 else "sentences"
         row["asserted"] = cells["asserted"].mean()
         for kind in FALSE:
             row[f"false_{kind}"] = cells["false_assertions"].map(lambda c, k=kind: c[k]).mean()
@@ -98,12 +100,7 @@ def natural_table(
 
 
 def _intervals(cells: pd.DataFrame, params: ReportingParams) -> dict[str, float]:
-    intervals = micro_intervals(
-        cells["sentences"].tolist(),
-        resamples=params.resamples,
-        confidence=params.confidence,
-        seed=params.seed,
-    )
+    intervals = micro_intervals(cells["sentences"].tolist(), params)
     figures: dict[str, float] = {}
     for name in SCORES:
         values = cells[f"micro_{name}"].astype(float)

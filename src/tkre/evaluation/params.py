@@ -31,23 +31,31 @@ class DiagnosisParams(Params):
     close_centroids: float = Field(0.6, gt=-1, le=1)
 
 
-class ReportingParams(Params):
-    """Baseline and bootstrap intervals.
+class IntervalParams(Params):
+    """Intervals over seeds and test rows (``evaluation.bootstrap``).
+
+    Attributes:
+        resamples: Resamples of the bootstrap.
+        confidence: Confidence level, e.g. 0.95 for the 2.5th to the 97.5th percentile.
+        seed: Seed of the resampling.
+    """
+
+    resamples: int = Field(2000, gt=0)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    seed: int = 0
+
+
+class ReportingParams(IntervalParams):
+    """Baseline and intervals.
 
     Attributes:
         baseline: Variant that differences are taken to.
-        resamples: Resamples of the bootstrap.
-        confidence: Confidence level of its intervals.
-        seed: Seed of the resampling.
         diagnosis: Limits of the table of confused pairs.
         remarks: What must be known of scores that rest on a language model's answers: by the name
             of the model and of the corpus.
     """
 
     baseline: str = "typ_marker"
-    resamples: int = Field(2000, gt=0)
-    confidence: float = Field(0.95, gt=0, lt=1)
-    seed: int = 0
     diagnosis: DiagnosisParams = DiagnosisParams()
     remarks: dict[str, dict[str, str]] = Field(default_factory=dict)
 

@@ -9,10 +9,9 @@ import pandas as pd
 
 from tkre.core.cells import IN_ORDER, Cell, parse_sample
 from tkre.core.params import DEFAULT_LLM, NO_LLM
-from tkre.evaluation.bootstrap import paired_difference
+from tkre.evaluation.bootstrap import Resampled, Resamples, interval
 from tkre.evaluation.metrics import (
     METRICS,
-    Counts,
     Metric,
     ScoredRows,
     by_relation,
@@ -24,6 +23,10 @@ from tkre.evaluation.params import ReportingParams
 # Coordinates of a cell without its seed and its variant: columns of every table of cells.
 GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "annotated", "chosen", "llm"]
 GROUP_KEYS_WITH_VARIANT = [*GROUP_KEYS, "variant"]  # means over seeds are taken within these
+SUMMARY_COLUMNS = [
+    *GROUP_KEYS_WITH_VARIANT, "metric", "mean", "std", "low", "high", "seeds",
+    "difference", "difference_low", "difference_high", "difference_seeds",
+]  # fmt: skip
 FINETUNING = "fine-tuning"  # stage of validation F1 in the training curves
 
 
@@ -140,19 +143,22 @@ def summary_table(
 
     Returns:
         Mean and standard deviation (``std_over_seeds``), also of scores on natural text where the
-        cells have them; for F1 scores the difference to
-        the baseline over the same seeds, with its paired bootstrap interval (missing for the
-        baseline itself, and where the baseline is not part of the experiment).
+        cells have them; for F1 scores the ends of the interval (``bootstrap.interval``), the
+        difference to the baseline over the seeds that both have, their number, and the ends of its
+        paired interval. There is no difference for the baseline itself, where the baseline is not
+        part of the experiment, and where the two have no seed in common.
 
     Raises:
         IncompleteExperiment: Cells to be compared scored different rows.
     """
     cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
+    scored = _Scored(metrics, predictions, params)
     rows = []
     for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
         compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
         # A language model labels some of the rows alone: evaluation.teacher compares it.
         asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None
+        compared = variant != baseline and len(compared_with) and not asked
         natural = [name for name in NATURAL if name in group and group[name].notna().any()]
         for metric in (*METRICS, *(name for name in natural if name != "natural_rows")):
             values = group[metric].astype(float)
@@ -164,13 +170,12 @@ def summary_table(
                 "std": std_over_seeds(values),
                 "seeds": len(group),
             }
-            compared = variant != baseline and len(compared_with) and not asked
-            compared = compared and metric in METRICS and METRICS[metric].resampled
-            if compared and group["rows"].all():
-                row |= _difference(group, compared_with, predictions, metric, params)
+            resampled = metric in METRICS and METRICS[metric].resampled is not None
+            if resampled and group["rows"].all():
+                row |= _named_ends("", scored.interval(group["number"].tolist(), metric))
+                row |= _difference(group, compared_with, scored, metric) if compared else {}
             rows.append(row)
-    columns = [*GROUP_KEYS, "variant", "metric", "mean", "std", "seeds"]
-    return pd.DataFrame(rows, columns=[*columns, "difference", "difference_low", "difference_high"])
+    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
 
 
 def varies(cells: pd.DataFrame, axis: str) -> bool:
@@ -218,44 +223,67 @@ def _named(metrics: Mapping[str, Any]) -> str:
     return f"{metrics['corpus']}, {place}, {metrics['variant']}"
 
 
+class _Scored:
+    """Scores of all cells on resamples of their rows, each computed once."""
+
+    def __init__(
+        self,
+        metrics: Sequence[Mapping[str, Any]],
+        predictions: Sequence[pd.DataFrame],
+        params: ReportingParams,
+    ) -> None:
+        self.metrics, self.predictions, self.params = metrics, predictions, params
+        self.ids = [frame["id"].tolist() for frame in predictions]
+        of_corpora: dict[str, list[list[str]]] = {}
+        for cell, ids in zip(metrics, self.ids, strict=True):
+            of_corpora.setdefault(cell["corpus"], []).append(ids)
+        self._resamples = {name: Resamples(ids, params) for name, ids in of_corpora.items()}
+        self._f1: dict[tuple[int, Metric], Resampled] = {}
+
+    def interval(
+        self, cells: Sequence[int], metric: str, baseline: Sequence[int] = ()
+    ) -> tuple[float, float]:
+        ours, theirs = ([self._of(n, metric) for n in numbers] for numbers in (cells, baseline))
+        return interval(ours, self.params, theirs)
+
+    def _of(self, number: int, metric: str) -> Resampled:
+        cell, frame = self.metrics[number], self.predictions[number]
+        micro = METRICS[metric].resampled == "micro"
+        kind: Metric = "micro" if micro else cell["official_metric"]
+        if (number, kind) not in self._f1:
+            gold, predicted = frame["gold"].tolist(), frame["predicted"].tolist()
+            counted = counts(gold, predicted, cell["negative"], kind)
+            resamples = self._resamples[cell["corpus"]]
+            self._f1[number, kind] = resamples.f1(counted, self.ids[number])
+        return self._f1[number, kind]
+
+
 def _difference(
-    group: pd.DataFrame,
-    baseline: pd.DataFrame,
-    predictions: Sequence[pd.DataFrame],
-    metric: str,
-    params: ReportingParams,
+    group: pd.DataFrame, baseline: pd.DataFrame, scored: _Scored, metric: str
 ) -> dict[str, float]:
+    """Difference over the seeds that both have; nothing without one."""
     pairs = group.merge(baseline, on="seed", suffixes=("", "_baseline"))
-    if len(pairs) != len(group):
-        missing = sorted(set(group["seed"]) - set(baseline["seed"]))
-        raise IncompleteExperiment(
-            f"{baseline['variant'].iloc[0]} has no cell for seed(s) {missing} of "
-            f"{group['corpus'].iloc[0]}, so {group['variant'].iloc[0]} cannot be compared "
-            "with it: add them to the experiment"
-        )
-    ours: list[Counts] = []
-    theirs: list[Counts] = []
-    rows = []
-    for _, pair in pairs.iterrows():
-        a, b = predictions[pair["number"]], predictions[pair["number_baseline"]]
-        if a["id"].tolist() != b["id"].tolist():
+    ours, theirs = pairs["number"].tolist(), pairs["number_baseline"].tolist()
+    for a, b in zip(ours, theirs, strict=True):
+        if scored.ids[a] != scored.ids[b]:
+            one, other = scored.metrics[a], scored.metrics[b]
             raise IncompleteExperiment(
-                f"{pair['corpus']}, K = {pair['shots']}, seed {pair['seed']}: {pair['variant']} "
-                f"and {pair['variant_baseline']} scored different rows, so one of them is older "
+                f"{one['corpus']}, K = {one['shots']}, seed {one['seed']}: {one['variant']} "
+                f"and {other['variant']} scored different rows, so one of them is older "
                 "than the corpus; run both again"
             )
-        resampled = METRICS[metric].resampled
-        kind: Metric = "micro" if resampled == "micro" else pair["official_metric"]
-        for frame, counted in ((a, ours), (b, theirs)):
-            gold, predicted = frame["gold"].tolist(), frame["predicted"].tolist()
-            counted.append(counts(gold, predicted, pair["negative"], kind))
-        rows.append(a["id"].tolist())
-    low, high = paired_difference(
-        ours, theirs, resamples=params.resamples, confidence=params.confidence, seed=params.seed,
-        rows=rows,
-    )  # fmt: skip
+    if not ours:
+        return {}
     difference = (pairs[metric] - pairs[f"{metric}_baseline"]).astype(float).mean()
-    return {"difference": difference, "difference_low": low, "difference_high": high}
+    return {
+        "difference": difference,
+        "difference_seeds": len(pairs),
+        **_named_ends("difference_", scored.interval(ours, metric, theirs)),
+    }
+
+
+def _named_ends(prefix: str, ends: tuple[float, float]) -> dict[str, float]:
+    return {f"{prefix}low": ends[0], f"{prefix}high": ends[1]}
 
 
 def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], list[int]]]:
@@ -270,8 +298,8 @@ def by_setting(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any
 
 
 def std_over_seeds(values: pd.Series) -> float:
-    """Population standard deviation over seeds; missing for a single seed."""
-    return float(values.std(ddof=0)) if values.count() > 1 else float("nan")
+    """Sample standard deviation over seeds; missing for a single seed."""
+    return float(values.std(ddof=1))
 
 
 def samples_table(

@@ -135,9 +135,8 @@ def _row(cell: ComparedCell, teacher: ComparedCell, params: ReportingParams) -> 
     if cell is not teacher and gold and (whole := float(best.f1()[0])):
         row["share"] = 100 * row["micro_f1"] / whole
         row["share_low"], row["share_high"] = paired_share(
-            counts(gold, predicted, negative, "micro"), best,
-            resamples=params.resamples, confidence=params.confidence, seed=params.seed,
-        )  # fmt: skip
+            counts(gold, predicted, negative, "micro"), best, params
+        )
     return row
 
 

@@ -115,7 +115,8 @@ def differences(summary: pd.DataFrame, baseline: str) -> pd.DataFrame:
     rows = placed(summary[summary["metric"] == "micro_f1"])
     rows = _numbered(rows.assign(panel=rows["place"], label=rows["setting"]))
     names = {"difference": "value", "difference_low": "low", "difference_high": "high"}
-    return rows[rows["difference"].notna()].drop(columns="mean").rename(columns=names)
+    own = ["mean", "low", "high"]  # of the score itself
+    return rows[rows["difference"].notna()].drop(columns=own).rename(columns=names)
 
 
 def along(axis: str, cells: pd.DataFrame, baseline: str) -> pd.DataFrame:
@@ -283,7 +284,7 @@ def _in_words(column: str, value: object) -> str:
     return words.get(column, "{}").format(value)
 
 
-_SCORE = {"value": "micro-F1", "std": "standard deviation"}
+_SCORE = {"value": "micro-F1", "std": "sample standard deviation"}
 
 
 def _f1_along(axis: str, title: str) -> FigureKind:
@@ -295,7 +296,7 @@ def _f1_along(axis: str, title: str) -> FigureKind:
         lines(title, "micro-F1, %", ticks=True),
         labels={"series": "variant", "x": title or "value"},
         figures=_SCORE,
-        over_seeds="Means over seeds; whiskers are one standard deviation.",
+        over_seeds="Means over seeds; whiskers are one sample standard deviation.",
         axis=axis,
     )
 
@@ -319,14 +320,14 @@ FIGURES: Registry[FigureKind] = Registry(
             labels={"label": "variant"},
             figures=_SCORE | {"seeds": "seeds"},
             caption="Per cent.",
-            over_seeds="Bars are means over seeds, circles single seeds, whiskers one standard "
-            "deviation.",
+            over_seeds="Bars are means over seeds, circles single seeds, whiskers one sample "
+            "standard deviation.",
         ),
         "differences": FigureKind(
             "Difference to the baseline", "scores", "summary", differences, DOTS,
             labels={"label": "variant"},
             figures={"value": "difference", "low": "from", "high": "to"},
-            caption="Points of micro-F1 with paired bootstrap intervals; the stroke is zero.",
+            caption="Points of micro-F1 with paired intervals; the stroke is zero.",
         ),
         "f1_by_shots": _f1_along("shots", "K, labelled sentences per relation"),
         "f1_by_synthetic": _f1_along("synthetic", "synthetic sentences per relation, x K"),

@@ -181,15 +181,10 @@ def _thresholds(content: CardContent) -> Iterator[tuple[str, str, str, str]]:
 
 def _natural(content: CardContent) -> Iterator[tuple[str, str, str]]:
     """Scores on natural text with their bootstrap intervals over sentences."""
-    metrics, reporting = content.natural_metrics, content.reporting
+    metrics = content.natural_metrics
     if metrics is None or not metrics["rows"]:
         return
-    intervals = micro_intervals(
-        [metrics["sentences"]],
-        resamples=reporting.resamples,
-        confidence=reporting.confidence,
-        seed=reporting.seed,
-    )
+    intervals = micro_intervals([metrics["sentences"]], content.reporting)
     for name, title in (("precision", "precision"), ("recall", "recall"), ("f1", "F1")):
         low, high = intervals[name]
         yield title, f"{metrics[f'micro_{name}']:.1f}", f"{low:.1f} to {high:.1f}"

@@ -54,16 +54,20 @@ def natural_tables(table: pd.DataFrame) -> Iterator[TextTable]:
         place = f"{corpus}, K = {shots}"
         labels = {"variant": "variant"} | {a: h for a, h in AXES.items() if varies(group, a)}
         by = {"labelled_by": "labelled by"} if group["labelled_by"].nunique() > 1 else {}
-        means = "; means over seeds" if group["seeds"].max() > 1 else ""
+        several = group["seeds"].max() > 1
+        means = "; means over seeds" if several else ""
+        over = next(iter(group.get("intervals_over", ())), None)  # published before: no column
+        over = over or ("sentences alone, of an earlier kind" if several else "sentences")
         who = "" if by else f"; labelled by {group['labelled_by'].iloc[0]}"
         yield table_of(
             [_scored(row) for row in group.to_dict("records")],
             f"natural text: {place}",
-            "per cent with bootstrap intervals over sentences; pairs without a relation; predicted "
+            f"per cent with intervals over {over}; pairs without a relation; predicted "
             "relations, and the false ones: of pairs without a relation, of pairs whose inverted "
             f"pair holds it, others{who}{means}",
             labels | by,
-            {"rows": "pairs", "negative_share": "without, %", "f1": "F1", "precision": "P",
+            {"seeds": "seeds"}
+            | {"rows": "pairs", "negative_share": "without, %", "f1": "F1", "precision": "P",
              "recall": "R", "asserted": "predicted", "false_no_relation": "false: no relation",
              "false_inverted": "inverted", "false_other": "other"},
         )  # fmt: skip
@@ -74,7 +78,7 @@ def natural_tables(table: pd.DataFrame) -> Iterator[TextTable]:
                 "per cent: answers that are kept, right ones among them, and share of all "
                 f"relations that these are{who}{means}",
                 labels | {"fitted_on": "calibrated on", "wanted": "wanted precision"},
-                {"kept": "kept", "precision": "P", "recall": "R"},
+                {"seeds": "seeds", "kept": "kept", "precision": "P", "recall": "R"},
             )
 
 

@@ -65,12 +65,14 @@ def summary(content: ReportContent) -> list[Block]:
 
 def scores(content: ReportContent) -> list[Block]:
     """Tables and figures of F1."""
-    seeds = "" if content.several_seeds else ", which one seed cannot show"
+    seeds = (
+        "The variance over seeds is in them (Student's t)." if content.several_seeds
+        else "They exclude the variance over seeds, which one seed cannot show."
+    )  # fmt: skip
     note = (
-        "Micro-F1 is taken over all relations but the negative one. Intervals are paired "
-        f"bootstrap intervals of the difference to {content.baseline}: both variants are scored "
-        f"on the same {content.reporting.resamples:,} resamples of the sentences. They exclude "
-        f"the variance over seeds{seeds}."
+        "Micro-F1 is taken over all relations but the negative one. Intervals of scores and of "
+        f"differences to {content.baseline} are over {content.reporting.resamples:,} resamples of "
+        f"the sentences, the same ones for all seeds and variants. {seeds}"
     )
     cells = content.tables["cells"]
     tables = score_tables(with_needs(content.tables["summary"], content.variants), cells)
@@ -289,8 +291,9 @@ TERMS = (
      "recall (share of gold relations that are found), over all sentences, without the negative "
      "relation."),
     ("P, R, s/cell", "Precision, recall; seconds of training of a cell."),
-    ("paired bootstrap", "Test sentences are resampled with replacement, the same ones for both "
-     "variants; the interval holds the middle of the resulting differences."),
+    ("interval", "Test sentences are resampled with replacement, the same ones for all seeds and "
+     "both variants, and the mean over seeds is moved by what other seeds would change; the "
+     "interval holds the middle of the resulting scores or differences."),
     ("explanation, synthetic sentence", "Text of a language model on why a labelled sentence "
      "has its relation; sentences that it writes for a relation."),
     ("annotated sentence", "Unlabelled text whose relation a language model has named."),

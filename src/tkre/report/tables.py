@@ -19,6 +19,7 @@ from tkre.core.params import NO_LLM
 from tkre.evaluation.llm_comparison import F1, F1_STD
 from tkre.evaluation.metrics import METRICS, f1_first
 from tkre.evaluation.results import GROUP_KEYS, varies
+from tkre.report.formatting import counted
 
 FIGURE = "%.4g"  # format of numbers in CSV files that are shown whole
 
@@ -203,7 +204,7 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
     for (corpus, shots), group in summary.groupby(["corpus", "shots"], sort=False):
         of_group = cells[(cells["corpus"] == corpus) & (cells["shots"] == shots)]
         seeds = [str(seed) for seed in sorted(of_group["seed"].unique())]
-        over = f"mean ± standard deviation over the seeds {', '.join(seeds)}"
+        over = f"mean ± sample standard deviation over the seeds {', '.join(seeds)}"
         means = group.set_index(["metric", "variant", *GROUP_KEYS])["mean"]
         official = not means.loc["official_f1"].equals(means.loc["micro_f1"])
         metrics = {name: METRICS[name].heading or METRICS[name].title for name in f1_first()}
@@ -212,14 +213,26 @@ def score_tables(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[TextTab
         yield table_of(
             _score_rows(group, of_group),
             f"{corpus}, K = {shots}",
-            f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}{_fewer_rows(of_group)}",
+            f"per cent; {over if len(seeds) > 1 else f'seed {seeds[0]}'}"
+            f"{_resampled(group)}{_fewer_rows(of_group)}",
             {"variant": "variant", "needs": "language model gives"}
             | {a: h for a, h in AXES.items() if varies(group, a)},
-            {"micro_f1": metrics.pop("micro_f1"), "difference": "to baseline, 95 %"}
+            {"seeds": "seeds", "micro_f1": metrics.pop("micro_f1"), "interval": "95 %"}
+            | {"difference": "to baseline, 95 %"}
             | metrics
             | {"natural_f1": "F1 on natural text"}
             | {"seconds": "s/cell"},
         )
+
+
+def _resampled(summary: pd.DataFrame) -> str:
+    """What the intervals are over, in words."""
+    if summary["difference"].isna().all() and "low" not in summary:
+        return ""
+    over = "seeds and test rows" if summary["seeds"].max() > 1 else "test rows"
+    if "low" not in summary and over != "test rows":  # published before the others
+        over = "test rows alone, of an earlier kind: other seeds are not in them"
+    return f"; intervals over {over}"
 
 
 def _fewer_rows(cells: pd.DataFrame) -> str:
@@ -240,8 +253,9 @@ def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str
             dict(zip(keys, key, strict=True))
             | {"needs": next(iter(group.get("needs", [])), None)}
             | {metric: _score(metric, row) for metric, row in metrics.items()}
+            | {"interval": _ends(metrics["micro_f1"])}
             | {"difference": _difference(metrics["micro_f1"])}
-            | {"seconds": f"{seconds[key]:.0f}"}
+            | {"seeds": metrics["micro_f1"]["seeds"], "seconds": f"{seconds[key]:.0f}"}
         )
 
 
@@ -258,7 +272,13 @@ def _difference(row: Mapping[Any, Any]) -> str:
     if missing(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]
-    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"
+    seeds = int(row.get("difference_seeds", row["seeds"]))
+    over = f" ({counted(seeds, 'seed')})" if seeds < row["seeds"] else ""
+    return f"{row['difference']:+.1f} [{low:+.1f}, {high:+.1f}]{over}"
+
+
+def _ends(row: Mapping[Any, Any]) -> str | None:
+    return None if missing(row.get("low")) else f"[{row['low']:.1f}, {row['high']:.1f}]"
 
 
 def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
@@ -277,7 +297,7 @@ def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
             f"{title}: {corpus}, K = {shots}",
             note,
             {"variant": "variant"} | axes,
-            figures,
+            {"seeds": "seeds"} | figures,
         )
 
 
@@ -301,7 +321,9 @@ def llm_tables(llms: pd.DataFrame) -> Iterator[TextTable]:
             f"language models: {corpus}, K = {shots}",
             "per cent; words per sentence",
             {"named": "language model"} | synthetic,
-            _LLM_COLUMNS | {F1 + variant: f"F1 {variant}" for variant in variants},
+            {"seeds": "seeds"}
+            | _LLM_COLUMNS
+            | {F1 + variant: f"F1 {variant}" for variant in variants},
         )
 
 

@@ -44,7 +44,7 @@ def teacher_tables(table: pd.DataFrame) -> Iterator[TextTable]:
             [_shown(row) for row in group.to_dict("records")],
             f"beside the language model: {corpus}, K = {shots}",
             f"per cent, on the {answered:,} sentences that it labelled of {asked:,} that it was "
-            "asked about; kept: share of its micro-F1, with a paired bootstrap interval; "
+            "asked about; kept: share of its micro-F1, with a paired interval over them; "
             "beforehand: its answers that a classifier was made from; tokens, seconds and dollars "
             "of 1,000 sentences" + ("; tokens estimated from letters" if estimated else ""),
             {"variant": "variant", "needs": "language model gives"}

@@ -161,11 +161,8 @@ def write_card(
 ) -> str:
     """Writes the card of a classifier: purpose, scores, origin."""
     gold, predicted = predictions["gold"].tolist(), predictions["predicted"].tolist()
-    interval = bootstrap.interval(
-        counts(gold, predicted, metrics["negative"], "micro"),
-        resamples=reporting.resamples,
-        confidence=reporting.confidence,
-        seed=reporting.seed,
+    interval = bootstrap.row_interval(
+        counts(gold, predicted, metrics["negative"], "micro"), reporting
     )
     return model_card(
         CardContent(

@@ -131,9 +131,9 @@ class ExperimentConfig:
         if variant.in_context is not None:
             return CellText()
         corpus, tests = self.parameters.corpora[cell.sample.corpus], score_on == "test"
-        recipe = variant.finetuning
+        recipe, trained = variant.finetuning, variant.classifier
         return CellText(
-            kept_out=recipe is not None and recipe.annotated and cell.sample.annotated > 0,
+            kept_out=trained is not None and trained.annotated and cell.sample.annotated > 0,
             cross_fitted=recipe is not None and recipe.cross_fits(cell.sample),
             natural_test=tests and corpus.natural_test is not None,
             natural_labels=tests and corpus.test_labels == "natural",

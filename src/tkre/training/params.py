@@ -56,6 +56,23 @@ class SentenceParams(Params):
     max_length: int = Field(128, ge=16)
 
 
+class RowsParams(SentenceParams):
+    """Sentences that a classifier is trained on, beside the golden ones.
+
+    Attributes:
+        synthetic: Whether synthetic sentences train.
+        annotated: Whether the annotated rows of the sample train.
+    """
+
+    synthetic: bool = False
+    annotated: bool = False
+
+    @property
+    def uses_knowledge(self) -> bool:
+        """Whether it needs generated knowledge."""
+        return self.synthetic or self.annotated
+
+
 class AlignmentParams(Params):
     """Pulls a sentence to the explanations and the definition of its relation (InfoNCE).
 
@@ -76,7 +93,7 @@ PARTS_OF_ANNOTATED = (
 PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
 
 
-class FinetuningParams(SentenceParams):
+class FinetuningParams(RowsParams):
     """The classifier and its training; every part of a recipe can be off.
 
     Attributes:
@@ -89,8 +106,6 @@ class FinetuningParams(SentenceParams):
         by_order: For ``spans``: whether the tokens between the mentions have other features where
             the tail comes first. It has no effect where every relation has an inverse: there
             inverted rows teach the direction.
-        synthetic: Whether synthetic sentences train beside the golden ones.
-        annotated: Whether the annotated rows of the sample train beside the golden ones.
         annotation_weights: Whether annotated rows are weighted by the estimated probability that
             their label is right (``generation.annotation_weights``).
         annotation_filter: Whether annotated rows whose label is a suspected error are left out.
@@ -135,8 +150,6 @@ class FinetuningParams(SentenceParams):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] = ()
     by_order: bool = False
-    synthetic: bool = False
-    annotated: bool = False
     annotation_weights: bool = False
     annotation_filter: bool = False
     folds: int = Field(0, ge=0)
@@ -231,8 +244,8 @@ class FinetuningParams(SentenceParams):
     @property
     def uses_knowledge(self) -> bool:
         """Whether it needs generated knowledge."""
-        generated = self.synthetic or self.annotated
-        return generated or self.alignment is not None or self.trigger_weight > 0
+        aligned = self.alignment is not None
+        return super().uses_knowledge or aligned or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
         """Number of epochs.
@@ -259,8 +272,8 @@ class MissingPackage(RuntimeError):
     """A package that a variant needs is not installed; the message says how to install it."""
 
 
-class SetFitParams(SentenceParams):
-    """SetFit, by its own package, on the golden rows (``training.setfit``).
+class SetFitParams(RowsParams):
+    """SetFit, by its own package (``training.setfit``).
 
     A sentence longer than ``max_length`` is cut at its end.
 

@@ -84,6 +84,11 @@ class Variant(Params):
         return self
 
     @property
+    def classifier(self) -> FinetuningParams | SetFitParams | None:
+        """The recipe of the classifier; None if nothing is trained."""
+        return self.finetuning or self.setfit
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All settings as types of JSON."""
         return self.model_dump(mode="json")
@@ -92,21 +97,21 @@ class Variant(Params):
     def uses_knowledge(self) -> bool:
         """Whether it needs generated knowledge."""
         return self.pretraining is not None or (
-            self.finetuning is not None and self.finetuning.uses_knowledge
+            self.classifier is not None and self.classifier.uses_knowledge
         )
 
     @property
     def uses_synthetic(self) -> bool:
         """Whether it needs synthetic sentences."""
         pretrained_on = self.pretraining.sources if self.pretraining else ()
-        finetuned_on = self.finetuning is not None and self.finetuning.synthetic
+        finetuned_on = self.classifier is not None and self.classifier.synthetic
         return finetuned_on or "synthetic" in pretrained_on
 
     @property
     def uses_annotated(self) -> bool:
         """Whether it needs annotated rows."""
         pretrained_on = self.pretraining.sources if self.pretraining else ()
-        finetuned_on = self.finetuning is not None and self.finetuning.annotated
+        finetuned_on = self.classifier is not None and self.classifier.annotated
         return finetuned_on or ANNOTATED in pretrained_on
 
     def knowledge_of(self, sample: KShotSample) -> KShotSample:
@@ -179,7 +184,7 @@ class Variant(Params):
         """
         stages = self.pretraining.stages if self.pretraining else {}
         wanted: dict[str, Any] = dict(stages)
-        recipe = self.finetuning or self.setfit
+        recipe = self.classifier
         wanted["finetuning"] = recipe.model_dump(mode="json") if recipe else {}
         made = {step.stage: step.settings for step in with_defaults(lineage).steps}
         if list(made) != list(wanted):

@@ -52,7 +52,7 @@ def train_setfit(
 
     Args:
         start: A masked language model; it is not changed.
-        rows: Golden training rows.
+        rows: Training rows.
         schema: The relations.
         params: SetFit's settings.
         data: Digest of the rows, for the lineage.

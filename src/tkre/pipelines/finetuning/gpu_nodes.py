@@ -272,12 +272,14 @@ def train_setfit(
     setfit: SetFitParams,
     cell: Cell,
     natural_test: list[Instance] | None = None,
+    annotated_validation: list[Annotation] | None = None,
 ) -> tuple[Any, ...]:
     """Trains the SetFit baseline and labels instances with it.
 
     Returns:
         Predictions for the rows to be scored, and for the validation rows; the lineage of the
-        sentence encoder. Predictions for the natural test, if there is one.
+        sentence encoder. Predictions for the natural test, and for annotated rows that are kept
+        out, if there are any.
     """
     from tkre.training.setfit import predict_setfit
     from tkre.training.setfit import train_setfit as train
@@ -300,6 +302,8 @@ def train_setfit(
         return _predictions(instances, predicted, schema.names, probabilities_NR)
 
     more = [] if natural_test is None else [label(natural_test)]
+    if annotated_validation is not None:
+        more.append(label(instances_of(annotated_validation)))
     return label(scored), label(validation), lineage, *more
 
 

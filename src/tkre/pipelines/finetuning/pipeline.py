@@ -147,12 +147,14 @@ def template(
         chain: Stages of its encoder; None for the backbone.
         text: Kinds of text that it is calibrated and scored on.
     """
-    if variant.finetuning is None:
-        return _setfit(score_on, natural=text.natural_test)
+    classifier, finetuning = variant.classifier, variant.finetuning
+    assert classifier is not None  # a language model in its place trains nothing
+    rows = ["explained" if classifier.uses_knowledge else "support"]
+    rows += ["synthetic"] if classifier.synthetic else []
+    if finetuning is None:
+        rows += ["annotated_training"] if text.kept_out else []
+        return _setfit(tuple(rows), score_on, text)
     knowledge = None if chain is None else tuple(chain.namespaces)
-    finetuning = variant.finetuning
-    rows = ["explained" if finetuning.uses_knowledge else "support"]
-    rows += ["synthetic"] if finetuning.synthetic else []
     natural = []
     if text.kept_out:
         rows += ["annotated" if text.cross_fitted else "annotated_training"]
@@ -164,17 +166,22 @@ def template(
 
 
 @cache
-def _setfit(score_on: Rows, *, natural: bool) -> Template:
+def _setfit(rows: tuple[str, ...], score_on: Rows, text: CellText) -> Template:
     """The model of SetFit is not saved: it labels all rows when it is trained."""
     names = ("backbone", "training_rows", "validation", "schema", "cell")
     inputs = {name: name for name in names} | {"setfit": "params:variant.setfit"}
     inputs["scored"] = SCORED[score_on]
     outputs = [f"{score_on}_predictions", "validation_predictions", "lineage"]
-    if natural:
+    if text.natural_test:
         inputs["natural_test"] = "natural_test"
         outputs.append("natural_predictions")
+    if text.kept_out:
+        inputs["annotated_validation"] = "annotated_validation"
+        outputs.append("annotated_validation_predictions")
     train = Step(gpu_nodes.train_setfit, inputs, outputs, f"train_setfit_{score_on}", (GPU,))
-    return Template(_training_rows(("support",)), train, FIT_CALIBRATOR)
+    return Template(
+        _training_rows(rows), train, FIT_CALIBRATORS if text.kept_out else FIT_CALIBRATOR
+    )
 
 
 @cache

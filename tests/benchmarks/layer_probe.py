@@ -1,11 +1,11 @@
 """Which layers of the untrained encoder tell a corpus's relations apart: where a span head starts.
 
-For every layer, and for the middle and the last pair of MiniLM's six: a logistic regression on the
-span head's features of K golden rows per relation, as `spans_golden` starts from it, scored on the
-development rows (the K-shot sets of the protocol's other seeds). No test row is read, nothing is
-trained further, nothing is written.
+For every layer, for pairs of neighbours, and for those that `layers: auto` chooses: a logistic
+regression on the span head's features of K golden rows per relation, as `spans_golden` starts from
+it, scored on the development rows (the K-shot sets of the protocol's other seeds). No test row is
+read, nothing is trained further, nothing is written.
 
-    python tests/benchmarks/layer_probe.py chemprot [--variant spans_golden] [--seeds 13 21 42]
+    python tests/benchmarks/layer_probe.py chemprot [--layers 3,4] [--seeds 13 21 42]
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ from tkre.project.preflight import run_in_memory
 from tkre.training.batching import labelled_rows
 from tkre.training.finetuning import build_classifier, head_start
 from tkre.training.inference import predict
+from tkre.training.layer_choice import choose_layers
 from tkre.training.params import FinetuningParams
 from tkre.training.scoring import labels_of
-
-LAYERS = ((1,), (2,), (3,), (4,), (5,), (6,), (3, 4), (5, 6))
 
 
 def main() -> None:
@@ -48,6 +47,7 @@ def main() -> None:
     parser.add_argument("corpus")
     parser.add_argument("--variant", default="spans_golden")
     parser.add_argument("--seeds", type=int, nargs="+", default=[13, 21, 42])
+    parser.add_argument("--layers", nargs="+", help="these and auto alone, e.g. 3,4 5,6")
     given = parser.parse_args()
     torch.set_num_threads(1)
     bootstrap_project(ROOT)
@@ -72,12 +72,20 @@ def main() -> None:
     sizes = ", ".join(str(len(development)) for _, development in sets)
     tell(f"{given.corpus}, K = 8, {given.variant} before any training, seeds {given.seeds}")
     tell(f"micro-F1 on {sizes} development rows")
-    for layers in LAYERS:
-        # An untrained head is never sure: with doubt all would be given the negative label.
-        changed = {"layers": layers, "least_probability": 0.0}
-        recipe = variant.finetuning.model_copy(update=changed)
-        f1 = [probed(backbone, support, scored, schema, recipe) for support, scored in sets]
-        told = ", ".join(map(str, layers))
+    # An untrained head is never sure: with doubt all would be given the negative label.
+    recipe = variant.finetuning.model_copy(update={"least_probability": 0.0})
+    chosen = [choose_layers(backbone, support, schema, recipe) for support, _ in sets]
+    depth = backbone.model.config.num_hidden_layers
+    choices = [*((n,) for n in range(1, depth + 1)), *((n, n + 1) for n in range(1, depth))]
+    if given.layers:
+        choices = [tuple(map(int, layers.split(","))) for layers in given.layers]
+    for layers in (None, *choices):
+        f1 = [
+            probed(backbone, support, scored, schema, recipe.model_copy(update={"layers": used}))
+            for (support, scored), own in zip(sets, chosen, strict=True)
+            for used in [layers or own]
+        ]
+        told = ", ".join(map(str, layers)) if layers else f"auto: {chosen}"
         spread = f" ± {np.std(f1):.1f}" if len(f1) > 1 else ""  # of one seed there is none
         tell(f"layers {told:5} {np.mean(f1):5.1f}{spread}")
 

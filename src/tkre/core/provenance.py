@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import Field
+
 from tkre.core.instance import Instance, to_frame
 from tkre.core.params import Params
 
@@ -169,6 +171,7 @@ class Step(Params):
         weights: Digest of the trained weights.
         data: Digest of the training data.
         settings: Parameters of the stage.
+        chosen: Those that its data chose where the parameters leave it open.
         seconds: Wall time of the training.
         environment: Environment, never compared; None in older records.
     """
@@ -178,6 +181,7 @@ class Step(Params):
     weights: str
     data: str
     settings: dict[str, Any]
+    chosen: dict[str, Any] = Field(default_factory=dict)
     seconds: float
     environment: Environment | None = None
 

@@ -80,7 +80,8 @@ def _chain(params: PretrainingParams) -> str:
 
 def _classifier(params: FinetuningParams) -> Iterator[str]:
     typed = "typed " if params.typed_markers else ""
-    layers = listed([str(layer) for layer in params.layers])
+    auto = params.layers == "auto"
+    layers = "chosen by the training rows" if auto else listed([str(n) for n in params.layers])
     kind = own_heads().get(params.head)
     head = kind.description if kind else f"{params.head}, a head of another package"
     yield f"Head: {head.format(typed=typed, layers=layers)}."

@@ -38,6 +38,7 @@ from tkre.training.batching import (
     log_truncation,
 )
 from tkre.training.inference import embed, embed_explanations, features_of_encoded, predict
+from tkre.training.layer_choice import choose_layers
 from tkre.training.params import FinetuningParams
 from tkre.training.scoring import Probabilities, labels_of
 from tkre.training.trainer import AveragedWeights, Objective, StepRecorder, train
@@ -227,6 +228,9 @@ def finetune(
     )
     torch.manual_seed(seed)
     description = f"{description} finetuning"
+    if params.layers == "auto":
+        recorder.chosen["layers"] = list(choose_layers(start, rows, schema, params))
+        params = params.model_copy(update=recorder.chosen)
     model = build_classifier(start, schema, params).to(device())
     trained_rows = labelled_rows(
         model, start.tokenizer, rows, schema, add_inverted=params.add_inverted, weights=weights

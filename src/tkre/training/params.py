@@ -102,7 +102,8 @@ class FinetuningParams(RowsParams):
             (``tkre.core.params``). The last three of the project's start from phrases or
             definitions of the schema, so they need no training.
         options: Settings of another package's head.
-        layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off.
+        layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off. ``auto``
+            leaves the choice to the training rows (``training.layer_choice``).
         by_order: For ``spans``: whether the tokens between the mentions have other features where
             the tail comes first. It has no effect where every relation has an inverse: there
             inverted rows teach the direction.
@@ -148,7 +149,7 @@ class FinetuningParams(RowsParams):
 
     head: HeadName = "markers"
     options: dict[str, JsonValue] = Field(default_factory=dict)
-    layers: tuple[int, ...] = ()
+    layers: tuple[int, ...] | Literal["auto"] = ()
     by_order: bool = False
     annotation_weights: bool = False
     annotation_filter: bool = False
@@ -179,7 +180,7 @@ class FinetuningParams(RowsParams):
             return self
         allowed = heads[self.head].parts
         if "layers" in allowed and not self.layers:
-            raise ValueError(f"head {self.head!r} needs layers, e.g. [3, 4]")
+            raise ValueError(f"head {self.head!r} needs layers: [3, 4], for instance, or auto")
         if self.options:
             raise ValueError(f"head {self.head!r} has no options")
         for part in sorted({part for kind in heads.values() for part in kind.parts}):

@@ -51,6 +51,7 @@ class StepRecorder:
         data: Digest of its training rows.
         settings: Its parameters.
         precision: Precision of its parameters.
+        chosen: Settings that the data chose.
     """
 
     start: Checkpoint
@@ -58,6 +59,7 @@ class StepRecorder:
     data: str
     settings: dict[str, Any]
     precision: Precision
+    chosen: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._begun = time.perf_counter()
@@ -71,6 +73,7 @@ class StepRecorder:
             weights=weights_digest(model),
             data=self.data,
             settings=self.settings,
+            chosen=self.chosen,
             seconds=time.perf_counter() - self._begun,
             environment=training_environment(self.precision),
         )

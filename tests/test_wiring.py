@@ -344,6 +344,28 @@ def test_all_annotated_rows_train_where_a_recipe_has_folds(pipelines):
     assert "newsroom.k8x2a1012.s13.annotated_validation" not in nodes["finetune_encoder"].inputs
 
 
+def test_setfit_reads_the_rows_that_the_recipes_read(pipelines):
+    nodes = {node.name: node for node in pipelines["baselines_fair"].nodes}
+
+    def training_rows(cell: str) -> set[str]:
+        [node] = [n for n in nodes.values() if f"{cell}.training_rows" in n.outputs]
+        return set(node.inputs)
+
+    annotated = "semeval2010_task8.k8a1200.s13"
+    for ours, setfit, sample in (
+        ("spans_golden", "setfit", "semeval2010_task8.k8.s13"),
+        ("tkre_plus", "setfit_synthetic", "semeval2010_task8.k8.s13"),
+        ("tkre_plus_annotated", "setfit_annotated", annotated),
+    ):
+        assert training_rows(f"{sample}.{setfit}") == training_rows(f"{sample}.{ours}")
+    place = "finetuning.setfit_annotated-semeval2010_task8-k8a1200-s13"
+    train, fit = nodes[f"{place}.train_setfit_test"], nodes[f"{place}.fit_calibrators"]
+    assert f"{annotated}.annotated_validation" in train.inputs
+    assert f"{annotated}.setfit_annotated.annotated_validation_predictions" in {*train.outputs} & {
+        *fit.inputs
+    }
+
+
 def test_annotated_rows_are_judged_for_the_variants_that_weigh_or_filter_them(pipelines):
     of_variant = {
         node.name.split(".")[1].partition("-")[0]: node.inputs

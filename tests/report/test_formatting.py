@@ -55,7 +55,9 @@ def test_absent_options_of_a_variant_are_not_described():
         recipe_in_words(VARIANTS["tkre_plus_from_semeval"])
     )
     setfit = recipe_in_words(VARIANTS["setfit"])
-    assert "SetFit" in setfit[0] and "has no card" in setfit[1]
+    assert "pairs of labelled sentences" in setfit[0] and "has no card" in setfit[1]
+    more = recipe_in_words(VARIANTS["setfit_annotated"])
+    assert "labelled, synthetic and annotated sentences" in more[0]
 
 
 def test_numbers_dates_and_durations():

@@ -26,10 +26,12 @@ _SOURCES = {
 
 def recipe_in_words(variant: Variant) -> list[str]:
     """A variant in sentences: backbone and pre-training, head, training rows, options."""
-    if variant.setfit is not None:
+    if (setfit := variant.setfit) is not None:
+        rows = {"labelled": True, "synthetic": setfit.synthetic, "annotated": setfit.annotated}
         return [
             f"SetFit: the published sentence encoder {variant.backbone}, fine-tuned on pairs of "
-            "labelled sentences, with a logistic regression on top.",
+            f"{listed([kind for kind, on in rows.items() if on])} sentences, with a logistic "
+            "regression on top.",
             "The classifier is scored and not saved: it has no card and cannot be served.",
         ]
     if (asked := variant.in_context) is not None:

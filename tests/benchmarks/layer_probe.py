@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.demo import ROOT, tell
 from tkre.cli.session import require_corpus, variant_of
 from tkre.core.cells import KShotSample
-from tkre.core.instance import Instance, from_frame
+from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
@@ -92,7 +92,8 @@ def main() -> None:
 
 def rows_of(known: dict[str, Any], sample: KShotSample, part: str) -> list[Instance]:
     """One of the K-shot sets of a sample."""
-    return from_frame(known[f"{sample.name}.{part}"])
+    rows: list[Instance] = known[f"{sample.name}.{part}"]
+    return rows
 
 
 def probed(

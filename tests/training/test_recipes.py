@@ -154,7 +154,7 @@ def test_a_language_model_is_a_variant_of_the_plain_sample():
         (IN_CONTEXT, "an answer for each sentence"),
         (SETFIT, "nothing"),
         ({"backbone": "b", "setfit": {"synthetic": True}}, "written"),
-        ({"backbone": "b", "setfit": {"annotated": True}}, "read"),
+        ({"backbone": "b", "setfit": {"synthetic": True, "annotated": True}}, "written and read"),
         (PLAIN, "nothing"),
         (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True}}, "written"),
         (PLAIN | {"finetuning": PLAIN["finetuning"] | {"synthetic": True, "annotated": True}},

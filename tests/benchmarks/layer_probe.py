@@ -86,7 +86,7 @@ def main() -> None:
             for used in [layers or own]
         ]
         told = ", ".join(map(str, layers)) if layers else f"auto: {chosen}"
-        spread = f" ± {np.std(f1):.1f}" if len(f1) > 1 else ""  # of one seed there is none
+        spread = f" ± {np.std(f1, ddof=1):.1f}" if len(f1) > 1 else ""  # of one seed there is none
         tell(f"layers {told:5} {np.mean(f1):5.1f}{spread}")
 
 

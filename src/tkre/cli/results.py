@@ -11,7 +11,8 @@ from kedro.io import CatalogProtocol
 
 from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.project.config import ExperimentConfig
-from tkre.project.results import draw_curves, training, write_results
+from tkre.project.results import draw_page, training, write_results
+from tkre.report.published import filled
 
 if TYPE_CHECKING:
     from tkre.project.mlflow import MlflowRuns
@@ -70,8 +71,7 @@ def write_command(
         catalog, config = project.catalog, project.config
         _require(experiments, config)
         cells = {name: list(config.cells(name)) for name in experiments}
-        for page in write_results(catalog, cells, config.parameters, folder, env, text):
-            click.echo(page)
+        write_results(catalog, cells, config.parameters, folder, env, text)
         for name in experiments:
             _draw(config, name, folder)
         click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
@@ -82,9 +82,9 @@ def write_command(
 @env_option
 @folder_option
 def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) -> None:
-    """Draw the curves of published experiments.
+    """Write the pages of published experiments again.
 
-    Draws from the tables of EXPERIMENTS in the docs; runs nothing.
+    Pages and curves are made from the tables of EXPERIMENTS in the docs; nothing is run.
     """
     with session(env) as project:
         _require(experiments, project.config)
@@ -92,11 +92,26 @@ def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) ->
             _draw(project.config, name, folder)
 
 
+@results.command("fill")
+@click.argument(
+    "pages", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@folder_option
+def fill_command(pages: tuple[Path, ...], folder: Path) -> None:
+    """Fill the tables of PAGES from published results.
+
+    A comment above a table names the sources of its last columns, as in README.md.
+    """
+    for page in pages:
+        page.write_text(filled(page.read_text("utf-8"), folder), "utf-8")
+        click.echo(page)
+
+
 def _draw(config: ExperimentConfig, name: str, folder: Path) -> None:
     spec = config.experiments[name]
     variants = {variant: config.parameters.variants[variant] for variant in spec.variants}
-    for drawn in draw_curves(name, spec, variants, folder):
-        click.echo(drawn)
+    for written in draw_page(name, spec, variants, folder):
+        click.echo(written)
 
 
 def _require(experiments: tuple[str, ...], config: ExperimentConfig) -> None:

@@ -182,8 +182,8 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether a part of the place differs between cells, or rows of a summary.
 
     A variant without synthetic sentences has 0 of them, one without a language model no llm, and
-    without annotated rows none are chosen: that alone is no other setting. Published tables may be
-    older than an axis.
+    without annotated rows none are chosen: that alone is no other setting. A table need not have
+    all axes.
     """
     if axis not in cells:
         return False

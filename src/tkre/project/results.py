@@ -1,4 +1,4 @@
-"""Published results: pages and tables of experiments, and curves drawn from these tables."""
+"""Published results: tables of experiments, and pages with curves that are made from them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tkre.report.drawing import draw, svg
 from tkre.report.figures import FIGURES, drawable
 from tkre.report.formatting import sentence
 from tkre.report.natural import natural_tables
+from tkre.report.published import published
 from tkre.report.tables import (
     DETAILS,
-    FIGURE,
     detail_tables,
     llm_tables,
     markdown,
@@ -33,23 +33,23 @@ from tkre.report.tables import (
 from tkre.report.teacher import teacher_tables, with_needs
 from tkre.training.recipes import Variant, axes_of
 
-_HEADING = "## Curves"
 _SECTION = re.compile(r"^(?=## )", re.MULTILINE)
 
 
-def draw_curves(
+def draw_page(
     name: str, spec: Experiment, variants: Mapping[str, Variant], folder: Path
 ) -> list[Path]:
-    """Draws F1 along each axis of a published experiment and puts the curves into its page.
+    """Writes the page of a published experiment again from its tables, below its head.
 
     Args:
         name: Experiment.
         spec: Its grid.
         variants: Its variants by name.
-        folder: Holds ``<name>.md`` and ``<name>/cells.csv``; ``<name>/<figure>.svg`` are replaced.
+        folder: Holds ``<name>.md`` and ``<name>/<table>.csv``; ``<name>/<figure>.svg``, F1 along
+            each axis with several values, are replaced.
 
     Returns:
-        The pictures; none where no axis has several values.
+        The page, and the pictures.
 
     Raises:
         FileNotFoundError: The experiment has not been published.
@@ -58,19 +58,39 @@ def draw_curves(
     page, table = folder / f"{name}.md", folder / name / "cells.csv"
     if lacking := [path for path in (page, table) if not path.is_file()]:
         raise FileNotFoundError(f"{lacking[0]} is missing: kedro results write {name}")
-    # "none" is the name of no language model, no missing value.
-    cells = pd.read_csv(table, keep_default_na=False, na_values=[""])
-    if set(cells["variant"]) != set(variants):
+    tables = {
+        table: published(path)
+        for table in PUBLISHED
+        if (path := folder / name / f"{table}.csv").is_file()
+    }
+    named = set(tables["cells"]["variant"])
+    if named != set(variants):
         raise ValueError(
-            f"{table} has the variants {', '.join(sorted(set(cells['variant'])))}, but {name} has "
+            f"{table} has the variants {', '.join(sorted(named))}, but {name} has "
             f"{', '.join(sorted(variants))}; run and publish it again"
         )
+    head, *_ = _SECTION.split(page.read_text("utf-8"))
+    drawn, curves = _curves(name, spec, variants, tables["cells"], folder)
+    shown = tables | {"summary": with_needs(tables["summary"], variants)}
+    lines = [head.rstrip(), "", *curves, *page_tables(name, shown)]
+    page.write_text("\n".join(lines), "utf-8")
+    return [page, *drawn]
+
+
+def _curves(
+    name: str,
+    spec: Experiment,
+    variants: Mapping[str, Variant],
+    cells: pd.DataFrame,
+    folder: Path,
+) -> tuple[list[Path], list[str]]:
+    """Pictures of F1 along each axis, and the lines of the page that show them."""
     for old in (folder / name).glob("*.svg"):
         old.unlink()
     recipes = {variant: recipe.model_dump(mode="json") for variant, recipe in variants.items()}
     metrics = [row | {"recipe": recipes[row["variant"]]} for row in cells.to_dict("records")]
     several, drawn = cells["seed"].nunique() > 1, []
-    parts: list[str] = []
+    lines: list[str] = []
     for figure in drawable(axes_of(spec, variants)):
         kind = FIGURES[figure]
         if kind.axis is None or cells["micro_f1"].isna().all():
@@ -80,19 +100,10 @@ def draw_curves(
         drawn.append(folder / name / f"{figure}.svg")
         picture = svg(draw(rows, kind.panel), f"{name}: {title}", standalone=True)
         drawn[-1].write_text(f"{picture}\n", "utf-8")
-        note = kind.note(rows, several_seeds=several)
-        parts += [f"![{title}]({name}/{figure}.svg)", *([note] if note else [])]
-    _put_into(page, parts)
-    return drawn
-
-
-def _put_into(page: Path, parts: Sequence[str]) -> None:
-    """Replaces the section of curves, which stands before the first table."""
-    head, *sections = _SECTION.split(page.read_text("utf-8"))
-    kept = [section for section in sections if not section.startswith(_HEADING)]
-    if parts:
-        kept.insert(0, "".join(f"{part}\n\n" for part in (_HEADING, *parts)))
-    page.write_text("".join([head, *kept]), "utf-8")
+        lines += [f"![{title}]({name}/{figure}.svg)", ""]
+        if note := kind.note(rows, several_seeds=several):
+            lines += [note, ""]
+    return drawn, ["## Curves", "", *lines] if lines else []
 
 
 # Tables that are published, by dataset; an experiment need not have all.
@@ -110,7 +121,7 @@ def write_results(
     env: str | None = None,
     params: str = "",
 ) -> list[Path]:
-    """Writes a page and the tables behind it for every experiment.
+    """Writes the tables of every experiment, and the head of its page; ``draw_page`` does the rest.
 
     Args:
         catalog: Holds the reports of the experiments.
@@ -154,17 +165,15 @@ def write_results(
         for old in target.glob("*.csv"):
             old.unlink()
         for table, frame in tables.items():
-            frame.to_csv(target / f"{table}.csv", index=False, float_format=FIGURE)
+            frame.to_csv(target / f"{table}.csv", index=False, float_format="%.6g")
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
-        recipes = {cell.variant: parameters.variants[cell.variant] for cell in cells}
-        shown = tables | {"summary": with_needs(tables["summary"], recipes)}
         head = [
             f"# {name}", "", f"`{run_with([name])}`, {_day(run)}, {machine()}.",
             f"{training(catalog, cells)}; what several cells share is counted once.",
             *_remarks(tables["cells"], parameters),
         ]  # fmt: skip
-        pages[-1].write_text("\n".join([*head, *_tables(name, shown)]), encoding="utf-8")
+        pages[-1].write_text("\n".join(head), encoding="utf-8")
     return pages
 
 
@@ -203,19 +212,19 @@ def _remarks(cells: pd.DataFrame, parameters: ProjectParameters) -> list[str]:
     return [line for remark in remarks for line in ("", remark)]
 
 
-def _tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
+def page_tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
     """Lines of the tables of an experiment."""
     lines = []
     for shown in score_tables(tables["summary"], tables["cells"]):
-        lines += ["", f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown)]
+        lines += [f"## {shown.title}", "", f"{sentence(shown.note)}.", "", *markdown(shown), ""]
     details = [detail_tables(name, tables[name]) for name in DETAILS if name in tables]
     llms = [llm_tables(tables["llms"])] if "llms" in tables else []
     taught = [teacher_tables(tables["teacher"])] if "teacher" in tables else []
     natural = [natural_tables(tables["natural"])] if "natural" in tables else []
     for shown in chain.from_iterable([*natural, *taught, *llms, *details]):
-        lines += ["", f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
-        lines += markdown(shown)
-    return [*lines, "", "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
+        lines += [f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
+        lines += [*markdown(shown), ""]
+    return [*lines, "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
 
 
 def _has(catalog: CatalogProtocol, name: str) -> bool:

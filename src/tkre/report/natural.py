@@ -110,7 +110,7 @@ def _scored(row: Mapping[Any, Any]) -> dict[Any, Any]:
     if "f1" in shown and not missing(row["f1_std"]):
         shown["f1"] = f"{row['f1']:.1f} ± {row['f1_std']:.1f} {shown['f1'].partition(' ')[2]}"
     counts = ("rows", "asserted", "false_no_relation", "false_inverted", "false_other")
-    return {**row, **shown} | {
+    return {**row, **shown, "negative_share": float(row["negative_share"])} | {
         name: int(row[name]) if row[name] % 1 == 0 else float(row[name]) for name in counts
     }
 
@@ -125,4 +125,4 @@ def _kept(row: Mapping[Any, Any]) -> Iterator[dict[Any, Any]]:
         if str(column).startswith(_KEPT):
             at = str(column).removeprefix(_KEPT)
             scores = {name: row[f"{name}_at_{at}"] for name in ("kept", "precision", "recall")}
-            yield {**row, "wanted": at} | {k: number(v) for k, v in scores.items()}
+            yield {**row, "wanted": at} | {k: number(float(v)) for k, v in scores.items()}

@@ -254,7 +254,7 @@ def _score_rows(summary: pd.DataFrame, cells: pd.DataFrame) -> Iterator[dict[str
             | {"needs": next(iter(group.get("needs", [])), None)}
             | {metric: _score(metric, row) for metric, row in metrics.items()}
             | {"interval": _ends(metrics["micro_f1"])}
-            | {"difference": _difference(metrics["micro_f1"])}
+            | {"difference": difference_in_words(metrics["micro_f1"])}
             | {"seeds": metrics["micro_f1"]["seeds"], "seconds": f"{seconds[key]:.0f}"}
         )
 
@@ -265,10 +265,16 @@ def _score(metric: str, row: Mapping[Any, Any]) -> str:
         return number(row["mean"])
     if missing(row["mean"]):  # a corpus without a labelled row to score on
         return "not scored"
+    return score_in_words(row)
+
+
+def score_in_words(row: Mapping[Any, Any]) -> str:
+    """A mean with its deviation over seeds, if there are several: a row of a summary."""
     return f"{row['mean']:.1f}" + (f" ± {row['std']:.1f}" if row["seeds"] > 1 else "")
 
 
-def _difference(row: Mapping[Any, Any]) -> str:
+def difference_in_words(row: Mapping[Any, Any]) -> str:
+    """A difference with its interval, and its seeds if they are fewer: a row of a summary."""
     if missing(row["difference"]):
         return ""
     low, high = row["difference_low"], row["difference_high"]

@@ -8,6 +8,7 @@ from kedro.config import OmegaConfigLoader
 
 from tkre.core.cells import parse_cell
 from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
+from tkre.project.stages import stages_of
 from tkre.settings import CONFIG_LOADER_ARGS
 
 
@@ -54,6 +55,20 @@ def test_variants_that_use_no_knowledge_share_their_cell(conf):
     names = {cell.name for cell in ExperimentConfig(assembled(conf, {})).cells("semeval_x4")}
     assert "semeval2010_task8.k8.s13.typ_marker" in names
     assert "semeval2010_task8.k8x4.s13.tkre_plus" in names
+
+
+def test_further_seeds_are_of_variants_that_a_language_model_gives_nothing(conf):
+    spec = {"corpora": ["newsroom"], "seeds": 13, "golden_seeds": [7, 99],
+            "variants": ["typ_marker", "tkre_plus"]}  # fmt: skip
+    config = changed(conf, ["experiments", "five"], spec)
+    names = [cell.name for cell in config.cells("five")]
+    assert names == [
+        "newsroom.k8.s13.typ_marker", "newsroom.k8.s13.tkre_plus",
+        "newsroom.k8.s7.typ_marker", "newsroom.k8.s99.typ_marker",
+    ]  # fmt: skip
+    data = stages_of(config, "five")["data_generation"].all_outputs()
+    assert "newsroom.k8.s13.explained" in data and "newsroom.k8.s7.shots" in data
+    assert not any("s7.expl" in name or "s7.synth" in name for name in data)
 
 
 def test_without_a_synthetic_sentence_there_is_nothing_to_plant_or_to_filter(conf):

@@ -184,6 +184,9 @@ def test_development_scores_are_called_optimistic():
 def test_what_was_run_is_the_grid_the_corpora_and_the_recipes():
     section = setup(FOUND)
     said = facts(section)
+    further = FOUND.spec.model_copy(update={"golden_seeds": (7, 99)})
+    told = facts(setup(replace(FOUND, spec=further)))["Further seeds"]
+    assert told == "7 and 99; without a cell there: tkre"
     assert said["Command"] == "kedro run --pipelines trial"
     assert (said["Seeds"], said["Reported"]) == ("13 and 21", "25 November 2026")
     assert (

@@ -44,6 +44,7 @@ def test_unequal_numbers_of_seeds_are_said():
     [table] = shown([*ms[:4], ms[5]], [*ps[:4], ps[5]])
     assert [row[1] for row in table.rows] == ["2", "3"]
     assert table.rows[1][4].endswith("] (2 seeds)")
+    assert table.note.endswith("; differences over the seeds that both have")
 
 
 def test_a_table_of_before_says_what_its_intervals_leave_out():

@@ -224,6 +224,8 @@ class Experiment(Params):
         corpora: Names of ``corpora`` parameters.
         shots: Values of K; 0 is zero-shot.
         seeds: Seeds of the samples.
+        golden_seeds: Further seeds, of variants that a language model gives nothing: others may
+            have recorded answers for few seeds, and are left out there.
         variants: Names of ``variants`` parameters.
         synthetic: Synthetic sentences per relation, as multiples of K (``KShotSample.synthetic``).
         noise: Per cent of synthetic sentences with a planted wrong label, to measure the effect.
@@ -241,6 +243,7 @@ class Experiment(Params):
     corpora: tuple[str, ...]
     shots: tuple[int, ...] = (8,)
     seeds: tuple[int, ...] = (13,)
+    golden_seeds: tuple[int, ...] = ()
     variants: tuple[str, ...]
     synthetic: tuple[int, ...] = (1,)
     noise: tuple[int, ...] = (0,)
@@ -252,8 +255,8 @@ class Experiment(Params):
     baseline: str | None = None
 
     @field_validator(
-        "shots", "seeds", "synthetic", "noise", "filtered", "llms", "annotated", "chosen",
-        mode="before",
+        "shots", "seeds", "golden_seeds", "synthetic", "noise", "filtered", "llms", "annotated",
+        "chosen", mode="before",
     )  # fmt: skip
     @classmethod
     def _one_value_is_a_list(cls, value: Any) -> Any:
@@ -289,7 +292,7 @@ class Experiment(Params):
                 self.annotated,
                 self.chosen,
                 self.llms,
-                self.seeds,
+                (*self.seeds, *self.golden_seeds),
             )
         )
         return list(dict.fromkeys(samples))  # without annotated rows there is nothing to choose

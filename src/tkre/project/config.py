@@ -96,7 +96,8 @@ class ExperimentConfig:
         that reads nothing of a language model whichever that is: it shares its cell with the
         experiments that have another one, and so does one that reads no annotated row. Where there
         is no synthetic sentence, none can be put under a wrong label or be refused: these samples
-        have neither noise nor filter.
+        have neither noise nor filter. Variants that read something of a language model have no
+        cell of ``golden_seeds``.
         """
         spec, variants = self.experiments[experiment], self.parameters.variants
         return {
@@ -105,6 +106,7 @@ class ExperimentConfig:
                 sample if sample.synthetic else sample.with_annotations for sample in spec.samples
             )
             for name in spec.variants
+            if sample.seed in spec.seeds or variants[name].needs == "nothing"
         }
 
     def encoder(self, cell: Cell) -> EncoderChain | None:

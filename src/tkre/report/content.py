@@ -133,7 +133,7 @@ class ReportContent:
     @property
     def several_seeds(self) -> bool:
         """Whether scores are means over seeds, with a deviation."""
-        return len(self.spec.seeds) > 1
+        return len({*self.spec.seeds, *self.spec.golden_seeds}) > 1
 
     @property
     def validated(self) -> bool:

@@ -223,6 +223,10 @@ def _grid(content: ReportContent) -> Iterator[tuple[str, str]]:
     yield "Reported", day(content.environment.finished)
     yield "K, labelled sentences per relation", listed([str(k) for k in spec.shots])
     yield "Seeds", listed([str(seed) for seed in spec.seeds])
+    if spec.golden_seeds:
+        seeds = listed([str(seed) for seed in spec.golden_seeds])
+        without = listed([name for name, v in content.variants.items() if v.needs != "nothing"])
+        yield "Further seeds", f"{seeds}; without a cell there: {without or 'none'}"
     if len(spec.synthetic) > 1 or spec.synthetic != (1,):
         yield "Synthetic sentences, x K", listed([str(n) for n in spec.synthetic])
     if spec.noise != (0,):

@@ -232,7 +232,8 @@ def _resampled(summary: pd.DataFrame) -> str:
     over = "seeds and test rows" if summary["seeds"].max() > 1 else "test rows"
     if "low" not in summary and over != "test rows":  # published before the others
         over = "test rows alone, of an earlier kind: other seeds are not in them"
-    return f"; intervals over {over}"
+    several = "; differences over the seeds that both have" * (summary["seeds"].nunique() > 1)
+    return f"; intervals over {over}{several}"
 
 
 def _fewer_rows(cells: pd.DataFrame) -> str:

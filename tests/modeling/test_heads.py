@@ -79,6 +79,34 @@ def test_what_is_between_has_other_features_where_the_tail_comes_first(backbone)
     assert torch.equal(inverted[4:], between) and not inverted[2:4].any()
 
 
+def test_two_tokens_before_each_opening_marker_have_features(backbone):
+    head, hidden = SpanHead(config(backbone, "spans", before_mentions=True)), states()
+    features, _ = head.features(hidden, torch.ones(B, T), spans())
+    assert features.shape == (B, head.size)
+    parts, layer = features[:, : 6 * H].reshape(B, 6, H), hidden[1]
+    # Before the first marker is one token only.
+    assert torch.allclose(parts[:, 2], layer[:, 0])
+    assert torch.allclose(parts[:, 3], layer[:, 3:5].mean(1))
+
+
+@pytest.mark.parametrize("options", [{}, {"before_mentions": True, "by_order": True}])
+def test_parts_are_dropped_in_training_one_at_a_time(backbone, options):
+    head = SpanHead(config(backbone, "spans", part_dropout=0.5, **options))
+    whole = head.eval().features(states(), torch.ones(B, T), spans())[0]
+    mentions, of_layer = head.vectors[0] * H, sum(head.vectors) * H
+    head.train()
+    hidden, rest, seen = states(), len(head.layers) * of_layer, set()
+    for _ in range(40):
+        row = head.features(hidden, torch.ones(B, T), spans())[0][0]
+        layers = [row[n * of_layer : (n + 1) * of_layer] for n in range(len(head.layers))]
+        kept = {(bool(x[:mentions].any()), bool(x[mentions:].any())) for x in layers}
+        assert len(kept) == 1  # of all layers alike
+        seen |= kept
+        assert torch.equal(row[row != 0], whole[0][row != 0])
+        assert torch.equal(row[rest:], whole[0][rest:])
+    assert seen == {(True, True), (True, False), (False, True)}
+
+
 def test_attention_does_not_see_padding(backbone):
     head = SpanHead(config(backbone, "spans"))
     mask = torch.ones(B, T)

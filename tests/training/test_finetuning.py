@@ -376,11 +376,3 @@ def test_the_prior_is_that_of_rows_drawn_at_random(toy_rows, schema, backbone, c
     )  # fmt: skip
     prior = found.model.config.natural_prior
     assert max(prior, key=prior.get) == ("knows" if chosen == "in_order" else none)
-
-
-def test_features_by_order_are_for_relations_without_an_inverse(schema, backbone):
-    params = SPANS.model_copy(update={"by_order": True})
-    assert not build_classifier(backbone, schema, params).config.by_order
-    lives_in = schema.relations["lives_in"].model_copy(update={"inverse": None})
-    one_way = schema.model_copy(update={"relations": schema.relations | {"lives_in": lives_in}})
-    assert build_classifier(backbone, one_way, params).config.by_order

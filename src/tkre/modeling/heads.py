@@ -152,6 +152,13 @@ class SpanHead(MarkedHead):
     With ``by_order``, the tokens between the mentions have other features where the tail comes
     first, the rest being 0: a linear layer cannot learn else that the same words state a relation
     in one order and its inverse, or none, in the other.
+
+    With ``before_mentions``, the two tokens before the opening marker of each mention have
+    features, too. Prepositions there say which part a mention has, and the first one does not stand
+    between the mentions: "The painting was sold to X by Y".
+
+    With ``part_dropout`` p, the features of what is between are dropped in a share p of the
+    training rows, those of the mentions in p/2: each has to tell the direction without the other.
     """
 
     mean: Tensor
@@ -162,9 +169,12 @@ class SpanHead(MarkedHead):
         hidden = config.encoder_sizes().hidden_size
         self.layers = list(config.layers)
         self.attention = nn.Linear(hidden, 1) if config.trigger_attention else None
-        self.by_order = config.by_order
-        of_layer = 6 if self.by_order else 4
-        self.size = hidden * (of_layer * len(self.layers) + bool(config.trigger_attention))
+        self.by_order, self.before_mentions = config.by_order, config.before_mentions
+        self.part_dropout = config.part_dropout
+        # Vectors of a layer: of the mentions, of what is between them.
+        self.vectors = (4 if self.before_mentions else 2, 4 if self.by_order else 2)
+        of_layers = sum(self.vectors) * len(self.layers)
+        self.size = hidden * (of_layers + bool(config.trigger_attention))
         # Not trained: ``standardise`` sets them once, from the training sentences.
         self.register_buffer("mean", torch.zeros(self.size))
         self.register_buffer("scale", torch.ones(self.size))
@@ -178,6 +188,9 @@ class SpanHead(MarkedHead):
         if self.by_order:
             first_B2 = spans[:, [HEAD, TAIL]].float().argmax(dim=-1)
             head_first_B1 = first_B2[:, :1] <= first_B2[:, 1:]
+        if self.before_mentions:
+            markers_B2T = spans[:, [HEAD_MARKER, TAIL_MARKER]].float()
+            before_B2T = F.pad(markers_B2T[..., 1:], (0, 1)) + F.pad(markers_B2T[..., 2:], (0, 2))
         pooled = []
         for layer in self.layers:
             state_BTH = states[layer]
@@ -188,6 +201,8 @@ class SpanHead(MarkedHead):
             maximum_BH = maximum_BH * between_BT1.any(dim=1)
             between_B2H = torch.cat([means_B3H[:, 2], maximum_BH], dim=1)
             pooled.append(means_B3H[:, :2].flatten(1))
+            if self.before_mentions:
+                pooled.append(pool(state_BTH, before_B2T).flatten(1))
             if self.by_order:
                 pooled += [between_B2H * head_first_B1, between_B2H * ~head_first_B1]
             else:
@@ -198,7 +213,24 @@ class SpanHead(MarkedHead):
             scores_BT = self.attention(state_BTH).squeeze(-1)
             scores_BT = scores_BT.masked_fill(attention_mask == 0, -torch.inf)
             pooled.append(torch.einsum("bt,bth->bh", scores_BT.softmax(dim=-1), state_BTH))
-        return (torch.cat(pooled, dim=1) - self.mean) / self.scale, scores_BT
+        features_BF = (torch.cat(pooled, dim=1) - self.mean) / self.scale
+        if self.training and self.part_dropout:
+            features_BF = self._without_parts(features_BF)
+        return features_BF, scores_BT
+
+    def _without_parts(self, features_BF: Tensor) -> Tensor:
+        """Standardised features with 0, their mean, for the parts that are dropped."""
+        mentions, between = self.vectors
+        draws_B1 = torch.rand(len(features_BF), 1, device=features_BF.device)
+        with_between_B1 = draws_B1 >= self.part_dropout
+        with_mentions_B1 = draws_B1 <= 1 - self.part_dropout / 2
+        kept = torch.cat(
+            [with_mentions_B1.expand(-1, mentions), with_between_B1.expand(-1, between)], dim=1
+        ).repeat(1, len(self.layers))
+        hidden = self.size // (kept.shape[1] + (self.attention is not None))
+        kept_BF = F.pad(kept.float().repeat_interleave(hidden, dim=1),
+                        (0, self.size - hidden * kept.shape[1]), value=1.0)  # fmt: skip
+        return features_BF * kept_BF
 
     def classify(self, features: Tensor) -> Tensor:
         """B x R logits."""

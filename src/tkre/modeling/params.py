@@ -70,6 +70,8 @@ HEADS: Registry[HeadKind] = Registry(
                 "head_dropout",
                 "layers",
                 "by_order",
+                "before_mentions",
+                "part_dropout",
                 "trigger_weight",
                 "probe_start",
             ),

@@ -25,6 +25,9 @@ class ClassifierSettings:
             kept. Empty for other heads, which read the last layer.
         by_order: For ``spans``: whether the tokens between the mentions have other features where
             the tail comes first.
+        before_mentions: For ``spans``: whether the two tokens before each mention have features.
+        part_dropout: For ``spans``: share of the training rows without features of what is between
+            the mentions.
         trigger_attention: For ``spans``: whether it has one more vector, pooled by attention.
         head_dropout: Dropout of the head's features.
         max_length: Longest sentence in tokens.
@@ -52,6 +55,8 @@ class ClassifierSettings:
     options: Mapping[str, Any] = field(default_factory=dict)
     layers: Sequence[int] = field(default_factory=list)
     by_order: bool = False
+    before_mentions: bool = False
+    part_dropout: float = 0.0
     trigger_attention: bool = False
     head_dropout: float = 0.1
     max_length: int = 128

@@ -350,10 +350,10 @@ def build_classifier(
             encoder[dropout] = params.encoder_dropout
     settings: dict[str, Any] = {
         name: getattr(params, name)
-        for name in ("head", "options", "layers", "head_dropout", "max_length",
-                     "typed_markers", "both_directions", "least_probability")
+        for name in ("head", "options", "layers", "by_order", "before_mentions", "part_dropout",
+                     "head_dropout", "max_length", "typed_markers", "both_directions",
+                     "least_probability")
     }  # fmt: skip
-    settings["by_order"] = params.by_order and not schema.all_invertible
     if params.temperature is not None:
         settings["temperature"] = params.temperature
     if HEADS[params.head].head_class.masked_lm:

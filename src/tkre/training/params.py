@@ -105,8 +105,11 @@ class FinetuningParams(RowsParams):
         layers: For ``spans``: encoder layers that are pooled; deeper ones are cut off. ``auto``
             leaves the choice to the training rows (``training.layer_choice``).
         by_order: For ``spans``: whether the tokens between the mentions have other features where
-            the tail comes first. It has no effect where every relation has an inverse: there
-            inverted rows teach the direction.
+            the tail comes first.
+        before_mentions: For ``spans``: whether the two tokens before each mention, prepositions
+            for instance, have features.
+        part_dropout: For ``spans``: share of the training rows without the features of what is
+            between the mentions; half as many are without those of the mentions.
         annotation_weights: Whether annotated rows are weighted by the estimated probability that
             their label is right (``generation.annotation_weights``).
         annotation_filter: Whether annotated rows whose label is a suspected error are left out.
@@ -151,6 +154,8 @@ class FinetuningParams(RowsParams):
     options: dict[str, JsonValue] = Field(default_factory=dict)
     layers: tuple[int, ...] | Literal["auto"] = ()
     by_order: bool = False
+    before_mentions: bool = False
+    part_dropout: float = Field(0.0, ge=0, le=0.6)
     annotation_weights: bool = False
     annotation_filter: bool = False
     folds: int = Field(0, ge=0)

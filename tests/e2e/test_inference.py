@@ -80,6 +80,12 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(demo, tmp_path):
         assert "2 sentences, 1 not read" in done.stdout, done.stdout
         labels.append(pd.read_parquet(target / str(n) / "a.parquet"))
     pd.testing.assert_frame_equal(*labels, atol=1e-4)
+    int8 = str(tmp_path / "int8")
+    result = demo.kedro("classifier", "export", "newsroom.k8.s13.tkre_plus", int8, "--int8")
+    assert result.returncode == 0, result.stdout
+    assert RelationExtractor.from_pretrained(int8).digest == exported.digest
+    done = demo.kedro("label", str(source), str(target / "1"), "--classifier", int8)
+    assert "2 sentences" in done.stdout and "done before" not in done.stdout
     both = demo.kedro("label", str(source), str(target), *cell, "--classifier", str(tmp_path))
     assert both.returncode != 0 and "give one" in both.stdout
     for cell in ("newsroom.k8.s13.tkre_plus", "newsroom.k8.s13.typ_marker"):

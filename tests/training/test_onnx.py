@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import logging.handlers
+import os
 import subprocess
 import sys
 
@@ -58,21 +59,59 @@ def exported_prompt(trained_prompt, tmp_path_factory):
     return export_quietly(trained_prompt, tmp_path_factory.mktemp("prompt"))
 
 
-def export_quietly(checkpoint, folder):
+@pytest.fixture(scope="module")
+def exported_int8(trained, tmp_path_factory):
+    return export_quietly(trained, tmp_path_factory.mktemp("int8"), int8=True)
+
+
+def export_quietly(checkpoint, folder, **options):
     messages = logging.handlers.BufferingHandler(1000)
     logging.getLogger().addHandler(messages)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        export_onnx(checkpoint, folder)
+        export_onnx(checkpoint, folder, **options)
     logging.getLogger().removeHandler(messages)
     assert [m for m in messages.buffer if m.levelno >= logging.WARNING] == []
     assert printed.getvalue() == ""
     return folder
 
 
-def test_an_export_holds_no_path_of_the_machine(exported):
+def test_an_export_holds_no_path_of_the_machine(exported, exported_int8):
     # The exporter adds the place in the source of each operator.
-    assert machine_paths(exported) == []
+    assert machine_paths(exported) == [] == machine_paths(exported_int8)
+
+
+def test_an_export_leaves_the_attention_of_the_classifier(trained, exported):
+    assert trained.model.encoder.config._attn_implementation == "sdpa"
+
+
+def test_int8_gives_nearly_the_same_by_other_products(trained, exported_int8, toy_rows):
+    import onnx
+
+    file = onnx.load(exported_int8 / "model.onnx")
+    products = [n for n in file.graph.node if n.op_type == "MatMulInteger"]
+    assert len(products) >= 6 * len(trained.model.encoder.encoder.layer)
+    extractor = RelationExtractor.from_pretrained(exported_int8)
+    assert extractor.digest == weights_digest(trained.model)
+    assert not extractor.rows_are_independent  # a batch has one scale
+    found = score(extractor._model, FileTokenizer.load(exported_int8), toy_rows).probabilities
+    expected = predict(trained.model, trained.tokenizer, toy_rows, precision="fp32")
+    assert np.allclose(found, expected, atol=0.05) and not np.allclose(found, expected, atol=1e-6)
+
+
+def test_threads_change_no_answer(exported, toy_rows):
+    tokenizer = FileTokenizer.load(exported)
+    one, three = (OnnxClassifier.load(exported, threads=n) for n in (1, 3))
+    one.tokens_per_batch = three.tokens_per_batch = 64  # several batches
+    expected = score(one, tokenizer, toy_rows).probabilities
+    assert np.array_equal(score(three, tokenizer, toy_rows).probabilities, expected)
+
+
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("", os.cpu_count())])
+def test_threads_are_those_of_the_process(exported, monkeypatch, given, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", given)  # Ray sets it for its workers
+    assert OnnxClassifier.load(exported).threads == threads
+    assert OnnxClassifier.load(exported, threads=5).threads == 5
 
 
 def test_the_extractor_takes_it_with_its_calibrator(trained, exported, toy_rows, schema):

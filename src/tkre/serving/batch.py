@@ -18,9 +18,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tkre.core.provenance import LINEAGE_FILE
 from tkre.corpora.unlabelled import validate_batch
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
+from tkre.training.onnx_classifier import RECORD_FILE
 
 COLUMNS = ("id", "sentence", "head_type", "tail_type")  # only ``sentence`` is required
 SCHEMA = pa.schema(
@@ -69,7 +71,9 @@ class Labeller:
 
     def stamp(self, source: Path) -> str:
         """Digests of the inputs of a file's labels, and the columns."""
-        made_of = [Path(self.classifier) / "lineage.json", source]
+        folder = Path(self.classifier)
+        made_of = [folder / LINEAGE_FILE, source]
+        made_of += [record] if (record := folder / RECORD_FILE).is_file() else []  # int8 or not
         made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
         return json.dumps([*parts, self.wanted_precision, self.natural, SCHEMA.names])

@@ -207,8 +207,8 @@ class RelationExtractor:
             wanted_precision: See the class.
             schema: Relation schema or its file. None loads ``relations.yml`` beside the weights,
                 if there is one.
-            threads: Threads of ONNX Runtime for an exported classifier; None leaves them to it.
-                torch has one setting for the process: ``torch.set_num_threads``.
+            threads: Threads of an exported classifier (``OnnxClassifier.load``). torch has one
+                setting for the process: ``torch.set_num_threads``.
             natural: See the class.
 
         Raises:
@@ -275,6 +275,8 @@ class RelationExtractor:
     @property
     def rows_are_independent(self) -> bool:
         """Whether the answer for a sentence is the same in any batch."""
+        if isinstance(self._model, OnnxClassifier) and self._model.int8:
+            return False
         return self.calibrator is None or self.calibrator.settings.negative_share != "estimated"
 
     def __call__(self, sentences: Iterable[Sentence]) -> list[Prediction]:

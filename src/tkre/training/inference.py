@@ -17,10 +17,10 @@ from tkre.core.schema import RelationSchema
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.params import Precision
-from tkre.modeling.runtime import autocast, to_tensors
+from tkre.modeling.runtime import autocast, to_tensors, use_bf16
 from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import Batch, log_truncation, scoring_batches, sorted_batches
-from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities, Scores, score
+from tkre.training.scoring import SMALL_BATCH, TOKENS_PER_BATCH, Probabilities, Scores, score
 
 EMBEDDED_TOKENS = 256  # limit of a text that is embedded
 GPU_TOKENS_PER_BATCH = 32768
@@ -146,17 +146,20 @@ def predict_scores(
         natural: Whether they are natural text (``scoring.score``).
     """
     with evaluating(model), torch.inference_mode(), autocast(model.device, precision):
-        return score(_TorchScorer(model), tokenizer, instances, description, natural=natural)
+        scorer = _TorchScorer(model, bf16=use_bf16(precision))
+        return score(scorer, tokenizer, instances, description, natural=natural)
 
 
 class _TorchScorer:
     """A classifier as a ``scoring.Scorer``: arrays in, arrays out."""
 
-    def __init__(self, model: RelationClassifier) -> None:
+    def __init__(self, model: RelationClassifier, *, bf16: bool) -> None:
         self._model = model
         self.config = model.config
         self.padding = model.padding
-        self.tokens_per_batch = tokens_per_batch(model.device)
+        self.threads = 1  # torch divides each batch
+        small = model.device.type == "cpu" and not bf16
+        self.tokens_per_batch = SMALL_BATCH if small else tokens_per_batch(model.device)
         self.encode = model.encode
 
     def probabilities(self, batch: Batch) -> Probabilities:

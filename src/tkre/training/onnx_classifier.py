@@ -7,6 +7,7 @@ another package's head may import them (``modeling.params.HeadKind``).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.modeling.weights import file_digest
 from tkre.training.batching import Batch
-from tkre.training.scoring import TOKENS_PER_BATCH, Probabilities
+from tkre.training.scoring import SMALL_BATCH, Probabilities
 
 MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"
@@ -37,19 +38,30 @@ class OnnxClassifier:
         config: The settings of the classifier.
         weights: Digest of the weights that it was exported from.
         padding: The padding token of its encoder.
+        int8: Whether it multiplies in int8: then the scale of a batch depends on all its rows.
+        threads: Batches that are computed at the same time.
 
     Attributes:
         tokens_per_batch: Most tokens of a batch.
     """
 
-    tokens_per_batch = TOKENS_PER_BATCH
+    tokens_per_batch = SMALL_BATCH
 
     def __init__(
-        self, session: Any, config: ClassifierSettings, weights: str, padding: int
+        self,
+        session: Any,
+        config: ClassifierSettings,
+        weights: str,
+        padding: int,
+        *,
+        int8: bool = False,
+        threads: int = 1,
     ) -> None:
         self.config = config
         self.weights = weights
         self.padding = padding
+        self.int8 = int8
+        self.threads = threads
         self._session = session
 
     @classmethod
@@ -58,7 +70,8 @@ class OnnxClassifier:
 
         Args:
             folder: Folder that ``export_onnx`` wrote.
-            threads: Threads of ONNX Runtime; None is its own choice.
+            threads: Batches that are computed at the same time, each by one thread, so that none
+                waits for another; None is ``OMP_NUM_THREADS``, or the number of cores.
 
         Raises:
             OnnxError: ONNX Runtime is missing, or the file is not the exported one.
@@ -74,12 +87,18 @@ class OnnxClassifier:
                 f"{record['sha256'][:12]}...: export it again"
             )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(
             str(folder / MODEL_FILE), options, providers=["CPUExecutionProvider"]
         )
-        settings = ClassifierSettings.read(folder)
-        return cls(session, settings, record["weights"], record["padding"])
+        return cls(
+            session,
+            ClassifierSettings.read(folder),
+            record["weights"],
+            record["padding"],
+            int8=record["int8"],
+            threads=threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+        )
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as tokens, like ``RelationClassifier.encode``."""

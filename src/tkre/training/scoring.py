@@ -6,6 +6,7 @@ A classifier of torch or of ONNX Runtime computes them. Imports no torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import Batch, log_truncation, scoring_batches
 
 TOKENS_PER_BATCH = 4096  # on a CPU: more are no faster there
+# In fp32 and int8 on a CPU a call costs little beside its products: of few sentences, which a large
+# batch would pad to the longest one, small batches are read twice as fast.
+SMALL_BATCH = 512
 Probabilities = npt.NDArray[np.float64]
 
 
@@ -36,6 +40,10 @@ class Scorer(Protocol):
     @property
     def tokens_per_batch(self) -> int:
         """Most tokens of a batch, padding included."""
+
+    @property
+    def threads(self) -> int:
+        """Batches that are computed at the same time, each in a thread."""
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:
         """Instances as tokens, in the form that its head reads."""
@@ -159,6 +167,13 @@ def ruled_out_by_types(
 
 def _read(model: Scorer, encoded: Sequence[Encoded]) -> Probabilities:
     probabilities = np.zeros((len(encoded), model.config.num_labels))
-    for numbers, batch in scoring_batches(encoded, model.padding, model.tokens_per_batch):
-        probabilities[numbers] = model.probabilities(batch)
+    batches = scoring_batches(encoded, model.padding, model.tokens_per_batch)
+    if model.threads == 1:  # without a pool: torch has its modes for each thread
+        for numbers, batch in batches:
+            probabilities[numbers] = model.probabilities(batch)
+        return probabilities
+    with ThreadPoolExecutor(model.threads) as pool:
+        read = [(numbers, pool.submit(model.probabilities, batch)) for numbers, batch in batches]
+        for numbers, found in read:
+            probabilities[numbers] = found.result()
     return probabilities

@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=SHAPES, default="minilm")
     parser.add_argument("--cell", nargs="+", default=[f"{DRAW}.{name}" for name in VARIANTS])
     parser.add_argument("--sentences", type=int, default=256)
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="their sizes")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -144,7 +145,7 @@ def main() -> None:
             ways = untrained_ways(backbone)
         tell(f"{where()}, {options.threads} threads, {options.shape}, {len(sentences)} sentences "
              f"of {corpus}, fp32 where nothing else is said")  # fmt: skip
-        sizes = [*BATCHES, *([options.sentences] if options.shape != "minilm" else [])]
+        sizes = [*options.batches, *([options.sentences] if options.shape != "minilm" else [])]
         heading = [f"{n:>8}" for n in sizes] + [f"{'CPU ms':>8}", f"{'F1':>8}"]
         tell(f"{'sentences per second, batches of':<34}" + "".join(heading))
         for name, label in ways.items():

@@ -1,7 +1,8 @@
-"""Whether the recipe of tkre_plus learns which mention is the head, from 16 sentences a relation.
+"""Whether the recipe of tkre_plus learns which mention is the head, from 48 sentences.
 
-The corpus has two pairs of inverse relations, with active and passive sentences. The scored
-sentences have other names and no types, and each is asked about with either mention as the head.
+The corpus has two pairs of inverse relations, with active and passive sentences. It trains on those
+whose head comes first: the other order is to be learnt from the inverse. The scored sentences have
+other names and no types, and each is asked about with either mention as the head.
 """
 
 from __future__ import annotations
@@ -88,8 +89,9 @@ def test_the_recipe_reads_direction_from_the_order_and_the_verb():
     catalog = (conf / "catalog_knowledge_pretraining.yml").read_text(encoding="utf-8")
     backbone = yaml.safe_load(catalog)["backbones.minilm"]
     start = load_backbone(backbone["name"], backbone["source"], backbone["sha256"])
+    rows = [row for row in training_rows() if row.head < row.tail]
     trained, _ = finetune(
-        start, list(training_rows()), [], schema, FinetuningParams.model_validate(recipe),
+        start, rows, [], schema, FinetuningParams.model_validate(recipe),
         data="direction", seed=13, description="direction",
     )  # fmt: skip
     asked = list(checks())

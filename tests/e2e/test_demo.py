@@ -39,7 +39,7 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
     printed = demo.printed
     end = printed[printed.index("demo: newsroom, K = 8") :]
     for variant, score in demo.cells()[["variant", "micro_f1"]].to_numpy():
-        assert re.search(rf"{variant} +\d+ +{score:.1f} ", end)
+        assert re.search(rf"{variant} +\d+ +1 +{score:.1f} ", end)  # annotated, seeds
     for file in re.findall(r"data/08_reporting\S+", end):
         assert [*demo.folder.glob(file)]
     assert "summary.csv" in end and "figures:" in end

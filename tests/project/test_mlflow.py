@@ -123,4 +123,4 @@ def test_the_note_of_a_recipe_of_another_version_has_no_words(cell):
 
 def test_the_note_of_an_experiment_is_its_tables(catalog, cell):
     note = experiment_record(catalog, "demo", {}, [cell]).tags[NOTE]
-    assert "**toy, K = 8**, per cent; seed 13." in note and "\n| tkre | 44.4 |" in note
+    assert "**toy, K = 8**, per cent; seed 13." in note and "\n| tkre | 1 | 44.4 |" in note

@@ -124,5 +124,5 @@ def test_the_page_of_results_has_the_comparison(project):
     result = project.kedro("results", "write", "compared")
     assert result.returncode == 0, result.stdout
     page = (project.folder / "docs/results/compared.md").read_text(encoding="utf-8")
-    assert "## Language models: newsroom, K = 2" in page and "| tiny (llama) | 0.0 |" in page
+    assert "## Language models: newsroom, K = 2" in page and "| tiny (llama) | 1 | 0.0 |" in page
     assert (project.folder / "docs/results/compared/llms.csv").is_file()

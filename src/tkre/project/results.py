@@ -165,7 +165,7 @@ def write_results(
         for old in target.glob("*.csv"):
             old.unlink()
         for table, frame in tables.items():
-            frame.to_csv(target / f"{table}.csv", index=False, float_format="%.6g")
+            frame.to_csv(target / f"{table}.csv", index=False, float_format=_six_digits)
         pages.append(folder / f"{name}.md")
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
         head = [
@@ -230,3 +230,9 @@ def page_tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
 def _has(catalog: CatalogProtocol, name: str) -> bool:
     dataset = catalog.get(name)
     return dataset is not None and bool(dataset.exists())
+
+
+def _six_digits(value: float) -> str:
+    """A number of a table; a whole one keeps its ".0", or a page would show it as a count."""
+    text = f"{value:.6g}"
+    return f"{text}.0" if text.lstrip("-").isdigit() else text

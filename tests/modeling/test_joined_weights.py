@@ -80,6 +80,16 @@ def test_a_missing_part_is_no_model_and_leaves_nothing(site, tmp_path):
     assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
 
 
+def test_a_damaged_part_names_the_way_out(site, tmp_path):
+    content = bytearray(archive())
+    start = content.index(b"toy/model.safetensors") + len(b"toy/model.safetensors")
+    content[start : start + 40] = bytes([255]) * 40
+    install(site, bytes(content), 2)
+    with pytest.raises(WeightsError, match="Install all of its packages"):
+        locate(SOURCE)
+    assert not [file for file in (tmp_path / "cache").iterdir() if file.suffix != ".lock"]
+
+
 def test_an_archive_without_a_model(site):
     install(site, archive(config=False), 1)
     with pytest.raises(WeightsError, match="holds no model"):

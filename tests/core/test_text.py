@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import random
+import unicodedata
+
 import pytest
 
+from tests.conftest import instance
 from tkre.core.text import (
     NearDuplicateIndex,
     NearDuplicateParams,
     find_phrase,
+    find_word_forms,
+    fold,
+    is_invisible,
     near_duplicate_groups,
+    normalised,
     same_stem,
+    sentence_rank,
     shared_sentences,
+    verbatim,
 )
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
@@ -82,3 +92,79 @@ def test_a_phrase_is_found_as_whole_words_in_any_case(phrase, found):
 
 def test_shared_sentences_of_nothing():
     assert shared_sentences([], []) == ([], [])
+
+
+# One phrase in forms that look alike.
+PLAIN = "Séraphin O'Dwyer of Òkè-Mesí"
+FORMS = {
+    "decomposed": unicodedata.normalize("NFD", PLAIN),
+    "curly quote": PLAIN.replace("'", "\u2019"),
+    "no-break space": PLAIN.replace(" ", "\xa0"),
+    "thin space": PLAIN.replace(" ", "\u2009"),
+    "zero-width space": PLAIN.replace(" ", " \u200b"),
+    "soft hyphen": PLAIN.replace("Dwyer", "Dw\u00adyer"),
+    "joiner between letter and accent": unicodedata.normalize("NFD", PLAIN).replace(
+        "e\u0301", "e\u2060\u0301"
+    ),
+    "byte-order mark": "\ufeff" + PLAIN,
+    "bidi marks": "\u2068" + PLAIN + "\u2069",
+    "non-breaking hyphen": PLAIN.replace("-", "\u2011"),
+    "variation selector": PLAIN.replace("O", "O\ufe0e"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_comparison_sees_through_unicode_forms(form):
+    assert normalised(form) == normalised(PLAIN)
+    assert sentence_rank(form, 13) == sentence_rank(PLAIN, 13)
+    plain = instance(f"<head>The bronze</head> is by <tail>{PLAIN}</tail> , says Ada .")
+    other = instance(f"<head>The bronze</head> is by <tail>{form}</tail> , says Ada .")
+    assert shared_sentences([plain], [other]) == ([(plain.id, other.id)], [])
+    assert copies(plain.text).find(other.text) == ("the test set", 1.0)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_phrases_are_found_where_they_stand_in_the_text(form):
+    text = f"\u200bPère said: \u201c{form}\u201d carved it, {form} again"
+    shown = form.strip("\ufeff\u2068\u2069")  # not at the ends of what is found
+    assert [span.of(text) for span in find_phrase(text, PLAIN)] == [shown, shown]
+    assert [span.of(text) for span in find_phrase(text, form)] == [shown, shown]
+    assert verbatim(text, PLAIN) == shown
+    assert [span.of(text) for span in find_word_forms(text, "carves by Séraphin")] == [
+        shown.split()[0].rstrip("\u200b"), "carved", shown.split()[0].rstrip("\u200b"),
+    ]  # fmt: skip
+
+
+def test_folded_characters_map_back_in_any_text():
+    rng = random.Random(13)
+    signs = ["a", "e\u0301", "ế", "o\u0323\u0302", "\u1112\u1161\u11ab", "\uac00\u11a8", "க\u0bca",
+             "க\u0bc6\u0bbe", "\u200b", "\u0301", " ", "\u2003",
+             "\u2019", "ß", "İ", "\U0001f9d1\u200d\U0001f680"]  # fmt: skip
+    for _ in range(2000):
+        text = "".join(rng.choices(signs, k=rng.randint(0, 8)))
+        folded = fold(text)
+        for start in range(len(folded.text)):
+            for end in range(start + 1, len(folded.text) + 1):
+                part = fold(folded.original(start, end).of(text)).text
+                assert folded.text[start:end] in part  # a letter and its marks stay together
+        seen = "".join(c for c in text if not is_invisible(c) or c.isspace())
+        assert unicodedata.normalize("NFC", seen.replace("\u2019", "'").replace("\u2003", " ")) == (
+            folded.text
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "invisible"),
+    [("", True), (" \t\u3000", True), ("\u200b\u2060\ufeff", True), ("\u3164", True),
+     ("\u2800", True), ("\ufe0f", True), ("\x00", True), ("\u00ad", True), ("\u180e", True),
+     ("\U000e0041", True), ("a", False), ("\u200b\u0430", False), ("-", False), ("\u0301", False),
+     ("\u0600", False)],
+)  # fmt: skip
+def test_characters_without_a_glyph(text, invisible):
+    assert is_invisible(text) is invisible
+
+
+def test_invented_triggers_are_not_verbatim():
+    assert verbatim("He left it.", "left  it") is None
+    assert verbatim("He left it.", "\u200b") is None
+    assert verbatim("He l\u00adeft it.", "left it") == "l\u00adeft it"

@@ -143,6 +143,24 @@ def test_ignore_case():
 def test_composed_and_decomposed_accents():
     name = unicodedata.normalize("NFD", "\u00c5lesund")
     assert found([(name, "place")], "in \u00c5lesund") == [("\u00c5lesund", "place")]
+    assert found([("\u00c5lesund", "place")], f"in {name}") == [(name, "place")]
+
+
+def test_names_in_other_quotes_and_blanks_are_found_where_they_stand():
+    text = "\u200bthe Harvester\u2019s\xa0Lunch of\u2009Ada"
+    assert found([("Harvester's Lunch", "object"), ("Ada", None)], text) == [
+        ("Harvester\u2019s\xa0Lunch", "object"), ("Ada", None),
+    ]  # fmt: skip
+    [record], _ = made(["Ada\u0301 and Ada met Be\u0301la in Oslo"], Pairs(both_ways=False))
+    assert record["sentence"] == (  # as the user wrote it; "Ada" with an accent is another name
+        "Ada\u0301 and <head>Ada</head> met Be\u0301la in <tail>Oslo</tail>"
+    )
+
+
+def test_one_name_in_two_forms_has_one_type():
+    lines = "O'Neil\tperson\nO\u2019Neil\tplace\n"
+    with pytest.raises(CorpusError, match="is a place here and a person on line 1"):
+        read_mentions(lines, "names.tsv", ignore_case=False)
 
 
 def test_empty_mention_list():
@@ -183,6 +201,8 @@ def test_one_type_per_name_with_ignored_case():
 def test_comma_instead_of_tab(line):
     with pytest.raises(CorpusError, match=r"m\.tsv, line 1: a tab stands between a name and its"):
         read_mentions(line, "m.tsv", ignore_case=False, types=("person", "place"))
+    with pytest.raises(CorpusError, match=r"line 1: a tab stands .* not blanks"):
+        read_mentions("Ada Byron    person", "m.tsv", ignore_case=False)
     # As JSON it is what it says.
     whole = '{"mention": "Ada, person"}'
     assert read_mentions(whole, "m.tsv", ignore_case=False, types=("person",))

@@ -1,11 +1,19 @@
-"""Phrases and word forms in texts; equal sentences and near-duplicates."""
+"""Texts in one form for comparison; phrases and word forms; equal sentences, near-duplicates.
+
+Comparison sees through Unicode forms: composed and decomposed letters, typographic quotes, blanks
+of any width, invisible characters (``fold``). Spans that are found lie in the text as it is given.
+Texts are never written in the folded form.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -23,8 +31,95 @@ _FUNCTION_WORDS = re.compile(
 )
 
 
+# Signs that stand for one another, one character for one.
+_ALIKE = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2039\u203a\u00b4\u02b9\u02bc\uff07", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02", '"')
+    | dict.fromkeys("\u2010\u2011", "-")
+    # White space that is not in ASCII, and the empty Braille pattern.
+    | dict.fromkeys("\x85\xa0\u1680\u2028\u2029\u202f\u205f\u2800\u3000", " ")
+    | {code: " " for code in range(0x2000, 0x200B)}
+)
+# Unicode's Default_Ignorable_Code_Point: without a glyph of their own.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_VOWELS_AND_FINALS = ("\u1160", "\u11ff")  # of Hangul: they join the letter before them
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text in the form for comparison.
+
+    Attributes:
+        text: The form.
+        spans: For each of its characters the characters of the original that it stands for; empty
+            where each stands for the one at its place.
+    """
+
+    text: str
+    spans: tuple[Span, ...] = ()
+
+    def original(self, start: int, end: int) -> Span:
+        """The characters of the original for ``start`` to ``end`` (half-open, not empty)."""
+        return (
+            Span(self.spans[start].start, self.spans[end - 1].end)
+            if self.spans
+            else Span(start, end)
+        )
+
+
+@lru_cache(maxsize=1024)
+def fold(text: str) -> Folded:
+    """A text in the form for comparison: NFC, plain quotes and blanks, nothing invisible."""
+    if text.isascii():
+        return Folded(text)
+    plain = text.translate(_ALIKE)
+    if not _INVISIBLE.search(plain) and unicodedata.is_normalized("NFC", plain):
+        return Folded(plain)
+    letters: list[str] = []  # each with the marks that follow it
+    places: list[Span] = []
+    for place, character in enumerate(plain):
+        if _INVISIBLE.match(character):
+            continue
+        if letters and _joins(character):
+            letters[-1] += character
+            places[-1] = Span(places[-1].start, place + 1)
+        else:
+            letters.append(character)
+            places.append(Span(place, place + 1))
+    composed = [unicodedata.normalize("NFC", letter) for letter in letters]
+    spans = [span for letter, span in zip(composed, places, strict=True) for _ in letter]
+    return Folded("".join(composed), tuple(spans))
+
+
+def _joins(character: str) -> bool:
+    """Whether a character may be one with the letter before it."""
+    first, last = _VOWELS_AND_FINALS
+    return unicodedata.category(character)[0] == "M" or first <= character <= last
+
+
+def is_invisible(text: str) -> bool:
+    """Whether a text shows nothing: blanks, control characters and characters without a glyph."""
+    return all(
+        c.isspace() or unicodedata.category(c) == "Cc"
+        for c in _INVISIBLE.sub("", text).translate(_ALIKE)
+    )
+
+
+def verbatim(text: str, part: str) -> str | None:
+    """A part of a text as it is spelt there; None if it is not in it, or shows nothing."""
+    folded, wanted = fold(text), fold(part).text
+    start = folded.text.find(wanted)
+    if start < 0 or is_invisible(part):
+        return None
+    return folded.original(start, start + len(wanted)).of(text)
+
+
 def find_phrase(text: str, phrase: str) -> list[Span]:
-    """Every occurrence of a phrase as whole words, in any case and with any white space between.
+    """Every occurrence of a phrase as whole words, in any case, Unicode form and white space.
 
     Args:
         text: The text that is searched.
@@ -33,22 +128,25 @@ def find_phrase(text: str, phrase: str) -> list[Span]:
     Returns:
         Disjoint spans, in order.
     """
+    folded, phrase = fold(text), fold(phrase).text
     words = r"\s+".join(re.escape(word) for word in phrase.split())
     if not words:
         return []
     # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
     pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
-    return [Span(*match.span()) for match in re.finditer(pattern, text, re.IGNORECASE)]
+    found = re.finditer(pattern, folded.text, re.IGNORECASE)
+    return [folded.original(*match.span()) for match in found]
 
 
 def find_word_forms(text: str, phrases: str) -> list[Span]:
     """Words of a text that are forms of content words of phrases, or of a relation's name."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", phrases)
+    folded = fold(text)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", fold(phrases).text)
     words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
     content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
     return [
-        Span(*match.span())
-        for match in _WORD.finditer(text)
+        folded.original(*match.span())
+        for match in _WORD.finditer(folded.text)
         if any(same_stem(match.group().lower(), word) for word in content)
     ]
 
@@ -66,8 +164,13 @@ def same_stem(a: str, b: str) -> bool:
 
 
 def normalised(text: str) -> str:
-    """A text for comparison: lower case, single blanks."""
-    return " ".join(text.lower().split())
+    """A text for comparison: folded, lower case, single blanks."""
+    return " ".join(fold(text).text.lower().split())
+
+
+def word_list(text: str) -> list[str]:
+    """Words of a text for comparison: folded, lower case."""
+    return _WORD.findall(fold(text).text.lower())
 
 
 def sentence_rank(text: str, seed: int) -> float:
@@ -97,7 +200,7 @@ def same_pair(one: Instance, other: Instance) -> bool:
 def shared_sentences(
     rows: Sequence[Instance], others: Sequence[Instance]
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Pairs of ids with the same sentence up to case and white space.
+    """Pairs of ids with the same sentence up to case, Unicode form and white space.
 
     Returns:
         Pairs with the same mentions, and pairs with other mentions (a sentence annotated twice, as
@@ -114,7 +217,7 @@ def shared_sentences(
 
 def word_runs(text: str, run: int) -> set[tuple[str, ...]]:
     """All runs of ``run`` consecutive words of a text, in lower case; a shorter text is one run."""
-    words = _WORD.findall(text.lower())
+    words = word_list(text)
     last = max(1, len(words) - run + 1)
     return {tuple(words[i : i + run]) for i in range(last)}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
+from tkre.core.text import fold
 from tkre.corpora.formats import RowError, json_lines, json_object, string
 from tkre.corpora.reading import CorpusError, listed
 
@@ -60,13 +60,14 @@ class MentionList:
 
     def find(self, text: str) -> list[Mention]:
         """Mentions in a text, left to right, without overlaps; the longest match wins."""
-        tokens = [(match.start(), match.end()) for match in _TOKEN.finditer(text)]
-        words = [self._key(text[start:end]) for start, end in tokens]
+        folded = fold(text)
+        tokens = list(_TOKEN.finditer(folded.text))
+        words = [self._key(token.group()) for token in tokens]
         found, at = [], 0
         while at < len(words):
             length = self._match(words, at)
             if length:
-                span = Span(tokens[at][0], tokens[at + length - 1][1])
+                span = folded.original(tokens[at].start(), tokens[at + length - 1].end())
                 found.append(Mention(span, self._kinds[tuple(words[at : at + length])]))
             at += length or 1
         return found
@@ -79,15 +80,10 @@ class MentionList:
         return 0
 
     def _words(self, name: str) -> tuple[str, ...]:
-        return tuple(self._key(word) for word in _TOKEN.findall(composed(name)))
+        return tuple(self._key(word) for word in _TOKEN.findall(fold(name).text))
 
     def _key(self, word: str) -> str:
         return word.casefold() if self._ignore_case else word
-
-
-def composed(text: str) -> str:
-    """A text in Unicode NFC: an accented letter is one character."""
-    return unicodedata.normalize("NFC", text)
 
 
 def read_mentions(
@@ -109,7 +105,8 @@ def read_mentions(
     for number, line in json_lines(text):
         try:
             name, kind = _mention(line.strip("\r\n"), types)
-            key = name.casefold() if ignore_case else name
+            key = fold(name).text
+            key = key.casefold() if ignore_case else key
             before, first = kinds.setdefault(key, (kind, number))
             if before != kind:
                 raise RowError(f"{name!r} is a {kind} here and a {before} on line {first}")
@@ -135,18 +132,20 @@ def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
         if len(rest) > 1:
             raise RowError(f"{len(rest)} tabs; one stands between the name and its type")
         if not rest:
-            _refuse_comma(name, types)
+            _refuse_without_tab(name, types)
         kind = rest[0].strip() or None if rest else None
     if not re.search(r"\w", name):
         raise RowError(f"no name before the type: {line!r}")
-    return composed(name.strip()), kind
+    return name.strip(), kind
 
 
-def _refuse_comma(name: str, types: Collection[str]) -> None:
-    """Refuse ``Ada,person``, which no sentence would ever match."""
-    ending = re.fullmatch(r".*([,;])(.*)", name)
-    if ending and ending[2].strip() in types:
-        raise RowError(f"a tab stands between a name and its type, not {ending[1]!r}: {name!r}")
+def _refuse_without_tab(name: str, types: Collection[str]) -> None:
+    """Refuse ``Ada,person`` and blanks in place of a tab: no sentence would ever match them."""
+    for sign in ",;":
+        if name.rpartition(sign)[2].strip() in types and sign in name:
+            raise RowError(f"a tab stands between a name and its type, not {sign!r}: {name!r}")
+    if "  " in fold(name.strip()).text:
+        raise RowError(f"a tab stands between a name and its type, not blanks: {name!r}")
 
 
 BATCH = 64  # texts in a batch of a spaCy pipeline
@@ -329,7 +328,7 @@ def candidates(
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
     record: Mapping[str, Any] = json_object(content) if json else {"sentence": content.strip()}
-    text = composed(string(dict(record), "sentence"))
+    text = string(dict(record), "sentence")
     try:
         parse_tagged(text)
     except TagError:

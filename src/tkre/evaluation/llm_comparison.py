@@ -6,7 +6,6 @@ by the F1 of the variants that use it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
@@ -17,7 +16,7 @@ import pandas as pd
 from tkre.core.cells import parse_sample
 from tkre.core.instance import Instance
 from tkre.core.params import NO_LLM
-from tkre.core.text import word_runs
+from tkre.core.text import normalised, word_list, word_runs
 from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
@@ -27,7 +26,6 @@ WHERE = ["corpus", "shots", "synthetic", "llm"]
 DIVERSITY = ["distinct_2", "largest_overlap", "distinct_pairs", "words"]
 F1, F1_STD = "micro_f1.", "micro_f1_std."  # before the name of a variant
 TOP = 3  # most common reasons of rejects
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,11 @@ def diversity(rows: Sequence[Instance], overlap_words: int) -> list[dict[str, fl
 
 
 def _diversity(rows: Sequence[Instance], overlap_words: int) -> dict[str, float]:
-    texts = [row.text.lower() for row in rows]
-    neighbours = [pair for text in texts for pair in pairwise(_WORD.findall(text))]
+    texts = [row.text for row in rows]
+    neighbours = [pair for text in texts for pair in pairwise(word_list(text))]
     runs = [word_runs(text, overlap_words) for text in texts]
     overlaps = [len(one & other) / len(one) for one, other in permutations(runs, 2)]
-    mentions = {(row.head_text.lower(), row.tail_text.lower()) for row in rows}
+    mentions = {(normalised(row.head_text), normalised(row.tail_text)) for row in rows}
     return {
         "distinct_2": _per_cent(len(set(neighbours)), len(neighbours)),
         "largest_overlap": 100 * max(overlaps, default=float("nan")),

@@ -8,6 +8,7 @@ from typing import Any
 
 from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
+from tkre.core.text import normalised, verbatim
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import ExplanationParams, RetryParams
@@ -126,8 +127,9 @@ def keep_explanations(
 
 
 def verbatim_triggers(text: str, triggers: Sequence[Any]) -> tuple[str, ...]:
-    """The triggers that stand verbatim in the text; a model may invent others."""
-    return tuple(t for t in triggers if isinstance(t, str) and t.strip() and t in text)
+    """The triggers that stand in the text, as spelt there; a model may invent others."""
+    found = (verbatim(text, t) for t in triggers if isinstance(t, str))
+    return tuple(trigger for trigger in found if trigger is not None)
 
 
 def _answer_schema(params: ExplanationParams) -> dict[str, Any]:
@@ -164,7 +166,7 @@ def _problem(
     if words > params.max_words:
         return "too_long", f"{words} words, at most {params.max_words}"
     for role, mention in (("head", instance.head_text), ("tail", instance.tail_text)):
-        if mention.lower() not in explanation.lower():
+        if normalised(mention) not in normalised(explanation):
             return "mention_missing", f"the {role} {mention!r} is not in it"
     if schema.spelled_out(str(instance.relation), explanation):
         return "label_spelled_out", f"it holds {instance.relation!r}"

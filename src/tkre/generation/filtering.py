@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,13 +10,12 @@ import pandas as pd
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearDuplicateIndex
+from tkre.core.text import NearDuplicateIndex, word_list
 from tkre.generation.label_errors import Floats, judgements, label_confidence
 from tkre.generation.params import FilterParams
 
 # Reasons, in the order of the checks.
 TYPES, INVERTED, LABEL, COPY, ALIKE = "type", "direction", "label", "near_duplicate", "alike"
-_WORD = re.compile(r"\w+")
 
 
 def filter_synthetic(
@@ -107,4 +105,4 @@ class _Redundant:
 
 
 def _plain(text: str) -> str:
-    return " ".join(_WORD.findall(text.lower()))
+    return " ".join(word_list(text))

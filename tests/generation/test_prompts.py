@@ -30,6 +30,13 @@ def test_invalid_prompt_files(template, problem):
         render(template, {"a": "", "b": ""}, "p.txt")
 
 
+def test_needed_placeholders_are_in_the_file_where_they_have_a_value():
+    with pytest.raises(PromptError, match=r"prompt p.txt has no \$plan: add it"):
+        render("[user]\n$a", {"a": "", "plan": "one about law"}, "p.txt", needed=["plan"])
+    for template, plan in [("[user]\n$a", ""), ("[user]\n$plan", "x"), ("[user]\n${plan}", "x")]:
+        render(template, {"a": "", "plan": plan}, "p.txt", needed=["plan"])
+
+
 def test_bullets():
     assert bullets(["a", "b"]) == "- a\n- b"
     assert bullets([]) == "(none)"

@@ -7,7 +7,7 @@ A prompt file holds messages under the headings ``[system]`` and ``[user]``, wit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from string import Template
 
 _HEADING = re.compile(r"^\[(system|user|assistant)\]\s*$", re.MULTILINE)
@@ -17,17 +17,24 @@ class PromptError(ValueError):
     """An invalid prompt file; the message names the problem."""
 
 
-def render(template: str, values: Mapping[str, str], name: str) -> tuple[dict[str, str], ...]:
+def render(
+    template: str, values: Mapping[str, str], name: str, needed: Collection[str] = ()
+) -> tuple[dict[str, str], ...]:
     """The messages of a prompt file with its values filled in.
 
     Args:
         template: Content of the file.
         values: Values by placeholder.
         name: Name of the file, for messages.
+        needed: Placeholders that a file of a user's own must have where their value is not empty:
+            the language model would not see a parameter otherwise.
 
     Raises:
-        PromptError: There is no heading, or a placeholder that has no value.
+        PromptError: There is no heading, a placeholder has no value, or a needed one is missing.
     """
+    seen = Template(template).get_identifiers()
+    if lost := [f"${value}" for value in needed if values[value] and value not in seen]:
+        raise PromptError(f"prompt {name} has no {', '.join(lost)}: add it, or its value is lost")
     before, *parts = _HEADING.split(template)
     if before.strip() or not parts:
         raise PromptError(f"prompt {name} must begin with a heading: [system] or [user]")

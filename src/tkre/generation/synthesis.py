@@ -186,7 +186,7 @@ def synthesis_request(
     }
     return Request(
         id=of_round,
-        messages=render(prompt, values, PROMPT),
+        messages=render(prompt, values, PROMPT, needed=["plan"]),
         schema=_answer_schema(task.schema, params),
         sampling=params.sampling,
         attempt=attempt,

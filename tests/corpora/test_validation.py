@@ -224,7 +224,7 @@ def test_unreadable_label_files(theatre):
     (theatre / "labels.json").write_text("{")
     labels = {"test": "labels.json", "drop_unlisted": False}
     params = CorpusParams.model_validate(PARAMS.model_dump() | {"labels": labels})
-    assert "labels.json is neither" in errors(theatre, params)[0]
+    assert "labels.json, line 1: not JSON" in errors(theatre, params)[0]
 
 
 # rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,6 +15,7 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.datasets import load_path
 from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator
+from tkre.modeling.settings import ClassifierSettings
 from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import read_config
 
@@ -65,7 +65,7 @@ def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False)
     if folder is None or calibrator is None:
         raise _missing(cell)
     schema: RelationSchema = catalog.load(f"{corpus}.schema")
-    labels = json.loads((folder / "config.json").read_text(encoding="utf-8"))["id2label"].values()
+    labels = ClassifierSettings.read(folder).label2id
     if changed := sorted({*labels} ^ {*schema.relations}):
         raise ValueError(
             f"{corpus} has other relations than the classifier of {cell} ({', '.join(changed)}): "

@@ -16,6 +16,7 @@ import click
 from tkre.cli.generation import cell_plans
 from tkre.cli.session import RAW, env_option, require_corpus, sample_options, session
 from tkre.core.cells import Cell, KShotSample
+from tkre.core.documents import parse_json
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted, shortened
@@ -130,7 +131,7 @@ def _asked(questions: Path) -> dict[str, Request]:
     asked = {}
     for number, line in enumerate(_text(file).splitlines(), start=1):
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             asked[record["request_id"]] = Request(
                 record["request_id"], tuple(record["messages"]), record["schema"], Sampling()
             )

@@ -11,7 +11,10 @@ import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from tkre.core.documents import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +189,9 @@ def _optional(value: Any) -> Any:
 
 
 HEAD, TAIL = "head", "tail"
-_LIKE_A_TAG = re.compile(r"[<\[]\s*/?\s*\w+\s*[>\]]")
+# Possessive: the two runs of white space would else be divided in every way.
+_LIKE_A_TAG = re.compile(r"[<\[]\s*+/?+\s*+\w{1,20}+\s*+[>\]]")
+_TRIED = 100  # of what looks like a tag; each is compared with the missing one
 
 
 class TagError(ValueError):
@@ -211,6 +216,7 @@ def parse_tagged(
         TagError: A tag is missing, doubled or closed before it opens, a mention is empty, or the
             mentions cross.
     """
+    quoted = shown(sentence, 300)
     pieces = re.split(rf"(</?(?:{re.escape(head_tag)}|{re.escape(tail_tag)})>)", sentence)
     offsets: dict[str, int] = {}
     text = ""
@@ -218,7 +224,7 @@ def parse_tagged(
         if n % 2 == 0:  # re.split puts the separators, here the tags, at the odd places
             text += piece
         elif piece in offsets:
-            raise TagError(f"tag {piece} stands more than once in {sentence!r}")
+            raise TagError(f"tag {piece} stands more than once in {quoted}")
         else:
             offsets[piece] = len(text)
     spans = []
@@ -227,17 +233,17 @@ def parse_tagged(
         for needed in (opening, closing):
             if needed not in offsets:
                 hint = _mistyped(needed, sentence, offsets)
-                raise TagError(f"tag {needed} is missing in {sentence!r}{hint}")
+                raise TagError(f"tag {needed} is missing in {quoted}{hint}")
         if offsets[closing] < offsets[opening]:
-            raise TagError(f"{closing} stands before {opening} in {sentence!r}")
+            raise TagError(f"{closing} stands before {opening} in {quoted}")
         span = _strip(text, offsets[opening], offsets[closing])
         if span.start >= span.end:
-            raise TagError(f"nothing stands between {opening} and {closing} in {sentence!r}")
+            raise TagError(f"nothing stands between {opening} and {closing} in {quoted}")
         spans.append(span)
     head, tail = spans
     first, second = sorted((head, tail))
     if first.start < second.start < first.end < second.end:
-        raise TagError(f"the mentions cross each other in {sentence!r}")
+        raise TagError(f"the mentions cross each other in {quoted}")
     return text, head, tail
 
 
@@ -265,6 +271,7 @@ def _strip(text: str, start: int, end: int) -> Span:
 
 def _mistyped(needed: str, sentence: str, read: Container[str]) -> str:
     """What may be meant for a tag that is missing: ``<Tail>``, ``[tail]``, ``<tial>``."""
-    found = {tag.lower(): tag for tag in _LIKE_A_TAG.findall(sentence) if tag not in read}
+    alike = (match.group() for match in _LIKE_A_TAG.finditer(sentence))
+    found = {tag.lower(): tag for tag in islice(alike, _TRIED) if tag not in read}
     near = get_close_matches(needed, found, n=1)
     return f" (there is {found[near[0]]!r} instead)" if near else ""

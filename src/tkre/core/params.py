@@ -6,14 +6,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
+from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tkre.core.documents import DocumentError, read_json, shown
 
 # Language model of a cell that is not an entry of ``generation.llms``: that of
 # ``generation.language_model``; none. Words, since pandas reads an empty text in a CSV file as a
 # missing value, which ``groupby`` leaves out.
 DEFAULT_LLM, NO_LLM = "default", "none"
+
+_TRIED = 1000  # names that a misspelt one is compared with
 
 # Entry-point groups of the project, each with the module that loads its entries. The digest of code
 # that can reach a registry covers the code of all its entries (``runner.code``).
@@ -37,6 +43,22 @@ class Params(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def from_file(cls, file: Path) -> Self:
+        """The group in a JSON file.
+
+        Raises:
+            DocumentError: The file does not hold such a group; the message names it.
+            OSError: It cannot be read.
+        """
+        try:
+            return cls.model_validate(read_json(file))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or cls.__name__
+            found = f"{first['msg']} (it is {shown(first['input'])})"
+            raise DocumentError(f"{file}: {name}: {found}") from None
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """The group itself, since nothing changes it: Kedro copies parameters at each use."""
         return self
@@ -44,7 +66,7 @@ class Params(BaseModel):
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"``, the known names where none is near, or an empty text."""
-    names = [str(name) for name in known]
+    names = [str(name) for name in islice(known, _TRIED)]
     near = get_close_matches(wrong, names, n=1)
     if near:
         return f" (did you mean {near[0]!r}?)"

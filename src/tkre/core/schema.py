@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ValidationError, model_validator
 
+from tkre.core.documents import DocumentError, parse_yaml
 from tkre.core.params import Params, did_you_mean
 
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
@@ -99,6 +100,23 @@ class RelationSchema(Params):
                 f"{name}: its inverse is {inverse!r}, whose own inverse is "
                 f"{self.relations[inverse].inverse!r}; each must name the other"
             )
+
+    @classmethod
+    def read(cls, text: str, source: str) -> Self:
+        """The schema in the text of a ``relations.yml``.
+
+        Args:
+            text: Content of the file.
+            source: The file's name, for messages.
+
+        Raises:
+            SchemaError: It is not YAML (``core.documents.parse_yaml``), not a schema, or not a
+                consistent one.
+        """
+        try:
+            return cls.parse(parse_yaml(text), source)
+        except DocumentError as error:
+            raise SchemaError(f"{source}, line {error.line or 1}: {error}") from None
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], source: str) -> Self:

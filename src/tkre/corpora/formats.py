@@ -8,13 +8,13 @@ of ``corpora.params.FORMATS``.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from tkre.core.instance import Instance, Span, TagError, parse_tagged
+from tkre.core.documents import DocumentError, json_items, parse_json, shown
+from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
 from tkre.core.params import did_you_mean
 
 Row = tuple[str, Callable[[], Instance]]
@@ -37,28 +37,12 @@ def json_object(line: str) -> dict[str, Any]:
     """Parse one line of JSON Lines.
 
     Raises:
-        RowError: The line is not JSON, or not an object.
+        RowError: The line is not JSON (``core.documents.parse_json``), or not an object.
     """
     try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg.removesuffix(' at')} at column {error.colno}"
-        raise RowError(f"not JSON ({reason}{_json_hint(error)})") from None
-    return _require_object(record)
-
-
-def _json_hint(error: json.JSONDecodeError) -> str:
-    """The usual cause of a JSON error, as a hint."""
-    found = error.doc[error.pos : error.pos + 1]
-    if error.msg.startswith("Invalid control character"):
-        return r"; inside a text a tab is written \t and a line break \n"
-    if found == "'":
-        return '; keys and texts stand in double quotes, "like this"'
-    if error.msg.startswith("Expecting ',' delimiter"):
-        return r"; a double quote inside a text is written \""
-    if error.msg == "Extra data":
-        return "; one object a line"
-    return ""
+        return _require_object(parse_json(line))
+    except DocumentError as error:
+        raise RowError(str(error)) from None
 
 
 def string(record: dict[str, Any], key: str) -> str:
@@ -71,7 +55,7 @@ def string(record: dict[str, Any], key: str) -> str:
         raise RowError(f"key {key!r} is missing" + did_you_mean(key, record))
     value = record[key]
     if not isinstance(value, str) or not value.strip():
-        raise RowError(f"{key} must be a text, not {value!r}")
+        raise RowError(f"{key} must be a text, not {shown(value)}")
     return value
 
 
@@ -116,11 +100,11 @@ def native_row(record: dict[str, Any]) -> Instance:
     """
     for key in record:
         if key not in _KEYS:
-            raise RowError(f"unknown key {key!r}" + did_you_mean(key, _KEYS))
+            raise RowError(f"unknown key {shown(key)}" + did_you_mean(key, _KEYS))
     types = {key: string(record, key) for key in ("head_type", "tail_type") if record.get(key)}
     implicit = record.get("implicit")
     if implicit is not None and not isinstance(implicit, bool):
-        raise RowError(f"implicit must be true or false, not {implicit!r}")
+        raise RowError(f"implicit must be true or false, not {shown(implicit)}")
     plain, head, tail = _tagged(string(record, "sentence"))
     return Instance(
         id=string(record, "id"),
@@ -136,8 +120,7 @@ def native_row(record: dict[str, Any]) -> Instance:
 
 # SciBERT: {"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}. The first closing
 # mark after an opening one belongs to it: abstracts also use ">>" as "much greater than".
-_HEAD = re.compile(r"\[\[ (.+?) \]\]")
-_TAIL = re.compile(r"<< (.+?) >>")
+_MARKS = {HEAD: ("[[ ", " ]]"), TAIL: ("<< ", " >>")}
 
 
 def scibert_rows(text: str, split: str) -> Iterator[Row]:
@@ -152,13 +135,28 @@ def scibert_rows(text: str, split: str) -> Iterator[Row]:
 def _parse_scibert(line: str, row_id: str) -> Instance:
     record = json_object(line)
     sentence = string(record, "text")
-    for mark, pattern in (("[[ head ]]", _HEAD), ("<< tail >>", _TAIL)):
-        found = len(pattern.findall(sentence))
-        if found != 1:
-            raise RowError(f"{mark} stands {found} times, not once, in {sentence!r}")
-    tagged = _TAIL.sub(r"<tail>\1</tail>", _HEAD.sub(r"<head>\1</head>", sentence))
-    plain, head, tail = _tagged(tagged)
+    for tag, (opening, closing) in _MARKS.items():
+        found = _marked(sentence, opening, closing)
+        if len(found) != 1:
+            mark = f"{opening}{tag}{closing}"
+            raise RowError(f"{mark} stands {len(found)} times, not once, in {shown(sentence, 200)}")
+        before, rest = sentence[: found[0].start], sentence[found[0].end :]
+        mention = sentence[found[0].start + len(opening) : found[0].end - len(closing)]
+        sentence = f"{before}<{tag}>{mention}</{tag}>{rest}"
+    plain, head, tail = _tagged(sentence)
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=string(record, "label"))
+
+
+def _marked(text: str, opening: str, closing: str) -> list[Span]:
+    """Pairs of marks with what stands between; by ``find``, whose time is linear."""
+    found, at = [], 0
+    while (start := text.find(opening, at)) >= 0:
+        end = text.find(closing, start + len(opening) + 1)
+        if end < 0:
+            break
+        at = end + len(closing)
+        found.append(Span(start, at))
+    return found
 
 
 # SemEval: number and quoted sentence with <e1> (head) and <e2> (tail); label; comment; empty line.
@@ -180,7 +178,8 @@ def semeval_rows(text: str, split: str) -> Iterator[Row]:
             continue
         place, start = f"line {number}", _START.fullmatch(line)
         if start is None:
-            reason = f"neither a sentence with its number, nor a label, nor a comment: {line!r}"
+            reason = "neither a sentence with its number, nor a label, nor a comment: "
+            reason += shown(line, 200)
             yield place, partial(_fail, reason)
             continue
         label = lines[number].strip() if number < len(lines) else ""
@@ -194,7 +193,7 @@ def semeval_rows(text: str, split: str) -> Iterator[Row]:
 def _parse_semeval(quoted: str, label: str, row_id: str) -> Instance:
     quoted = quoted.strip()
     if len(quoted) < 2 or quoted[0] != '"' or quoted[-1] != '"':
-        raise RowError(f"{row_id}: the sentence must stand in double quotes: {quoted!r}")
+        raise RowError(f"{row_id}: the sentence must stand in double quotes: {shown(quoted, 200)}")
     if not label:
         raise RowError(f"{row_id}: no label on the line below the sentence")
     try:
@@ -214,19 +213,15 @@ _BRACKETS = {
 def tacred_rows(text: str, split: str) -> Iterator[Row]:
     """Rows of TACRED, TACREV and Re-TACRED; a place is the row's number in the list, from 1."""
     try:
-        records = json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = f"not JSON: {error.msg} at column {error.colno}"
-        yield f"line {error.lineno}", partial(_fail, reason)
-        return
-    if not isinstance(records, list):
-        yield "line 1", partial(_fail, f"a JSON list was expected, not {type(records).__name__}")
-        return
-    for number, record in enumerate(records, start=1):
-        yield f"row {number}", partial(_parse_tacred, record)
+        for number, record in enumerate(json_items(text), start=1):
+            yield f"row {number}", partial(_parse_tacred, record)
+    except DocumentError as error:
+        yield f"line {error.line or 1}", partial(_fail, str(error))
 
 
 def _parse_tacred(record: Any) -> Instance:
+    if isinstance(record, DocumentError):
+        raise RowError(str(record))
     record = _require_object(record)
     tokens: Any = record.get("token")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):

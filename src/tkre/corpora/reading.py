@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -85,16 +83,10 @@ class CorpusFolder:
         """Schema in ``relations.yml``.
 
         Raises:
-            CorpusFileError: The file is missing, or not YAML.
-            SchemaError: The schema is not consistent.
+            CorpusFileError: The file is missing.
+            SchemaError: The file is not YAML, or not a consistent schema.
         """
-        text = self.read(RELATIONS_FILE)
-        source = str(self.find(RELATIONS_FILE))
-        try:
-            raw: Any = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise CorpusFileError(f"{source} is not YAML: {error}") from None
-        return RelationSchema.parse(raw, source)
+        return RelationSchema.read(self.read(RELATIONS_FILE), str(self.find(RELATIONS_FILE)))
 
 
 class LabelFileError(ValueError):
@@ -112,17 +104,24 @@ def parse_labels(text: str, file: str) -> dict[str, str]:
         LabelFileError: The text has neither form.
     """
     try:
-        raw = json.loads(text)
+        raw = parse_json(text)
+    except DocumentError as error:
+        raise LabelFileError(f"{file}, line {error.line or 1}: {error}") from None
+    try:
         pairs = raw.items() if isinstance(raw, dict) else [(r["id"], r["relation"]) for r in raw]
-        labels = dict(pairs)
-    except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError) as error:
         raise LabelFileError(
             f"{file} is neither an object of labels by id nor a list of objects with id and "
             f"relation ({type(error).__name__}: {error})"
         ) from None
-    for row_id, label in labels.items():
-        if not isinstance(label, str):
-            raise LabelFileError(f"{file}: the label of {row_id} is {label!r}, not a text")
+    labels: dict[str, str] = {}
+    for row_id, label in pairs:
+        if not isinstance(row_id, str) or not isinstance(label, str):
+            raise LabelFileError(
+                f"{file}: the label of {shown(row_id)} is {shown(label)}; both are to be texts"
+            )
+        if labels.setdefault(row_id, label) != label:
+            raise LabelFileError(f"{file}: {row_id} has the labels {labels[row_id]} and {label}")
     return labels
 
 
@@ -179,7 +178,8 @@ class Corpus:
             ``natural_test`` if the corpus has one.
         schema: Schema that the instances were checked against.
         places: File and line of every instance, by its id.
-        report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files.
+        report: Rows, rows by relation, bad rows, type mismatches, rows dropped by label files, and
+            labels of no row.
     """
 
     splits: dict[str, list[Instance]]
@@ -195,6 +195,23 @@ class Corpus:
     def place(self, row: Instance) -> str:
         """File and line of an instance."""
         return self.places[row.id]
+
+    def dropped(self) -> list[str]:
+        """Rows that were left out and labels that changed none, a line for each kind."""
+        lines = []
+        if bad := self.report["bad_rows"]:
+            first = BadRow(**bad[0])
+            lines.append(f"{len(bad)} bad row(s) left out (on_bad_row: skip), the first: {first}")
+        for split, count in self.report["left_out_by_label_files"].items():
+            if count:
+                lines.append(f"{count} row(s) of {split} left out: its label file has no such ids")
+        for split, count in self.report["labels_of_no_row"].items():
+            if count:
+                lines.append(
+                    f"{count} label(s) for {split} are of no row and change nothing: is the label "
+                    "file that of another split or version?"
+                )
+        return lines
 
 
 def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
@@ -216,6 +233,7 @@ def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: Corp
             labels = parse_labels(read(label_file), f"{schema.corpus}/{label_file}")
             relabelled = relabel(rows, labels, drop_unlisted=params.labels.drop_unlisted)
             found.unlisted[split] = len(rows) - len(relabelled)
+            found.unmatched[split] = len(labels.keys() - {row.id for _, row in rows})
             rows = relabelled
         _check_rows(rows, name, split, schema, params, found)
     if found.bad and params.on_bad_row == "stop":
@@ -231,6 +249,7 @@ class _Findings:
     bad: list[BadRow] = field(default_factory=list)
     mismatches: list[BadRow] = field(default_factory=list)
     unlisted: dict[str, int] = field(default_factory=dict)
+    unmatched: dict[str, int] = field(default_factory=dict)  # labels without a row
     places: dict[str, str] = field(default_factory=dict)  # by id
 
     def report(self, corpus: str) -> dict[str, Any]:
@@ -244,6 +263,7 @@ class _Findings:
             "bad_rows": [asdict(row) for row in self.bad],
             "type_mismatches": [asdict(row) for row in self.mismatches],
             "left_out_by_label_files": self.unlisted,
+            "labels_of_no_row": self.unmatched,
         }
 
 

@@ -17,6 +17,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tkre.core.documents import DocumentError, compose_yaml, construct_yaml, shown
 from tkre.core.params import did_you_mean
 from tkre.core.schema import Relation, RelationSchema
 from tkre.corpora.scaffold import PLACEHOLDER, READ_AS_MISSING, is_placeholder
@@ -157,14 +158,6 @@ def _words(relation: Relation) -> set[str]:
 
 Path = tuple[str, ...]
 _TEXT_TAG = "tag:yaml.org,2002:str"
-# Problems as PyYAML words them, with the way out.
-_YAML_HINTS = {
-    "found character '\\t'": "indent with blanks, not with tabs",
-    "mapping values are not allowed here": "a text with ': ' in it must stand in quotes",
-    "could not find expected ':'": "a colon is missing after a name, or a quote before",
-    "expected <block end>": "a line is indented more or less than those around it",
-    "expected ',' or ']'": "a list is not closed: [person, place]",
-}
 # Messages for pydantic's error types.
 _TYPE_MESSAGES = {
     "string_type": "it is read as another kind of value; put it in quotes",
@@ -216,9 +209,9 @@ def read_relations(text: str, file: str, corpus: str) -> RelationsFile:
     """
     read = RelationsFile(file)
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        read.add(*_not_yaml(error, file))
+        root = compose_yaml(text)
+    except DocumentError as error:
+        read.add(f"{file}, line {error.line or 1}", str(error))
         return read
     if not isinstance(root, yaml.MappingNode):
         message = (
@@ -235,22 +228,15 @@ def read_relations(text: str, file: str, corpus: str) -> RelationsFile:
         read.add(read.place(*path), message, "placeholders")
     if names_read:
         try:
-            read.schema = RelationSchema.model_validate(_without_placeholders(yaml.safe_load(text)))
+            read.schema = RelationSchema.model_validate(_without_placeholders(construct_yaml(root)))
+        except DocumentError as error:
+            read.add(f"{file}, line {error.line or 1}", str(error))
         except ValidationError as error:
             for problem in error.errors():
                 _add_problem(problem, read)
     if read.schema is not None:
         _check_schema(read.schema, read, corpus)
     return read
-
-
-def _not_yaml(error: yaml.YAMLError, file: str) -> tuple[str, str]:
-    if not isinstance(error, yaml.MarkedYAMLError):  # a character that YAML does not allow
-        return file, f"not YAML: {error}"
-    mark = error.problem_mark or error.context_mark
-    problem = str(error.problem or error.context or error)
-    hint = next((f" ({hint})" for start, hint in _YAML_HINTS.items() if start in problem), "")
-    return f"{file}, line {mark.line + 1}" if mark else file, f"not YAML: {problem}{hint}"
 
 
 def _collect(
@@ -311,7 +297,7 @@ def _add_problem(problem: ErrorDetails, read: RelationsFile) -> None:
             if known_type
             else problem["msg"].removeprefix("Value error, ")
         )
-        message += "" if problem["type"] == "missing" else f" (it is {value!r})"
+        message += "" if problem["type"] == "missing" else f" (it is {shown(value)})"
     read.add(read.place(*path), f"{'.'.join(path)}: {message}", "schema")
 
 

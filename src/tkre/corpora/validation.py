@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tkre.core.instance import Instance
@@ -282,6 +282,8 @@ def check_corpus(
     except LabelFileError as error:
         return CheckedCorpus([*findings, Finding(Level.ERROR, "", str(error))], None)
     findings += _bad_rows(corpus, params)
+    lines = replace(corpus, report=corpus.report | {"bad_rows": []}).dropped()
+    findings += [Finding(Level.WARNING, "", line) for line in lines]
     findings += _unlabelled(folder, schema, params)
     findings += _reviewed(folder, schema, params)
     findings += row_findings(corpus, near, leakage_stops=params.on_leakage == "stop")

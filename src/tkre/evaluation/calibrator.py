@@ -7,7 +7,6 @@ rows are neither counted as answers nor withheld.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
@@ -99,6 +98,7 @@ class Calibrator(Params):
 
         Raises:
             FileNotFoundError: There is none.
+            DocumentError: The file holds no such record.
         """
         path = Path(path)
         files = [path] if path.is_file() else sorted(path.glob(f"*/{CALIBRATOR_FILE}"))
@@ -107,7 +107,7 @@ class Calibrator(Params):
                 f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes it to "
                 "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
             )
-        return cls.model_validate(json.loads(files[-1].read_text(encoding="utf-8")))
+        return cls.from_file(files[-1])
 
     @property
     def trained_share(self) -> float | None:

@@ -67,7 +67,7 @@ class Checkpoint:
         with quiet_transformers():
             model = model_class.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        lineage = Lineage.model_validate_json((folder / LINEAGE_FILE).read_text(encoding="utf-8"))
+        lineage = Lineage.from_file(folder / LINEAGE_FILE)
         if (found := weights_digest(model)) != lineage.weights:
             raise LineageError(
                 f"{folder}: its weights have the digest {found[:12]}..., its lineage says "

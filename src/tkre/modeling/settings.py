@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+from tkre.core.documents import read_json
 
 CONFIG_FILE = "config.json"
 
@@ -82,8 +83,8 @@ class ClassifierSettings:
             ValueError: It names no labels.
         """
         file = folder / CONFIG_FILE
-        raw = json.loads(file.read_text(encoding="utf-8"))
-        if not raw.get("id2label"):
+        raw = read_json(file)
+        if not isinstance(raw, dict) or not isinstance(raw.get("id2label"), dict):
             raise ValueError(f"{file} names no labels (id2label): is it a relation classifier's?")
         known = {f.name for f in fields(cls)}
         given = {name: value for name, value in raw.items() if name in known}

@@ -5,7 +5,6 @@ Nothing here needs torch or transformers, which takes seconds to import.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer as Backend
 
+from tkre.core.documents import read_json
 from tkre.core.instance import Span
 
 Ints = npt.NDArray[np.int64]
@@ -168,7 +168,7 @@ class FileTokenizer:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The tokenizer that was saved in a folder."""
-        settings = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+        settings = read_json(folder / SETTINGS_FILE)
         backend = Backend.from_file(str(folder / TOKENIZER_FILE))
         backend.encode_special_tokens = bool(settings.get("split_special_tokens"))
         # A token stands there as text, or with its text as "content".

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 from filelock import FileLock
 from safetensors import safe_open
 
+from tkre.core.documents import read_json
 from tkre.core.provenance import LINEAGE_FILE, Lineage
 
 PACKAGE = "package:"
@@ -210,7 +210,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
     Raises:
         OSError: There is no ``config.json``.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     encoder = config.get("encoder", config)  # a relation classifier's stands in its config
     facts = {
         "architecture": ", ".join(config.get("architectures") or [config.get("model_type", "")]),
@@ -226,7 +226,7 @@ def model_facts(folder: Path) -> dict[str, Any]:
         facts["labels"] = list(config["id2label"].values())
     lineage = folder / LINEAGE_FILE
     if lineage.is_file():
-        facts |= lineage_facts(Lineage.model_validate_json(lineage.read_text(encoding="utf-8")))
+        facts |= lineage_facts(Lineage.from_file(lineage))
     return facts
 
 

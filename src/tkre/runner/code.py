@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tkre.core.documents import read_json
 from tkre.core.params import GROUPS, plugin_modules
 from tkre.core.provenance import versions
 from tkre.modeling.weights import file_digest
@@ -89,10 +90,10 @@ class CodeDigests:
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
-            stored = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            stored = read_json(self._file)
+            return {key: stored[key] for key in stored if {"sources", "digest"} <= {*stored[key]}}
+        except (OSError, ValueError, TypeError):
             return {}
-        return stored if isinstance(stored, dict) else {}
 
 
 def write_whole(file: Path, text: str) -> None:

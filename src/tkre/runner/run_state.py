@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
+from tkre.core.documents import read_json
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
 
@@ -135,10 +136,13 @@ class Ledger:
 
     def _read(self, node: Node) -> dict[str, Any] | None:
         try:
-            record = json.loads(self._place(node).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            record = read_json(self._place(node))
+            whole = isinstance(record["code"], str) and all(
+                isinstance(record[key], dict) for key in ("inputs", "outputs")
+            )
+        except (OSError, ValueError, TypeError, KeyError):
             return None
-        return record if isinstance(record, dict) else None
+        return record if whole else None
 
 
 class LedgerDataset(AbstractDataset[NoReturn, Ledger]):

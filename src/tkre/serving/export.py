@@ -35,9 +35,7 @@ def assemble(
     Raises:
         PublishingError: The folder holds something, or record or card are of other weights.
     """
-    weights = Lineage.model_validate_json(
-        (classifier / LINEAGE_FILE).read_text(encoding="utf-8")
-    ).weights
+    weights = Lineage.from_file(classifier / LINEAGE_FILE).weights
     record = Calibrator.read(calibrator)
     record.require(weights)
     if weights not in card:

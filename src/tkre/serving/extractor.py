@@ -90,9 +90,7 @@ def find_schema(folder: Path, schema: RelationSchema | str | Path | None) -> Rel
     file = folder / RELATIONS_FILE if schema is None else Path(schema)
     if schema is None and not file.is_file():
         return None
-    import yaml
-
-    return RelationSchema.parse(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+    return RelationSchema.read(file.read_text(encoding="utf-8"), str(file))
 
 
 def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> None:

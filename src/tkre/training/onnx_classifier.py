@@ -6,7 +6,6 @@ another package's head may import them (``modeling.params.HeadKind``).
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tkre.core.documents import read_json
 from tkre.core.instance import Instance
 from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
@@ -80,7 +80,7 @@ class OnnxClassifier:
             import onnxruntime
         except ModuleNotFoundError:
             raise OnnxError(f"{folder} needs ONNX Runtime: pip install 'tkre[onnx]'") from None
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
+        record = read_json(folder / RECORD_FILE)
         if (found := file_digest(folder / MODEL_FILE)) != record["sha256"]:
             raise OnnxError(
                 f"{folder / MODEL_FILE} has the SHA-256 {found[:12]}..., its record says "

@@ -7,12 +7,12 @@ parsed here. A failure has one of the reasons ``empty``, ``truncated``, ``contex
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from dataclasses import replace
 from typing import Any
 
+from tkre.core.documents import DocumentError, decode_json
 from tkre.generation.llm.protocol import Request, Response
 
 # Reasoning before the answer; without an end tag there is no answer.
@@ -74,20 +74,6 @@ def _cut_off(request: Request, written: int | None) -> tuple[str, str]:
     return "truncated", f"cut off at {budget} tokens"
 
 
-def decode(text: str, start: int) -> tuple[Any, int]:
-    """The JSON value that begins at a position of a text, and the position behind it.
-
-    Raises:
-        ValueError: There is none; the message names the problem.
-    """
-    # Not strict: models write line breaks and tabs into strings as they are.
-    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse_constant)
-    try:
-        return decoder.raw_decode(text, start)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
 def tidied(text: str) -> str:
     """A text that holds no JSON as it is, with straight quotes and without the other faults."""
     text = _CURLY.sub(r'\1"', text.replace("\u00a0", " "))
@@ -106,7 +92,7 @@ def _parse(text: str, request: Request) -> dict[str, Any]:
             if start < 0:
                 break
             try:
-                answer: dict[str, Any] = _cleaned(_object_at(form, start, request))
+                answer: dict[str, Any] = cleaned(_object_at(form, start, request))
             except _NotAnAnswer as problem:
                 first = first or problem
                 start = form.find("{", start + 1)
@@ -120,8 +106,8 @@ def _object_at(text: str, start: int, request: Request) -> Any:
     from jsonschema import Draft202012Validator
 
     try:
-        answer, _ = decode(text, start)
-    except ValueError as error:
+        answer, _ = decode_json(text, start)
+    except DocumentError as error:
         raise _NotAnAnswer("not_json", str(error)) from None
     problem = next(Draft202012Validator(request.schema).iter_errors(answer), None)
     if problem is not None:
@@ -130,18 +116,14 @@ def _object_at(text: str, start: int, request: Request) -> Any:
     return answer
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
     """A JSON value with printable texts."""
     if isinstance(value, str):
         return _printable(value)
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {key: _cleaned(item) for key, item in value.items()}
+        return {key: cleaned(item) for key, item in value.items()}
     return value
 
 
@@ -150,6 +132,8 @@ def _printable(text: str) -> str:
 
     Each becomes a space, or U+FFFD: a text keeps its length.
     """
+    if text.isprintable():  # as most texts are
+        return text
     shown = {"Cc": " ", "Cs": "\ufffd"}
     return "".join(
         char if char in "\n\t" else shown.get(unicodedata.category(char), char) for char in text

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tkre.generation.llm.parsing import decode, tidied
-from tkre.generation.llm.protocol import Response
+from tkre.core.documents import DocumentError, decode_json
+from tkre.generation.llm.parsing import cleaned, tidied
+from tkre.generation.llm.protocol import Response, wrong_kind
 
 IDS = ("request_id", "custom_id", "key", "recordId", "id")  # keys of an id, the first one counts
 _ANSWERS = ("response", "answer", "result", "modelOutput")
@@ -23,8 +24,9 @@ _RECORD = re.compile(rf'\{{\s*["\u201c-\u201f](?:(?:{"|".join(IDS)})["\u201c-\u2
 _OPENING = re.compile(r"[{\[]")
 _ID = re.compile(rf"{_KIND}[^\s\"'`*,;]*[^\s\"'`*,;:.)]")
 # Lines without content: fences, and what is left of a list whose objects were read.
-_FRAME = re.compile(r"\s*(?:(?:```|~~~)\s*\w*|[\[\]{}]?,?)\s*")
-FAILED_STARTS = 1000  # beginnings of JSON that are no JSON, in one text
+_FRAME = re.compile(r"\s*+(?:(?:```|~~~)\s*+\w*+|[\[\]{}]?+,?+)\s*+")
+# Beginnings of JSON that are no JSON, in one text; and how often its length is read for them.
+FAILED_STARTS, FAILED_READS = 1000, 10
 _SHOWN = 80  # characters of a line in a message
 
 
@@ -92,13 +94,13 @@ def _response(name: str, record: dict[str, Any]) -> Response | str:
             return _unanswered(name, record["error"])
         # An answer without an object of its own.
         answer = {k: v for k, v in record.items() if k not in {*IDS, *_ANSWERS, *own}} or None
+    if problem := wrong_kind(fields) or _failure(answer):
+        return f"{name}: {problem}" if wrong_kind(fields) else _unanswered(name, problem)
     if answer is None and own:
         return Response(name, **fields)
-    if problem := _failure(answer):
-        return _unanswered(name, problem)
     answer = _unwrapped(answer)
     if isinstance(answer, dict):
-        return Response(name, answer=answer, **fields)
+        return Response(name, answer=cleaned(answer), **fields)
     if isinstance(answer, str):
         return Response(name, **(fields | {"text": answer}))
     return f"{name}: the answer must be a JSON object or a text with one, not {shortened(answer)}"
@@ -153,27 +155,33 @@ def _joined(parts: list[dict[str, Any]]) -> Any:
 def _scan(text: str, first_line: int) -> Pasted:
     found = Pasted()
     taken: list[tuple[int, int]] = []
-    position = failed = 0
-    while failed < FAILED_STARTS and (opening := _OPENING.search(text, position)):
+    position = failed = counted = read = behind = 0
+    line = first_line
+    while (
+        failed < FAILED_STARTS
+        and read < FAILED_READS * len(text)
+        and (opening := _OPENING.search(text, position))
+    ):
         start = opening.start()
-        line = first_line + text.count("\n", 0, start)
+        line, counted = line + text.count("\n", counted, start), start
         try:
-            value, position = decode(text, start)
-        except ValueError as error:
+            value, position = decode_json(text, start)
+        except DocumentError as error:
             failed, position = failed + 1, start + 1
+            read += (len(text) if error.at is None else error.at) - start
             if _RECORD.match(text, start):
                 found.problems[line] = f"{error}: {shortened(text[start : start + 200])}"
             continue
         responses = list(responses_in(value))
-        before = text[taken[-1][1] if taken else 0 : start]
-        if not responses and isinstance(value, dict) and "{" not in before:
+        if not responses and isinstance(value, dict) and text.find("{", behind) == start:
             # Its id stands in the text before it.
-            ids = set(_ID.findall(before))
+            ids = set(_ID.findall(text[behind:start]))
             responses = [_response(name, {"response": value}) for name in ids if len(ids) == 1]
         for response in responses:
             if isinstance(response, Response):
                 found.responses.append(replace(response, line=line))
                 taken.append((start, position))
+                behind = position
             else:
                 found.problems.setdefault(line, response)
     _name_other_lines(text, first_line, taken, found)

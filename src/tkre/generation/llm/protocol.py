@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
+from tkre.core.documents import shown
 from tkre.core.params import Params
 
 # Failures without an answer and without costs: another run sends the same request again. Any other
@@ -148,14 +149,33 @@ class Response:
         """Parses a record of a store; ignores unknown keys.
 
         Raises:
-            TypeError: ``request_id`` is missing, or the answer is not a JSON object.
+            TypeError: ``request_id`` is missing, the answer is not a JSON object, or another field
+                is of a wrong kind.
         """
         fields = cls.__dataclass_fields__.keys() - {"answer"}
         known = {key: value for key, value in record.items() if key in fields}
+        if problem := wrong_kind(known):
+            raise TypeError(problem)
         answer = record.get("response")
         if answer is not None and not isinstance(answer, dict):
             raise TypeError(f"response must be a JSON object, not {type(answer).__name__}")
         return cls(**known, answer=answer)
+
+
+_NUMBERS: dict[str, tuple[type, ...]] = {
+    "prompt_tokens": (int,), "completion_tokens": (int,), "tries": (int,), "line": (int,),
+    "seconds": (int, float),
+}  # fmt: skip
+
+
+def wrong_kind(fields: dict[str, Any]) -> str | None:
+    """The first field of a response, but for the answer, that holds another kind of value."""
+    for name, value in fields.items():
+        wanted = _NUMBERS.get(name, (str,))
+        if value is not None and (isinstance(value, bool) or not isinstance(value, wanted)):
+            kind = "a text" if wanted == (str,) else "a number"
+            return f"{name} must be {kind}, not {shown(value)}"
+    return None
 
 
 class LanguageModelError(RuntimeError):

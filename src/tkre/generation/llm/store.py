@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
+from tkre.core.documents import decode_json
 from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
 
@@ -69,7 +70,7 @@ class ResponseStore:
         if self.path is None:
             self._attempts.setdefault(response.request_id, []).append(response)
             return
-        line = json.dumps(response.to_dict(), ensure_ascii=False).encode() + b"\n"
+        line = json.dumps(response.to_dict(), ensure_ascii=False).encode(errors="replace") + b"\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
@@ -164,9 +165,10 @@ class ResponseStore:
 def _responses(line: bytes) -> list[Response | str]:
     """Responses of a line that is a JSON value by itself; empty for other lines."""
     try:
-        return list(responses_in(json.loads(line.decode("utf-8").lstrip("\ufeff"))))
-    except (ValueError, RecursionError):
+        value, end = decode_json(text := line.decode("utf-8").strip("\ufeff \t\r"), 0)
+    except ValueError:
         return []
+    return list(responses_in(value)) if end == len(text) else []
 
 
 def _ends_with_newline(file: BinaryIO) -> bool:

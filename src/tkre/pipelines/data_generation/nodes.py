@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -40,6 +41,8 @@ from tkre.generation.params import (
 )
 from tkre.generation.texts import KnowledgeText
 
+logger = logging.getLogger(__name__)
+
 
 def read_splits(
     folder: CorpusFolder, corpus: CorpusParams
@@ -54,6 +57,8 @@ def read_splits(
     """
     schema = folder.schema()
     read = read_corpus(folder.read, schema, corpus)
+    for line in read.dropped():
+        logger.warning("%s: %s", folder.name, line)
     report = read.report | {"files": folder.digests((*corpus.read_files(), corpus.reviewed))}
     splits = read.splits
     natural = splits.get(NATURAL_TEST, [])

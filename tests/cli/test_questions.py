@@ -19,7 +19,7 @@ def test_only_unanswered_questions_are_written(project, kedro):
     # A round or a sample that no run with K = 8 needs is not asked for.
     assert questions and {q["request_id"] for q in questions} <= set(taken)
     assert f"{len(questions)} questions in questions.jsonl" in output and RECORDINGS in output
-    assert {*questions[0]} == {"request_id", "messages", "schema"}
+    assert {*questions[0]} == {"request_id", "messages", "schema", "subject"}
     # All are answered as the message says: nothing is left.
     with path.open("a", encoding="utf-8") as file:
         for question in questions:
@@ -66,9 +66,8 @@ def test_messages_for_a_chat_window_and_their_pasted_answers(project, kedro):
     assert "0 answers added" in kedro(*answers, "batch.jsonl")
     stored = path.read_text("utf-8").splitlines()
     assert len(stored) == len(kept) + len(asked)
-    assert {"request_id": others[0]["request_id"], "response": others[0]["response"]} in [
-        json.loads(line) for line in stored
-    ]
+    [kept] = [r for r in map(json.loads, stored) if r["request_id"] == others[0]["request_id"]]
+    assert kept["response"] == others[0]["response"] and len(kept["subject"]) == 25
     assert "nothing is left to ask" in kedro("corpus", "questions", "newsroom", "more")
 
 

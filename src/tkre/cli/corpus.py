@@ -31,8 +31,9 @@ from tkre.corpora.candidates import (
 )
 from tkre.corpora.reading import RELATIONS_FILE, Corpus, CorpusFolder
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
-from tkre.corpora.schema_validation import count_levels, finding_lines
+from tkre.corpora.schema_validation import Finding, Level, count_levels, finding_lines
 from tkre.corpora.validation import CheckedCorpus, check_corpus
+from tkre.generation.recorded import RecordedAnswers
 
 # They import pandas and the pipelines.
 LAZY = {
@@ -144,16 +145,27 @@ def validate_command(name: str, shots: int, env: str | None) -> None:
     """
     with session(env) as project:
         checked = checked_corpus(project, name, shots)
+        findings = list(checked.findings)
+        if checked.usable:
+            findings += answer_findings(project.recorded(name))
     if checked.corpus is not None and checked.corpus.rows:
         _print_counts(checked.corpus)
-    for line in finding_lines(checked.findings):
+    for line in finding_lines(findings):
         click.echo(line)
     counts = [f"{count} {level}{'' if count == 1 else 's'}"
-              for level, count in count_levels(checked.findings).items()]  # fmt: skip
+              for level, count in count_levels(findings).items()]  # fmt: skip
     click.echo(f"{name}: {', '.join(counts)}")
     if not checked.usable:
         raise click.exceptions.Exit(1)
     click.echo(f"Next: kedro corpus doctor {name}")
+
+
+def answer_findings(recorded: RecordedAnswers) -> Iterator[Finding]:
+    """Recorded answers that are not used: stale ones and orphans, counted at the end."""
+    for place, message, kind in recorded.problems():
+        yield Finding(Level.WARNING, place, message, f"{kind} answers")
+    if recorded.stale or recorded.orphans:
+        yield Finding(Level.WARNING, "recorded answers", recorded.words())
 
 
 def checked_corpus(project: Project, name: str, shots: int) -> CheckedCorpus:

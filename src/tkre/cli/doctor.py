@@ -20,6 +20,7 @@ from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
 from tkre.generation.llm.params import ReplayParams
+from tkre.generation.recorded import RecordedAnswers
 from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project.hooks import REFUSALS
@@ -88,6 +89,8 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
     if variant.backbone:
         _report_weights(project, variant.backbone, report)
     plans = cell_plans(project, cell)
+    if any(isinstance(planned.params, ReplayParams) for planned in plans):
+        report_recorded(project.recorded(cell.sample.corpus), report)
     if not plans:
         report(_LLM, f"{cell.variant} asks none")
     for planned in plans:
@@ -103,6 +106,18 @@ def _report_weights(project: Project, name: str, report: Report) -> None:
     facts = backbone._describe()
     digest = "digest as expected" if facts["sha256"] else "no digest to check"
     report("weights", f"{facts['name']} from {facts['source']}, {digest}")
+
+
+def report_recorded(recorded: RecordedAnswers, report: Report) -> None:
+    """Recorded answers, with those that are stale or orphans."""
+    problems = list(recorded.problems())
+    for place, message, _ in problems[:_LISTED_ROWS]:
+        report(place, message, Level.WARNING)
+    if len(problems) > _LISTED_ROWS:
+        words = f"{recorded.words()}; kedro corpus validate lists all"
+        report("recorded answers", words, Level.WARNING)
+    else:
+        report("recorded answers", recorded.words(), Level.WARNING if problems else None)
 
 
 def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> None:

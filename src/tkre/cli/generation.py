@@ -27,11 +27,20 @@ from tkre.core.params import DEFAULT_LLM
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
+from tkre.generation.recorded import RecordedAnswers
 from tkre.generation.rejections import CLASSIFICATION
 from tkre.pipelines import data_generation
 from tkre.pipelines.namespaces import IN_ROUNDS, LANGUAGE_MODEL, LANGUAGE_MODELS, PREFLIGHT
 from tkre.project.config import ExperimentConfig
-from tkre.project.preflight import IN_ROUNDS_NOTE, Plan, plan, run_in_memory
+from tkre.project.preflight import (
+    IN_ROUNDS_NOTE,
+    Plan,
+    plan,
+    replayed_corpora,
+    run_in_memory,
+)
+
+_LISTED = 10  # stale answers and orphans of a plan; the rest is a number
 
 
 @click.group()
@@ -135,8 +144,18 @@ def _print_plan(project: Project, names: list[str]) -> None:
         f"{params.synthesis.extra_rounds} more rounds for relations that are short of sentences.",
         soft_wrap=True,
     )
+    for corpus in replayed_corpora(pipeline, catalog, params):
+        _print_recorded(corpus, project.recorded(corpus), console)
     if pipeline.only_nodes_with_tags(IN_ROUNDS).nodes:
         console.print(IN_ROUNDS_NOTE, soft_wrap=True)
+
+
+def _print_recorded(corpus: str, recorded: RecordedAnswers, console: Console) -> None:
+    problems = [f"{place}: {message}" for place, message, _ in recorded.problems()]
+    lines = [f"Recorded answers of {corpus}: {recorded.words()}.", *problems[:_LISTED]]
+    if len(problems) > _LISTED:
+        lines.append(f"and {len(problems) - _LISTED} more: kedro corpus validate {corpus}")
+    console.print("\n  ".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> None:

@@ -87,8 +87,8 @@ def questions_command(
 
 def _write_questions(missing: Iterable[Request], file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    records = ({"request_id": r.id, "messages": list(r.messages), "schema": r.schema}
-               for r in missing)  # fmt: skip
+    records = ({"request_id": r.id, "messages": list(r.messages), "schema": r.schema,
+                "subject": r.subject} for r in missing)  # fmt: skip
     lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
     file.write_text("".join(lines), encoding="utf-8")
 
@@ -133,8 +133,9 @@ def _asked(questions: Path) -> dict[str, Request]:
         try:
             record = parse_json(line)
             asked[record["request_id"]] = Request(
-                record["request_id"], tuple(record["messages"]), record["schema"], Sampling()
-            )
+                record["request_id"], tuple(record["messages"]), record["schema"], Sampling(),
+                subject=record.get("subject", ""),
+            )  # fmt: skip
         except (ValueError, KeyError, TypeError):
             raise ValueError(
                 f"{file}, line {number}: no question as `kedro corpus questions` writes it: "
@@ -211,8 +212,9 @@ class Found:
                 continue
             self._counts[request.id] += 1
             self.answers[request.id] = replace(
-                response, request_id=request.id, answer=read.answer, text=None
-            )
+                response, request_id=request.id, answer=read.answer, text=None,
+                subject=request.subject or None,
+            )  # fmt: skip
 
     def _request(self, name: str) -> Request | None:
         return self.asked.get(name) or self.asked.get(self._plain.get(name, ""))
@@ -248,7 +250,10 @@ def _store(answers: Iterable[Response], store: ResponseStore) -> int:
     """Adds the answers that a store does not end with; returns their number."""
     added: Sequence[Response] = [
         answer for answer in answers
-        if not any(a.answer == answer.answer for a in store.attempts(answer.request_id)[-1:])
+        if not any(
+            a.answer == answer.answer and store.subject(a) in (answer.subject, None)
+            for a in store.attempts(answer.request_id)[-1:]
+        )
     ]  # fmt: skip
     for answer in added:
         store.append(answer)

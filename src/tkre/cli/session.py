@@ -16,6 +16,8 @@ from kedro.io import CatalogProtocol, DataCatalog
 
 from tkre.core.params import did_you_mean
 from tkre.corpora.reading import CorpusFolder
+from tkre.generation.recorded import RecordedAnswers
+from tkre.project.answers import RECORDINGS, recorded_answers
 from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import new_loader, read_config, remember
 from tkre.project.hooks import REFUSALS, Refusal
@@ -93,11 +95,21 @@ class Project:
         return read_config()
 
     def folder(self, corpus: str) -> CorpusFolder:
-        """Folder of a corpus; it need not exist. Needs no session: 0.4 s of each command."""
-        entries = self.loader["catalog"].items()
-        catalog = DataCatalog.from_config({n: e for n, e in entries if n.endswith(".folder")})
-        folder: CorpusFolder = catalog.load(f"{corpus}.folder")
+        """Folder of a corpus; it need not exist."""
+        folder: CorpusFolder = self._load(f"{corpus}.folder")
         return folder
+
+    def recorded(self, corpus: str) -> RecordedAnswers:
+        """Recorded answers of a corpus, compared with it."""
+        stores = [self._load(f"{corpus}.{name}") for name in RECORDINGS]
+        return recorded_answers(self.folder(corpus), self.config.parameters.corpora[corpus], stores)
+
+    def _load(self, name: str) -> Any:
+        """Dataset of the catalog that needs no session: 0.4 s of each command."""
+        kind = name.rpartition(".")[2]
+        entries = self.loader["catalog"].items()
+        catalog = DataCatalog.from_config({n: e for n, e in entries if n.endswith(f".{kind}")})
+        return catalog.load(name)
 
 
 @contextmanager

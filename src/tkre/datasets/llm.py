@@ -11,6 +11,7 @@ from typing import Any
 from kedro_datasets._typing import TablePreview
 
 from tkre.datasets import ReadOnlyDataset, table_preview
+from tkre.generation.llm.lock import AnswerLock
 from tkre.generation.llm.pasted import read_pasted
 from tkre.generation.llm.protocol import Response
 from tkre.generation.llm.registry import LanguageModels
@@ -66,6 +67,8 @@ class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
     Args:
         filepath: JSON Lines file.
         fallback: ``{"filepath": ...}``: file to read if ``filepath`` does not exist.
+        lock: ``{"filepath": ...}``: file of what its answers were given to
+            (``generation.llm.lock``).
         grows: Whether runs append to it. Its content then makes no result stale.
         metadata: Metadata for kedro-viz.
     """
@@ -75,16 +78,18 @@ class ResponseStoreDataset(ReadOnlyDataset[ResponseStore]):
         *,
         filepath: str,
         fallback: dict[str, str] | None = None,
+        lock: dict[str, str] | None = None,
         grows: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._grows = grows
+        self._lock = Path(lock["filepath"]) if lock else None
         self._files = [Path(filepath), *([Path(fallback["filepath"])] if fallback else [])]
         self.metadata = metadata
 
     def load(self) -> ResponseStore:
         """The store with all its attempts."""
-        return ResponseStore(self._file())
+        return ResponseStore(self._file(), AnswerLock(self._lock) if self._lock else None)
 
     def digest(self, of_path: Callable[[Path], str | None]) -> str:
         """Digest of its file; empty if there is none or if runs append to it."""

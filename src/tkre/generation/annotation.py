@@ -21,6 +21,7 @@ from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import AnnotationParams, RetryParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import ANNOTATION, Reject, Tally
+from tkre.generation.subjects import subject_of
 
 PROMPT = "annotation.txt"
 
@@ -78,6 +79,12 @@ def possible_relations(instance: Instance, schema: RelationSchema) -> list[str]:
     return [] if allowed in ([], [schema.negative]) else allowed
 
 
+def subject(instance: Instance, schema: RelationSchema) -> str:
+    """Digest of what is asked about a sentence: the relations to choose from with definitions."""
+    choices = sorted(possible_relations(instance, schema))
+    return subject_of([[name, schema.relations[name].definition] for name in choices], instance)
+
+
 def annotation_requests(
     unlabelled: Sequence[Instance],
     support: Sequence[Instance],
@@ -116,6 +123,7 @@ def annotation_requests(
                 ),
                 schema=_answer_schema(choices, kind),
                 sampling=params.sampling,
+                subject=subject(instance, schema),
             )
             for instance in unlabelled
             if (choices := _order_of_vote(possible_relations(instance, schema), vote))

@@ -14,6 +14,7 @@ from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import ExplanationParams, RetryParams
 from tkre.generation.prompts import render
 from tkre.generation.rejections import EXPLANATION, Reject, Tally
+from tkre.generation.subjects import subject_of
 
 PROMPT = "explanation.txt"
 LETTERS_PER_WORD = 12  # bounds a text in a schema, which cannot count words; generous
@@ -33,6 +34,14 @@ _WHY_NOT = (
 def request_id(corpus: str, instance_id: str) -> str:
     """Id of the request for one support instance."""
     return f"explanation/{corpus}/{instance_id}"
+
+
+def subject(instance: Instance, schema: RelationSchema) -> str:
+    """Digest of what is asked about a labelled instance; the negative relation is none of all."""
+    relation = schema.relations[str(instance.relation)]
+    others = [r.phrase for r in schema.relations.values()] if relation.negative else []
+    asked = [instance.relation, relation.phrase, relation.definition, sorted(others)]
+    return subject_of(asked, instance)
 
 
 def explanation_requests(
@@ -56,6 +65,7 @@ def explanation_requests(
                 messages=render(prompt, values, PROMPT),
                 schema=_answer_schema(params),
                 sampling=params.sampling,
+                subject=subject(instance, schema),
             )
         )
     return requests

@@ -21,6 +21,7 @@ from tkre.generation.params import RetryParams, SynthesisParams
 from tkre.generation.prompts import bullets, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
 from tkre.generation.sentence_plans import sentence_plan
+from tkre.generation.subjects import subject_of
 
 PROMPT = "synthesis.txt"
 
@@ -140,6 +141,13 @@ def request_id(corpus: str, relation: str, seed: int | None, round_number: int) 
     return f"synthesis/{corpus}/{relation}/{source}/round-{round_number}"
 
 
+def subject(name: str, schema: RelationSchema) -> str:
+    """Digest of what is asked about a relation; the negative one is none of all."""
+    relation = schema.relations[name]
+    others = [r.phrase for r in schema.relations.values()] if relation.negative else []
+    return subject_of([name, relation.phrase, relation.definition, sorted(others)])
+
+
 def synthesis_request(
     task: SynthesisTask,
     name: str,
@@ -190,6 +198,7 @@ def synthesis_request(
         schema=_answer_schema(task.schema, params),
         sampling=params.sampling,
         attempt=attempt,
+        subject=subject(name, schema),
     )
 
 

@@ -16,6 +16,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import KShotSample
+from tkre.corpora.params import CorpusParams
+from tkre.corpora.reading import CorpusFolder
 from tkre.generation.llm.cost import Estimate, estimate
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Request, Response
@@ -25,6 +27,7 @@ from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
 from tkre.pipelines.namespaces import IN_ROUNDS, LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
+from tkre.project.answers import RECORDINGS, bind_answers
 
 logger = logging.getLogger(__name__)
 IN_ROUNDS_NOTE = (
@@ -99,10 +102,15 @@ def plan(
 
 def llm_of(node: Node, catalog: CatalogProtocol) -> str:
     """The language model that a node asks: that of its sample."""
+    return sample_of(node, catalog).llm
+
+
+def sample_of(node: Node, catalog: CatalogProtocol) -> KShotSample:
+    """The sample that a node asks about."""
     sample: KShotSample = catalog.load(
         next(name for name in node.inputs if name.endswith(".sample"))
     )
-    return sample.llm
+    return sample
 
 
 def _plan(
@@ -167,6 +175,7 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
     in memory. Where responses are replayed, the nodes that read them are run too: a missing
     recording is found before any training; where rows are chosen among the recorded ones, some must
     be. The settings of live language models are looked at, and what will be asked of them is said.
+    Recorded answers are bound to the corpus at their first use.
 
     Args:
         pipeline: What is about to run.
@@ -180,15 +189,12 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
     if _is_up_to_date(pipeline, catalog):
         return
 
-    def replays(node: Node) -> bool:
-        return LANGUAGE_MODEL in node.tags and isinstance(
-            generation.of_llm(llm_of(node, catalog)), ReplayParams
-        )
-
     # What asks live is not run for what it refuses; its prompts are filled in by the plan. Nor is
     # what chooses: it reads what other nodes make, and takes long.
     run = [
-        n for n in pipeline.nodes if PREFLIGHT in n.tags or (replays(n) and IN_ROUNDS not in n.tags)
+        n
+        for n in pipeline.nodes
+        if PREFLIGHT in n.tags or (_replays(n, catalog, generation) and IN_ROUNDS not in n.tags)
     ]
     others = Pipeline([n for n in pipeline.nodes if LANGUAGE_MODEL in n.tags and n not in run])
     known = run_in_memory(Pipeline(run), catalog)
@@ -206,6 +212,31 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
         )
     if others.only_nodes_with_tags(IN_ROUNDS).nodes:
         logger.info(IN_ROUNDS_NOTE)
+    for corpus in replayed_corpora(pipeline, catalog, generation):
+        bind_answers(*answers_of(corpus, catalog))
+
+
+def _replays(node: Node, catalog: CatalogProtocol, generation: GenerationParams) -> bool:
+    return LANGUAGE_MODEL in node.tags and isinstance(
+        generation.of_llm(llm_of(node, catalog)), ReplayParams
+    )
+
+
+def replayed_corpora(
+    pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams
+) -> list[str]:
+    """Corpora whose recorded answers a pipeline reads."""
+    replaying = (node for node in pipeline.nodes if _replays(node, catalog, generation))
+    return sorted({sample_of(node, catalog).corpus for node in replaying})
+
+
+def answers_of(
+    corpus: str, catalog: CatalogProtocol
+) -> tuple[CorpusFolder, CorpusParams, list[ResponseStore]]:
+    """Folder, parameters and recordings of a corpus."""
+    params = CorpusParams.model_validate(catalog.load(f"params:corpora.{corpus}"))
+    stores = [catalog.load(f"{corpus}.{name}") for name in RECORDINGS]
+    return catalog.load(f"{corpus}.folder"), params, stores
 
 
 def _is_up_to_date(pipeline: Pipeline, catalog: CatalogProtocol) -> bool:

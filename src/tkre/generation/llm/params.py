@@ -26,12 +26,15 @@ class ReplayParams(Params):
         strict: Refuse answers without a digest of their request. None: refuse them for an entry of
             ``generation.llms``, since they may be another model's; accept them for
             ``generation.language_model``.
+        stale: ``use`` takes an answer although its sentence, its mentions or the definition of its
+            relation have changed since.
         prices: US dollars per million tokens, for plans and the comparison with its students.
     """
 
     backend: Literal["replay"]
     model: str
     strict: bool | None = None
+    stale: Literal["refuse", "use"] = "refuse"
     prices: Prices | None = None
 
     @property

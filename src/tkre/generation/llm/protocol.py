@@ -52,6 +52,7 @@ class Request:
         sampling: Sampling parameters.
         attempt: Number of earlier attempts, whose messages or sampling differ; not part of the
             digest.
+        subject: Digest of what it is about (``generation.subjects``); not part of the digest.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Request:
     schema: dict[str, Any] = dataclass_field(hash=False)
     sampling: Sampling
     attempt: int = 0
+    subject: str = ""
 
     def digest(self, model: str) -> str:
         """SHA-256 of the messages, model, sampling and schema.
@@ -94,6 +96,7 @@ class Response:
         error: Full message of a failure.
         text: Raw text of an answer that is not used, or, without a reason, is still to be parsed.
         digest: Digest of the request; None in recordings without digests.
+        subject: Digest of what the request was about; None in recordings without it.
         model: Name of the model; None in recordings without it.
         source: Backend and version, e.g. ``vllm 0.33.0``.
         finished: Time in UTC, as ISO 8601.
@@ -110,6 +113,7 @@ class Response:
     error: str | None = None
     text: str | None = None
     digest: str | None = None
+    subject: str | None = None
     model: str | None = None
     source: str | None = None
     finished: str | None = None

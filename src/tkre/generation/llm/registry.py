@@ -59,6 +59,7 @@ class CachedModel:
                 attempt = replace(
                     response,
                     digest=missing[response.request_id].digest(self.name),
+                    subject=missing[response.request_id].subject or None,
                     model=self.name,
                     source=self._model.source,
                     finished=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -120,7 +121,12 @@ class LanguageModels:
             more: Further recordings.
         """
         if isinstance(params, ReplayParams):
-            return Replay([responses, recordings, *more], params.model, strict=bool(params.strict))
+            return Replay(
+                [responses, recordings, *more],
+                params.model,
+                strict=bool(params.strict),
+                stale=params.stale == "use",
+            )
         live = self.live(params)
         for other in self._live.values():
             if other is not live:

@@ -11,6 +11,7 @@ from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import shortened
 from tkre.generation.llm.protocol import Request, Response
 from tkre.generation.llm.store import ResponseStore
+from tkre.generation.subjects import difference
 
 logger = logging.getLogger(__name__)
 SHOWN = 10  # requests in an error message; the rest is a number
@@ -26,19 +27,23 @@ class Replay:
     A stored answer whose digest differs from the request's answers another question: a changed
     prompt, model, sampling or schema. Such answers are refused. An answer without a digest
     (recordings made elsewhere) is accepted with a log message, unless it names another model, or
-    names none while the same store holds answers that name this one. A recorded text is parsed like
-    the text of a running model.
+    names none while the same store holds answers that name this one, or was given to another
+    sentence or definition (``generation.subjects``). A recorded text is parsed like the text of a
+    running model.
 
     Args:
         stores: Stores in order of preference.
         model: Name of the model that gave the stored answers.
         strict: Refuse answers without a digest.
+        stale: Accept answers without a digest although what they were given to has changed.
     """
 
-    def __init__(self, stores: Sequence[ResponseStore], model: str, *, strict: bool) -> None:
+    def __init__(
+        self, stores: Sequence[ResponseStore], model: str, *, strict: bool, stale: bool = False
+    ) -> None:
         self.name = model
         self._stores = stores
-        self._strict = strict
+        self._strict, self._use_stale = strict, stale
         # For each store: whether answers that name no model are this model's.
         self._nameless = [not any(a.model == model for a in store.all()) for store in stores]
 
@@ -83,7 +88,11 @@ class Replay:
             return None
         for store, nameless in zip(self._stores, self._nameless, strict=True):
             models = {self.name, None} if nameless else {self.name}
-            unsigned = [a for a in store.attempts(request.id) if a.digest is None]
+            unsigned = [
+                a
+                for a in store.attempts(request.id)
+                if a.digest is None and (self._use_stale or not _changes(store, a, request))
+            ]
             answers = [_parsed(a, request) for a in unsigned if a.model in models]
             usable = [a for a in answers if a.answer is not None]
             if usable:
@@ -91,13 +100,16 @@ class Replay:
         return None
 
     def _explain(self, missing: list[Request]) -> str:
-        changed = [r.id for r in missing if any(s.attempts(r.id) for s in self._stores)]
-        absent = [r.id for r in missing if r.id not in set(changed)]
+        stale = dict(self._stale(missing))
+        known = [r.id for r in missing if any(s.attempts(r.id) for s in self._stores)]
+        changed = [name for name in known if name not in stale]
+        absent = [r.id for r in missing if r.id not in set(known)]
         places = " and ".join(str(store.path) for store in self._stores)
         lines = [f"{len(missing)} response(s) of {self.name!r} are missing in {places}:"]
         for reason, ids in (
             ("not in the store", absent),
             ("there, but not as answers to this very question", changed),
+            ("stale", [f"{name} ({why})" for name, why in stale.items()]),
         ):
             if ids:
                 more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
@@ -117,12 +129,29 @@ class Replay:
                     else ""
                 )
             )
+        if stale:
+            lines.append(
+                "  `kedro corpus questions` asks the stale ones again; stale: use beside backend: "
+                "replay takes them as they are"
+            )
         lines.append(
             "Replaying needs a recorded response for each; a live language model "
             "(params:generation.language_model) would be asked for them, and `kedro corpus "
             "questions` writes them down for whoever else may answer."
         )
         return "\n".join(lines)
+
+    def _stale(self, missing: list[Request]) -> Iterator[tuple[str, str]]:
+        """Requests with an answer to what they were before, and what has changed since."""
+        for request in missing:
+            unsigned = [
+                _changes(store, attempt, request)
+                for store in self._stores
+                for attempt in store.attempts(request.id)
+                if attempt.digest is None
+            ]
+            if unsigned and all(unsigned) and not self._strict:
+                yield request.id, unsigned[-1]
 
     def _unreadable(self, missing: list[Request]) -> list[str]:
         """Lines of recordings that were meant as answers and hold none, with the reason."""
@@ -141,6 +170,14 @@ class Replay:
         ]
         more = [f"  and {len(lines) - SHOWN} more lines like these"] if len(lines) > SHOWN else []
         return lines[:SHOWN] + more
+
+
+def _changes(store: ResponseStore, attempt: Response, request: Request) -> str:
+    """What has changed since an answer was given, in words; empty for a current answer."""
+    subject = store.subject(attempt)
+    if subject is None or not request.subject:
+        return ""
+    return difference(subject, request.subject)
 
 
 def _parsed(attempt: Response, request: Request) -> Response:

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from tkre.core.documents import decode_json
+from tkre.generation.llm.lock import AnswerLock
 from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
 
@@ -32,10 +33,11 @@ class ResponseStore:
 
     Args:
         path: The file, created by the first append; None keeps the attempts in memory.
+        lock: Subjects of answers that do not name theirs.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | None = None, lock: AnswerLock | None = None) -> None:
+        self.path, self.lock = path, lock
         self._attempts: dict[str, list[Response]] = {}
         self._read_to = 0  # bytes of the file that are in memory
         self._lines = 0
@@ -64,6 +66,11 @@ class ResponseStore:
         digest = request.digest(model)
         same = [a for a in reversed(attempts) if a.digest == digest and a.settled]
         return next((a for a in same if a.answer is not None), same[0] if same else None)
+
+    def subject(self, response: Response) -> str | None:
+        """What an answer was given to; None for one that has not been used yet."""
+        known = response.subject
+        return self.lock.subject(response) if known is None and self.lock else known
 
     def append(self, response: Response) -> None:
         """Appends an attempt; it is on disk when this returns."""

@@ -19,7 +19,12 @@ from tkre.report.tables import difference_in_words, missing, score_in_words
 RESULTS = ROOT / "docs/results"
 EXPERIMENTS = sorted(path.parent.name for path in RESULTS.glob("*/summary.csv"))
 # Pages with sentences on results, by the heading that these stand under.
-TOLD = {"README.md": "## Results", "docs/reproducing.md": "# Reproducing the numbers"}
+TOLD = {
+    "README.md": "## Results",
+    "docs/findings.md": "# Findings",
+    "docs/history.md": "# History of the recipes",
+    "docs/reproducing.md": "# Reproducing the numbers",
+}
 NAMED = re.compile(r"results/(\w+)\.md|--pipelines (\w+)")
 SCORE = re.compile(r"(?<![\d.+-])\d+\.\d ± \d+\.\d\b")
 DIFFERENCE = re.compile(r"[+-]\d+\.\d \[[+-]\d+\.\d, [+-]\d+\.\d\]")

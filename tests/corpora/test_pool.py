@@ -43,7 +43,7 @@ def test_pool_from_a_file_of_unlabelled_rows(schema):
 
 
 def test_labels_in_an_unlabelled_file_are_dropped(schema):
-    labelled = lines({**ADA, "relation": "lives_in", "implicit": True, "triggers": ["lives"]})
+    labelled = lines({**ADA, "relation": "lives_in", "implicit": True})
     assert pool_of(schema, {"u": labelled}, file="u") == pool_of(
         schema, {"u": lines(ADA)}, file="u"
     )
@@ -105,10 +105,11 @@ def test_semeval_pool_is_independent_of_labels(shared):
 @pytest.mark.parametrize(
     ("files", "unlabelled", "message"),
     [
-        ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u: id 'a' stands 2 times: line 1, line 2"),
+        ({"u": lines(ADA, ADA)}, {"file": "u"}, "toy/u, line 2: id 'a' is taken by line 1"),
+        ({"u": lines({**ADA, "triggers": []})}, {"file": "u"}, "unknown key 'triggers'"),
         ({"u": lines({**ADA, "head_type": "pearson"})}, {"file": "u"}, "did you mean 'person'"),
         ({"u": lines(BO, {**ADA, "head_type": "pearson"})}, {"file": "u"},
-         "toy/u: line 2: head_type 'pearson' is not among the entity_types"),
+         "toy/u, line 2: head_type 'pearson' is not one of the entity types"),
         ({"u": "{}\n"}, {"file": "u", "format": "scibert"}, "toy/u: line 1: key 'text' is missing"),
         ({"u": "{}\n"}, {"file": "u"}, "toy/u, line 1: key 'sentence' is missing"),
         ({"train.jsonl": "", "i": "a\n"}, {"train_ids": "i"},

@@ -169,8 +169,8 @@ def test_unlabelled_rows_are_checked(theatre):
     def problems(**unlabelled: str) -> str:
         return " ".join(errors(theatre, with_pool(**unlabelled)))
 
-    assert "id 'u' stands 2 times" in (found := problems(file="more.jsonl"))
-    assert "'persn' is not among the entity_types" in found
+    assert "id 'u' is taken by line 1" in (found := problems(file="more.jsonl"))
+    assert "'persn' is not one of the entity types" in found
     # Ids are no JSON Lines.
     assert "no row 'none' in train.jsonl" in (found := problems(train_ids="ids.txt"))
     assert "JSON" not in found

@@ -71,8 +71,7 @@ def test_all_bad_sentences_are_named_with_reasons(client):
     reasons = refused(client.post("/predict", json={"sentences": bad}), 422)
     assert reasons == {
         0: "tag <head> is missing in 'no tags'",
-        1: "head_type 'persn' is not a type that this classifier knows (did you mean 'person'?); "
-        "it knows person, place",
+        1: "head_type 'persn' is not one of the entity types (did you mean 'person'?)",
         3: "tail [22, 99] is empty or outside the 28 characters of the text",
     }
 
@@ -110,7 +109,7 @@ def test_invalid_requests(client, body, status, reason):
         (b'{"sentences": [' + b"1" * 1900 + b"]}", 422, "was expected"),
         # half of a surrogate pair, as keys of the request and of a sentence
         (b'{"sentences": ["a"], "\\ud800": 1}', 422, "unicode"),
-        (b'{"sentences": [{"\\ud800": 1}]}', 422, "is not known"),
+        (b'{"sentences": [{"\\ud800": 1}]}', 422, "unknown key"),
     ],
 )
 def test_bodies_that_are_not_json(client, content, status, reason):

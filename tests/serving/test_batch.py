@@ -27,7 +27,7 @@ def source(toy_rows, tmp_path):
     folder = tmp_path / "in"
     (folder / "more").mkdir(parents=True)
     frame = pd.DataFrame(
-        {"id": [f"t{n}" for n in range(len(toy_rows))], "n": 1,
+        {"id": [f"t{n}" for n in range(len(toy_rows))],
          "sentence": [to_tagged(row) for row in toy_rows],
          "head_type": [row.head_type for row in toy_rows],
          "tail_type": [row.tail_type for row in toy_rows]}
@@ -57,7 +57,7 @@ def test_rows_have_a_label_or_a_problem(classifier_folder, source, toy_rows, tmp
     )
     assert a["id"].tolist() == [f"t{n}" for n in range(7)]
     assert b["id"].tolist() == [str(n) for n in range(len(b))]  # their places in the file
-    assert "<tail> is missing" in c["problem"][0] and "must be a text" in c["problem"][1]
+    assert "<tail> is missing" in c["problem"][0] and "key 'sentence' is missing" in c["problem"][1]
     assert c["answer"].isna().tolist() == [True, True, False]
 
 
@@ -99,9 +99,11 @@ def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
 
 
 def test_files_without_sentences_are_refused(source, tmp_path):
-    pd.DataFrame({"text": ["x"]}).to_parquet(source / "d.parquet")
-    with pytest.raises(PartitionError, match=r"no column 'sentence'.*\n.*d.parquet: .*text"):
+    pd.DataFrame({"id": ["x"]}).to_parquet(source / "d.parquet")
+    pd.DataFrame({"sentence": ["x"], "head_typ": ["x"]}).to_parquet(source / "e.parquet")
+    with pytest.raises(PartitionError, match=r"d.parquet: no column 'sentence'") as raised:
         partitions(source, tmp_path / "out")
+    assert "e.parquet: unknown key 'head_typ' (did you mean 'head_type'?)" in str(raised.value)
     with pytest.raises(PartitionError, match=r"no .parquet file"):
         partitions(tmp_path / "in" / "none", tmp_path / "out")
 

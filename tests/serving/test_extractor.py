@@ -68,8 +68,7 @@ def test_bad_sentences_are_named_by_position(folder, toy_rows):
         extractor(batch)
     assert list(raised.value.problems) == [1, 3]
     assert raised.value.problems[3] == (
-        "head_type 'persn' is not a type that this classifier knows (did you mean 'person'?); "
-        "it knows person, place"
+        "head_type 'persn' is not one of the entity types (did you mean 'person'?)"
     )
 
 
@@ -194,7 +193,7 @@ def test_entity_types_of_older_configs(folder):
     assert extractor.entity_types is None
     config.entity_types = []
     del extractor.entity_types
-    with pytest.raises(SentenceError, match="knows no types, leave it out"):
+    with pytest.raises(SentenceError, match="no entity types are declared, leave it out"):
         extractor([{"sentence": "<head>a</head> <tail>b</tail>", "tail_type": "x"}])
 
 

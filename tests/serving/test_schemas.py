@@ -35,7 +35,7 @@ def test_the_three_forms_are_instances(extractor):
         (True, "was expected"),
         ({}, "key 'sentence' is missing"),
         ({"sentence": 5}, "sentence must be a text, not 5"),
-        ({"sentence": SENTENCE, "head": [0, 4]}, "key 'head' is not known"),
+        ({"sentence": SENTENCE, "head": [0, 4]}, "'head' is a span in a 'text'"),
         ({"sentence": SENTENCE, "head_typ": "person"}, "did you mean 'head_type'?"),
         ({"sentence": SENTENCE, "head_type": 1}, "head_type must be a text or left out, not 1"),
         ({"text": "a b", "head": [0, 1]}, "key 'tail' is missing"),
@@ -53,7 +53,7 @@ def test_the_three_forms_are_instances(extractor):
         ({"text": "abcd", "head": [0, 2], "tail": [1, 3]}, "mentions [0, 2] and [1, 3] cross"),
         ({"text": "a\ud800b", "head": [0, 1], "tail": [2, 3]}, "surrogate pair stands at"),
         ({"text": "a" * 61, "head": [0, 1], "tail": [2, 3]}, "61 characters are more than 60"),
-        ({**SPANS, "sentence": SENTENCE}, "key 'sentence' is not known"),
+        ({**SPANS, "sentence": SENTENCE}, "it has both a 'sentence' (tagged) and a 'text'"),
         ({**SPANS, "head_type": "Person"}, "did you mean 'person'?"),
     ],
 )

@@ -92,7 +92,7 @@ def test_entities_without_a_type_are_paired_if_named(classifier_folder):
 
 
 def test_unknown_entity_type(classifier_folder):
-    with pytest.raises(ValueError, match=r"types.PERSON is 'persn'.*did you mean 'person'"):
+    with pytest.raises(ValueError, match=r"types.PERSON 'persn' is not.*did you mean 'person'"):
         made(classifier_folder, types={"PERSON": "persn"})
     with pytest.raises(ValueError, match="calibrator is a file"):
         made(classifier_folder, calibrator=True)

@@ -67,7 +67,7 @@ class Params(BaseModel):
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """``" (did you mean 'x'?)"``, the known names where none is near, or an empty text."""
     names = [str(name) for name in islice(known, _TRIED)]
-    near = get_close_matches(wrong, names, n=1)
+    near = get_close_matches(wrong[:200], names, n=1)
     if near:
         return f" (did you mean {near[0]!r}?)"
     listed = ", ".join(sorted(names)[:20]) + (", ..." if len(names) > 20 else "")

@@ -14,8 +14,9 @@ from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.core.text import fold
-from tkre.corpora.formats import RowError, json_lines, json_object, string
+from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError, listed
+from tkre.corpora.records import RowError, string
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _KEYS = ("mention", "type")

@@ -14,23 +14,20 @@ from functools import partial
 from typing import Any
 
 from tkre.core.documents import DocumentError, json_items, parse_json, shown
-from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
-from tkre.core.params import did_you_mean
+from tkre.core.instance import HEAD, TAIL, Instance, Span
+from tkre.corpora.records import RowError, labelled_record, string, tagged
 
 Row = tuple[str, Callable[[], Instance]]
 Format = Callable[[str, str], Iterator[Row]]
 
 
-class RowError(ValueError):
-    """A bad row; the message gives the reason, the caller adds the place."""
-
-
 def json_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Non-blank lines with their numbers, counted from 1."""
+    """Non-blank lines with their numbers, counted from 1, without byte-order marks."""
     # Not splitlines(): it also breaks at characters that JSON allows inside a string.
     for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
+        # One stands before every file that is joined with others, too.
+        if (content := line.removeprefix("\ufeff")).strip():
+            yield number, content
 
 
 def json_object(line: str) -> dict[str, Any]:
@@ -45,77 +42,24 @@ def json_object(line: str) -> dict[str, Any]:
         raise RowError(str(error)) from None
 
 
-def string(record: dict[str, Any], key: str) -> str:
-    """The non-blank text of a required key.
-
-    Raises:
-        RowError: The key is missing, or its value is no text or blank.
-    """
-    if key not in record:
-        raise RowError(f"key {key!r} is missing" + did_you_mean(key, record))
-    value = record[key]
-    if not isinstance(value, str) or not value.strip():
-        raise RowError(f"{key} must be a text, not {shown(value)}")
-    return value
-
-
 def _require_object(record: Any) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise RowError(f"a JSON object was expected, not {type(record).__name__}")
     return record
 
 
-def _tagged(sentence: str, **tags: str) -> tuple[str, Span, Span]:
-    """Text and spans of a tagged sentence, with ``TagError`` as ``RowError``."""
-    try:
-        return parse_tagged(sentence, **tags)
-    except TagError as error:
-        raise RowError(str(error)) from None
-
-
 def _fail(reason: str) -> Instance:
     raise RowError(reason)
 
 
-# Native: {"id": ..., "sentence": "<head>Ada</head> in <tail>London</tail>.", "relation": ...} and,
-# optionally, head_type, tail_type and implicit (true where no words state the relation).
-_KEYS = ("id", "sentence", "relation", "head_type", "tail_type", "implicit")
-
-
 def native_rows(text: str, split: str) -> Iterator[Row]:
-    """Rows of the project's own format, JSON Lines; the file holds the ids."""
+    """Rows of the project's own format, JSON Lines (``records.labelled_record``)."""
     for number, line in json_lines(text):
         yield f"line {number}", partial(_parse_native, line)
 
 
 def _parse_native(line: str) -> Instance:
-    return native_row(json_object(line))
-
-
-def native_row(record: dict[str, Any]) -> Instance:
-    """The instance of a record in the native format.
-
-    Raises:
-        RowError: The record is no such instance.
-    """
-    for key in record:
-        if key not in _KEYS:
-            raise RowError(f"unknown key {shown(key)}" + did_you_mean(key, _KEYS))
-    types = {key: string(record, key) for key in ("head_type", "tail_type") if record.get(key)}
-    implicit = record.get("implicit")
-    if implicit is not None and not isinstance(implicit, bool):
-        raise RowError(f"implicit must be true or false, not {shown(implicit)}")
-    plain, head, tail = _tagged(string(record, "sentence"))
-    return Instance(
-        id=string(record, "id"),
-        text=plain,
-        head=head,
-        tail=tail,
-        relation=string(record, "relation"),
-        head_type=types.get("head_type"),
-        tail_type=types.get("tail_type"),
-        implicit=implicit,
-    )
+    return labelled_record(json_object(line))
 
 
 # SciBERT: {"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}. The first closing
@@ -143,7 +87,7 @@ def _parse_scibert(line: str, row_id: str) -> Instance:
         before, rest = sentence[: found[0].start], sentence[found[0].end :]
         mention = sentence[found[0].start + len(opening) : found[0].end - len(closing)]
         sentence = f"{before}<{tag}>{mention}</{tag}>{rest}"
-    plain, head, tail = _tagged(sentence)
+    plain, head, tail = tagged(sentence)
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=string(record, "label"))
 
 
@@ -197,7 +141,7 @@ def _parse_semeval(quoted: str, label: str, row_id: str) -> Instance:
     if not label:
         raise RowError(f"{row_id}: no label on the line below the sentence")
     try:
-        plain, head, tail = _tagged(quoted[1:-1], head_tag="e1", tail_tag="e2")
+        plain, head, tail = tagged(quoted[1:-1], head_tag="e1", tail_tag="e2")
     except RowError as error:
         raise RowError(f"{row_id}: {error}") from None
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=label)

@@ -16,9 +16,10 @@ from tkre.core.cells import IN_ORDER, KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, sentence_rank
-from tkre.corpora.formats import RowError, json_lines
+from tkre.corpora.formats import json_lines
 from tkre.corpora.params import FORMATS, CorpusParams
-from tkre.corpora.reading import CorpusError, PlacedRows, listed, unknown_types
+from tkre.corpora.reading import CorpusError, PlacedRows, listed
+from tkre.corpora.records import RowError, id_problem, instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
 
 logger = logging.getLogger(__name__)
@@ -50,13 +51,13 @@ def read_pool(
         rows, problems = _training_rows(read(source.train_ids), read(params.train), params)
     elif source.format is not None:
         rows, problems = _unlabelled_rows(read(str(source.file)), source.format, "unlabelled")
-        problems += _repeated((row.id, place) for place, row in rows)
     else:
-        text = read(str(source.file))
-        places = [f"line {number}" for number, _ in json_lines(text)]
-        rows = list(zip(places, read_unlabelled(text, name), strict=True))
-        problems = _repeated((row.id, place) for place, row in rows)
-    problems += [f"{place}: {p}" for place, row in rows for p in unknown_types(row, schema)]
+        return read_unlabelled(read(str(source.file)), name, schema.entity_types)
+    taken: dict[str, str] = {}
+    for place, row in rows:
+        if problem := id_problem(row.id, taken) or instance_problem(row, schema.entity_types):
+            problems.append(f"{place}: {problem}")
+        taken.setdefault(row.id, place)
     if problems:
         lines = listed([f"  {name}: {problem}" for problem in problems])
         raise CorpusError("\n".join([f"{len(problems)} bad unlabelled row(s):", *lines]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import RowError
 from tkre.corpora.params import FORMATS, CorpusParams
+from tkre.corpora.records import RowError, id_problem, instance_problem
 
 RELATIONS_FILE = "relations.yml"
 SPLITS = ("train", "dev", "test")
@@ -307,20 +307,12 @@ def row_problem(instance: Instance, schema: RelationSchema, seen: Mapping[str, s
         schema: Allowed relations and entity types.
         seen: Places of the rows before it, by id.
     """
-    if instance.id in seen:
-        return f"id {instance.id!r} is taken by {seen[instance.id]}"
+    if problem := id_problem(instance.id, seen):
+        return problem
     if instance.relation not in schema.relations:
         known = did_you_mean(str(instance.relation), schema.relations)
         return f"relation {instance.relation!r} is not in relations.yml{known}"
-    return next(unknown_types(instance, schema), None)
-
-
-def unknown_types(instance: Instance, schema: RelationSchema) -> Iterator[str]:
-    """Messages on the types of an instance that the schema does not have."""
-    for role, kind in (("head_type", instance.head_type), ("tail_type", instance.tail_type)):
-        if kind is not None and kind not in schema.entity_types:
-            known = did_you_mean(kind, schema.entity_types)
-            yield f"{role} {kind!r} is not among the entity_types of relations.yml{known}"
+    return instance_problem(instance, schema.entity_types)
 
 
 def type_mismatch(instance: Instance, schema: RelationSchema) -> str | None:

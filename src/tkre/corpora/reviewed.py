@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from tkre.core.instance import REVIEWED_ID, Instance, TagError, parse_tagged, to_tagged
 from tkre.core.params import Params, did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import RowError, json_lines, json_object, native_row, string
+from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import (
     CorpusError,
@@ -29,6 +29,7 @@ from tkre.corpora.reading import (
     row_problem,
     type_mismatch,
 )
+from tkre.corpora.records import RowError, labelled_record, string
 
 LABEL = "relation"  # key of the label; the column to fill in
 OPINIONS = ("llm_relation", "llm_confidence", "classifier_relation", "classifier_confidence")
@@ -361,7 +362,7 @@ def _parse(line: str) -> Instance:
         Review.model_validate(about)
     except ValidationError as error:
         raise RowError(f"{_REVIEW}: {_reason(error)}") from None
-    row = native_row(record)
+    row = labelled_record(record)
     if not row.reviewed:
         raise RowError(f"id {row.id!r} does not begin with {REVIEWED_ID!r}")
     return row

@@ -11,8 +11,9 @@ from importlib.resources import files
 
 import yaml
 
-from tkre.corpora.formats import RowError, json_lines, json_object
+from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import RELATIONS_FILE
+from tkre.corpora.records import RowError
 
 ROWS_FILE = "train.jsonl"
 # A text that is this word, or begins with it and a colon, is still to be written.

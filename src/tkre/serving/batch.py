@@ -18,13 +18,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tkre.core.params import did_you_mean
 from tkre.core.provenance import LINEAGE_FILE
+from tkre.corpora.reading import listed
+from tkre.corpora.records import KEYS
 from tkre.corpora.unlabelled import validate_batch
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
 from tkre.training.onnx_classifier import RECORD_FILE
 
-COLUMNS = ("id", "sentence", "head_type", "tail_type")  # only ``sentence`` is required
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -102,21 +104,30 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """The files of a folder and where their labels go.
 
     Raises:
-        PartitionError: There are none, or some have no column of sentences; all are named.
+        PartitionError: There are none, or some have other columns than a record has keys
+            (``corpora.records``), or no column of sentences; all are named.
     """
     files = sorted(source.rglob("*.parquet"))
     if not files:
         raise PartitionError(f"no .parquet file in {source}")
-    bad = [
-        f"  {file}: columns {', '.join(names)}"
-        for file in files
-        if "sentence" not in (names := pq.read_schema(file).names)
-    ]
+    problems = ((file, _columns_problem(pq.read_schema(file).names)) for file in files)
+    bad = [f"  {file}: {problem}" for file, problem in problems if problem]
     if bad:
-        raise PartitionError(
-            "\n".join([f"{len(bad)} file(s) have no column 'sentence' (tagged text):", *bad[:10]])
-        )
+        lines = listed(bad)
+        raise PartitionError("\n".join([f"{len(bad)} file(s) cannot be labelled:", *lines]))
     return [(file, target / file.relative_to(source)) for file in files]
+
+
+def _columns_problem(names: Sequence[str]) -> str | None:
+    for name in names:
+        if name not in KEYS:
+            return (
+                f"unknown key {name!r}{did_you_mean(name, KEYS)}; a column of another meaning is "
+                "to be left out of the file"
+            )
+    if "sentence" in names or "text" in names:
+        return None
+    return f"no column 'sentence' (tagged) or 'text' (with spans): columns {', '.join(names)}"
 
 
 def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
@@ -195,10 +206,10 @@ class _Worker:
             pq.ParquetFile(source) as file,
             pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer,
         ):
-            columns = [name for name in COLUMNS if name in file.schema_arrow.names]
             number = 0
-            for batch in file.iter_batches(self._labeller.rows, columns=columns):
-                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number))
+            taken: dict[str, str] = {}
+            for batch in file.iter_batches(self._labeller.rows):
+                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number, taken))
                 number += batch.num_rows
         unfinished.replace(target)
         return _counts(source, target, time.perf_counter() - begun)
@@ -222,24 +233,28 @@ def _counts(source: Path, target: Path, seconds: float) -> dict[str, Any]:
 
 
 def label_rows(
-    rows: Sequence[dict[str, Any]], extractor: RelationExtractor, first: int = 0
+    rows: Sequence[dict[str, Any]],
+    extractor: RelationExtractor,
+    first: int = 0,
+    taken: dict[str, str] | None = None,
 ) -> pa.Table:
     """Label rows; a row that is no sentence with one head and one tail gets the reason instead.
 
     Args:
-        rows: Rows with the column ``sentence`` and optionally ``id`` and the types.
+        rows: Records (``corpora.records.unlabelled_record``).
         extractor: The classifier.
         first: Number of the first row in its file; rows without an id get their number.
+        taken: Ids of the rows of the file before, with their places; those of ``rows`` are added.
 
     Returns:
         A row for each, in order: ``id``, ``answer`` (null where withheld), ``probability``,
         ``predicted``, ``truncated``, ``problem``.
     """
-    read, problems = validate_batch(rows, extractor.entity_types)
-    labels: list[dict[str, Any]] = [
-        {"id": str(row.get("id") or first + n), "problem": problems.get(n)}
-        for n, row in enumerate(rows)
-    ]
+    read, problems = validate_batch(rows, extractor.entity_types, first, taken)
+    labels: dict[int, dict[str, Any]] = {
+        n: {"id": str(n if row.get("id") is None else row["id"]), "problem": problems.get(n)}
+        for n, row in enumerate(rows, first)
+    }
     for n, prediction in zip(read, extractor(list(read.values())), strict=True):
         labels[n] |= {
             "answer": prediction.relation,
@@ -247,4 +262,4 @@ def label_rows(
             "predicted": prediction.guess,
             "truncated": prediction.truncated,
         }
-    return pa.Table.from_pylist(labels, schema=SCHEMA)
+    return pa.Table.from_pylist(list(labels.values()), schema=SCHEMA)

@@ -283,14 +283,14 @@ class RelationExtractor:
         Args:
             sentences: Tagged texts; or mappings with ``sentence`` (tagged), or ``text`` and the
                 spans ``head`` and ``tail`` (``[start, end]``, half-open, in characters), and
-                ``head_type`` and ``tail_type``, if known; or instances.
+                ``head_type``, ``tail_type`` and ``id``, if known; or instances.
 
         Returns:
             A prediction for each, in order.
 
         Raises:
-            SentenceError: Sentences without head and tail, or with an unknown type. All are listed
-                by their places.
+            SentenceError: Sentences that ``corpora.records`` refuses, such as one without a head
+                or with an unknown type. All are listed by their places.
             TypeError: One sentence was given instead of a batch.
         """
         _check_several(sentences)
@@ -300,14 +300,16 @@ class RelationExtractor:
         """Label any number of sentences, ``rows`` of them in memory at a time.
 
         Args:
-            sentences: See ``__call__``. The first bad one stops the stream with its place.
+            sentences: See ``__call__``. The first bad one stops the stream with its place. Ids of
+                mappings are kept in memory.
             rows: Sentences of a batch. A calibrator record whose ``negative_share`` is
                 ``estimated`` estimates it from each batch.
         """
         _check_several(sentences)
         waiting, first = iter(sentences), 0
+        taken: dict[str, str] = {}
         while batch := list(islice(waiting, rows)):
-            yield from self._labelled(read_sentences(batch, self.entity_types, first))
+            yield from self._labelled(read_sentences(batch, self.entity_types, first, taken))
             first += len(batch)
 
     def _labelled(self, instances: list[Instance]) -> list[Prediction]:

@@ -24,7 +24,7 @@ from spacy.util import minibatch, raise_error
 
 from tkre.core.instance import Instance
 from tkre.core.instance import Span as Characters
-from tkre.core.params import did_you_mean
+from tkre.corpora.records import instance_problem, type_problem
 from tkre.serving.extractor import CALIBRATOR_FILE, Prediction, RelationExtractor, newest_version
 
 logger = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class RelationComponent:
         return self
 
     def _set(self, docs: list[Doc]) -> None:
-        pairs = [pair for doc in docs for pair in self._pairs(doc)]
+        pairs = [pair for doc in docs for pair in self._pairs(doc) if self._is_good(pair)]
         predictions = self.extractor.stream(_instance(*pair) for pair in pairs)
         found: dict[int, list[list[Any]]] = {id(doc): [] for doc in docs}
         for (sentence, head, tail), prediction in zip(pairs, predictions, strict=True):
@@ -129,14 +129,14 @@ class RelationComponent:
         for doc in docs:
             doc.user_data[_STORED] = found[id(doc)]
 
-    def _pairs(self, doc: Doc) -> Iterator[tuple[Span, _Mention, _Mention]]:
+    def _pairs(self, doc: Doc) -> Iterator[_Pair]:
         """Sentences with each ordered pair of their entities and the types."""
         if doc.has_annotation("SENT_START"):
             sentences: Iterable[Span] = doc.sents
         else:
             self._warn_no_sentences()
             sentences = [doc[:]]
-        entities = [(e, *self._type(e)) for e in doc.ents if e.text.strip()]
+        entities = [(e, *self._type(e)) for e in doc.ents]
         for sentence in sentences:
             within = [
                 (entity, kind)
@@ -145,6 +145,13 @@ class RelationComponent:
             ]
             for head, tail in permutations(within, 2):
                 yield sentence, head, tail
+
+    def _is_good(self, pair: _Pair) -> bool:
+        """Whether a pair may be labelled; the reason is logged for one that may not."""
+        problem = instance_problem(_instance(*pair), self.extractor.entity_types)
+        if problem:
+            logger.warning("%s: a pair of entities is left out: %s", self.name, problem)
+        return problem is None
 
     def _type(self, entity: Span) -> tuple[bool, str | None]:
         """Whether an entity is paired, and its type."""
@@ -155,11 +162,9 @@ class RelationComponent:
     def _check_types(self, extractor: RelationExtractor) -> None:
         known = extractor.entity_types
         for label, kind in (self._types or {}).items():
-            if kind is not None and known is not None and kind not in known:
-                raise ValueError(
-                    f"{self.name}: types.{label} is {kind!r}, which is not a type that the "
-                    f"classifier in {self._folder} knows" + did_you_mean(kind, known)
-                )
+            problem = type_problem(f"types.{label}", kind, known)
+            if problem:
+                raise ValueError(f"{self.name}: {problem} of the classifier in {self._folder}")
 
     def _warn_no_sentences(self) -> None:
         if not self._warned:
@@ -171,6 +176,7 @@ class RelationComponent:
 
 
 _Mention = tuple[Span, str | None]  # an entity and its type in the classifier's schema
+_Pair = tuple[Span, _Mention, _Mention]  # with the sentence before it
 
 
 def _instance(sentence: Span, head: _Mention, tail: _Mention) -> Instance:

@@ -7,15 +7,22 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.instance import Instance, to_tagged
+from tkre.core.schema import RelationSchema
 from tkre.corpora.unlabelled import read_unlabelled
 from tkre.evaluation.calibrator import Calibrator, calibrate, share_among
 from tkre.evaluation.params import InferenceParams
 from tkre.evaluation.predictions import answered
 
 
-def read_sentences(sentences: str) -> list[Instance]:
-    """Reads tagged sentences, one JSON object a line; they need no relation and no id."""
-    return read_unlabelled(sentences, "the file of sentences")
+def read_sentences(
+    sentences: str, schema: RelationSchema, inference: InferenceParams
+) -> list[Instance]:
+    """Reads sentences, one JSON object a line; they need no relation and no id.
+
+    Raises:
+        CorpusError: Bad lines, among them those with a type that the schema does not have.
+    """
+    return read_unlabelled(sentences, inference.sentences, schema.entity_types)
 
 
 def choose_threshold(calibrator: Calibrator, inference: InferenceParams) -> dict[str, Any]:

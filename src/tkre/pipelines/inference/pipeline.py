@@ -1,4 +1,4 @@
-"""The graph: sentences + the newest classifier and its calibrator record -> predictions."""
+"""The graph: sentences + the newest classifier, its calibrator record, schema -> predictions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ def create_pipeline(cell: Cell, calibrator: str = "calibrator") -> Pipeline:
         calibrator: Dataset of the calibrator, of those of the cell (``CellText``).
     """
     classifier, calibrator = f"{cell.name}.classifier", f"{cell.name}.{calibrator}"
+    schema = f"{cell.sample.corpus}.schema"
     sentences, instances, threshold, raw, predictions = (
         f"{STAGE}.{name}"
         for name in ("sentences", "instances", "threshold", "raw_predictions", "predictions")
     )
     steps = [
-        (nodes.read_sentences, [sentences], instances, PREFLIGHT),
+        (nodes.read_sentences, [sentences, schema, "params:inference"], instances, PREFLIGHT),
         (nodes.choose_threshold, [calibrator, "params:inference"], threshold, PREFLIGHT),
         (gpu_nodes.label, [classifier, calibrator, instances], raw, GPU),
         (nodes.answer, [raw, instances, calibrator, threshold], predictions, None),

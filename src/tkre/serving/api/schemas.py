@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from tkre.core.instance import Instance
-from tkre.core.params import Params, did_you_mean
+from tkre.core.params import Params
 from tkre.corpora.unlabelled import validate_batch
 from tkre.serving.extractor import Prediction, RelationExtractor
 
@@ -123,10 +123,6 @@ def _form_error(sentence: Any, max_characters: int) -> str | None:
     text = sentence
     if isinstance(sentence, Mapping):
         text = sentence.get("text", sentence.get("sentence"))
-        form = SentenceWithSpans if "text" in sentence else TaggedSentence
-        for key in sentence:
-            if key not in form.model_fields:  # else a misspelt head_type would pass as no type
-                return f"key {key!r} is not known" + did_you_mean(str(key), form.model_fields)
     elif not isinstance(sentence, str):
         return "a tagged text or an object was expected"
     if isinstance(text, str) and len(text) > max_characters:

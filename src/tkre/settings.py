@@ -4,6 +4,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
+from tkre.datasets.versions import Catalog
 from tkre.project.config_loader import ConfigLoader, Context
 from tkre.project.hooks import ProjectHooks
 
@@ -17,6 +18,7 @@ HOOKS = (ProjectHooks(),)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONTEXT_CLASS = Context
+DATA_CATALOG_CLASS = Catalog
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -25,6 +25,7 @@ from tkre.datasets.files import (
     TableDataset,
 )
 from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
+from tkre.datasets.versions import Catalog
 from tkre.generation.annotation import Annotation
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.protocol import Response
@@ -95,16 +96,20 @@ def test_checkpoint_is_saved_atomically(backbone, tmp_path, monkeypatch):
     from tkre.modeling.checkpoint import Checkpoint
 
     monkeypatch.setattr(Checkpoint, "save", lambda self, folder: dies(folder))
+    catalog = Catalog({"encoder": versioned(path, "2026-01-01T00.00.00.000Z")})
     with pytest.raises(DatasetError, match="disk full"):
-        versioned(path, "2026-01-01T00.00.00.000Z").save(backbone)
-    assert not versioned(path, None).exists()
+        catalog.save("encoder", backbone)
+    assert not versioned(path, None).exists() and not [*tmp_path.rglob("config.json")]
 
 
 def test_checkpoint_without_versions_is_replaced(backbone, tmp_path):
     dataset = CheckpointDataset(filepath=str(tmp_path / "encoder"), model="masked_lm")
-    dataset.save(backbone)
-    dataset.save(backbone)
+    catalog = Catalog({"encoder": dataset})
+    catalog.save("encoder", backbone)
+    (tmp_path / "encoder/old.bin").touch()
+    catalog.save("encoder", backbone)
     assert dataset.load().lineage == backbone.lineage
+    assert not (tmp_path / "encoder/old.bin").exists()
 
 
 def test_backbone_digest_is_checked(tiny_backbone):

@@ -271,3 +271,34 @@ def test_batch_summary_without_failures_and_with_open_requests(caplog):
         list(CachedModel(Scripted(dies_at_b), ResponseStore()).generate(REQUESTS))
     assert "3 sent, 1 answered, 0 failed, 2 open; 0 tokens" in caplog.text
     assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+
+def test_nothing_is_imported_while_answers_are_in_flight(tmp_path):
+    # A killed process loses what has arrived and is not stored: a second of imports is too long.
+    code = """
+        import sys
+        from pathlib import Path
+        from tests.generation.chat_server import ChatServer, Reply
+        from tests.generation.test_protocol import REQUEST
+        from tkre.generation.llm.openai import OpenAIServer
+        from tkre.generation.llm.params import OpenAIParams
+        from tkre.generation.llm.registry import CachedModel
+        from tkre.generation.llm.store import ResponseStore
+
+        asked = set()
+
+        def reply(body, tries):
+            asked.update(sys.modules)
+            return Reply('{"relation": "knows"}')
+
+        with ChatServer(reply) as server:
+            params = OpenAIParams(backend="openai", model="m", base_url=server.url)
+            model = CachedModel(OpenAIServer(params), ResponseStore(Path(sys.argv[1])))
+            [response] = model.generate([REQUEST])
+        print("late:", *sorted({*sys.modules} - asked))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "store.jsonl")],
+        text=True, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "late:", done.stdout + done.stderr

@@ -7,6 +7,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset, Version
 from kedro.pipeline import Node
 from kedro_datasets.json import JSONDataset
 
+from tkre.datasets.versions import ChangedInput, unpin
 from tkre.runner import code
 from tkre.runner.run_state import Ledger, LedgerDataset
 
@@ -53,6 +54,7 @@ def test_the_same_content_written_anew_is_no_change(ledger, catalog):
 
 
 def test_reasons_name_what_has_changed(ledger, catalog, monkeypatch, tmp_path):
+    ledger.kept.clear()  # as in the next run
     catalog["rows"].save([1, 3])
     assert ledger.reason_to_run(NODE, catalog) == "rows has changed"
     catalog["rows"].save([1, 2])
@@ -69,21 +71,36 @@ def test_reasons_name_what_has_changed(ledger, catalog, monkeypatch, tmp_path):
     assert ledger.reason_to_run(NODE, catalog) == "doubled is not there"
 
 
-def test_a_newer_version_of_another_run_is_not_what_this_one_wrote(ledger, catalog, tmp_path):
+def test_a_newer_version_is_not_read_by_this_run_and_not_what_it_wrote_for_the_next(
+    ledger, catalog, tmp_path
+):
     newer = tmp_path / "doubled.json" / "2026-01-02" / "doubled.json"
     newer.parent.mkdir()
     newer.write_text("[0]")
-    assert ledger.reason_to_run(NODE, catalog) == "doubled is not what it wrote"
+    assert ledger.reason_to_run(NODE, catalog) is None
+    assert catalog.load("doubled") == [2, 4]
+    unpin(catalog["doubled"])  # as in a catalog of another run
+    next_run = Ledger(tmp_path / "ledger")
+    assert next_run.reason_to_run(NODE, catalog) == "doubled is not what it wrote"
 
 
-def test_what_changes_while_a_node_runs_makes_it_stale(ledger, catalog):
+def test_what_changes_while_a_node_runs_stops_the_run(ledger, catalog, tmp_path):
     def run(reason):
         assert reason == "wanted again"
         catalog["rows"].save([1, 3])
 
     assert ledger.bring_up_to_date(NODE, catalog, run) is None
-    assert ledger.bring_up_to_date(NODE, catalog, run, again=True) == "wanted again"
-    assert ledger.reason_to_run(NODE, catalog) == "rows has changed"
+    with pytest.raises(ChangedInput, match=r"rows \(.*rows.json\) has changed since this run"):
+        ledger.bring_up_to_date(NODE, catalog, run, again=True)
+    assert Ledger(tmp_path / "ledger").reason_to_run(NODE, catalog) == "rows has changed"
+
+
+def test_what_a_run_has_made_and_another_replaced_stops_it(ledger, catalog):
+    assert ledger.reason_to_run(NODE, catalog) is None
+    catalog["rows"].save([5])
+    reader = Node(double, ["rows", "params:factor"], "other", name="toy.reader")
+    with pytest.raises(ChangedInput, match="Run it again"):
+        ledger.bring_up_to_date(reader, catalog, print)
 
 
 def test_inputs_that_cannot_be_compared_are_read_anew(ledger, catalog):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
@@ -51,14 +50,8 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         return Checkpoint.load(Path(self._get_load_path()), _model_class(self._model))
 
     def save(self, data: Checkpoint) -> None:
-        """Writes the checkpoint to a temporary folder and moves it into place."""
-        path = Path(self._get_save_path())
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        data.save(unfinished)
-        if path.exists():  # only without versions: a version is never written twice
-            shutil.rmtree(path)
-        unfinished.rename(path)
+        """Writes the files; the catalog moves them into place (``datasets.versions``)."""
+        data.save(Path(self._get_save_path()))
 
     def preview(self) -> JSONPreview:
         """Architecture, size, labels and lineage, read from the files without loading weights."""

@@ -101,7 +101,7 @@ class Calibrator(Params):
             DocumentError: The file holds no such record.
         """
         path = Path(path)
-        files = [path] if path.is_file() else sorted(path.glob(f"*/{CALIBRATOR_FILE}"))
+        files = [path] if path.is_file() else sorted(path.glob(f"[!.]*/{CALIBRATOR_FILE}"))
         if not files:
             raise FileNotFoundError(
                 f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes it to "

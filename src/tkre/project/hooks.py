@@ -13,6 +13,8 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
+from tkre.core.provenance import LineageError
+from tkre.datasets.versions import ChangedInput
 from tkre.generation.llm.protocol import LanguageModelError
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LANGUAGE_MODELS
 from tkre.project import config_loader as configuration
@@ -67,9 +69,9 @@ class ProjectHooks:
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
-        """Closes language models. What stopped one is for its user, not a defect to be traced."""
+        """Closes language models. What stops a run and is no defect is shown without a trace."""
         _close_language_models(catalog)
-        if isinstance(error, LanguageModelError):
+        if isinstance(error, LanguageModelError | LineageError | ChangedInput):
             raise Refusal(str(error)) from error
 
 

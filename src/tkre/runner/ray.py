@@ -9,14 +9,15 @@ from itertools import chain, islice
 from typing import Any
 
 from kedro.framework.hooks.manager import _NullPluginManager
-from kedro.io import CatalogProtocol, DataCatalog
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import AbstractRunner, Task
 from pluggy import PluginManager
 
+from tkre.datasets.versions import Catalog, ChangedInput, pin
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODELS, LEDGER
 from tkre.runner.grid import depth_first
-from tkre.runner.run_state import NOT_THERE, Ledger
+from tkre.runner.run_state import NOT_THERE, Kept, Ledger
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class _Submission:
         self._parents = pipeline.node_dependencies
         self._done: set[Node] = set()
         self._running: dict[Any, Node] = {}
+        self._kept: dict[str, Kept] = {}
         offered = ray.cluster_resources()
         self._gpus = int(offered.get("GPU", 0))
         # More at a time would only lie in Ray's queue, in the order in which they became ready.
@@ -104,7 +106,8 @@ class _Submission:
                 self._running[self._submit(node)] = node
             [ended], _ = self._ray.wait(list(self._running), num_returns=1)
             node = self._running.pop(ended)
-            reason = self._ray.get(ended)  # what the node has raised is raised here
+            reason, kept = self._ray.get(ended)  # what the node has raised is raised here
+            self._keep(node, kept)
             self._done.add(node)
             counts["run" if reason else "up to date"] += 1
             if reason:
@@ -115,6 +118,19 @@ class _Submission:
     def _ready(self) -> Iterator[Node]:
         return (node for node in self._waiting if self._parents[node] <= self._done)
 
+    def _keep(self, node: Node, kept: dict[str, Kept]) -> None:
+        """Remembers what a worker has read or made.
+
+        Raises:
+            ChangedInput: Two workers have read the same dataset, and found different contents.
+        """
+        for name in set(node.inputs) & kept.keys():
+            if self._kept.get(name, kept[name]).digest != kept[name].digest:
+                raise ChangedInput(name, self._catalog.get(name))
+        self._kept |= kept
+        for name, (version, _) in kept.items():
+            pin(self._catalog.get(name), version)
+
     def _submit(self, node: Node) -> Any:
         wanted = {"num_gpus": 1} if GPU in node.tags and self._gpus else {}
         task = self._ray.remote(run_node).options(
@@ -122,21 +138,25 @@ class _Submission:
         )
         names = chain(node.inputs, node.outputs, [LEDGER] if LEDGER in self._catalog else [])
         entries = {name: self._catalog.get(name) for name in names}
-        return task.remote(node, entries, self._runner._again)
+        kept = {name: self._kept[name] for name in node.inputs if name in self._kept}
+        return task.remote(node, entries, self._runner._again, kept)
 
 
-def run_node(node: Node, entries: dict[str, Any], again: bool) -> str | None:
+def run_node(
+    node: Node, entries: dict[str, Any], again: bool, kept: dict[str, Kept]
+) -> tuple[str | None, dict[str, Kept]]:
     """What a worker does: runs a node unless it is up to date.
 
     Args:
         node: Which.
         entries: The catalog entries that it names, and the ledger if there is one.
         again: Run it in any case.
+        kept: What the run has read or made that the node reads.
 
     Returns:
-        Why it was run; None if it was up to date.
+        Why it was run, None if it was up to date; what the run has read or made now.
     """
-    catalog = DataCatalog(entries)
+    catalog = Catalog(entries)
 
     def run(reason: str) -> str:
         try:
@@ -147,6 +167,7 @@ def run_node(node: Node, entries: dict[str, Any], again: bool) -> str | None:
         return reason
 
     if LEDGER not in entries:
-        return run(NOT_THERE)
+        return run(NOT_THERE), {}
     ledger: Ledger = entries[LEDGER].load()
-    return ledger.bring_up_to_date(node, catalog, run, again=again)
+    ledger.kept |= kept
+    return ledger.bring_up_to_date(node, catalog, run, again=again), ledger.kept

@@ -6,18 +6,26 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
 from tkre.core.documents import read_json
+from tkre.datasets.versions import ChangedInput, pin, unpin
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
 
 # How the reason ends for what has never been made: it explains itself.
 NOT_THERE = "is not there"
+
+
+class Kept(NamedTuple):
+    """What a run has read or made: its version, None without versions, and its digest."""
+
+    version: str | None
+    digest: str
 
 
 class Ledger:
@@ -27,12 +35,17 @@ class Ledger:
     its record, and what it wrote is there as it wrote it. Content decides, not time: a node above
     that was run again and gave the same changes nothing below it.
 
+    A run reads what it has made or found itself, by version and digest: what another run saves
+    meanwhile is not read, and where it has replaced an input, this run stops.
+
     Args:
         folder: Where the records lie.
+        kept: Version (None without versions) and digest of what this run has read or made.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: Mapping[str, Kept] | None = None) -> None:
         self._folder = folder
+        self.kept = dict(kept or {})
         self._content = digests.ContentDigests()
         self._code = code.CodeDigests(folder / "cache" / "code.json")
 
@@ -57,14 +70,22 @@ class Ledger:
         """
         reason = self.reason_to_run(node, catalog) or ("wanted again" if again else None)
         if reason is not None:
-            # Before it runs: what it has read, not what has become of that meanwhile.
-            inputs = self._digests(node.inputs, catalog)
+            inputs = self._inputs(node, catalog)
+            self._keep(inputs, catalog)
+            for name in node.outputs:
+                self.kept.pop(name, None)
+                unpin(catalog.get(name))
             run(reason)
+            self._inputs(node, catalog)  # what it was made of, if they are still the same
             self.record(node, catalog, inputs)
         return reason
 
     def reason_to_run(self, node: Node, catalog: CatalogProtocol) -> str | None:
-        """Why a node must be run, in words; None if it is up to date."""
+        """Why a node must be run, in words; None if it is up to date, and its outputs are kept.
+
+        Raises:
+            ChangedInput: What this run has read or made before is something else now.
+        """
         return next(self._reasons(node, catalog), None)
 
     def _reasons(self, node: Node, catalog: CatalogProtocol) -> Iterator[str]:
@@ -75,7 +96,7 @@ class Ledger:
         if record is None:
             yield "nothing is known of the run that made it"
             return
-        inputs = self._digests(node.inputs, catalog)
+        inputs = self._inputs(node, catalog)
         yield from (f"{_short(n)} is read anew every time" for n in inputs if inputs[n] is None)
         yield from (f"{_short(n)} has changed" for n in _changed(record["inputs"], inputs))
         if record["code"] != self._code.of_function(node.func):
@@ -83,6 +104,7 @@ class Ledger:
         yield from (
             f"{_short(n)} is not what it wrote" for n in _changed(record["outputs"], outputs)
         )
+        self._keep(inputs | outputs, catalog)  # it is up to date
 
     @contextmanager
     def claim(self, node: Node) -> Iterator[bool]:
@@ -113,11 +135,13 @@ class Ledger:
             catalog: What it has read and written.
             inputs: Digests of what it read, as of then; None takes those of now.
         """
+        outputs = self._digests(node.outputs, catalog)
+        self._keep(outputs, catalog)
         record = {
             "node": node.name,
             "code": self._code.of_function(node.func),
-            "inputs": inputs or self._digests(node.inputs, catalog),
-            "outputs": self._digests(node.outputs, catalog),
+            "inputs": inputs or self._inputs(node, catalog),
+            "outputs": outputs,
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -128,7 +152,28 @@ class Ledger:
         place = self._place(node)
         return place.is_file() and place.stat().st_mtime >= time
 
+    def _inputs(self, node: Node, catalog: CatalogProtocol) -> dict[str, str | None]:
+        """Digests of what a node reads.
+
+        Raises:
+            ChangedInput: One is not what this run has read or made before.
+        """
+        found = self._digests(node.inputs, catalog)
+        for name, digest in found.items():
+            if name in self.kept and self.kept[name].digest != digest:
+                raise ChangedInput(name, catalog.get(name))
+        return found
+
+    def _keep(self, digests: Mapping[str, str | None], catalog: CatalogProtocol) -> None:
+        """Remembers what this run has read or made; loads these versions from now on."""
+        for name, digest in digests.items():
+            if digest is not None:
+                self.kept[name] = Kept(pin(catalog.get(name)), digest)
+
     def _digests(self, names: list[str], catalog: CatalogProtocol) -> dict[str, str | None]:
+        for name in names:
+            if name in self.kept and self.kept[name].version:
+                pin(catalog.get(name), self.kept[name].version)
         return {name: self._content.of(catalog, name) for name in names}
 
     def _place(self, node: Node) -> Path:

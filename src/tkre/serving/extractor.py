@@ -45,7 +45,7 @@ def newest_version(path: Path) -> Path:
     """
     if (path / "config.json").is_file():
         return path
-    versions = sorted(p.parent for p in path.glob("*/*/config.json"))
+    versions = sorted(p.parent for p in path.glob("[!.]*/[!.]*/config.json"))
     if not versions:
         raise FileNotFoundError(
             f"no classifier in {path}: neither config.json nor a version of one; `kedro run` "

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from tkre.core.cells import Experiment, KShotSample
 from tkre.core.params import Params, did_you_mean
-from tkre.core.provenance import Lineage, digest_of
+from tkre.core.provenance import Lineage, LineageError, digest_of
 from tkre.generation.params import InContextParams
 from tkre.training.params import FinetuningParams, SetFitParams
 from tkre.training.stages import ANNOTATED, STAGES, PretrainingParams
@@ -177,11 +177,34 @@ class Variant(Params):
             names[stage] = f"encoder_{digest_of(recipe)[:8]}"
         return names
 
-    def stale(self, lineage: Lineage) -> list[str]:
+    def stale(self, lineage: Lineage, data: str | None = None) -> list[str]:
         """Differences between the recipe of a classifier and this one; empty for none.
 
         Settings that did not exist when it was made count as their defaults.
+
+        Args:
+            lineage: That of the classifier.
+            data: Digest of the rows that it should be trained on; None leaves them out.
         """
+        differing = self._differing(lineage)
+        if data is not None and lineage.steps and lineage.steps[-1].data != data:
+            differing.append("its training rows have changed since")
+        return differing
+
+    def require(self, lineage: Lineage, data: str) -> None:
+        """Checks that a classifier was trained by this recipe on these rows.
+
+        Raises:
+            LineageError: It was not: its predictions would be those of another cell.
+        """
+        if differing := self.stale(lineage, data):
+            raise LineageError(
+                f"this classifier is not the cell's: {'; '.join(differing)}. Another run with "
+                "other parameters has replaced it, or only a part of the cell was run. Run it "
+                "again: kedro run makes what is missing"
+            )
+
+    def _differing(self, lineage: Lineage) -> list[str]:
         stages = self.pretraining.stages if self.pretraining else {}
         wanted: dict[str, Any] = dict(stages)
         recipe = self.classifier

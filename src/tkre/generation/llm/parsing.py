@@ -101,15 +101,22 @@ def _parse(text: str, request: Request) -> dict[str, Any]:
     raise first or _NotAnAnswer("not_json", "no JSON object in the answer")
 
 
-def _object_at(text: str, start: int, request: Request) -> Any:
-    # Where its formats are installed too (by Jupyter), it takes a second to import.
+def load_validator() -> Any:
+    """The validator of answers. It takes up to a second to import: models do so before they ask.
+
+    An answer that has arrived and is not stored yet is lost with the process, and paid again.
+    """
     from jsonschema import Draft202012Validator
 
+    return Draft202012Validator
+
+
+def _object_at(text: str, start: int, request: Request) -> Any:
     try:
         answer, _ = decode_json(text, start)
     except DocumentError as error:
         raise _NotAnAnswer("not_json", str(error)) from None
-    problem = next(Draft202012Validator(request.schema).iter_errors(answer), None)
+    problem = next(load_validator()(request.schema).iter_errors(answer), None)
     if problem is not None:
         shown = problem.message if len(problem.message) <= 200 else problem.message[:200] + "..."
         raise _NotAnAnswer("wrong_schema", f"{problem.json_path}: {shown}")

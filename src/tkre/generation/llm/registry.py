@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tkre.generation.llm.params import BACKENDS, LanguageModelParams, LiveParams, ReplayParams
+from tkre.generation.llm.parsing import load_validator
 from tkre.generation.llm.protocol import LanguageModel, LiveModel, Request, Response
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.store import ResponseStore
@@ -54,6 +55,7 @@ class CachedModel:
 
     def _send(self, missing: dict[str, Request]) -> Iterator[Response]:
         got: list[Response] = []
+        load_validator()
         try:
             for response in self._model.generate(list(missing.values())):
                 attempt = replace(

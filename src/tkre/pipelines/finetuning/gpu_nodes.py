@@ -21,7 +21,7 @@ from tkre.generation.params import FilterParams
 from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
-from tkre.training.recipes import with_defaults
+from tkre.training.recipes import Variant, with_defaults
 from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 
 TIMED_ROWS, WARM_UP = 400, 32  # rows of a measurement of speed, and of the pass before it
@@ -124,27 +124,46 @@ def finetune_encoder(
     )  # fmt: skip
 
 
-def predict(classifier: Checkpoint, instances: list[Instance]) -> pd.DataFrame:
-    """Labels rows with the classifier.
+def predict_rows(
+    classifier: Checkpoint,
+    instances: list[Instance],
+    training_rows: list[Instance],
+    variant: Variant,
+) -> pd.DataFrame:
+    """Labels rows of a cell with its classifier.
 
     Returns:
         A predictions frame (``evaluation.predictions.prediction_frame``).
+
+    Raises:
+        LineageError: The classifier was made by another recipe or from other rows.
     """
-    return _predicted(classifier, instances, natural=False)
+    variant.require(classifier.lineage, instances_digest(training_rows))
+    return predict(classifier, instances)
 
 
-def predict_natural(
-    classifier: Checkpoint, instances: list[Instance] | list[Annotation]
+def predict_natural_rows(
+    classifier: Checkpoint,
+    instances: list[Instance] | list[Annotation],
+    training_rows: list[Instance],
+    variant: Variant,
 ) -> pd.DataFrame:
     """Labels rows of natural text, with the classifier's prior of it if it has one.
 
     Returns:
         A predictions frame; the gold label of an annotated row is the language model's.
+
+    Raises:
+        LineageError: See ``predict_rows``.
     """
-    return _predicted(classifier, instances_of(instances), natural=True)
+    variant.require(classifier.lineage, instances_digest(training_rows))
+    return predict(classifier, instances_of(instances), natural=True)
 
 
-def _predicted(classifier: Checkpoint, instances: list[Instance], *, natural: bool) -> pd.DataFrame:
+def predict(
+    classifier: Checkpoint, instances: list[Instance], *, natural: bool = False
+) -> pd.DataFrame:
+    """Labels rows with any classifier; of natural text with its prior of it if it has one."""
     from tkre.modeling.runtime import on_device
     from tkre.training.inference import predict as probabilities_of
 

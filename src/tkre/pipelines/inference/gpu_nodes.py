@@ -7,7 +7,7 @@ import pandas as pd
 from tkre.core.instance import Instance
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.pipelines.finetuning.gpu_nodes import predict, predict_natural
+from tkre.pipelines.finetuning.gpu_nodes import predict
 
 
 def label(
@@ -22,5 +22,5 @@ def label(
         CalibratorError: The calibrator was fitted for other weights.
     """
     calibrator.require(classifier.lineage.weights)
-    labelled = predict_natural if calibrator.natural(None) else predict
-    return labelled(classifier, instances).drop(columns="gold")
+    natural = bool(calibrator.natural(None))
+    return predict(classifier, instances, natural=natural).drop(columns="gold")

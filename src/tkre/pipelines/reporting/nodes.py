@@ -67,9 +67,7 @@ def score(
 
     Differences between the recipe and data of the predictions and the current ones make it stale.
     """
-    stale = variant.stale(lineage)
-    if lineage.steps and lineage.steps[-1].data != instances_digest(training_rows):
-        stale.append("its training rows have changed since")
+    stale = variant.stale(lineage, instances_digest(training_rows))
     if predictions["id"].tolist() != [row.id for row in rows]:
         stale.append("the rows to be scored have changed since")
     metrics = results.score_cell(

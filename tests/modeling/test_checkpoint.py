@@ -11,6 +11,8 @@ def test_a_folder_of_hugging_face_files(backbone, tmp_path):
     backbone.save(tmp_path)
     names = {p.name for p in tmp_path.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "lineage.json"} <= names
+    # The umask decides, for the weights too: another user may have to read them.
+    assert len({p.stat().st_mode for p in tmp_path.iterdir()}) == 1
     again = Checkpoint.load(tmp_path, AutoModelForMaskedLM)
     assert again.lineage == backbone.lineage
     assert weights_digest(again.model) == backbone.lineage.origin

@@ -18,6 +18,7 @@ def parts(tmp_path, schema):
     weights = tmp_path / "classifier"
     weights.mkdir()
     (weights / "config.json").write_text("{}")
+    (weights / "config.json").chmod(0o600)  # as weights of earlier versions
     (weights / "lineage.json").write_text(CHAIN.model_dump_json())
     return weights, record(tmp_path, CHAIN.weights), schema, f"card of {CHAIN.weights}"
 
@@ -34,6 +35,7 @@ def test_assembled_folder_is_complete(parts, tmp_path):
     files = assemble(*parts, target)
     assert files == ["README.md", "config.json", "lineage.json", "relations.yml", "trust.json"]
     assert (target / "README.md").read_text() == parts[3]
+    assert (target / "config.json").stat().st_mode == (target / "README.md").stat().st_mode
     assert find_calibrator(target, None) == Calibrator.read(parts[1])
     assert find_schema(target, None) == parts[2]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
+from tkre.core.files import require_readable
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -54,6 +55,7 @@ class CorpusFolder:
 
         Raises:
             CorpusFileError: No folder has the file, or it is not UTF-8.
+            PermissionError: It cannot be read.
         """
         path = self.find(file)
         if path is None:
@@ -62,6 +64,7 @@ class CorpusFolder:
                 f"corpus {self.name}: file {file!r} is missing; there is no {tried}. Put it "
                 f"there, or set TKRE_DATA to the folder that holds {self.name}/."
             )
+        require_readable(path)
         content = path.read_bytes()
         try:
             # Not read_text: it would make line ends of "\r", and readers count lines by "\n".

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
+from tkre.core.files import require_readable
 from tkre.core.params import Params
 from tkre.evaluation import calibration
 from tkre.evaluation.calibration import Numbers, estimate_share, with_share
@@ -99,6 +100,7 @@ class Calibrator(Params):
         Raises:
             FileNotFoundError: There is none.
             DocumentError: The file holds no such record.
+            PermissionError: It cannot be read.
         """
         path = Path(path)
         files = [path] if path.is_file() else sorted(path.glob(f"[!.]*/{CALIBRATOR_FILE}"))
@@ -107,6 +109,7 @@ class Calibrator(Params):
                 f"no calibrator record in {path}: `kedro run --pipelines finetuning` writes it to "
                 "data/07_model_output/<corpus>/<shots>/<seed>/<variant>/trust.json"
             )
+        require_readable(files[-1])
         return cls.from_file(files[-1])
 
     @property

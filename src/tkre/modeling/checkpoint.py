@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tkre.core.files import follow_umask, require_readable
 from tkre.core.provenance import LINEAGE_FILE, Lineage, LineageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Checkpoint:
         with quiet_transformers():
             self.model.save_pretrained(folder)
         self.save_tokenizer_and_lineage(folder)
+        follow_umask(folder, LINEAGE_FILE)
 
     def save_tokenizer_and_lineage(self, folder: Path) -> None:
         """Writes the files beside a model."""
@@ -61,7 +63,9 @@ class Checkpoint:
 
         Raises:
             LineageError: The digest of the weights is not that of the lineage.
+            PermissionError: A file cannot be read.
         """
+        require_readable(folder)
         from transformers import AutoTokenizer
 
         with quiet_transformers():

@@ -44,7 +44,7 @@ def assemble(
             "ones: kedro run --pipelines <experiment> --tags reporting writes it again"
         )
     require_empty(folder)
-    shutil.copytree(classifier, folder, dirs_exist_ok=True)
+    shutil.copytree(classifier, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
     save_artifacts(folder, calibrator, schema)
     (folder / CARD_FILE).write_text(card, encoding="utf-8")
     return sorted(file.name for file in folder.iterdir())

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
+from tkre.core.files import require_readable
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.reading import RELATIONS_FILE
@@ -42,7 +43,9 @@ def newest_version(path: Path) -> Path:
 
     Raises:
         FileNotFoundError: There is no model in either.
+        PermissionError: They cannot be read.
     """
+    require_readable(path)
     if (path / "config.json").is_file():
         return path
     versions = sorted(p.parent for p in path.glob("[!.]*/[!.]*/config.json"))
@@ -58,6 +61,7 @@ def load_model(
     folder: Path, threads: int | None
 ) -> tuple[RelationClassifier | OnnxClassifier, Tokenizer]:
     """Load the model and the tokenizer of a folder; ONNX needs no torch."""
+    require_readable(folder)
     if (folder / MODEL_FILE).is_file():
         return OnnxClassifier.load(folder, threads), FileTokenizer.load(folder)
     from tkre.modeling.checkpoint import import_without_sklearn, load_tokenizer, quiet_transformers
@@ -211,6 +215,7 @@ class RelationExtractor:
 
         Raises:
             FileNotFoundError: There is no classifier, or no calibrator record.
+            PermissionError: A file cannot be read.
             ValueError: See the class.
         """
         _check_precision(wanted_precision)

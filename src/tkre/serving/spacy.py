@@ -106,7 +106,7 @@ class RelationComponent:
         source = newest_version(self._folder)
         if source.resolve() == folder.resolve():
             return
-        shutil.copytree(source, folder, dirs_exist_ok=True)
+        shutil.copytree(source, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
         if extractor.calibrator is not None:
             text = extractor.calibrator.model_dump_json(indent=2)
             (folder / CALIBRATOR_FILE).write_text(text + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from transformers import AutoModel, AutoModelForSequenceClassification, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from tkre.core.files import follow_umask
 from tkre.corpora.unlabelled import Sentence
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
@@ -146,6 +147,7 @@ class RelationClassificationPipeline(Pipeline):
         """Save model and tokenizer without code: a user imports this module to load them."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.tokenizer.save_pretrained(save_directory, **kwargs)
+        follow_umask(Path(save_directory), "config.json")
 
 
 def register() -> None:

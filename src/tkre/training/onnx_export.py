@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tkre.core.files import follow_umask
 from tkre.core.instance import Instance, Span
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
@@ -77,6 +78,7 @@ def export_onnx(checkpoint: Checkpoint, folder: Path, *, int8: bool = False) -> 
         "int8": int8,
     }
     (folder / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    follow_umask(folder, RECORD_FILE)
 
 
 class _Forward(nn.Module):

@@ -30,6 +30,9 @@ relations:
     phrase: was founded by
     head_types: [company]
     tail_types: [person]
+  tied:
+    definition: The head and the tail are tied.
+    phrase: is tied to
 """
 
 
@@ -64,13 +67,11 @@ def entity(name: str, start: int, text: str, label: str) -> dict[str, object]:
     return {"id": name, "type": "labels", "value": value}
 
 
-def relation(
-    direction: str, labels: list[str], head: str = "a", tail: str = "b"
-) -> dict[str, object]:
+def relation(direction: str, labels: list[str]) -> dict[str, object]:
     return {
         "type": "relation",
-        "from_id": head,
-        "to_id": tail,
+        "from_id": "a",
+        "to_id": "b",
         "direction": direction,
         "labels": labels,
     }
@@ -80,7 +81,6 @@ def test_the_script_for_label_studio_writes_a_corpus(tmp_path):
     text = "Vera Holt founded Tarn Mills in 1921."
     vera = entity("a", 0, "Vera Holt", "Person")
     mills = entity("b", 18, "Tarn Mills", "Company")
-    inside = entity("c", 18, "Tarn", "Company")
     moved = vera | {"value": vera["value"] | {"start": 1}}  # type: ignore[operator]
     right, left = relation("right", ["founded"]), relation("left", ["founder"])
     annotations = [
@@ -88,7 +88,7 @@ def test_the_script_for_label_studio_writes_a_corpus(tmp_path):
         {"result": [vera, mills, right], "was_cancelled": True},
         {"result": [vera, mills, relation("right", [])]},
         {"result": [moved, mills, right]},
-        {"result": [mills, inside, relation("right", ["founded"], "b", "c")]},
+        {"result": [vera, mills, relation("bi", ["tied"])]},
     ]
     export = tmp_path / "export.json"
     export.write_text(json.dumps([{"id": 7, "data": {"text": text}, "annotations": annotations}]))
@@ -98,12 +98,14 @@ def test_the_script_for_label_studio_writes_a_corpus(tmp_path):
         [sys.executable, "script.py", "export.json"],
         cwd=tmp_path, capture_output=True, text=True, check=True, encoding="utf-8",
     )  # fmt: skip
-    assert done.stderr.count("task 7: left out: ") == 3
+    assert done.stderr.count("task 7: left out: ") == 2
     schema = RelationSchema.parse(yaml.safe_load(SCHEMA), "export")
     params = CorpusParams(format="native", train="train.jsonl")
     rows = read_corpus({"train.jsonl": done.stdout}.__getitem__, schema, params).splits["train"]
     assert [(r.relation, r.head_text, r.tail_text) for r in rows] == [
         ("founded", "Vera Holt", "Tarn Mills"),
         ("founder", "Tarn Mills", "Vera Holt"),
+        ("tied", "Vera Holt", "Tarn Mills"),
+        ("tied", "Tarn Mills", "Vera Holt"),
     ]
     assert {r.text for r in rows} == {text}

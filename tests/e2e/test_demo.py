@@ -79,9 +79,15 @@ def test_the_page_is_one_file_that_says_what_was_found(demo):
     assert re.search(r"newsroom\.k8\.s13: 88 [^<]*88", page)
     assert re.search(r"1,111 responses \(replay\)[^<]*digest", page)
     assert "not recorded" not in page
-    environment = json.loads(newest(demo, "08_reporting/demo/environment.json").read_text())
-    [trained] = environment["trained"]
+    manifest = json.loads(newest(demo, "08_reporting/demo/manifest.json").read_text())
+    [trained] = manifest["trained"]
     assert (trained["threads"], trained["device"] is not None) == (1, True)
+    assert manifest["corpora"]["newsroom"]["files"]["train.jsonl"] == digest
+    assert set(manifest["samples"]["newsroom.k8.s13"]["answers"]) == {"explanation", "synthesis"}
+    assert set(manifest["samples"]["newsroom.k8a1012.s13"]["answers"]) == {"annotation"}
+    record = manifest["cells"]["newsroom.k8.s13.tkre"]
+    assert record["seed"] == 13 and record["recipe"]["finetuning"]["samples_per_relation"] == 16
+    assert [step["stage"] for step in record["lineage"]["steps"]] == ["mslm", "scl", "finetuning"]
     errors = pd.read_csv(
         newest(demo, "08_reporting/cells/newsroom/k8/s13/tkre_plus/test_errors.csv")
     )

@@ -6,8 +6,8 @@ from tests.report.contents import ENVIRONMENT, content, rows, schema
 from tests.report.contents import predictions as predicted
 from tests.report.html_page import Page
 from tkre.core.cells import parse_cell
-from tkre.core.provenance import Environments
 from tkre.evaluation.calibration_report import fit_calibrator
+from tkre.evaluation.manifest import Manifest
 from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.generation.params import GenerationParams
 from tkre.pipelines.reporting import nodes
@@ -22,6 +22,9 @@ GENERATION = GenerationParams.model_validate(
         "synthesis": {"sampling": SAMPLING},
         "filtering": {"backbone": "tiny"},
     }
+)
+MANIFEST = Manifest(
+    reported=ENVIRONMENT, trained=(), parameters={}, corpora={}, samples={}, cells={}
 )
 FOUND = content(seeds=tuple(range(1, 7)))  # so that there are numbers of two digits
 
@@ -53,7 +56,7 @@ def page(given: dict[str, object]) -> Page:
             reporting=FOUND.reporting,
             publishing=PublishingParams(),
             generation=GENERATION,
-            environment=Environments(reported=ENVIRONMENT, trained=()),
+            manifest=MANIFEST,
             explanation_prompt="Explain.",
             synthesis_prompt="Write.",
             name="trial",
@@ -84,18 +87,27 @@ def test_report_without_knowledge_and_without_some_tables():
     assert "No variant uses knowledge" in page(given).text
 
 
+def recorded(lineages) -> Manifest:
+    given: dict[str, object] = {}
+    for n, (cell, lineage) in enumerate(zip(FOUND.cells, lineages, strict=True)):
+        name = ".".join(["newsroom", "k8", f"s{cell.metrics['seed']}", cell.metrics["variant"]])
+        given |= {f"cell_{n}": parse_cell(name), f"lineage_{n}": lineage,
+                  f"metrics_{n}": cell.metrics, f"predictions_{n}": predicted(schema(), rows(schema()), 1, 0.1)}  # fmt: skip
+    return nodes.write_manifest(GENERATION, CalibrationParams(), **given)
+
+
 def test_equal_environments_of_training_are_listed_once():
     lineages = [cell.lineage for cell in FOUND.cells]
-    found = nodes.describe_environment(*lineages)
+    found = recorded(lineages)
     assert [place.revision for place in found.trained] == ["0123456789abcdef"]
-    assert found.reported.device is None
+    assert found.reported.device is None and len(found.cells) == len(lineages)
     old = [
         lineage.model_copy(
             update={"steps": [s.model_copy(update={"environment": None}) for s in lineage.steps]}
         )
         for lineage in lineages
     ]
-    assert nodes.describe_environment(*old).trained == ()
+    assert recorded(old).trained == ()
 
 
 @pytest.fixture

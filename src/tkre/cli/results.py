@@ -1,4 +1,4 @@
-"""``kedro results``: pages of results for the docs, and MLflow."""
+"""``kedro results``: pages of results for the docs, results made again, MLflow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from kedro.framework.cli.utils import _split_params
 from kedro.io import CatalogProtocol
 
 from tkre.cli.session import PARAMETERS, env_option, session
+from tkre.core.params import did_you_mean
 from tkre.project.config import ExperimentConfig
 from tkre.project.results import draw_page, training, write_results
 from tkre.report.published import filled
@@ -25,7 +26,7 @@ folder_option = click.option(
 
 @click.group()
 def results() -> None:
-    """Results of experiments for the docs and for MLflow."""
+    """Results of experiments: for the docs, made again, for MLflow."""
 
 
 @results.command("track")
@@ -75,6 +76,41 @@ def write_command(
         for name in experiments:
             _draw(config, name, folder)
         click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
+
+
+@results.command("verify")
+@click.argument("experiment")
+@click.option("--cell", "names", multiple=True, help="Cell, e.g. newsroom.k8.s13.tkre; else all.")
+@env_option
+@click.option("--params", default="", callback=_with_text, help=PARAMETERS)
+def verify_command(
+    experiment: str, names: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]]
+) -> None:
+    """Make cells of EXPERIMENT again and compare them with its manifest.
+
+    Runs in a scratch folder. Prints for each cell whether it is the same, or what differs and by
+    how much; ends with 1 if one differs.
+    """
+    from tkre.project.verification import verify
+
+    failed = False
+    with session(env, params=params[1]) as project:
+        context, catalog = project.context, project.catalog
+        _require((experiment,), project.config)
+        known = {cell.name: cell for cell in project.config.cells(experiment)}
+        for name in names:
+            if name not in known:
+                raise LookupError(f"{experiment} has no cell {name!r}{did_you_mean(name, known)}")
+        cells = [known[name] for name in names or known]
+        done = verify(experiment, cells, context.project_path, catalog, project.config, env, params)
+        for name, found, apart in done:
+            click.echo(f"{name}: {found.verdict}")
+            shown = (*found.inputs, *found.places, *found.results, *([apart] if apart else []))
+            for line in shown:
+                click.echo(f"  {line}")
+            failed |= found.verdict == "differs"
+    if failed:
+        raise click.exceptions.Exit(1)
 
 
 @results.command("draw")

@@ -9,7 +9,7 @@ import pandas as pd
 from tkre.core.cells import Cell, Experiment
 from tkre.core.instance import Instance
 from tkre.core.params import DEFAULT_LLM, NO_LLM
-from tkre.core.provenance import Environments, Lineage, instances_digest
+from tkre.core.provenance import Lineage, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation import (
@@ -18,13 +18,15 @@ from tkre.evaluation import (
     error_analysis,
     implicit_relations,
     llm_comparison,
+    manifest,
     natural_text,
     results,
     teacher,
 )
 from tkre.evaluation.calibrator import Calibrator
+from tkre.evaluation.manifest import Manifest
 from tkre.evaluation.metrics import counts
-from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.params import CalibrationParams, ReportingParams
 from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import GenerationParams
 from tkre.report.content import (
@@ -298,9 +300,17 @@ def collect_calibration(*scores: dict[str, Any]) -> pd.DataFrame:
     return calibration_report.calibration_table(scores)
 
 
-def describe_environment(*lineages: Lineage) -> Environments:
-    """Records the environment of the report and those of the classifiers' training."""
-    return Environments.of(lineages)
+def write_manifest(
+    generation: GenerationParams, calibration: CalibrationParams, **inputs: Any
+) -> Manifest:
+    """Records what the results of an experiment were made from and with."""
+    cells = ("cell", "lineage", "metrics", "predictions", "natural_metrics")
+    return manifest.manifest_of(
+        _records(inputs, "reading", "corpus"),
+        _records(inputs, "sample", "support", *ASKED),
+        _records(inputs, *cells),
+        {"generation": generation, "calibration": calibration},
+    )
 
 
 def write_report(
@@ -308,7 +318,7 @@ def write_report(
     reporting: ReportingParams,
     publishing: PublishingParams,
     generation: GenerationParams,
-    environment: Environments,
+    manifest: Manifest,
     explanation_prompt: str,
     synthesis_prompt: str,
     name: str,
@@ -336,7 +346,7 @@ def write_report(
             corpora=[ReportedCorpus(**g) for g in _records(inputs, "schema", "reading")],
             tables={name: inputs[name] for name in TABLES if name in inputs},
             annotations=[ReportedAnnotations(**given) for given in annotations],
-            environment=environment.reported,
+            environment=manifest.reported,
             prompts=prompts,
             called=_called(generation),
             backend={name: generation.of_llm(name).backend for name in _called(generation)},

@@ -313,11 +313,10 @@ class _Report:
         return {f"{kind}_responses": f"{s.name}.{kind}_responses" for kind, s in homes.items()}
 
     def page(self, tables: Set[str]) -> Iterator[Step]:
-        """The environment of the training, and the page, which shows the tables."""
+        """The manifest, and the page, which shows the tables."""
         scores, errors = f"{self.score_on}_calibration_scores", f"{self.score_on}_errors"
         samples = list(dict.fromkeys([*self.samples, *self.knowing]))
         corpora = dict.fromkeys(sample.corpus for sample in samples)
-        lineages = self.of_cells("lineage")
         given = self.of_cells("metrics", "lineage")
         given |= self.of_cells(cells=self.students, calibration_scores=scores, errors=errors)
         given |= self.of_natural("calibration_scores", "errors")
@@ -333,11 +332,26 @@ class _Report:
                 given |= {f"{name}_{n}": f"{home.name}.{name}" for name in nodes.ANNOTATIONS}
         of_rows = {name: name for name in ("unlabelled_report", "annotation_yield")}
         given |= _numbered(of_rows, [sample.name for sample in self.all_annotated])
-        given |= {name: f"{self.experiment}.{name}" for name in ("name", "environment")}
+        given |= {name: f"{self.experiment}.{name}" for name in ("name", "manifest")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"
-        yield self.step(nodes.describe_environment, list(lineages.values()), "environment")
+        yield self.step(nodes.write_manifest, self.recorded(corpora), "manifest")
         yield self.step(nodes.write_report, given, "report")
+
+    def recorded(self, corpora: Iterable[str]) -> dict[str, str]:
+        """What the manifest records of corpora, samples and cells."""
+        given = self.of_cells("cell", "lineage", "metrics", "predictions")
+        given |= self.of_natural("metrics")
+        for n, name in enumerate(corpora):
+            given |= {f"reading_{n}": f"{name}.reading_report",
+                      f"corpus_{n}": f"params:corpora.{name}"}  # fmt: skip
+        plain = list(dict.fromkeys([*self.samples, *self.knowing]))
+        for n, sample in enumerate([*plain, *self.all_annotated]):
+            kinds = ["sample", *(["support"] if sample in plain else ["annotation_responses"])]
+            if sample in self.knowing:
+                kinds += ["explanation_responses", "synthesis_responses"]
+            given |= {f"{kind}_{n}": f"{sample.name}.{kind}" for kind in kinds}
+        return given | {name: f"params:{name}" for name in ("generation", "calibration")}
 
 
 def _numbered(kinds: Mapping[str, str], places: Iterable[str]) -> dict[str, str]:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import random
+import signal
+import time
 from collections import Counter
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
+from tests.kills import forked, preload, run_to_end, say
 from tests.live.runs import (
     TINY,
     answered_twice,
@@ -23,6 +29,7 @@ from tests.live.runs import (
 from tests.smoke_project import Project
 
 CONCURRENCY = 3
+ASK = ["run", "--pipelines", "data_generation", "--runner-params", "workers=1"]
 
 
 def made_up(body: Body, tries: int) -> Reply:
@@ -73,7 +80,8 @@ def whole(project: Project) -> list[dict[str, object]]:
     """The lines that parse: a kill may tear the last one."""
     found = []
     path = project.folder / "data/02_intermediate/newsroom/responses.jsonl"
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in text.splitlines():
         try:
             found.append(json.loads(line))
         except json.JSONDecodeError:
@@ -98,6 +106,52 @@ def test_a_server_s_client(tiny_backbone, tmp_path):
     twice = sum(n - 1 for n in sent.values())
     assert twice <= 5 * CONCURRENCY, twice
     assert len(stored(project)) == len(sent)
+
+
+def kill_under_a_server(folder: Path, backbone: Path, kills: int, seed: int) -> int:
+    """Kills data generation at random requests; what is asked again must have been in flight.
+
+    Returns:
+        How many questions were asked twice.
+    """
+    preload()
+    chance = random.Random(seed)
+    with ChatServer(made_up) as server:
+        settings = {"backend": "openai", "model": "m", "base_url": server.url,
+                    "concurrency": CONCURRENCY}  # fmt: skip
+        undisturbed = project_with(folder / "undisturbed", backbone, settings)
+        run_to_end(undisturbed, ASK)
+        asked = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+        moments = sorted(chance.sample(range(len(server.received)), kills))
+        server.received.clear()
+        project = project_with(folder / "killed", backbone, settings)
+        lost = [kill_asking(project, server, m, chance.uniform(0, 0.05)) for m in moments]
+        run_to_end(project, ASK)
+        sent = Counter(json.dumps(b, sort_keys=True) for b in server.received)
+    assert knowledge(project) == knowledge(undisturbed)
+    assert set(sent) == set(asked)
+    twice = sum(n - 1 for n in sent.values())
+    assert max(lost) <= CONCURRENCY and twice == sum(lost)
+    say(f"{kills} kills, {len(asked)} questions, {twice} asked twice: in flight at a kill {lost}")
+    return twice
+
+
+def kill_asking(project: Project, server: ChatServer, moment: int, delay: float) -> int:
+    """Kills a run when the server has had so many requests, and one of this run's, in all.
+
+    Returns:
+        How many of its requests were in flight: sent, and without a line in the store.
+    """
+    sent, lines = len(server.received), len(whole(project))
+    process = forked(project, ASK)
+    while len(server.received) <= max(moment, sent):
+        assert os.waitpid(process, os.WNOHANG) == (0, 0), "it ended before it could be killed"
+        time.sleep(0.001)
+    time.sleep(delay)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    time.sleep(0.5)  # what has reached the server is read by it
+    return len(server.received) - sent - (len(whole(project)) - lines)
 
 
 @pytest.mark.slow

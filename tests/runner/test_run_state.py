@@ -9,7 +9,8 @@ from kedro_datasets.json import JSONDataset
 
 from tkre.datasets.versions import ChangedInput, unpin
 from tkre.runner import code
-from tkre.runner.run_state import Ledger, LedgerDataset
+from tkre.runner.ray import run_node
+from tkre.runner.run_state import Kept, Ledger, LedgerDataset
 
 
 def double(rows, factor):
@@ -101,6 +102,16 @@ def test_what_a_run_has_made_and_another_replaced_stops_it(ledger, catalog):
     reader = Node(double, ["rows", "params:factor"], "other", name="toy.reader")
     with pytest.raises(ChangedInput, match="Run it again"):
         ledger.bring_up_to_date(reader, catalog, print)
+
+
+def test_a_worker_of_ray_takes_and_gives_what_the_run_has_made(ledger, catalog, tmp_path):
+    entries = {name: catalog[name] for name in ("rows", "params:factor", "doubled")}
+    entries["ledger"] = LedgerDataset(filepath=str(tmp_path / "ledger"))
+    reason, kept = run_node(NODE, entries, again=False, kept={})
+    assert reason is None and kept["doubled"].version == "2026-01-01"
+    assert kept["rows"].version is None
+    with pytest.raises(ChangedInput, match="rows"):
+        run_node(NODE, entries, again=False, kept={"rows": Kept(None, "of another content")})
 
 
 def test_inputs_that_cannot_be_compared_are_read_anew(ledger, catalog):

@@ -161,6 +161,12 @@ def test_newest_version(folder, tmp_path):
     assert newest_version(folder / "2026-01-01T00.00.00.000Z" / "classifier").name == "classifier"
     with pytest.raises(FileNotFoundError, match=r"no classifier in .*06_models"):
         newest_version(tmp_path)
+    # What a kill has left of a save, as earlier versions wrote it and as this one does.
+    for left in ("classifier/2027/.classifier.unfinished", "classifier/.2027/classifier"):
+        (tmp_path / left).mkdir(parents=True)
+        (tmp_path / left / "config.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="no classifier in"):
+        newest_version(tmp_path / "classifier")
 
 
 def test_calibrator_and_schema_beside_the_weights_are_used(

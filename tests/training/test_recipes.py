@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from tests.training.test_params import OPTIMISATION
 from tkre.core.cells import KShotSample
-from tkre.core.provenance import Lineage, Step
+from tkre.core.provenance import Lineage, LineageError, Step
 from tkre.training.recipes import Variant, VariantError, varied, written_out
 
 PLAIN = {"backbone": "b", "finetuning": {"optimisation": OPTIMISATION}}
@@ -92,6 +92,14 @@ def test_what_was_made_by_another_recipe_is_stale():
     assert "mslm and scl and finetuning, not mslm and finetuning" in reason
     [reason] = variant(pretraining={"contrast": {"temperature": 1}}).stale(lineage(variant()))
     assert reason.startswith("scl.contrast was")
+
+
+def test_a_classifier_must_be_that_of_the_cell_by_recipe_and_rows():
+    variant().require(lineage(variant()), data="d")
+    with pytest.raises(LineageError, match=r"rows have changed since.*Run it again"):
+        variant().require(lineage(variant()), data="e")
+    with pytest.raises(LineageError, match="add_inverted was False, it is True now"):
+        variant(finetuning={"add_inverted": True}).require(lineage(variant()), data="d")
 
 
 def test_a_setting_that_is_newer_than_the_classifier_counts_as_its_default():

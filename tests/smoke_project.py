@@ -58,7 +58,8 @@ class Project:
 
     def __init__(self, folder: Path, backbone: Path) -> None:
         self.folder = folder
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        for file in ("pyproject.toml", ".telemetry"):
+            shutil.copy(ROOT / file, folder)
         shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
         self.keep("conf/base/experiments.yml", "demo")
         self.keep("conf/base/parameters_corpora.yml", "newsroom", under="corpora")

@@ -113,7 +113,8 @@ def _scratch(project: Path) -> Iterator[Path]:
     """A copy of the project without its outputs: configuration and corpora are links."""
     with TemporaryDirectory(prefix="tkre-verify-") as name:
         folder = Path(name)
-        shutil.copy(project / "pyproject.toml", folder)
+        for file in ("pyproject.toml", ".telemetry"):  # without the latter, Kedro reports the run
+            shutil.copy(project / file, folder)
         for part in ("conf", "data/01_raw"):
             (folder / part).parent.mkdir(exist_ok=True)
             (folder / part).symlink_to(project / part, target_is_directory=True)

@@ -89,10 +89,11 @@ def test_report_without_knowledge_and_without_some_tables():
 
 def recorded(lineages) -> Manifest:
     given: dict[str, object] = {}
+    frame = predicted(schema(), rows(schema()), 1, 0.1)
     for n, (cell, lineage) in enumerate(zip(FOUND.cells, lineages, strict=True)):
         name = ".".join(["newsroom", "k8", f"s{cell.metrics['seed']}", cell.metrics["variant"]])
         given |= {f"cell_{n}": parse_cell(name), f"lineage_{n}": lineage,
-                  f"metrics_{n}": cell.metrics, f"predictions_{n}": predicted(schema(), rows(schema()), 1, 0.1)}  # fmt: skip
+                  f"metrics_{n}": cell.metrics, f"predictions_{n}": frame}  # fmt: skip
     return nodes.write_manifest(GENERATION, CalibrationParams(), **given)
 
 

@@ -67,7 +67,8 @@ def problems(line: str) -> list[str]:
         name, _, value = word.partition("=")
         if name not in options:
             return [f"no option {name}"]
-        values[str(options[name].name)] = value or ("" if options[name].is_flag else next(rest))
+        key = "cells" if name == "--cell" else str(options[name].name)
+        values[key] = value or ("" if options[name].is_flag else next(rest))
     wanted = [a for a in command.params if isinstance(a, click.Argument)]
     # Prose may name a command without its arguments.
     if arguments and not (wanted and len(arguments) >= sum(a.required for a in wanted)):
@@ -81,11 +82,18 @@ def unknown_names(values: dict[str, str]) -> list[str]:
     experiments = config(None if env and "<" in env else env).experiments
     pipelines = filter(None, values.get("pipelines", values.get("names", "")).split(","))
     settings = filter(None, values.get("params", "").split(","))
+    cells = filter(None, values.get("cells", "").split(","))
     unknown = [
         f"no pipeline {name}"
         for name in pipelines
         if not (name in experiments or name in STAGES or MADE_BY_READERS.fullmatch(name))
         and "<" not in name
+    ]
+    unknown += [
+        f"no cell {name}"
+        for name in cells
+        if not MADE_BY_READERS.match(name)
+        and not any(cell.name == name for e in experiments for cell in config(env).cells(e))
     ]
     names = [setting.partition("=")[0] for setting in settings]
     return unknown + [f"no parameter {name}" for name in names if not is_parameter(name)]

@@ -14,7 +14,10 @@ from tkre.serving.api.schemas import ServiceParams
 from tkre.serving.extractor import RelationExtractor
 
 SPANS = {"text": "anna lives in the old oslo .", "head": [0, 4], "tail": [22, 26]}
-LIMITS = ServiceParams(max_sentences=4, max_characters=100, max_body_bytes=2048, max_waiting=3)
+HOSTS = ("testserver",)  # that of the client for tests
+LIMITS = ServiceParams(
+    max_sentences=4, max_characters=100, max_body_bytes=2048, max_waiting=3, allowed_hosts=HOSTS
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,7 @@ def test_all_bad_sentences_are_named_with_reasons(client):
         ([SENTENCE], 422, "valid dictionary"),
         ({"sentences": [SENTENCE], "probabilities": "yes"}, 422, "should be a valid boolean"),
         ({"sentences": [SENTENCE], "probabilities": 1}, 422, "should be a valid boolean"),
-        ({"sentences": [None]}, 422, "a tagged text or an object was expected"),
+        ({"sentences": [None]}, 422, "a tagged text or a record was expected, not NoneType"),
     ],
 )
 def test_invalid_requests(client, body, status, reason):
@@ -101,15 +104,16 @@ def test_invalid_requests(client, body, status, reason):
 @pytest.mark.parametrize(
     ("content", "status", "reason"),
     [
-        (b"{", 422, "JSON decode error: "),
-        (b"", 422, "Field required"),
-        (b"[" * 2000, 400, "parsing the body"),
-        (b'{"sentences": ["\xe9"]}', 400, "parsing the body"),
-        (gzip.compress(b'{"sentences": []}', mtime=0), 400, "parsing the body"),
-        (b'{"sentences": [' + b"1" * 1900 + b"]}", 422, "was expected"),
+        (b"{", 422, "not JSON (Expecting property name"),
+        (b"", 422, "not JSON (Expecting value"),
+        (b"[" * 2000, 422, "nested more than"),
+        (b'{"sentences": ["\xe9"]}', 422, "not UTF-8"),
+        (gzip.compress(b'{"sentences": []}', mtime=0), 422, "not UTF-8"),
+        (b'{"sentences": [' + b"1" * 1900 + b"]}", 422, "an integer of 1900 digits"),
         # half of a surrogate pair, as keys of the request and of a sentence
-        (b'{"sentences": ["a"], "\\ud800": 1}', 422, "unicode"),
-        (b'{"sentences": [{"\\ud800": 1}]}', 422, "unknown key"),
+        (b'{"sentences": ["a"], "\\ud800": 1}', 422, "half of a surrogate pair"),
+        (b'{"sentences": [{"\\ud800": 1}]}', 422, "half of a surrogate pair"),
+        (b'{"sentences": ["a"], "sentences": ["b"]}', 422, "stands twice"),
     ],
 )
 def test_bodies_that_are_not_json(client, content, status, reason):
@@ -132,7 +136,7 @@ def test_compressed_body_is_refused(client):
 
 def test_truncated_sentences_are_marked(extractor):
     long = SENTENCE + " then" * 200
-    with TestClient(create_app(extractor, ServiceParams())) as client:
+    with TestClient(create_app(extractor, ServiceParams(allowed_hosts=HOSTS))) as client:
         answer = client.post("/predict", json={"sentences": [long, SENTENCE]}).json()
         assert client.get("/health").json()["max_length"] == 128
     assert [one["truncated"] for one in answer["predictions"]] == [True, False]
@@ -232,6 +236,106 @@ def test_full_queue_is_503(extractor):
         assert [f.result().status_code for f in (first, second)] == [200, 200]
 
 
+def test_ids_come_back_and_stand_once(client):
+    rows = [{"id": 7, **SPANS}, SENTENCE, {"id": "b", "sentence": SENTENCE, "relation": "knows"}]
+    answers = client.post("/predict", json={"sentences": rows}).json()["predictions"]
+    assert [answer.get("id") for answer in answers] == ["7", None, "b"]
+    twice = client.post("/predict", json={"sentences": [*rows, {"id": "7", **SPANS}]})
+    assert refused(twice, 422) == {3: "id '7' is taken by sentence 0"}
+
+
+def test_byte_order_mark_before_a_request(client):
+    body = b"\xef\xbb\xbf" + json.dumps({"sentences": [SENTENCE]}).encode()
+    answer = client.post("/predict", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200
+
+
+def test_service_answers_while_a_request_is_read(extractor, monkeypatch):
+    """What grows with a request is no work of the event loop."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tkre.serving.api import app
+
+    reading, go_on = threading.Event(), threading.Event()
+    read = app.read_request
+
+    def slow(*arguments):
+        reading.set()
+        assert go_on.wait(30)
+        return read(*arguments)
+
+    monkeypatch.setattr(app, "read_request", slow)
+    body = {"sentences": [SENTENCE]}
+    with TestClient(create_app(extractor, LIMITS)) as client, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(client.post, "/predict", json=body)
+        assert reading.wait(30)
+        assert client.get("/health").status_code == 200 and not answer.done()
+        go_on.set()
+        assert answer.result().status_code == 200
+
+
+def test_requests_have_their_time(extractor):
+    """A pass over the classifier is not broken off; the request that waits for it is answered."""
+    import threading
+
+    go_on = threading.Event()
+
+    class Stuck:
+        def __getattr__(self, name):
+            return getattr(extractor, name)
+
+        def __call__(self, rows):
+            assert go_on.wait(30)
+            return extractor(rows)
+
+    async def body_that_never_ends():
+        message = {"type": "http.request", "body": b"{", "more_body": True}
+        started.append(1)
+        if len(started) > 1:
+            await asyncio.sleep(30)
+        return message
+
+    params = LIMITS.model_copy(update={"max_seconds": 1})
+    with TestClient(create_app(Stuck(), params)) as client:
+        late = client.post("/predict", json={"sentences": [SENTENCE]})
+        assert refused(late, 503) == {} and "not answered within 1 s" in late.text
+        go_on.set()
+    started, sent = [], []
+    scope = {
+        "type": "http", "method": "POST", "path": "/predict", "query_string": b"",
+        "headers": [JSON, (b"host", b"testserver")],
+    }  # fmt: skip
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(create_app(extractor, params)(scope, body_that_never_ends, send))
+    assert sent[0]["status"] == 408 and (b"connection", b"close") in sent[0]["headers"]
+    assert b"did not arrive within 1 s" in sent[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("localhost", 200), ("LOCALHOST:8000", 200), ("127.0.0.1:8000", 200), ("10.1.2.3", 200),
+     ("[::1]:8000", 200), ("labels.example:80", 200), ("evil.example", 421),
+     ("localhost.evil.example", 421), ("127.0.0.1.evil.example", 421),
+     ("evil.example:localhost", 421), ("labels.example@evil.example", 421), ("[", 421)],
+)  # fmt: skip
+def test_names_of_others_are_refused(extractor, host, status):
+    """DNS rebinding: a page asks under its own name, which leads to this machine."""
+    client = TestClient(create_app(extractor, ServiceParams(allowed_hosts=("Labels.example",))))
+    for answer in (
+        client.get("/health", headers={"Host": host}),
+        client.post("/predict", json={"sentences": ["no tags"]}, headers={"Host": host}),
+    ):
+        assert answer.status_code in (status, 422 if status == 200 else status)
+        if status == 421:
+            assert refused(answer, 421) == {} and "--allowed-host" in answer.text
+    anyone = TestClient(create_app(extractor, ServiceParams(allowed_hosts=("*",))))
+    assert anyone.get("/health", headers={"Host": host}).status_code == 200
+
+
 def test_security_headers(client):
     headers = client.get("/health").headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -240,8 +344,12 @@ def test_security_headers(client):
 
 def test_openapi_document(client):
     document = client.get("/openapi.json").json()
-    forms = document["components"]["schemas"]["PredictRequest"]["properties"]["sentences"]
-    assert {"413", "415", "422", "503"} <= set(document["paths"]["/predict"]["post"]["responses"])
+    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    forms = body["schema"]["properties"]["sentences"]
+    assert len(forms["items"]["anyOf"]) == 3 and forms["maxItems"] == 4
+    assert {"408", "413", "415", "421", "422", "503"} <= set(
+        document["paths"]["/predict"]["post"]["responses"]
+    )
     for example in forms["examples"]:
         answer = client.post("/predict", json={"sentences": example})
         assert answer.status_code == 200, answer.text

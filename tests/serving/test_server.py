@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,12 +58,34 @@ def test_long_body_is_refused_unread(service):
     address = httpx.URL(service.url)
     with socket.create_connection((address.host, address.port), timeout=30) as connection:
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 10000000\r\n\r\n{"
         )
         assert connection.recv(4096).startswith(b"HTTP/1.1 413 ")
     whole = httpx.post(f"{service.url}/predict", json={"sentences": ["a" * 10_000_000]}, timeout=30)
     assert whole.status_code == 413 and "longer than 100000 bytes" in whole.json()["detail"]
+
+
+@pytest.mark.slow
+def test_health_answers_while_the_longest_request_is_served(folder):
+    """As many sentences as allowed, as long as the body allows, in two requests at once."""
+    sentence = f"{SENTENCE} " + "(never saw \u2019rome\u2019) [ / head > " * 105
+    body = {"sentences": [sentence] * 256, "probabilities": True}
+    content = json.dumps(body, ensure_ascii=False).encode()
+    assert 900_000 < len(content) < 1_048_576
+    ask = lambda _: httpx.post(  # noqa: E731
+        f"{service.url}/predict", content=content, timeout=120,
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    with Service.start(folder, "--max-seconds", "120") as service, ThreadPoolExecutor(2) as threads:
+        answers = [threads.submit(ask, n) for n in range(2)]
+        seconds = []
+        while not all(answer.done() for answer in answers):
+            begun = time.perf_counter()
+            assert httpx.get(f"{service.url}/health", timeout=30).status_code == 200
+            seconds.append(time.perf_counter() - begun)
+        assert [answer.result().status_code for answer in answers] == [200, 200]
+    assert len(seconds) > 1 and max(seconds) < 1, max(seconds)
 
 
 @pytest.mark.slow

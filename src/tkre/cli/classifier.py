@@ -239,6 +239,10 @@ def classifier() -> None:
 @precision_option
 @balanced_option
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of torch.")
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True,
+    help="A name of the service beside localhost; several times; '*': any.",
+)  # fmt: skip
 @env_option
 def serve_command(
     cell: str,
@@ -247,6 +251,7 @@ def serve_command(
     wanted_precision: float | None,
     balanced: bool,
     threads: int | None,
+    allowed_hosts: tuple[str, ...],
     env: str | None,
 ) -> None:
     """Serve a classifier over HTTP.
@@ -266,7 +271,7 @@ def serve_command(
             found.classifier, found.calibrator, wanted_precision, found.schema, threads,
             False if balanced else None,
         )  # fmt: skip
-        server.serve(extractor, ServiceParams(), host, port)
+        server.serve(extractor, ServiceParams(allowed_hosts=allowed_hosts), host, port)
 
 
 @classifier.command("export")

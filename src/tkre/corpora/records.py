@@ -150,8 +150,12 @@ def _instance(
         head, tail = (_span(record, key, text) for key in (HEAD, TAIL))
     elif spans := [key for key in (HEAD, TAIL) if key in record]:
         raise RowError(f"{spans[0]!r} is a span in a 'text': a 'sentence' has tags")
-    else:
+    elif "sentence" in record:
         text, head, tail = tagged(string(record, "sentence"))
+    else:
+        raise RowError(
+            "key 'sentence' is missing (tagged), or 'text' with the spans of its mentions"
+        )
     return Instance(
         id=_id(record, default_id),
         text=text,

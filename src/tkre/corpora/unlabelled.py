@@ -116,6 +116,4 @@ def _instance(sentence: Any, default_id: str) -> Instance:
         return unlabelled_record({"sentence": sentence}, default_id)
     if isinstance(sentence, Mapping):
         return unlabelled_record(sentence, default_id)
-    raise RowError(
-        "a tagged text, a mapping or an instance was expected, not " + type(sentence).__name__
-    )
+    raise RowError("a tagged text or a record was expected, not " + type(sentence).__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,6 +46,19 @@ LIMITS = ServiceParams()
     default=LIMITS.max_characters,
     show_default=True,
 )
+@click.option(
+    "--max-seconds",
+    type=click.IntRange(min=1),
+    default=LIMITS.max_seconds,
+    show_default=True,
+    help="For a request, its body's arrival included.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    help="A name of the service beside localhost, as behind a proxy; several times; '*': any.",
+)
 def main(
     folder: Path,
     host: str,
@@ -54,7 +68,7 @@ def main(
     wanted_precision: float | None,
     balanced: bool,
     threads: int | None,
-    **limits: int,
+    **limits: Any,
 ) -> None:
     """Serve the classifier in FOLDER: POST /predict, GET /relations, /health, /docs."""
     try:

@@ -3,31 +3,39 @@
 import asyncio
 import json
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tkre import __version__
+from tkre.core.instance import Instance
 from tkre.serving.api.batching import Batcher, BusyError
 from tkre.serving.api.logs import RequestLog, log
 from tkre.serving.api.schemas import (
     HealthResponse,
     LabelledSentence,
+    LabelRequest,
     PredictResponse,
     RelationsResponse,
     ServiceParams,
+    read_request,
     request_model,
 )
-from tkre.serving.extractor import RelationExtractor
+from tkre.serving.extractor import Prediction, RelationExtractor
 
+READERS = 2  # threads that read and write JSON
 LIBRARIES = ("torch", "transformers", "onnxruntime")
 MOST_ERRORS, LONGEST = 20, 300  # errors in an answer; characters of a message, which may quote text
 # After a 413 or 415, drain so much of the body for so long, so that the client reads the answer
@@ -39,10 +47,12 @@ DESCRIPTION = (
     "characters."
 )
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The body cannot be decoded."},
+    408: {"description": "The body did not arrive in time."},
     413: {"description": "The body is too long."},
     415: {"description": "The body is not declared as plain JSON."},
-    503: {"description": "Too many sentences are waiting; `Retry-After` says for how long."},
+    421: {"description": "The service is not called by this name."},
+    422: {"description": "The body is no such request; every bad sentence is named."},
+    503: {"description": "Too many sentences are waiting, or there was no time for the answer."},
 }
 
 
@@ -54,7 +64,9 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         params: Limits.
     """
     batcher = Batcher(extractor, params.batch_sentences, params.max_waiting)
-    predict_request = request_model(extractor, params)
+    model = request_model(params)
+    # Reading and writing long texts leaves the event loop. Few threads: they share one interpreter.
+    threads = CapacityLimiter(READERS)
     stopping = False
 
     @asynccontextmanager
@@ -75,21 +87,38 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
 
-    @app.post("/predict", responses=REFUSALS, response_model_exclude_unset=True, tags=["service"])
-    async def predict(
-        request: Request,
-        body: predict_request,  # type: ignore[valid-type]
-    ) -> PredictResponse:
-        """Label all sentences of a request, or none: all that cannot be labelled are named."""
-        sentences, wanted = body.sentences, body.probabilities  # type: ignore[attr-defined]
-        request.state.logged = {"sentences": len(sentences)}
+    def read(body: bytes) -> tuple[list[Instance], LabelRequest]:
+        return read_request(body, model, extractor.entity_types, params)
+
+    async def labelled(request: Request, body: bytes) -> Response:
+        instances, wanted = await to_thread.run_sync(read, body, limiter=threads)
+        request.state.logged = {"sentences": len(instances)}
         try:
-            predictions = await batcher.label(sentences)
+            predictions = await batcher.label(instances)
         except BusyError as error:
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
-        return PredictResponse(
-            predictions=[LabelledSentence.of(p, probabilities=wanted) for p in predictions]
-        )
+        return await to_thread.run_sync(_answer, wanted, predictions, limiter=threads)
+
+    @app.post(
+        "/predict", response_model=PredictResponse, responses=REFUSALS, tags=["service"],
+        openapi_extra={"requestBody": _body_of(model)},
+    )  # fmt: skip
+    async def predict(request: Request) -> Response:
+        """Label all sentences of a request, or none: all that cannot be labelled are named."""
+        body = None
+        try:
+            async with asyncio.timeout(params.max_seconds):
+                body = await request.body()
+                return await labelled(request, body)
+        except ClientDisconnect:
+            raise HTTPException(400, "the client has gone") from None
+        except TimeoutError:
+            seconds = f"within {params.max_seconds} s"
+            if body is None:
+                reason = f"the body did not arrive {seconds}"
+                raise HTTPException(408, reason, {"Connection": "close"}) from None
+            reason = f"not answered {seconds}: send fewer sentences at a time"
+            raise HTTPException(503, reason, {"Retry-After": "1"}) from None
 
     @app.get("/relations", tags=["service"])
     async def relations() -> RelationsResponse:
@@ -110,8 +139,24 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
 
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(BodyLimit, max_bytes=params.max_body_bytes)
+    app.add_middleware(HostCheck, allowed=params.allowed_hosts)
     app.add_middleware(RequestLog)
     return app
+
+
+def _body_of(model: type[LabelRequest]) -> dict[str, Any]:
+    """A request's body in the OpenAPI document; FastAPI would read it in the event loop."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"required": True, "content": content}
+
+
+def _answer(request: LabelRequest, predictions: Sequence[Prediction]) -> Response:
+    labelled = [
+        LabelledSentence.of(prediction, sentence, probabilities=request.probabilities)
+        for prediction, sentence in zip(predictions, request.sentences, strict=True)
+    ]
+    content = PredictResponse(predictions=labelled).model_dump_json(exclude_unset=True)
+    return Response(content, media_type="application/json")
 
 
 class _AsciiResponse(JSONResponse):
@@ -126,11 +171,8 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     detail = []
     for problem in error.errors()[:MOST_ERRORS]:
-        message = problem["msg"]
-        if problem["type"] == "json_invalid":
-            message += f": {problem['ctx']['error']}"
         loc = [part if isinstance(part, int) else _cut(part) for part in problem["loc"]]
-        detail.append({"loc": loc, "msg": _cut(message), "type": problem["type"]})
+        detail.append({"loc": loc, "msg": _cut(problem["msg"]), "type": problem["type"]})
     return _AsciiResponse({"detail": detail}, 422)
 
 
@@ -188,6 +230,40 @@ class BodyLimit:
         return None if plain else HTTPException(415, "send the body uncompressed")
 
 
+class HostCheck:
+    """ASGI middleware: 421 for a request to a name that is not the service's.
+
+    A page of another origin can point its own name to this machine (DNS rebinding); its requests
+    then carry that name.
+
+    Args:
+        app: Application behind it.
+        allowed: ``ServiceParams.allowed_hosts``.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
+        self._app = app
+        self._allowed = {name.lower() for name in allowed}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
+        hosts = Headers(scope=scope).getlist("host") if scope["type"] == "http" else []
+        if other := [host for host in hosts if not self._is_allowed(host)]:
+            reason = f"this service is not called {_cut(other[0])!r}: --allowed-host names it"
+            await _refuse(HTTPException(421, reason), receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_allowed(self, host: str) -> bool:
+        name = host[1:].partition("]")[0] if host[:1] == "[" else host.partition(":")[0]
+        if "*" in self._allowed or name.lower() in {"localhost", *self._allowed}:
+            return True
+        try:
+            ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
 async def _refuse(refusal: HTTPException, receive: Receive, send: Send) -> None:
     response = JSONResponse(
         {"detail": refusal.detail}, refusal.status_code, {"Connection": "close"}
@@ -209,13 +285,18 @@ async def _drain(receive: Receive) -> None:
             return
 
 
-def _health(
-    extractor: RelationExtractor, params: ServiceParams, waiting: int, status: str
-) -> HealthResponse:
+@cache
+def _versions() -> dict[str, str]:
     versions = {"tkre": __version__, "python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(PackageNotFoundError):
             versions[library] = version(library)
+    return versions
+
+
+def _health(
+    extractor: RelationExtractor, params: ServiceParams, waiting: int, status: str
+) -> HealthResponse:
     return HealthResponse(
         status=status,
         model=extractor.digest,
@@ -225,6 +306,6 @@ def _health(
         natural=extractor.natural and bool(extractor.config.natural_prior),
         max_length=extractor.config.max_length,
         waiting=waiting,
-        versions=versions,
+        versions=_versions(),
         limits=params,
     )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Self
 
+from fastapi.exceptions import RequestValidationError
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
     StrictBool,
     StrictInt,
     StrictStr,
+    ValidationError,
+    WithJsonSchema,
     create_model,
 )
-from pydantic_core import PydanticCustomError
 
+from tkre.core.documents import DocumentError, parse_json
 from tkre.core.instance import Instance
 from tkre.core.params import Params
 from tkre.corpora.unlabelled import validate_batch
@@ -34,7 +36,12 @@ class ServiceParams(Params):
         max_characters: Longest sentence, tags included.
         max_waiting: Sentences that may wait for the classifier; beyond it requests get 503.
         batch_sentences: Most sentences of several requests that are labelled together.
+        max_seconds: Longest time for a request: 408 if its body has not arrived by then, 503 if it
+            is not answered.
         shutdown_seconds: Time for requests under way once the service is stopped.
+        allowed_hosts: Names, besides ``localhost``, by which clients may call the service; ``*``
+            allows any. Addresses are always allowed: no page of another origin has one (DNS
+            rebinding).
     """
 
     max_body_bytes: int = Field(1024 * 1024, ge=LEAST_BODY_BYTES)
@@ -42,7 +49,9 @@ class ServiceParams(Params):
     max_characters: int = Field(5000, ge=1)
     max_waiting: int = Field(4096, ge=1)
     batch_sentences: int = Field(128, ge=1)
+    max_seconds: int = Field(60, ge=1)
     shutdown_seconds: int = Field(20, ge=1)
+    allowed_hosts: tuple[str, ...] = ()
 
 
 EXAMPLE = "<head>Ada Lovelace</head> was born in <tail>London</tail>."
@@ -57,15 +66,23 @@ class _Read(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TaggedSentence(_Read):
+class _Record(_Read):
+    id: StrictStr | StrictInt | None = Field(None, description="It comes back with the answer.")
+    head_type: _Type = None
+    tail_type: _Type = None
+    relation: StrictStr | None = Field(
+        None, description="Not read: labelled rows may be sent as they are. So is `implicit`."
+    )
+    implicit: StrictBool | None = None
+
+
+class TaggedSentence(_Record):
     """A sentence with its mentions in tags, and their types if they are known."""
 
     sentence: StrictStr = Field(examples=[EXAMPLE])
-    head_type: _Type = None
-    tail_type: _Type = None
 
 
-class SentenceWithSpans(_Read):
+class SentenceWithSpans(_Record):
     """A plain text with the places of its two mentions, and their types if they are known."""
 
     text: StrictStr = Field(examples=["Ada Lovelace was born in London."])
@@ -76,63 +93,89 @@ class SentenceWithSpans(_Read):
     tail: tuple[_Place, _Place] = Field(
         description="Start and end of the tail mention.", examples=[[25, 31]]
     )
-    head_type: _Type = None
-    tail_type: _Type = None
+
+
+_FORMS = [{"type": "string"}, *(m.model_json_schema() for m in (TaggedSentence, SentenceWithSpans))]
 
 
 class LabelRequest(_Read):
-    """Sentences to label. ``request_model`` narrows this to one classifier."""
+    """Sentences to label, each in any of the three forms. ``request_model`` adds the limits."""
 
-    sentences: list[Any]
+    sentences: list[Annotated[Any, WithJsonSchema({"anyOf": _FORMS})]]
     probabilities: StrictBool = Field(False, description="Return probabilities of all relations.")
 
 
-def request_model(extractor: RelationExtractor, params: ServiceParams) -> type[LabelRequest]:
-    """Model of a request's body; each bad sentence is an error with its place in ``loc``.
-
-    Args:
-        extractor: The classifier, which knows the entity types.
-        params: Limits.
-    """
-
-    def read(sentence: Any) -> Instance:
-        reason = _form_error(sentence, params.max_characters)
-        if reason is None:
-            instances, problems = validate_batch([sentence], extractor.entity_types)
-            if instances:
-                return instances[0]
-            reason = problems[0]
-        raise PydanticCustomError("sentence", "{reason}", {"reason": reason})
-
-    forms = StrictStr | TaggedSentence | SentenceWithSpans
-    sentence = Annotated[Instance, PlainValidator(read, json_schema_input_type=forms)]
+def request_model(params: ServiceParams) -> type[LabelRequest]:
+    """Model of a request's body; its sentences are not read yet (``read_request``)."""
     spans = {"text": "Ada Lovelace was born in London.", "head": [0, 12], "tail": [25, 31]}
+    limits = Field(min_length=1, max_length=params.max_sentences, examples=[[EXAMPLE, spans]])
     return create_model(
         "PredictRequest",
         __base__=LabelRequest,
-        __doc__="Sentences to label, each in any of the three forms.",
-        sentences=(
-            list[sentence],
-            Field(min_length=1, max_length=params.max_sentences, examples=[[EXAMPLE, spans]]),
-        ),
+        sentences=(LabelRequest.model_fields["sentences"].annotation, limits),
     )
 
 
-def _form_error(sentence: Any, max_characters: int) -> str | None:
-    """Reason why a sentence has a wrong form; ``validate_batch`` checks its content."""
-    text = sentence
-    if isinstance(sentence, Mapping):
-        text = sentence.get("text", sentence.get("sentence"))
-    elif not isinstance(sentence, str):
-        return "a tagged text or an object was expected"
-    if isinstance(text, str) and len(text) > max_characters:
-        return f"{len(text)} characters are more than {max_characters}"
+def read_request(
+    body: bytes, model: type[LabelRequest], types: Collection[str] | None, params: ServiceParams
+) -> tuple[list[Instance], LabelRequest]:
+    """The instances of a request's body, and the request.
+
+    Args:
+        body: JSON in UTF-8.
+        model: Model of the body.
+        types: Entity types of the classifier; None accepts any.
+        params: Limits.
+
+    Raises:
+        RequestValidationError: The body is no such request; each bad sentence is an error with its
+            position.
+    """
+    try:
+        request = model.model_validate(parse_json(body.decode("utf-8-sig")))
+    except UnicodeDecodeError as error:
+        raise _invalid(
+            ("json_invalid", ("body", error.start), f"not UTF-8 ({error.reason})")
+        ) from None
+    except DocumentError as error:
+        raise _invalid(("json_invalid", ("body", error.at or 0), str(error))) from None
+    except ValidationError as error:
+        found = error.errors(include_input=False)
+        raise _invalid(*((p["type"], ("body", *p["loc"]), p["msg"]) for p in found)) from None
+    instances: list[Instance] = []
+    bad: dict[int, str] = {}
+    taken: dict[str, str] = {}
+    for n, sentence in enumerate(request.sentences):
+        if reason := _too_long(sentence, params.max_characters):
+            bad[n] = reason
+            continue
+        read, problems = validate_batch([sentence], types, n, taken)
+        instances += read.values()
+        bad |= problems
+    if bad:
+        errors = [("sentence", ("body", "sentences", n), reason) for n, reason in bad.items()]
+        raise _invalid(*errors)
+    return instances, request
+
+
+def _invalid(*errors: tuple[str, tuple[str | int, ...], str]) -> RequestValidationError:
+    return RequestValidationError(
+        [{"type": kind, "loc": loc, "msg": message} for kind, loc, message in errors]
+    )
+
+
+def _too_long(sentence: Any, most: int) -> str | None:
+    record = sentence if isinstance(sentence, Mapping) else {"text": sentence}
+    for text in (record.get("text"), record.get("sentence")):
+        if isinstance(text, str) and len(text) > most:
+            return f"{len(text)} characters are more than {most}"
     return None
 
 
 class LabelledSentence(BaseModel):
     """Answer for one sentence."""
 
+    id: str | None = Field(None, description="Id of the sentence, if it had one.")
     relation: str | None = Field(description="The relation; null where the answer is withheld.")
     probability: float = Field(description="Probability of the guess.")
     abstained: bool = Field(
@@ -148,11 +191,13 @@ class LabelledSentence(BaseModel):
     )
 
     @classmethod
-    def of(cls, prediction: Prediction, *, probabilities: bool) -> Self:
-        """Convert a prediction of the extractor."""
-        fields = {name: getattr(prediction, name) for name in cls.model_fields}
+    def of(cls, prediction: Prediction, sentence: Any, *, probabilities: bool) -> Self:
+        """Convert a prediction of the extractor for a sentence of the request."""
+        fields = {name: getattr(prediction, name) for name in cls.model_fields if name != "id"}
         if not probabilities:
             del fields["probabilities"]
+        if isinstance(sentence, Mapping) and sentence.get("id") is not None:
+            fields["id"] = str(sentence["id"])
         return cls(**fields)
 
 

@@ -37,7 +37,10 @@ def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: 
     address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     log("listening", url=address, docs=f"{address}/docs")
     config = uvicorn.Config(
-        create_app(extractor, params),
+        create_app(
+            extractor,
+            params.model_copy(update={"allowed_hosts": (*params.allowed_hosts, host)}),
+        ),
         log_config=None,
         access_log=False,
         server_header=False,

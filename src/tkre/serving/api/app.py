@@ -64,9 +64,7 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         params: Limits.
     """
     batcher = Batcher(extractor, params.batch_sentences, params.max_waiting)
-    model = request_model(params)
-    # Reading and writing long texts leaves the event loop. Few threads: they share one interpreter.
-    threads = CapacityLimiter(READERS)
+    answer = _Answers(extractor, params, batcher)
     stopping = False
 
     @asynccontextmanager
@@ -87,38 +85,13 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
 
-    def read(body: bytes) -> tuple[list[Instance], LabelRequest]:
-        return read_request(body, model, extractor.entity_types, params)
-
-    async def labelled(request: Request, body: bytes) -> Response:
-        instances, wanted = await to_thread.run_sync(read, body, limiter=threads)
-        request.state.logged = {"sentences": len(instances)}
-        try:
-            predictions = await batcher.label(instances)
-        except BusyError as error:
-            raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
-        return await to_thread.run_sync(_answer, wanted, predictions, limiter=threads)
-
     @app.post(
         "/predict", response_model=PredictResponse, responses=REFUSALS, tags=["service"],
-        openapi_extra={"requestBody": _body_of(model)},
+        openapi_extra={"requestBody": answer.body},
     )  # fmt: skip
     async def predict(request: Request) -> Response:
         """Label all sentences of a request, or none: all that cannot be labelled are named."""
-        body = None
-        try:
-            async with asyncio.timeout(params.max_seconds):
-                body = await request.body()
-                return await labelled(request, body)
-        except ClientDisconnect:
-            raise HTTPException(400, "the client has gone") from None
-        except TimeoutError:
-            seconds = f"within {params.max_seconds} s"
-            if body is None:
-                reason = f"the body did not arrive {seconds}"
-                raise HTTPException(408, reason, {"Connection": "close"}) from None
-            reason = f"not answered {seconds}: send fewer sentences at a time"
-            raise HTTPException(503, reason, {"Retry-After": "1"}) from None
+        return await answer(request)
 
     @app.get("/relations", tags=["service"])
     async def relations() -> RelationsResponse:
@@ -144,13 +117,57 @@ def create_app(extractor: RelationExtractor, params: ServiceParams) -> FastAPI:
     return app
 
 
-def _body_of(model: type[LabelRequest]) -> dict[str, Any]:
-    """A request's body in the OpenAPI document; FastAPI would read it in the event loop."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"required": True, "content": content}
+class _Answers:
+    """Answers requests for labels within their time.
+
+    JSON of any length is read and written beside the event loop.
+
+    Args:
+        extractor: The classifier.
+        params: Limits.
+        batcher: Labels instances.
+    """
+
+    def __init__(self, extractor: RelationExtractor, params: ServiceParams, batcher: Batcher):
+        self._extractor, self._params, self._batcher = extractor, params, batcher
+        self._model = request_model(params)
+        self._threads = CapacityLimiter(READERS)  # few: they share one interpreter
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """A request's body in the OpenAPI document; FastAPI would read it in the event loop."""
+        content = {"application/json": {"schema": self._model.model_json_schema()}}
+        return {"required": True, "content": content}
+
+    async def __call__(self, request: Request) -> Response:
+        body, seconds = None, f"within {self._params.max_seconds} s"
+        try:
+            async with asyncio.timeout(self._params.max_seconds):
+                body = await request.body()
+                return await self._labelled(request, body)
+        except ClientDisconnect:
+            raise HTTPException(400, "the client has gone") from None
+        except TimeoutError:
+            if body is None:
+                reason = f"the body did not arrive {seconds}"
+                raise HTTPException(408, reason, {"Connection": "close"}) from None
+            reason = f"not answered {seconds}: send fewer sentences at a time"
+            raise HTTPException(503, reason, {"Retry-After": "1"}) from None
+
+    async def _labelled(self, request: Request, body: bytes) -> Response:
+        instances, wanted = await to_thread.run_sync(self._read, body, limiter=self._threads)
+        request.state.logged = {"sentences": len(instances)}
+        try:
+            predictions = await self._batcher.label(instances)
+        except BusyError as error:
+            raise HTTPException(503, str(error), {"Retry-After": "1"}) from None
+        return await to_thread.run_sync(_response, wanted, predictions, limiter=self._threads)
+
+    def _read(self, body: bytes) -> tuple[list[Instance], LabelRequest]:
+        return read_request(body, self._model, self._extractor.entity_types, self._params)
 
 
-def _answer(request: LabelRequest, predictions: Sequence[Prediction]) -> Response:
+def _response(request: LabelRequest, predictions: Sequence[Prediction]) -> Response:
     labelled = [
         LabelledSentence.of(prediction, sentence, probabilities=request.probabilities)
         for prediction, sentence in zip(predictions, request.sentences, strict=True)

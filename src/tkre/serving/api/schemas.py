@@ -97,11 +97,13 @@ class SentenceWithSpans(_Record):
 
 _FORMS = [{"type": "string"}, *(m.model_json_schema() for m in (TaggedSentence, SentenceWithSpans))]
 
+_AnyForm = Annotated[Any, WithJsonSchema({"anyOf": _FORMS})]
+
 
 class LabelRequest(_Read):
     """Sentences to label, each in any of the three forms. ``request_model`` adds the limits."""
 
-    sentences: list[Annotated[Any, WithJsonSchema({"anyOf": _FORMS})]]
+    sentences: list[_AnyForm]
     probabilities: StrictBool = Field(False, description="Return probabilities of all relations.")
 
 
@@ -112,7 +114,7 @@ def request_model(params: ServiceParams) -> type[LabelRequest]:
     return create_model(
         "PredictRequest",
         __base__=LabelRequest,
-        sentences=(LabelRequest.model_fields["sentences"].annotation, limits),
+        sentences=(list[_AnyForm], limits),
     )
 
 

@@ -47,6 +47,7 @@ _INVISIBLE = re.compile(
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _VOWELS_AND_FINALS = ("\u1160", "\u11ff")  # of Hangul: they join the letter before them
+_MARKS = 30  # on one letter at most, as in Unicode's Stream-Safe Text Format (UAX 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,14 @@ class Folded:
         )
 
 
-@lru_cache(maxsize=1024)
 def fold(text: str) -> Folded:
     """A text in the form for comparison: NFC, plain quotes and blanks, nothing invisible."""
     if text.isascii():
         return Folded(text)
+    return _folded_once(text) if len(text) <= _REMEMBERED else _folded(text)
+
+
+def _folded(text: str) -> Folded:
     plain = text.translate(_ALIKE)
     if not _INVISIBLE.search(plain) and unicodedata.is_normalized("NFC", plain):
         return Folded(plain)
@@ -84,7 +88,7 @@ def fold(text: str) -> Folded:
     for place, character in enumerate(plain):
         if _INVISIBLE.match(character):
             continue
-        if letters and _joins(character):
+        if letters and _joins(character) and len(letters[-1]) <= _MARKS:
             letters[-1] += character
             places[-1] = Span(places[-1].start, place + 1)
         else:
@@ -93,6 +97,11 @@ def fold(text: str) -> Folded:
     composed = [unicodedata.normalize("NFC", letter) for letter in letters]
     spans = [span for letter, span in zip(composed, places, strict=True) for _ in letter]
     return Folded("".join(composed), tuple(spans))
+
+
+# The same sentence is asked for again and again; a long one would fill the memory.
+_REMEMBERED = 4000
+_folded_once = lru_cache(maxsize=1024)(_folded)
 
 
 def _joins(character: str) -> bool:
@@ -129,9 +138,9 @@ def find_phrase(text: str, phrase: str) -> list[Span]:
         Disjoint spans, in order.
     """
     folded, phrase = fold(text), fold(phrase).text
-    words = r"\s+".join(re.escape(word) for word in phrase.split())
-    if not words:
+    if not phrase.strip() or len("".join(phrase.split())) > len(folded.text):
         return []
+    words = r"\s+".join(re.escape(word) for word in phrase.split())
     # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
     pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
     found = re.finditer(pattern, folded.text, re.IGNORECASE)

@@ -1,0 +1,261 @@
+"""Texts of users and models are read in linear time: a legal request must not hold a service.
+
+Every regular expression of the package stands below: with the functions that meet texts by it,
+which are given 1 MB of text made to be read slowly, or with the reason why it meets none. A new
+one is found by the first test.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+
+import pytest
+
+from tests.conftest import ROOT
+from tkre.cli.questions import Found
+from tkre.core.documents import DocumentError, json_items, parse_json
+from tkre.core.instance import Instance, Span, TagError, parse_tagged
+from tkre.core.schema import Relation, RelationSchema
+from tkre.core.text import (
+    find_phrase,
+    find_word_forms,
+    is_invisible,
+    normalised,
+    verbatim,
+    word_list,
+)
+from tkre.corpora.candidates import read_mentions
+from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
+from tkre.corpora.reading import CorpusError
+from tkre.corpora.schema_validation import definition_findings
+from tkre.corpora.unlabelled import validate_batch
+from tkre.evaluation.probing import _mistyped, _negated
+from tkre.generation import recorded
+from tkre.generation.llm.openai import _CONTEXT
+from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.pasted import read_pasted
+from tkre.generation.llm.protocol import Request, Sampling
+from tkre.generation.prompts import PromptError, render
+from tkre.generation.texts import from_explanation, from_sentence
+from tkre.report.drawing import printable
+from tkre.report.model_card import _escaped
+from tkre.training.inference import without_names
+
+PACKAGE = ROOT / "src" / "tkre"
+MEGABYTE = 1_000_000
+SECONDS = 20  # of the processor, for one function and one text; the normal time is below 3
+MATCHING = {
+    "compile",
+    "search",
+    "match",
+    "fullmatch",
+    "split",
+    "findall",
+    "finditer",
+    "sub",
+    "subn",
+}
+OF_TABLES = {"contains", "replace", "extract", "match", "fullmatch", "split", "findall", "count"}
+SCHEMA = {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]}
+RELATION = Relation(definition="The head is born in the tail.", phrase="was born in")
+RELATIONS = RelationSchema(corpus="c", relations={"born_in": RELATION, "other": RELATION})
+
+# What runs of it patterns may divide in many ways, or what they look for to the end of a text.
+PIECES = [
+    " ", "\n", "a", "a ", "_", ".", ":", ",", "|", "<", "< ", "</", "<a ", "<e1>x", "[[ ", "<< ",
+    "[", "[]", "{", '{"', '{"id"', '"', "\u201c", ", ", ",\u201c", ",]", "`", "explanation/",
+    "explanation/:", "</think>", "<think>", "[user]\n", "[user] ", "born in ", "born  ", "1\t",
+    "\u0301", "e\u0301", "\u200b", "\U0001f600", "#",
+]  # fmt: skip
+
+
+def run_of(piece: str, size: int) -> str:
+    return "<" + piece * (size // len(piece)) + "x"
+
+
+def rows(rows_of: Callable[..., Iterator], wrap: Callable[[str], str], text: str) -> None:
+    for _, parse in rows_of(wrap(text), "train"):
+        with suppress(RowError):
+            parse()
+
+
+def as_json(**record: str) -> Callable[[str], str]:
+    return lambda text: json.dumps({k: v or text for k, v in record.items()})
+
+
+def of_instance(text: str) -> Instance:
+    return Instance("1", f"Ada {text} Oslo", Span(0, 3), Span(len(text) + 5, len(text) + 9),
+                    "born_in", explanation=text)  # fmt: skip
+
+
+def answer(text: str) -> None:
+    read_answer(Request("a", (), SCHEMA, Sampling()), text, complete=True)
+
+
+FORMATS = [
+    partial(rows, native_rows, as_json(id="1", relation="r", sentence="")),
+    partial(rows, native_rows, str),
+    partial(rows, scibert_rows, as_json(label="r", text="")),
+    partial(rows, semeval_rows, lambda text: f'1\t"{text}"\nr\n'),
+    partial(rows, semeval_rows, str),
+    partial(rows, tacred_rows, lambda text: f"[{text}"),
+]
+TESTED: dict[str, list[Callable[[str], object]]] = {
+    "cli/questions.py:__post_init__": [lambda t: Found({t: Request(t, (), {}, Sampling())})],
+    "core/documents.py:_SURROGATE": [lambda t: parse_json(json.dumps([t]))],
+    "core/documents.py:_WHITE": [parse_json, lambda t: list(json_items(t))],
+    "core/instance.py:_LIKE_A_TAG": [parse_tagged, lambda t: validate_batch([t])],
+    "core/instance.py:parse_tagged": [lambda t: parse_tagged(f"<head>{t}</head> <tail>a</tail>")],
+    "core/schema.py:_PLAIN_WORDS": [lambda t: RELATIONS.spelled_out(t, "text")],
+    "core/text.py:_WORD": [word_list],
+    "core/text.py:_FUNCTION_WORDS": [lambda t: find_word_forms("a text", t)],
+    "core/text.py:_INVISIBLE": [normalised, is_invisible, lambda t: verbatim(t, "is in")],
+    "core/text.py:find_phrase": [
+        lambda t: find_phrase(t, "born in"), lambda t: find_phrase(t, "- a"),
+        lambda t: find_phrase("born in", t),
+    ],
+    "core/text.py:find_word_forms": [lambda t: find_word_forms(t, "was born in")],
+    "corpora/candidates.py:_TOKEN": [
+        lambda t: read_mentions("born in\ta\nx\tb", "f", ignore_case=True).find(t)
+    ],
+    "corpora/candidates.py:_mention": [
+        lambda t: read_mentions(t, "f", ignore_case=False, types=("a",))
+    ],
+    "corpora/formats.py:_START": FORMATS,
+    "corpora/schema_validation.py:_WORD": [
+        lambda t: list(
+            definition_findings(
+                RELATIONS.model_copy(
+                    update={"relations": {"r": RELATION, "s": Relation(definition=t, phrase=t)}}
+                ),
+                str,
+            )
+        )
+    ],
+    "evaluation/probing.py:_AUXILIARY": [_negated],
+    "evaluation/probing.py:_LONG_WORD": [lambda t: _mistyped(t, 0)],
+    "generation/llm/openai.py:_CONTEXT": [_CONTEXT.search],  # the error of a server
+    "generation/llm/parsing.py:_THOUGHTS": [answer],
+    "generation/llm/parsing.py:_CURLY": [answer],
+    "generation/llm/parsing.py:_MARKDOWN": [answer],
+    "generation/llm/parsing.py:_LAST_COMMA": [answer],
+    "generation/llm/pasted.py:_RECORD": [read_pasted],
+    "generation/llm/pasted.py:_OPENING": [read_pasted],
+    "generation/llm/pasted.py:_ID": [lambda t: read_pasted(t + ' {"x": 1}')],
+    "generation/llm/pasted.py:_FRAME": [lambda t: read_pasted('{"request_id": "a"}\n' + t)],
+    "generation/prompts.py:_HEADING": [
+        lambda t: render(t, {}, "p"), lambda t: render(f"[user]{t}", {}, "p"),
+    ],
+    "generation/recorded.py:_ROUND": [recorded._ROUND.fullmatch],  # parts of a request id
+    "generation/recorded.py:_SEED": [recorded._SEED.search],
+    "generation/recorded.py:_VOTE": [recorded._VOTE.search],
+    "generation/texts.py:_WORD": [
+        lambda t: from_explanation(of_instance(t), RELATION),
+        lambda t: from_sentence(of_instance(t), "support"),
+    ],
+    "report/drawing.py:_UNPRINTABLE": [printable],
+    "report/model_card.py:_MARKUP": [_escaped],
+    "training/inference.py:without_names": [lambda t: without_names(of_instance(t))],
+}  # fmt: skip
+TRUSTED = {
+    "core/cells.py:_NAME": "names in conf/",
+    "core/cells.py:_SAMPLE": "names of the catalog",
+    "corpora/scaffold.py:_NAME": "a name on the command line",
+    "corpora/scaffold.py:check_name": "a name on the command line",
+    "datasets/frames.py:_PROBABILITIES": "columns of tables of the project",
+    "evaluation/error_analysis.py:_pairs": "words of the project, taken literally",
+    "evaluation/metrics.py:_DIRECTION": "a label, matched from one sign on",
+    "evaluation/probe_names.py:_PART": "an entity type, one run of letters after the other",
+    "generation/params.py:_is_llm": "names in conf/",
+    "project/config.py:_OF_VARIANT": "messages about conf/",
+    "project/results.py:_SECTION": "pages of docs/",
+    "report/drawing.py:COLOURS": "a style sheet of the project",
+    "report/drawing.py:_REFERENCE": "attributes of the project's drawings",
+    "report/drawing.py:_COLOUR": "attributes of the project's drawings",
+    "report/drawing.py:_renamed": "attributes of the project's drawings",
+    "report/published.py:_TABLE": "pages of docs/",
+    "report/published.py:_CODE": "pages of docs/",
+    "report/published.py:_CELLS": "pages of docs/",
+    "report/tables.py:beside_shots": "words of the project, taken literally",
+    "runner/code.py:_PATH": "the project's code",
+}
+
+
+def expressions(tree: ast.AST, owner: str | None = None) -> Iterator[str | None]:
+    """Where a module has regular expressions: their names, or their functions."""
+    for node in ast.iter_child_nodes(tree):
+        name = owner
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            name = node.name
+        elif owner is None and isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            name = target.id if isinstance(target, ast.Name) else ast.unparse(target)
+        function = node.func if isinstance(node, ast.Call) else None
+        if isinstance(function, ast.Attribute):
+            of = function.value
+            of_re = isinstance(of, ast.Name) and of.id == "re" and function.attr in MATCHING
+            in_table = isinstance(of, ast.Attribute) and of.attr == "str"
+            if of_re or (in_table and function.attr in OF_TABLES):
+                yield name
+        elif isinstance(node, ast.ImportFrom) and node.module in ("re", "regex"):
+            yield f"from {node.module}"
+        elif isinstance(node, ast.keyword) and node.arg in ("pattern", "regex"):
+            yield name
+        yield from expressions(node, name)
+
+
+def test_every_regular_expression_is_tested_or_meets_no_text_of_others():
+    found = {
+        f"{path.relative_to(PACKAGE).as_posix()}:{name}"
+        for path in PACKAGE.rglob("*.py")
+        for name in expressions(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found == TESTED.keys() | TRUSTED.keys()
+    assert not TESTED.keys() & TRUSTED.keys()
+
+
+@contextmanager
+def processor_limit(seconds: int) -> Iterator[None]:
+    """Ends what takes longer, a regular expression included."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+REFUSED = (TagError, DocumentError, RowError, CorpusError, PromptError)
+FUNCTIONS = {function: name for name, functions in TESTED.items() for function in functions}
+
+
+def read(function: Callable[[str], object], text: str) -> None:
+    try:
+        with processor_limit(SECONDS), suppress(*REFUSED):
+            function(text)
+    except TimeoutError:
+        held = f"holds {FUNCTIONS[function]} for {SECONDS} s"
+        pytest.fail(f"{text[:40]!r}..., {len(text):,} characters, {held}")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=FUNCTIONS.values())
+def test_adversarial_text_is_read_in_linear_time(function):
+    read(function, "".join(run_of(piece, MEGABYTE // len(PIECES)) for piece in PIECES))
+    read(function, run_of(" ", MEGABYTE))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", FUNCTIONS, ids=FUNCTIONS.values())
+def test_a_megabyte_of_any_run_is_read_in_seconds(function):
+    for piece in PIECES:
+        read(function, run_of(piece, MEGABYTE))

@@ -68,12 +68,13 @@ def json_items(text: str) -> Iterator[Any | DocumentError]:
             value, end = _decode(text, at, _STRICT)
             _refuse_surrogates(value)
         except DocumentError as error:
-            _, end = _decode(text, at, _LENIENT)
-            value = error
+            value, end = error, _behind(text, at, error)
         yield value
         at = _white(text, end)
         if text[at : at + 1] == ",":
             at = _white(text, at + 1)
+            if text[at : at + 1] == "]":
+                raise _not_json(json.JSONDecodeError("Expecting value", text, at))
         elif text[at : at + 1] != "]":
             raise _not_json(json.JSONDecodeError("Expecting ',' delimiter", text, at))
     if (end := _white(text, at + 1)) < len(text):
@@ -117,6 +118,14 @@ def _decode(text: str, start: int, decoder: json.JSONDecoder) -> tuple[Any, int]
     if text.count("[", start, end) + text.count("{", start, end) > MAX_DEPTH:
         _refuse_depth(value)
     return value, end
+
+
+def _behind(text: str, start: int, refused: DocumentError) -> int:
+    """The position behind a value that is JSON but is refused."""
+    try:
+        return _LENIENT.raw_decode(text, start)[1]
+    except (ValueError, RecursionError):
+        raise refused from None
 
 
 def _white(text: str, at: int) -> int:

@@ -151,7 +151,7 @@ def test_contradictory_options(newsroom_schema, mentions, pipeline, types, messa
 
 def test_no_file_without_candidates(project, kedro):
     (project.folder / "others.tsv").write_text("Nobody\tperson\n", encoding="utf-8")
-    output = make(project, kedro, "p.jsonl", "--mentions", "others.tsv")
+    output = make(project, kedro, "p.jsonl", "--mentions", "others.tsv", code=1)
     assert "no pair, so p.jsonl is not written" in output
     assert not list(project.folder.glob("*p.jsonl*"))
     output = make(project, kedro, "p.jsonl", "--mentions", "mentions.tsv")

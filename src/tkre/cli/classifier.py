@@ -223,6 +223,9 @@ def _print_labelled(files: Iterable[Done]) -> None:
         )
         rows, problems = rows + done.rows, problems + done.problems
     click.echo(f"{rows} sentences, {problems} not read (column problem)")
+    if rows == problems:
+        why = "the column problem has the reasons" if rows else "the files have no rows"
+        raise ValueError(f"no sentence was labelled: {why}")
 
 
 @click.group()

@@ -373,5 +373,18 @@ def _print_candidates(
         click.echo(f"entities left out, of no type of the corpus (--as LABEL=TYPE): {labels}")
     for line in counts.bad[:_LISTED_LINES]:
         click.echo(f"  {source}, {line}", err=True)
-    written = f"{counts.pairs:,} pairs in {target}"
-    click.echo(written if counts.pairs else f"no pair, so {target} is not written")
+    if not counts.pairs:
+        raise click.ClickException(f"no pair, so {target} is not written: {_why_none(counts)}")
+    click.echo(f"{counts.pairs:,} pairs in {target}")
+
+
+def _why_none(counts: CandidateCounts) -> str:
+    """The likely cause of a file without a pair."""
+    if not counts.sentences:
+        return "the input has no sentence; it is one a line, or JSON Lines with the key sentence"
+    if not counts.mentions:
+        return (
+            "no name stands in a sentence. Names match whole words, and their case unless "
+            "--ignore-case is given; a script without blanks between words needs --spacy"
+        )
+    return "no sentence has two mentions whose types a relation joins"

@@ -121,8 +121,11 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
     assert store.path is not None
     shown = Path(os.path.relpath(store.path))
     click.echo(f"{stored} answers added to {shown}" + (f", {there} were there" * bool(there)))
-    if found.answers:
-        click.echo(f"Next: kedro corpus doctor {name}")
+    if not found.answers:
+        raise click.ClickException(
+            "no answer is usable: each is a JSON object of the schema in its question"
+        )
+    click.echo(f"Next: kedro corpus doctor {name}")
 
 
 def _asked(questions: Path) -> dict[str, Request]:

@@ -38,7 +38,7 @@ def read_unlabelled(text: str, file: str, types: Collection[str] | None) -> list
         types: Entity types that a mention may have; None accepts any.
 
     Raises:
-        CorpusError: Bad lines; the message lists them.
+        CorpusError: Bad lines, which the message lists; or none at all.
     """
     instances, bad = [], []
     taken: dict[str, str] = {}
@@ -54,6 +54,8 @@ def read_unlabelled(text: str, file: str, types: Collection[str] | None) -> list
             bad.append(f"  {file}, line {number}: {error}")
     if bad:
         raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *listed(bad)]))
+    if not instances:
+        raise CorpusError(f"{file}: no sentence in it; a line for each, as a JSON object")
     return instances
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import pandas as pd
@@ -53,6 +54,22 @@ class Tally:
     kept: int = 0
     surplus: int = 0
     rejects: list[Reject] = field(default_factory=list)
+
+
+def useless(kind: str, tallies: Mapping[str, Tally]) -> str | None:
+    """A warning with its likely cause where answers were asked for and none is used."""
+    asked = sum(tally.requested for tally in tallies.values())
+    if not asked or any(tally.kept for tally in tallies.values()):
+        return None
+    rejects = [reject for tally in tallies.values() for reject in tally.rejects]
+    counts = Counter(reject.reason for reject in rejects).most_common()
+    reasons = ", ".join(f"{reason} {n}" for reason, n in counts) or "no answer"
+    first = f"; the first: {rejects[0].request_id}: {rejects[0].detail}" if rejects else ""
+    return (
+        f"{kind}: 0 of {asked} are used ({reasons}){first}. A run goes on without them; look at "
+        "rejects.csv of the sample, and at the language, the prompts and the checks under "
+        f"generation.{kind} in conf/"
+    )
 
 
 def rejects_frame(rejects: Sequence[Reject]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ Kedro reads this module in every command; what only a run needs is imported wher
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from click import ClickException
@@ -21,6 +22,15 @@ from tkre.project import config_loader as configuration
 
 # What the project's own checks raise. Anything else is a defect and keeps its traceback.
 REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
+
+
+# A full disk, a folder that cannot be written: nothing of the project's to be traced. By their
+# texts, since a worker's error arrives without its cause; the dataset before them names the file.
+_OF_MACHINE = [
+    sign
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS)
+    for sign in (f"[Errno {number}]", f"(os error {number})")
+]
 
 
 class Refusal(ClickException):
@@ -71,7 +81,8 @@ class ProjectHooks:
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Closes language models. What stops a run and is no defect is shown without a trace."""
         _close_language_models(catalog)
-        if isinstance(error, LanguageModelError | LineageError | ChangedInput):
+        known = isinstance(error, LanguageModelError | LineageError | ChangedInput)
+        if known or any(sign in str(error) for sign in _OF_MACHINE):
             raise Refusal(str(error)) from error
 
 

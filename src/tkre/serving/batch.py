@@ -110,7 +110,7 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
     files = sorted(source.rglob("*.parquet"))
     if not files:
         raise PartitionError(f"no .parquet file in {source}")
-    problems = ((file, _columns_problem(pq.read_schema(file).names)) for file in files)
+    problems = ((file, _problem(file)) for file in files)
     bad = [f"  {file}: {problem}" for file, problem in problems if problem]
     if bad:
         lines = listed(bad)
@@ -118,7 +118,11 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
     return [(file, target / file.relative_to(source)) for file in files]
 
 
-def _columns_problem(names: Sequence[str]) -> str | None:
+def _problem(file: Path) -> str | None:
+    try:
+        names = pq.read_schema(file).names
+    except (pa.ArrowException, OSError) as error:
+        return f"no Parquet file, or a torn one: {error}"
     for name in names:
         if name not in KEYS:
             return (
@@ -202,17 +206,27 @@ class _Worker:
         self._extractor = self._extractor or self._labeller.extractor()
         unfinished = target.with_name(f".{target.name}.unfinished")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            pq.ParquetFile(source) as file,
-            pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer,
-        ):
+        with pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer:
             number = 0
             taken: dict[str, str] = {}
-            for batch in file.iter_batches(self._labeller.rows):
-                writer.write_table(label_rows(batch.to_pylist(), self._extractor, number, taken))
-                number += batch.num_rows
+            for rows in _batches(source, self._labeller.rows):
+                writer.write_table(label_rows(rows, self._extractor, number, taken))
+                number += len(rows)
         unfinished.replace(target)
         return _counts(source, target, time.perf_counter() - begun)
+
+
+def _batches(source: Path, rows: int) -> Iterator[list[dict[str, Any]]]:
+    """Rows of a file; the error of a damaged one names it."""
+    read = 0
+    try:
+        with pq.ParquetFile(source) as file:
+            for batch in file.iter_batches(rows):
+                found = batch.to_pylist()
+                yield found
+                read += len(found)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise PartitionError(f"{source} is damaged behind row {read}: {error}") from None
 
 
 def _counts(source: Path, target: Path, seconds: float) -> dict[str, Any]:

@@ -81,16 +81,19 @@ class ResponseStore:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
-        with FileLock(f"{self.path}.lock"):
-            self.refresh()
-            with self.path.open("ab+") as file:
-                size = file.seek(0, os.SEEK_END)
-                if size and not _ends_with_newline(file):
-                    line = b"\n" + line
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
-                self._read_to = size + len(line)
+        try:
+            with FileLock(f"{self.path}.lock"):
+                self.refresh()
+                with self.path.open("ab+") as file:
+                    size = file.seek(0, os.SEEK_END)
+                    if size and not _ends_with_newline(file):
+                        line = b"\n" + line
+                    file.write(line)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self._read_to = size + len(line)
+        except OSError as error:  # that of a full disk names no file
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
         self._lines += line.count(b"\n")
         self._attempts.setdefault(response.request_id, []).append(response)
 

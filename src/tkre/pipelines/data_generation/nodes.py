@@ -299,6 +299,8 @@ def merge_annotation_accounts(
 
 def _account(kind: str, tallies: dict[str, rejections.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rejects = [reject for tally in tallies.values() for reject in tally.rejects]
+    if useless := rejections.useless(kind, tallies):
+        logger.warning(useless)
     return rejections.rejects_frame(rejects), rejections.yield_frame(kind, tallies)
 
 

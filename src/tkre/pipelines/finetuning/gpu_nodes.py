@@ -124,7 +124,7 @@ def finetune_encoder(
     )  # fmt: skip
 
 
-def predict_rows(
+def predict(
     classifier: Checkpoint,
     instances: list[Instance],
     training_rows: list[Instance],
@@ -139,10 +139,10 @@ def predict_rows(
         LineageError: The classifier was made by another recipe or from other rows.
     """
     variant.require(classifier.lineage, instances_digest(training_rows))
-    return predict(classifier, instances)
+    return predicted(classifier, instances)
 
 
-def predict_natural_rows(
+def predict_natural(
     classifier: Checkpoint,
     instances: list[Instance] | list[Annotation],
     training_rows: list[Instance],
@@ -154,13 +154,13 @@ def predict_natural_rows(
         A predictions frame; the gold label of an annotated row is the language model's.
 
     Raises:
-        LineageError: See ``predict_rows``.
+        LineageError: See ``predict``.
     """
     variant.require(classifier.lineage, instances_digest(training_rows))
-    return predict(classifier, instances_of(instances), natural=True)
+    return predicted(classifier, instances_of(instances), natural=True)
 
 
-def predict(
+def predicted(
     classifier: Checkpoint, instances: list[Instance], *, natural: bool = False
 ) -> pd.DataFrame:
     """Labels rows with any classifier; of natural text with its prior of it if it has one."""

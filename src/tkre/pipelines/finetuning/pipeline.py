@@ -34,7 +34,7 @@ CLASS_CENTROIDS = Step(
 
 def _predict(kind: str, rows: str, *, natural: bool = False) -> Step:
     """Labels rows, which have the shares of labels of natural text or not."""
-    func = gpu_nodes.predict_natural_rows if natural else gpu_nodes.predict_rows
+    func = gpu_nodes.predict_natural if natural else gpu_nodes.predict
     read = ["classifier", rows, "training_rows", "params:variant"]
     return Step(func, read, f"{kind}_predictions", f"predict_{kind}", (GPU,))
 

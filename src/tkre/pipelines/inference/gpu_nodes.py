@@ -7,7 +7,7 @@ import pandas as pd
 from tkre.core.instance import Instance
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.pipelines.finetuning.gpu_nodes import predict
+from tkre.pipelines.finetuning.gpu_nodes import predicted
 
 
 def label(
@@ -23,4 +23,4 @@ def label(
     """
     calibrator.require(classifier.lineage.weights)
     natural = bool(calibrator.natural(None))
-    return predict(classifier, instances, natural=natural).drop(columns="gold")
+    return predicted(classifier, instances, natural=natural).drop(columns="gold")

@@ -7,7 +7,7 @@ import pandas as pd
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.probing import probes_of, score_probes
 from tkre.modeling.checkpoint import Checkpoint
-from tkre.pipelines.finetuning.gpu_nodes import predict
+from tkre.pipelines.finetuning.gpu_nodes import predicted
 
 
 def probe(classifier: Checkpoint, schema: RelationSchema) -> pd.DataFrame:
@@ -17,4 +17,4 @@ def probe(classifier: Checkpoint, schema: RelationSchema) -> pd.DataFrame:
         One row per probe (``evaluation.probing.score_probes``).
     """
     probes = probes_of(schema)
-    return score_probes(probes, predict(classifier, [each.instance for each in probes]))
+    return score_probes(probes, predicted(classifier, [each.instance for each in probes]))

@@ -42,6 +42,15 @@ def test_line_separator_in_a_sentence():
     [
         ("{not json", "not JSON"),
         ("[1]", "object was expected, not list"),
+        (
+            json.dumps(GOOD).replace('"id"', "\u201cid\u201d"),
+            'straight double quotes, ", not in \u201c',
+        ),
+        (json.dumps(GOOD).replace('"id"', '"id\u201d'), 'straight double quotes, ", not in \u201d'),
+        (
+            json.dumps(GOOD).replace('"a"', "\u201ea\u201c"),
+            'straight double quotes, ", not in \u201e',
+        ),
         (json.dumps({**GOOD, "sentence": "<head>Ada</head> in Rome"}), "<tail> is missing"),
         (json.dumps({**GOOD, "head_typ": "x"}), "unknown key 'head_typ' .did you mean 'head_type'"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "relation"}), "'relation' is missing"),

@@ -150,6 +150,10 @@ def _json_hint(error: json.JSONDecodeError) -> str:
         return r"; a double quote inside a text is written \""
     if error.msg == "Extra data":
         return "; one object a line"
+    if error.msg.startswith("Expecting") and (
+        curly := re.search("[\u201c\u201d\u201e]", error.doc)
+    ):
+        return f'; keys and texts stand in straight double quotes, ", not in {curly.group()}'
     return ""
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from tests.conftest import instance
 from tkre.core.cells import KShotSample
-from tkre.core.instance import Instance
+from tkre.core.instance import Instance, Span
 from tkre.core.text import NearDuplicateParams
 from tkre.corpora.formats import semeval_rows
 from tkre.corpora.params import CorpusParams
@@ -164,7 +164,10 @@ def test_sentences_of_other_sets_are_refused_with_the_name_of_the_set():
 
 def test_pairs_of_a_sentence_stay_and_equal_pairs_are_refused():
     pair = unlabelled(SENTENCE, "1")
-    guarded = guard_pool([pair, pair.inverted(), replace(pair, id="2")], {}, NEAR)
+    other_form = replace(pair, id="2", text=pair.text.replace(" ", "\u2009"))
+    longer = replace(pair, id="3", head=Span(pair.head.start, pair.head.end + 1))
+    assert len(guard_pool([pair, longer], {}, NEAR).rows) == 1  # a blank more
+    guarded = guard_pool([pair, pair.inverted(), other_form], {}, NEAR)
     assert len(guarded.rows) == 2
     assert guarded.report() == {
         "rows": 2, "sentences": 1, "refused": 1, "reasons": {"duplicate": 1},

@@ -200,6 +200,18 @@ def rows_by_text(rows: Sequence[Instance]) -> dict[str, list[Instance]]:
     return found
 
 
+PairKey = tuple[str, tuple[int, int], tuple[int, int]]
+
+
+def pair_key(row: Instance) -> PairKey:
+    """The normalised sentence and the places of its mentions: one name may stand there twice."""
+    head, tail = (
+        (len(normalised(row.text[: span.start])), len(normalised(row.text[: span.end])))
+        for span in (row.head, row.tail)
+    )
+    return normalised(row.text), head, tail
+
+
 def same_pair(one: Instance, other: Instance) -> bool:
     """Whether two instances of one sentence have the same mentions."""
     pairs = {(normalised(i.head_text), normalised(i.tail_text)) for i in (one, other)}

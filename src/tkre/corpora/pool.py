@@ -15,7 +15,7 @@ from typing import Any
 from tkre.core.cells import IN_ORDER, KShotSample
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, sentence_rank
+from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, sentence_rank
 from tkre.corpora.formats import json_lines
 from tkre.corpora.params import FORMATS, CorpusParams
 from tkre.corpora.reading import CorpusError, PlacedRows, listed
@@ -131,7 +131,7 @@ def guard_pool(
     seen = set()
     kept, refused = [], []
     for row in pool:
-        pair = (row.text, row.head, row.tail)
+        pair = pair_key(row)
         if copied := found[row.text]:
             refused.append(Refusal(row.id, *copied))
         elif pair in seen:

@@ -15,8 +15,10 @@ from tkre.core.schema import RelationSchema
 from tkre.core.text import (
     NearDuplicateIndex,
     NearDuplicateParams,
+    PairKey,
     near_duplicate_groups,
     normalised,
+    pair_key,
     shared_sentences,
 )
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
@@ -71,9 +73,9 @@ def placeholders(corpus: Corpus) -> Iterator[Finding]:
 def labelled_twice(corpus: Corpus) -> Iterator[Finding]:
     """Pairs of mentions that a split has twice: with one label, with two, or inverted."""
     for split in corpus.splits.values():
-        of_pair: dict[tuple[str, int, int], list[Instance]] = defaultdict(list)
+        of_pair: dict[PairKey, list[Instance]] = defaultdict(list)
         for row in split:
-            of_pair[_pair(row)].append(row)
+            of_pair[pair_key(row)].append(row)
         for (text, head, tail), same in of_pair.items():
             yield from _repeated(same, corpus)
             if head < tail:  # one of the two directions
@@ -173,12 +175,6 @@ def _inverted(
                 f"({one.relation}) is {expected} the other way round"
             )
             yield Finding(Level.WARNING, corpus.place(other), message, "directions that do not fit")
-
-
-def _pair(row: Instance) -> tuple[str, int, int]:
-    """The sentence and the starts of its mentions: one name may stand there twice."""
-    head, tail = (len(normalised(row.text[: s.start])) for s in (row.head, row.tail))
-    return normalised(row.text), head, tail
 
 
 def _each_once(rows: Sequence[Instance]) -> list[Instance]:

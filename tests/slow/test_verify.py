@@ -30,10 +30,11 @@ def test_a_cell_is_the_same_and_leaves_no_trace(project):
 
 
 def test_a_changed_parameter_is_named_and_its_effect_measured(project):
-    changed = "variants.typ_marker.finetuning.samples_per_relation=3"
+    changed = "variants.typ_marker.finetuning.optimisation.head_learning_rate=0.05"
     result = project.kedro(*VERIFY, "--params", changed)
     assert result.returncode == 1 and f"{CELL}: differs\n" in result.stdout, result.stdout
-    assert "variants.typ_marker.finetuning.samples_per_relation: 8 then, 3 now" in result.stdout
+    assert "variants.typ_marker.finetuning.optimisation.head_learning_rate: " in result.stdout
+    assert " then, 0.05 now" in result.stdout
     assert "weights: " in result.stdout and "of 330 answers differ" in result.stdout
 
 

@@ -53,7 +53,7 @@ class Subjects:
     def near(self, request_id: str) -> str:
         """A suggestion for the id of an orphan, in brackets; empty without one."""
         kind, name = self._parts(request_id)
-        known = {
+        known: dict[str, Iterable[str]] = {
             EXPLANATION: self._rows,
             CLASSIFICATION: self._rows,
             ANNOTATION: self._pool,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
@@ -65,3 +68,18 @@ def test_no_credentials(committed):
     assert [p for p in committed if p.parts[:2] == ("conf", "local")] == [
         Path("conf/local/.gitkeep")
     ]
+
+
+def test_packages_of_ci_have_digests_and_suit_the_project():
+    lines = (ROOT / ".ci/requirements.txt").read_text(encoding="utf-8").splitlines()[1:]
+    pinned = {}
+    for line in lines:
+        found = re.fullmatch(r"([\w.-]+)==(\S+) --hash=sha256:[0-9a-f]{64}", line)
+        assert found, line
+        pinned[canonicalize_name(found[1])] = found[2]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for text in (*project["dependencies"], *project["optional-dependencies"]["dev"]):
+        wanted = Requirement(text)
+        if wanted.name != "torch":  # its build for CPUs is another file on each index
+            version = pinned.get(canonicalize_name(wanted.name))
+            assert version and wanted.specifier.contains(version), f"{text}: .ci/lock"

@@ -194,11 +194,11 @@ def differences(then: Manifest, now: Manifest, name: str) -> Differences:
         *_changed("", then.parameters, now.parameters),
     ]
     for corpus, record in now.corpora.items():
-        old = then.corpora[corpus]
+        old = then.corpora.get(corpus, CorpusRecord(files={}, parameters={}))
         inputs += _changed(f"corpora.{corpus}", old.parameters, record.parameters)
         inputs += _changed(f"sha256 of {corpus}/", old.files, record.files)
     for sample, taken in now.samples.items():
-        old_sample = then.samples[sample]
+        old_sample = then.samples.get(sample, SampleRecord())
         inputs += _changed(f"support of {sample}", old_sample.support, taken.support)
         inputs += _changed(f"answers of {sample}:", old_sample.answers, taken.answers)
     results = [

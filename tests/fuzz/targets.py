@@ -113,7 +113,7 @@ class Fuzz:
         targets = [self.read, self.read, self.label, self.answer, self.define, self.store]
         with (
             tempfile.TemporaryDirectory() as folder,
-            TestClient(app, raise_server_exceptions=False) as self.client,
+            TestClient(app, "http://localhost", raise_server_exceptions=False) as self.client,
         ):
             self.folder = Path(folder)
             for n in range(number):
@@ -147,7 +147,10 @@ class Fuzz:
         for instance in corpus.rows:
             sound(instance)
         found = len(corpus.rows) + len(corpus.report["bad_rows"])
-        lines = sum(bool(line.strip()) for line in folder.read("train.jsonl").split("\n"))
+        lines = sum(
+            bool(line.removeprefix("\ufeff").strip())
+            for line in folder.read("train.jsonl").split("\n")
+        )
         if kind in ("native", "spans", "scibert") and found != lines:
             raise Dropped(f"{lines} lines, {found} rows")
         if kind in ("tacred", "semeval") and lines and not found and lines > 1:
@@ -159,7 +162,9 @@ class Fuzz:
         rows = read_unlabelled(content, "f", TYPES)
         for row in rows:
             sound(row)
-        if len(rows) != (lines := sum(bool(line.strip()) for line in content.split("\n"))):
+        if len(rows) != (
+            lines := sum(bool(line.removeprefix("\ufeff").strip()) for line in content.split("\n"))
+        ):
             raise Dropped(f"{lines} lines, {len(rows)} rows")
 
     def answer(self, random: Random) -> None:

@@ -119,3 +119,20 @@ def test_llms_are_an_axis():
 def test_noise_is_a_percentage(share):
     with pytest.raises(ValidationError, match="noise is a percentage"):
         Experiment.model_validate({"corpora": ["a"], "variants": ["b"], "noise": share})
+
+
+@pytest.mark.parametrize(
+    ("axis", "problem"),
+    [
+        ({"seeds": -1}, "seeds.0"), ({"seeds": 2**40}, "seeds.0"), ({"seeds": []}, "seeds"),
+        ({"golden_seeds": [-1]}, "golden_seeds.0"), ({"shots": -8}, "shots.0"),
+        ({"shots": 10**12}, "shots.0"), ({"synthetic": -1}, "synthetic.0"),
+        ({"shots": 5000, "synthetic": 500}, "2,500,000 of a relation"),
+        ({"annotated": 10**12}, "annotated.0"), ({"shots": 0.5}, "shots"),
+    ],
+)  # fmt: skip
+def test_axes_that_cannot_be(axis, problem):
+    with pytest.raises(ValidationError) as error:
+        Experiment.model_validate({"corpora": ["a"], "variants": ["v"], **axis})
+    places = [".".join(map(str, e["loc"])) + e["msg"] for e in error.value.errors()]
+    assert any(problem in place for place in places)

@@ -181,6 +181,36 @@ def test_label_files_replace_labels(schema):
     corpus = read_corpus(files.__getitem__, schema, params)
     assert [(i.id, i.relation) for i in corpus.splits["test"]] == [("3", "none")]
     assert corpus.report["left_out_by_label_files"] == {"test": 1}
+    assert corpus.dropped() == ["1 row(s) of test left out: its label file has no such ids"]
+
+
+def test_labels_of_no_row_are_counted_and_said(schema):
+    params = CorpusParams(
+        format="native", train="train.jsonl",
+        labels={"train": "patch.json", "drop_unlisted": False}, on_bad_row="skip",
+    )  # fmt: skip
+    files = {
+        "train.jsonl": "\n".join([json.dumps(row("1")), "{"]),
+        "patch.json": '{"test-1": "none", "test-2": "none"}',
+    }
+    corpus = read_corpus(files.__getitem__, schema, params)
+    assert corpus.report["labels_of_no_row"] == {"train": 2}
+    bad, labels = corpus.dropped()
+    assert bad.startswith("1 bad row(s) left out") and "train.jsonl, line 2" in bad
+    assert labels.startswith("2 label(s) for train are of no row") and "another split" in labels
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [('{"1": "none", "1": "knows"}', "'1' stands twice"), ("[" * 10_000, "nested"),
+     ('[{"id": "1", "relation": "none"}, {"id": "1", "relation": "x"}]', "1 has the labels"),
+     ('{"1": ["none"]}', "both are to be texts"), ('[{"id": [1], "relation": "x"}]', "to be texts"),
+     ("3", "neither an object"), ('{"1": "\\ud83d"}', "surrogate")],
+)  # fmt: skip
+def test_label_files_that_are_refused(text, problem):
+    with pytest.raises(LabelFileError, match=problem) as error:
+        parse_labels(text, "c/patch.json")
+    assert "c/patch.json" in str(error.value)
 
 
 # natural test

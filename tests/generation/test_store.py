@@ -462,3 +462,45 @@ def test_exported_run_is_replayed_attempt_by_attempt(root, schema, tmp_path, tar
             (prompts / "synthesis.txt").read_text(),
             SynthesisParams(sampling=sampling, per_request=2), RETRY,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"request_id": "a", "response": {}, "reason": [0], "digest": "d"}',
+        '{"request_id": ["a"], "response": {}}',
+        '{"request_id": "a", "response": {"x": ' + "[" * 3000 + "]" * 3000 + "}}",
+        '{"request_id": "a", "response": {"x": ' + "9" * 5000 + "}}",
+        '{"request_id": "a", "response": {"x": 1, "x": 2}}',
+        '{"request_id": "a", "response": {}, "model": 3}',
+        '{"request_id": "a", "response": {}, "seconds": "1"}',
+        '{"request_id": "a", "response": {}, "tries": true}',
+        '{"request_id": "a", "response": {}, "error": {"x": 1}, "reason": "r"}',
+        '{"request_id": "a", "response": NaN}',
+    ],
+)
+def test_a_line_of_the_wrong_shape_is_passed_over_and_said(tmp_path, caplog, line):
+    path = tmp_path / "s.jsonl"
+    good = json.dumps(answer(1).to_dict())
+    path.write_text(f"{good}\n{line}\n{good}\n", encoding="utf-8")
+    store = ResponseStore(path)
+    assert len(store) == 2
+    assert "passed over 1 line(s)" in caplog.text and "line 2" in caplog.text
+    list(Replay([store], "m", strict=False)._explain([REQUEST]))  # looks at every attempt
+
+
+def test_halves_of_surrogate_pairs_do_not_stop_a_run(tmp_path):
+    store = ResponseStore(tmp_path / "s.jsonl")
+    store.append(Response("a", answer={"x": "ok"}, error="\ud83d"))
+    (tmp_path / "t.jsonl").write_text('{"request_id": "a", "response": {"x": "\\ud83d"}}')
+    [read] = ResponseStore(tmp_path / "t.jsonl").all()
+    assert read.answer == {"x": "\ufffd"}
+
+
+def test_a_full_disk_names_the_store(tmp_path, monkeypatch):
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*s\.jsonl"):
+        ResponseStore(tmp_path / "s.jsonl").append(answer(1))

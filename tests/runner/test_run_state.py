@@ -119,7 +119,10 @@ def test_inputs_that_cannot_be_compared_are_read_anew(ledger, catalog):
     assert ledger.reason_to_run(NODE, catalog) == "rows is read anew every time"
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{"])
+@pytest.mark.parametrize(
+    "damage", ["", "[]", "{", "{}", "[" * 10_000, '{"code": 1, "inputs": {}, "outputs": {}}',
+               '{"code": "a", "inputs": [], "outputs": {}}'],
+)  # fmt: skip
 def test_a_record_that_cannot_be_read_is_none(ledger, catalog, tmp_path, damage):
     (tmp_path / "ledger/toy.double.json").write_text(damage)
     assert ledger.reason_to_run(NODE, catalog) == "nothing is known of the run that made it"

@@ -131,3 +131,25 @@ def test_two_workers_give_equal_labels(classifier_folder, source, tmp_path):
     assert sorted((d.file, d.rows) for d in one) == sorted((d.file, d.rows) for d in two)
     for file in ("a.parquet", "b.parquet", "more/c.parquet"):
         pd.testing.assert_frame_equal(labels(here, file), labels(there, file), atol=1e-5)
+
+
+def test_torn_files_are_named(classifier_folder, source, tmp_path):
+    whole = (source / "b.parquet").read_bytes()
+    (source / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    (source / "d.parquet").write_text("id,sentence")
+    with pytest.raises(PartitionError) as error:
+        partitions(source, tmp_path / "out")
+    assert "2 file(s) cannot be labelled" in str(error.value)
+    assert all(
+        f"{name}.parquet: no Parquet file, or a torn one" in str(error.value) for name in "bd"
+    )
+
+
+def test_a_damaged_page_is_named_with_its_file(classifier_folder, source, tmp_path):
+    file = source / "a.parquet"
+    content = bytearray(file.read_bytes())
+    content[4:60] = b"\xff" * 56  # the first page; the schema at the end is whole
+    file.write_bytes(content)
+    with pytest.raises(PartitionError, match=r"a\.parquet is damaged behind row 0"):
+        list(label_here(Labeller(str(classifier_folder)), partitions(source, tmp_path / "out")))
+    assert not (tmp_path / "out/a.parquet").exists()

@@ -182,12 +182,12 @@ def label(
     from tkre.serving import batch
 
     with session(env) as project:
+        files = batch.partitions(source, target)
         folder, calibrator = _labelling(project, cell, classifier, balanced=balanced)
         labeller = batch.Labeller(
             str(folder), calibrator, wanted_precision, natural=False if balanced else None
         )
         labeller.extractor()  # refuses a precision that it cannot guarantee
-        files = batch.partitions(source, target)
         _print_labelled(
             batch.label_here(labeller, files)
             if workers == 1 and address is None

@@ -23,12 +23,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import NonNegativeInt, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tkre.core.params import DEFAULT_LLM, Params
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # as numpy takes them
+MAX_SYNTHETIC = 100_000  # sentences of a relation: beyond, a number is mistyped
 Choice = Literal["in_order", "diverse", "uncertain", "uncertain_and_diverse"]
 IN_ORDER: Choice = "in_order"
 Rows = Literal["test", "development"]  # rows that cells are scored on
@@ -241,15 +243,15 @@ class Experiment(Params):
     """
 
     corpora: tuple[str, ...]
-    shots: tuple[int, ...] = (8,)
-    seeds: tuple[int, ...] = (13,)
-    golden_seeds: tuple[int, ...] = ()
+    shots: tuple[Annotated[int, Field(ge=0, le=10_000)], ...] = Field((8,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((13,), min_length=1)
+    golden_seeds: tuple[Seed, ...] = ()
     variants: tuple[str, ...]
-    synthetic: tuple[int, ...] = (1,)
+    synthetic: tuple[Annotated[int, Field(ge=0, le=1000)], ...] = Field((1,), min_length=1)
     noise: tuple[int, ...] = (0,)
     filtered: tuple[bool, ...] = (False,)
     llms: tuple[str, ...] = (DEFAULT_LLM,)
-    annotated: tuple[NonNegativeInt, ...] = (0,)
+    annotated: tuple[Annotated[int, Field(ge=0, le=10_000_000)], ...] = Field((0,), min_length=1)
     chosen: tuple[Choice, ...] = (IN_ORDER,)
     score_on: Rows = "test"
     baseline: str | None = None
@@ -277,6 +279,16 @@ class Experiment(Params):
             if not 0 <= share < 100:
                 raise ValueError(f"noise is a percentage below 100, not {share}")
         return shares
+
+    @model_validator(mode="after")
+    def _can_be_asked_for(self) -> Self:
+        most = max(self.shots) * max(self.synthetic)
+        if most > MAX_SYNTHETIC:
+            raise ValueError(
+                f"{max(self.shots):,} shots with {max(self.synthetic):,} times as many synthetic "
+                f"sentences are {most:,} of a relation; {MAX_SYNTHETIC:,} is the most"
+            )
+        return self
 
     @property
     def samples(self) -> list[KShotSample]:

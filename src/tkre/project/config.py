@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, Rows, parse_cell
+from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, Rows, Seed, parse_cell
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
@@ -46,7 +46,7 @@ class ProjectParameters(Params):
     """
 
     default_experiment: str
-    development_seeds: list[int]
+    development_seeds: list[Seed]
     corpora: dict[str, CorpusParams]
     variants: dict[str, Variant]
     encoders: dict[str, PretrainingParams]

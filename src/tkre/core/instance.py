@@ -40,6 +40,8 @@ class Span:
 ANNOTATION_ID = "annotation/"
 # Beginning of the ids of such instances whose label a person has reviewed (``corpora.reviewed``).
 REVIEWED_ID = "reviewed/"
+# Beginning of the ids of such instances that another classifier has labelled.
+DISTILLED_ID = "distilled/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,8 @@ class Instance:
 
     @property
     def natural(self) -> bool:
-        """Whether it is unlabelled text of the corpus with a label: annotated or reviewed."""
-        return self.annotated or self.reviewed
+        """Whether it is unlabelled text of the corpus: annotated, reviewed or distilled."""
+        return self.annotated or self.reviewed or self.id.startswith(DISTILLED_ID)
 
     @property
     def between(self) -> Span | None:

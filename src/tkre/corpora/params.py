@@ -59,16 +59,21 @@ class PoolParams(Params):
         format: A name of ``FORMATS`` whose labels are dropped; None for JSON Lines in the native
             format without ``relation``, as written by ``kedro corpus candidates``.
         train_ids: File with one id of a training row a line; the labels of these rows are dropped.
+        other_train: Whether the other training rows are text that a language model does not read,
+            only a classifier that teaches another one (``finetuning.distilled_from``).
     """
 
     file: str | None = None
     format: Annotated[str, AfterValidator(FORMATS.check)] | None = None
     train_ids: str | None = None
+    other_train: bool = False
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if (self.file is None) == (self.train_ids is None):
             raise ValueError("unlabelled text is a file or train_ids: give one of them")
+        if self.other_train and self.train_ids is None:
+            raise ValueError("other_train: only with train_ids are there other training rows")
         return self
 
 

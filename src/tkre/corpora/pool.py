@@ -17,7 +17,7 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, sentence_rank
 from tkre.corpora.formats import json_lines
-from tkre.corpora.params import FORMATS, CorpusParams
+from tkre.corpora.params import FORMATS, NATURAL_TEST, CorpusParams
 from tkre.corpora.reading import CorpusError, PlacedRows, listed
 from tkre.corpora.records import RowError, id_problem, instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
@@ -64,6 +64,33 @@ def read_pool(
     return [row for _, row in rows]
 
 
+def read_unannotated(
+    read: Callable[[str], str],
+    params: CorpusParams,
+    pool: Sequence[Instance],
+    annotated: Sequence[Instance],
+) -> list[Instance]:
+    """Read the unlabelled rows that no language model labels, for a classifier that does.
+
+    Args:
+        read: Returns the text of a file by its name within the folder.
+        params: Files of the corpus.
+        pool: Its unlabelled pool.
+        annotated: Annotated instances; all rows of their sentences are left out.
+
+    Returns:
+        Rows of the pool, then the training rows that are not in it if the corpus has
+        ``other_train``; without labels.
+    """
+    rows = list(pool)
+    if params.unlabelled is not None and params.unlabelled.other_train:
+        parsed, _ = _unlabelled_rows(read(params.train), params.format, "train")
+        listed_ids = {row.id for row in pool}
+        rows += [row for _, row in parsed if row.id not in listed_ids]
+    labelled = {row.text for row in annotated}
+    return [row for row in rows if row.text not in labelled]
+
+
 def without_label(row: Instance) -> Instance:
     """An instance without anything that its annotators added to sentence, mentions and types."""
     return replace(row, relation=None, triggers=(), explanation=None, implicit=None)
@@ -105,6 +132,20 @@ class GuardedPool:
             "refused": len(self.refused),
             "reasons": dict(sorted(reasons.items())),
         }
+
+
+def other_sets(
+    support: list[Instance],
+    validation: list[Instance],
+    development: list[Instance],
+    test: list[Instance],
+    natural_test: list[Instance],
+) -> dict[str, list[Instance]]:
+    """Sets of a sample whose sentences no row of the unlabelled text may copy, by their names."""
+    return {
+        "support": support, "validation": validation, "development": development, "test": test,
+        NATURAL_TEST: natural_test,
+    }  # fmt: skip
 
 
 def guard_pool(

@@ -42,6 +42,7 @@ OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
 OF_ANNOTATED_SAMPLE = {"candidates", "candidates_report", "unlabelled", "unlabelled_report",
                        "annotation_responses", "unreviewed", "annotated", "review_report",
                        "annotated_training", "annotated_validation", "annotated_probabilities",
+                       "unannotated",
                        "annotation_judgements", "rejects", "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
@@ -178,6 +179,7 @@ def at_cell(
     chain: EncoderChain | None = None,
     training: str | None = None,
     used_by: tuple[Cell, ...] = (),
+    teacher: Cell | None = None,
 ) -> tuple[Node, ...]:
     """Nodes of a template that trains or scores a variant.
 
@@ -192,6 +194,7 @@ def at_cell(
         training: Stage of the encoder that the template trains, for ``start``; None if it comes
             after them.
         used_by: Cells that share its outputs; their names become tags.
+        teacher: The cell whose classifier labels ``unannotated`` rows for this one.
     """
     names = _of_sample(cell.sample) | {"backbone": f"backbones.{backbone}"}
     if chain is not None:
@@ -201,6 +204,8 @@ def at_cell(
         if chain.zero_shot is not None:
             for name in ("knowledge", "synthetic"):
                 names[f"zero_shot_{name}"] = f"{chain.zero_shot.name}.{name}"
+    if teacher is not None:
+        names["teacher_predictions"] = f"{teacher.name}.unannotated_predictions"
     return _placed(stage, template, cell.name, names, [user.name for user in used_by])
 
 

@@ -200,6 +200,14 @@ class ExperimentConfig:
                 f"experiment {name}: the baseline is a language model, which labels only some of "
                 "the sentences; take a variant that is trained"
             )
+        for entry in experiment.variants:
+            recipe = self.parameters.variants[entry].finetuning
+            teacher = recipe and recipe.distilled_from
+            if teacher and (teacher not in experiment.variants or teacher == entry):
+                raise ConfigurationError(
+                    f"experiment {name} (conf/*/experiments*.yml): {entry} is distilled from "
+                    f"{teacher}, another variant: name it among the variants of the experiment"
+                )
         self.require_unlabelled(experiment.samples)
         self._require_labels(name, experiment)
         called: dict[str, str] = {}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Batch = dict[str, npt.NDArray[Any]]
+Shares = npt.NDArray[np.float32]
 
 # Batches of a pool, in which shuffled rows are sorted by length: little padding, and other batches
 # in each epoch.
@@ -64,12 +65,14 @@ class LabelledRow:
         label: Number of its label.
         natural: Whether it is natural text (``Instance.natural``).
         weight: Weight of its loss.
+        shares: R probabilities that are its target in place of the label; None for the label.
     """
 
     encoded: Encoded
     label: int
     natural: bool = False
     weight: float = 1.0
+    shares: Shares | None = None
 
     @property
     def truncated(self) -> bool:
@@ -88,6 +91,7 @@ def labelled_rows(
     *,
     add_inverted: bool,
     weights: Mapping[str, float] | None = None,
+    shares: Mapping[str, Shares] | None = None,
 ) -> list[LabelledRow]:
     """Training rows as a classifier reads them; labels are numbered in the schema's order.
 
@@ -98,13 +102,25 @@ def labelled_rows(
         schema: The relations.
         add_inverted: Whether the inverted rows follow.
         weights: Weights of rows by id, those of 1 left out; an inverted row has that of its row.
+        shares: Probabilities of the R labels by id of a row, in place of its label; in an inverted
+            row they are those of the inverse relations.
     """
     numbers, weights = {name: n for n, name in enumerate(schema.names)}, weights or {}
     rows = [*rows, *(inverted_rows(rows, schema) if add_inverted else ())]
     encoded = model.encode(rows, tokenizer)
+    inverses = [numbers[schema.inverse_of(name) or name] for name in schema.names]
+
+    def of(row: Instance) -> Shares | None:
+        found = (shares or {}).get(row.id.removesuffix(INVERTED))
+        return found[inverses] if found is not None and row.id.endswith(INVERTED) else found
+
     return [
         LabelledRow(
-            e, numbers[str(r.relation)], r.natural, weights.get(r.id.removesuffix(INVERTED), 1.0)
+            e,
+            numbers[str(r.relation)],
+            r.natural,
+            weights.get(r.id.removesuffix(INVERTED), 1.0),
+            of(r),
         )
         for e, r in zip(encoded, rows, strict=True)
     ]
@@ -139,6 +155,17 @@ def collate_weighted(rows: Sequence[LabelledRow], padding: int) -> Batch:
         "weights": np.array([row.weight for row in rows], dtype=np.float32),
         "natural": np.array([row.natural for row in rows]),
     }
+
+
+def collate_shares(rows: Sequence[LabelledRow], padding: int, labels: int) -> Batch:
+    """The results of ``collate_weighted``, with the B x R targets as ``shares``.
+
+    The target of a row without shares is its label.
+    """
+    shares_BR = np.zeros((len(rows), labels), dtype=np.float32)
+    for target, row in zip(shares_BR, rows, strict=True):
+        target[:] = np.eye(1, labels, row.label) if row.shares is None else row.shares
+    return collate_weighted(rows, padding) | {"shares": shares_BR}
 
 
 def padded(rows: Sequence[npt.NDArray[Any]], value: float) -> npt.NDArray[Any]:

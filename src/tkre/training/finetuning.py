@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -31,12 +30,8 @@ from tkre.modeling.losses import Alignment, attention_loss
 from tkre.modeling.params import HEADS
 from tkre.modeling.prompts import phrase_ids
 from tkre.modeling.runtime import device, on_device
-from tkre.training.batching import (
-    LabelledRow,
-    collate_weighted,
-    labelled_rows,
-    log_truncation,
-)
+from tkre.training.batching import LabelledRow, labelled_rows, log_truncation
+from tkre.training.distillation import Distilled
 from tkre.training.inference import embed, embed_explanations, features_of_encoded, predict
 from tkre.training.layer_choice import choose_layers
 from tkre.training.params import FinetuningParams
@@ -157,14 +152,15 @@ class ClassifierObjective(Objective):
     def forward(self, **batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and its parts."""
         labels, weights, natural = (batch.pop(n) for n in ("labels", "weights", "natural"))
+        targets = batch.pop("shares", labels)  # of a batch without them: label numbers
         features, scores = self.model.features(**batch)
         logits = self.model.head.classify(features).float()
         if self.log_priors_2R is not None:
             logits = logits + self.log_priors_2R[natural.long()]
         if self.weighted:
-            loss = (weights * F.cross_entropy(logits, labels, reduction="none")).mean()
+            loss = (weights * F.cross_entropy(logits, targets, reduction="none")).mean()
         else:  # the same but for rounding, which leads to other weights of the model
-            loss = F.cross_entropy(logits, labels)
+            loss = F.cross_entropy(logits, targets)
         parts = {"classification": loss.detach()}
         if self.alignment is not None:
             dropped = self.model.head.dropout(features)
@@ -198,6 +194,7 @@ def finetune(
     description: str,
     weights: Mapping[str, float] | None = None,
     random_rows: Sequence[Instance] = (),
+    distilled: Distilled | None = None,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains a classifier and keeps one epoch by its validation scores.
 
@@ -214,6 +211,7 @@ def finetune(
         weights: Weights of rows by id, those of 1 left out.
         random_rows: Labelled natural text whose shares of labels are the prior, where the natural
             rows that train were chosen and so have other shares. Without any it is theirs.
+        distilled: Further rows, with the probabilities that a teacher gives them.
 
     Returns:
         The classifier with its tokenizer and lineage; losses by step with the validation scores,
@@ -222,6 +220,8 @@ def finetune(
     Raises:
         ValueError: There are no rows, and the recipe has epochs.
     """
+    distilled = distilled or Distilled()
+    rows = [*rows, *distilled.rows]
     epochs = params.epochs(len(rows), len(schema.names))
     recorder = StepRecorder(
         start, "finetuning", data, params.model_dump(mode="json"), params.optimisation.precision
@@ -233,8 +233,9 @@ def finetune(
         params = params.model_copy(update=recorder.chosen)
     model = build_classifier(start, schema, params).to(device())
     trained_rows = labelled_rows(
-        model, start.tokenizer, rows, schema, add_inverted=params.add_inverted, weights=weights
-    )
+        model, start.tokenizer, rows, schema,
+        add_inverted=params.add_inverted, weights=weights, shares=distilled.shares,
+    )  # fmt: skip
     priors = None
     if params.text_priors:
         priors = label_shares(trained_rows, len(schema.names))
@@ -254,7 +255,7 @@ def finetune(
         losses = train(
             objective,
             trained_rows,
-            partial(collate_weighted, padding=start.tokenizer.pad_token_id),
+            distilled.collation(start.tokenizer.pad_token_id, len(schema.names)),
             params.optimisation,
             epochs=epochs,
             seed=seed,

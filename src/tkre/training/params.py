@@ -87,7 +87,8 @@ class AlignmentParams(Params):
 
 # Parts without effect if no annotated rows train.
 PARTS_OF_ANNOTATED = (
-    "annotation_weights", "annotation_filter", "folds", "true_labels", "text_priors"
+    "annotation_weights", "annotation_filter", "folds", "true_labels", "text_priors",
+    "distilled_from",
 )  # fmt: skip
 # Parts without effect if nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
@@ -121,6 +122,10 @@ class FinetuningParams(RowsParams):
         text_priors: Whether the logits are shifted in training by the log shares of the labels
             among rows of the same kind of text, natural or not (logit adjustment, Menon et al.
             2021). The shares of natural text then become a prior that predictions may use.
+        distilled_from: The variant whose classifier teaches this one, a larger one for instance:
+            its probabilities are the targets of the unlabelled rows that no language model has
+            labelled (knowledge distillation, Hinton et al. 2015). It must be a variant of the same
+            experiment.
         add_inverted: Whether every row also trains with head and tail exchanged, under the
             inverse relation, where the schema names one.
         both_directions: Whether predictions average a sentence and its inverted reading. A
@@ -161,6 +166,7 @@ class FinetuningParams(RowsParams):
     folds: int = Field(0, ge=0)
     true_labels: bool = False
     text_priors: bool = False
+    distilled_from: str | None = None
     add_inverted: bool = False
     both_directions: bool = False
     type_guided: bool = False
@@ -217,6 +223,8 @@ class FinetuningParams(RowsParams):
                 "folds train all annotated rows, and only those that are not kept out are judged: "
                 "set annotation_weights and annotation_filter to false, or folds to 0"
             )
+        if self.folds and self.distilled_from:
+            raise ValueError("the classifiers of folds have no teacher: set folds to 0")
         return self
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
-from tkre.corpora.pool import guard_pool, is_kept_out, read_pool, take_unlabelled
+from tkre.corpora.pool import guard_pool, is_kept_out, other_sets, read_pool, take_unlabelled
 from tkre.corpora.reading import CorpusFileError, CorpusFolder, read_corpus
 from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.sampling import development_rows, require_unseen, sample_shots, unseen_test
@@ -160,20 +160,6 @@ def read_unlabelled(
     return read_pool(folder.read, schema, corpus), read_reviewed(folder, schema, corpus)
 
 
-def _other_sets(
-    support: list[Instance],
-    validation: list[Instance],
-    development: list[Instance],
-    test: list[Instance],
-    natural_test: list[Instance],
-) -> dict[str, list[Instance]]:
-    """Sets of a sample whose sentences no row of the unlabelled text may copy, by their names."""
-    return {
-        "support": support, "validation": validation, "development": development, "test": test,
-        NATURAL_TEST: natural_test,
-    }  # fmt: skip
-
-
 def select_unlabelled(
     pool: list[Instance],
     support: list[Instance],
@@ -191,7 +177,7 @@ def select_unlabelled(
         As many rows as the sample has annotated ones, those that are kept out of training first;
         all, if some are to be chosen; counts of taken and refused rows.
     """
-    forbidden = _other_sets(support, validation, development, test, natural_test)
+    forbidden = other_sets(support, validation, development, test, natural_test)
     return take_unlabelled(pool, forbidden, params, sample, annotations.kept_out)
 
 
@@ -230,7 +216,7 @@ def apply_reviews(
     Returns:
         The annotated rows; counts of accepted, corrected, added and refused ones.
     """
-    forbidden = _other_sets(support, validation, development, test, natural_test)
+    forbidden = other_sets(support, validation, development, test, natural_test)
     guarded = guard_pool(reviewed, forbidden, params)
     rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
     return rows, {"sample": sample.name} | counts | guarded.report()

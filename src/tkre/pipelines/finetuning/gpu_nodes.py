@@ -36,18 +36,22 @@ def finetune_backbone(
     cell: Cell,
     annotated_validation: list[Annotation] | None = None,
     annotation_judgements: pd.DataFrame | None = None,
+    unannotated: list[Instance] | None = None,
+    teacher_predictions: pd.DataFrame | None = None,
 ) -> tuple[Any, ...]:
     """Fine-tunes a classifier from a masked language model.
 
     Annotated rows that are kept out help to choose the epoch, and are a random sample for the prior
     where the others were chosen; judgements give the weights of the others. Where the recipe
-    cross-fits, none are kept out.
+    cross-fits, none are kept out. Rows that no language model has labelled train by the
+    probabilities of a teacher, where the recipe has one.
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
         lineage of the classifier. Predictions of the annotated rows by classifiers of the other
         folds, where the recipe cross-fits.
     """
+    from tkre.training.distillation import Distilled
     from tkre.training.finetuning import finetune
     from tkre.training.out_of_fold import predict_out_of_fold
 
@@ -55,6 +59,9 @@ def finetune_backbone(
     if (frame := annotation_judgements) is not None:
         weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
     kept_out = instances_of(annotated_validation or [])
+    distilled = None
+    if teacher_predictions is not None:
+        distilled = Distilled.by(teacher_predictions, unannotated or [], schema.names)
 
     def train(
         rows: list[Instance], held_out: list[Instance], description: str
@@ -70,6 +77,7 @@ def finetune_backbone(
             description=description,
             weights=weights,
             random_rows=() if cell.sample.chosen == IN_ORDER else held_out,
+            distilled=distilled,
         )
 
     classifier, losses = train(training_rows, kept_out, cell.name)
@@ -101,6 +109,8 @@ def finetune_encoder(
     pretraining_pairs: list[Instance] | None = None,
     annotated_validation: list[Annotation] | None = None,
     annotation_judgements: pd.DataFrame | None = None,
+    unannotated: list[Instance] | None = None,
+    teacher_predictions: pd.DataFrame | None = None,
 ) -> tuple[Any, ...]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
@@ -120,7 +130,7 @@ def finetune_encoder(
     )
     return finetune_backbone(
         encoder, training_rows, validation, schema, finetuning, cell,
-        annotated_validation, annotation_judgements,
+        annotated_validation, annotation_judgements, unannotated, teacher_predictions,
     )  # fmt: skip
 
 

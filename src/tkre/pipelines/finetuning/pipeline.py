@@ -51,6 +51,15 @@ SPEED = {
     )
     for name, rows in SCORED.items()
 }
+UNANNOTATED = Template(
+    Step(
+        nodes.select_unannotated,
+        ["folder", "params:corpus", "pool", "annotated", "support", "validation", "development",
+         "test", "natural_test", "params:generation.synthesis", "sample"],
+        "unannotated",
+    )
+)  # fmt: skip
+TEACH = Template(_predict("unannotated", "unannotated", natural=True))
 FIT_CALIBRATOR = Step(
     nodes.fit_calibrator,
     ["validation_predictions", "schema", "lineage", "params:calibration", "cell"],
@@ -109,6 +118,8 @@ def create_pipeline(
         timed: Cells whose speed is measured.
     """
     plain = dict.fromkeys(sample.plain for sample in with_knowledge)
+    teachers = _teachers(cells)
+    taught = dict.fromkeys(cell.sample.with_annotations for cell in teachers)
     judged = dict.fromkeys(
         cell.sample.with_annotations
         for cell, variant in cells.items()
@@ -118,6 +129,8 @@ def create_pipeline(
         joined(
             *(at_sample(STAGE, LABEL_ERRORS, sample, judge) for sample in plain),
             *(at_sample(STAGE, ANNOTATION_JUDGEMENTS, sample, judge) for sample in judged),
+            *(at_sample(STAGE, UNANNOTATED, sample) for sample in taught),
+            *(at_cell(STAGE, TEACH, teacher) for teacher in dict.fromkeys(teachers.values())),
             *(
                 at_cell(
                     STAGE,
@@ -125,6 +138,7 @@ def create_pipeline(
                     cell,
                     variant.backbone,
                     encoders.get(cell),
+                    teacher=teachers.get(cell),
                 )
                 for cell, variant in cells.items()
                 if variant.in_context is None
@@ -132,6 +146,17 @@ def create_pipeline(
             *(at_cell(STAGE, SPEED[score_on], cell) for cell in timed),
         )
     )
+
+
+def _teachers(cells: Mapping[Cell, Variant]) -> dict[Cell, Cell]:
+    """The cells whose classifiers teach others, by those of the others."""
+    variants = {cell.variant: variant for cell, variant in cells.items()}
+    return {
+        cell: Cell(variants[name].read_of(cell.sample), name)
+        for cell, variant in cells.items()
+        if cell.sample.annotated and variant.finetuning
+        if (name := variant.finetuning.distilled_from)
+    }
 
 
 def template(
@@ -163,6 +188,7 @@ def template(
         rows += ["annotation_judgements"] if finetuning.annotation_filter else []
         natural = [] if text.cross_fitted else ["annotated_validation"]
         natural += ["annotation_judgements"] if finetuning.annotation_weights else []
+        natural += ["unannotated", "teacher_predictions"] if finetuning.distilled_from else []
     return _classifier(tuple(rows), score_on, knowledge, tuple(natural), text)
 
 

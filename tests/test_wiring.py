@@ -243,17 +243,18 @@ def test_requests_to_llms_precede_training(pipelines):
 
 def test_training_splits_are_read_by_the_sampling_only(pipelines):
     """The K-shot protocol: train and dev go into the sample of shots, and nowhere else."""
-    for name in ("demo", "semeval", "semeval_x4", "annotated"):
+    for name in ("demo", "semeval", "semeval_x4", "annotated", "distilled"):
         for node in pipelines[name].nodes:
             leaves = {i.rsplit(".", 1)[-1] for i in node.inputs}
             if leaves & {"train", "dev"} and ".tkre_plus_true_labels-" not in node.name:
                 assert node.func.__name__ == "sample_k_shots"
             # Unlabelled and reviewed rows that copy one of them are refused.
-            guards = {"select_unlabelled", "apply_reviews"}
+            guards = {"select_unlabelled", "select_unannotated", "apply_reviews"}
             assert "development" not in leaves or node.func.__name__ in guards
             # Files of the corpus are read by nodes that drop the labels of unlabelled rows.
             if "folder" in leaves:
-                assert node.func.__name__ in {"read_splits", "read_unlabelled"}
+                readers = {"read_splits", "read_unlabelled", "select_unannotated"}
+                assert node.func.__name__ in readers
 
 
 def test_test_rows_are_read_to_score_and_to_refuse_copies_only(pipelines):
@@ -328,6 +329,19 @@ def test_annotated_rows_are_read_by_the_variants_that_name_them(pipelines):
         "annotated_training", "annotated_validation", "review_report", "annotation_rejects",
         "annotation_yield", "rejects", "yield",
     }  # fmt: skip
+
+
+def test_a_teacher_labels_what_its_student_trains_on(pipelines):
+    nodes = {node.name: node for node in pipelines["distilled"].nodes}
+    sample, place = "semeval2010_task8.k8a1200.s13", "semeval2010_task8-k8a1200-s13"
+    teacher = nodes[f"finetuning.tkre_plus_annotated_mpnet-{place}.predict_unannotated"]
+    assert f"{sample}.tkre_plus_annotated_mpnet.classifier" in teacher.inputs
+    student = nodes[f"finetuning.tkre_plus_annotated_distilled-{place}.finetune"]
+    assert {f"{sample}.unannotated", *teacher.outputs} <= set(student.inputs)
+    for other in ("tkre_plus_annotated", "tkre_plus_annotated_mpnet"):
+        inputs = nodes[f"finetuning.{other}-{place}.finetune"].inputs
+        assert f"{sample}.unannotated" not in inputs
+    assert not any("unannotated" in name for name in datasets(pipelines["annotated"]))
 
 
 def test_all_annotated_rows_train_where_a_recipe_has_folds(pipelines):

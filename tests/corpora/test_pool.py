@@ -13,8 +13,14 @@ from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance, Span
 from tkre.core.text import NearDuplicateParams
 from tkre.corpora.formats import semeval_rows
-from tkre.corpora.params import CorpusParams
-from tkre.corpora.pool import guard_pool, kept_out_first, read_pool, take_unlabelled
+from tkre.corpora.params import CorpusParams, PoolParams
+from tkre.corpora.pool import (
+    guard_pool,
+    kept_out_first,
+    read_pool,
+    read_unannotated,
+    take_unlabelled,
+)
 from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
 from tkre.corpora.sampling import development_rows, sample_shots
 
@@ -24,7 +30,7 @@ ADA = {"id": "a", "sentence": "<head>Ada</head> lives in <tail>Rome</tail>.", **
 BO = {"id": "b", "sentence": "<head>Bo</head> left <tail>Oslo</tail>.", **TYPED}
 
 
-def params(**unlabelled: str) -> CorpusParams:
+def params(**unlabelled: object) -> CorpusParams:
     return CorpusParams(format="native", train="train.jsonl", unlabelled=unlabelled)
 
 
@@ -78,6 +84,26 @@ def test_no_label_of_a_training_row_reaches_the_pool(schema):
     assert pools[0] == pools[1] == pools[2]
     [row] = pools[0]
     assert (row.relation, row.triggers, row.explanation, row.implicit) == (None, (), None, None)
+
+
+def test_what_no_language_model_reads_is_left_to_a_teacher(schema):
+    """Rows of the pool and other training rows, without labels and without annotated sentences."""
+    other = {**ADA, "id": "c", "sentence": f"Later {ADA['sentence']}"}
+    train = [{**row, "relation": "knows"} for row in (ADA, BO, other)]
+    files = {"train.jsonl": lines(*train), "ids.txt": "b\na\n"}
+
+    def unannotated(annotated: list[str], **unlabelled: object) -> list[tuple[str, object]]:
+        corpus = params(train_ids="ids.txt", **unlabelled)
+        pool = read_pool(files.__getitem__, schema, corpus)
+        rows = [row for row in pool if row.id in annotated]
+        found = read_unannotated(files.__getitem__, corpus, pool, rows)
+        return [(row.id, row.relation) for row in found]
+
+    assert unannotated([]) == [("b", None), ("a", None)]
+    assert unannotated(["a"]) == [("b", None)]
+    assert unannotated(["a"], other_train=True) == [("b", None), ("c", None)]
+    with pytest.raises(ValidationError, match="only with train_ids"):
+        PoolParams(file="u", other_train=True)
 
 
 def test_semeval_pool_is_independent_of_labels(shared):

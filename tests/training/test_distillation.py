@@ -101,7 +101,7 @@ def test_a_teacher_needs_rows_that_are_not_annotated():
     row = instance("<head>Ada</head> lives in <tail>Rome</tail> .", id="u1")
     arguments = {
         "folder": type("Folder", (), {"name": "toy", "read": lambda _, name: ""})(),
-        "corpus": CorpusParams(train="t", test="t", unlabelled={"file": "u"}),
+        "corpus": CorpusParams(format="native", train="t", test="t", unlabelled={"file": "u"}),
         "support": [], "validation": [], "development": [], "test": [], "natural_test": [],
         "params": SynthesisParams(sampling={"temperature": 0.0, "max_tokens": 9}),
         "sample": type("Sample", (), {"name": "toy.k8a1.s1"})(),

@@ -129,7 +129,8 @@ def test_every_parameter_reaches_its_nodes_as_the_model_they_name(pipelines, loa
             value = parameters
             for key in name.removeprefix("params:").split("."):
                 value = value[key] if isinstance(value, dict) else getattr(value, key)
-            hint = get_type_hints(node.func, include_extras=True)[argument]
+            hints = get_type_hints(node.func, include_extras=True)
+            hint = hints[argument if argument in hints else "inputs"]  # numbered: **inputs
             TypeAdapter(hint).validate_python(value, strict=True)
     assert len(checked) > 100
 

@@ -84,6 +84,7 @@ def test_health_answers_while_the_longest_request_is_served(folder):
             begun = time.perf_counter()
             assert client.get("/health").status_code == 200
             seconds.append(time.perf_counter() - begun)
+            time.sleep(0.1)
         assert answer.result().status_code == 200
     assert len(seconds) > 1 and max(seconds) < 1, sorted(seconds)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,8 +14,6 @@ from tkre.serving.api.app import create_app
 from tkre.serving.api.logs import configure_logs, log
 from tkre.serving.api.schemas import ServiceParams
 from tkre.serving.extractor import RelationExtractor
-
-SWITCH_SECONDS = 0.001
 
 
 class PortError(RuntimeError):
@@ -37,8 +34,6 @@ def serve(extractor: RelationExtractor, params: ServiceParams, host: str, port: 
     """
     listening = _listening(host, port)
     configure_logs()
-    # The event loop waits this long for each thread that reads, labels or writes.
-    sys.setswitchinterval(SWITCH_SECONDS)
     address = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}"
     log("listening", url=address, docs=f"{address}/docs")
     config = uvicorn.Config(

@@ -198,11 +198,14 @@ class Fuzz:
         store = Counting(file)
         lines = file.read_bytes().split(b"\n")
         held = {a.line for a in store.all()} | set(getattr(store, "reported", {}))
-        missing = [
-            n
-            for n, line in enumerate(lines, 1)
-            if n not in held and not _FRAME.fullmatch(line.strip(_BLANK).decode(errors="replace"))
-        ]
+        missing, is_open = [], False  # open: in a record that begins in a line before
+        for number, line in enumerate(lines, 1):
+            content = line.strip(_BLANK).decode(errors="replace")
+            is_open = number not in held and is_open and not content.startswith("{")
+            if number in held:
+                is_open = not content.endswith("}")
+            elif not is_open and not _FRAME.fullmatch(content):
+                missing.append(number)
         if missing:
             raise Dropped(f"line {missing[0]}: {lines[missing[0] - 1][:200]!r}")
         store.append(Response("explanation/c/2", {"explanation": inputs.text(random)}, model="m"))

@@ -49,7 +49,7 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
 def test_a_normal_run_has_no_warnings_and_leaves_no_stray_files(demo):
     assert "WARNING" not in demo.printed and "Warning" not in demo.printed
     assert {p.name for p in demo.folder.iterdir()} <= {
-        "pyproject.toml", "conf", "src", "data", ".viz", "backbone",
+        "pyproject.toml", ".telemetry", "conf", "src", "data", ".viz", "backbone",
         "printed.txt", "outputs.txt",
     }  # fmt: skip
     assert (demo.folder / "data/08_reporting/tkre.log").is_file()

@@ -23,7 +23,7 @@ from tkre.evaluation.metrics import METRICS
 from tkre.evaluation.results import NATURAL, with_natural
 from tkre.generation.llm.protocol import Response
 
-# Largest difference of a score between processors, in points (docs/reproducing.md).
+# Largest difference of an F1 between processors, in points (docs/reproducing.md).
 TOLERANCE = 3.0
 _PLACE = ("processor", "device", "precision", "threads", "python", "libraries")
 
@@ -161,7 +161,7 @@ class Differences(Params):
         inputs: Parameters, files, support and answers.
         places: Processor, device, precision, threads and versions.
         results: Weights, predictions and scores.
-        largest: Largest difference of a score, in points.
+        largest: Largest difference of an F1, in points.
     """
 
     inputs: tuple[str, ...]
@@ -210,7 +210,8 @@ def differences(then: Manifest, now: Manifest, name: str) -> Differences:
         old_value = before.scores.get(score)
         if value != old_value:
             gap = None if None in (value, old_value) else float(value) - float(old_value)  # type: ignore[arg-type]
-            gaps.append(float("inf") if gap is None else abs(gap))
+            if score.endswith("f1"):  # precision and recall trade points with each other
+                gaps.append(float("inf") if gap is None else abs(gap))
             how = "" if gap is None else f" ({gap:+.3g})"
             results.append(f"{score}: {_shown(old_value)} then, {_shown(value)} now{how}")
     return Differences(

@@ -35,7 +35,7 @@ def test_a_missing_tail_tag(project):
 
 def test_a_type_outside_the_schema(project):
     project.edit(TRAIN, '"head_type": "person"', '"head_type": "persona"')
-    assert "head_type 'persona' is not among the entity_types" in project.refusal()
+    assert "head_type 'persona' is not one of the entity types" in project.refusal()
 
 
 def test_a_type_that_the_relation_does_not_allow(project):

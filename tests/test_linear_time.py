@@ -108,6 +108,7 @@ FORMATS = [
 TESTED: dict[str, list[Callable[[str], object]]] = {
     "cli/questions.py:__post_init__": [lambda t: Found({t: Request(t, (), {}, Sampling())})],
     "core/documents.py:_SURROGATE": [lambda t: parse_json(json.dumps([t]))],
+    "core/documents.py:_json_hint": [lambda t: parse_json(f"{{{t}")],
     "core/documents.py:_WHITE": [parse_json, lambda t: list(json_items(t))],
     "core/instance.py:_LIKE_A_TAG": [parse_tagged, lambda t: validate_batch([t])],
     "core/instance.py:parse_tagged": [lambda t: parse_tagged(f"<head>{t}</head> <tail>a</tail>")],

@@ -153,6 +153,11 @@ def test_every_corpus_is_an_experiment(conf):
         (["experiments", "distilled", "variants"],
          ["tkre_plus_annotated", "tkre_plus_annotated_distilled"],
          "experiment distilled .*is distilled from tkre_plus_annotated_mpnet.*name it among"),
+        (["variants", "tkre_plus_annotated_distilled", "finetuning", "distilled_from"],
+         "tkre_plus_annotated_mpnett", "there is no variant .* .did you mean 'tkre_plus_annotat"),
+        *[(["variants", "tkre_plus_annotated_mpnet"], teacher,
+           "experiment distilled .*: a teacher has `finetuning` with annotated rows")
+          for teacher in ({"like": "tkre_plus"}, {"like": "setfit_annotated"})],
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],

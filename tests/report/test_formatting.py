@@ -54,6 +54,8 @@ def test_absent_options_of_a_variant_are_not_described():
     assert "another corpus, semeval2010_task8" in " ".join(
         recipe_in_words(VARIANTS["tkre_plus_from_semeval"])
     )
+    taught = " ".join(recipe_in_words(VARIANTS["tkre_plus_annotated_distilled"]))
+    assert "is trained on by the probabilities of tkre_plus_annotated_mpnet." in taught
     setfit = recipe_in_words(VARIANTS["setfit"])
     assert "pairs of labelled sentences" in setfit[0] and "has no card" in setfit[1]
     more = recipe_in_words(VARIANTS["setfit_annotated"])

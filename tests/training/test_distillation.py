@@ -104,7 +104,7 @@ def test_a_teacher_needs_rows_that_are_not_annotated():
         "corpus": CorpusParams(format="native", train="t", test="t", unlabelled={"file": "u"}),
         "support": [], "validation": [], "development": [], "test": [], "natural_test": [],
         "params": SynthesisParams(sampling={"temperature": 0.0, "max_tokens": 9}),
-        "sample": type("Sample", (), {"name": "toy.k8a1.s1"})(),
+        "sample": type("Sample", (), {"name": "toy.k8a1.s1", "corpus": "toy"})(),
     }  # fmt: skip
     [found] = nodes.select_unannotated(pool=[row], annotated=[], **arguments)
     assert found.id == f"{DISTILLED_ID}toy/u1" and found.natural

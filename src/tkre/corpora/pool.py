@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tkre.core.cells import IN_ORDER, KShotSample
-from tkre.core.instance import Instance
+from tkre.core.instance import DISTILLED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, sentence_rank
 from tkre.corpora.formats import json_lines
@@ -133,6 +133,12 @@ class GuardedPool:
             "reasons": dict(sorted(reasons.items())),
         }
 
+    @property
+    def reasons(self) -> str:
+        """Reasons of the refused rows with their counts, in words."""
+        reasons = self.report()["reasons"]
+        return ", ".join(f"{reason} {n}" for reason, n in reasons.items()) or "none"
+
 
 def other_sets(
     support: list[Instance],
@@ -208,17 +214,46 @@ def take_unlabelled(
     guarded = guard_pool(pool, forbidden, near)
     kept, others = kept_out_first(guarded.rows, sample.annotated, kept_out, sample.seed)
     rows = [*kept, *others][: sample.annotated]
-    reasons = ", ".join(f"{r} {n}" for r, n in guarded.report()["reasons"].items()) or "none"
     logger.log(
         logging.INFO if len(rows) == sample.annotated else logging.WARNING,
         "%s: %d of %d unlabelled rows taken, %d wanted, %d kept out; refused as copies: %s",
-        sample.name, len(rows), len(pool), sample.annotated, len(kept), reasons,
+        sample.name, len(rows), len(pool), sample.annotated, len(kept), guarded.reasons,
     )  # fmt: skip
     report = {
         "sample": sample.name, "wanted": sample.annotated, "taken": len(rows),
         "kept_out": len(kept), "chosen": sample.chosen,
     }  # fmt: skip
     return (rows if sample.chosen == IN_ORDER else guarded.rows), report | guarded.report()
+
+
+def take_unannotated(
+    rows: Sequence[Instance],
+    forbidden: Mapping[str, Sequence[Instance]],
+    near: NearDuplicateParams,
+    sample: KShotSample,
+) -> list[Instance]:
+    """The rows without annotation that a teacher labels, with ids of natural text.
+
+    Args:
+        rows: Unlabelled instances (``read_unannotated``).
+        forbidden: Sets of the sample (``guard_pool``).
+        near: Definition of near-duplicates.
+        sample: The sample.
+
+    Raises:
+        CorpusError: There is none: a teacher would have nothing to label.
+    """
+    guarded = guard_pool(rows, forbidden, near)
+    logger.info(
+        "%s: a teacher labels %d unannotated rows; refused as copies: %s",
+        sample.name, len(guarded.rows), guarded.reasons,
+    )  # fmt: skip
+    if not guarded.rows:
+        raise CorpusError(
+            f"{sample.name}: every usable unlabelled row is annotated, so a teacher has none to "
+            "label: add unlabelled text, or take a variant without distilled_from"
+        )
+    return [replace(row, id=f"{DISTILLED_ID}{sample.corpus}/{row.id}") for row in guarded.rows]
 
 
 def is_kept_out(sentence: str, share: float, seed: int) -> bool:

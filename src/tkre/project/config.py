@@ -167,6 +167,26 @@ class ExperimentConfig:
                     "unlabelled.train_ids: the text of a file has no labels"
                 )
 
+    def _require_teachers(self, name: str, experiment: Experiment) -> None:
+        """Refuses a distilled variant whose teacher has no classifier of the same sample."""
+        recipes = {v: self.parameters.variants[v].finetuning for v in experiment.variants}
+        for student, recipe in recipes.items():
+            teacher = recipe and recipe.distilled_from
+            if not teacher:
+                continue
+            place = f"experiment {name} (conf/*/experiments*.yml): {student} is distilled from "
+            if teacher not in recipes or teacher == student:
+                raise ConfigurationError(
+                    f"{place}{teacher}, another variant: name it among the variants of the "
+                    "experiment"
+                )
+            taught = recipes[teacher]
+            if taught is None or not taught.annotated or taught.distilled_from:
+                raise ConfigurationError(
+                    f"{place}{teacher}: a teacher has `finetuning` with annotated rows, and no "
+                    "teacher itself"
+                )
+
     def axes(self, experiment: str) -> list[str]:
         """Axes along which it has several values (``recipes.axes_of``)."""
         spec = self.experiments[experiment]
@@ -177,12 +197,18 @@ class ExperimentConfig:
         variants = [known[name] for name in experiment.variants if name in known]
         return [v.pretrained_on.corpus for v in variants if v.pretrained_on.corpus]
 
+    def _teachers(self, experiment: Experiment) -> list[str]:
+        known = self.parameters.variants
+        recipes = [known[name].finetuning for name in experiment.variants if name in known]
+        return [r.distilled_from for r in recipes if r and r.distilled_from]
+
     def _check(self, name: str, experiment: Experiment) -> None:
         llms = (DEFAULT_LLM, *self.parameters.generation.llms)
         for what, used, known in (
             ("corpus", experiment.corpora, self.parameters.corpora),
             ("variant", experiment.variants, self.parameters.variants),
             ("corpus", self._pretrained_on(experiment), self.parameters.corpora),
+            ("variant", self._teachers(experiment), self.parameters.variants),
             ("variant", [experiment.baseline] if experiment.baseline else [], experiment.variants),
             ("llm", experiment.llms, llms),
         ):
@@ -200,14 +226,7 @@ class ExperimentConfig:
                 f"experiment {name}: the baseline is a language model, which labels only some of "
                 "the sentences; take a variant that is trained"
             )
-        for entry in experiment.variants:
-            recipe = self.parameters.variants[entry].finetuning
-            teacher = recipe and recipe.distilled_from
-            if teacher and (teacher not in experiment.variants or teacher == entry):
-                raise ConfigurationError(
-                    f"experiment {name} (conf/*/experiments*.yml): {entry} is distilled from "
-                    f"{teacher}, another variant: name it among the variants of the experiment"
-                )
+        self._require_teachers(name, experiment)
         self.require_unlabelled(experiment.samples)
         self._require_labels(name, experiment)
         called: dict[str, str] = {}

@@ -80,8 +80,10 @@ class ProjectHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Closes language models. What stops a run and is no defect is shown without a trace."""
+        from tkre.corpora.reading import CorpusError
+
         _close_language_models(catalog)
-        known = isinstance(error, LanguageModelError | LineageError | ChangedInput)
+        known = isinstance(error, LanguageModelError | LineageError | ChangedInput | CorpusError)
         if known or any(sign in str(error) for sign in _OF_MACHINE):
             raise Refusal(str(error)) from error
 

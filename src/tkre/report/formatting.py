@@ -121,6 +121,11 @@ def _parts(params: FinetuningParams) -> Iterator[str]:
         ),
     }
     yield from (words for words, on in parts.items() if on)
+    if params.distilled_from:
+        yield (
+            "unlabelled text that no language model has read is trained on by the probabilities of "
+            f"{params.distilled_from}"
+        )
     if params.least_probability:
         yield (
             "a pair for which no relation reaches a probability of "

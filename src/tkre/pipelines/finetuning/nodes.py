@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pandas as pd
 
 from tkre.core.cells import Cell, KShotSample
-from tkre.core.instance import DISTILLED_ID, Instance
+from tkre.core.instance import Instance
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.pool import guard_pool, other_sets, read_unannotated
+from tkre.corpora.pool import other_sets, read_unannotated, take_unannotated
 from tkre.corpora.reading import CorpusFolder
 from tkre.evaluation import calibration_report
 from tkre.evaluation.calibrator import Calibrator
@@ -75,26 +74,10 @@ def select_unannotated(
     """Takes the unlabelled rows that no language model labels and that copy no other set.
 
     Labels of training rows are dropped by the reader.
-
-    Raises:
-        ValueError: There is none: a teacher would have nothing to label.
     """
     rows = read_unannotated(folder.read, corpus, pool, instances_of(annotated))
-    guarded = guard_pool(
-        rows, other_sets(support, validation, development, test, natural_test), params
-    )
-    reasons = guarded.report()["reasons"]
-    logger.info(
-        "%s: a teacher labels %d unannotated rows; refused as copies: %s",
-        sample.name, len(guarded.rows),
-        ", ".join(f"{r} {n}" for r, n in reasons.items()) or "none",
-    )  # fmt: skip
-    if not guarded.rows:
-        raise ValueError(
-            f"{sample.name}: every usable unlabelled row is annotated, so a teacher has none to "
-            "label: add unlabelled text, or take a variant without distilled_from"
-        )
-    return [replace(row, id=f"{DISTILLED_ID}{folder.name}/{row.id}") for row in guarded.rows]
+    forbidden = other_sets(support, validation, development, test, natural_test)
+    return take_unannotated(rows, forbidden, params, sample)
 
 
 def judge_annotations(

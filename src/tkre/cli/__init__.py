@@ -8,6 +8,8 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import LazyGroup
 
+from tkre.cli.overrides import split_params
+
 RUNNER = "tkre.runner.GridRunner"
 # Imported at their first use: every Kedro command reads this module.
 COMMANDS = {
@@ -25,11 +27,12 @@ def cli() -> None:
 
 
 def _run_command() -> click.Command:
-    """``kedro run`` with the project's runner where none is named."""
+    """``kedro run`` with the project's runner where none is named, and lists in ``--params``."""
     command = copy.copy(kedro_run)
     command.params = [copy.copy(option) for option in kedro_run.params]
-    [runner] = (option for option in command.params if option.name == "runner")
-    runner.default = RUNNER
+    options = {option.name: option for option in command.params}
+    options["runner"].default = RUNNER
+    options["params"].callback = split_params
     return command
 
 

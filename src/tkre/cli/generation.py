@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 import pandas as pd
-from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 from rich.console import Console
 from rich.table import Table
 
+from tkre.cli.overrides import split_params
 from tkre.cli.session import (
     PARAMETERS,
     SOURCE,
@@ -52,7 +52,7 @@ def generation() -> None:
 @click.option("--pipelines", "-p", "names", default="data_generation", help="As in kedro run.")
 @env_option
 @click.option("--conf-source", type=click.Path(exists=True), default=None, help=SOURCE)
-@click.option("--params", default="", callback=_split_params, help=PARAMETERS)
+@click.option("--params", default="", callback=split_params, help=PARAMETERS)
 def plan_command(
     names: str, env: str | None, conf_source: str | None, params: dict[str, Any]
 ) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.cli.utils import _split_params
 from kedro.io import CatalogProtocol
 
+from tkre.cli.overrides import split_params
 from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.core.params import did_you_mean
 from tkre.project.config import ExperimentConfig
@@ -52,7 +52,7 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
 def _with_text(
     context: click.Context, option: click.Parameter, value: str
 ) -> tuple[str, dict[str, Any]]:
-    return value, _split_params(context, option, value)
+    return value, split_params(context, option, value)
 
 
 @results.command("write")

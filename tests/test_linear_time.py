@@ -19,16 +19,10 @@ import pytest
 from tests.conftest import ROOT
 from tkre.cli.questions import Found
 from tkre.core.documents import DocumentError, json_items, parse_json
+from tkre.core.folding import is_invisible, verbatim
 from tkre.core.instance import Instance, Span, TagError, parse_tagged
 from tkre.core.schema import Relation, RelationSchema
-from tkre.core.text import (
-    find_phrase,
-    find_word_forms,
-    is_invisible,
-    normalised,
-    verbatim,
-    word_list,
-)
+from tkre.core.text import find_phrase, find_word_forms, normalised, word_list
 from tkre.corpora.candidates import read_mentions
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
 from tkre.corpora.reading import CorpusError

@@ -1,24 +1,25 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 
 import pytest
 
 from tests.conftest import instance
+from tkre.core.folding import fold, is_invisible, verbatim
 from tkre.core.text import (
     NearDuplicateIndex,
     NearDuplicateParams,
+    count_words,
     find_phrase,
     find_word_forms,
-    fold,
-    is_invisible,
     near_duplicate_groups,
     normalised,
     same_stem,
     sentence_rank,
     shared_sentences,
-    verbatim,
+    word_list,
 )
 
 SENTENCE = "The old mayor of the town moved to a house near the river"
@@ -168,3 +169,67 @@ def test_invented_triggers_are_not_verbatim():
     assert verbatim("He left it.", "left  it") is None
     assert verbatim("He left it.", "\u200b") is None
     assert verbatim("He l\u00adeft it.", "left it") == "l\u00adeft it"
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "found"),
+    [
+        ("她出生于成都。", "出生于", ["出生于"]),
+        ("他用iPhone拍照。", "iPhone", ["iPhone"]),
+        ("他用iPhones拍照。", "iPhone", []),
+        ("曹雪芹写了《红楼梦》一书", "《红楼梦》", ["《红楼梦》"]),
+        ("김민수는 서울에서 태어났다", "서울", ["서울"]),  # its particle follows
+        ("남서울은 크다", "서울", []),
+        ("สมชายเกิดที่กรุงเทพ", "เกิดที่", ["เกิดที่"]),
+        ("กิน", "ก", []),  # half of a letter with its vowel
+        ("トヨタ自動車", "トヨタ", ["トヨタ"]),
+        ("アンドレ", "アン", []),  # a run of katakana is a word
+        ("記者はＮＨＫに勤める", "NHK", ["ＮＨＫ"]),
+        ("हिन्दी भाषा", "हिन्", []),  # its vowel signs are letters of the word
+        ("وُلد في القاهرة", "القاهرة", ["القاهرة"]),
+        ("Jose\u0301s Haus, Jose\u0301", "José", ["Jose\u0301"]),
+    ],
+)
+def test_phrases_of_any_script(text, phrase, found):
+    assert [span.of(text) for span in find_phrase(text, phrase)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases", "found"),
+    [
+        ("她出生在成都", "出生于", ["出生"]),
+        ("彼は東京で生まれた", "生まれ", ["生ま"]),
+        ("그는 서울에서 태어난 사람", "태어났다", ["태어난"]),
+        ("สมชายเกิดที่กรุงเทพ", "เกิดที่", ["เกิดที่"]),
+        ("राम दिल्ली में रहता है", "रहते", ["रहता"]),
+        ("她的书在家", "的是在", []),  # letters of grammar
+    ],
+)
+def test_word_forms_of_any_script(text, phrases, found):
+    assert [span.of(text) for span in find_word_forms(text, phrases)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("A cat's paw , on the-mat.", 6),
+        ("何少平与杜若兰于去年结婚。", 8),
+        ("彼は東京で生まれた。", 5),
+        ("สมชายเกิดที่กรุงเทพ", 5),
+        ("김민수는 서울에서 태어났다.", 3),
+        ("他用 iPhone 拍照。", 4),
+    ],
+)
+def test_length_in_words(text, number):
+    assert count_words(text) == number
+
+
+def test_copies_in_scripts_without_blanks():
+    index = copies("林晓燕出生在成都，后来去了海边工作。")
+    assert index.find("林晓燕出生在重庆，后来去了海边工作。") is not None
+    assert index.find("周明远是青岛一家医院的医生。") is None
+
+
+def test_english_words_are_those_of_before():
+    text = "It's re-tested: 5_x, naïve café (p<0.05) at 10² in Zürich"
+    assert word_list(text) == re.findall(r"\w+", text.lower())

@@ -80,6 +80,18 @@ def test_definition_without_head_and_tail():
     assert "does not speak of both the head and the tail" in line
 
 
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "头实体（人）出生于尾实体（地方）。",
+        "Der Kopf ist eine Person, die im Schwanz geboren wurde.",
+        "La testa è una persona nata a Roma o in un altro luogo.",
+    ],
+)
+def test_definitions_in_other_languages_are_not_judged(definition):
+    assert findings_of(owns_it=(definition, "出生于", {}), runs_it=RUNS) == []
+
+
 def test_name_in_its_own_definition():
     definition = "The head owns the tail, as in Cause-Owns."
     [line] = findings_of(**{"Cause-Owns": (definition, "has bought", {})}, runs_it=RUNS)

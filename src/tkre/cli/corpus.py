@@ -20,6 +20,7 @@ from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, ses
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
+from tkre.core.text import count_words
 from tkre.corpora.candidates import (
     CandidateCounts,
     Find,
@@ -193,7 +194,7 @@ def _print_counts(corpus: Corpus) -> None:
     for name in corpus.schema.names:
         members = [row for row in corpus.rows if row.relation == name]
         counts = [f"{sum(r.relation == name for r in split):,}" for split in corpus.splits.values()]
-        lengths = [len(row.text.split()) for row in members]
+        lengths = [count_words(row.text) for row in members]
         words = f"{min(lengths)} - {round(median(lengths))} - {max(lengths)}" if lengths else ""
         table.add_row(name, *counts, words, *([_types(members)] if typed else []))
     table.add_section()
@@ -385,6 +386,6 @@ def _why_none(counts: CandidateCounts) -> str:
     if not counts.mentions:
         return (
             "no name stands in a sentence. Names match whole words, and their case unless "
-            "--ignore-case is given; a script without blanks between words needs --spacy"
+            "--ignore-case is given; inflected forms are names of their own"
         )
     return "no sentence has two mentions whose types a relation joins"

@@ -1,8 +1,12 @@
-"""Texts in one form for comparison; phrases and word forms; equal sentences, near-duplicates.
+"""Words of any script, phrases and word forms; equal sentences, near-duplicates.
 
-Comparison sees through Unicode forms: composed and decomposed letters, typographic quotes, blanks
-of any width, invisible characters (``fold``). Spans that are found lie in the text as it is given.
-Texts are never written in the folded form.
+Comparison sees through Unicode forms (``core.folding``). Spans that are found lie in the text as it
+is given.
+
+A *word* is a run of letters, digits and their marks within one kind of script. Scripts without
+blanks between words (Chinese, hiragana, Thai, Khmer, ...) have no borders of words that could be
+seen: there each letter is a word of its own. Katakana and Hangul are runs, also beside letters of
+another kind: a Korean name is followed by its particle without a blank.
 """
 
 from __future__ import annotations
@@ -11,16 +15,36 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
+import regex
 from pydantic import Field
 
+from tkre.core.folding import MARKS, fold
 from tkre.core.instance import Instance, Span
 from tkre.core.params import Params
 
-_WORD = re.compile(r"\w+")
+_LETTER = r"\p{L}\p{N}\p{M}_"
+# LB=SA: the scripts of South East Asia that break lines inside runs of letters (UAX 14).
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Bopomofo}\p{Yi}\p{Tibetan}\p{LB=SA}"
+_KATAKANA = r"\p{Katakana}\u30fc\uff70\uff9e\uff9f"
+_OTHER = rf"[[{_LETTER}]--[{_UNSPACED}{_KATAKANA}\p{{Hangul}}]]"
+_RUN = rf"[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*|[{_KATAKANA}]+"
+_WORD = regex.compile(rf"{_RUN}|\p{{Hangul}}+|{_OTHER}+", regex.V1)
+_PART = regex.compile(rf"{_RUN}|\p{{Hangul}}+|{_OTHER}+|[^\s]", regex.V1)
+_ASCII_WORD = re.compile(r"\w+")
+_UNSPACED_LETTER = regex.compile(rf"[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*", regex.V1)
+_KINDS = regex.compile(
+    rf"(?P<mark>\p{{M}})|(?P<unspaced>[[{_UNSPACED}]&&[{_LETTER}]])|(?P<katakana>[{_KATAKANA}])"
+    rf"|(?P<hangul>\p{{Hangul}})|(?P<other>[{_LETTER}])",
+    regex.V1,
+)
+_CONTENT = regex.compile(rf"[[{_OTHER}]--\p{{Nd}}]+|\p{{Hangul}}+|[{_KATAKANA}]+", regex.V1)
+_UNSPACED_RUN = regex.compile(rf"(?:[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*)+", regex.V1)
+_CHINESE = regex.compile(r"\p{Han}")
+# Letters of grammar in Chinese and Japanese.
+_GRAMMAR = re.compile("[的了是在和与與之而也都就の は が を に で と も へ]".replace(" ", ""))
 # Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
 # conjunctions, the commonest prepositions, and the prefixes of TACRED's names. Prepositions such as
 # "into" or "inside" and words of comparison are not among them: some relations are stated by them.
@@ -31,100 +55,22 @@ _FUNCTION_WORDS = re.compile(
 )
 
 
-# Signs that stand for one another, one character for one.
-_ALIKE = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u2039\u203a\u00b4\u02b9\u02bc\uff07", "'")
-    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02", '"')
-    | dict.fromkeys("\u2010\u2011", "-")
-    # White space that is not in ASCII, and the empty Braille pattern.
-    | dict.fromkeys("\x85\xa0\u1680\u2028\u2029\u202f\u205f\u2800\u3000", " ")
-    | {code: " " for code in range(0x2000, 0x200B)}
-)
-# Unicode's Default_Ignorable_Code_Point: without a glyph of their own.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-_VOWELS_AND_FINALS = ("\u1160", "\u11ff")  # of Hangul: they join the letter before them
-_MARKS = 30  # on one letter at most, as in Unicode's Stream-Safe Text Format (UAX 15)
+def _kind(character: str) -> str | None:
+    """Kind of script of a letter; ``mark`` for a part of the letter before; None for a sign."""
+    found = _KINDS.match(character)
+    return found.lastgroup if found else None
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A text in the form for comparison.
+def _within_word(text: str, at: int, *, name_end: bool = False) -> bool:
+    """Whether a place, before a character of a text, lies inside a word.
 
-    Attributes:
-        text: The form.
-        spans: For each of its characters the characters of the original that it stands for; empty
-            where each stands for the one at its place.
+    A name may end (``name_end``) within a run of Hangul, where its particle begins.
     """
-
-    text: str
-    spans: tuple[Span, ...] = ()
-
-    def original(self, start: int, end: int) -> Span:
-        """The characters of the original for ``start`` to ``end`` (half-open, not empty)."""
-        return (
-            Span(self.spans[start].start, self.spans[end - 1].end)
-            if self.spans
-            else Span(start, end)
-        )
-
-
-def fold(text: str) -> Folded:
-    """A text in the form for comparison: NFC, plain quotes and blanks, nothing invisible."""
-    if text.isascii():
-        return Folded(text)
-    return _folded_once(text) if len(text) <= _REMEMBERED else _folded(text)
-
-
-def _folded(text: str) -> Folded:
-    plain = text.translate(_ALIKE)
-    if not _INVISIBLE.search(plain) and unicodedata.is_normalized("NFC", plain):
-        return Folded(plain)
-    letters: list[str] = []  # each with the marks that follow it
-    places: list[Span] = []
-    for place, character in enumerate(plain):
-        if _INVISIBLE.match(character):
-            continue
-        if letters and _joins(character) and len(letters[-1]) <= _MARKS:
-            letters[-1] += character
-            places[-1] = Span(places[-1].start, place + 1)
-        else:
-            letters.append(character)
-            places.append(Span(place, place + 1))
-    composed = [unicodedata.normalize("NFC", letter) for letter in letters]
-    spans = [span for letter, span in zip(composed, places, strict=True) for _ in letter]
-    return Folded("".join(composed), tuple(spans))
-
-
-# The same sentence is asked for again and again; a long one would fill the memory.
-_REMEMBERED = 4000
-_folded_once = lru_cache(maxsize=1024)(_folded)
-
-
-def _joins(character: str) -> bool:
-    """Whether a character may be one with the letter before it."""
-    first, last = _VOWELS_AND_FINALS
-    return unicodedata.category(character)[0] == "M" or first <= character <= last
-
-
-def is_invisible(text: str) -> bool:
-    """Whether a text shows nothing: blanks, control characters and characters without a glyph."""
-    return all(
-        c.isspace() or unicodedata.category(c) == "Cc"
-        for c in _INVISIBLE.sub("", text).translate(_ALIKE)
-    )
-
-
-def verbatim(text: str, part: str) -> str | None:
-    """A part of a text as it is spelt there; None if it is not in it, or shows nothing."""
-    folded, wanted = fold(text), fold(part).text
-    start = folded.text.find(wanted)
-    if start < 0 or is_invisible(part):
-        return None
-    return folded.original(start, start + len(wanted)).of(text)
+    if not 0 < at < len(text) or (after := _kind(text[at])) in (None, "mark"):
+        return 0 < at < len(text) and after == "mark"
+    kinds = (_kind(character) for character in reversed(text[max(0, at - MARKS) : at]))
+    before = next((kind for kind in kinds if kind != "mark"), None)
+    return before == after != "unspaced" and not (name_end and after == "hangul")
 
 
 def find_phrase(text: str, phrase: str) -> list[Span]:
@@ -140,28 +86,55 @@ def find_phrase(text: str, phrase: str) -> list[Span]:
     folded, phrase = fold(text), fold(phrase).text
     if not phrase.strip() or len("".join(phrase.split())) > len(folded.text):
         return []
-    words = r"\s+".join(re.escape(word) for word in phrase.split())
-    # \b would be wrong next to a phrase that begins or ends with a sign, such as "'s".
-    pattern = rf"(?<!\w){words}(?!\w)" if phrase[0].isalnum() else rf"{words}(?!\w)"
-    found = re.finditer(pattern, folded.text, re.IGNORECASE)
-    return [folded.original(*match.span()) for match in found]
+    pattern = re.compile(r"\s+".join(re.escape(w) for w in phrase.split()), re.IGNORECASE)
+    ends_in_sign = _kind(phrase.rstrip()[-1]) is None  # such as "5 %": a word may not follow
+    found, at = [], 0
+    while match := pattern.search(folded.text, at):
+        start, end = match.span()
+        split = _within_word(folded.text, start) or _within_word(folded.text, end, name_end=True)
+        if split or (ends_in_sign and _kind(folded.text[end : end + 1]) == "other"):
+            at = start + 1
+        else:
+            found.append(folded.original(start, end))
+            at = end
+    return found
 
 
 def find_word_forms(text: str, phrases: str) -> list[Span]:
-    """Words of a text that are forms of content words of phrases, or of a relation's name."""
+    """Words of a text that are forms of content words of phrases, or of a relation's name.
+
+    Of Chinese phrases the pairs of letters are taken for words, but for those with a letter of
+    grammar.
+    """
     folded = fold(text)
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", fold(phrases).text)
-    words = {word.lower() for word in re.findall(r"[^\W\d]{3,}", spaced)}
-    content = [word for word in words if not _FUNCTION_WORDS.fullmatch(word)]
-    return [
-        folded.original(*match.span())
-        for match in _WORD.finditer(folded.text)
-        if any(same_stem(match.group().lower(), word) for word in content)
-    ]
+    words = {word.lower() for word in _CONTENT.findall(spaced)}
+    content = [w for w in words if len(_letters(w)) > 2 and not _FUNCTION_WORDS.fullmatch(w)]
+    found = [
+        span for span in word_spans(folded.text)
+        if any(same_stem(span.of(folded.text).lower(), word) for word in content)
+    ]  # fmt: skip
+    for pair in _pairs_of_letters(spaced):
+        found += [Span(*match.span()) for match in re.finditer(re.escape(pair), folded.text)]
+    return [folded.original(span.start, span.end) for span in sorted(found)]
+
+
+def _pairs_of_letters(phrases: str) -> set[str]:
+    """What stands for the content words of phrases in scripts without blanks between words."""
+    pairs = set()
+    for run in _UNSPACED_RUN.findall(phrases):
+        letters = _UNSPACED_LETTER.findall(run)
+        if not _CHINESE.search(run):
+            pairs |= {run} if len(letters) > 2 else set()
+            continue
+        two = [a + b for a, b in pairwise(letters)]
+        pairs |= {pair for pair in two if _CHINESE.search(pair) and not _GRAMMAR.search(pair)}
+    return pairs
 
 
 def same_stem(a: str, b: str) -> bool:
     """Whether two words are forms of one: they differ in at most their last three letters."""
+    a, b = _letters(a), _letters(b)
     if a[:3] != b[:3]:
         return False
     shared = 0
@@ -172,6 +145,11 @@ def same_stem(a: str, b: str) -> bool:
     return shared >= max(3, max(len(a), len(b)) - 3) and shared >= min(len(a), len(b)) - 1
 
 
+def _letters(word: str) -> str:
+    """Letters of a word; those of a syllable of Hangul one by one."""
+    return unicodedata.normalize("NFD", word) if "\uac00" <= word[:1] <= "\ud7a3" else word
+
+
 def normalised(text: str) -> str:
     """A text for comparison: folded, lower case, single blanks."""
     return " ".join(fold(text).text.lower().split())
@@ -179,7 +157,41 @@ def normalised(text: str) -> str:
 
 def word_list(text: str) -> list[str]:
     """Words of a text for comparison: folded, lower case."""
-    return _WORD.findall(fold(text).text.lower())
+    text = fold(text).text.lower()
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+
+
+def word_spans(text: str, start: int = 0, end: int | None = None) -> list[Span]:
+    """Places of the words between two characters of a text."""
+    end = len(text) if end is None else end
+    pattern = _ASCII_WORD if text.isascii() else _WORD
+    return [Span(*match.span()) for match in pattern.finditer(text, start, end)]
+
+
+def parts(text: str) -> list[Span]:
+    """Places of the words and of the signs of a text."""
+    return [Span(*match.span()) for match in _PART.finditer(text)]
+
+
+def without_particle(word: str) -> Iterator[str]:
+    """A word, and for one in Hangul, longest first, what is left of it without its end."""
+    yield word
+    if "\uac00" <= word[:1] <= "\ud7a3":
+        yield from (word[:end] for end in range(len(word) - 1, 0, -1))
+
+
+def count_words(text: str) -> int:
+    """Length of a text in words: those between blanks.
+
+    Of scripts without blanks between words, three Chinese characters count as two words, three
+    other letters as one: about the length of a translation.
+    """
+    letters = [] if text.isascii() else _UNSPACED_LETTER.findall(text)
+    if not letters:
+        return len(text.split())
+    chinese = sum(bool(_CHINESE.match(letter)) for letter in letters)
+    rest = _UNSPACED_LETTER.sub(" ", text).split()
+    return -(-(len(letters) + chinese) // 3) + sum(bool(_ASCII_WORD.search(w)) for w in rest)
 
 
 def sentence_rank(text: str, seed: int) -> float:

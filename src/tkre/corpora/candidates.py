@@ -10,15 +10,15 @@ from importlib import import_module
 from itertools import combinations, permutations, tee
 from typing import Any
 
+from tkre.core.folding import fold
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.core.text import fold
+from tkre.core.text import parts, without_particle
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError, listed
 from tkre.corpora.records import RowError, string
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
 _KEYS = ("mention", "type")
 
 
@@ -36,10 +36,11 @@ class Mention:
 
 
 class MentionList:
-    """Names with their types, matched as whole words.
+    """Names with their types, matched as whole words (``core.text``).
 
-    Every run of words up to the length of the longest name is looked up in a dictionary, so the
-    time does not depend on the number of names.
+    In scripts without blanks between words a name is found wherever its letters stand, in Hangul
+    where a word begins with it. Every run of words up to the length of the longest name is looked
+    up in a dictionary, so the time does not depend on the number of names.
 
     Args:
         kinds: Names with their types; None for a name without a type.
@@ -62,26 +63,30 @@ class MentionList:
     def find(self, text: str) -> list[Mention]:
         """Mentions in a text, left to right, without overlaps; the longest match wins."""
         folded = fold(text)
-        tokens = list(_TOKEN.finditer(folded.text))
-        words = [self._key(token.group()) for token in tokens]
+        tokens = parts(folded.text)
+        words = [self._key(token.of(folded.text)) for token in tokens]
         found, at = [], 0
         while at < len(words):
-            length = self._match(words, at)
+            length, name = self._match(words, at)
             if length:
-                span = folded.original(tokens[at].start(), tokens[at + length - 1].end())
-                found.append(Mention(span, self._kinds[tuple(words[at : at + length])]))
+                last = tokens[at + length - 1]
+                span = folded.original(tokens[at].start, min(last.end, last.start + len(name[-1])))
+                found.append(Mention(span, self._kinds[name]))
             at += length or 1
         return found
 
-    def _match(self, words: list[str], at: int) -> int:
-        """Number of words of the longest name that starts at a word; 0 if none does."""
+    def _match(self, words: list[str], at: int) -> tuple[int, tuple[str, ...]]:
+        """The longest name that starts at a word, with its number of words; 0 if none does."""
         for length in range(min(self._longest, len(words) - at), 0, -1):
-            if tuple(words[at : at + length]) in self._kinds:
-                return length
-        return 0
+            *first, last = words[at : at + length]
+            for end in without_particle(last):
+                if (name := (*first, end)) in self._kinds:
+                    return length, name
+        return 0, ()
 
     def _words(self, name: str) -> tuple[str, ...]:
-        return tuple(self._key(word) for word in _TOKEN.findall(fold(name).text))
+        folded = fold(name).text
+        return tuple(self._key(part.of(folded)) for part in parts(folded))
 
     def _key(self, word: str) -> str:
         return word.casefold() if self._ignore_case else word

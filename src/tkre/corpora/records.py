@@ -11,9 +11,9 @@ from numbers import Integral
 from typing import Any
 
 from tkre.core.documents import shown
+from tkre.core.folding import is_invisible
 from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
 from tkre.core.params import did_you_mean
-from tkre.core.text import is_invisible
 
 KEYS = (
     "id", "sentence", "text", HEAD, TAIL, "head_type", "tail_type", "relation", "implicit",

@@ -5,7 +5,6 @@ Findings of all checks of a corpus: level, place, message and way out.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails
 from tkre.core.documents import DocumentError, compose_yaml, construct_yaml, shown
 from tkre.core.params import did_you_mean
 from tkre.core.schema import Relation, RelationSchema
+from tkre.core.text import word_list
 from tkre.corpora.scaffold import PLACEHOLDER, READ_AS_MISSING, is_placeholder
 
 
@@ -78,8 +78,13 @@ def enumerated(names: Sequence[str], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + more
 
 
-_WORD = re.compile(r"\w+")
 _ARTICLES = {"a", "an", "the"}
+# Words of English and of hardly another language; beside "a", which others have, those below.
+_ENGLISH = {
+    "the", "and", "with", "who", "which", "whose", "that", "from", "has", "have", "are", "were",
+    "their", "its",
+}  # fmt: skip
+_WITH_A = {"was", "is", "of", "by"}
 Place = Callable[[str], str]
 
 
@@ -138,7 +143,7 @@ def _vague_definition(name: str, schema: RelationSchema) -> Iterator[tuple[str, 
     relation = schema.relations[name]
     if relation.negative:
         return
-    if not {"head", "tail"} <= _words(relation):
+    if _names_no_sides(_words(relation)):
         yield (
             name,
             f"the definition of {name} does not speak of both the head and the tail, so it "
@@ -152,8 +157,14 @@ def _vague_definition(name: str, schema: RelationSchema) -> Iterator[tuple[str, 
         )
 
 
+def _names_no_sides(words: set[str]) -> bool:
+    """Whether a definition in English leaves out the head or the tail; of others it is unknown."""
+    english = words & _ENGLISH or ("a" in words and words & _WITH_A)
+    return bool(english) and not {"head", "tail"} <= words
+
+
 def _words(relation: Relation) -> set[str]:
-    return set(_WORD.findall(relation.definition.lower()))
+    return set(word_list(relation.definition))
 
 
 Path = tuple[str, ...]

@@ -16,7 +16,7 @@ import pandas as pd
 from tkre.core.cells import parse_sample
 from tkre.core.instance import Instance
 from tkre.core.params import NO_LLM
-from tkre.core.text import normalised, word_list, word_runs
+from tkre.core.text import count_words, normalised, word_list, word_runs
 from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
@@ -134,7 +134,7 @@ def _diversity(rows: Sequence[Instance], overlap_words: int) -> dict[str, float]
         "distinct_2": _per_cent(len(set(neighbours)), len(neighbours)),
         "largest_overlap": 100 * max(overlaps, default=float("nan")),
         "distinct_pairs": _per_cent(len(mentions), len(rows)),
-        "words": sum(len(text.split()) for text in texts) / len(texts),
+        "words": sum(count_words(text) for text in texts) / len(texts),
     }
 
 

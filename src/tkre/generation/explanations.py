@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tkre.core.folding import verbatim
 from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.core.text import normalised, verbatim
+from tkre.core.text import count_words, normalised
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import ExplanationParams, RetryParams
@@ -170,7 +171,7 @@ def _problem(
     explanation, triggers = answer.get("explanation"), answer.get("triggers")
     if not isinstance(explanation, str) or not isinstance(triggers, list):
         return "wrong_schema", "explanation must be a text and triggers a list"
-    words = len(explanation.split())
+    words = count_words(explanation)
     if words < 3:
         return "empty", f"{words} word(s)"
     if words > params.max_words:

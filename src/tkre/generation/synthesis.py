@@ -13,7 +13,7 @@ from typing import Any
 from tkre.core.cells import KShotSample
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.core.text import NearDuplicateIndex
+from tkre.core.text import NearDuplicateIndex, count_words
 from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verbatim_triggers
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
@@ -56,7 +56,7 @@ def tagged_sentence(
         raise Rejected("bad_tags", str(error)) from None
     if head.overlaps(tail):
         raise Rejected("overlap", "the mentions overlap")
-    words = len(text.split())
+    words = count_words(text)
     if not params.min_words <= words <= params.max_words:
         raise Rejected("length", f"{words} words, not {params.min_words} to {params.max_words}")
     if head_first and tail < head:

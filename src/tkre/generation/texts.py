@@ -14,7 +14,6 @@ modelling):
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,10 +22,9 @@ import pandas as pd
 from tkre.core.instance import Instance, Span
 from tkre.core.provenance import frame_digest
 from tkre.core.schema import Relation, RelationSchema
-from tkre.core.text import find_phrase, find_word_forms
+from tkre.core.text import find_phrase, find_word_forms, word_spans
 
 EXPLANATION, SYNTHETIC, SUPPORT = "explanation", "synthetic", "support"
-_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -176,9 +174,8 @@ def _without(spans: list[Span], holes: list[Span], text: str) -> list[Span]:
         spans = [part for span in spans for part in _less(span, hole)]
     trimmed = []
     for span in _joined(spans):
-        words = list(_WORD.finditer(text, span.start, span.end))
-        if words:
-            trimmed.append(Span(words[0].start(), words[-1].end()))
+        if words := word_spans(text, span.start, span.end):
+            trimmed.append(Span(words[0].start, words[-1].end))
     return trimmed
 
 

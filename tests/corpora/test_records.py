@@ -13,11 +13,11 @@ from tkre.core.text import NearDuplicateParams
 from tkre.corpora.params import CorpusParams, PoolParams
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
+from tkre.corpora.tables import TableError, read_rows
 from tkre.corpora.validation import check_corpus
-from tkre.evaluation.params import InferenceParams
-from tkre.pipelines.inference.nodes import read_sentences
-from tkre.serving.batch import PartitionError, label_rows, partitions
+from tkre.serving.batch import partitions
 from tkre.serving.extractor import RelationExtractor
+from tkre.serving.labelling import Counts, label_rows
 
 TAGGED = "<head>anna</head> lives in <tail>oslo</tail> ."
 TEXT = "anna lives in oslo ."
@@ -62,12 +62,10 @@ class Doors:
         bad = [f for f in found.findings if f.kind == "bad rows"]
         return f"{bad[0].place}: {bad[0].message}" if bad else None
 
-    def inference(self, records):
-        inference = InferenceParams(classifier="toy", sentences="new.jsonl")
-        return refused(lambda: read_sentences(lines(records), self.schema, inference))
-
     def label(self, records):
-        return next(filter(None, label_rows(records, self.extractor)["problem"].to_pylist()), None)
+        rows = [(f"line {n}", record) for n, record in enumerate(records, start=1)]
+        labelled = label_rows(rows, self.extractor, Counts())
+        return next((row["problem"] for row in labelled if row["problem"]), None)
 
     def extract(self, records):
         return refused(lambda: self.extractor(records))
@@ -168,7 +166,6 @@ BAD = {
     "missing tag": ({"sentence": "<head>anna</head> lives"}, "tag <tail> is missing"),
     "misspelt key": ({**TYPED, "head_typ": "person"},
                      "unknown key 'head_typ' (did you mean 'head_type'?)"),
-    "other key": ({**TYPED, "source": "news"}, "unknown key 'source'"),
     "id of a fraction": ({"id": 7.5, **TYPED}, "id must be a text or a whole number, not 7.5"),
     "id of true": ({"id": True, **TYPED}, "id must be a text or a whole number, not True"),
     "blank id": ({"id": " ", **TYPED}, "id must be a text or a whole number, not ' '"),
@@ -198,21 +195,25 @@ def test_half_surrogates_are_refused_where_python_gives_them(doors):
 
 
 @pytest.mark.parametrize("mark", ["\ufeff", ""])
-def test_byte_order_marks_before_lines(doors, mark):
+def test_byte_order_marks_before_lines(doors, mark, tmp_path):
     """Before a file, and where files were joined."""
     text = f"{mark}{lines([TYPED])}{mark}{lines([{'id': 'b', **SPANS}])}"
-    inference = InferenceParams(classifier="toy", sentences="new.jsonl")
-    assert [row.id for row in read_sentences(text, doors.schema, inference)] == ["line-1", "b"]
     assert len(read_pool(lambda _: text, doors.schema, POOL)) == 2
+    (tmp_path / "a.jsonl").write_text(text)
+    rows = [row for _, row in read_rows(tmp_path / "a.jsonl")]
+    assert rows == [TYPED, {"id": "b", **SPANS}]
     text = f"{mark}{labelled([TYPED])}"
     assert len(read_corpus(lambda _: text, doors.schema, PARAMS).rows) == 1
 
 
-@pytest.mark.parametrize("column", ["head_typ", "source"])
-def test_columns_of_parquet_files_are_keys(doors, tmp_path, column):
+def test_columns_that_are_no_keys_are_kept_by_labelling_alone(doors, tmp_path):
+    record = {**TYPED, "source": "news"}
+    assert doors.label([record]) is None
+    others = [door for door in DOORS if door != "label"]
+    assert all("unknown key 'source'" in getattr(doors, door)([record]) for door in others)
     pd = pytest.importorskip("pandas")
-    pd.DataFrame([{**SPANS, column: "x"}]).to_parquet(tmp_path / "a.parquet")
-    with pytest.raises(PartitionError, match=f"a.parquet: unknown key '{column}'"):
+    pd.DataFrame([{**SPANS, "head_typ": "x"}]).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(TableError, match=r"a.parquet: unknown key 'head_typ' \(did you mean"):
         partitions(tmp_path, tmp_path / "out")
 
 

@@ -90,7 +90,6 @@ def test_taken_names_in_any_case():
     [
         (("a", "a"), None, "relation a stands more than once"),
         (("a",), None, "at least two relations"),
-        (("a", "NA"), None, "missing value"),
         (("a", "b\nc"), None, "a name is not empty"),
     ],
 )

@@ -5,6 +5,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tkre.core.schema import RelationSchema
+from tkre.corpora.scaffold import check_label
 from tkre.corpora.schema_validation import (
     Finding,
     Level,
@@ -156,7 +157,6 @@ def test_valid_relations_file():
         (("[person, play, theatre]", "[person, play"), 3, "a list is not closed"),
         (("  directed_play:", "  wrote_play:"), 9, "stands here and on line 4"),
         (("    phrase: directed", "    definition: x"), 11, "'definition' stands here and on"),
-        (("  none:", "  no:"), 30, "YAML does not read no as a name; put it in quotes: 'no'"),
         (("  none:", "  1:"), 30, "put it in quotes: '1'"),
         (("head_types: [person]", "head_types: person"), 7, "a list is wanted: [person]"),
         (("phrase: was staged at", "phrase: yes"), 16, "put it in quotes (it is True)"),
@@ -214,13 +214,25 @@ def test_schema_without_placeholders_is_usable():
         (("corpus: theatre", "corpus: theater"), Level.WARNING, "run as 'theatre'"),
         (("    negative: true\n", ""), Level.NOTE, "no relation is negative"),
         (("play, theatre]", "play, theatre, film]"), Level.NOTE, "entity type film"),
-        (("  acted_with:", "  NA:"), Level.WARNING, "missing value"),
     ],
 )
 def test_unusual_schemas(edit, level, message):
-    edits = [edit]
-    if "NA" in edit[1]:
-        edits.append(("inverse: acted_with", "inverse: NA"))
-    findings = read(changed(*edits)).findings
+    findings = read(changed(edit)).findings
     assert [f.level for f in findings if message in f.message] == [level]
     assert not [f for f in findings if f.level == Level.ERROR]
+
+
+NAMES = ["NA", "no", "null", "~", "1", "2024-01-01", "1.10", "true", "part of / whole", "is: a"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_text_is_a_name(name):
+    """As it is written, without quotes where YAML would take it for another kind of value."""
+    written = f"'{name}'" if ": " in name else name
+    edits = (("  acted_with:", f"  {written}:"), ("inverse: acted_with", f"inverse: '{name}'"))
+    found = read(changed(*edits))
+    assert not [f for f in found.findings if f.level == Level.ERROR]
+    assert found.schema.relations[name].inverse == name
+    schema = RelationSchema.read(changed(*edits), "relations.yml")
+    assert schema == found.schema
+    check_label("relation", name)

@@ -9,7 +9,6 @@ from pandera.errors import SchemaErrors
 from tests.conftest import ROOT
 from tests.evaluation.test_calibrator import predictions
 from tkre.datasets import frames
-from tkre.evaluation.predictions import answered
 from tkre.generation.rejections import Reject, Tally, rejects_frame, yield_frame
 
 FRAME = predictions(20)
@@ -29,7 +28,6 @@ LOSSES = {"epoch": [1, 1], "step": [1, 2], "loss": [2.0, 1.0]}
 GOOD = {
     "PREDICTIONS": FRAME,
     "RAW_PREDICTIONS": FRAME.drop(columns="gold"),
-    "ANSWERS": answered(FRAME, None, 0.5).assign(sentence="s"),
     "LOSSES": pd.DataFrame(LOSSES),
     "CELLS": pd.DataFrame([CELL]),
     "SUMMARY": pd.DataFrame([SUMMARY]),
@@ -41,7 +39,6 @@ GOOD = {
 BAD = {
     "PREDICTIONS": {"gold": None},
     "RAW_PREDICTIONS": {"probability": 0.123},
-    "ANSWERS": {"abstained": ~GOOD["ANSWERS"]["abstained"]},
     "LOSSES": {"step": [2, 1]},
     "CELLS": {"micro_f1": 101.0},
     "SUMMARY": {"std": -1.0},

@@ -48,6 +48,29 @@ def test_inference_abstains_below_the_threshold_of_a_wanted_precision(demo):
     assert {row["abstained"] for row in rows} == {True, False}
 
 
+def test_labelling_and_the_pipeline_give_the_same_rows(demo):
+    rows = [
+        '{"id": 7, "sentence": "<head>Ada</head> was born in <tail>London</tail>.", "year": 1815}',
+        '{"sentence": "<head>Ada</head> was born in London."}',
+    ]
+    (demo.folder / "data/mine.jsonl").write_text("\n".join(rows))
+    result = demo.kedro("run", "--pipelines", "inference", "--params",
+                        f"{CELL},inference.sentences=data/mine.jsonl")  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    assert "2 rows, 1 answered, 0 withheld, 1 not read" in result.stdout
+    assert "not read: line 2: tag <tail> is missing" in result.stdout
+    made = newest(demo, "07_model_output/inference/predictions.jsonl").read_text()
+    assert json.loads(made.splitlines()[0])["year"] == 1815
+    done = demo.kedro("label", "data/mine.jsonl", "data/labels.jsonl", "--classifier",
+                      "newsroom.k8.s13.tkre_plus")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert (demo.folder / "data/labels.jsonl").read_text() == made
+    (demo.folder / "data/bad.txt").write_text("no mention\n")
+    bad = demo.kedro("label", "data/bad.txt", "data/bad.csv")
+    assert bad.returncode == 1 and "Traceback" not in bad.stdout
+    assert "the one trained last" in bad.stdout and "no sentence was labelled" in bad.stdout
+
+
 def test_a_precision_that_the_validation_rows_do_not_support_is_refused_at_once(demo):
     before = demo.outputs()
     params = f"inference.wanted_precision=0.95,{CELL}"
@@ -74,10 +97,10 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(demo, tmp_path):
     source, target = tmp_path / "to_label", tmp_path / "labels"
     source.mkdir()
     pd.DataFrame(rows).to_parquet(source / "a.parquet")
-    cell, labels = ("--cell", "newsroom.k8.s13.tkre_plus"), []
+    cell, labels = ("--classifier", "newsroom.k8.s13.tkre_plus"), []
     for n, which in enumerate([cell, ("--classifier", str(tmp_path))]):
         done = demo.kedro("label", str(source), str(target / str(n)), *which)
-        assert "2 sentences, 1 not read" in done.stdout, done.stdout
+        assert "2 rows, 1 answered, 0 withheld, 1 not read" in done.stdout, done.stdout
         labels.append(pd.read_parquet(target / str(n) / "a.parquet"))
     pd.testing.assert_frame_equal(*labels, atol=1e-4)
     int8 = str(tmp_path / "int8")
@@ -85,9 +108,7 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(demo, tmp_path):
     assert result.returncode == 0, result.stdout
     assert RelationExtractor.from_pretrained(int8).digest == exported.digest
     done = demo.kedro("label", str(source), str(target / "1"), "--classifier", int8)
-    assert "2 sentences" in done.stdout and "done before" not in done.stdout
-    both = demo.kedro("label", str(source), str(target), *cell, "--classifier", str(tmp_path))
-    assert both.returncode != 0 and "give one" in both.stdout
+    assert "2 rows" in done.stdout and "done before" not in done.stdout
     for cell in ("newsroom.k8.s13.tkre_plus", "newsroom.k8.s13.typ_marker"):
         again = demo.kedro("classifier", "export", cell, str(tmp_path))
         assert again.returncode == 1 and "is not empty: name another folder" in again.stdout

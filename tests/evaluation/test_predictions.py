@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from tkre.evaluation.predictions import (
-    answered,
     answers,
     gold_of,
     guesses_of,
@@ -13,6 +12,7 @@ from tkre.evaluation.predictions import (
     prediction_frame,
     probabilities_of,
     with_probabilities,
+    withheld,
 )
 
 LABELS = ["a", "b", "none"]
@@ -56,14 +56,7 @@ def test_gold_labels_must_be_known():
 
 
 def test_answers_that_are_not_sure_enough_are_withheld():
-    frame = prediction_frame(
-        ["1", "2", "3"], [None] * 3, ["a", "b", "none"], ["a", "b", "c", "none"],
-        np.array([[0.9, 0.1, 0, 0], [0.3, 0.4, 0.1, 0.2], [0.3, 0.1, 0.2, 0.4]]),
-    )  # fmt: skip
-    rows = answered(frame, "none", 0.8).to_dict("records")
-    assert [row["answer"] for row in rows] == ["a", None, "none"]
-    assert [row["abstained"] for row in rows] == [False, True, False]
-    assert [row["predicted"] for row in rows] == ["a", "b", "none"]
-    assert list(rows[0])[:5] == ["id", "answer", "abstained", "predicted", "probability"]
-    assert not answered(frame, "none", 0.0)["abstained"].any()
-    assert answered(frame, None, 0.8)["abstained"].tolist() == [False, True, True]
+    probability, asserts = np.array([0.9, 0.4, 0.4]), np.array([True, True, False])
+    assert withheld(probability, asserts, 0.8).tolist() == [False, True, False]
+    assert not withheld(probability, asserts, 0.0).any()
+    assert withheld(0.4, True, 0.8) and not withheld(0.8, True, 0.8)

@@ -28,6 +28,7 @@ class Reply:
         tokens: Length of the completion, as the server tells it.
         code: Of an error.
         refusal: Of the message.
+        reasoning: ``reasoning_content`` of the message, as servers of thinking models give it.
     """
 
     content: str | None = None
@@ -40,10 +41,12 @@ class Reply:
     tokens: int = 7
     code: str | None = None
     refusal: str | None = None
+    reasoning: str | None = None
 
 
 def completion(reply: Reply) -> Body:
     message = {"role": "assistant", "content": reply.content, "refusal": reply.refusal}
+    message |= {"reasoning_content": reply.reasoning} if reply.reasoning else {}
     return {
         "id": "c", "object": "chat.completion", "created": 0, "model": "m",
         "choices": [{"index": 0, "finish_reason": reply.finish, "message": message}],
@@ -68,6 +71,9 @@ class ChatServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                outer._answer(self, Reply(raw='{"data": []}'))
 
             def do_POST(self) -> None:
                 outer._handle(self)
@@ -127,3 +133,20 @@ class ChatServer:
         handler.wfile.write(sent[: len(sent) // 2] if reply.cut else sent)
         if reply.cut:
             handler.close_connection = True
+
+
+def like_llama_cpp(answer: Callable[[Body, int], Reply]) -> Callable[[Body, int], Reply]:
+    """Refuses what llama.cpp refuses: a grammar of texts of 2,000 letters and more."""
+
+    def reply(body: Body, number: int) -> Reply:
+        if any(length >= 2000 for length in lengths(body.get("response_format", {}))):
+            return Reply("failed to parse grammar", status=400)
+        return answer(body, number)
+
+    def lengths(value: Any) -> list[int]:
+        if isinstance(value, dict):
+            own = [value["maxLength"]] if isinstance(value.get("maxLength"), int) else []
+            return own + [n for part in value.values() for n in lengths(part)]
+        return [n for part in value for n in lengths(part)] if isinstance(value, list) else []
+
+    return reply

@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.generation.chat_server import Body, ChatServer, Reply
+from tests.generation.chat_server import Body, ChatServer, Reply, like_llama_cpp
 from tkre.generation.llm.openai import FORMS, OpenAIServer, response_format
-from tkre.generation.llm.params import OpenAIParams
+from tkre.generation.llm.params import BACKENDS, OpenAIParams, backend_params
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
 from tkre.generation.llm.registry import CachedModel
 from tkre.generation.llm.store import ResponseStore
@@ -419,3 +419,64 @@ def test_other_formats_have_no_schema():
 def test_formats_are_ordered_by_strictness():
     said = [len(json.dumps(response_format(form, BOUNDED))) for form in FORMS]
     assert said == sorted(said, reverse=True) and len(set(said)) == len(FORMS)
+
+
+LONG = SCHEMA | {"properties": {"text": {"type": "string", "maxLength": 4000}}}
+
+
+@pytest.mark.parametrize("backend", ["llama_server", "ollama", "vllm_server", "openai"])
+def test_servers_that_people_run(backend, caplog):
+    """The first two never send what llama.cpp refuses; the others find out, once."""
+    with ChatServer(like_llama_cpp(lambda body, tries: GOOD)) as server:
+        settings = {"backend": backend, "model": "m", "base_url": server.url}
+        asked = OpenAIServer(backend_params(settings), None)
+        assert BACKENDS[backend].load() is OpenAIServer
+        asked.check()
+        long = [replace(request, schema=LONG) for request in requests(2)]
+        answers = [r for request in long for r in asked.generate([request])]
+        asked.close()
+    assert [r.answer for r in answers] == [{"text": "yes"}] * 2
+    refused = 0 if backend in ("llama_server", "ollama") else 1
+    assert len(server.received) == 2 + refused
+    assert ("failed to parse grammar" in caplog.text) == bool(refused)
+
+
+@pytest.mark.parametrize(
+    ("backend", "command"),
+    [
+        ("llama_server", "llama-server -m"),
+        ("ollama", "ollama serve"),
+        ("vllm_server", "vllm serve"),
+    ],
+)
+def test_a_server_that_is_not_started_is_named_with_its_command(backend, command):
+    settings = {"backend": backend, "model": "m", "base_url": "http://127.0.0.1:1/v1"}
+    with pytest.raises(LanguageModelError, match=f"nothing listens at .*`{command}"):
+        OpenAIServer(backend_params(settings), None).check()
+
+
+THOUGHT = Reply('<think>Perhaps {"text": "no"}?</think>\n{"text": "yes"}')
+
+
+@pytest.mark.parametrize("reply", [THOUGHT, Reply('{"text": "yes"}', reasoning='{"text": "no"}')])
+def test_reasoning_is_no_answer(reply):
+    with ChatServer(lambda body, tries: reply) as server:
+        [answer] = ask(server, 1, reasoning_tokens=4000).values()
+    assert answer.answer == {"text": "yes"}
+    assert server.received[0]["max_tokens"] == Sampling().max_tokens + 4000
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply('<think>Perhaps {"text": "no"}', finish="length", tokens=1024),
+        Reply("", reasoning="Perhaps", finish="length", tokens=1024),
+        Reply(None, reasoning="Perhaps", finish="length", tokens=99),
+    ],
+)
+def test_an_answer_that_is_cut_off_in_its_reasoning_says_so(reply):
+    with ChatServer(lambda body, tries: reply) as server:
+        [answer] = ask(server, 1).values()
+    assert answer.reason == "truncated" and answer.answer is None
+    assert "cut off inside its reasoning" in answer.error
+    assert "give it reasoning_tokens" in answer.error

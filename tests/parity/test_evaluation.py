@@ -20,11 +20,11 @@ from tkre.evaluation.calibrator import calibrate, share_among
 from tkre.evaluation.metrics import by_relation, confusion, counts, micro_scores, official_f1
 from tkre.evaluation.params import CalibrationParams, IntervalParams
 from tkre.evaluation.predictions import (
-    answered,
     answers,
     gold_of,
     prediction_frame,
     probabilities_of,
+    withheld,
 )
 from tkre.evaluation.selective import area_under, attained, risk_coverage, threshold_for_precision
 
@@ -121,10 +121,12 @@ def test_calibrator(frame, share):
     ]
     others = made_up(9, rows=60)
     calibrated = calibrate(others, calibrator, share_among(others, calibrator))
-    given = answered(calibrated, OTHER, 0.6)
+    guesses = calibrated["predicted"]
+    unsure = withheld(calibrated["probability"], guesses != OTHER, 0.6)
+    given = guesses.astype(object).where(~unsure, None)
     check(f"calibrator with share {share}", {
         "temperature": calibrator.temperature, "note": calibrator.note, "thresholds": thresholds,
         "ece": [calibrator.ece_before, calibrator.ece_after],
         "nll": [calibrator.nll_before, calibrator.nll_after],
-        "calibrated": calibrated["probability"], "given": given["answer"],
+        "calibrated": calibrated["probability"], "given": given,
     }, rel=EXACT)  # fmt: skip

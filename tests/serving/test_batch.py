@@ -1,4 +1,4 @@
-"""Parquet files are labelled file by file, on one process and on a real Ray cluster."""
+"""Files are labelled one by one, in any format, on one process and on a real Ray cluster."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from tkre.core.instance import to_tagged
+from tkre.corpora.tables import TableError
 from tkre.serving.batch import (
+    COUNTS,
     Labeller,
-    PartitionError,
     gpu_share,
     label_here,
     label_on_ray,
@@ -46,9 +47,10 @@ def labels(target, file):
 def test_rows_have_a_label_or_a_problem(classifier_folder, source, toy_rows, tmp_path):
     target = tmp_path / "out"
     done = list(label_here(Labeller(str(classifier_folder), rows=3), partitions(source, target)))
-    assert [(d.file, d.rows, d.problems) for d in done] == [
-        ("a.parquet", 7, 0), ("b.parquet", len(toy_rows) - 7, 0), ("c.parquet", 3, 2),
+    assert [(d.counts.rows, d.counts.not_read) for d in done] == [
+        (7, 0), (len(toy_rows) - 7, 0), (3, 2),
     ]  # fmt: skip
+    assert done[2].counts.problems[0].startswith("row 1: ")
     expected = RelationExtractor.from_pretrained(classifier_folder)(toy_rows)
     a, b, c = (labels(target, f) for f in ("a.parquet", "b.parquet", "more/c.parquet"))
     assert [*a["answer"], *b["answer"]] == [p.relation for p in expected]
@@ -56,7 +58,9 @@ def test_rows_have_a_label_or_a_problem(classifier_folder, source, toy_rows, tmp
         [p.probability for p in expected], abs=1e-5
     )
     assert a["id"].tolist() == [f"t{n}" for n in range(7)]
-    assert b["id"].tolist() == [str(n) for n in range(len(b))]  # their places in the file
+    assert b["id"].tolist() == [f"row-{n + 1}" for n in range(len(b))]  # their places
+    assert [*a.columns[:5]] == ["id", "sentence", "head_type", "tail_type", "answer"]
+    assert a.filter(like="p.").sum(axis=1).tolist() == pytest.approx([1.0] * 7, abs=1e-5)
     assert "<tail> is missing" in c["problem"][0] and "key 'sentence' is missing" in c["problem"][1]
     assert c["answer"].isna().tolist() == [True, True, False]
 
@@ -88,23 +92,26 @@ def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
     files = partitions(source, target)
     stopped = label_here(Labeller(str(classifier_folder)), files)
     next(stopped)
-    (target / ".b.parquet.unfinished").write_bytes(b"half")  # as a kill leaves it
+    (target / "b.parquet").write_bytes(b"half")  # another program's
+    (target / f"b.parquet{COUNTS}").write_text("{}")
     again = list(label_here(Labeller(str(classifier_folder)), files))
     assert [d.seconds > 0 for d in again] == [False, True, True]
     assert not list(target.rglob("*.unfinished"))
     pd.DataFrame({"sentence": ["<head>a</head> <tail>b</tail>"]}).to_parquet(source / "a.parquet")
     third = list(label_here(Labeller(str(classifier_folder)), files))
-    assert [(d.rows, d.seconds > 0) for d in third[:2]] == [(1, True), (len(labels(
-        target, "b.parquet")), False)]  # fmt: skip
+    assert [(d.counts.rows, d.seconds > 0) for d in third[:2]] == [
+        (1, True), (len(labels(target, "b.parquet")), False),
+    ]  # fmt: skip
+    assert third[1].counts == again[1].counts
 
 
 def test_files_without_sentences_are_refused(source, tmp_path):
     pd.DataFrame({"id": ["x"]}).to_parquet(source / "d.parquet")
     pd.DataFrame({"sentence": ["x"], "head_typ": ["x"]}).to_parquet(source / "e.parquet")
-    with pytest.raises(PartitionError, match=r"d.parquet: no column 'sentence'") as raised:
+    with pytest.raises(TableError, match=r"d.parquet: no column 'sentence'") as raised:
         partitions(source, tmp_path / "out")
     assert "e.parquet: unknown key 'head_typ' (did you mean 'head_type'?)" in str(raised.value)
-    with pytest.raises(PartitionError, match=r"no .parquet file"):
+    with pytest.raises(TableError, match=r"no file to label in"):
         partitions(tmp_path / "in" / "none", tmp_path / "out")
 
 
@@ -128,7 +135,9 @@ def test_two_workers_give_equal_labels(classifier_folder, source, tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     one = list(label_here(Labeller(str(classifier_folder)), partitions(source, here)))
     two = list(label_on_ray(Labeller(str(classifier_folder)), partitions(source, there), workers=2))
-    assert sorted((d.file, d.rows) for d in one) == sorted((d.file, d.rows) for d in two)
+    assert sorted((d.source, d.counts.rows) for d in one) == sorted(
+        (d.source, d.counts.rows) for d in two
+    )
     for file in ("a.parquet", "b.parquet", "more/c.parquet"):
         pd.testing.assert_frame_equal(labels(here, file), labels(there, file), atol=1e-5)
 
@@ -137,7 +146,7 @@ def test_torn_files_are_named(classifier_folder, source, tmp_path):
     whole = (source / "b.parquet").read_bytes()
     (source / "b.parquet").write_bytes(whole[: len(whole) // 2])
     (source / "d.parquet").write_text("id,sentence")
-    with pytest.raises(PartitionError) as error:
+    with pytest.raises(TableError) as error:
         partitions(source, tmp_path / "out")
     assert "2 file(s) cannot be labelled" in str(error.value)
     assert all(
@@ -150,6 +159,58 @@ def test_a_damaged_page_is_named_with_its_file(classifier_folder, source, tmp_pa
     content = bytearray(file.read_bytes())
     content[4:60] = b"\xff" * 56  # the first page; the schema at the end is whole
     file.write_bytes(content)
-    with pytest.raises(PartitionError, match=r"a\.parquet is damaged behind row 0"):
+    with pytest.raises(TableError, match=r"a\.parquet is damaged behind row 0"):
         list(label_here(Labeller(str(classifier_folder)), partitions(source, tmp_path / "out")))
     assert not (tmp_path / "out/a.parquet").exists()
+
+
+SENTENCE = "<head>anna</head> lives in <tail>oslo</tail> ."
+
+
+@pytest.mark.parametrize("written", ["jsonl", "csv", "parquet"])
+@pytest.mark.parametrize("read", ["jsonl", "csv", "tsv", "parquet", "txt"])
+def test_columns_are_kept_in_every_format(classifier_folder, tmp_path, read, written):
+    source, target = tmp_path / f"in.{read}", tmp_path / f"out.{written}"
+    frame = pd.DataFrame(
+        {"sentence": [SENTENCE, BROKEN], "year": [1999, 2001], "no": ["\u4e00,\u4e8c", 'a "b"']}
+    )
+    match read:
+        case "jsonl":
+            frame.to_json(source, orient="records", lines=True)
+        case "parquet":
+            frame.to_parquet(source)
+        case "txt":
+            source.write_text(f"{SENTENCE}\n\n{BROKEN}\n")
+        case _:
+            frame.to_csv(source, index=False, sep="\t" if read == "tsv" else ",")
+    [done] = label_here(Labeller(str(classifier_folder)), partitions(source, target))
+    assert str(done.counts) == "2 rows, 1 answered, 0 withheld, 1 not read"
+    match written:
+        case "jsonl":
+            rows = pd.read_json(target, orient="records", lines=True)
+        case "csv":
+            rows = pd.read_csv(target)
+        case _:
+            rows = pd.read_parquet(target)
+    assert rows["sentence"].tolist() == frame["sentence"].tolist()
+    if read != "txt":
+        assert rows["year"].astype(int).tolist() == [1999, 2001]
+        assert rows["no"].tolist() == frame["no"].tolist()
+    [expected] = RelationExtractor.from_pretrained(classifier_folder)([SENTENCE])
+    assert rows["answer"][0] == expected.relation
+    assert rows[f"p.{expected.relation}"][0] == pytest.approx(expected.probability, abs=1e-6)
+    assert "tail> is missing" in rows["problem"][1] and pd.isna(rows["probability"][1])
+
+
+def test_what_is_not_of_a_labelling_is_not_written_over(classifier_folder, tmp_path):
+    source, target = tmp_path / "in.txt", tmp_path / "out.csv"
+    source.write_text(SENTENCE)
+    target.write_text("mine")
+    with pytest.raises(TableError, match=r"out.csv is there, and not of a labelling"):
+        partitions(source, target)
+    with pytest.raises(TableError, match=r"files to be written end with .jsonl, .csv, .parquet"):
+        partitions(source, tmp_path / "out.xlsx")
+    again = tmp_path / "again.jsonl"
+    again.write_text('{"sentence": "x", "answer": "lives_in"}\n')
+    with pytest.raises(TableError, match=r"labelling writes the columns answer: rename them"):
+        list(label_here(Labeller(str(classifier_folder)), partitions(again, tmp_path / "o.csv")))

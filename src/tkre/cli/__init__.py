@@ -15,7 +15,7 @@ RUNNER = "tkre.runner.GridRunner"
 COMMANDS = {
     "generation": "tkre.cli.generation.generation",
     "corpus": "tkre.cli.corpus.corpus",
-    "label": "tkre.cli.classifier.label",
+    "label": "tkre.cli.label.label",
     "classifier": "tkre.cli.classifier.classifier",
     "results": "tkre.cli.results.results",
 }

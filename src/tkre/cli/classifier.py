@@ -1,10 +1,10 @@
-"""``kedro classifier`` and ``kedro label``: trained classifiers, served, exported, or labelling."""
+"""``kedro classifier``: trained classifiers, served, exported, published."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 from kedro.io import CatalogProtocol
@@ -14,15 +14,12 @@ from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.datasets import load_path
-from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator
+from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.settings import ClassifierSettings
+from tkre.pipelines.namespaces import LEDGER
 from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import read_config
 
-if TYPE_CHECKING:  # it imports pyarrow
-    from tkre.serving.batch import Done
-
-Age = tuple[float, ...]  # times, the decisive one first
 EXAMPLE = "newsroom.k8.s13.tkre_plus"
 # Model cards by the rows of their scores; the card of the test split is preferred.
 CARDS = ("test_model_card", "development_model_card")
@@ -104,7 +101,7 @@ def preferred_cell(
     project: Project,
     given: str | None,
     fits: Callable[[Cell], bool],
-    made: Callable[[Cell], Age | None],
+    made: Callable[[Cell], bool],
 ) -> Cell | None:
     """The cell that an option names, that of ``inference.classifier``, or the newest one.
 
@@ -112,17 +109,26 @@ def preferred_cell(
         project: The project.
         given: Value of the option.
         fits: Whether a cell may be taken.
-        made: When what is wanted of a cell was made; None if it was not.
+        made: Whether what is wanted of a cell has been made.
 
     Returns:
         The cell; None if what is wanted has been made of none.
     """
     named = named_cell(given or project.config.parameters.inference.classifier)
     grids = (project.config.cells(experiment) for experiment in project.config.experiments)
-    cells = [named] if given else [named, *(cell for grid in grids for cell in grid)]
-    fitting = [cell for cell in dict.fromkeys(cells) if fits(cell)]
-    ages = {cell: age for cell in fitting if (age := made(cell)) is not None}
-    return named if named in ages else max(ages, key=lambda cell: ages[cell], default=None)
+    trained = trained_cells(project.catalog)
+    cells = [named] if given else [named, *trained, *(cell for grid in grids for cell in grid)]
+    fitting = [cell for cell in dict.fromkeys(cells) if fits(cell) and made(cell)]
+    return named if named in fitting else next(iter(fitting), None)
+
+
+def trained_cells(catalog: CatalogProtocol) -> list[Cell]:
+    """Cells with a classifier, the one that was trained last first, as the ledger has it."""
+    finished = catalog.load(LEDGER).finished("classifier")
+    names = sorted(finished, key=lambda name: finished[name], reverse=True)
+    return [
+        parse_cell(name.rpartition(".")[0]) for name in names if newest(catalog, name) is not None
+    ]
 
 
 def experiment_with(config: ExperimentConfig, fits: Callable[[Cell], bool]) -> str | None:
@@ -148,84 +154,6 @@ def _missing(cell: str) -> Exception:
     return FileNotFoundError(
         f"{cell} has no classifier yet: kedro run --to-outputs {cell}.calibrator"
     )
-
-
-@click.command()
-@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("target", type=NEW_FOLDER)
-@click.option("--cell", default=None, help="Cell of the classifier; inference.classifier if none.")
-@click.option(
-    "--classifier", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
-    help="Folder of a classifier instead: exported, published, or of a run.",
-)  # fmt: skip
-@precision_option
-@balanced_option
-@click.option("--workers", type=int, default=1, help="More than one: on Ray (extra scale).")
-@click.option("--address", default=None, help="Ray cluster; a local one is started if none.")
-@env_option
-def label(
-    source: Path,
-    target: Path,
-    cell: str | None,
-    classifier: Path | None,
-    wanted_precision: float | None,
-    balanced: bool,
-    workers: int,
-    address: str | None,
-    env: str | None,
-) -> None:
-    """Label the Parquet files of a folder.
-
-    Writes files of the same names to TARGET. The same command again continues with the files that
-    are not done.
-    """
-    from tkre.serving import batch
-
-    with session(env) as project:
-        files = batch.partitions(source, target)
-        folder, calibrator = _labelling(project, cell, classifier, balanced=balanced)
-        labeller = batch.Labeller(
-            str(folder), calibrator, wanted_precision, natural=False if balanced else None
-        )
-        labeller.extractor()  # refuses a precision that it cannot guarantee
-        _print_labelled(
-            batch.label_here(labeller, files)
-            if workers == 1 and address is None
-            else batch.label_on_ray(labeller, files, workers, address)
-        )
-
-
-def _labelling(
-    project: Project, cell: str | None, classifier: Path | None, *, balanced: bool
-) -> tuple[Path, str | None]:
-    """Folder and calibrator of the classifier that the options name."""
-    from tkre.serving.extractor import newest_version
-
-    if classifier is None:
-        catalog = project.catalog
-        name = cell or project.config.parameters.inference.classifier
-        found = find_trained(catalog, name, balanced=balanced)
-        return found.classifier, str(found.calibrator)
-    if cell is not None:
-        raise ValueError("--cell and --classifier name two classifiers: give one")
-    folder = newest_version(classifier)
-    calibrator = folder / CALIBRATOR_FILE
-    return folder, str(calibrator) if calibrator.is_file() else None
-
-
-def _print_labelled(files: Iterable[Done]) -> None:
-    rows, problems = 0, 0
-    for done in files:
-        seconds = f"{done.seconds:.1f} s" if done.seconds else "done before"
-        click.echo(
-            f"{done.file}: {done.rows} sentences, {done.withheld} withheld, "
-            f"{done.problems} not read, {seconds}"
-        )
-        rows, problems = rows + done.rows, problems + done.problems
-    click.echo(f"{rows} sentences, {problems} not read (column problem)")
-    if rows == problems:
-        why = "the column problem has the reasons" if rows else "the files have no rows"
-        raise ValueError(f"no sentence was labelled: {why}")
 
 
 @click.group()

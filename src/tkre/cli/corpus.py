@@ -15,6 +15,7 @@ from kedro.framework.cli.utils import LazyGroup
 from kedro.framework.project import pipelines
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, session
 from tkre.core.instance import Instance
@@ -43,6 +44,7 @@ LAZY = {
     "answers": "tkre.cli.questions.answers_command",
     "probe": "tkre.cli.probe.probe_command",
     "review": "tkre.cli.review.review_command",
+    "rename": "tkre.cli.rename.rename_command",
 }
 
 
@@ -196,7 +198,8 @@ def _print_counts(corpus: Corpus) -> None:
         counts = [f"{sum(r.relation == name for r in split):,}" for split in corpus.splits.values()]
         lengths = [count_words(row.text) for row in members]
         words = f"{min(lengths)} - {round(median(lengths))} - {max(lengths)}" if lengths else ""
-        table.add_row(name, *counts, words, *([_types(members)] if typed else []))
+        more = [_types(members)] if typed else []
+        table.add_row(*(Text(cell) for cell in (name, *counts, words, *more)))
     table.add_section()
     table.add_row("all", *(f"{len(split):,}" for split in corpus.splits.values()), "")
     console = Console()

@@ -77,9 +77,8 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
     def fits(cell: Cell) -> bool:
         return cell.sample.corpus == name
 
-    def made(cell: Cell) -> tuple[float, ...] | None:
-        path = newest(project.catalog, f"{cell.name}.classifier")
-        return None if path is None else (path.stat().st_mtime,)
+    def made(cell: Cell) -> bool:
+        return newest(project.catalog, f"{cell.name}.classifier") is not None
 
     if given:
         if not fits(cell := named_cell(given)):

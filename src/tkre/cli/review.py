@@ -179,7 +179,12 @@ def _cell(project: Project, name: str, given: str | None) -> Cell:
             f"--classifier {given} is no cell of {name} with annotated rows, such as "
             f"{name}.k8a300.s13.tkre_annotated"
         )
-    cell = preferred_cell(project, given, fits, lambda cell: _age(project.catalog, cell))
+
+    def annotated(cell: Cell) -> bool:
+        rows = f"{cell.sample.with_annotations.name}.unreviewed"
+        return newest(project.catalog, rows) is not None
+
+    cell = preferred_cell(project, given, fits, annotated)
     if cell is None:
         raise FileNotFoundError(f"{name} has no annotated rows yet: {_way_out(project, name)}")
     return cell
@@ -192,15 +197,6 @@ def _way_out(project: Project, name: str) -> str:
     )
     advice = f"run an experiment with corpora: [{name}] and annotated: 300 (docs/own-relations.md)"
     return command or advice
-
-
-def _age(catalog: CatalogProtocol, cell: Cell) -> tuple[float, float] | None:
-    """When annotated rows and classifier of a cell were made; None without such rows."""
-    rows = newest(catalog, f"{cell.sample.with_annotations.name}.unreviewed")
-    classifier = newest(catalog, f"{cell.name}.classifier")
-    if rows is None:
-        return None
-    return classifier.stat().st_mtime if classifier else 0.0, rows.stat().st_mtime
 
 
 def _judge(

@@ -16,6 +16,7 @@ from kedro.io import CatalogProtocol, DataCatalog
 
 from tkre.core.params import did_you_mean
 from tkre.corpora.reading import CorpusFolder
+from tkre.generation.llm.store import ResponseStore
 from tkre.generation.recorded import RecordedAnswers
 from tkre.project.answers import RECORDINGS, recorded_answers
 from tkre.project.config import ExperimentConfig
@@ -101,8 +102,12 @@ class Project:
 
     def recorded(self, corpus: str) -> RecordedAnswers:
         """Recorded answers of a corpus, compared with it."""
-        stores = [self._load(f"{corpus}.{name}") for name in RECORDINGS]
+        stores = self.stores(corpus)[: len(RECORDINGS)]
         return recorded_answers(self.folder(corpus), self.config.parameters.corpora[corpus], stores)
+
+    def stores(self, corpus: str) -> list[ResponseStore]:
+        """Answers of a corpus: recorded ones, then those of live models."""
+        return [self._load(f"{corpus}.{name}") for name in (*RECORDINGS, "responses")]
 
     def _load(self, name: str) -> Any:
         """Dataset of the catalog that needs no session: 0.4 s of each command."""

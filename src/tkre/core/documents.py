@@ -259,14 +259,18 @@ class _Loader(yaml.SafeLoader):
             ) from None
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, names: bool = False) -> Any:
     """The value of a YAML text.
+
+    Args:
+        text: The text.
+        names: See ``compose_yaml``.
 
     Raises:
         DocumentError: It is not YAML, or has a key twice, a value that cannot be made, an alias
             within what it stands for, more than ``MAX_DEPTH`` levels, or half a surrogate pair.
     """
-    root = compose_yaml(text)
+    root = compose_yaml(text, names=names)
     for first, second in _keys_twice(root):
         raise DocumentError(
             f"{first.value!r} stands here and on line {first.start_mark.line + 1}; YAML would take "
@@ -276,8 +280,13 @@ def parse_yaml(text: str) -> Any:
     return construct_yaml(root)
 
 
-def compose_yaml(text: str) -> yaml.Node | None:
+def compose_yaml(text: str, *, names: bool = False) -> yaml.Node | None:
     """The nodes of a YAML text, with their lines; None for an empty one.
+
+    Args:
+        text: The text.
+        names: Read ``no``, ``null``, ``1`` and the like as the texts they are written as, keys and
+            values; a value that is null stays one.
 
     Raises:
         DocumentError: It is not YAML (``parse_yaml``, but for keys and values).
@@ -292,7 +301,20 @@ def compose_yaml(text: str) -> yaml.Node | None:
             raise
         raise DocumentError(f"not YAML: {error}") from None
     _check_nodes(root)
+    if names and root is not None:
+        _read_as_written(root)
     return root
+
+
+def _read_as_written(node: yaml.Node) -> None:
+    """Makes texts of scalars that YAML takes for another kind, but for values that are null."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    values = {id(value) for _, value in pairs}
+    for inner in _inside(node):
+        null = inner.tag.endswith(":null") and (id(inner) in values or not inner.value)
+        if isinstance(inner, yaml.ScalarNode) and not null and not inner.tag.endswith(":merge"):
+            inner.tag = "tag:yaml.org,2002:str"
+        _read_as_written(inner)
 
 
 def construct_yaml(root: yaml.Node | None) -> Any:

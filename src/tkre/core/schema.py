@@ -114,7 +114,7 @@ class RelationSchema(Params):
                 consistent one.
         """
         try:
-            return cls.parse(parse_yaml(text), source)
+            return cls.parse(parse_yaml(text, names=True), source)
         except DocumentError as error:
             raise SchemaError(f"{source}, line {error.line or 1}: {error}") from None
 

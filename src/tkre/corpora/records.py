@@ -38,6 +38,12 @@ def labelled_record(record: Mapping[str, Any]) -> Instance:
     implicit = given.get("implicit")
     if implicit is not None and not isinstance(implicit, bool):
         raise RowError(f"implicit must be true or false, not {shown(implicit)}")
+    if isinstance(labels := given.get("relation"), list | tuple):
+        raise RowError(
+            f"{len(labels)} labels, {shown(labels)}: a pair has one. Keep one of them, or declare "
+            "a relation of its own for pairs of all, such as "
+            f"{shown(' and '.join(map(str, labels)))}"
+        )
     if "id" not in given:
         raise RowError("key 'id' is missing" + did_you_mean("id", given))
     return _instance(given, "", string(given, "relation"), implicit)

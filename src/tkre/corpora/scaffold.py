@@ -23,8 +23,6 @@ EXAMPLE = (
     "<tail>another one</tail> in it."
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Texts that pandas reads from a table as a missing value.
-READ_AS_MISSING = frozenset(("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "<NA>"))
 
 
 class ScaffoldError(ValueError):
@@ -107,13 +105,13 @@ class Scaffold:
 
     def _relations(self) -> str:
         head = "relations_typed" if self.types else "relations_untyped"
-        types = ", ".join(_scalar(name) for name in self.types)
+        types = ", ".join(yaml_text(name) for name in self.types)
         hint = f"[{PLACEHOLDER}]  # some of {', '.join(self.types)}\n"
         kinds = f"    head_types: {hint}    tail_types: {hint}" if self.types else ""
         parts = [_template(head, name=self.name, types=f"[{types}]")]
-        parts += [_template("relation", name=_scalar(r), kinds=kinds) for r in self.relations]
+        parts += [_template("relation", name=yaml_text(r), kinds=kinds) for r in self.relations]
         if self.negative:
-            parts.append(_template("negative", name=_scalar(self.negative)))
+            parts.append(_template("negative", name=yaml_text(self.negative)))
         return "".join(parts)
 
     def _rows(self) -> str:
@@ -161,22 +159,19 @@ def check_name(name: str, taken: Iterable[str] = ()) -> None:
 
 
 def check_label(what: str, name: str) -> None:
-    """Refuse a name of a relation or of an entity type that tables or YAML would change.
+    """Refuse a name of a relation or of an entity type that is hardly one.
 
     Raises:
-        ScaffoldError: The name is empty, has control characters or blanks around it, is the
-            placeholder, or is read from tables as a missing value.
+        ScaffoldError: The name is empty, has control characters or blanks around it, or is the
+            placeholder.
     """
     if name != name.strip() or not name.isprintable() or not name:
         raise ScaffoldError(f"{what} {name!r}: a name is not empty and has no blanks around it")
-    if name in READ_AS_MISSING or is_placeholder(name):
-        raise ScaffoldError(
-            f"{what} {name!r}: a table that is read back from a file takes this for a missing "
-            "value; choose another word"
-        )
+    if is_placeholder(name):
+        raise ScaffoldError(f"{what} {name!r}: this word marks what is still to be written")
 
 
-def _scalar(name: str) -> str:
+def yaml_text(name: str) -> str:
     """A name as a YAML text: ``no`` and ``1`` in quotes."""
     return str(yaml.safe_dump(name, allow_unicode=True, width=10**6)).split("\n", maxsplit=1)[0]
 

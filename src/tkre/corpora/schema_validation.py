@@ -20,7 +20,7 @@ from tkre.core.documents import DocumentError, compose_yaml, construct_yaml, sho
 from tkre.core.params import did_you_mean
 from tkre.core.schema import Relation, RelationSchema
 from tkre.core.text import word_list
-from tkre.corpora.scaffold import PLACEHOLDER, READ_AS_MISSING, is_placeholder
+from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
 
 
 class Level(StrEnum):
@@ -168,7 +168,6 @@ def _words(relation: Relation) -> set[str]:
 
 
 Path = tuple[str, ...]
-_TEXT_TAG = "tag:yaml.org,2002:str"
 # Messages for pydantic's error types.
 _TYPE_MESSAGES = {
     "string_type": "it is read as another kind of value; put it in quotes",
@@ -220,7 +219,7 @@ def read_relations(text: str, file: str, corpus: str) -> RelationsFile:
     """
     read = RelationsFile(file)
     try:
-        root = compose_yaml(text)
+        root = compose_yaml(text, names=True)
     except DocumentError as error:
         read.add(f"{file}, line {error.line or 1}", str(error))
         return read
@@ -253,7 +252,7 @@ def read_relations(text: str, file: str, corpus: str) -> RelationsFile:
 def _collect(
     node: yaml.Node, path: Path, read: RelationsFile, unwritten: dict[Path, list[str]]
 ) -> None:
-    """Collect lines, keys that YAML drops or does not read as names, and placeholders."""
+    """Collect lines, keys that YAML drops, and placeholders."""
     read.lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
@@ -270,9 +269,6 @@ def _collect(
                 read.add(place, message, "name")
                 continue
             read.lines[entry] = line
-            if key.tag != _TEXT_TAG and key.value != "<<":
-                message = f"YAML does not read {key.value} as a name; put it in quotes: "
-                read.add(place, f"{message}'{key.value}'", "name")
             _collect(value, entry, read, unwritten)
     elif is_placeholder(node.value):
         owner = path[:2] if path[0] == "relations" else path[:1]
@@ -320,9 +316,6 @@ def _check_schema(schema: RelationSchema, read: RelationsFile, corpus: str) -> N
             "looked up by the first of these names"
         )
         read.add(read.place("corpus"), message, level=Level.WARNING)
-    for name in sorted(READ_AS_MISSING.intersection(schema.names)):
-        message = f"{name!r} is read back from tables as a missing value; choose another name"
-        read.add(read.relation_place(name), message, level=Level.WARNING)
     if schema.negative is None:
         message = (
             "no relation is negative: every pair will be given one of the relations, even where "

@@ -64,6 +64,7 @@ def validate_batch(
     types: Collection[str] | None = None,
     first: int = 0,
     taken: MutableMapping[str, str] | None = None,
+    place: str | None = None,
 ) -> tuple[dict[int, Instance], dict[int, str]]:
     """Parse a batch of sentences; return instances and the problems of invalid ones.
 
@@ -73,6 +74,7 @@ def validate_batch(
         first: Position of the first sentence, if the batch is a part of a larger one.
         taken: Ids of the mappings of earlier batches, with their places; those of this one are
             added.
+        place: Place of the only sentence in its file; None counts sentences.
 
     Returns:
         Instances and reasons, both by position.
@@ -85,7 +87,7 @@ def validate_batch(
             problem = None
             if isinstance(sentence, Mapping) and sentence.get("id") is not None:
                 problem = id_problem(instance.id, taken)
-                taken.setdefault(instance.id, f"sentence {n}")
+                taken.setdefault(instance.id, place or f"sentence {n}")
             if problem := problem or instance_problem(instance, types):
                 raise RowError(problem)
             instances[n] = instance

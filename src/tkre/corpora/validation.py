@@ -151,8 +151,9 @@ def _repeated(same: Sequence[Instance], corpus: Corpus) -> Iterator[Finding]:
         if other.relation != first.relation:
             message = (
                 f"labelled {other.relation}, but {first.relation} in {corpus.place(first)}: the "
-                "same sentence with the same mentions. One of them is wrong; or both hold, and a "
-                "classifier with one answer for each pair can learn neither"
+                "same sentence with the same mentions. A pair has one label: keep one of the rows, "
+                "or, where both hold, declare a relation of its own for such pairs, such as "
+                f"{first.relation} and {other.relation}"
             )
             yield Finding(Level.WARNING, corpus.place(other), message, "contradictions")
         else:

@@ -131,7 +131,12 @@ class ResponsesDataset(json_files.JSONDataset):
 
 
 class TableDataset(CSVDataset):
-    """Kedro's CSV dataset with a rounded preview; the file keeps all digits."""
+    """Kedro's CSV dataset with a rounded preview; the file keeps all digits.
+
+    A relation may be called ``NA`` or ``null``: only an empty cell is a missing value.
+    """
+
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"keep_default_na": False, "na_values": [""]}
 
     def preview(self, nrows: int = 50) -> TablePreview:
         """Numbers of four digits; missing values are empty."""

@@ -66,15 +66,6 @@ PREDICTIONS = _frame(
     _PROBABILITIES,
     probability_is_not_that_of_the_predicted_relation=_is_of_prediction,
 )
-ANSWERS = _frame(
-    _texts("id", "sentence", "predicted"),
-    _texts("answer", nullable=True),
-    _PROBABILITIES,
-    an_answer_is_not_the_prediction=lambda frame: (
-        (frame["answer"].isna() == frame["abstained"]).all()
-        and (frame["answer"].dropna() == frame.loc[~frame["abstained"], "predicted"]).all()
-    ),
-)
 LOSSES = _frame(
     _numbers("epoch", "step", least=1),
     steps_are_not_in_order=lambda frame: frame["step"].is_monotonic_increasing,

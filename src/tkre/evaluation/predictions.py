@@ -108,27 +108,6 @@ def answers(predictions: pd.DataFrame, negative: str | None) -> tuple[Floats, Tr
     return given["probability"].to_numpy(dtype=float), correct_N
 
 
-def answered(calibrated: pd.DataFrame, negative: str | None, confidence: float) -> pd.DataFrame:
-    """Calibrated predictions with the answers that are given.
-
-    Args:
-        calibrated: Frame with ``id``, ``predicted`` and ``probability``.
-        negative: Negative label, which asserts nothing and is never withheld.
-        confidence: Lowest confidence of an answer.
-
-    Returns:
-        The rows with ``answer``, None where it is withheld (``abstained``), before ``predicted``.
-    """
-    import pandas as pd
-
-    unsure = withheld(calibrated["probability"], calibrated["predicted"] != negative, confidence)
-    answer = calibrated["predicted"].astype(object).where(~unsure, None)
-    rest = calibrated.drop(columns=["id", "gold"], errors="ignore")
-    return pd.concat(
-        [calibrated["id"], answer.rename("answer"), unsure.rename("abstained"), rest], axis=1
-    )
-
-
 def withheld(probability: Any, asserts: Any, confidence: float) -> Any:
     """Whether predictions are not given as answers: numbers, arrays or columns.
 

@@ -36,6 +36,11 @@ class Subjects:
         self._rows = {row.id: row for row in rows}
         self._pool = {row.id: row for row in pool}
 
+    @property
+    def corpus(self) -> str:
+        """Name of the corpus in ids."""
+        return self._schema.corpus
+
     def of(self, request_id: str) -> str | None:
         """Subject of a question; None for an id of no question about this corpus."""
         kind, name = self._parts(request_id)

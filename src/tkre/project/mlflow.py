@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -146,7 +147,7 @@ def cell_record(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Record |
     if _exists(catalog, f"{cell.name}.classifier"):  # named, not copied
         tags["classifier"] = f"version {_version(catalog, f'{cell.name}.classifier')}"
     figures = {name: metrics[name] for name in (*f1_first(), "seconds", "rows") if name in metrics}
-    figures |= {f"f1/{row['relation']}": row["f1"] for row in metrics["by_relation"]}
+    figures |= {f"f1/{_key(row['relation'])}": row["f1"] for row in metrics["by_relation"]}
     figures |= {f"calibration/{name}": value for name, value in calibration.items()}
     stages = (*STAGES, "finetuning")
     losses = {stage: _loaded(catalog, f"{cell.name}.{stage}_losses") for stage in stages}
@@ -238,6 +239,11 @@ def flat(value: Any, name: str = "") -> dict[str, str]:
     if value is None:
         return {}
     return {name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)}
+
+
+def _key(relation: str) -> str:
+    """A relation in the letters that MLflow allows in the name of a metric."""
+    return re.sub(r"[^\w. -]", "_", relation)
 
 
 def _commit(lineages: Iterable[Lineage]) -> dict[str, str]:

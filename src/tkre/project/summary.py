@@ -37,6 +37,10 @@ def show_results(
         if what == "summary" and "." not in experiment:
             _show_experiment(console, catalog, experiment, outputs)
         elif name == "inference.predictions":
+            counts = catalog.load("inference.counts")
+            console.print(Text(f"sentences:      {counts['words']}"))
+            for line in counts["problems"]:
+                console.print(Text(f"  not read: {line}"))
             _files(console, catalog, "predictions", [name])
 
 

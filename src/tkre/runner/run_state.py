@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -142,10 +143,25 @@ class Ledger:
             "code": self._code.of_function(node.func),
             "inputs": inputs or self._inputs(node, catalog),
             "outputs": outputs,
+            "finished": datetime.now(UTC).isoformat(),
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)
         code.write_whole(place, json.dumps(record, indent=1))
+
+    def finished(self, output: str) -> dict[str, str]:
+        """When datasets were made, as ISO 8601, by name.
+
+        Args:
+            output: Last part of their names, such as ``classifier``.
+        """
+        found = {}
+        for place in self._folder.glob("*.json"):
+            record = self._load(place)
+            for name in record["outputs"] if record else ():
+                if name.rpartition(".")[2] == output:
+                    found[name] = str(record.get("finished", ""))
+        return found
 
     def written_since(self, node: Node, time: float) -> bool:
         """Whether the record of a node is younger than a time, in seconds since the epoch."""
@@ -180,8 +196,12 @@ class Ledger:
         return self._folder / f"{node.name}.json"
 
     def _read(self, node: Node) -> dict[str, Any] | None:
+        return self._load(self._place(node))
+
+    @staticmethod
+    def _load(place: Path) -> dict[str, Any] | None:
         try:
-            record = read_json(self._place(node))
+            record = read_json(place)
             whole = isinstance(record["code"], str) and all(
                 isinstance(record[key], dict) for key in ("inputs", "outputs")
             )

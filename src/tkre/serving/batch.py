@@ -1,47 +1,42 @@
-"""Label Parquet files of sentences, in one process or on Ray Data.
+"""Label files of sentences, in one process or on Ray Data; ``inference`` labels with the same code.
 
-One batch of rows is in memory at a time. A file of labels is written under a temporary name and
-moved when it is complete, with a digest of its inputs in its metadata; so an interrupted run
-resumes with the files that are not done, on any number of workers.
+One batch of rows is in memory at a time. A file of labels is written under a name of its run and
+moved when it is complete, and with it the counts of its rows and a digest of what it was made of;
+so an interrupted run resumes with the files that are not done, on any number of workers.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from tkre.core.params import did_you_mean
-from tkre.core.provenance import LINEAGE_FILE
+from tkre.core.documents import read_json
+from tkre.core.provenance import LINEAGE_FILE, digest_of
 from tkre.corpora.reading import listed
-from tkre.corpora.records import KEYS
-from tkre.corpora.unlabelled import validate_batch
+from tkre.corpora.tables import (
+    BATCH,
+    READERS,
+    WRITTEN,
+    TableError,
+    columns_of,
+    read_rows,
+    require_writable,
+    writer,
+)
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
+from tkre.serving.labelling import ANSWER, Counts, label_rows, labelled_columns
 from tkre.training.onnx_classifier import RECORD_FILE
 
-SCHEMA = pa.schema(
-    [
-        ("id", pa.string()),
-        ("answer", pa.string()),
-        ("probability", pa.float64()),
-        ("predicted", pa.string()),
-        ("truncated", pa.bool_()),
-        ("problem", pa.string()),
-    ]
-)
-STAMP = b"tkre"  # key in the metadata of a file
-
-
-class PartitionError(ValueError):
-    """Files that cannot be labelled; the message names them."""
+COUNTS = ".counts.json"  # behind the name of a file of labels
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,7 @@ class Labeller:
     classifier: str
     calibrator: str | None = None
     wanted_precision: float | None = None
-    rows: int = 2048
+    rows: int = BATCH
     natural: bool | None = None
 
     def extractor(self) -> RelationExtractor:
@@ -72,73 +67,79 @@ class Labeller:
         )
 
     def stamp(self, source: Path) -> str:
-        """Digests of the inputs of a file's labels, and the columns."""
+        """Digest of what a file's labels are made of."""
         folder = Path(self.classifier)
         made_of = [folder / LINEAGE_FILE, source]
         made_of += [record] if (record := folder / RECORD_FILE).is_file() else []  # int8 or not
         made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
-        return json.dumps([*parts, self.wanted_precision, self.natural, SCHEMA.names])
+        return digest_of([*parts, self.wanted_precision, self.natural, [*ANSWER]])
 
 
 @dataclass(frozen=True)
 class Done:
-    """Counts of a labelled file.
+    """A labelled file.
 
     Attributes:
-        file: Name of the file.
-        rows: Number of sentences.
-        withheld: Number of sentences without an answer.
-        problems: Number of rows that could not be read; the column ``problem`` has the reasons.
+        source: The file.
+        target: Its labels.
+        counts: Counts of its rows.
         seconds: Seconds it took; 0 for a file that was done before.
     """
 
-    file: str
-    rows: int
-    withheld: int
-    problems: int
+    source: str
+    target: str
+    counts: Counts
     seconds: float
 
 
 def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """The files of a folder and where their labels go.
+    """The files to label, a single one or all of a folder, and where their labels go.
 
     Raises:
-        PartitionError: There are none, or some have other columns than a record has keys
-            (``corpora.records``), or no column of sentences; all are named.
+        TableError: There are none, some have no column of sentences, or a target is no new file
+            and none of an earlier run; all are named.
     """
-    files = sorted(source.rglob("*.parquet"))
-    if not files:
-        raise PartitionError(f"no .parquet file in {source}")
-    problems = ((file, _problem(file)) for file in files)
-    bad = [f"  {file}: {problem}" for file, problem in problems if problem]
-    if bad:
+    if source.is_file():
+        pairs = [(source, target)]
+    else:
+        files = sorted(file for file in source.rglob("[!.]*") if file.suffix in READERS)
+        pairs = [(file, target / _named(file.relative_to(source))) for file in files]
+    if not pairs:
+        raise TableError(f"no file to label in {source}: they end with {', '.join(READERS)}")
+    problems = ((pair, _problem(*pair)) for pair in pairs)
+    if bad := [f"  {problem}" for _, problem in problems if problem]:
         lines = listed(bad)
-        raise PartitionError("\n".join([f"{len(bad)} file(s) cannot be labelled:", *lines]))
-    return [(file, target / file.relative_to(source)) for file in files]
+        raise TableError("\n".join([f"{len(bad)} file(s) cannot be labelled:", *lines]))
+    if len({to for _, to in pairs}) < len(pairs):
+        raise TableError(f"{source}: files of one name, and so of one file of labels; rename some")
+    return pairs
 
 
-def _problem(file: Path) -> str | None:
+def _named(file: Path) -> Path:
+    return file if file.suffix in WRITTEN else file.with_suffix(".jsonl")
+
+
+def _problem(source: Path, target: Path) -> str | None:
     try:
-        names = pq.read_schema(file).names
-    except (pa.ArrowException, OSError) as error:
-        return f"no Parquet file, or a torn one: {error}"
-    for name in names:
-        if name not in KEYS:
-            return (
-                f"unknown key {name!r}{did_you_mean(name, KEYS)}; a column of another meaning is "
-                "to be left out of the file"
-            )
-    if "sentence" in names or "text" in names:
-        return None
-    return f"no column 'sentence' (tagged) or 'text' (with spans): columns {', '.join(names)}"
+        require_writable(target)
+        columns_of(source)
+    except TableError as error:
+        return str(error)
+    if target.exists() and not _counts_file(target).is_file():
+        return f"{target} is there, and not of a labelling: nothing is written over it"
+    return None
+
+
+def _counts_file(target: Path) -> Path:
+    return target.with_name(target.name + COUNTS)
 
 
 def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
     """Label files, pairs of ``partitions``, one after the other in this process."""
     worker = _Worker(labeller)
     for source, target in files:
-        yield Done(**worker({"source": str(source), "target": str(target)}))
+        yield worker({"source": str(source), "target": str(target)})["done"]
 
 
 def label_on_ray(
@@ -182,7 +183,7 @@ def label_on_ray(
     )
     try:
         for row in labelled.iter_rows():
-            yield Done(**row)
+            yield row["done"]
     finally:
         ray.shutdown()
 
@@ -197,83 +198,49 @@ class _Worker:
         self._labeller = labeller
         self._extractor: RelationExtractor | None = None
 
-    def __call__(self, item: dict[str, str]) -> dict[str, Any]:
+    def __call__(self, item: dict[str, str]) -> dict[str, Done]:
         source, target = Path(item["source"]), Path(item["target"])
-        stamp = self._labeller.stamp(source).encode()
-        if target.is_file() and (pq.read_schema(target).metadata or {}).get(STAMP) == stamp:
-            return _counts(source, target, 0.0)
+        stamp = self._labeller.stamp(source)
+        if (before := _done_before(target, stamp)) is not None:
+            return {"done": Done(item["source"], item["target"], before, 0.0)}
         begun = time.perf_counter()
         self._extractor = self._extractor or self._labeller.extractor()
-        unfinished = target.with_name(f".{target.name}.unfinished")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(unfinished, SCHEMA.with_metadata({STAMP: stamp})) as writer:
-            number = 0
-            taken: dict[str, str] = {}
-            for rows in _batches(source, self._labeller.rows):
-                writer.write_table(label_rows(rows, self._extractor, number, taken))
-                number += len(rows)
-        unfinished.replace(target)
-        return _counts(source, target, time.perf_counter() - begun)
-
-
-def _batches(source: Path, rows: int) -> Iterator[list[dict[str, Any]]]:
-    """Rows of a file; the error of a damaged one names it."""
-    read = 0
-    try:
-        with pq.ParquetFile(source) as file:
-            for batch in file.iter_batches(rows):
-                found = batch.to_pylist()
-                yield found
-                read += len(found)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise PartitionError(f"{source} is damaged behind row {read}: {error}") from None
-
-
-def _counts(source: Path, target: Path, seconds: float) -> dict[str, Any]:
-    """Fields of ``Done``, counted batch by batch."""
-    rows = answers = problems = 0
-    with pq.ParquetFile(target) as labels:
-        for batch in labels.iter_batches(columns=["answer", "problem"]):
-            rows += batch.num_rows
-            answers += batch.num_rows - batch["answer"].null_count
-            problems += batch.num_rows - batch["problem"].null_count
-    return {
-        "file": source.name,
-        "rows": rows,
-        "withheld": rows - answers - problems,
-        "problems": problems,
-        "seconds": seconds,
-    }
-
-
-def label_rows(
-    rows: Sequence[dict[str, Any]],
-    extractor: RelationExtractor,
-    first: int = 0,
-    taken: dict[str, str] | None = None,
-) -> pa.Table:
-    """Label rows; a row that is no sentence with one head and one tail gets the reason instead.
-
-    Args:
-        rows: Records (``corpora.records.unlabelled_record``).
-        extractor: The classifier.
-        first: Number of the first row in its file; rows without an id get their number.
-        taken: Ids of the rows of the file before, with their places; those of ``rows`` are added.
-
-    Returns:
-        A row for each, in order: ``id``, ``answer`` (null where withheld), ``probability``,
-        ``predicted``, ``truncated``, ``problem``.
-    """
-    read, problems = validate_batch(rows, extractor.entity_types, first, taken)
-    labels: dict[int, dict[str, Any]] = {
-        n: {"id": str(n if row.get("id") is None else row["id"]), "problem": problems.get(n)}
-        for n, row in enumerate(rows, first)
-    }
-    for n, prediction in zip(read, extractor(list(read.values())), strict=True):
-        labels[n] |= {
-            "answer": prediction.relation,
-            "probability": prediction.probability,
-            "predicted": prediction.guess,
-            "truncated": prediction.truncated,
+        counts = self._label(source, target, self._extractor)
+        record = counts.record() | {
+            "source": item["source"],
+            "classifier": self._labeller.classifier,
+            "weights": self._extractor.digest,
+            "wanted_precision": self._labeller.wanted_precision,
+            "natural": self._extractor.natural,
+            "labels": file_digest(target),
+            "made_of": stamp,
         }
-    return pa.Table.from_pylist(list(labels.values()), schema=SCHEMA)
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        _counts_file(target).write_text(text, encoding="utf-8")
+        return {"done": Done(item["source"], item["target"], counts, time.perf_counter() - begun)}
+
+    def _label(self, source: Path, target: Path, extractor: RelationExtractor) -> Counts:
+        columns = labelled_columns(columns_of(source), extractor, str(source))
+        counts, taken = Counts(), dict[str, str]()
+        # Of this process alone: another run may have the same target.
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with writer(unfinished, target.suffix, columns) as write:
+                waiting = read_rows(source)
+                while rows := list(islice(waiting, self._labeller.rows)):
+                    write(label_rows(rows, extractor, counts, taken))
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return counts
+
+
+def _done_before(target: Path, stamp: str) -> Counts | None:
+    """Counts of a file that is labelled already; None for another one."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        record = read_json(_counts_file(target))
+        if record["made_of"] == stamp and record["labels"] == file_digest(target):
+            found = {name: record[name] for name in Counts.__dataclass_fields__}
+            return Counts(**found | {"answers": Counter(found["answers"])})
+    return None

@@ -39,7 +39,7 @@ class AnswerLock:
 
     def subject(self, response: Response) -> str | None:
         """Subject that an answer is bound to; None for an answer that has not been used yet."""
-        answer = _digest(response)
+        answer = answer_digest(response)
         found = (bound.get(response.request_id, {}) for bound in self._by_corpus.values())
         return next((subjects[answer] for subjects in found if answer in subjects), None)
 
@@ -56,7 +56,7 @@ class AnswerLock:
             bound = self._by_corpus.setdefault(corpus, {})
             for response, subject in answers:
                 if self.subject(response) is None:
-                    bound.setdefault(response.request_id, {})[_digest(response)] = subject
+                    bound.setdefault(response.request_id, {})[answer_digest(response)] = subject
             unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
             text = json.dumps(self._by_corpus, indent=0, sort_keys=True, ensure_ascii=False)
             unfinished.write_text(f"{text}\n", encoding="utf-8")
@@ -90,6 +90,7 @@ def _is_lock(content: Any) -> bool:
     return all(isinstance(value, str) for value in levels)
 
 
-def _digest(response: Response) -> str:
+def answer_digest(response: Response) -> str:
+    """Digest of what an answer holds."""
     given = response.text if response.answer is None else response.answer
     return digest_of(given)[:_LENGTH]

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 HOSTED = "api.openai.com"
+# Servers that a user starts, by backend, with the command.
+LOCAL = {
+    "llama_server": "llama-server -m <file>.gguf -c 16384 -np 4",
+    "ollama": "ollama serve",
+    "vllm_server": "vllm serve <model>",
+}
 # From the strictest form of a schema to the one that every server accepts.
 FORMS = ("json_schema", "short_schema", "plain_schema", "json_object", "text")
 # Bounds that some servers refuse in a schema; answers are checked against them anyway. llama.cpp,
@@ -45,6 +51,10 @@ _FORM_NAMES = {
 }
 # What servers write of a question that is longer than the model's context.
 _CONTEXT = re.compile(r"context.?(?:size|length|window)", re.IGNORECASE)
+
+
+# Fields in which servers put the reasoning of a thinking model, beside the answer.
+_REASONING = ("reasoning_content", "reasoning")
 
 
 def response_format(form: str, schema: dict[str, Any]) -> dict[str, Any] | None:
@@ -107,11 +117,27 @@ class OpenAIServer:
                 "base_url must be http(s)://<host>/v1, without a user name or key in it (a key "
                 "goes into conf/local/credentials.yml)"
             )
+        if self._params.backend in LOCAL:
+            self._require_running()
         if self._host == HOSTED and not self._key:
             raise LanguageModelError(
                 f"{HOSTED} wants a key: set OPENAI_API_KEY, or language_model.api_key in "
                 "conf/local/credentials.yml"
             )
+
+    def _require_running(self) -> None:
+        """Refuses an address where nothing listens, before anything else is done."""
+        import httpx
+
+        try:
+            httpx.get(f"{self._params.base_url}/models", timeout=5, trust_env=False)
+        except httpx.ConnectError:
+            raise LanguageModelError(
+                f"nothing listens at {self._params.base_url}: start the server with "
+                f"`{LOCAL[self._params.backend]}`, or give its base_url"
+            ) from None
+        except httpx.HTTPError:  # it is there, and busy
+            return
 
     def count_tokens(self, requests: Sequence[Request]) -> None:
         """Unknown: only the server has the tokenizer."""
@@ -248,7 +274,10 @@ class OpenAIServer:
     ) -> Response:
         assert self._client is not None
         params, sampling = self._params, request.sampling
-        options: dict[str, Any] = {params.token_limit: sampling.max_tokens}
+        # Not part of the digest: the same question, with more room to think.
+        options: dict[str, Any] = {
+            params.token_limit: sampling.max_tokens + params.reasoning_tokens
+        }
         if params.send_sampling:
             options |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if params.send_seed:
@@ -318,6 +347,7 @@ def _response(request: Request, completion: Any, seconds: float, tries: int) -> 
         request,
         text,
         complete=choice.finish_reason != "length",
+        reasoned=any(getattr(choice.message, key, None) for key in _REASONING),
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,
         seconds=seconds,

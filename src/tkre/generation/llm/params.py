@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Prices = dict[Literal["prompt", "completion"], float]  # US dollars per million tokens
 
 
+ResponseFormat = Literal[
+    "auto", "json_schema", "short_schema", "plain_schema", "json_object", "text"
+]
+
+
 class ReplayParams(Params):
     """Stored answers: the recordings of a corpus, or a live store.
 
@@ -123,22 +128,49 @@ class OpenAIParams(LiveParams):
         token_limit: The server's name for the bound of an answer.
         send_seed: Whether to send a sampling seed.
         send_sampling: Whether to send temperature and top_p; some hosted models refuse them.
+        reasoning_tokens: Tokens for the reasoning of a thinking model, added to those of an answer;
+            the reasoning itself is not read.
         extra_body: Further fields of every request.
     """
 
-    backend: Literal["openai"]
     base_url: str = "https://api.openai.com/v1"
     concurrency: int = Field(16, gt=0)
     timeout: float = Field(120.0, gt=0)
     retries: int = Field(5, ge=0)
     give_up_after: int = Field(20, gt=0)
-    response_format: Literal[
-        "auto", "json_schema", "short_schema", "plain_schema", "json_object", "text"
-    ] = "auto"
+    response_format: ResponseFormat = "auto"
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     send_seed: bool = True
     send_sampling: bool = True
+    reasoning_tokens: int = Field(0, ge=0)
     extra_body: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class LlamaServerParams(OpenAIParams):
+    """llama-server of llama.cpp, at its port.
+
+    It makes a grammar of each schema, and refuses texts of 2,000 letters and more in it: large
+    bounds are left out.
+    """
+
+    base_url: str = "http://localhost:8080/v1"
+    concurrency: int = Field(4, gt=0)
+    timeout: float = Field(600.0, gt=0)
+    response_format: ResponseFormat = "short_schema"
+
+
+class OllamaParams(LlamaServerParams):
+    """Ollama, which has llama.cpp inside."""
+
+    base_url: str = "http://localhost:11434/v1"
+
+
+class VllmServerParams(OpenAIParams):
+    """``vllm serve``."""
+
+    base_url: str = "http://localhost:8000/v1"
+    concurrency: int = Field(64, gt=0)
+    timeout: float = Field(600.0, gt=0)
 
 
 class TransformersParams(LiveParams):
@@ -180,12 +212,17 @@ class Backend:
         return found
 
 
+_SERVER = "tkre.generation.llm.openai:OpenAIServer"
 BACKENDS: Registry[Backend] = Registry(
     "tkre.llms",
     {
         "replay": Backend(ReplayParams, "tkre.generation.llm.replay:Replay"),
         "vllm": Backend(VllmParams, "tkre.generation.llm.vllm:VllmEngine"),
-        "openai": Backend(OpenAIParams, "tkre.generation.llm.openai:OpenAIServer"),
+        "openai": Backend(OpenAIParams, _SERVER),
+        # The same with the address and the limits of a server that people run.
+        "llama_server": Backend(LlamaServerParams, _SERVER),
+        "ollama": Backend(OllamaParams, _SERVER),
+        "vllm_server": Backend(VllmServerParams, _SERVER),
         "transformers": Backend(
             TransformersParams, "tkre.generation.llm.huggingface:TransformersModel"
         ),

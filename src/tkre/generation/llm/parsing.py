@@ -16,7 +16,8 @@ from tkre.core.documents import DocumentError, decode_json
 from tkre.generation.llm.protocol import Request, Response
 
 # Reasoning before the answer; without an end tag there is no answer.
-_THOUGHTS = re.compile(r"\A.*</think>|\A\s*<think>.*\Z", re.DOTALL)
+_THOUGHTS = re.compile(r"\A.*</think(?:ing)?>|\A\s*<think(?:ing)?>.*\Z", re.DOTALL)
+MORE_ROOM = "give it reasoning_tokens, or turn its thinking off (docs/language_models.md)"
 BRACES = 32  # opening braces that are tried as the start of an answer
 # What word processors, rendered Markdown and models make of JSON: quotes that are not straight
 # around keys and values, backslashes before signs of Markdown, commas after the last item.
@@ -36,6 +37,7 @@ def read_answer(
     text: str | None,
     *,
     complete: bool,
+    reasoned: bool = False,
     prompt_tokens: int | None = None,
     completion_tokens: int | None = None,
     seconds: float | None = None,
@@ -46,6 +48,7 @@ def read_answer(
         request: The request, with the schema of its answer.
         text: The generated text; None without one.
         complete: Whether the model ended by itself, not at the token limit.
+        reasoned: Whether it has reasoned first; a server that gives the reasoning apart says so.
         prompt_tokens: Length of the request, in tokens.
         completion_tokens: Length of the text, in tokens.
         seconds: Seconds from the request to the text.
@@ -61,9 +64,16 @@ def read_answer(
     except _NotAnAnswer as problem:
         reason, error = problem.reason, str(problem)
         # An answer that is whole at its limit is an answer; only what cannot be read was cut off.
-        if reason == "not_json" and not complete:
+        if reason in ("not_json", "empty") and not complete:
             reason, error = _cut_off(request, completion_tokens)
+            if reasoned or _only_thoughts(text or ""):
+                reason = "truncated"
+                error = f"cut off inside its reasoning: {error}; {MORE_ROOM}"
         return replace(response, reason=reason, error=error, text=_printable(text or ""))
+
+
+def _only_thoughts(text: str) -> bool:
+    return bool(_THOUGHTS.search(text)) and not _THOUGHTS.sub("", text).strip()
 
 
 def _cut_off(request: Request, written: int | None) -> tuple[str, str]:

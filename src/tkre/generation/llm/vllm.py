@@ -123,7 +123,9 @@ class VllmEngine(LocalModel[VllmParams]):
             raise LanguageModelError(
                 f"vLLM does not start {self._params.model!r}: {error}"
             ) from error
-        self.source = f"vllm {vllm.__version__}"
+        # Equal answers in any batch, where the user has asked vLLM for it.
+        invariant = ", batch-invariant" if os.environ.get("VLLM_BATCH_INVARIANT") == "1" else ""
+        self.source = f"vllm {vllm.__version__}{invariant}"
         logger.info("vLLM: started in %.0f s", time.monotonic() - started)
         return self._llm
 

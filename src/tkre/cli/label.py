@@ -1,0 +1,101 @@
+"""``kedro label``: sentences of files, labelled by a trained classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tkre.cli.classifier import (
+    balanced_option,
+    find_trained,
+    precision_option,
+    trained_cells,
+)
+from tkre.cli.session import Project, env_option, session
+from tkre.evaluation.calibrator import CALIBRATOR_FILE
+
+if TYPE_CHECKING:  # it loads torch
+    from tkre.serving.batch import Done
+
+
+@click.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "--classifier", default=None,
+    help="Its cell (newsroom.k8.s13.tkre_plus) or folder; the one trained last if none.",
+)  # fmt: skip
+@precision_option
+@balanced_option
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, help="More than one: on Ray (extra scale)."
+)
+@click.option("--address", default=None, help="Ray cluster; a local one is started if none.")
+@env_option
+def label(
+    source: Path,
+    target: Path,
+    classifier: str | None,
+    wanted_precision: float | None,
+    balanced: bool,
+    workers: int,
+    address: str | None,
+    env: str | None,
+) -> None:
+    """Label a file of sentences, or all files of a folder.
+
+    SOURCE is JSON Lines, CSV, TSV, Parquet, or text with a tagged sentence a line. TARGET ends with
+    .jsonl, .csv or .parquet: all columns of SOURCE, the answers and their probabilities. Where
+    SOURCE is a folder, so is TARGET; the same command again continues with the files that are not
+    done.
+    """
+    with session(env) as project:
+        from tkre.serving import batch
+        from tkre.serving.labelling import require_labelled
+
+        files = batch.partitions(source, target)
+        folder, calibrator = _chosen(project, classifier, balanced=balanced)
+        labeller = batch.Labeller(
+            str(folder), calibrator, wanted_precision, natural=False if balanced else None
+        )
+        labeller.extractor()  # refuses a precision that it cannot guarantee
+        labelled = list(
+            _printed(
+                batch.label_here(labeller, files)
+                if workers == 1 and address is None
+                else batch.label_on_ray(labeller, files, workers, address)
+            )
+        )
+        require_labelled((done.counts for done in labelled), str(source))
+
+
+def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Path, str | None]:
+    """Folder and calibrator of the classifier that an option names, or of the newest one."""
+    from tkre.serving.extractor import newest_version
+
+    if given is not None and Path(given).is_dir():
+        folder = newest_version(Path(given))
+        beside = folder / CALIBRATOR_FILE
+        return folder, str(beside) if beside.is_file() else None
+    name = given
+    if name is None:
+        trained = trained_cells(project.catalog)
+        if not trained:
+            raise FileNotFoundError("there is no classifier yet: `kedro run` trains one")
+        name = trained[0].name
+        click.echo(f"classifier: {name}, the one trained last")
+    found = find_trained(project.catalog, name, balanced=balanced)
+    return found.classifier, str(found.calibrator)
+
+
+def _printed(files: Iterable[Done]) -> Iterable[Done]:
+    for done in files:
+        seconds = f"{done.seconds:.1f} s" if done.seconds else "done before"
+        click.echo(f"{Path(done.source).name}: {done.counts}, {seconds}")
+        for line in done.counts.lines():
+            click.echo(line)
+        click.echo(f"labels: {done.target}")
+        yield done

@@ -1,0 +1,42 @@
+"""``kedro corpus rename``: a relation under another name, with its rows and answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tkre.cli.session import env_option, require_corpus, session
+
+
+@click.command("rename")
+@click.argument("name", metavar="CORPUS")
+@click.argument("old")
+@click.argument("new")
+@click.option("--dry-run", is_flag=True, help="Count the places; write nothing.")
+@env_option
+def rename_command(name: str, old: str, new: str, dry_run: bool, env: str | None) -> None:
+    """Rename a relation.
+
+    Writes NEW for OLD in relations.yml, in the rows and in the answers of CORPUS, so that no answer
+    becomes stale by it: all files or none. Classifiers keep the name they were trained with.
+    """
+    from tkre.project import rename
+
+    with session(env) as project:
+        require_corpus(project.config, name)
+        folder = project.folder(name)
+        if not dry_run and rename.finish(folder):
+            click.echo("an interrupted renaming was finished first")
+        params = project.config.parameters.corpora[name]
+        renaming = rename.plan_rename(folder, params, project.stores(name), old, new)
+        if not dry_run:
+            rename.write(renaming, folder)
+    for path, places in renaming.counts.items():
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        click.echo(f"{shown}: {places:,} {'place' if places == 1 else 'places'}")
+    for note in renaming.notes:
+        click.echo(f"note: {note}")
+    click.echo(
+        "nothing was written (--dry-run)" if dry_run else f"Next: kedro corpus validate {name}"
+    )

@@ -1,0 +1,322 @@
+"""Files of sentences to label, read and written row by row with all their columns.
+
+JSON Lines, CSV, TSV, Parquet, and plain text with a tagged sentence a line. A file of answers is
+JSON Lines, CSV or Parquet. Any number of rows: few of them are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tkre.core.documents import DocumentError, parse_json, shown
+from tkre.core.files import require_readable
+from tkre.core.instance import HEAD, TAIL
+from tkre.corpora.formats import json_object
+from tkre.corpora.records import KEYS, RowError
+
+Fields = dict[str, Any]
+Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
+BATCH = 2048
+# Columns of a table that give a span: start and end; or the start of the mention in the column
+# ``head`` or ``tail``.
+_OFFSETS = tuple(f"{tag}_{what}" for tag in (HEAD, TAIL) for what in ("start", "end", "offset"))
+_NEAR = 0.85  # similarity from which a name is taken for a misspelt one
+
+
+class TableError(ValueError):
+    """A file that cannot be read or written as a table; the message names it."""
+
+
+def read_rows(file: Path) -> Iterator[Row]:
+    """Rows of a file, by its suffix.
+
+    Raises:
+        TableError: The suffix is unknown, or the file is not what it says.
+    """
+    return _kind(file, READERS, "read")(file)
+
+
+def columns_of(file: Path) -> dict[str, str | pa.DataType]:
+    """Columns of a file and their kinds: a kind of JSON (``_kind_of``), or a type of Parquet.
+
+    Raises:
+        TableError: See ``read_rows``; or a column has the name of another one, or a misspelt one.
+    """
+    require_readable(file)
+    if file.suffix == ".parquet":
+        with _parquet(file) as table:
+            columns = dict(zip(table.schema_arrow.names, table.schema_arrow.types, strict=True))
+    elif file.suffix == ".jsonl":
+        columns = widened(row for _, row in read_rows(file) if not isinstance(row, RowError))
+    else:
+        _kind(file, READERS, "read")
+        names = ["sentence"] if file.suffix == ".txt" else _header(file)
+        columns = dict.fromkeys(names, "string")
+    if file.suffix != ".jsonl" and (problem := _misspelt(columns)):
+        raise TableError(f"{file}: {problem}")
+    if file.suffix != ".jsonl" and not {"sentence", "text"} & {*columns}:
+        raise TableError(
+            f"{file}: no column 'sentence' (tagged) or 'text' (with spans): "
+            f"columns {', '.join(columns)}"
+        )
+    return columns
+
+
+def record_of(fields: Mapping[str, Any]) -> Fields:
+    """The record (``corpora.records``) in the columns of a row; other columns are left out.
+
+    Raises:
+        RowError: A column has a misspelt name, or the offsets are none.
+    """
+    if problem := _misspelt(fields):
+        raise RowError(problem)
+    record = {key: fields[key] for key in KEYS if fields.get(key) is not None}
+    plain = "text" not in record and any(fields.get(name) is not None for name in _OFFSETS)
+    if plain and "sentence" in record:
+        record["text"] = record.pop("sentence")
+    if isinstance(record.get("implicit"), str):
+        del record["implicit"]  # a label, which is not read
+    for tag in (HEAD, TAIL):
+        if (span := _span(tag, fields, record.get("text"))) is not None:
+            record[tag] = span
+    return record
+
+
+def _span(tag: str, fields: Mapping[str, Any], text: Any) -> Any:
+    """Start and end of a mention, from columns of their own or from JSON in one."""
+    value = fields.get(tag)
+    start, end, offset = (_whole(fields.get(f"{tag}_{w}")) for w in ("start", "end", "offset"))
+    if start is not None and end is not None:
+        return [start, end]
+    if start is None:
+        start = offset
+    if start is not None:
+        if not isinstance(value, str) or not isinstance(text, str):
+            raise RowError(f"{tag}: its start has no end: give {tag}_start and {tag}_end")
+        if isinstance(start, int) and text[start : start + len(value)] != value:
+            raise RowError(
+                f"{tag}: at character {start} stands "
+                f"{shown(text[start : start + len(value)])}, not {shown(value)}"
+            )
+        return [start, start + len(value)] if isinstance(start, int) else start
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            return parse_json(value)
+        except DocumentError:
+            return value
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that a table holds as a text or, beside missing ones, as a float."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+
+
+def _misspelt(names: Iterable[str]) -> str | None:
+    """Message on a column whose name is probably a misspelt key; None without one."""
+    given = {*names}
+    for name in given - {*KEYS, *_OFFSETS}:
+        near = get_close_matches(str(name)[:80], [*KEYS, *_OFFSETS], n=1, cutoff=_NEAR)
+        if near and near[0] not in given and not str(name).startswith(f"{near[0]}_"):
+            return f"unknown key {shown(name)} (did you mean {near[0]!r}?)"
+    return None
+
+
+def _kind(file: Path, known: Mapping[str, Any], what: str) -> Any:
+    if file.suffix not in known:
+        raise TableError(f"{file}: files to be {what} end with {', '.join(known)}")
+    return known[file.suffix]
+
+
+def _lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Lines with their ends, numbered from 1, without byte-order marks."""
+    require_readable(file)
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                yield number, line.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise TableError(
+                    f"{file}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8"
+                ) from None
+
+
+def _text_rows(file: Path) -> Iterator[Row]:
+    for number, line in _lines(file):
+        if line.strip():
+            yield f"line {number}", {"sentence": line.rstrip("\r\n")}
+
+
+def _json_rows(file: Path) -> Iterator[Row]:
+    for number, line in _lines(file):
+        if line.strip():
+            try:
+                yield f"line {number}", json_object(line)
+            except RowError as error:
+                yield f"line {number}", error
+
+
+def _csv(file: Path) -> Any:
+    """The reader of a file; its delimiter is the one that the header has a known name between."""
+    first = next(_lines(file), (1, ""))[1]
+    splits = {sign: {*next(csv.reader([first], delimiter=sign), [])} for sign in ",;\t|"}
+    known = {"sentence", "text"}
+    delimiter = next((sign for sign, names in splits.items() if names & known), ",")
+    return csv.reader((line for _, line in _lines(file)), delimiter=delimiter, strict=True)
+
+
+def _header(file: Path) -> list[str]:
+    names: list[str] = next(_csv(file), [])
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise TableError(f"{file}, line 1: column {twice[0]!r} stands twice: rename one of them")
+    return names
+
+
+def _csv_rows(file: Path) -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)
+    reader, names = _csv(file), _header(file)
+    next(reader, None)
+    line = reader.line_num + 1
+    try:
+        for cells in reader:
+            place, line = f"line {line}", reader.line_num + 1
+            if not cells:
+                continue
+            if len(cells) != len(names):
+                yield (
+                    place,
+                    RowError(
+                        f"{len(cells)} columns, the header has {len(names)}: a text with a comma "
+                        'or a quote in it stands in quotes, "like this"'
+                    ),
+                )
+            else:
+                yield place, {n: c if c else None for n, c in zip(names, cells, strict=True)}
+    except csv.Error as error:
+        raise TableError(f"{file}, line {line}: no CSV ({error})") from None
+
+
+def _parquet_rows(file: Path) -> Iterator[Row]:
+    read = 0
+    with _parquet(file) as table:
+        try:
+            for batch in table.iter_batches(BATCH):
+                rows = batch.to_pylist()
+                for number, row in enumerate(rows, start=read + 1):
+                    yield f"row {number}", row
+                read += len(rows)
+        except (OSError, ValueError) as error:
+            raise TableError(f"{file} is damaged behind row {read}: {error}") from None
+
+
+@contextmanager
+def _parquet(file: Path) -> Iterator[Any]:
+    require_readable(file)
+    try:
+        table = pq.ParquetFile(file)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{file}: no Parquet file, or a torn one: {error}") from None
+    with table:
+        yield table
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _json_rows, ".csv": _csv_rows, ".tsv": _csv_rows, ".txt": _text_rows,
+    ".parquet": _parquet_rows,
+}  # fmt: skip
+
+
+def widened(rows: Iterable[Fields]) -> dict[str, Any]:
+    """Columns of rows, each with the kind that holds all its values."""
+    columns: dict[str, str] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns[name] = _wider(columns.get(name, "null"), _kind_of(value))
+    return columns
+
+
+def _kind_of(value: Any) -> str:
+    names = {type(None): "null", bool: "bool", int: "int64", float: "double", str: "string"}
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "json"
+    return names.get(type(value), "json")
+
+
+def _wider(one: Any, other: str) -> str:
+    """The kind that holds both: numbers become floats, other mixtures JSON in a text."""
+    kinds = {one, other} - {"null"}
+    if len(kinds) < 2:
+        return kinds.pop() if kinds else "null"
+    return "double" if kinds == {"int64", "double"} else "json"
+
+
+Write = Callable[[Sequence[Fields]], object]
+
+
+@contextmanager
+def writer(file: Path, suffix: str, columns: Mapping[str, Any]) -> Iterator[Write]:
+    """Open a file; returns the function that writes rows to it.
+
+    Args:
+        file: File.
+        suffix: Its format, since an unfinished file may have another name.
+        columns: All columns with their kinds (``columns_of``).
+    """
+    if suffix == ".parquet":
+        types = {name: _arrow(kind) for name, kind in columns.items()}
+        schema = pa.schema(list(types.items()))
+        texts = [name for name, kind in columns.items() if kind in ("json", "null")]
+        with pq.ParquetWriter(file, schema) as table:
+            yield lambda rows: table.write_table(
+                pa.Table.from_pylist(
+                    [r | {n: _text(r.get(n)) for n in texts} for r in rows], schema
+                )
+            )
+        return
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        if suffix == ".jsonl":
+            yield lambda rows: lines.writelines(
+                json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows
+            )
+        else:
+            table = csv.writer(lines, lineterminator="\n")
+            table.writerow(columns)
+            yield lambda rows: table.writerows(
+                [_text(row.get(name)) for name in columns] for row in rows
+            )
+
+
+WRITTEN = (".jsonl", ".csv", ".parquet")
+
+
+def require_writable(file: Path) -> None:
+    """Refuse a suffix that no format has.
+
+    Raises:
+        TableError: See above.
+    """
+    _kind(file, dict.fromkeys(WRITTEN), "written")
+
+
+def _arrow(kind: Any) -> Any:
+    if not isinstance(kind, str):
+        return kind
+    return pa.type_for_alias("string" if kind in ("json", "null") else kind)
+
+
+def _text(value: Any) -> Any:
+    """A value as the cell of a table: what is no text is written as JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,100 @@
+"""Files of sentences in the forms that people have them in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tkre.corpora.records import RowError, unlabelled_record
+from tkre.corpora.tables import TableError, columns_of, read_rows, record_of, widened, writer
+
+TEXT = "\u738b\u4f1f\u4f4f\u5728\u5317\u4eac\u3002"
+
+
+def spans(fields):
+    row = unlabelled_record(record_of(fields), "1")
+    return row.head.of(row.text), row.tail.of(row.text)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": TEXT, "head": "[0, 2]", "tail": [4, 6]},
+        {"text": TEXT, "head_start": "0", "head_end": "2", "tail_start": 4.0, "tail_end": 6},
+        {"sentence": TEXT, "head": TEXT[:2], "head_offset": "0", "tail": TEXT[4:6],
+         "tail_offset": "4"},
+        {"sentence": f"<head>{TEXT[:2]}</head>{TEXT[2:4]}<tail>{TEXT[4:6]}</tail>",
+         "sentence_id": "7", "year": "1999"},
+    ],
+)  # fmt: skip
+def test_spans_in_any_form(fields):
+    assert spans(fields) == (TEXT[:2], TEXT[4:6])
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"text": TEXT, "head": "[0, 2]", "head_typ": "x"}, "did you mean 'head_type'"),
+        ({"text": TEXT, "head": TEXT[:2], "head_offset": "1"}, "at character 1 stands"),
+        ({"text": TEXT, "head_start": 1}, "its start has no end: give head_start and head_end"),
+    ],
+)
+def test_what_is_no_span_is_named(fields, message):
+    with pytest.raises(RowError, match=message):
+        record_of(fields)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_tables_of_any_delimiter(tmp_path, delimiter, end):
+    lines = ["id|sentence|note", '1|"a ""b""\nc"|', "2|x", "3|y|z"]
+    file = tmp_path / "a.csv"
+    text = end.join(line.replace("|", delimiter) for line in lines)
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    rows = dict(read_rows(file))
+    assert rows["line 2"] == {"id": "1", "sentence": 'a "b"\nc', "note": None}
+    assert "2 columns, the header has 3" in str(rows["line 4"])
+    assert rows["line 5"] == {"id": "3", "sentence": "y", "note": "z"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"sentence\na\nb\xff\n", "a.csv, line 3: not UTF-8"),
+        ("a.csv", "sentence,id".encode("utf-16"), "a.csv, line 1: not UTF-8"),
+        ("a.csv", b'sentence\n"a" b\n', "a.csv, line 2: no CSV"),
+        ("a.csv", b"sentence,id,id\n", "column 'id' stands twice"),
+        ("a.csv", b"a,b\n1,2\n", "no column 'sentence'"),
+        ("a.csv", b"", "no column 'sentence'"),
+        ("a.txt", b"a\n\xe4\n", "a.txt, line 2: not UTF-8"),
+        ("a.xlsx", b"PK", "files to be read end with .jsonl, .csv, .tsv, .txt, .parquet"),
+        ("a.parquet", b"PK", "no Parquet file, or a torn one"),
+    ],
+)  # fmt: skip
+def test_files_that_are_none_are_named(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TableError, match=message):
+        columns_of(tmp_path / name), list(read_rows(tmp_path / name))
+
+
+def test_bad_json_is_a_bad_row(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"id": 1}\n{"id": \n\n[1]\n')
+    rows = dict(read_rows(tmp_path / "a.jsonl"))
+    assert rows["line 1"] == {"id": 1}
+    assert isinstance(rows["line 2"], RowError) and "object" in str(rows["line 4"])
+
+
+def test_mixed_values_are_kept(tmp_path):
+    pd = pytest.importorskip("pandas")
+    rows = [{"a": 1, "b": "x", "c": [1], "d": None, "e": 10**30, "f": True},
+            {"a": 2.5, "b": 7, "c": None, "g": "late"}]  # fmt: skip
+    columns = widened(rows)
+    assert columns == {"a": "double", "b": "json", "c": "json", "d": "null", "e": "json",
+                       "f": "bool", "g": "string"}  # fmt: skip
+    with writer(tmp_path / "t", ".parquet", columns) as write:
+        write(rows[:1])
+        write(rows[1:])
+    frame = pd.read_parquet(tmp_path / "t")
+    assert frame["a"].tolist() == [1, 2.5] and frame["b"].tolist() == ["x", "7"]
+    assert json.loads(frame["c"][0]) == [1] and frame["e"][0] == str(10**30)

@@ -133,20 +133,3 @@ class ChatServer:
         handler.wfile.write(sent[: len(sent) // 2] if reply.cut else sent)
         if reply.cut:
             handler.close_connection = True
-
-
-def like_llama_cpp(answer: Callable[[Body, int], Reply]) -> Callable[[Body, int], Reply]:
-    """Refuses what llama.cpp refuses: a grammar of texts of 2,000 letters and more."""
-
-    def reply(body: Body, number: int) -> Reply:
-        if any(length >= 2000 for length in lengths(body.get("response_format", {}))):
-            return Reply("failed to parse grammar", status=400)
-        return answer(body, number)
-
-    def lengths(value: Any) -> list[int]:
-        if isinstance(value, dict):
-            own = [value["maxLength"]] if isinstance(value.get("maxLength"), int) else []
-            return own + [n for part in value.values() for n in lengths(part)]
-        return [n for part in value for n in lengths(part)] if isinstance(value, list) else []
-
-    return reply

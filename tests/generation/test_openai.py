@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.generation.chat_server import Body, ChatServer, Reply, like_llama_cpp
+from tests.generation.chat_server import Body, ChatServer, Reply
 from tkre.generation.llm.openai import FORMS, OpenAIServer, response_format
 from tkre.generation.llm.params import BACKENDS, OpenAIParams, backend_params
 from tkre.generation.llm.protocol import LanguageModelError, Request, Sampling
@@ -421,13 +421,10 @@ def test_formats_are_ordered_by_strictness():
     assert said == sorted(said, reverse=True) and len(set(said)) == len(FORMS)
 
 
-LONG = SCHEMA | {"properties": {"text": {"type": "string", "maxLength": 4000}}}
-
-
 @pytest.mark.parametrize("backend", ["llama_server", "ollama", "vllm_server", "openai"])
 def test_servers_that_people_run(backend, caplog):
     """The first two never send what llama.cpp refuses; the others find out, once."""
-    with ChatServer(like_llama_cpp(lambda body, tries: GOOD)) as server:
+    with ChatServer(grammar_of_llama) as server:
         settings = {"backend": backend, "model": "m", "base_url": server.url}
         asked = OpenAIServer(backend_params(settings), None)
         assert BACKENDS[backend].load() is OpenAIServer

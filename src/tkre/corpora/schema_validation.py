@@ -170,7 +170,7 @@ def _words(relation: Relation) -> set[str]:
 Path = tuple[str, ...]
 # Messages for pydantic's error types.
 _TYPE_MESSAGES = {
-    "string_type": "it is read as another kind of value; put it in quotes",
+    "string_type": "a text is wanted",
     "tuple_type": "a list is wanted: [{value}]",
     "bool_parsing": "true or false is wanted",
     "missing": "it is missing",

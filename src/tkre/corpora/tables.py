@@ -128,7 +128,7 @@ def _misspelt(names: Iterable[str]) -> str | None:
     given = {*names}
     for name in given - {*KEYS, *_OFFSETS}:
         near = get_close_matches(str(name)[:80], [*KEYS, *_OFFSETS], n=1, cutoff=_NEAR)
-        if near and near[0] not in given and not str(name).startswith(f"{near[0]}_"):
+        if near and not str(name).startswith(f"{near[0]}_"):
             return f"unknown key {shown(name)} (did you mean {near[0]!r}?)"
     return None
 

@@ -122,10 +122,11 @@ def _in_relations(text: str, old: str, new: str) -> tuple[str, int]:
         for key, value in relation.value
         if key.value == "inverse" and value.value == old
     ]
-    for node in sorted(nodes, key=lambda node: node.start_mark.index, reverse=True):
+    places = {node.start_mark.index: node for node in nodes}  # an alias is its node once more
+    for _, node in sorted(places.items(), reverse=True):
         start, end = node.start_mark.index, node.end_mark.index
         text = text[:start] + yaml_text(new) + text[end:]
-    return text, len(nodes)
+    return text, len(places)
 
 
 Change = Callable[[str], tuple[str, int]]
@@ -325,8 +326,9 @@ def _pair(answers: _Answers, store: ResponseStore, text: str) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "renamed.jsonl"
         path.write_text(text, encoding="utf-8")
-        after = ResponseStore(path).all()
-    for old, new in zip(store.all(), after, strict=True):
+        after = ResponseStore(path)
+    by_line = (sorted(s.all(), key=lambda response: response.line or 0) for s in (store, after))
+    for old, new in zip(*by_line, strict=True):
         answers.digests[old.request_id, answer_digest(old)] = answer_digest(new)
 
 

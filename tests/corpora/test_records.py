@@ -13,7 +13,7 @@ from tkre.core.text import NearDuplicateParams
 from tkre.corpora.params import CorpusParams, PoolParams
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import CorpusError, CorpusFolder, read_corpus
-from tkre.corpora.tables import TableError, read_rows
+from tkre.corpora.row_files import TableError, read_rows
 from tkre.corpora.validation import check_corpus
 from tkre.serving.batch import partitions
 from tkre.serving.extractor import RelationExtractor

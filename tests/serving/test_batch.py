@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tkre.core.instance import to_tagged
-from tkre.corpora.tables import TableError
+from tkre.corpora.row_files import TableError
 from tkre.serving.batch import (
     COUNTS,
     Labeller,

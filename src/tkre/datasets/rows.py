@@ -1,4 +1,4 @@
-"""Rows of sentences, in any format of ``corpora.tables``."""
+"""Rows of sentences, in any format of ``corpora.row_files``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.records import RowError
-from tkre.corpora.tables import Fields, Row, columns_of, read_rows, widened, writer
+from tkre.corpora.row_files import Fields, Row, columns_of, read_rows, widened, writer
 from tkre.datasets import table_preview
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from tkre.core.documents import read_json
 from tkre.core.provenance import LINEAGE_FILE, digest_of
 from tkre.corpora.reading import listed
-from tkre.corpora.tables import (
+from tkre.corpora.row_files import (
     BATCH,
     READERS,
     WRITTEN,

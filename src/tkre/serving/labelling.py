@@ -9,7 +9,7 @@ from typing import Any
 
 from tkre.corpora.reading import MAX_LISTED, listed
 from tkre.corpora.records import RowError
-from tkre.corpora.tables import Fields, Row, TableError, record_of
+from tkre.corpora.row_files import Fields, Row, TableError, record_of
 from tkre.corpora.unlabelled import validate_batch
 from tkre.serving.extractor import RelationExtractor
 
@@ -85,7 +85,7 @@ def label_rows(
     """Label rows; one that is no sentence with a head and a tail gets the reason instead.
 
     Args:
-        rows: Rows of a file (``corpora.tables``).
+        rows: Rows of a file (``corpora.row_files``).
         extractor: The classifier.
         counts: Counts of the file; the rows are added.
         taken: Ids of the rows of the file before, with their places; those of ``rows`` are added.

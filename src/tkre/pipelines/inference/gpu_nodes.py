@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tkre.core.schema import RelationSchema
-from tkre.corpora.tables import Fields, Row
+from tkre.corpora.row_files import Fields, Row
 from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.params import InferenceParams
 from tkre.modeling.checkpoint import Checkpoint

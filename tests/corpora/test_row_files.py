@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tkre.corpora.records import RowError, unlabelled_record
-from tkre.corpora.tables import TableError, columns_of, read_rows, record_of, widened, writer
+from tkre.corpora.row_files import TableError, columns_of, read_rows, record_of, widened, writer
 
 TEXT = "\u738b\u4f1f\u4f4f\u5728\u5317\u4eac\u3002"
 

@@ -22,7 +22,7 @@ from tkre.core.documents import DocumentError, json_items, parse_json
 from tkre.core.folding import is_invisible, verbatim
 from tkre.core.instance import Instance, Span, TagError, parse_tagged
 from tkre.core.schema import Relation, RelationSchema
-from tkre.core.text import find_phrase, find_word_forms, normalised, word_list
+from tkre.core.text import count_words, find_phrase, find_word_forms, normalised, word_list
 from tkre.corpora.candidates import read_mentions
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
 from tkre.corpora.reading import CorpusError
@@ -64,7 +64,7 @@ PIECES = [
     " ", "\n", "a", "a ", "_", ".", ":", ",", "|", "<", "< ", "</", "<a ", "<e1>x", "[[ ", "<< ",
     "[", "[]", "{", '{"', '{"id"', '"', "\u201c", ", ", ",\u201c", ",]", "`", "explanation/",
     "explanation/:", "</think>", "<think>", "[user]\n", "[user] ", "born in ", "born  ", "1\t",
-    "\u0301", "e\u0301", "\u200b", "\U0001f600", "#",
+    "\u0301", "e\u0301", "\u200b", "中", "한", "ก", "ア", "\U0001f600", "#",
 ]  # fmt: skip
 
 
@@ -107,22 +107,8 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "core/instance.py:_LIKE_A_TAG": [parse_tagged, lambda t: validate_batch([t])],
     "core/instance.py:parse_tagged": [lambda t: parse_tagged(f"<head>{t}</head> <tail>a</tail>")],
     "core/schema.py:_PLAIN_WORDS": [lambda t: RELATIONS.spelled_out(t, "text")],
-    "core/text.py:_WORD": [word_list],
-    "core/text.py:_FUNCTION_WORDS": [lambda t: find_word_forms("a text", t)],
-    "core/text.py:_INVISIBLE": [normalised, is_invisible, lambda t: verbatim(t, "is in")],
-    "core/text.py:find_phrase": [
-        lambda t: find_phrase(t, "born in"), lambda t: find_phrase(t, "- a"),
-        lambda t: find_phrase("born in", t),
-    ],
-    "core/text.py:find_word_forms": [lambda t: find_word_forms(t, "was born in")],
-    "corpora/candidates.py:_TOKEN": [
-        lambda t: read_mentions("born in\ta\nx\tb", "f", ignore_case=True).find(t)
-    ],
-    "corpora/candidates.py:_mention": [
-        lambda t: read_mentions(t, "f", ignore_case=False, types=("a",))
-    ],
-    "corpora/formats.py:_START": FORMATS,
-    "corpora/schema_validation.py:_WORD": [
+    "core/text.py:_WORD": [
+        word_list,
         lambda t: list(
             definition_findings(
                 RELATIONS.model_copy(
@@ -132,6 +118,31 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
             )
         )
     ],
+    "core/text.py:_ASCII_WORD": [word_list],
+    "core/text.py:_UNSPACED_LETTER": [count_words],
+    "core/text.py:_CHINESE": [lambda t: count_words(f"{t}中")],
+    "core/text.py:_CONTENT": [lambda t: find_word_forms("a 中文 text", t)],
+    "core/text.py:_UNSPACED_RUN": [lambda t: find_word_forms("中文", f"{t} 中文")],
+    "core/text.py:_GRAMMAR": [lambda t: find_word_forms(f"{t} 中文", "中文")],
+    "core/text.py:_KINDS": [lambda t: find_phrase(t, "中文"), lambda t: find_phrase(t, "a")],
+    "core/text.py:_FUNCTION_WORDS": [lambda t: find_word_forms("a text", t)],
+    "core/folding.py:_INVISIBLE": [normalised, is_invisible, lambda t: verbatim(t, "is in")],
+    "core/text.py:find_phrase": [
+        lambda t: find_phrase(t, "born in"), lambda t: find_phrase(t, "- a"),
+        lambda t: find_phrase("born in", t),
+    ],
+    "core/text.py:find_word_forms": [
+        lambda t: find_word_forms(t, "was born in"),
+        lambda t: from_explanation(of_instance(t), RELATION),
+        lambda t: from_sentence(of_instance(t), "support"),
+    ],
+    "core/text.py:_PART": [
+        lambda t: read_mentions("born in\ta\nx\tb", "f", ignore_case=True).find(t)
+    ],
+    "corpora/candidates.py:_mention": [
+        lambda t: read_mentions(t, "f", ignore_case=False, types=("a",))
+    ],
+    "corpora/formats.py:_START": FORMATS,
     "evaluation/probing.py:_AUXILIARY": [_negated],
     "evaluation/probing.py:_LONG_WORD": [lambda t: _mistyped(t, 0)],
     "generation/llm/openai.py:_CONTEXT": [_CONTEXT.search],  # the error of a server
@@ -149,10 +160,6 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "generation/recorded.py:_ROUND": [recorded._ROUND.fullmatch],  # parts of a request id
     "generation/recorded.py:_SEED": [recorded._SEED.search],
     "generation/recorded.py:_VOTE": [recorded._VOTE.search],
-    "generation/texts.py:_WORD": [
-        lambda t: from_explanation(of_instance(t), RELATION),
-        lambda t: from_sentence(of_instance(t), "support"),
-    ],
     "report/drawing.py:_UNPRINTABLE": [printable],
     "report/model_card.py:_MARKUP": [_escaped],
     "training/inference.py:without_names": [lambda t: without_names(of_instance(t))],
@@ -193,7 +200,9 @@ def expressions(tree: ast.AST, owner: str | None = None) -> Iterator[str | None]
         function = node.func if isinstance(node, ast.Call) else None
         if isinstance(function, ast.Attribute):
             of = function.value
-            of_re = isinstance(of, ast.Name) and of.id == "re" and function.attr in MATCHING
+            of_re = (
+                isinstance(of, ast.Name) and of.id in ("re", "regex") and function.attr in MATCHING
+            )
             in_table = isinstance(of, ast.Attribute) and of.attr == "str"
             if of_re or (in_table and function.attr in OF_TABLES):
                 yield name

@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import regex
@@ -55,6 +56,7 @@ _FUNCTION_WORDS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def _kind(character: str) -> str | None:
     """Kind of script of a letter; ``mark`` for a part of the letter before; None for a sign."""
     found = _KINDS.match(character)
@@ -173,11 +175,11 @@ def parts(text: str) -> list[Span]:
     return [Span(*match.span()) for match in _PART.finditer(text)]
 
 
-def without_particle(word: str) -> Iterator[str]:
+def without_particle(word: str, longest: int) -> Iterator[str]:
     """A word, and for one in Hangul, longest first, what is left of it without its end."""
     yield word
     if "\uac00" <= word[:1] <= "\ud7a3":
-        yield from (word[:end] for end in range(len(word) - 1, 0, -1))
+        yield from (word[:end] for end in range(min(longest, len(word) - 1), 0, -1))
 
 
 def count_words(text: str) -> int:

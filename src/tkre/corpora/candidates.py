@@ -51,6 +51,7 @@ class MentionList:
         self._ignore_case = ignore_case
         self._kinds = {self._words(name): kind for name, kind in kinds}
         self._longest = max(map(len, self._kinds), default=0)
+        self._letters = max((len(name[-1]) for name in self._kinds if name), default=0)
 
     def __len__(self) -> int:
         return len(self._kinds)
@@ -79,7 +80,7 @@ class MentionList:
         """The longest name that starts at a word, with its number of words; 0 if none does."""
         for length in range(min(self._longest, len(words) - at), 0, -1):
             *first, last = words[at : at + length]
-            for end in without_particle(last):
+            for end in without_particle(last, self._letters):
                 if (name := (*first, end)) in self._kinds:
                     return length, name
         return 0, ()

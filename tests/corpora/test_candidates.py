@@ -83,7 +83,7 @@ def test_json_lines_keep_their_ids():
     ("line", "as_json", "problem"),
     [
         ("{not json", True, "line 2: not JSON"),
-        ('{"text": "Ada"}', True, "line 2: key 'sentence' is missing"),
+        ('{"words": "Ada"}', True, "line 2: key 'sentence' is missing"),
         ("A <head> in a sentence", False, "line 2: it has a tag of ours"),
         ("<head>Ada</head> <tail>Bert</tail>", False, "line 2: its pair is marked already"),
     ],

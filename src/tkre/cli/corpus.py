@@ -12,12 +12,11 @@ from typing import Any
 
 import click
 from kedro.framework.cli.utils import LazyGroup
-from kedro.framework.project import pipelines
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, session
+from tkre.cli.session import RAW, Project, env_option, require_corpus, session
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -29,22 +28,24 @@ from tkre.corpora.candidates import (
     SpacyMentions,
     candidates,
     read_mentions,
-    read_sentences,
 )
-from tkre.corpora.reading import RELATIONS_FILE, Corpus, CorpusFolder
-from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in
+from tkre.corpora.importing import read_entities, read_raw
+from tkre.corpora.reading import Corpus
 from tkre.corpora.schema_validation import Finding, Level, count_levels, finding_lines
 from tkre.corpora.validation import CheckedCorpus, check_corpus
 from tkre.generation.recorded import RecordedAnswers
 
-# They import pandas and the pipelines.
+# They import pandas and the pipelines, or are large.
 LAZY = {
+    "new": "tkre.cli.corpus_files.new_command",
     "doctor": "tkre.cli.doctor.doctor_command",
     "questions": "tkre.cli.questions.questions_command",
     "answers": "tkre.cli.questions.answers_command",
     "probe": "tkre.cli.probe.probe_command",
     "review": "tkre.cli.review.review_command",
     "rename": "tkre.cli.rename.rename_command",
+    "import": "tkre.cli.corpus_files.import_command",
+    "export": "tkre.cli.corpus_files.export_command",
 }
 
 
@@ -53,86 +54,7 @@ def corpus() -> None:
     """Your own corpus: its files, checks, and questions."""
 
 
-_EXAMPLES = ("first_relation", "second_relation")
 UNLABELLED_FILE = "unlabelled.jsonl"
-_RESERVED = ("backbones", "ledger")  # first parts of other catalog names
-
-
-def _names(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-@corpus.command("new")
-@click.argument("name")
-@click.option("--relations", default="", callback=_names, help="Their names: owns,lives_in.")
-@click.option("--types", default="", callback=_names, help="Entity types: person,place.")
-@click.option("--negative", default=None, help='The relation "none of these", e.g. none.')
-@env_option
-def new_command(
-    name: str,
-    relations: tuple[str, ...],
-    types: tuple[str, ...],
-    negative: str | None,
-    env: str | None,
-) -> None:
-    """Make the files of a new corpus.
-
-    The files of the corpus NAME have a placeholder wherever you are to write. An existing
-    train.jsonl is kept; without --relations and --types they are read from it.
-    """
-    with session(env) as project:
-        folder = project.folder(name)
-        known = project.config.parameters.corpora
-        if name in known and (CONF / f"parameters_corpora_{name}.yml").is_file():
-            raise ScaffoldError(_EXISTS.format(name=name, folder=RAW / name, conf=CONF))
-        check_name(name, [*pipelines, *known, *_RESERVED])
-        has_rows = folder.find(ROWS_FILE) is not None
-        found = names_in(folder.read(ROWS_FILE)) if has_rows else (_EXAMPLES, ())
-        labels = tuple(label for label in relations or found[0] if label != negative)
-        files = _new_files(Scaffold(name, labels, types or found[1], negative), folder)
-        _refuse_to_overwrite(files, folder)
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-            click.echo(f"made {path}")
-    second = _KEPT if has_rows else _WRITE
-    click.echo(_NEXT.format(name=name, folder=RAW / name, second=second))
-
-
-def _new_files(scaffold: Scaffold, folder: CorpusFolder) -> dict[Path, str]:
-    """Contents by path; existing rows are kept."""
-    files = {RAW / scaffold.name / file: text for file, text in scaffold.files().items()}
-    if folder.find(ROWS_FILE):
-        del files[RAW / scaffold.name / ROWS_FILE]
-    existing = {file for file in ("dev.jsonl", "test.jsonl") if folder.find(file)}
-    return files | {CONF / file: text for file, text in scaffold.configuration(existing).items()}
-
-
-def _refuse_to_overwrite(files: dict[Path, str], folder: CorpusFolder) -> None:
-    taken = [str(path) for path in files if path.exists()]
-    elsewhere = folder.find(RELATIONS_FILE)  # under TKRE_DATA
-    if elsewhere is not None and not any(str(elsewhere).endswith(path) for path in taken):
-        taken.append(str(elsewhere))
-    if taken:
-        raise FileExistsError(
-            f"{', '.join(taken)}: there already, and nothing is written over. Take another name, "
-            "or move what is there"
-        )
-
-
-_EXISTS = """\
-there is a corpus {name} already. Another relation is another entry of {folder}/relations.yml with
-rows in {folder}/train.jsonl; to begin anew, delete {folder}, {conf}/parameters_corpora_{name}.yml
-and {conf}/experiments_{name}.yml"""
-_NEXT = """\
-Next:
-  1. {folder}/relations.yml: define every relation (each TODO)
-  2. {folder}/train.jsonl: {second}
-  3. kedro corpus validate {name}
-git passes over {folder} (.gitignore); `git add -f {folder}` if it is to be committed."""
-_WRITE = "put your sentences there, 8 a relation, like the rows it has"
-_KEPT = "it was there, and is unchanged"
-
 
 _LISTED_TYPES = 3
 
@@ -246,7 +168,9 @@ def candidates_command(
 ) -> None:  # fmt: skip
     """Mark pairs of mentions in raw sentences.
 
-    INPUT has a sentence a line, or is JSON Lines. OUTPUT ends with .jsonl (for kedro run
+    INPUT has a sentence a line, or is JSON Lines or a table with a column of sentences. Without
+    --mentions and --spacy its entities are those that it has: JSON Lines with the key entities, or
+    a file of an annotation tool. OUTPUT ends with .jsonl (for kedro run
     --pipelines inference) or .parquet (for kedro label). Without OUTPUT the pairs become the
     unlabelled text of the corpus.
     """
@@ -256,15 +180,17 @@ def candidates_command(
         if name is not None:
             require_corpus(project.config, name)
             schema = project.folder(name).schema()
-        find, dropped = finder(mentions, pipeline, types, schema, ignore_case)
         selection = Pairs(both_ways=pairs == "both-ways", most=most, schema=schema)
         counts = CandidateCounts()
-        try:
-            with source.open(encoding="utf-8-sig", newline="\n") as lines:
-                sentences = read_sentences(lines, json=source.suffix == ".jsonl", counts=counts)
-                _write(candidates(sentences, find, selection, counts), target, counts)
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{source} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+        if mentions is None and pipeline is None:
+            known = read_entities(source, counts)
+            find: Find = lambda texts: (found for *_, found in known)  # noqa: E731
+            sentences: Iterable[tuple[str, str]] = [(name, text) for name, text, _ in known]
+            dropped: dict[str, int] = {}
+        else:
+            find, dropped = finder(mentions, pipeline, types, schema, ignore_case)
+            sentences = read_raw(source, counts)
+        _write(candidates(sentences, find, selection, counts), target, counts)
     _print_candidates(counts, dropped, source, target)
 
 

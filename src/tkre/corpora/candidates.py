@@ -335,7 +335,8 @@ def candidates(
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
     record: Mapping[str, Any] = json_object(content) if json else {"sentence": content.strip()}
-    text = string(dict(record), "sentence")
+    key = "text" if "text" in record and "sentence" not in record else "sentence"
+    text = string(dict(record), key)
     try:
         parse_tagged(text)
     except TagError:

@@ -37,19 +37,44 @@ def json_object(line: str) -> dict[str, Any]:
         RowError: The line is not JSON (``core.documents.parse_json``), or not an object.
     """
     try:
-        return _require_object(parse_json(line))
+        return require_object(parse_json(line))
     except DocumentError as error:
         raise RowError(str(error)) from None
 
 
-def _require_object(record: Any) -> dict[str, Any]:
+def require_object(record: Any) -> dict[str, Any]:
+    """A record as a JSON object; one that could not be read is its error."""
+    if isinstance(record, RowError):
+        raise record
     if not isinstance(record, dict):
         raise RowError(f"a JSON object was expected, not {type(record).__name__}")
     return record
 
 
-def _fail(reason: str) -> Instance:
+def fail(reason: str) -> Instance:
+    """The parser of a row that cannot be read.
+
+    Raises:
+        RowError: Always, with the reason.
+    """
     raise RowError(reason)
+
+
+def list_items(text: str) -> Iterator[tuple[str, Any]]:
+    """Items of a JSON list, or of JSON Lines, with their places; a bad one is a ``RowError``."""
+    if not text.lstrip("\ufeff \t\r\n").startswith("["):
+        for number, line in json_lines(text):
+            try:
+                yield f"line {number}", json_object(line)
+            except RowError as error:
+                yield f"line {number}", error
+        return
+    try:
+        for number, item in enumerate(json_items(text), start=1):
+            refused = isinstance(item, DocumentError)
+            yield f"record {number}", RowError(str(item)) if refused else item
+    except DocumentError as error:
+        yield f"line {error.line or 1}", RowError(str(error))
 
 
 def native_rows(text: str, split: str) -> Iterator[Row]:
@@ -62,9 +87,10 @@ def _parse_native(line: str) -> Instance:
     return labelled_record(json_object(line))
 
 
-# SciBERT: {"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}. The first closing
-# mark after an opening one belongs to it: abstracts also use ">>" as "much greater than".
-_MARKS = {HEAD: ("[[ ", " ]]"), TAIL: ("<< ", " >>")}
+# SciBERT: {"text": "... [[ head ]] ... << tail >> ...", "label": "USED-FOR"}. Abstracts also use
+# "<<" and ">>" as "much less" and "much greater than": marks are a closing one and the nearest
+# opening one before it. Some files have no blanks inside the marks.
+_MARKS = {HEAD: ("[[", "]]"), TAIL: ("<<", ">>")}
 
 
 def scibert_rows(text: str, split: str) -> Iterator[Row]:
@@ -80,13 +106,14 @@ def _parse_scibert(line: str, row_id: str) -> Instance:
     record = json_object(line)
     sentence = string(record, "text")
     for tag, (opening, closing) in _MARKS.items():
-        found = _marked(sentence, opening, closing)
-        if len(found) != 1:
-            mark = f"{opening}{tag}{closing}"
-            raise RowError(f"{mark} stands {len(found)} times, not once, in {shown(sentence, 200)}")
-        before, rest = sentence[: found[0].start], sentence[found[0].end :]
-        mention = sentence[found[0].start + len(opening) : found[0].end - len(closing)]
-        sentence = f"{before}<{tag}>{mention}</{tag}>{rest}"
+        spaced = _marked(sentence, f"{opening} ", f" {closing}")
+        marks, blank = (spaced, 1) if spaced else (_marked(sentence, opening, closing), 0)
+        if len(marks) != 1:
+            mark = f"{opening} {tag} {closing}"
+            raise RowError(f"{mark} stands {len(marks)} times, not once, in {shown(sentence, 200)}")
+        [span] = marks
+        mention = sentence[span.start + len(opening) + blank : span.end - len(closing) - blank]
+        sentence = f"{sentence[: span.start]}<{tag}>{mention}</{tag}>{sentence[span.end :]}"
     plain, head, tail = tagged(sentence)
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=string(record, "label"))
 
@@ -94,12 +121,12 @@ def _parse_scibert(line: str, row_id: str) -> Instance:
 def _marked(text: str, opening: str, closing: str) -> list[Span]:
     """Pairs of marks with what stands between; by ``find``, whose time is linear."""
     found, at = [], 0
-    while (start := text.find(opening, at)) >= 0:
-        end = text.find(closing, start + len(opening) + 1)
-        if end < 0:
-            break
+    while (end := text.find(closing, at)) >= 0:
+        # A mention is not empty: one character at least stands between the marks.
+        start = text.rfind(opening, at, max(at, end - 1))
         at = end + len(closing)
-        found.append(Span(start, at))
+        if start >= 0:
+            found.append(Span(start, at))
     return found
 
 
@@ -124,7 +151,7 @@ def semeval_rows(text: str, split: str) -> Iterator[Row]:
         if start is None:
             reason = "neither a sentence with its number, nor a label, nor a comment: "
             reason += shown(line, 200)
-            yield place, partial(_fail, reason)
+            yield place, partial(fail, reason)
             continue
         label = lines[number].strip() if number < len(lines) else ""
         if label and not _START.fullmatch(label):
@@ -160,13 +187,13 @@ def tacred_rows(text: str, split: str) -> Iterator[Row]:
         for number, record in enumerate(json_items(text), start=1):
             yield f"row {number}", partial(_parse_tacred, record)
     except DocumentError as error:
-        yield f"line {error.line or 1}", partial(_fail, str(error))
+        yield f"line {error.line or 1}", partial(fail, str(error))
 
 
 def _parse_tacred(record: Any) -> Instance:
     if isinstance(record, DocumentError):
         raise RowError(str(record))
-    record = _require_object(record)
+    record = require_object(record)
     tokens: Any = record.get("token")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
         raise RowError("token must be a list of texts")

@@ -18,6 +18,19 @@ FORMATS: Registry[Format] = Registry(
         "scibert": "tkre.corpora.formats:scibert_rows",
         "semeval": "tkre.corpora.formats:semeval_rows",
         "tacred": "tkre.corpora.formats:tacred_rows",
+        "csv": "tkre.corpora.pairs:csv_rows",
+        "opennre": "tkre.corpora.pairs:opennre_rows",
+        "fewrel": "tkre.corpora.pairs:fewrel_rows",
+        # Documents: the pairs of their sentences that have a relation. `kedro corpus import` also
+        # makes rows without one.
+        "doccano": "tkre.corpora.annotations:doccano_rows",
+        "label_studio": "tkre.corpora.annotations:label_studio_rows",
+        "prodigy": "tkre.corpora.annotations:prodigy_rows",
+        "spert": "tkre.corpora.annotations:spert_rows",
+        "glirel": "tkre.corpora.annotations:glirel_rows",
+        "docred": "tkre.corpora.annotations:docred_rows",
+        "rebel": "tkre.corpora.exchange:rebel_rows",
+        "bioc": "tkre.corpora.exchange:bioc_rows",
     },
 )
 

@@ -15,6 +15,7 @@ from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import FORMATS, CorpusParams
+from tkre.corpora.recognition import other_format
 from tkre.corpora.records import RowError, id_problem, instance_problem
 
 RELATIONS_FILE = "relations.yml"
@@ -272,12 +273,16 @@ class _Findings:
 
 def _parsed(text: str, name: str, split: str, file_format: str, found: _Findings) -> PlacedRows:
     """Parsable rows with their places."""
-    rows = []
+    rows, bad = [], []
     for place, parse in FORMATS[file_format](text, split):
         try:
             rows.append((place, parse()))
         except RowError as error:
-            found.bad.append(BadRow(name, place, str(error)))
+            bad.append(BadRow(name, place, str(error)))
+    # Where no row is good, the file may be one of another tool: one message, not one a row.
+    if bad and not rows and (other := other_format(text, file_format, name)):
+        bad = [BadRow(name, bad[0].place, other)]
+    found.bad += bad
     return rows
 
 

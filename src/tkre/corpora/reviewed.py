@@ -30,14 +30,12 @@ from tkre.corpora.reading import (
     type_mismatch,
 )
 from tkre.corpora.records import RowError, labelled_record, string
+from tkre.corpora.tables import inert, table_records
 
 LABEL = "relation"  # key of the label; the column to fill in
 OPINIONS = ("llm_relation", "llm_confidence", "classifier_relation", "classifier_confidence")
 COLUMNS = (LABEL, *OPINIONS, "sentence", "head_type", "tail_type", "id")
 _REVIEW = "review"
-# First characters by which a spreadsheet takes a cell for a formula, and the mark before them,
-# which spreadsheets read as "this is text".
-_FORMULA, _TEXT = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'"
 
 Pair = tuple[str, int, int, int, int]
 
@@ -190,42 +188,17 @@ def table(records: Iterable[Mapping[str, Any]]) -> str:
     writer.writeheader()
     for record in records:
         cells = {name: "" if record.get(name) is None else record[name] for name in COLUMNS}
-        writer.writerow({**{name: _inert(str(cell)) for name, cell in cells.items()}, LABEL: ""})
+        writer.writerow({**{name: inert(str(cell)) for name, cell in cells.items()}, LABEL: ""})
     return file.getvalue()
 
 
-def _inert(cell: str) -> str:
-    return f"{_TEXT}{cell}" if cell[:1] and cell[0] in _FORMULA + _TEXT else cell
-
-
-def _as_meant(cell: str) -> str:
-    """A cell without the mark of ``_inert``."""
-    marked = cell.startswith(_TEXT) and len(cell) > 1 and cell[1] in _FORMULA + _TEXT
-    return cell[1:] if marked else cell
-
-
 def _table(text: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a CSV file with a comma, semicolon or tab between cells, as spreadsheets save it."""
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        header = [_as_meant(name.strip()) for name in next(reader, [])]
-        if missing := [name for name in (LABEL, "sentence", "id") if name not in header]:
-            has = did_you_mean(missing[0], header)
-            problems.append(f"line 1: there is no column {missing[0]!r}{has}")
-            return
-        line = reader.line_num + 1
-        for cells in reader:
-            if len(cells) == len(header):
-                record = dict(zip(header, map(_as_meant, cells), strict=True))
-                yield f"line {line}", record | {LABEL: record[LABEL].strip()}
-            elif any(cells):
-                problems.append(f"line {line}: {len(cells)} cells, the header has {len(header)}")
-            line = reader.line_num + 1
-    except csv.Error as error:
-        problems.append(f"line {line}: not CSV ({error})")
+    """Rows of a filled table."""
+    for line, cells in table_records(text, (LABEL, "sentence", "id")):
+        if isinstance(cells, str):
+            problems.append(f"line {line}: {cells}")
+        else:
+            yield f"line {line}", cells | {LABEL: cells[LABEL].strip()}
 
 
 def _labelled(

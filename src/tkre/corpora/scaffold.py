@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import yaml
 
+from tkre.core.documents import shown
+from tkre.core.instance import Instance
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.records import RowError
@@ -27,6 +29,63 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 class ScaffoldError(ValueError):
     """Impossible names of a corpus, its relations or its types."""
+
+
+_DRAFT = "The head and the tail are in the relation"
+
+
+def is_draft(definition: str) -> bool:
+    """Whether a definition only repeats the name of its relation, as ``Seen`` writes it."""
+    return definition.startswith(_DRAFT)
+
+
+def words_of(label: str) -> str:
+    """A label in words: ``/people/person/place_of_birth`` is "place of birth"."""
+    last = re.split(r"[/:]", label.rstrip("/:"))[-1] or label
+    return " ".join(re.sub(r"[_-]+", " ", re.sub("([a-z])([A-Z])", r"\1 \2", last)).lower().split())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the rows of an imported corpus say about a relation.
+
+    Attributes:
+        rows: Number of its rows.
+        example: Mentions of one of them.
+        head_types: Types of its heads; empty for untyped mentions.
+        tail_types: Types of its tails.
+        definition: Its definition, where the imported files have one.
+    """
+
+    rows: int
+    example: tuple[str, str]
+    head_types: tuple[str, ...] = ()
+    tail_types: tuple[str, ...] = ()
+    definition: str = ""
+
+
+def seen_in(rows: Iterable[Instance], definitions: Mapping[str, str]) -> dict[str, Seen]:
+    """Relations of rows, the most frequent first, with what the rows say about them.
+
+    Args:
+        rows: Labelled rows.
+        definitions: Definitions by relation, where they are known.
+    """
+    by_label: dict[str, list[Instance]] = {}
+    for row in rows:
+        by_label.setdefault(str(row.relation), []).append(row)
+    return {
+        label: Seen(
+            len(same),
+            (same[0].head_text, same[0].tail_text),
+            *(
+                tuple(dict.fromkeys(kind for kind in kinds if kind))
+                for kinds in zip(*((row.head_type, row.tail_type) for row in same), strict=True)
+            ),
+            definitions.get(label, ""),
+        )
+        for label, same in sorted(by_label.items(), key=lambda item: -len(item[1]))
+    }
 
 
 def names_in(rows: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -55,6 +114,7 @@ class Scaffold:
         relations: Names of the relations, without the negative one.
         types: Entity types; empty for untyped mentions.
         negative: Name of the relation "none of the others"; None for a corpus without one.
+        seen: What is known of relations from rows, by name; the others are placeholders.
 
     Raises:
         ScaffoldError: A name is impossible, or stands twice.
@@ -64,6 +124,7 @@ class Scaffold:
     relations: tuple[str, ...]
     types: tuple[str, ...] = ()
     negative: str | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -109,7 +170,12 @@ class Scaffold:
         hint = f"[{PLACEHOLDER}]  # some of {', '.join(self.types)}\n"
         kinds = f"    head_types: {hint}    tail_types: {hint}" if self.types else ""
         parts = [_template(head, name=self.name, types=f"[{types}]")]
-        parts += [_template("relation", name=yaml_text(r), kinds=kinds) for r in self.relations]
+        for relation in self.relations:
+            seen, name = self.seen.get(relation), yaml_text(relation)
+            parts.append(
+                _template("relation", name=name, kinds=kinds) if seen is None
+                else _template("relation_seen", **_filled(name, relation, seen))
+            )  # fmt: skip
         if self.negative:
             parts.append(_template("negative", name=yaml_text(self.negative)))
         return "".join(parts)
@@ -122,6 +188,24 @@ class Scaffold:
             for n, name in enumerate(self.labels, start=1)
         ]
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _filled(name: str, relation: str, seen: Seen) -> dict[str, str]:
+    """Fields of the template of a relation that rows have."""
+    words = words_of(relation) or relation
+    head, tail = (shown(mention, 40) for mention in seen.example)
+    kinds = [
+        f"    {key}: [{', '.join(map(yaml_text, types))}]"
+        for key, types in (("head_types", seen.head_types), ("tail_types", seen.tail_types))
+        if types
+    ]
+    return {
+        "name": name,
+        "seen": f"{seen.rows} row{'' if seen.rows == 1 else 's'}, e.g. {head}, {tail}",
+        "definition": yaml_text(seen.definition or f'{_DRAFT} "{words}".'),
+        "phrase": yaml_text(words),
+        "kinds": "\n".join(kinds),
+    }
 
 
 def is_placeholder(text: object) -> bool:
@@ -173,6 +257,8 @@ def check_label(what: str, name: str) -> None:
 
 def yaml_text(name: str) -> str:
     """A name as a YAML text: ``no`` and ``1`` in quotes."""
+    if any(sign in name for sign in ",[]{}"):  # it may stand in a list
+        return json.dumps(name, ensure_ascii=False)
     return str(yaml.safe_dump(name, allow_unicode=True, width=10**6)).split("\n", maxsplit=1)[0]
 
 

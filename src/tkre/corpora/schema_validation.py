@@ -20,7 +20,7 @@ from tkre.core.documents import DocumentError, compose_yaml, construct_yaml, sho
 from tkre.core.params import did_you_mean
 from tkre.core.schema import Relation, RelationSchema
 from tkre.core.text import word_list
-from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
+from tkre.corpora.scaffold import PLACEHOLDER, is_draft, is_placeholder
 
 
 class Level(StrEnum):
@@ -143,7 +143,13 @@ def _vague_definition(name: str, schema: RelationSchema) -> Iterator[tuple[str, 
     relation = schema.relations[name]
     if relation.negative:
         return
-    if _names_no_sides(_words(relation)):
+    if is_draft(relation.definition):
+        yield (
+            name,
+            f"the definition of {name} only repeats its name: a language model learns nothing from "
+            "it; say what holds between the head and the tail",
+        )
+    elif _names_no_sides(_words(relation)):
         yield (
             name,
             f"the definition of {name} does not speak of both the head and the tail, so it "

@@ -32,6 +32,7 @@ from tkre.corpora.reading import (
     LabelFileError,
     read_corpus,
 )
+from tkre.corpora.recognition import other_format
 from tkre.corpora.reviewed import read_reviewed
 from tkre.corpora.scaffold import PLACEHOLDER, is_placeholder
 from tkre.corpora.schema_validation import (
@@ -248,6 +249,12 @@ class CheckedCorpus:
         return not any(finding.level == Level.ERROR for finding in self.findings)
 
 
+def labels_command(folder: CorpusFolder, params: CorpusParams) -> str:
+    """The command that writes ``relations.yml`` for a corpus whose other files are there."""
+    path = folder.find(params.train) or f"data/01_raw/{folder.name}/{params.train}"
+    return f"`kedro corpus import {path} {folder.name}` writes one with the labels of the rows"
+
+
 def check_corpus(
     folder: CorpusFolder, params: CorpusParams, near: NearDuplicateParams, shots: int
 ) -> CheckedCorpus:
@@ -262,7 +269,8 @@ def check_corpus(
     try:
         text = folder.read(RELATIONS_FILE)
     except CorpusFileError as error:
-        return CheckedCorpus([Finding(Level.ERROR, "", str(error))], None)
+        way = f" {labels_command(folder, params)}" if folder.find(params.train) else ""
+        return CheckedCorpus([Finding(Level.ERROR, "", f"{error}{way}")], None)
     file = f"{folder.name}/{RELATIONS_FILE}"
     relations = read_relations(text, file, folder.name)
     findings = relations.findings
@@ -307,7 +315,7 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
         if not text.strip():
             yield Finding(Level.ERROR, f"{folder.name}/{file}", "the file is empty", "file")
         elif _is_json_lines(file, params) and text.lstrip()[0] != "{":
-            message = (
+            message = other_format(text, "native", f"{folder.name}/{file}") or (
                 'the first row does not begin with "{": the native format is JSON Lines, one '
                 "object a line, no list around them and no header (docs/data.md)"
             )

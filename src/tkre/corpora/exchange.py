@@ -1,0 +1,197 @@
+"""Readers of BioC, spaCy's DocBin and REBEL's triplets."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from tkre.core.documents import DocumentError, parse_json, shown
+from tkre.core.instance import Span
+from tkre.corpora.annotations import document_rows, each, name_of, objects
+from tkre.corpora.documents import Document, Documents
+from tkre.corpora.formats import require_object
+from tkre.corpora.reading import CorpusError
+from tkre.corpora.records import RowError, string
+
+
+def bioc(text: str) -> Documents:
+    """BioC in JSON or XML: annotations of passages or sentences, relations of two nodes.
+
+    Relations as of BioRED name identifiers of entities (``entity1``, ``entity2``) in their infons.
+    """
+    try:
+        collection = _from_xml(text) if text.lstrip().startswith("<") else parse_json(text)
+        documents = [d for c in (collection if isinstance(collection, list) else [collection])
+                     for d in objects(require_object(c), "documents")]  # fmt: skip
+    except (DocumentError, ET.ParseError, RowError) as error:
+        yield "line 1", partial(_refuse, str(error))
+        return
+    for number, document in enumerate(documents, start=1):
+        yield f"document {number}", partial(_bioc, document)
+
+
+def _refuse(reason: str) -> Document:
+    raise RowError(reason)
+
+
+def _from_xml(text: str) -> dict[str, Any]:
+    """BioC's XML as its JSON."""
+    if "<!ENTITY" in text:
+        raise RowError("XML that declares entities is not read")
+    return {"documents": [_element(d) for d in ET.fromstring(text).iter("document")]}
+
+
+def _element(element: ET.Element) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": element.get("id"), "infons": {}}
+    for child in element:
+        if child.tag == "infon":
+            record["infons"][child.get("key")] = child.text or ""
+        elif child.tag in ("text", "id"):
+            record[child.tag] = child.text or ""
+        elif child.tag == "offset":
+            record["offset"] = _whole(child.text)
+        elif child.tag == "location":
+            places = {key: _whole(child.get(key)) for key in ("offset", "length")}
+            record.setdefault("locations", []).append(places)
+        elif child.tag == "node":
+            record.setdefault("nodes", []).append(dict(child.attrib))
+        else:
+            record.setdefault(f"{child.tag}s", []).append(_element(child))
+    return record
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text.strip()) else None
+
+
+def _bioc(record: dict[str, Any]) -> Document:
+    parts = [
+        part for passage in objects(record, "passages")
+        for part in (passage, *objects(passage, "sentences"))
+    ]  # fmt: skip
+    texts = [part for part in parts if isinstance(part.get("text"), str) and part["text"]]
+    if not texts:
+        raise RowError("it has no passage with a text")
+    document = Document(name_of(record, "id"), "\n".join(part["text"] for part in texts))
+    relations = [r for part in (record, *parts) for r in objects(part, "relations")]
+    by_identifier = any("entity1" in require_object(r.get("infons") or {}) for r in relations)
+    base = 0
+    for part in texts:
+        offset = part.get("offset") if type(part.get("offset")) is int else 0
+        for annotation in objects(part, "annotations"):
+            _bioc_mention(document, annotation, base - int(offset or 0), by_identifier)
+        base += len(part["text"]) + 1
+    for relation in relations:
+        infons = require_object(relation.get("infons") or {})
+        ends = [str(node.get("refid")) for node in objects(relation, "nodes")]
+        ends = ends or [str(infons[key]) for key in ("entity1", "entity2") if key in infons]
+        if len(ends) == 2:
+            document.relate(*ends, infons.get("type") or infons.get("relation"))
+        else:
+            what = f"{shown(relation.get('id'))} {shown(infons)}"
+            document.leave_out("relation", f"it has {len(ends)} nodes, not two", what)
+    return document
+
+
+def _bioc_mention(
+    document: Document, annotation: dict[str, Any], shift: int, by_identifier: bool
+) -> None:
+    infons = require_object(annotation.get("infons") or {})
+    key = str(infons.get("identifier") if by_identifier else annotation.get("id"))
+    locations = objects(annotation, "locations")
+    if len(locations) != 1:
+        reason = "it is discontinuous" if locations else "it has no location"
+        document.leave_out("mention", reason, f"{key} {shown(annotation.get('text'))}")
+        return
+    start, length = locations[0].get("offset"), locations[0].get("length")
+    if type(start) is int and type(length) is int:
+        start, length = start + shift, start + shift + length
+    document.mention(key, start, length, infons.get("type"), annotation.get("text"))
+
+
+def docbin(content: bytes, file: str) -> Documents:
+    """SpaCy's DocBin: entities, and relations in ``doc._.rel`` as of spaCy's relation component.
+
+    ``rel`` holds for the first tokens of two entities the score of each label; 0.5 and above is a
+    relation.
+
+    Raises:
+        CorpusError: spaCy is missing, or the content is no DocBin.
+    """
+    try:
+        tokens, vocab = import_module("spacy.tokens"), import_module("spacy.vocab")
+    except ImportError:
+        raise CorpusError(f"{file}: reading it needs spaCy: pip install -e '.[spacy]'") from None
+    try:
+        documents = list(tokens.DocBin().from_bytes(content).get_docs(vocab.Vocab()))
+    except Exception as error:  # zlib's, msgpack's and spaCy's own
+        raise CorpusError(f"{file}: no DocBin of spaCy ({type(error).__name__})") from None
+    return [(f"document {n}", partial(_docbin, d)) for n, d in enumerate(documents, start=1)]
+
+
+def _docbin(doc: Any) -> Document:
+    sentences = doc.sents if doc.has_annotation("SENT_START") else ()
+    spans = [Span(s.start_char, s.end_char) for s in sentences if s.text.strip()]
+    document = Document("", doc.text, spans)
+    for entity in doc.ents:
+        ends = (entity.start_char, entity.end_char)
+        document.mention(str(entity.start), *ends, entity.label_, entity.text)
+    related = doc.user_data.get(("._.", "rel", None, None)) or {}
+    for (head, tail), labels in related.items():
+        for label, score in labels.items():
+            if score >= 0.5:
+                document.relate(str(head), str(tail), label)
+    return document
+
+
+def rebel(text: str) -> Documents:
+    """REBEL's lines: a text and linearised triplets, whose mentions are searched in the text."""
+    return each(text, _rebel)
+
+
+_MARKS = re.compile("(<triplet>|<subj>|<obj>)")
+
+
+def _rebel(record: dict[str, Any]) -> Document:
+    text = string(record, "text" if "text" in record else "context")
+    document = Document(name_of(record, "id", "docid"), text)
+    for head, tail, label in _triplets(string(record, "triplets")):
+        missing = [name for name in (head, tail) if not _find(document, name)]
+        if missing:
+            count = text.count(missing[0]) if missing[0] else 0
+            reason = "a mention of it does not stand in the text exactly once"
+            what = f"{shown(missing[0])} stands {count} times"
+            document.leave_out("relation", reason, f"{label}: {what}")
+        else:
+            document.relate(head, tail, label)
+    return document
+
+
+def _triplets(linearised: str) -> Iterator[tuple[str, str, str]]:
+    """Head, tail and relation: ``<triplet> head <subj> tail <obj> relation <subj> tail ...``."""
+    found = {"<triplet>": "", "<subj>": ""}
+    pieces = _MARKS.split(linearised)
+    for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
+        if mark == "<obj>":
+            yield found["<triplet>"], found["<subj>"], piece.strip()
+        else:
+            found[mark] = piece.strip()
+
+
+def _find(document: Document, name: str) -> bool:
+    """Add a mention by its text; whether it stands there once, as whole words."""
+    if name in document:
+        return True
+    found = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", document.text)) if name else []
+    if len(found) != 1:
+        return False
+    document.mention(name, found[0].start(), found[0].end(), None, name)
+    return True
+
+
+rebel_rows: Callable[..., Any] = partial(document_rows, rebel)
+bioc_rows: Callable[..., Any] = partial(document_rows, bioc)

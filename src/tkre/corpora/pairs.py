@@ -1,0 +1,188 @@
+"""File formats with one marked pair a row: CSV and TSV, OpenNRE and Wiki80, FewRel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from tkre.core.documents import DocumentError, parse_json, shown
+from tkre.core.instance import HEAD, TAIL, Instance
+from tkre.corpora.documents import Document, Tally
+from tkre.corpora.formats import Row, fail, list_items, require_object
+from tkre.corpora.records import RowError, labelled_record, string
+from tkre.corpora.tables import COLUMNS, table_columns, table_records
+
+
+def csv_rows(text: str, split: str) -> Iterator[Row]:
+    """Rows of a table with a header.
+
+    The sentence is tagged; or it is plain, with the mentions' texts in ``head`` and ``tail``, their
+    first characters in ``head_start`` or ``head_offset``, or both. Other columns are not read. An
+    id is that of the table, or the split and the line: ``train-2``.
+    """
+    columns = table_columns(text)
+    if missing := [name for name in ("sentence", "relation") if name not in columns]:
+        names = " or ".join(COLUMNS[missing[0]])
+        yield "line 1", partial(fail, f"there is no column {names} in the header")
+        return
+    for line, cells in table_records(text):
+        if isinstance(cells, str):
+            yield f"line {line}", partial(fail, cells)
+        else:
+            record = {held: cells[name] for held, name in columns.items() if name in cells}
+            yield f"line {line}", partial(_parse_cells, record, f"{split}-{line}")
+
+
+def _parse_cells(record: dict[str, str], row_id: str) -> Instance:
+    row_id = record.get("id", "").strip() or row_id
+    label, text = string(record, "relation").strip(), string(record, "sentence")
+    types = {key: record.get(key, "").strip() or None for key in ("head_type", "tail_type")}
+    if f"<{HEAD}>" in text and not record.get(HEAD) and not record.get(f"{HEAD}_start"):
+        return labelled_record({"id": row_id, "sentence": text, "relation": label, **types})
+    ends = {role: _cells_span(record, role, text) for role in (HEAD, TAIL)}
+    return pair_row(row_id, text, ends[HEAD], ends[TAIL], label, types)
+
+
+End = tuple[Any, Any, str | None]  # start, end, and text of a mention
+
+
+def _cells_span(record: Mapping[str, str], role: str, text: str) -> End:
+    """Offsets of a mention in the cells of a row."""
+    surface = record.get(role, "").strip()
+    start, end = (record.get(f"{role}{key}", "").strip() for key in ("_start", "_end"))
+    for cell in (start, end):
+        if cell and not re.fullmatch(r"[0-9]{1,9}(\.0)?", cell):
+            raise RowError(f"the offset of the {role} must be a whole number, not {shown(cell)}")
+    if start:
+        first = int(float(start))
+        if not end and not surface:
+            raise RowError(f"the {role} has a start, and neither an end nor a text")
+        if end:
+            return first, int(float(end)), surface or None
+        # In characters; where an emoji of two units stands inside, pair_row finds the text.
+        return first, first + len(surface), surface
+    if not surface:
+        raise RowError(f"there is neither a text nor an offset of the {role}")
+    if (count := len(re.findall(f"(?={re.escape(surface)})", text))) != 1:
+        way = "" if count == 0 else f": give its first character in a column {role}_start"
+        raise RowError(f"the {role} {shown(surface)} stands {count} times in the sentence{way}")
+    first = text.index(surface)
+    return first, first + len(surface), surface
+
+
+def pair_row(
+    row_id: str, text: str, head: End, tail: End, label: str, types: Mapping[str, str | None]
+) -> Instance:
+    """An instance from offsets in any unit.
+
+    Args:
+        row_id: Its id.
+        text: The sentence.
+        head: Start, end and, if known, text of the head.
+        tail: The same of the tail.
+        label: The relation.
+        types: ``head_type`` and ``tail_type``.
+
+    Raises:
+        RowError: Offsets do not fit the text.
+    """
+    document, tally = Document("", text), Tally()
+    for role, (start, end, surface) in ((HEAD, head), (TAIL, tail)):
+        document.mention(role, start, end, None, surface)
+    found = document.mentions(tally)
+    for _, reason, what in document.left_out:
+        raise RowError(f"{what.removeprefix(': ')}: {reason}")
+    for (_, reason), places in tally.left_out.items():
+        raise RowError(f"{places[0].removeprefix(': ')}; {reason}")
+    spans = [found[role][0].span for role in (HEAD, TAIL)]
+    record = {key: [span.start, span.end] for key, span in zip((HEAD, TAIL), spans, strict=True)}
+    return labelled_record({"id": row_id, "text": text, "relation": label, **record, **types})
+
+
+def opennre_rows(text: str, split: str) -> Iterator[Row]:
+    """Rows of OpenNRE's JSON Lines, as of Wiki80 and NYT10, or a list of the same.
+
+    Tokens with token offsets, or a text with offsets in characters; both are half-open. An id is
+    the split and the row's number: ``train-1``.
+    """
+    for number, (place, record) in enumerate(list_items(text), start=1):
+        yield place, partial(_parse_opennre, record, f"{split}-{number}")
+
+
+def _parse_opennre(record: Any, row_id: str) -> Instance:
+    record = require_object(record)
+    label = string(record, "relation")
+    ends = []
+    for role in ("h", "t"):
+        entity = require_object(record.get(role))
+        pos = entity.get("pos")
+        if not isinstance(pos, list) or len(pos) != 2:
+            raise RowError(f"{role}.pos must be [start, end], not {shown(pos)}")
+        ends.append((*pos, entity))
+    if "token" in record:
+        return _tokens_row(row_id, record["token"], *((a, b) for a, b, _ in ends), label)
+    text = string(record, "text")
+    head, tail = ((a, b, e["name"] if isinstance(e.get("name"), str) else None) for a, b, e in ends)
+    return pair_row(row_id, text, head, tail, label, {})
+
+
+def token_text(tokens: Any) -> tuple[str, list[tuple[int, int]]]:
+    """Text of tokens with a blank between them, and the characters of each token.
+
+    Raises:
+        RowError: They are no list of texts.
+    """
+    if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):
+        raise RowError(f"a list of tokens is wanted, each a text, not {shown(tokens)}")
+    places, at = [], 0
+    for token in tokens:
+        places.append((at, at + len(token)))
+        at += len(token) + 1
+    return " ".join(tokens), places
+
+
+def _tokens_row(row_id: str, tokens: Any, head: Any, tail: Any, label: str) -> Instance:
+    text, places = token_text(tokens)
+    spans = {}
+    for role, (first, last) in ((HEAD, head), (TAIL, tail)):
+        if type(first) is not int or type(last) is not int:
+            raise RowError(f"the tokens of the {role} must be whole numbers")
+        if not 0 <= first < last <= len(places):
+            raise RowError(
+                f"the {role} tokens {first}-{last} (half-open) are not within the {len(places)}"
+            )
+        spans[role] = [places[first][0], places[last - 1][1]]
+    return labelled_record({"id": row_id, "text": text, "relation": label, **spans})
+
+
+def fewrel_rows(text: str, split: str) -> Iterator[Row]:
+    """Rows of FewRel's JSON: lists of instances by relation.
+
+    An id is the relation and the row's number: ``P931-1``.
+    """
+    try:
+        by_relation = require_object(parse_json(text))
+    except DocumentError as error:
+        yield f"line {error.line or 1}", partial(fail, str(error))
+        return
+    for label, rows in by_relation.items():
+        for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
+            yield f"{label}, row {number}", partial(_parse_fewrel, row, label, f"{label}-{number}")
+
+
+def _parse_fewrel(row: Any, label: str, row_id: str) -> Instance:
+    row = require_object(row)
+    ends = []
+    for role in ("h", "t"):
+        entity = row.get(role)
+        try:
+            places = entity[2][0]  # of its first mention
+            ends.append((min(places), max(places) + 1))
+        except (TypeError, LookupError, ValueError):
+            wanted = '["name", "id", [[0, 1]]]'
+            raise RowError(f"{role} must be like {wanted}, not {shown(entity)}") from None
+        if sorted(places) != list(range(min(places), max(places) + 1)):
+            raise RowError(f"the tokens of {role} are not next to each other: {shown(places)}")
+    return _tokens_row(row_id, row.get("tokens"), *ends, label)

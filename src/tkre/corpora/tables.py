@@ -1,0 +1,87 @@
+"""Tables as spreadsheets save them: cells by column, cells that are no formulas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+from tkre.core.instance import HEAD, TAIL
+from tkre.core.params import did_you_mean
+
+# Names of columns by what they hold; those of DeepKE, OpenNRE's converters and spreadsheets.
+COLUMNS = {
+    "id": ("id",),
+    "sentence": ("sentence", "text", "context"),
+    "relation": ("relation", "label", "rel"),
+    **{
+        role + end: tuple(f"{name}{ending}" for name in names for ending in endings)
+        for role, names in (
+            (HEAD, (HEAD, "subject", "subj", "e1", "entity1", "h")),
+            (TAIL, (TAIL, "object", "obj", "e2", "entity2", "t")),
+        )
+        for end, endings in (
+            ("", ("", "_text", "_mention")),
+            ("_start", ("_start", "_offset", "_start_offset", "_begin")),
+            ("_end", ("_end", "_end_offset")),
+            ("_type", ("_type", "_label")),
+        )
+    },
+}
+_KNOWN = {name: column for column, names in COLUMNS.items() for name in names}
+# A cell that a spreadsheet would run as a formula is written with an apostrophe before it.
+_FORMULA, _TEXT = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'"
+
+
+def inert(cell: str) -> str:
+    """A cell that no spreadsheet runs as a formula; ``table_records`` reads it as it was."""
+    return f"{_TEXT}{cell}" if cell[:1] and cell[0] in _FORMULA + _TEXT else cell
+
+
+def _as_meant(cell: str) -> str:
+    marked = cell.startswith(_TEXT) and len(cell) > 1 and cell[1] in _FORMULA + _TEXT
+    return cell[1:] if marked else cell
+
+
+def table_records(
+    text: str, needed: Iterable[str] = ()
+) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Rows of a CSV file with a comma, semicolon or tab between cells, as spreadsheets save it.
+
+    Args:
+        text: Content of the file.
+        needed: Columns that it must have.
+
+    Yields:
+        The line of a row, and its cells by column or the reason why it is none.
+    """
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        header = [_as_meant(name.strip()) for name in next(reader, [])]
+        if missing := [name for name in needed if name not in header]:
+            yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
+            return
+        line = reader.line_num + 1
+        for cells in reader:
+            if len(cells) == len(header):
+                yield line, dict(zip(header, map(_as_meant, cells), strict=True))
+            elif any(cells):
+                yield line, f"{len(cells)} cells, the header has {len(header)}"
+            line = reader.line_num + 1
+    except csv.Error as error:
+        yield line, f"not CSV ({error})"
+
+
+def table_columns(text: str) -> dict[str, str]:
+    """Columns of a table by what they hold, as of ``COLUMNS``; others are not read."""
+    header = text.partition("\n")[0].strip("\r")
+    names = next(csv.reader([header], delimiter=max(",;\t", key=header.count)), [])
+    found: dict[str, str] = {}
+    for name in names:
+        held = _KNOWN.get(re.sub(r"[\s.-]+", "_", name.strip().lower()))
+        if held:
+            found.setdefault(held, name.strip())
+    return found

@@ -1,0 +1,114 @@
+"""``kedro corpus import`` and ``export``; files of other tools where another one is expected."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import ROOT
+
+FILES = ROOT / "tests/corpora/files"
+RAW = "data/01_raw"
+
+
+@pytest.fixture
+def import_of(project, kedro):
+    """``import_of(file, corpus)``: output, and rows of the training split."""
+
+    def run(file: str, corpus: str, *options: str) -> tuple[str, list[dict]]:
+        shutil.copytree(FILES, project.folder / "files", dirs_exist_ok=True)
+        output = kedro("corpus", "import", f"files/{file}", corpus, *options)
+        lines = (project.folder / RAW / corpus / "train.jsonl").read_text(encoding="utf-8")
+        return output, [json.loads(line) for line in lines.splitlines()]
+
+    return run
+
+
+def test_an_import_is_a_corpus_that_the_next_command_accepts(project, kedro, import_of):
+    output, rows = import_of("doccano.jsonl", "mills")
+    assert "read files/doccano.jsonl: doccano's JSON Lines" in output
+    assert "2 documents" in output and "Next: kedro corpus validate mills" in output
+    assert "1 relation left out: its mentions lie in different sentences" in output
+    assert "files/doccano.jsonl, line 1: sold (1, 4)" in output
+    assert {row["relation"] for row in rows} == {"founded", "no_relation"}
+    relations = (project.folder / RAW / "mills/relations.yml").read_text(encoding="utf-8")
+    assert (
+        "head_types: [PER]" in relations and "# 2 rows, e.g. 'Vera Holt', 'Tarn Mills'" in relations
+    )
+    checked = kedro("corpus", "validate", "mills")
+    assert "0 errors" in checked and "only repeats its name" in checked
+
+
+def test_a_file_of_another_format_names_the_command(project, kedro):
+    """Where a run, ``validate``, ``new`` and ``candidates`` expect another one."""
+    folder = project.folder / RAW / "mills"
+    folder.mkdir()
+    shutil.copy(FILES / "doccano.jsonl", folder / "train.jsonl")
+    command = "kedro corpus import data/01_raw/mills/train.jsonl mills"
+    assert command in kedro("corpus", "new", "mills", code=1)
+    (project.folder / "conf/base/parameters_corpora_mills.yml").write_text(
+        "corpora:\n  mills: {format: native, train: train.jsonl}\n", encoding="utf-8"
+    )
+    missing = kedro("corpus", "validate", "mills", code=1)
+    assert "'relations.yml' is missing" in missing and "mills` writes one with" in missing
+    relations = (project.folder / RAW / "newsroom/relations.yml").read_text(encoding="utf-8")
+    relations = relations.replace("corpus: newsroom", "corpus: mills")
+    (folder / "relations.yml").write_text(relations, encoding="utf-8")
+    assert command in kedro("corpus", "validate", "mills", code=1)
+    (folder / "relations.yml").unlink()
+    output = kedro(*command.split()[1:])
+    assert "train.jsonl is now data/01_raw/mills/train.source.jsonl" in output
+    assert "0 errors" in kedro("corpus", "validate", "mills")
+    assert "there already, and nothing is written over" in kedro(
+        "corpus", "import", "data/01_raw/mills/train.source.jsonl", "mills", code=1
+    )
+
+
+def test_labels_of_a_corpus_that_is_in_conf(project, kedro):
+    folder = project.folder / RAW / "odd"
+    folder.mkdir()
+    shutil.copy(FILES / "tacred.json", folder / "train.json")
+    (project.folder / "conf/base/parameters_corpora_odd.yml").write_text(
+        "corpora:\n  odd: {format: tacred, train: train.json}\n", encoding="utf-8"
+    )
+    command = "kedro corpus import data/01_raw/odd/train.json odd"
+    assert command in kedro("corpus", "validate", "odd", code=1)
+    assert command in kedro("corpus", "new", "odd", code=1)
+    output = kedro(*command.split()[1:])
+    assert "1 relation left out: its row is bad" in output and "the same mention" in output
+    assert [path.name for path in folder.iterdir() if path.suffix == ".jsonl"] == []
+    assert "per:title" in (folder / "relations.yml").read_text(encoding="utf-8")
+    assert "row 2: head and tail are the same mention" in kedro("corpus", "validate", "odd", code=1)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".json"])
+def test_an_export_is_imported_again(project, kedro, suffix):
+    output = kedro("corpus", "export", "newsroom", f"out/rows{suffix}", "--split", "train")
+    assert f"rows in out/rows{suffix}" in output
+    kedro("corpus", "import", f"out/rows{suffix}", "again")
+    assert "0 errors" in kedro("corpus", "validate", "again")
+    made = (project.folder / RAW / "again/train.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = (project.folder / RAW / "newsroom/train.jsonl").read_text(encoding="utf-8").splitlines()
+
+    def labelled(lines):
+        keys = ("sentence", "relation", "head_type", "tail_type")
+        return sorted(str([json.loads(line).get(key) for key in keys]) for line in lines)
+
+    assert labelled(made) == labelled(rows)
+
+
+def test_candidates_of_known_entities_and_of_tables(project, kedro):
+    shutil.copytree(FILES, project.folder / "files")
+    output = kedro("corpus", "candidates", "files/entities.jsonl", "pairs.jsonl")
+    assert "2 pairs in pairs.jsonl" in output and "(org 1, person 2)" in output
+    assert "line 2: 1 [0, 99]: the text has nothing there" in output
+    named = ("--mentions", "files/names.tsv")
+    assert "2 pairs in p.jsonl" in kedro("corpus", "candidates", "files/raw.csv", "p.jsonl", *named)
+    refused = kedro("corpus", "candidates", "files/names.tsv", "q.jsonl", *named, code=1)
+    assert "there is no column text or sentence in the header" in refused
+    assert "this is TACRED's JSON" in kedro(
+        "corpus", "candidates", "files/tacred.json", "q.jsonl", *named, code=1
+    )
+    assert "give --mentions" in kedro("corpus", "candidates", "files/raw.csv", "q.jsonl", code=1)

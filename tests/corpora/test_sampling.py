@@ -174,3 +174,39 @@ def test_semeval_samples(root, shared, seed):
     shots = sample_shots(train, [], schema, shots=8, seed=seed)
     assert (len(shots.support), len(shots.validation)) == (145, 144)
     assert shots.shortfalls["support"] == {"Entity-Destination(e2,e1)": 7}
+
+
+def test_ids_of_a_sample_name_its_rows_and_what_is_missing(schema):
+    rows = [r for r in ROWS if r.relation != "knows" or r.id in {"knows-0", "knows-1"}]
+    test = [replace(sample(schema).validation[0], id="t")]
+    shots = sample_shots(rows, (), schema, shots=4, seed=13, test=test)
+    assert shots.passed_over
+    assert shots.ids() == {
+        "support": [row.id for row in shots.support],
+        "validation": [row.id for row in shots.validation],
+        "shortfalls": {"support": {"knows": 2}, "validation": {"knows": 4}},
+        "passed_over": [list(pair) for pair in shots.passed_over],
+    }
+
+
+def test_a_validation_row_stays_where_a_test_sentence_marks_another_pair(schema):
+    shots = sample(schema)
+    test = [replace(row.inverted(), id=f"t{n}") for n, row in enumerate(shots.validation)]
+    assert sample_shots(ROWS, (), schema, shots=4, seed=13, test=test) == shots
+    _, report = unseen_test(shots, test, "toy")
+    shared = [[row.id, f"t{n}"] for n, row in enumerate(shots.validation)]
+    assert report["sentences_shared_with_test"] == {"support": [], "validation": shared}
+
+
+def test_ten_leaks_are_listed_and_all_are_counted(schema):
+    shots = sample(schema)
+    copies = [replace(row, id=f"t{n}") for n, row in enumerate(shots.support[:12])]
+    listed = ", ".join(f"{row.id} = t{n}" for n, row in enumerate(shots.support[:10]))
+    for refused in (
+        lambda: unseen_test(shots, copies, "toy"),
+        lambda: require_unseen(shots, copies, "toy"),
+    ):
+        with pytest.raises(SamplingError, match=rf"(?s): {listed}\. Take them out"):
+            refused()
+    with pytest.raises(SamplingError, match="toy: 12 test instance"):
+        unseen_test(shots, copies, "toy")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 from kedro.config import OmegaConfigLoader
@@ -165,6 +166,20 @@ def test_every_corpus_is_an_experiment(conf):
 def test_wrong_entries_are_named_with_the_way_out(conf, path, value, problem):
     with pytest.raises(ConfigurationError, match=problem):
         changed(conf, path, value)
+
+
+def test_a_teacher_that_has_a_teacher_is_refused(conf):
+    parameters = deepcopy(conf)
+    names = ["tkre_plus_annotated", "first", "second"]
+    for teacher, student in pairwise(names):
+        recipe = {"like": names[0], "finetuning": {"distilled_from": teacher}}
+        parameters["variants"][student] = recipe
+    mine = {"corpora": ["newsroom"], "variants": names, "annotated": 9}
+    parameters["experiments"]["mine"] = mine | {"variants": names[:2]}
+    ExperimentConfig(assembled(parameters, {}))
+    parameters["experiments"]["mine"] = mine
+    with pytest.raises(ConfigurationError, match=r"second is distilled from first: .* no teacher"):
+        ExperimentConfig(assembled(parameters, {}))
 
 
 def test_all_wrong_entries_are_listed_at_once(conf):

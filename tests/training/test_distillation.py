@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from tests.conftest import instance
+from tkre.core.cells import parse_cell
 from tkre.core.instance import DISTILLED_ID
+from tkre.core.provenance import frame_digest
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.generation.params import SynthesisParams
 from tkre.pipelines.finetuning import nodes
+from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
 from tkre.training.batching import collate_shares, labelled_rows
 from tkre.training.distillation import Distilled
 from tkre.training.finetuning import ClassifierObjective, build_classifier, finetune
@@ -97,6 +100,24 @@ def test_a_student_takes_over_what_only_its_teacher_knows(toy_rows, schema, back
     assert found["alone"] < 0.4 < found["taught"]
 
 
+def test_the_lineage_of_a_student_has_the_digest_of_what_its_teacher_said(
+    toy_rows, schema, backbone
+):
+    names = schema.names
+    rows, frame = taught(toy_rows[:3], names, np.full((3, len(names)), 1 / len(names)))
+    params = MARKERS.model_copy(update={"samples_per_relation": 1, "annotated": True})
+    cell = parse_cell("toy.k5a3.s0.student")
+
+    def lineage(**teacher):
+        return finetune_backbone(
+            backbone, toy_rows, toy_rows[:4], schema, params, cell, **teacher
+        )[0].lineage  # fmt: skip
+
+    found = lineage(unannotated=rows, teacher_predictions=frame).steps[-1]
+    assert found.teacher == frame_digest(frame)
+    assert lineage().steps[-1].teacher is None
+
+
 def test_a_teacher_needs_rows_that_are_not_annotated():
     row = instance("<head>Ada</head> lives in <tail>Rome</tail> .", id="u1")
     arguments = {
@@ -106,8 +127,12 @@ def test_a_teacher_needs_rows_that_are_not_annotated():
         "params": SynthesisParams(sampling={"temperature": 0.0, "max_tokens": 9}),
         "sample": type("Sample", (), {"name": "toy.k8a1.s1", "corpus": "toy"})(),
     }  # fmt: skip
-    [found] = nodes.select_unannotated(pool=[row], annotated=[], **arguments)
+    other = instance("<head>Eve</head> sold a boat to <tail>Bob</tail> .", id="u2")
+    [found], report = nodes.select_unannotated(
+        pool=[row, other], annotated=[], **arguments | {"test": [other]}
+    )
     assert found.id == f"{DISTILLED_ID}toy/u1" and found.natural
+    assert (report["sample"], report["taken"], report["refused"]) == ("toy.k8a1.s1", 1, 1)
     with pytest.raises(ValueError, match="has none to label: add unlabelled text"):
         nodes.select_unannotated(pool=[row], annotated=[row], **arguments)
     with pytest.raises(ValueError, match="has none to label"):  # a copy of a test sentence

@@ -172,6 +172,7 @@ class Step(Params):
         data: Digest of the training data.
         settings: Parameters of the stage.
         chosen: Those that its data chose where the parameters leave it open.
+        teacher: Digest of the probabilities of the classifier that it was distilled from.
         seconds: Wall time of the training.
         environment: Environment, never compared; None in older records.
     """
@@ -182,6 +183,7 @@ class Step(Params):
     data: str
     settings: dict[str, Any]
     chosen: dict[str, Any] = Field(default_factory=dict)
+    teacher: str | None = None
     seconds: float
     environment: Environment | None = None
 
@@ -221,6 +223,11 @@ class Lineage(Params):
                 f"{self.weights[:12]}..., which the stage before it gave"
             )
         return self.model_copy(update={"steps": (*self.steps, step)})
+
+    def taught_by(self, teacher: str) -> Lineage:
+        """The lineage whose last step has a teacher of this digest."""
+        last = self.steps[-1].model_copy(update={"teacher": teacher})
+        return self.model_copy(update={"steps": (*self.steps[:-1], last)})
 
     def require(
         self, *, origin: str, stages: Mapping[Any, dict[str, Any]], data: Mapping[str, str]

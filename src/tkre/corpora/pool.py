@@ -231,7 +231,7 @@ def take_unannotated(
     forbidden: Mapping[str, Sequence[Instance]],
     near: NearDuplicateParams,
     sample: KShotSample,
-) -> list[Instance]:
+) -> tuple[list[Instance], dict[str, Any]]:
     """The rows without annotation that a teacher labels, with ids of natural text.
 
     Args:
@@ -239,6 +239,9 @@ def take_unannotated(
         forbidden: Sets of the sample (``guard_pool``).
         near: Definition of near-duplicates.
         sample: The sample.
+
+    Returns:
+        The rows; the counts of ``GuardedPool.report``, with ``sample`` and the number ``taken``.
 
     Raises:
         CorpusError: There is none: a teacher would have nothing to label.
@@ -253,7 +256,8 @@ def take_unannotated(
             f"{sample.name}: every usable unlabelled row is annotated, so a teacher has none to "
             "label: add unlabelled text, or take a variant without distilled_from"
         )
-    return [replace(row, id=f"{DISTILLED_ID}{sample.corpus}/{row.id}") for row in guarded.rows]
+    taken = [replace(row, id=f"{DISTILLED_ID}{sample.corpus}/{row.id}") for row in guarded.rows]
+    return taken, {"sample": sample.name, "taken": len(taken)} | guarded.report()
 
 
 def is_kept_out(sentence: str, share: float, seed: int) -> bool:

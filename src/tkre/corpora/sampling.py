@@ -91,7 +91,7 @@ def sample_shots(
                 f"relation {relation!r} of corpus {schema.corpus} has no training row: give it "
                 "some, or take it out of relations.yml"
             )
-        others = rows[shots:]
+        golden, others = rows[:shots], rows[shots:]
         if dev:
             others = _permuted([r for r in dev if r.relation == relation], [seed, i, 1])
         held_out: list[Instance] = []
@@ -102,9 +102,9 @@ def sample_shots(
                 passed_over.append((row.id, copies[0]))
             else:
                 held_out.append(row)
-        support += rows[:shots]
+        support += golden
         validation += held_out
-        for name, chosen in (("support", rows[:shots]), ("validation", held_out)):
+        for name, chosen in (("support", golden), ("validation", held_out)):
             if len(chosen) < shots:
                 shortfalls[name][relation] = shots - len(chosen)
     return Shots(support, validation, shortfalls, passed_over)

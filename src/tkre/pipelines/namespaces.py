@@ -42,8 +42,8 @@ OF_CHANGED_SAMPLE = {"synthetic", "knowledge"}
 OF_ANNOTATED_SAMPLE = {"candidates", "candidates_report", "unlabelled", "unlabelled_report",
                        "annotation_responses", "unreviewed", "annotated", "review_report",
                        "annotated_training", "annotated_validation", "annotated_probabilities",
-                       "unannotated",
-                       "annotation_judgements", "rejects", "yield"}  # fmt: skip
+                       "unannotated", "unannotated_report", "annotation_judgements", "rejects",
+                       "yield"}  # fmt: skip
 # Rows that a cell is scored on; its predictions and metrics are named by the key.
 SCORED = {"test": "unseen_test", "development": "development"}
 

@@ -5,6 +5,7 @@ torch and SetFit are imported inside, so that the graph loads without them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from tkre.core.cells import IN_ORDER, Cell, KShotSample
 from tkre.core.instance import Instance
-from tkre.core.provenance import instances_digest
+from tkre.core.provenance import frame_digest, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
 from tkre.generation import label_errors
@@ -48,8 +49,8 @@ def finetune_backbone(
 
     Returns:
         The classifier of the epoch that validation chooses; losses and validation scores; the
-        lineage of the classifier. Predictions of the annotated rows by classifiers of the other
-        folds, where the recipe cross-fits.
+        lineage of the classifier, with the digest of a teacher's probabilities. Predictions of the
+        annotated rows by classifiers of the other folds, where the recipe cross-fits.
     """
     from tkre.training.distillation import Distilled
     from tkre.training.finetuning import finetune
@@ -81,6 +82,9 @@ def finetune_backbone(
         )
 
     classifier, losses = train(training_rows, kept_out, cell.name)
+    if teacher_predictions is not None:
+        lineage = classifier.lineage.taught_by(frame_digest(teacher_predictions))
+        classifier = replace(classifier, lineage=lineage)
     found = (classifier, losses, classifier.lineage)
     if not finetuning.cross_fits(cell.sample):
         return found

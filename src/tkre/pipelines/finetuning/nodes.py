@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pandas as pd
 
@@ -70,10 +71,13 @@ def select_unannotated(
     natural_test: list[Instance],
     params: SynthesisParams,
     sample: KShotSample,
-) -> list[Instance]:
+) -> tuple[list[Instance], dict[str, Any]]:
     """Takes the unlabelled rows that no language model labels and that copy no other set.
 
     Labels of training rows are dropped by the reader.
+
+    Returns:
+        The rows; counts of taken and refused ones.
     """
     rows = read_unannotated(folder.read, corpus, pool, instances_of(annotated))
     forbidden = other_sets(support, validation, development, test, natural_test)

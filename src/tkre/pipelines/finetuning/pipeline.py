@@ -56,7 +56,7 @@ UNANNOTATED = Template(
         nodes.select_unannotated,
         ["folder", "params:corpus", "pool", "annotated", "support", "validation", "development",
          "test", "natural_test", "params:generation.synthesis", "sample"],
-        "unannotated",
+        ["unannotated", "unannotated_report"],
     )
 )  # fmt: skip
 TEACH = Template(_predict("unannotated", "unannotated", natural=True))

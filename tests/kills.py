@@ -35,6 +35,7 @@ RUN = ["run", "--pipelines", "killed", "--runner-params", "workers=1"]
 # Time, and what is made of it.
 OF_TIME = {"seconds", "environment", "finished", "reported", "trained"}
 PATIENCE = 600.0
+LONGEST, FOR_A_SAVE = 5.0, 10.0  # seconds that a kill waits within a node, and for a save at most
 
 
 @dataclass
@@ -103,7 +104,7 @@ def steps(project: Project) -> list[tuple[float, str]]:
 def moments(project: Project, kills: int, chance: random.Random) -> list[Moment]:
     """Random moments of an undisturbed run, in its order."""
     begun = [*steps(project), (time.time(), "")]
-    lasted = [(name, min(after - start, 30.0)) for (start, name), (after, _) in pairwise(begun)]
+    lasted = [(name, min(after - start, LONGEST)) for (start, name), (after, _) in pairwise(begun)]
     chosen = sorted(chance.randrange(len(lasted)) for _ in range(kills))
     return [
         Moment(lasted[n][0], chance.uniform(0, 1.1 * lasted[n][1]), at_save=bool(k % 2))
@@ -131,7 +132,7 @@ def kill(project: Project, moment: Moment) -> str:
             if moment.node in now or (now and moment.node in order):
                 reached = time.monotonic()
         elif (moment.at_save and is_saving(project)) or (
-            time.monotonic() > reached + moment.delay + (20 if moment.at_save else 0)
+            time.monotonic() > reached + moment.delay + (FOR_A_SAVE if moment.at_save else 0)
         ):
             break
         time.sleep(0.001)

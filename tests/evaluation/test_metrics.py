@@ -121,6 +121,15 @@ def test_relations_without_gold_rows_are_no_zeros_in_the_macro():
     assert official_f1(gold, guessed, "Other", "semeval") == 100
 
 
+def test_without_weights_there_is_one_score():
+    assert counts(["a"], ["a"], "no", "micro").f1().tolist() == [100]
+
+
+def test_a_label_whose_rows_weigh_nothing_scores_0():
+    found = counts(["a", "b"], ["a", "b"], None, "macro").f1(np.array([[1.0, 0.0]]))
+    assert found.tolist() == [50]
+
+
 def test_weights_count_rows_more_than_once():
     gold, guessed = ["a", "b", "no"], ["a", "no", "b"]
     doubled = counts(gold, guessed, "no", "micro").f1(np.array([[2.0, 0.0, 1.0]]))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.parsing import BRACES, read_answer
 from tkre.generation.llm.protocol import Request, Sampling
 
 SCHEMA = {
@@ -49,6 +49,17 @@ def test_answer_is_found_in_surrounding_text(text):
 
 def test_braces_before_the_answer_are_skipped():
     assert read('Sure {smile}: {"text": "yes"}').answer == {"text": "yes"}
+
+
+def test_every_brace_is_tried_up_to_a_limit():
+    assert read('{{"text": "yes"}}').answer == {"text": "yes"}
+    assert read("{ " * (BRACES - 1) + '{"text": "yes"}').answer == {"text": "yes"}
+    assert read("{ " * BRACES + '{"text": "yes"}').reason == "not_json"
+    assert BRACES == 32
+
+
+def test_escapes_of_markdown_are_taken_away():
+    assert read(r'{"text": "a\_name, b\*, it\'s"}').answer == {"text": "a_name, b*, it's"}
 
 
 def test_only_texts_without_json_are_tidied():
@@ -97,6 +108,7 @@ def test_failures_have_a_reason_and_the_text(text, reason, error):
 def test_long_values_are_cut_in_errors():
     response = read(json.dumps({"text": "x" * 100_000}))
     assert response.reason == "wrong_schema" and len(response.error) < 300
+    assert response.error.endswith("xx...")
 
 
 def test_truncated_versus_context_full():

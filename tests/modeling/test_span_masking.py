@@ -11,6 +11,7 @@ from tkre.modeling.span_masking import (
     IGNORED,
     OTHER,
     RELATION,
+    EncodedText,
     Words,
     encode_texts,
     mask,
@@ -120,6 +121,36 @@ def test_masks_depend_on_the_generator_only(tokenizer):
         for s in (1, 1, 2)
     )
     assert a == b != c
+
+
+@pytest.mark.parametrize("relation", [2, 0])
+def test_other_spans_are_as_long_as_the_relation_or_end_with_the_run(relation):
+    roles = np.array([OTHER, OTHER, ENTITY, OTHER, OTHER, OTHER, OTHER, OTHER])
+    roles[5 : 5 + relation] = RELATION
+    units = np.array([-1, 0, 1, 2, 3, 4, 5, 6])  # the text begins with a special token
+    flags = roles == ENTITY
+    text = EncodedText(units, units, np.zeros(7), roles, flags, ~flags, "knows", False)
+    np.testing.assert_array_equal(text.spans, [flags, ~flags, roles == RELATION])
+    starts, ends = text.other_spans
+    free = [n for n in range(1, 8) if roles[n] == OTHER]
+    assert starts.tolist() == free
+    for start, end in zip(starts, ends, strict=True):
+        assert set(range(start, end)) <= set(free)
+        assert end - start == max(1, relation) or end not in free
+
+
+def test_a_text_without_words_stays_as_it_is(tokenizer):
+    ids, none = np.array([2, 3]), np.zeros(2, dtype=bool)
+    text = EncodedText(ids, np.array([-1, -1]), np.zeros(0), none + OTHER, none, none, "k", False)
+    inputs, labels = mask(text, np.random.default_rng(0), Words.of(tokenizer), PARAMS)
+    assert inputs.tolist() == [2, 3] and (labels == IGNORED).all()
+
+
+def test_random_tokens_are_drawn_one_by_one(tokenizer):
+    params = MaskingParams(relation=1, entity=1, other=1, to_mask=0, to_random=1)
+    text = encode(ROW, tokenizer, params)
+    inputs, labels = mask(text, np.random.default_rng(0), Words.of(tokenizer), params)
+    assert len({*inputs[labels != IGNORED].tolist()}) > 10
 
 
 def test_long_texts_are_cut_and_say_so(tokenizer):

@@ -79,7 +79,7 @@ def label_studio(text: str) -> Documents:
         try:
             annotations = objects(task, "annotations" if "annotations" in require_object(task)
                                    else "completions")  # fmt: skip
-            for number, annotation in enumerate(annotations or [{"result": []}], start=1):
+            for number, annotation in enumerate(annotations or [{}], start=1):
                 suffix = f"-{number}" if len(annotations) > 1 else ""
                 yield place, partial(_label_studio, task, annotation, suffix)
         except RowError as error:
@@ -98,6 +98,8 @@ def _label_studio(task: dict[str, Any], annotation: dict[str, Any], suffix: str)
         raise RowError(f"data has no key 'text', nor a single one with a text: {shown(data)}")
     document = Document(f"{name_of(task, 'id', 'inner_id')}{suffix}".strip("-"), text)
     results = objects(annotation, "result")
+    if "result" not in annotation:
+        document.leave_out("record", "it has no annotation", "task without annotations")
     cancelled = annotation.get("was_cancelled") or annotation.get("skipped")
     for result in results:
         kind, value = result.get("type"), result.get("value")

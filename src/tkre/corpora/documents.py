@@ -294,6 +294,6 @@ def read_documents(documents: Documents, file: str, tally: Tally) -> Iterator[Do
         except RowError as error:
             tally.leave_out("record", "it cannot be read", f"{file}, {place}: {error}")
             continue
-        document.place = f"{file}, {place}"
+        document.place = f"{file}, {place}" if place else file
         document.name = document.name or f"{stem}-{number}"
         yield document

@@ -15,7 +15,7 @@ from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Documents, Tally, read_documents, sentences_of
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
-from tkre.corpora.recognition import NAMES, recognised
+from tkre.corpora.recognition import NAMES, recognised, why_unknown
 from tkre.corpora.records import RowError, instance_problem
 from tkre.corpora.tables import table_columns, table_records
 
@@ -179,9 +179,13 @@ def documents_of(path: Path, name: str) -> Documents | None:
 def _read_file(
     path: Path, split: str, file_format: str | None, rows: Rows, found: Imported
 ) -> None:
-    name = format_of(path, file_format)
+    try:
+        name = format_of(path, file_format)
+    except CorpusError as error:  # a picture among the files of a folder
+        found.tally.leave_out("file", "it cannot be read", str(error))
+        return
     if name is None:
-        found.tally.leave_out("file", "it is of no known format", str(path))
+        found.tally.leave_out("file", why_unknown(read_text(path)), str(path))
         return
     found.formats[str(path)] = name
     documents = documents_of(path, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json
 from tkre.corpora.formats import list_items
+from tkre.corpora.records import RowError
 from tkre.corpora.tables import table_columns
 
 _FIRST = 20  # records looked at
@@ -21,7 +22,8 @@ _KEYS: tuple[tuple[str, set[str]], ...] = (
     ("tacred", {"token", "subj_start", "obj_start"}),
     ("glirel", {"tokenized_text", "relations"}),
     ("spert", {"tokens", "entities", "relations"}),
-    ("opennre", {"h", "t", "relation"}),
+    ("opennre", {"h", "t", "token"}),
+    ("opennre", {"h", "t", "text"}),
     ("rebel", {"triplets"}),
     ("bioc", {"documents"}),
     ("prodigy", {"text", "relations", "tokens"}),
@@ -82,6 +84,23 @@ def _of_record(record: Mapping[str, Any]) -> str | None:
     rows = next(iter(record.values()), None)
     row = rows[0] if isinstance(rows, list) and rows else None
     return "fewrel" if isinstance(row, dict) and row.keys() >= {"tokens", "h", "t"} else None
+
+
+def why_unknown(text: str) -> str:
+    """Why a file is of no known format, and the way out."""
+    start = text.removeprefix("\ufeff").lstrip()
+    if not start:
+        return "it is empty"
+    if start[0] in "{[":
+        records = [record for _, record in islice(list_items(text), _FIRST)]
+        if any(isinstance(r, dict) and isinstance(r.get("label"), list) for r in records):
+            return (
+                "it has labels and no relations: export doccano's JSONL (relation), or Label "
+                "Studio's JSON and not JSON-MIN"
+            )
+        if records and isinstance(records[0], RowError):
+            return str(records[0])
+    return "it is of no known format (docs/data.md); --format names one"
 
 
 def other_format(text: str, expected: str, path: str) -> str | None:

@@ -58,21 +58,25 @@ def table_records(
     """
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
-    try:
-        header = [_as_meant(name.strip()) for name in next(reader, [])]
-        if missing := [name for name in needed if name not in header]:
-            yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
-            return
+    header: list[str] | None = None
+    while True:
         line = reader.line_num + 1
-        for cells in reader:
-            if len(cells) == len(header):
-                yield line, dict(zip(header, map(_as_meant, cells), strict=True))
-            elif any(cells):
-                yield line, f"{len(cells)} cells, the header has {len(header)}"
-            line = reader.line_num + 1
-    except csv.Error as error:
-        yield line, f"not CSV ({error})"
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:  # of this row; the next one may be good
+            yield line, f"not CSV ({error})"
+            continue
+        if header is None:
+            header = [_as_meant(name.strip()) for name in cells]
+            if missing := [name for name in needed if name not in header]:
+                yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
+                return
+        elif len(cells) == len(header):
+            yield line, dict(zip(header, map(_as_meant, cells), strict=True))
+        elif any(cells):
+            yield line, f"{len(cells)} cells, the header has {len(header)}"
 
 
 def table_columns(text: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Kedro's settings for this project."""
 
+import logging
 import warnings
 
 from omegaconf.resolvers import oc
@@ -11,6 +12,10 @@ from tkre.project.hooks import ProjectHooks
 # Nodes of a cell read datasets of its sample and its corpus, nodes of an experiment those of its
 # cells: names that begin with another namespace are intended. tkre.core.cells builds them.
 warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
+
+# A log that cannot be written (a read-only folder, a full disk) is left out: each line would print
+# a traceback. What a command itself must write it refuses in words.
+logging.raiseExceptions = False
 
 HOOKS = (ProjectHooks(),)
 # Installed beside this project it would open its database in every command, and make one run of a

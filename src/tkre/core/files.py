@@ -1,25 +1,9 @@
-"""Files: modes follow the umask, what cannot be read is named, a log needs no place to write."""
+"""Modes of files: what the project writes follows the umask; what it cannot read is named so."""
 
 from __future__ import annotations
 
 import os
-import sys
-from logging import LogRecord
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
-
-
-class LogFile(RotatingFileHandler):
-    """The log of a project; lines that cannot be written are left out.
-
-    In a folder that is read-only, or on a full disk, each line would else print a traceback. What a
-    command needs to write it refuses itself.
-    """
-
-    def handleError(self, record: LogRecord) -> None:
-        """Report any error but that of a file."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handleError(record)
 
 
 def follow_umask(folder: Path, beside: str) -> None:

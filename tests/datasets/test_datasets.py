@@ -25,6 +25,7 @@ from tkre.datasets.files import (
     TableDataset,
 )
 from tkre.datasets.llm import LanguageModelsDataset, ResponseStoreDataset
+from tkre.datasets.rows import RowsDataset
 from tkre.datasets.versions import Catalog
 from tkre.generation.annotation import Annotation
 from tkre.generation.llm.params import OpenAIParams
@@ -285,6 +286,28 @@ def test_preview_of_a_table_is_rounded(tmp_path):
     ]
     assert len(table(dataset.preview(nrows=1))) == 1
     assert dataset.load()["mean"][0] == frame["mean"][0]  # the file keeps them all
+
+
+def test_any_text_is_the_name_of_a_relation_in_a_table(tmp_path):
+    names = ["NA", "null", "no", "part of / whole", "a: b", "<b>", "1"]
+    frame = pd.DataFrame({"relation": names, "note": [None, *"abcdef"], "f1": [float("nan")] * 7})
+    dataset = TableDataset(filepath=str(tmp_path / "table.csv"))
+    dataset.save(frame)
+    read = dataset.load()
+    assert read["relation"].tolist() == names
+    assert read["note"].isna().tolist() == [True] + [False] * 6 and read["f1"].isna().all()
+    dataset.save(frame.assign(relation=[str(n) for n in range(7)]))
+    assert dataset.load()["relation"].tolist() == ["0", "1", "2", "3", "4", "5", "6"]
+
+
+def test_rows_round_trip_and_have_versions(tmp_path):
+    rows = [{"id": "1", "year": 1999, "spans": [1, 2]}, {"id": "2", "year": None, "spans": None}]
+    dataset = RowsDataset(filepath=str(tmp_path / "rows.jsonl"), version=Version(None, "v1"))
+    assert not dataset.exists()
+    dataset.save(rows)
+    assert dataset.exists()
+    assert dataset.load() == [("line 1", rows[0]), ("line 2", rows[1])]
+    assert dataset.preview()["data"][0] == ["1", 1999, [1, 2]]
 
 
 def test_preview_of_instances_is_tagged(tmp_path):

@@ -133,10 +133,14 @@ class ResponsesDataset(json_files.JSONDataset):
 class TableDataset(CSVDataset):
     """Kedro's CSV dataset with a rounded preview; the file keeps all digits.
 
-    A relation may be called ``NA`` or ``null``: only an empty cell is a missing value.
+    A relation may be called ``NA`` or ``1``: only an empty cell is a missing value, and columns of
+    relations hold texts.
     """
 
-    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {"keep_default_na": False, "na_values": [""]}
+    DEFAULT_LOAD_ARGS: ClassVar[dict[str, Any]] = {
+        "keep_default_na": False, "na_values": [""],
+        "dtype": dict.fromkeys(("relation", "gold", "predicted", "other", "id"), str),
+    }  # fmt: skip
 
     def preview(self, nrows: int = 50) -> TablePreview:
         """Numbers of four digits; missing values are empty."""

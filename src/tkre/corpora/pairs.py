@@ -37,12 +37,25 @@ def csv_rows(text: str, split: str) -> Iterator[Row]:
 
 def _parse_cells(record: dict[str, str], row_id: str) -> Instance:
     row_id = record.get("id", "").strip() or row_id
-    label, text = string(record, "relation").strip(), string(record, "sentence")
+    label = string(record, "relation").strip()
+    return labelled_record({"id": row_id, "relation": label, **cells_record(record)})
+
+
+def cells_record(record: Mapping[str, str]) -> dict[str, Any]:
+    """Sentence, spans and types in the cells of a row, as ``corpora.records`` has them.
+
+    Args:
+        record: Cells by what their columns hold (``tables.COLUMNS``).
+
+    Raises:
+        RowError: The cells give no two mentions.
+    """
+    text = string(record, "sentence")
     types = {key: record.get(key, "").strip() or None for key in ("head_type", "tail_type")}
     if f"<{HEAD}>" in text and not record.get(HEAD) and not record.get(f"{HEAD}_start"):
-        return labelled_record({"id": row_id, "sentence": text, "relation": label, **types})
+        return {"sentence": text, **types}
     ends = {role: _cells_span(record, role, text) for role in (HEAD, TAIL)}
-    return pair_row(row_id, text, ends[HEAD], ends[TAIL], label, types)
+    return pair_record(text, ends[HEAD], ends[TAIL]) | types
 
 
 End = tuple[Any, Any, str | None]  # start, end, and text of a mention
@@ -75,15 +88,18 @@ def _cells_span(record: Mapping[str, str], role: str, text: str) -> End:
 def pair_row(
     row_id: str, text: str, head: End, tail: End, label: str, types: Mapping[str, str | None]
 ) -> Instance:
-    """An instance from offsets in any unit.
+    """An instance from offsets in any unit (``pair_record``), with its label and types."""
+    record = pair_record(text, head, tail)
+    return labelled_record({"id": row_id, "relation": label, **record, **types})
+
+
+def pair_record(text: str, head: End, tail: End) -> dict[str, Any]:
+    """Text and spans of a pair, from offsets in any unit.
 
     Args:
-        row_id: Its id.
         text: The sentence.
         head: Start, end and, if known, text of the head.
         tail: The same of the tail.
-        label: The relation.
-        types: ``head_type`` and ``tail_type``.
 
     Raises:
         RowError: Offsets do not fit the text.
@@ -98,7 +114,7 @@ def pair_row(
         raise RowError(f"{places[0].removeprefix(': ')}; {reason}")
     spans = [found[role][0].span for role in (HEAD, TAIL)]
     record = {key: [span.start, span.end] for key, span in zip((HEAD, TAIL), spans, strict=True)}
-    return labelled_record({"id": row_id, "text": text, "relation": label, **record, **types})
+    return {"text": text, **record}
 
 
 def opennre_rows(text: str, split: str) -> Iterator[Row]:

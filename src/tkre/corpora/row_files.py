@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,13 @@ from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.files import require_readable
 from tkre.core.instance import HEAD, TAIL
 from tkre.corpora.formats import json_object
+from tkre.corpora.pairs import cells_record
 from tkre.corpora.records import KEYS, RowError
+from tkre.corpora.tables import COLUMNS, held_by, table_rows
 
 Fields = dict[str, Any]
 Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
 BATCH = 2048
-# Columns of a table that give a span: start and end; or the start of the mention in the column
-# ``head`` or ``tail``.
-_OFFSETS = tuple(f"{tag}_{what}" for tag in (HEAD, TAIL) for what in ("start", "end", "offset"))
 _NEAR = 0.85  # similarity from which a name is taken for a misspelt one
 
 
@@ -63,7 +62,7 @@ def columns_of(file: Path) -> dict[str, str | pa.DataType]:
         columns = dict.fromkeys(names, "string")
     if file.suffix != ".jsonl" and (problem := _misspelt(columns)):
         raise TableError(f"{file}: {problem}")
-    if file.suffix != ".jsonl" and not {"sentence", "text"} & {*columns}:
+    if file.suffix != ".jsonl" and "sentence" not in held_by(columns):
         raise TableError(
             f"{file}: no column 'sentence' (tagged) or 'text' (with spans): "
             f"columns {', '.join(columns)}"
@@ -75,59 +74,36 @@ def record_of(fields: Mapping[str, Any]) -> Fields:
     """The record (``corpora.records``) in the columns of a row; other columns are left out.
 
     Raises:
-        RowError: A column has a misspelt name, or the offsets are none.
+        RowError: A column has a misspelt name, or the columns give no two mentions.
     """
     if problem := _misspelt(fields):
         raise RowError(problem)
     record = {key: fields[key] for key in KEYS if fields.get(key) is not None}
-    plain = "text" not in record and any(fields.get(name) is not None for name in _OFFSETS)
-    if plain and "sentence" in record:
-        record["text"] = record.pop("sentence")
     if isinstance(record.get("implicit"), str):
         del record["implicit"]  # a label, which is not read
     for tag in (HEAD, TAIL):
-        if (span := _span(tag, fields, record.get("text"))) is not None:
-            record[tag] = span
-    return record
+        if isinstance(value := record.get(tag), str) and value.lstrip().startswith("["):
+            with suppress(DocumentError):
+                record[tag] = parse_json(value)
+    # Columns of a table: names of other tools, mentions as texts, offsets in columns of their own.
+    held = {key: _cell(fields[name]) for key, name in held_by(fields).items()}
+    tagged = f"<{HEAD}>" in held.get("sentence", "")
+    spans = [held[key] for tag in (HEAD, TAIL) for key in (tag, f"{tag}_start") if held.get(key)]
+    native = any(isinstance(record.get(tag), list) for tag in (HEAD, TAIL))
+    if native or tagged or not spans or not held.get("sentence"):
+        return record
+    own = {key: record[key] for key in ("id",) if key in record}
+    return own | cells_record(held)
 
 
-def _span(tag: str, fields: Mapping[str, Any], text: Any) -> Any:
-    """Start and end of a mention, from columns of their own or from JSON in one."""
-    value = fields.get(tag)
-    start, end, offset = (_whole(fields.get(f"{tag}_{w}")) for w in ("start", "end", "offset"))
-    if start is not None and end is not None:
-        return [start, end]
-    if start is None:
-        start = offset
-    if start is not None:
-        if not isinstance(value, str) or not isinstance(text, str):
-            raise RowError(f"{tag}: its start has no end: give {tag}_start and {tag}_end")
-        if isinstance(start, int) and text[start : start + len(value)] != value:
-            raise RowError(
-                f"{tag}: at character {start} stands "
-                f"{shown(text[start : start + len(value)])}, not {shown(value)}"
-            )
-        return [start, start + len(value)] if isinstance(start, int) else start
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        try:
-            return parse_json(value)
-        except DocumentError:
-            return value
-    return value
-
-
-def _whole(value: Any) -> Any:
-    """A whole number that a table holds as a text or, beside missing ones, as a float."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def _misspelt(names: Iterable[str]) -> str | None:
     """Message on a column whose name is probably a misspelt key; None without one."""
-    given = {*names}
-    for name in given - {*KEYS, *_OFFSETS}:
-        near = get_close_matches(str(name)[:80], [*KEYS, *_OFFSETS], n=1, cutoff=_NEAR)
+    for name in {*names} - {*KEYS, *held_by(names).values()}:
+        near = get_close_matches(str(name)[:80], [*KEYS, *COLUMNS], n=1, cutoff=_NEAR)
         if near and not str(name).startswith(f"{near[0]}_"):
             return f"unknown key {shown(name)} (did you mean {near[0]!r}?)"
     return None
@@ -167,44 +143,23 @@ def _json_rows(file: Path) -> Iterator[Row]:
                 yield f"line {number}", error
 
 
-def _csv(file: Path) -> Any:
-    """The reader of a file; its delimiter is the one that the header has a known name between."""
-    first = next(_lines(file), (1, ""))[1]
-    splits = {sign: {*next(csv.reader([first], delimiter=sign), [])} for sign in ",;\t|"}
-    known = {"sentence", "text"}
-    delimiter = next((sign for sign, names in splits.items() if names & known), ",")
-    return csv.reader((line for _, line in _lines(file)), delimiter=delimiter, strict=True)
-
-
 def _header(file: Path) -> list[str]:
-    names: list[str] = next(_csv(file), [])
+    first = next(_lines(file), (1, ""))[1].strip("\r\n")
+    names: list[str] = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(f"{file}, line 1: column {twice[0]!r} stands twice: rename one of them")
     return names
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)
-    reader, names = _csv(file), _header(file)
-    next(reader, None)
-    line = reader.line_num + 1
-    try:
-        for cells in reader:
-            place, line = f"line {line}", reader.line_num + 1
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                yield (
-                    place,
-                    RowError(
-                        f"{len(cells)} columns, the header has {len(names)}: a text with a comma "
-                        'or a quote in it stands in quotes, "like this"'
-                    ),
-                )
-            else:
-                yield place, {n: c if c else None for n, c in zip(names, cells, strict=True)}
-    except csv.Error as error:
-        raise TableError(f"{file}, line {line}: no CSV ({error})") from None
+    for line, cells in table_rows(text for _, text in _lines(file)):
+        if isinstance(cells, dict):
+            yield f"line {line}", {name: cell or None for name, cell in cells.items()}
+        else:
+            yield (
+                f"line {line}",
+                RowError(f"{cells}: a text with a comma or a quote stands in quotes"),
+            )
 
 
 def _parquet_rows(file: Path) -> Iterator[Row]:

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from tkre.core.instance import HEAD, TAIL
 from tkre.core.params import did_you_mean
@@ -56,8 +57,17 @@ def table_records(
     Yields:
         The line of a row, and its cells by column or the reason why it is none.
     """
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    yield from table_rows(io.StringIO(text, newline=""), needed)
+
+
+def table_rows(
+    lines: Iterable[str], needed: Iterable[str] = ()
+) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """``table_records`` of lines, which need not be in memory together."""
+    lines = iter(lines)
+    first = next(lines, "")
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     while True:
         line = reader.line_num + 1
@@ -82,7 +92,11 @@ def table_records(
 def table_columns(text: str) -> dict[str, str]:
     """Columns of a table by what they hold, as of ``COLUMNS``; others are not read."""
     header = text.partition("\n")[0].strip("\r")
-    names = next(csv.reader([header], delimiter=max(",;\t", key=header.count)), [])
+    return held_by(next(csv.reader([header], delimiter=max(",;\t", key=header.count)), []))
+
+
+def held_by(names: Iterable[str]) -> dict[str, str]:
+    """Names of columns by what they hold, the first of several."""
     found: dict[str, str] = {}
     for name in names:
         held = _KNOWN.get(re.sub(r"[\s.-]+", "_", name.strip().lower()))

@@ -27,6 +27,7 @@ from tkre.corpora.candidates import read_mentions
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.schema_validation import definition_findings
+from tkre.corpora.tables import held_by
 from tkre.corpora.unlabelled import validate_batch
 from tkre.evaluation.probing import _mistyped, _negated
 from tkre.generation import recorded
@@ -36,6 +37,8 @@ from tkre.generation.llm.pasted import read_pasted
 from tkre.generation.llm.protocol import Request, Sampling
 from tkre.generation.prompts import PromptError, render
 from tkre.generation.texts import from_explanation, from_sentence
+from tkre.project.mlflow import _key
+from tkre.project.rename import Renaming, _renamed
 from tkre.report.drawing import printable
 from tkre.report.model_card import _escaped
 from tkre.training.inference import without_names
@@ -157,9 +160,15 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "generation/prompts.py:_HEADING": [
         lambda t: render(t, {}, "p"), lambda t: render(f"[user]{t}", {}, "p"),
     ],
-    "generation/recorded.py:_ROUND": [recorded._ROUND.fullmatch],  # parts of a request id
+    "corpora/tables.py:held_by": [lambda t: held_by([t])],
+    "generation/recorded.py:ROUND": [recorded.ROUND.fullmatch],  # parts of a request id
     "generation/recorded.py:_SEED": [recorded._SEED.search],
     "generation/recorded.py:_VOTE": [recorded._VOTE.search],
+    "project/mlflow.py:_key": [_key],
+    "project/rename.py:_renamed": [
+        lambda t: _renamed(t, Renaming("born_in", "b"), in_texts=True),
+        lambda t: _renamed(f'"relation"{t}', Renaming("born_in", "b"), in_texts=True),
+    ],
     "report/drawing.py:_UNPRINTABLE": [printable],
     "report/model_card.py:_MARKUP": [_escaped],
     "training/inference.py:without_names": [lambda t: without_names(of_instance(t))],

@@ -15,7 +15,7 @@ from tkre.generation.llm.store import ResponseStore
 from tkre.generation.rejections import ANNOTATION, CLASSIFICATION, EXPLANATION, SYNTHESIS
 from tkre.generation.subjects import difference
 
-_ROUND = re.compile(r"(seed-\d+|zero-shot)/round-\d+")
+ROUND = re.compile(r"(seed-\d+|zero-shot)/round-\d+")
 _VOTE = re.compile(r"/vote-\d+$")
 _SEED = re.compile(r"seed-\d+/")
 
@@ -84,7 +84,7 @@ def _vote(name: str) -> str:
 def _relation(name: str) -> str:
     """Relation of a synthesis id, which may hold slashes; empty for another form."""
     relation, *rounds = name.rsplit("/", 2)
-    return relation if _ROUND.fullmatch("/".join(rounds)) else ""
+    return relation if ROUND.fullmatch("/".join(rounds)) else ""
 
 
 @dataclass

@@ -28,7 +28,7 @@ from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder, read_corpus
 from tkre.corpora.scaffold import check_label, yaml_text
 from tkre.generation.llm.lock import answer_digest
 from tkre.generation.llm.store import ResponseStore
-from tkre.generation.recorded import Subjects
+from tkre.generation.recorded import ROUND, Subjects
 from tkre.generation.rejections import ANNOTATION, CLASSIFICATION, SYNTHESIS
 
 JOURNAL = ".rename.json"  # in the folder of the corpus: files that are still to be moved
@@ -254,7 +254,7 @@ class _Answers:
     def id(self, request_id: str) -> str:
         start = f"{SYNTHESIS}/{self.corpus}/{self.renaming.old}/"
         rest = request_id.removeprefix(start)
-        if rest == request_id or not re.fullmatch(r"(seed-\d+|zero-shot)/round-\d+", rest):
+        if rest == request_id or not ROUND.fullmatch(rest):
             return request_id
         return f"{SYNTHESIS}/{self.corpus}/{self.renaming.new}/{rest}"
 

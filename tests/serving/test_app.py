@@ -44,7 +44,9 @@ def test_answers_equal_those_of_the_extractor(client, extractor):
     assert answer.status_code == 200
     body = answer.json()["predictions"]
     for one, expected in zip(body, extractor([SENTENCE, typed, SPANS]), strict=True):
-        assert set(one) == {"relation", "probability", "abstained", "guess", "truncated"}
+        assert set(one) == {
+            "relation", "verdict", "probability", "abstained", "guess", "truncated", "untyped",
+        }  # fmt: skip
         assert (one["relation"], one["guess"]) == (expected.relation, expected.guess)
         assert one["abstained"] == expected.abstained
         assert one["probability"] == pytest.approx(expected.probability, abs=1e-5)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from tests.conftest import instance
 from tkre.core.instance import to_tagged
 from tkre.corpora.unlabelled import SentenceError
 from tkre.evaluation.calibrator import CalibratorError
-from tkre.serving.extractor import RelationExtractor, newest_version
+from tkre.serving.extractor import (
+    DOUBTFUL,
+    HOLDS,
+    NO_RELATION,
+    RelationExtractor,
+    newest_version,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +41,30 @@ def test_from_pretrained_labels_sentences(folder, toy_rows):
     assert first.probability == max(first.probabilities.values())
     assert sum(first.probabilities.values()) == pytest.approx(1)
     assert list(first.probabilities) == extractor.relations
+
+
+def test_an_answer_says_whether_no_relation_holds_or_none_is_probable(
+    folder, toy_rows, monkeypatch
+):
+    extractor = RelationExtractor.from_pretrained(folder)
+    sure = extractor(toy_rows)
+    assert {p.relation: p.verdict for p in sure} == {
+        name: NO_RELATION if name == "none" else HOLDS for name in {r.relation for r in toy_rows}
+    }
+    monkeypatch.setattr(extractor.config, "least_probability", 1.1)
+    for before, now in zip(sure, extractor(toy_rows), strict=True):
+        assert now.relation == "none" and not now.abstained
+        assert now.verdict == (NO_RELATION if before.relation == "none" else DOUBTFUL)
+
+
+def test_sentences_without_types_are_labelled_and_marked(folder, toy_rows, schema):
+    typed = replace(toy_rows[0], head_type="person", tail_type="place")
+    half = replace(typed, tail_type=None)
+    extractor = RelationExtractor.from_pretrained(folder, schema=schema)
+    assert [p.untyped for p in extractor([typed, half])] == [False, True]
+    plain = schema.model_copy(update={"entity_types": ()})
+    without = RelationExtractor.from_pretrained(folder, schema=plain)
+    assert not without([to_tagged(typed)])[0].untyped
 
 
 def test_forms_of_a_sentence(folder, toy_rows):

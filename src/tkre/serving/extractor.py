@@ -36,6 +36,9 @@ if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
 
 ROWS = 1024  # batch of a stream
+# What an answer says.
+HOLDS, NO_RELATION = "relation", "no relation of the schema"
+DOUBTFUL, WITHHELD = "no relation is probable enough", "withheld"
 
 
 def newest_version(path: Path) -> Path:
@@ -120,9 +123,16 @@ class Prediction:
     Attributes:
         relation: Most probable label, or the negative one where none is probable enough; None
             where the guess is below the threshold of the wanted precision.
-        probability: Probability of the guess.
+        probability: Probability of the label ``guess``. Of a negative one it is low where the
+            verdict is ``DOUBTFUL``.
         probabilities: Probability of every label.
         guess: The label, withheld or not.
+        verdict: ``HOLDS``: the relation is asserted. ``NO_RELATION``: the negative label is the
+            most probable one. ``DOUBTFUL``: another one is, below the classifier's
+            ``least_probability``, so the negative one is given. ``WITHHELD``: the guess is below
+            the threshold of the wanted precision.
+        untyped: Whether a mention has no entity type although the schema has types: the answer is
+            less certain, and no relation is ruled out by types.
         truncated: Whether the sentence is longer than the classifier's ``max_length``: then only
             the words around the mentions were read.
     """
@@ -132,6 +142,8 @@ class Prediction:
     probabilities: dict[str, float]
     guess: str
     truncated: bool = False
+    verdict: str = HOLDS
+    untyped: bool = False
 
     @property
     def abstained(self) -> bool:
@@ -326,15 +338,24 @@ class RelationExtractor:
             share = share_of(rows_NR, labels, self.calibrator)
             rows_NR, guesses_N = calibrated_rows(rows_NR, guesses_N, labels, self.calibrator, share)
         predictions = []
-        for row, number, truncated in zip(
-            rows_NR.tolist(), guesses_N.tolist(), truncated_N, strict=True
+        for row, number, truncated, instance in zip(
+            rows_NR.tolist(), guesses_N.tolist(), truncated_N, instances, strict=True
         ):
             guess, probability = labels[number], row[number]
             unsure = withheld(probability, guess != self.negative, self._confidence)
             relation = None if unsure else guess
             named = dict(zip(labels, row, strict=True))
-            predictions.append(Prediction(relation, probability, named, guess, truncated))
+            verdict = WITHHELD if unsure else self._verdict(guess, probability, row)
+            untyped = bool(self.entity_types) and None in (instance.head_type, instance.tail_type)
+            predictions.append(
+                Prediction(relation, probability, named, guess, truncated, verdict, untyped)
+            )
         return predictions
+
+    def _verdict(self, guess: str, probability: float, row: list[float]) -> str:
+        if guess != self.negative:
+            return HOLDS
+        return NO_RELATION if probability >= max(row) else DOUBTFUL
 
     def _scores(self, instances: list[Instance]) -> Scores:
         if isinstance(self._model, OnnxClassifier):

@@ -15,8 +15,8 @@ from tkre.serving.extractor import RelationExtractor
 
 # Columns of the answers, with their kinds; a column ``p.<relation>`` for every relation follows.
 ANSWER = {
-    "answer": "string", "abstained": "bool", "predicted": "string", "probability": "double",
-    "truncated": "bool", "problem": "string",
+    "answer": "string", "verdict": "string", "abstained": "bool", "predicted": "string",
+    "probability": "double", "truncated": "bool", "untyped": "bool", "problem": "string",
 }  # fmt: skip
 LISTED_RELATIONS = 12
 
@@ -30,6 +30,7 @@ class Counts:
         withheld: Number of sentences without an answer.
         not_read: Number of rows that are no sentence with a head and a tail.
         truncated: Number of sentences longer than the classifier reads.
+        untyped: Number of sentences without the entity types that the classifier knows.
         answers: Number of answers by relation.
         problems: Place and reason of the first rows that were not read.
     """
@@ -38,6 +39,7 @@ class Counts:
     withheld: int = 0
     not_read: int = 0
     truncated: int = 0
+    untyped: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
@@ -46,6 +48,7 @@ class Counts:
         self.rows += 1
         self.withheld += bool(labelled["abstained"])
         self.truncated += bool(labelled["truncated"])
+        self.untyped += bool(labelled["untyped"])
         if labelled["problem"] is not None:
             self.not_read += 1
             if len(self.problems) < MAX_LISTED:
@@ -69,6 +72,8 @@ class Counts:
             more = len(counts) - LISTED_RELATIONS
             listing = ", ".join(counts[:LISTED_RELATIONS])
             yield f"answers: {listing}" + (f", and {more} more relations" if more > 0 else "")
+        if self.untyped:
+            yield f"without head_type or tail_type, so less certain (untyped): {self.untyped:,}"
         if self.not_read:
             yield "not read (column problem):"
             yield from (f"  {problem}" for problem in self.problems)
@@ -112,10 +117,12 @@ def label_rows(
     for n, prediction in zip(read, extractor(list(read.values())), strict=True):
         labelled[n] |= {
             "answer": prediction.relation,
+            "verdict": prediction.verdict,
             "abstained": prediction.abstained,
             "predicted": prediction.guess,
             "probability": prediction.probability,
             "truncated": prediction.truncated,
+            "untyped": prediction.untyped,
             **{f"p.{name}": value for name, value in prediction.probabilities.items()},
         }
     for row, (place, _) in zip(labelled, rows, strict=True):

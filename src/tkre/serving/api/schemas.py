@@ -178,12 +178,23 @@ class LabelledSentence(BaseModel):
     """Answer for one sentence."""
 
     id: str | None = Field(None, description="Id of the sentence, if it had one.")
-    relation: str | None = Field(description="The relation; null where the answer is withheld.")
-    probability: float = Field(description="Probability of the guess.")
+    relation: str | None = Field(
+        description="The relation, the negative one for none of the schema; null where the answer "
+        "is withheld."
+    )
+    verdict: str = Field(
+        description="`relation`: it holds; `no relation of the schema`; `no relation is probable "
+        "enough`: the most probable one is below the classifier's limit; `withheld`."
+    )
+    probability: float = Field(description="Probability of the label `guess`.")
     abstained: bool = Field(
         description="Whether the guess is below the threshold of the wanted precision."
     )
-    guess: str = Field(description="The most probable relation.")
+    guess: str = Field(description="The label, withheld or not.")
+    untyped: bool = Field(
+        description="Whether a mention has no type although the classifier knows types: the answer "
+        "is less certain. `head_type` and `tail_type` give them."
+    )
     truncated: bool = Field(
         description="Whether the sentence has more tokens than `max_length` of `/health`; then "
         "only the words around its mentions were read."

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+import yaml
 
 from tests.corpora.test_validation import rows_of
 from tkre.cli import doctor
 from tkre.cli.doctor import Report
+from tkre.core.instance import parse_tagged
+from tkre.datasets.checkpoint import BackboneDataset, most_tokens
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS, Reject, Tally, yield_frame
+from tkre.modeling.checkpoint import load_tokenizer
+from tkre.modeling.weights import locate
+from tkre.project.preflight import refuse_lengths
 from tkre.training.trial import Effort, Machine, Trial
 
 # A random model of two layers learns by heart too, with larger steps; its tokenizer spells most
 # words out.
+BACKBONES = "conf/base/catalog_knowledge_pretraining.yml"
 RATES = {"learning_rate": 5e-3, "head_learning_rate": 1e-2, "batch_size": 8}
 STAGE = {"epochs": 1, "optimisation": RATES}
 FINETUNING = {
@@ -124,6 +134,32 @@ def test_machines(printed):
     assert "fp32" in device
     assert memory.startswith("error") and "a smaller backbone" in memory
     assert disk.startswith("error") and "old versions" in disk
+
+
+def test_text_that_the_default_backbone_does_not_know(printed, root):
+    backbone = yaml.safe_load((root / BACKBONES).read_text(encoding="utf-8"))["backbones.minilm"]
+    tokenizer = load_tokenizer(Path(locate(backbone["source"])))
+    lines = {}
+    for code in ("zh", "de"):
+        file = root / f"tests/slow/languages/{code}/train.jsonl"
+        rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        texts = [parse_tagged(row["sentence"])[0] for row in rows]
+        [lines[code]] = printed(doctor.report_pieces, tokenizer, texts)
+    assert lines["zh"].startswith("warning") and "Take a multilingual encoder" in lines["zh"]
+    assert lines["de"].startswith("ok") and " 0 of " in lines["de"]
+
+
+def test_lengths_beyond_the_positions_of_a_backbone_are_refused(tiny_backbone):
+    backbone = BackboneDataset(name="tiny", source=str(tiny_backbone))  # 256 positions
+    catalog = {"backbones.tiny": backbone}
+    for length, refused in ((256, False), (257, True)):
+        settings = {"pretraining": {"mslm": {"masking": {"max_length": length}}}}
+        variant = SimpleNamespace(backbone="tiny", settings=settings)
+        message = "v.pretraining.mslm.masking.max_length is 257, and tiny reads at most 256 tokens"
+        with pytest.raises(ValueError, match=message) if refused else nullcontext():
+            refuse_lengths(variant, "v", catalog)
+    assert most_tokens({"model_type": "xlm-roberta", "max_position_embeddings": 514}) == 512
+    assert most_tokens({"model_type": "modernbert", "max_position_embeddings": 8192}) is None
 
 
 @pytest.mark.parametrize(("cut", "level"), [(0, "ok"), (1, "note"), (4, "warning")])

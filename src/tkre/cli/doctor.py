@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
@@ -16,6 +16,7 @@ from tkre.cli.generation import cell_plans, cell_yield, price
 from tkre.cli.session import Project, env_option, sample_options, session, variant_of
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.schema import RelationSchema
+from tkre.core.text import count_words
 from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
 from tkre.corpora.schema_validation import Level, enumerated
@@ -24,7 +25,7 @@ from tkre.generation.recorded import RecordedAnswers
 from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
 from tkre.pipelines.namespaces import LANGUAGE_MODELS
 from tkre.project.hooks import REFUSALS
-from tkre.project.preflight import Plan
+from tkre.project.preflight import Plan, refuse_lengths
 from tkre.report.formatting import duration
 from tkre.training.recipes import Variant
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # they import torch
 _GIB = 2**30
 _HEADROOM = 1.5 * _GIB  # interpreter, libraries and activations of a small encoder
 _MANY_TRUNCATED = 0.05  # share of the rows
+_MANY_UNKNOWN, _MANY_PIECES = 0.02, 3.0  # share of the pieces; pieces of a word
 _LISTED_ROWS = 5
 _LLM = "language model"
 _KINDS = {EXPLANATION: "explanations", SYNTHESIS: "sentences", ANNOTATION: "annotations"}
@@ -87,7 +89,7 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
         return
     report("corpus", f"{len(checked.corpus.rows)} rows, no error")
     if variant.backbone:
-        _report_weights(project, variant.backbone, report)
+        _report_weights(project, variant, cell.variant, report)
     plans = cell_plans(project, cell)
     if any(isinstance(planned.params, ReplayParams) for planned in plans):
         report_recorded(project.recorded(cell.sample.corpus), report)
@@ -98,14 +100,15 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
     _try_training(project, cell, variant, checked.corpus, report)
 
 
-def _report_weights(project: Project, name: str, report: Report) -> None:
-    backbone = project.catalog.get(f"backbones.{name}")
+def _report_weights(project: Project, variant: Variant, name: str, report: Report) -> None:
+    backbone = project.catalog.get(f"backbones.{variant.backbone}")
     if backbone is None:
-        raise LookupError(f"the catalog has no backbones.{name} (docs/extending.md)")
+        raise LookupError(f"the catalog has no backbones.{variant.backbone} (docs/extending.md)")
     backbone.check()  # raises what a run would be refused with
     facts = backbone._describe()
     digest = "digest as expected" if facts["sha256"] else "no digest to check"
     report("weights", f"{facts['name']} from {facts['source']}, {digest}")
+    refuse_lengths(variant, f"variants.{name}", project.catalog)
 
 
 def report_recorded(recorded: RecordedAnswers, report: Report) -> None:
@@ -197,12 +200,14 @@ def _try_training(
     )  # fmt: skip
     few = trials.few_rows(shots.support, corpus.schema)
     start = project.catalog.load(f"backbones.{variant.backbone}")
+    report_pieces(start.tokenizer, [row.text for row in corpus.rows], report)
     pretraining = variant.pretraining
     parameters = sum(p.numel() for p in start.model.parameters())
     checkpoints = 1 + (len(pretraining.stages) if pretraining else 0)
     report_machine(trials.machine(Path("data")), parameters, checkpoints, report)
     trial = trials.try_finetuning(start, few, corpus.rows, corpus.schema, recipe)
-    report_lengths(trial, corpus, recipe.max_length, cell.variant, report)
+    most = project.catalog.get(f"backbones.{variant.backbone}").longest()
+    report_lengths(trial, corpus, recipe.max_length, cell.variant, report, most)
     report_trial(trial, corpus, report)
     if recipe.add_inverted:
         report_inverses(corpus.schema, report)
@@ -251,8 +256,31 @@ def report_machine(machine: Machine, parameters: int, checkpoints: int, report: 
         report(*(what, f"{message}: {way_out}", Level.ERROR) if need > free else (what, message))
 
 
+def report_pieces(tokenizer: Any, texts: Sequence[str], report: Report) -> None:
+    """Pieces of the text in the vocabulary of a backbone: unknown ones, and those of a word."""
+    pieces = [n for text in set(texts) for n in tokenizer(text, add_special_tokens=False).input_ids]
+    unknown = sum(piece == tokenizer.unk_token_id for piece in pieces)
+    of_word = len(pieces) / max(1, sum(count_words(text) for text in set(texts)))
+    share = unknown / max(1, len(pieces))
+    message = f"{of_word:.1f} pieces a word, {unknown} of {len(pieces)} unknown ({share:.0%})"
+    if share <= _MANY_UNKNOWN and of_word <= _MANY_PIECES:
+        report("vocabulary", message)
+        return
+    report(
+        "vocabulary",
+        f"{message}: the backbone was made for other text, and hardly reads this one. Take a "
+        "multilingual encoder, or one of the language or field (docs/languages.md)",
+        Level.WARNING,
+    )
+
+
 def report_lengths(
-    trial: Trial, corpus: Corpus, max_length: int, variant: str, report: Report
+    trial: Trial,
+    corpus: Corpus,
+    max_length: int,
+    variant: str,
+    report: Report,
+    most: int | None = None,
 ) -> None:
     """Rows that are longer than ``max_length`` tokens."""
     total, cut = len(corpus.rows), len(trial.truncated)
@@ -264,6 +292,7 @@ def report_lengths(
         f"{cut} of {total} rows ({cut / total:.0%}) are longer than {max_length} tokens "
         f"and are read in part, the first in {corpus.places[trial.truncated[0]]}; "
         f"variants.{variant}.finetuning.max_length raises it"
+        + ("" if most is None else f", up to the {most} that the backbone reads")
     )
     report("lengths", message, Level.WARNING if cut > _MANY_TRUNCATED * total else Level.NOTE)
 

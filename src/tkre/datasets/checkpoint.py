@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import JSONPreview
 
+from tkre.core.documents import read_json
 from tkre.datasets import ReadOnlyDataset
 from tkre.modeling.weights import installed, locate, model_facts, verify
 
@@ -98,6 +99,11 @@ class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
         """Raises before a run if the weights are missing or not the expected ones."""
         verify(self._source, self._sha256)
 
+    def longest(self) -> int | None:
+        """Tokens that its positions suffice for; None if unknown before a download, or no limit."""
+        config = Path(locate(self._source)) / "config.json"
+        return most_tokens(read_json(config)) if config.is_file() else None
+
     def load(self) -> Checkpoint:
         """The model and its tokenizer, with an empty lineage."""
         from tkre.modeling.backbone import load_backbone
@@ -116,6 +122,20 @@ class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "source": self._source, "sha256": self._sha256}
+
+
+# Kinds of encoders with a table of positions, and the places at its beginning that no token takes.
+_POSITIONS = {
+    "bert": 0, "distilbert": 0, "electra": 0, "albert": 0, "ernie": 0, "camembert": 2, "mpnet": 2,
+    "roberta": 2, "xlm-roberta": 2, "xlm-roberta-xl": 2,
+}  # fmt: skip
+
+
+def most_tokens(config: Mapping[str, Any]) -> int | None:
+    """Longest text of an encoder by its ``config.json``; None without a table of positions."""
+    unused = _POSITIONS.get(config.get("model_type", ""))
+    places = config.get("max_position_embeddings")
+    return None if unused is None or places is None else places - unused
 
 
 def _model_class(model: str) -> Any:

@@ -54,9 +54,10 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
-        from tkre.project.preflight import preflight
+        from tkre.project.preflight import check_lengths, preflight
 
         try:
+            check_lengths(pipeline, catalog, self._config.parameters.variants)
             preflight(pipeline, catalog, self._config.parameters.generation)
         except REFUSALS as error:
             raise Refusal(str(error)) from error

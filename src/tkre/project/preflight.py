@@ -18,6 +18,7 @@ from kedro.pipeline import Node, Pipeline
 from tkre.core.cells import KShotSample
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusFolder
+from tkre.datasets.checkpoint import BackboneDataset
 from tkre.generation.llm.cost import Estimate, estimate
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.protocol import Request, Response
@@ -28,6 +29,7 @@ from tkre.generation.params import GenerationParams
 from tkre.pipelines.data_generation.gpu_nodes import FIRST_REQUESTS
 from tkre.pipelines.namespaces import IN_ROUNDS, LANGUAGE_MODEL, LANGUAGE_MODELS, LEDGER, PREFLIGHT
 from tkre.project.answers import RECORDINGS, bind_answers
+from tkre.training.recipes import Variant
 
 logger = logging.getLogger(__name__)
 IN_ROUNDS_NOTE = (
@@ -276,6 +278,43 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         lines = [f"{len(missing)} dataset(s) that this run reads are missing:"]
         lines += [f"  {name}{made_by.get(name) or _place(catalog, name)}" for name in missing]
         raise MissingInput("\n".join(lines))
+
+
+def check_lengths(
+    pipeline: Pipeline, catalog: CatalogProtocol, variants: Mapping[str, Variant]
+) -> None:
+    """Refuses variants of a run with a ``max_length`` beyond the positions of their backbone.
+
+    Raises:
+        ValueError: A text that long would end the run; the message has the largest one.
+    """
+    named = {name.split(".")[1] for name in pipeline.inputs() if name.startswith("params:variants")}
+    for name in sorted(named & variants.keys()):
+        refuse_lengths(variants[name], f"variants.{name}", catalog)
+
+
+def refuse_lengths(variant: Variant, where: str, catalog: CatalogProtocol) -> None:
+    """Refuses a variant with a ``max_length`` beyond the positions of its backbone.
+
+    Raises:
+        ValueError: It has one.
+    """
+    backbone = catalog.get(f"backbones.{variant.backbone}")
+    longest = backbone.longest() if isinstance(backbone, BackboneDataset) else None
+    for setting, value in _lengths(variant.settings, where):
+        if longest is not None and value > longest:
+            raise ValueError(
+                f"{setting} is {value}, and {backbone._describe()['name']} reads at most {longest} "
+                f"tokens: set it to {longest} or less, or take a backbone that reads more"
+            )
+
+
+def _lengths(settings: Mapping[str, Any], where: str) -> Iterable[tuple[str, int]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _lengths(value, f"{where}.{name}")
+        elif name == "max_length":
+            yield f"{where}.{name}", value
 
 
 def _is_optional(name: str) -> bool:

@@ -130,3 +130,14 @@ def test_forms_name_head_and_tail(form, problem):
     assert parse({"a": relation(forms=["{tail} met {head}."]), "b": relation()})
     with pytest.raises(SchemaError, match=re.escape(problem)):
         parse({"a": relation(forms=["{tail} met {head}.", form]), "b": relation()})
+
+
+@pytest.mark.parametrize(
+    ("language", "hint"),
+    [("german", "did you mean 'de'"), ("Chinese", "did you mean 'zh'"), ("d", "such as zh")],
+)
+def test_a_language_is_a_code(schema, language, hint):
+    raw = schema.model_dump(exclude_defaults=True)
+    assert RelationSchema.parse(raw | {"language": "gsw"}, "r").language == "gsw"
+    with pytest.raises(SchemaError, match=hint):
+        RelationSchema.parse(raw | {"language": language}, "r")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tkre.generation.prompts import PromptError, bullets, render
+from tkre.generation.prompts import PromptError, bullets, in_language, render
 
 
 def test_render_fills_placeholders():
@@ -40,3 +40,9 @@ def test_needed_placeholders_are_in_the_file_where_they_have_a_value():
 def test_bullets():
     assert bullets(["a", "b"]) == "- a\n- b"
     assert bullets([]) == "(none)"
+
+
+def test_the_language_of_a_corpus_is_asked_for():
+    assert in_language(None) == ""
+    assert "Write all texts of your answer in Chinese" in in_language("zh")
+    assert "in Portuguese (pt-BR)" in in_language("pt-BR")

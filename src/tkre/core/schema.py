@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from tkre.core.documents import DocumentError, parse_yaml
+from tkre.core.languages import check_language
 from tkre.core.params import Params, did_you_mean
 
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
@@ -60,11 +61,14 @@ class RelationSchema(Params):
 
     Attributes:
         corpus: Name of the corpus.
+        language: Code of the language of its text, such as ``de`` (BCP 47): language models are
+            asked to write in it. None leaves the prompts as they are, in English.
         entity_types: All types an entity may have; empty where the corpus has none.
         relations: The labels by name.
     """
 
     corpus: str
+    language: Annotated[str, AfterValidator(check_language)] | None = None
     entity_types: tuple[str, ...] = ()
     relations: dict[str, Relation]
 

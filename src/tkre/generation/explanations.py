@@ -13,7 +13,7 @@ from tkre.core.text import count_words, normalised
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import ExplanationParams, RetryParams
-from tkre.generation.prompts import render
+from tkre.generation.prompts import in_language, render
 from tkre.generation.rejections import EXPLANATION, Reject, Tally
 from tkre.generation.subjects import subject_of
 
@@ -59,11 +59,12 @@ def explanation_requests(
             "definition": relation.definition,
             "question": _WHY_NOT.format(others=others) if relation.negative else _WHY,
             "sentence": to_tagged(instance),
+            "language": in_language(schema.language),
         }
         requests.append(
             Request(
                 id=request_id(schema.corpus, instance.id),
-                messages=render(prompt, values, PROMPT),
+                messages=render(prompt, values, PROMPT, needed=["language"]),
                 schema=_answer_schema(params),
                 sampling=params.sampling,
                 subject=subject(instance, schema),

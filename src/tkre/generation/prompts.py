@@ -10,6 +10,8 @@ import re
 from collections.abc import Collection, Mapping
 from string import Template
 
+from tkre.core.languages import language_name
+
 _HEADING = re.compile(r"^\[(system|user|assistant)\]\s*$", re.MULTILINE)
 
 
@@ -50,6 +52,17 @@ def render(
             raise PromptError(f"prompt {name}: {error}; write $$ for a dollar sign") from None
         messages.append({"role": role, "content": text})
     return tuple(messages)
+
+
+def in_language(code: str | None) -> str:
+    """What a prompt says of the language of an answer; nothing where the corpus names none."""
+    if code is None:
+        return ""
+    return (
+        f"\n\nWrite all texts of your answer in {language_name(code)}, as a native speaker would; "
+        "names and words of the sentence stay as they are written. Where a language has no blanks "
+        "between words, two characters count as a word."
+    )
 
 
 def bullets(items: list[str]) -> str:

@@ -18,7 +18,7 @@ from tkre.generation.explanations import LETTERS_PER_WORD, TRIGGERS_SCHEMA, verb
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import RetryParams, SynthesisParams
-from tkre.generation.prompts import bullets, render
+from tkre.generation.prompts import bullets, in_language, render
 from tkre.generation.rejections import SYNTHESIS, Reject, Tally
 from tkre.generation.sentence_plans import sentence_plan
 from tkre.generation.subjects import subject_of
@@ -190,11 +190,12 @@ def synthesis_request(
         ),
         "order": "The head comes before the tail." if task.head_first else "Vary their order.",
         "more": f" This is batch {number + 1}: write none that you wrote before." if number else "",
+        "language": in_language(schema.language),
         "plan": "" if relation.negative else sentence_plan(of_round, params),
     }
     return Request(
         id=of_round,
-        messages=render(prompt, values, PROMPT, needed=["plan"]),
+        messages=render(prompt, values, PROMPT, needed=["plan", "language"]),
         schema=_answer_schema(task.schema, params),
         sampling=params.sampling,
         attempt=attempt,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tkre.core.cells import Cell
+from tkre.core.languages import language_name
 from tkre.core.params import NO_LLM
 from tkre.core.provenance import Lineage
 from tkre.core.schema import RelationSchema
@@ -96,6 +97,7 @@ def model_card(content: CardContent) -> str:
         lowest_precision=min(reached, default=None),
         recipe=recipe_in_words(variant),
         max_length=variant.finetuning.max_length,
+        languages=[language_name(code) for code in _languages(content)],
         example=_example(content.schema),
         synthetic=_synthetic(content),
         llm=None if llm == NO_LLM else llm_in_words(llm, content.called.get(llm)),
@@ -116,13 +118,18 @@ def _synthetic(content: CardContent) -> int:
     return content.training_rows - natural
 
 
+def _languages(content: CardContent) -> list[str]:
+    own = content.schema.language
+    return [own] if own else list(content.card.language)
+
+
 def metadata(content: CardContent) -> str:
     """The YAML of a card, as the Hub's own library writes it."""
     from huggingface_hub import ModelCardData
 
     corpus, backbone = content.schema.corpus, content.lineage.backbone
     data = ModelCardData(
-        language=list(content.card.language),
+        language=_languages(content),
         license=content.card.license,
         library_name="tkre",
         pipeline_tag="text-classification",

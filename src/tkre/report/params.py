@@ -25,7 +25,7 @@ class CardParams(Params):
     Attributes:
         license: Identifier on the Hugging Face Hub, e.g. ``mit``; None leaves the field out:
             whoever publishes a classifier decides.
-        language: Languages of the corpora, as ISO 639 codes.
+        language: Languages of corpora without a `language`, as ISO 639 codes.
         base_models: Names of backbones on the Hub, by the name in their catalog entry.
         datasets: Names of corpora on the Hub, by their name here, which is the default.
     """

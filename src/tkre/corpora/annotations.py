@@ -68,7 +68,7 @@ def _doccano(record: dict[str, Any]) -> Document:
             entity.get("text"),
         )
     for relation in objects(record, "relations"):
-        ends = (str(relation.get(key)) for key in ("from_id", "to_id"))
+        ends = (str(relation.get("from_id")), str(relation.get("to_id")))
         document.relate(*ends, first_of(relation, "type", "label"))
     return document
 
@@ -169,7 +169,7 @@ def _prodigy(record: dict[str, Any]) -> Document:
         add(span)
     for relation in relations:
         ends = [
-            add(span) if isinstance(span := relation.get(f"{role}_span"), dict)
+            add(given) if isinstance(given := relation.get(f"{role}_span"), dict)
             else of_token(relation.get(role))
             for role in ("head", "child")
         ]  # fmt: skip
@@ -179,8 +179,8 @@ def _prodigy(record: dict[str, Any]) -> Document:
 
 def _holds(span: dict[str, Any], token: Any) -> bool:
     first, last = span.get("token_start"), span.get("token_end")
-    whole = all(isinstance(n, int) for n in (first, last, token))
-    return whole and first <= token <= last  # type: ignore[operator, no-any-return]
+    whole = isinstance(first, int) and isinstance(last, int) and isinstance(token, int)
+    return bool(whole and first <= token <= last)
 
 
 _MENTION = re.compile(r"(T\S*)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
@@ -274,7 +274,8 @@ def _glirel(record: dict[str, Any]) -> Document:
         return key
 
     for entity in ner:
-        add(*[*entity, None, None][:4])
+        first, last, kind, surface = [*entity, None, None][:4]
+        add(first, last, kind, surface)
     for relation in objects(record, "relations"):
         ends = []
         for role in ("head", "tail"):
@@ -282,8 +283,9 @@ def _glirel(record: dict[str, Any]) -> Document:
             position = entity.get("position")
             if not isinstance(position, list) or len(position) != 2:
                 raise RowError(f"{role}.position must be [first, last], not {shown(position)}")
-            ends.append(add(*position, entity.get("type"), entity.get("mention")))
-        document.relate(*ends, relation.get("relation_text"))
+            first, last = position
+            ends.append(add(first, last, entity.get("type"), entity.get("mention")))
+        document.relate(ends[0], ends[1], relation.get("relation_text"))
     return document
 
 
@@ -309,11 +311,12 @@ def _docred(record: dict[str, Any]) -> Document:
     for key, mentions in enumerate(vertices):
         for mention in mentions:
             position = require_object(mention).get("pos")
-            ends = position if isinstance(position, list) and len(position) == 2 else [None, None]
+            pair = position if isinstance(position, list) and len(position) == 2 else [None, None]
+            first, end = pair
             number = mention.get("sent_id")
             known = type(number) is int and 0 <= number < len(places)
-            _mention_of_tokens(document, str(key), places[number] if known else [], *ends,
-                               mention.get("type"))  # fmt: skip
+            inside = places[number] if known else []
+            _mention_of_tokens(document, str(key), inside, first, end, mention.get("type"))
     for label in objects(record, "labels"):
         evidence = label.get("evidence")
         numbers = [n for n in evidence if type(n) is int] if isinstance(evidence, list) else []

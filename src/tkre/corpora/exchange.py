@@ -90,7 +90,7 @@ def _bioc(record: dict[str, Any]) -> Document:
         ends = [str(node.get("refid")) for node in objects(relation, "nodes")]
         ends = ends or [str(infons[key]) for key in ("entity1", "entity2") if key in infons]
         if len(ends) == 2:
-            document.relate(*ends, infons.get("type") or infons.get("relation"))
+            document.relate(ends[0], ends[1], infons.get("type") or infons.get("relation"))
         else:
             what = f"{shown(relation.get('id'))} {shown(infons)}"
             document.leave_out("relation", f"it has {len(ends)} nodes, not two", what)

@@ -9,7 +9,8 @@ from pathlib import Path
 from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
-from tkre.corpora import annotations, exchange
+from tkre.corpora import annotations as tools
+from tkre.corpora import exchange
 from tkre.corpora.candidates import CandidateCounts, Mention, read_sentences
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Documents, Tally, read_documents, sentences_of
@@ -21,12 +22,12 @@ from tkre.corpora.tables import table_columns, table_records
 
 # Readers of documents; the other formats hold one marked pair a row.
 DOCUMENTS: dict[str, Callable[[str], Documents]] = {
-    "doccano": annotations.doccano,
-    "label_studio": annotations.label_studio,
-    "prodigy": annotations.prodigy,
-    "spert": annotations.spert,
-    "glirel": annotations.glirel,
-    "docred": annotations.docred,
+    "doccano": tools.doccano,
+    "label_studio": tools.label_studio,
+    "prodigy": tools.prodigy,
+    "spert": tools.spert,
+    "glirel": tools.glirel,
+    "docred": tools.docred,
     "rebel": exchange.rebel,
     "bioc": exchange.bioc,
 }
@@ -172,7 +173,7 @@ def documents_of(path: Path, name: str) -> Documents | None:
         if not text.is_file():
             raise CorpusError(f"{path}: there is no {text.name} beside it, the text of brat")
         pair = (read_text(path), read_text(text))
-        return iter([("", lambda: annotations.brat(*pair))])
+        return iter([("", lambda: tools.brat(*pair))])
     return DOCUMENTS[name](read_text(path)) if name in DOCUMENTS else None
 
 

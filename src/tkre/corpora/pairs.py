@@ -138,7 +138,7 @@ def _parse_opennre(record: Any, row_id: str) -> Instance:
             raise RowError(f"{role}.pos must be [start, end], not {shown(pos)}")
         ends.append((*pos, entity))
     if "token" in record:
-        return _tokens_row(row_id, record["token"], *((a, b) for a, b, _ in ends), label)
+        return _tokens_row(row_id, record["token"], ends[0][:2], ends[1][:2], label)
     text = string(record, "text")
     head, tail = ((a, b, e["name"] if isinstance(e.get("name"), str) else None) for a, b, e in ends)
     return pair_row(row_id, text, head, tail, label, {})
@@ -201,4 +201,4 @@ def _parse_fewrel(row: Any, label: str, row_id: str) -> Instance:
             raise RowError(f"{role} must be like {wanted}, not {shown(entity)}") from None
         if sorted(places) != list(range(min(places), max(places) + 1)):
             raise RowError(f"the tokens of {role} are not next to each other: {shown(places)}")
-    return _tokens_row(row_id, row.get("tokens"), *ends, label)
+    return _tokens_row(row_id, row.get("tokens"), ends[0], ends[1], label)

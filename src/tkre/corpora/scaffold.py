@@ -78,10 +78,8 @@ def seen_in(rows: Iterable[Instance], definitions: Mapping[str, str]) -> dict[st
         label: Seen(
             len(same),
             (same[0].head_text, same[0].tail_text),
-            *(
-                tuple(dict.fromkeys(kind for kind in kinds if kind))
-                for kinds in zip(*((row.head_type, row.tail_type) for row in same), strict=True)
-            ),
+            tuple(dict.fromkeys(row.head_type for row in same if row.head_type)),
+            tuple(dict.fromkeys(row.tail_type for row in same if row.tail_type)),
             definitions.get(label, ""),
         )
         for label, same in sorted(by_label.items(), key=lambda item: -len(item[1]))

@@ -5,9 +5,12 @@ import pytest
 from sklearn.metrics import f1_score
 
 from tkre.evaluation.metrics import (
+    METRICS,
+    ScoredRows,
     by_relation,
     confusion,
     counts,
+    f1_first,
     micro_scores,
     official_f1,
     undirected,
@@ -72,6 +75,22 @@ def test_the_official_score_of_semeval(errors):
     gold, guessed = corrupted(np.random.default_rng(1), *errors)
     expected = semeval_scorer(gold, guessed)
     assert official_f1(gold, guessed, "Other", "semeval") == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_scores_of_a_cell_and_how_they_are_shown():
+    rows = ScoredRows(["a", "b", "b"], ["a", "a", "no"], "no", "macro")
+    shown = {
+        name: (score.title, score.heading, score.kind, score.resampled, score.function(rows))
+        for name, score in ((name, METRICS[name]) for name in METRICS)
+    }
+    assert shown == {
+        "micro_precision": ("precision", "P", "precision", None, pytest.approx(50)),
+        "micro_recall": ("recall", "R", "recall", None, pytest.approx(100 / 3)),
+        "micro_f1": ("micro-F1", "", "f1", "micro", pytest.approx(40)),
+        "official_f1": ("official F1", "", "f1", "official", pytest.approx(100 / 3)),
+    }
+    assert f1_first() == ["micro_f1", "official_f1", "micro_precision", "micro_recall"]
+    assert ScoredRows([], [], None).official == "micro"
 
 
 def test_macro_f1_is_the_mean_over_the_labels_that_occur():

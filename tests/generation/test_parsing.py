@@ -153,3 +153,15 @@ def test_usage_is_reported_for_answers_and_failures(text):
     assert (response.request_id, response.seconds) == ("a", 1.235)
     assert (response.prompt_tokens, response.completion_tokens) == (11, 7)
     assert read(text).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoned", "within"),
+    [("<think>Hm", False, True), ("", True, True), (None, True, True), ("", False, False),
+     ('{"text": "y', False, False), ('<think>Hm</think>{"text": "y', False, False)],
+)  # fmt: skip
+def test_answers_cut_off_inside_their_reasoning_say_so(text, reasoned, within):
+    response = read(text, complete=False, reasoned=reasoned, completion_tokens=100)
+    assert response.reason == "truncated"
+    assert response.error.startswith("cut off inside its reasoning: ") == within
+    assert within or response.error == "cut off at 100 tokens"

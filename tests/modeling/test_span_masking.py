@@ -125,17 +125,18 @@ def test_masks_depend_on_the_generator_only(tokenizer):
 
 @pytest.mark.parametrize("relation", [2, 0])
 def test_other_spans_are_as_long_as_the_relation_or_end_with_the_run(relation):
-    roles = np.array([OTHER, OTHER, ENTITY, OTHER, OTHER, OTHER, OTHER, OTHER])
-    roles[5 : 5 + relation] = RELATION
-    units = np.array([-1, 0, 1, 2, 3, 4, 5, 6])  # the text begins with a special token
+    roles = np.full(10, OTHER)
+    roles[2], roles[3 : 3 + relation] = ENTITY, RELATION
+    units = np.arange(-1, 9)  # the text begins with a special token
     flags = roles == ENTITY
-    text = EncodedText(units, units, np.zeros(7), roles, flags, ~flags, "knows", False)
+    text = EncodedText(units, units, np.zeros(9), roles, flags, ~flags, "knows", False)
     np.testing.assert_array_equal(text.spans, [flags, ~flags, roles == RELATION])
     starts, ends = text.other_spans
-    free = [n for n in range(1, 8) if roles[n] == OTHER]
+    free = [n for n in range(1, 10) if roles[n] == OTHER]
     assert starts.tolist() == free
     for start, end in zip(starts, ends, strict=True):
         assert set(range(start, end)) <= set(free)
+        assert end - start <= max(1, relation)
         assert end - start == max(1, relation) or end not in free
 
 

@@ -67,8 +67,8 @@ def test_long_body_is_refused_unread(service):
 
 
 @pytest.mark.slow
-def test_health_answers_while_the_longest_requests_are_served(folder):
-    """Two at once with as many sentences as allowed, as long as the body allows."""
+def test_health_answers_while_the_longest_request_is_served(folder):
+    """As many sentences as allowed, as long as the body allows."""
     sentence = f"{SENTENCE} " + "(never saw \u2019rome\u2019) [ / head > " * 105
     body = {"sentences": [sentence] * 256, "probabilities": True}
     content = json.dumps(body, ensure_ascii=False).encode()
@@ -76,19 +76,16 @@ def test_health_answers_while_the_longest_requests_are_served(folder):
     headers, seconds = {"Content-Type": "application/json"}, []
     with (
         Service.start(folder, "--max-seconds", "120") as service,
-        ThreadPoolExecutor(2) as threads,
+        ThreadPoolExecutor(1) as threads,
         httpx.Client(base_url=service.url, timeout=120) as client,
     ):
-        answers = [
-            threads.submit(client.post, "/predict", content=content, headers=headers)
-            for _ in range(2)
-        ]
-        while not all(answer.done() for answer in answers):
+        answer = threads.submit(client.post, "/predict", content=content, headers=headers)
+        while not answer.done():
             begun = time.perf_counter()
             assert client.get("/health").status_code == 200
             seconds.append(time.perf_counter() - begun)
             time.sleep(0.1)
-        assert [answer.result().status_code for answer in answers] == [200, 200]
+        assert answer.result().status_code == 200
     assert len(seconds) > 1 and max(seconds) < 1, sorted(seconds)
 
 

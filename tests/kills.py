@@ -29,7 +29,7 @@ import pandas as pd
 from tests.conftest import ROOT, tiny_bert
 from tests.smoke_project import Project
 
-STEP = re.compile(r"^(\S+ \S+) INFO tkre.runner.grid: \d+ of \d+: (\S+)", re.MULTILINE)
+STEP = re.compile(r"^(\S+ \S+) INFO tkre.runner.grid: (?:\d+ of \d+|beside): (\S+)", re.MULTILINE)
 GRID = {"corpora": ["newsroom"], "variants": ["typ_marker", "tkre"]}
 RUN = ["run", "--pipelines", "killed", "--runner-params", "workers=1"]
 # Time, and what is made of it.

@@ -8,8 +8,11 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import LazyGroup
 
+from tkre.cli.frame import RunCommand
 from tkre.cli.overrides import split_params
+from tkre.core.terminal import make_output_safe
 
+make_output_safe()  # Kedro imports this module before it runs any command
 RUNNER = "tkre.runner.GridRunner"
 # Imported at their first use: every Kedro command reads this module.
 COMMANDS = {
@@ -28,12 +31,13 @@ def cli() -> None:
 
 def _run_command() -> click.Command:
     """``kedro run`` with the project's runner where none is named, and lists in ``--params``."""
-    command = copy.copy(kedro_run)
-    command.params = [copy.copy(option) for option in kedro_run.params]
-    options = {option.name: option for option in command.params}
+    options = {option.name: copy.copy(option) for option in kedro_run.params}
     options["runner"].default = RUNNER
     options["params"].callback = split_params
-    return command
+    return RunCommand(
+        "run", callback=kedro_run.callback, params=[*options.values()], help=kedro_run.help,
+        context_settings=kedro_run.context_settings,
+    )  # fmt: skip
 
 
 run = _run_command()  # Kedro looks for it under this name, too

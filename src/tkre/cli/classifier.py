@@ -9,6 +9,7 @@ from typing import NamedTuple
 import click
 from kedro.io import CatalogProtocol
 
+from tkre.cli.frame import FramedGroup
 from tkre.cli.session import Project, env_option, session
 from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
@@ -156,7 +157,7 @@ def _missing(cell: str) -> Exception:
     )
 
 
-@click.group()
+@click.group(cls=FramedGroup)
 def classifier() -> None:
     """Trained classifiers: serve, export, publish."""
 

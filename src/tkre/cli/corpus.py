@@ -11,11 +11,11 @@ from statistics import median
 from typing import Any
 
 import click
-from kedro.framework.cli.utils import LazyGroup
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tkre.cli.frame import FramedGroup
 from tkre.cli.session import RAW, Project, env_option, require_corpus, session
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
@@ -49,7 +49,7 @@ LAZY = {
 }
 
 
-@click.group(cls=LazyGroup, lazy_subcommands=LAZY)
+@click.group(cls=FramedGroup, lazy_subcommands=LAZY)
 def corpus() -> None:
     """Your own corpus: its files, checks, and questions."""
 

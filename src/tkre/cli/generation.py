@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from rich.console import Console
 from rich.table import Table
 
+from tkre.cli.frame import FramedGroup
 from tkre.cli.overrides import split_params
 from tkre.cli.session import (
     PARAMETERS,
@@ -43,7 +44,7 @@ from tkre.project.preflight import (
 _LISTED = 10  # stale answers and orphans of a plan; the rest is a number
 
 
-@click.group()
+@click.group(cls=FramedGroup)
 def generation() -> None:
     """Requests to language models, their cost, and stored responses."""
 

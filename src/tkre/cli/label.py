@@ -14,6 +14,7 @@ from tkre.cli.classifier import (
     precision_option,
     trained_cells,
 )
+from tkre.cli.frame import FramedCommand
 from tkre.cli.session import Project, env_option, session
 from tkre.evaluation.calibrator import CALIBRATOR_FILE
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # it loads torch
     from tkre.serving.batch import Done
 
 
-@click.command()
+@click.command(cls=FramedCommand)
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.io import CatalogProtocol
 
+from tkre.cli.frame import FramedGroup
 from tkre.cli.overrides import split_params
 from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.core.params import did_you_mean
@@ -24,7 +25,7 @@ folder_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=FramedGroup)
 def results() -> None:
     """Results of experiments: for the docs, made again, for MLflow."""
 

@@ -46,7 +46,8 @@ def _not_readable(path: Path) -> PermissionError:
         owner = f"{path.owner()} ({status.st_uid})"
     except (KeyError, NotImplementedError):  # the user of a container has no name
         owner = str(status.st_uid)
+    user = f" is user {os.geteuid()}" if hasattr(os, "geteuid") else " may not read it"
     return PermissionError(
-        f"{path} is not readable: mode {status.st_mode & 0o7777:04o}, owner {owner}, this process "
-        f"is user {os.geteuid()}; its owner can change that: chmod -R a+rX {path}"
+        f"{path} is not readable: mode {status.st_mode & 0o7777:04o}, owner {owner}, this process"
+        f"{user}; its owner can change that: chmod -R a+rX {path}"
     )

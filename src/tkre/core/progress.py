@@ -1,25 +1,197 @@
-"""Progress of long work: a bar on a terminal, plain lines at intervals in a log."""
+"""Progress of long work: one live panel on a terminal, plain lines at intervals elsewhere.
+
+The panel belongs to the first process of a run; processes that it has forked tell it through a
+pipe what they do. Log lines go through ``ConsoleHandler``, which knows of the panel.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
-from rich import progress as rich
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 _T = TypeVar("_T")
-# Bars of several processes would overwrite one another: with several there are only lines.
-several_processes = False
 INTERVAL = 15.0  # seconds between two lines of a log
+_SHOWN = ("loss", "validation_f1")  # of the metrics, in the panel
+_LONGEST = 3000  # characters of a line that is sent through a pipe, whose writes of 4 KB are whole
 
-# With a bar on the terminal, lines are for log files only: conf/logging.yml sends this logger to
+# With a panel on the terminal, lines are for log files only: conf/logging.yml sends this logger to
 # the file alone.
 _beside_bar = logging.getLogger("tkre.core.progress.beside_bar")
 _logger = logging.getLogger("tkre.core.progress")
+
+_panel: _Panel | None = None  # of this process
+_pipe: tuple[int, int] | None = None  # from helpers to the process with the panel
+_helper = False
+
+
+class _Panel:
+    """What every process of a run does now.
+
+    Args:
+        total: Steps of the run; None without steps.
+        done: Those that are up to date.
+    """
+
+    def __init__(self, total: int | None, done: int) -> None:
+        self.console = Console(stderr=True)
+        self._total, self._before = total, done
+        self._done: set[str] = set()
+        self._works: dict[int, dict[str, Any]] = {}
+        self._begun = time.monotonic()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Take what a process says: a line, the step or work that it has begun, or its end."""
+        process = message["process"]
+        if "line" in message:
+            self.console.print(Text(message["line"]))
+        elif "ended" in message:
+            self._done.add(message["ended"])
+            self._works.pop(process, None)
+        else:
+            self._works[process] = message
+
+    def screen(self) -> RenderableType:
+        """The panel: a bar of the steps, and two lines for each process."""
+        for line in _read_pipe():
+            with suppress(ValueError):  # a line that was cut
+                self.take(json.loads(line))
+        rows: list[RenderableType] = []
+        if self._total is not None:
+            done = min(self._total, self._before + len(self._done))
+            head = Table.grid(padding=(0, 1))
+            spent = _clock(time.monotonic() - self._begun)
+            head.add_row(
+                ProgressBar(self._total, done, width=24), f"{done} of {self._total} steps", spent
+            )
+            rows.append(head)
+        for work in list(self._works.values()):
+            rows.append(_line_of(work["what"], "bold"))
+            if "words" in work:
+                rows.append(_line_of(f"  {work['words']}"))
+        return Group(*rows)
+
+
+def _line_of(text: str, style: str = "") -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _read_pipe() -> list[str]:
+    if _pipe is None or _helper:
+        return []
+    with suppress(BlockingIOError):
+        return os.read(_pipe[0], 65536).decode("utf-8", "replace").splitlines()
+    return []
+
+
+def _tell(**message: Any) -> None:
+    """Tell the panel, of this process or of the one that has forked it, if there is one."""
+    message["process"] = os.getpid()
+    if _panel is not None:
+        _panel.take(message)
+    elif _helper and _pipe is not None:
+        with suppress(OSError):  # it is full, or nobody reads: news is lost, not work
+            os.write(_pipe[1], json.dumps(message).encode() + b"\n")
+
+
+def before_fork() -> None:
+    """Make the pipe through which helpers tell the panel, if there is a terminal for one."""
+    global _pipe  # noqa: PLW0603
+    if sys.stderr.isatty():
+        _pipe = os.pipe()
+        for end in _pipe:
+            os.set_blocking(end, False)
+
+
+def in_helper() -> None:
+    """Say that this process helps another one, and draws nothing itself."""
+    global _helper  # noqa: PLW0603
+    _helper = True
+
+
+@contextmanager
+def panel(total: int | None = None, done: int = 0) -> Iterator[None]:
+    """Show one panel while work is done, on a terminal; elsewhere do nothing.
+
+    Args:
+        total: Steps of the run; None without steps.
+        done: Those that are up to date.
+    """
+    global _panel, _pipe  # noqa: PLW0603
+    if _panel is not None or _helper or not sys.stderr.isatty():
+        yield
+        return
+    _panel = _Panel(total, done)
+    live = Live(
+        get_renderable=_panel.screen, console=_panel.console, transient=True,
+        refresh_per_second=4, redirect_stdout=sys.stdout.isatty(),
+    )  # fmt: skip
+    try:
+        with live:
+            yield
+    finally:
+        _panel = None
+        if _pipe is not None:
+            for end in _pipe:
+                os.close(end)
+            _pipe = None
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Show a step of the run while it is done."""
+    _tell(what=name)
+    yield
+    _tell(ended=name)
+
+
+class ConsoleHandler(logging.Handler):
+    """Messages for a person: short plain lines on the standard error stream, each message once.
+
+    While a panel is shown, what is no warning goes to the log file alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        logging.captureWarnings(True)
+        self._told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        try:
+            line = self._line(record)
+            if line in self._told:
+                return
+            self._told.add(line)
+            shown = _panel is not None or (_helper and _pipe is not None)
+            if shown:
+                if record.levelno >= logging.WARNING:
+                    _tell(line=line[:_LONGEST])
+            elif sys.stderr.isatty():
+                Console(stderr=True).print(Text(line))
+            else:
+                sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+                sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
+
+    def _line(self, record: logging.LogRecord) -> str:
+        text = self.format(record)
+        if record.name == "py.warnings":  # its second line is the code that warns
+            text = text.splitlines()[0].partition(": ")[2]
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        return level + text
 
 
 class Progress:
@@ -28,57 +200,61 @@ class Progress:
     Args:
         description: Name of the work, e.g. ``mslm newsroom.k8.s13.tkre``.
         total: Number of steps; None if unknown.
-        terminal: Whether to draw a bar; None draws one if the standard error stream is a terminal.
         interval: Seconds between two lines of a log.
     """
 
-    def __init__(
-        self,
-        description: str,
-        total: int | None,
-        *,
-        terminal: bool | None = None,
-        interval: float = INTERVAL,
-    ) -> None:
-        bar = sys.stderr.isatty() and not several_processes if terminal is None else terminal
-        columns = (
-            "{task.description}", rich.BarColumn(bar_width=24), rich.MofNCompleteColumn(),
-            rich.TimeElapsedColumn(), "left", rich.TimeRemainingColumn(), "{task.fields[metrics]}",
-        )  # fmt: skip
-        self._bar = rich.Progress(*columns, console=Console(stderr=True), disable=not bar)
-        self._task = self._bar.add_task(description, start=False, total=total, metrics="")
-        self._log = _beside_bar if bar else _logger
+    def __init__(self, description: str, total: int | None, *, interval: float = INTERVAL) -> None:
+        self._description, self._total = description, total
         self._interval = interval
+        self._done = 0
         self._metrics: dict[str, float] = {}
-        self._last_line = 0.0
+        self._own = panel()
 
     def __enter__(self) -> Self:
-        self._last_line = time.monotonic()
-        self._bar.start()
-        self._bar.start_task(self._task)
+        self._begun = self._last_line = time.monotonic()
+        self._own.__enter__()
+        self._tell()
         return self
 
     def advance(self, steps: int = 1, **metrics: float) -> None:
         """Adds finished steps, and metrics to show with them, e.g. ``loss=3.2``."""
         self._metrics |= metrics
-        words = " ".join(f"{name} {value:.4g}" for name, value in self._metrics.items())
-        self._bar.update(self._task, advance=steps, metrics=words)
+        self._done += steps
+        self._tell()
         if time.monotonic() - self._last_line >= self._interval:
             self._line()
 
     def __exit__(self, *error: Any) -> None:
-        self._bar.stop()
         self._line(ended=True)
+        self._own.__exit__(*error)
+
+    def _tell(self) -> None:
+        shown = {name: value for name, value in self._metrics.items() if name in _SHOWN}
+        words = [self._count(), *self._left(), *_named(shown)]
+        _tell(what=self._description, words=", ".join(words))
 
     def _line(self, *, ended: bool = False) -> None:
         self._last_line = time.monotonic()
-        task = self._bar.tasks[0]
-        elapsed, done = task.elapsed or 0.0, int(task.completed)
-        line = f"{task.description}: {done}{f'/{task.total:.0f}' if task.total else ''} "
-        line += f"in {_clock(elapsed)}"
-        if task.total and done and not ended:
-            line += f", {_clock(elapsed * (task.total - done) / done)} left"
-        self._log.info("%s%s", line, f", {metrics}" if (metrics := task.fields["metrics"]) else "")
+        left = [] if ended else self._left()
+        metrics = " ".join(_named(self._metrics))
+        elapsed = _clock(time.monotonic() - self._begun)
+        words = [f"{self._count()} in {elapsed}", *left, *([metrics] if metrics else [])]
+        shown = _panel is not None or (_helper and _pipe is not None)
+        log = _beside_bar if shown else _logger
+        log.info("%s: %s", self._description, ", ".join(words))
+
+    def _count(self) -> str:
+        return f"{self._done}{f'/{self._total}' if self._total else ''}"
+
+    def _left(self) -> list[str]:
+        if not (self._total and self._done):
+            return []
+        elapsed = time.monotonic() - self._begun
+        return [f"{_clock(elapsed * (self._total - self._done) / self._done)} left"]
+
+
+def _named(metrics: dict[str, float]) -> list[str]:
+    return [f"{name} {value:.4g}" for name, value in metrics.items()]
 
 
 def track(items: Iterable[_T], description: str, total: int | None) -> Iterator[_T]:

@@ -20,6 +20,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
+from tkre.core.params import did_you_mean
 from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
 
 # Kedro looks for ibis at each of some thousand parameters; a miss that is known costs no search.
@@ -45,6 +46,15 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "parameters" and key not in self:
             self[key] = content = assembled(content, self["experiments"])
         return content
+
+    def __init__(self, conf_source: str, env: str | None = None, **given: Any) -> None:
+        source = Path(conf_source)
+        if env and source.is_dir() and not (source / env).is_dir():
+            known = sorted(path.name for path in source.iterdir() if path.is_dir())
+            raise ConfigurationError(
+                f"there is no environment {env!r} in {source.name}/{did_you_mean(env, known)}"
+            )
+        super().__init__(conf_source, env, **given)
 
     @cached_property
     def config(self) -> ExperimentConfig:

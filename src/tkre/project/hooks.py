@@ -55,7 +55,10 @@ class ProjectHooks:
     ) -> None:
         """Refuses a run that is bound to fail, before it writes or trains anything."""
         from tkre.project.preflight import check_lengths, preflight
+        from tkre.project.selection import misspelt
 
+        if words := misspelt(run_params):  # Kedro passes over an unknown tag beside a known one
+            raise Refusal(words)
         try:
             check_lengths(pipeline, catalog, self._config.parameters.variants)
             preflight(pipeline, catalog, self._config.parameters.generation)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from multiprocessing.context import ForkProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from kedro.framework.hooks.manager import _NullPluginManager
@@ -80,9 +80,16 @@ def default_workers(cells: int, *, cores: int | None = None, gpus: int | None = 
         cores: None for those that this process may use.
         gpus: None for those that are visible.
     """
-    cores = len(os.sched_getaffinity(0)) if cores is None else cores
+    cores = usable_cores() if cores is None else cores
     gpus = len(visible_gpus()) if gpus is None else gpus
     return 1 if gpus else max(1, min(cores, cells, MOST_WORKERS))
+
+
+def usable_cores() -> int:
+    """How many cores this process may use; all of them on macOS and Windows, which do not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def visible_gpus() -> list[str]:
@@ -96,9 +103,10 @@ def visible_gpus() -> list[str]:
 def can_fork() -> bool:
     """Whether more processes can be made of this one.
 
-    Not where torch is loaded, as in a notebook: its threads do not survive a fork.
+    Not where torch is loaded, as in a notebook: its threads do not survive a fork. Not on macOS,
+    whose own libraries do not either, nor on Windows, which has no fork.
     """
-    return "torch" not in sys.modules and "fork" in multiprocessing.get_all_start_methods()
+    return "torch" not in sys.modules and sys.platform == "linux" and hasattr(os, "fork")
 
 
 @contextmanager
@@ -114,10 +122,11 @@ def helping(work: Callable[[], None], workers: int) -> Iterator[None]:
         workers: How many processes there are, this one among them.
     """
     shares = list(_shares(workers))
+    if workers > 1:
+        progress.before_fork()
     helpers = [_helper(work, share) for share in shares[1:]]
     before = {name: os.environ.get(name) for name in shares[0]}
     os.environ.update(shares[0])
-    progress.several_processes = len(helpers) > 0
     try:
         yield
         for helper in helpers:
@@ -126,7 +135,6 @@ def helping(work: Callable[[], None], workers: int) -> Iterator[None]:
         for helper in helpers:
             helper.terminate()
             helper.join()
-        progress.several_processes = False
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -137,7 +145,7 @@ def helping(work: Callable[[], None], workers: int) -> Iterator[None]:
 def _shares(workers: int) -> Iterator[dict[str, str]]:
     """The environment of each process: its threads, unless they are given, and its GPU."""
     gpus = visible_gpus()
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
+    threads = max(1, usable_cores() // workers)
     for number in range(workers):
         share = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
         if gpus and workers > 1:
@@ -145,7 +153,7 @@ def _shares(workers: int) -> Iterator[dict[str, str]]:
         yield share
 
 
-def _helper(work: Callable[[], None], share: dict[str, str]) -> ForkProcess:
+def _helper(work: Callable[[], None], share: dict[str, str]) -> BaseProcess:
     helper = multiprocessing.get_context("fork").Process(
         target=_help, args=(work, share), daemon=True
     )
@@ -157,7 +165,7 @@ def _help(work: Callable[[], None], share: dict[str, str]) -> None:
     if sys.platform == "linux":  # a run that is killed must not go on without its terminal
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.environ.update(share)
-    progress.several_processes = True
+    progress.in_helper()
     try:
         work()
     except KeyboardInterrupt:
@@ -203,12 +211,15 @@ class GridRunner(SequentialRunner):
         run = _Run(self, pipeline, catalog, hook_manager or _NullPluginManager(), run_id)
         ledger: Ledger | None = catalog[LEDGER].load() if LEDGER in catalog else None
         if ledger is None:
-            for node in tuple(run.waiting):
-                run.execute(node)
+            with progress.panel(run.size):
+                for node in tuple(run.waiting):
+                    run.execute(node)
             return
         if not self._again:
             run.skip_up_to_date(ledger)
-        with helping(partial(self._complete, run.of_helper(), ledger), self._how_many(run.waiting)):
+        work = partial(self._complete, run.of_helper(), ledger)
+        # The panel has a thread of its own: helpers are forked before it is there.
+        with helping(work, self._how_many(run.waiting)), progress.panel(run.size, run.skipped):
             self._complete(run, ledger)
         run.tell_skipped()
 
@@ -304,12 +315,14 @@ class _Run:
     def execute(self, node: Node, reason: str = NOT_THERE) -> None:
         """Runs a node, and says why if it has been run before."""
         why = "" if reason.endswith(NOT_THERE) else f" ({reason})"
-        number = self.size - len(self.waiting) + 1
-        logger.info("%d of %d: %s%s", number, self.size, node.name, why)
-        Task(
-            node, self.catalog, self._runner._is_async,
-            hook_manager=self._hooks, run_id=self._run_id,
-        ).execute()  # fmt: skip
+        # A helper does not see all that is done: its count would be another one.
+        number = f"{self.size - len(self.waiting) + 1} of {self.size}" if self._asks else "beside"
+        logger.info("%s: %s%s", number, node.name, why)
+        with progress.step(node.name):
+            Task(
+                node, self.catalog, self._runner._is_async,
+                hook_manager=self._hooks, run_id=self._run_id,
+            ).execute()  # fmt: skip
         self._end(node)
 
     def skip_up_to_date(self, ledger: Ledger) -> None:

@@ -1,0 +1,40 @@
+"""What every command does with its terminal: characters that it lacks, and the next step."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+
+import click
+
+# Signs of this project's messages, for an output that lacks them (cp1252, cp437, ASCII).
+_PLAIN = {"→": "->", "←": "<-", "≥": ">=", "≤": "<=", "±": "+-", "…": "...", "–": "-"}  # noqa: RUF001
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """A plain form of what cannot be encoded; of other characters their code, so none is lost."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return (
+        "".join(
+            _PLAIN.get(char, char.encode("ascii", "backslashreplace").decode()) for char in wrong
+        ),
+        error.end,
+    )
+
+
+def make_output_safe() -> None:
+    """Let no character of a message end a command, whatever the encoding of the output is.
+
+    On Windows the output of a command is encoded as cp1252 where it is redirected.
+    """
+    codecs.register_error("tkre.plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a test or a notebook has replaced it
+            stream.reconfigure(errors="tkre.plain")
+
+
+def say_next(command: str) -> None:
+    """End a command that has succeeded with the one that comes next."""
+    click.echo(f"Next: {command}")

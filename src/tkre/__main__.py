@@ -9,12 +9,12 @@ from typing import Any
 from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
 
-from tkre.core.terminal import make_output_safe
+from tkre.core.terminal import set_up
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
     """Runs Kedro's run command on this package."""
-    make_output_safe()
+    set_up()
     package = Path(__file__).parent.name
     configure_project(package)
     interactive = hasattr(sys, "ps1")

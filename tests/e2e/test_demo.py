@@ -42,8 +42,14 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
         assert re.search(rf"{variant} +\d+ +1 +{score:.1f} ", end)  # annotated, seeds
     for file in re.findall(r"data/08_reporting\S+", end):
         assert [*demo.folder.glob(file)]
-    assert "summary.csv" in end and "figures:" in end
-    assert end.rstrip().splitlines()[-1].endswith("report.html")
+    *_, report, tables, cards, following = end.rstrip().splitlines()
+    assert report.split() == ["report:", "data/08_reporting/demo/latest.html"]
+    assert (demo.folder / report.split()[1]).read_text(encoding="utf-8").startswith("<!doctype")
+    assert tables.split()[-1] == "data/08_reporting/demo" and cards.startswith("model cards:")
+    command = following.removeprefix("Next: kedro ").split()
+    assert command[:3] == ["corpus", "probe", "newsroom"]
+    done = demo.kedro(*command)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_normal_run_has_no_warnings_and_leaves_no_stray_files(demo):
@@ -169,4 +175,3 @@ def test_the_calibrator_is_of_the_classifier_and_reported_on_the_test_rows(demo)
         .read_text()
     )  # fmt: skip
     assert scores["rows"] == 330
-    assert "figures:" in demo.printed

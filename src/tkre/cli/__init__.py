@@ -10,9 +10,9 @@ from kedro.framework.cli.utils import LazyGroup
 
 from tkre.cli.frame import RunCommand
 from tkre.cli.overrides import split_params
-from tkre.core.terminal import make_output_safe
+from tkre.core.terminal import set_up
 
-make_output_safe()  # Kedro imports this module before it runs any command
+set_up()  # Kedro imports this module before it runs any command
 RUNNER = "tkre.runner.GridRunner"
 # Imported at their first use: every Kedro command reads this module.
 COMMANDS = {

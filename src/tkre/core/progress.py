@@ -45,7 +45,7 @@ class _Panel:
     """
 
     def __init__(self, total: int | None, done: int) -> None:
-        self.console = Console(stderr=True)
+        self.console = Console(file=sys.stderr)
         self._total, self._before = total, done
         self._done: set[str] = set()
         self._works: dict[int, dict[str, Any]] = {}
@@ -64,9 +64,6 @@ class _Panel:
 
     def screen(self) -> RenderableType:
         """The panel: a bar of the steps, and two lines for each process."""
-        for line in _read_pipe():
-            with suppress(ValueError):  # a line that was cut
-                self.take(json.loads(line))
         rows: list[RenderableType] = []
         if self._total is not None:
             done = min(self._total, self._before + len(self._done))
@@ -81,6 +78,17 @@ class _Panel:
             if "words" in work:
                 rows.append(_line_of(f"  {work['words']}"))
         return Group(*rows)
+
+
+class _Live(Live):
+    """Reads what helpers have told before it draws: what they log is printed above the panel."""
+
+    def refresh(self) -> None:
+        """Draw the panel."""
+        for line in _read_pipe() if _panel is not None else ():
+            with suppress(ValueError):  # a line that was cut
+                _panel.take(json.loads(line))
+        super().refresh()
 
 
 def _line_of(text: str, style: str = "") -> Text:
@@ -133,7 +141,7 @@ def panel(total: int | None = None, done: int = 0) -> Iterator[None]:
         yield
         return
     _panel = _Panel(total, done)
-    live = Live(
+    live = _Live(
         get_renderable=_panel.screen, console=_panel.console, transient=True,
         refresh_per_second=4, redirect_stdout=sys.stdout.isatty(),
     )  # fmt: skip
@@ -179,7 +187,7 @@ class ConsoleHandler(logging.Handler):
                 if record.levelno >= logging.WARNING:
                     _tell(line=line[:_LONGEST])
             elif sys.stderr.isatty():
-                Console(stderr=True).print(Text(line))
+                Console(file=sys.stderr).print(Text(line))
             else:
                 sys.stderr.write(f"{time.strftime('%H:%M:%S')} {line}\n")
                 sys.stderr.flush()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import logging
 import sys
 
 import click
+
+from tkre.core.progress import ConsoleHandler
 
 # Signs of this project's messages, for an output that lacks them (cp1252, cp437, ASCII).
 _PLAIN = {"→": "->", "←": "<-", "≥": ">=", "≤": "<=", "±": "+-", "…": "...", "–": "-"}  # noqa: RUF001
@@ -24,15 +27,21 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     )
 
 
-def make_output_safe() -> None:
-    """Let no character of a message end a command, whatever the encoding of the output is.
+def set_up() -> None:
+    """Prepare both output streams and the messages of a command.
 
-    On Windows the output of a command is encoded as cp1252 where it is redirected.
+    No character ends a command, whatever the encoding of the output is: on Windows that of a
+    redirected one is cp1252. Messages are short lines, or go beside the panel of a run.
     """
     codecs.register_error("tkre.plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # not where a test or a notebook has replaced it
             stream.reconfigure(errors="tkre.plain")
+    root = logging.getLogger()
+    for handler in tuple(root.handlers):
+        if handler.name == "console":  # of conf/logging.yml
+            root.removeHandler(handler)
+            root.addHandler(ConsoleHandler())
 
 
 def say_next(command: str) -> None:

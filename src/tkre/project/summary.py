@@ -1,8 +1,11 @@
-"""Summary in the terminal after a run: scores, shortfalls, places of the files."""
+"""Summary in the terminal after a run: scores, shortfalls, places of the files, the next step."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.text import Text
 
+from tkre.core.cells import parse_cell
 from tkre.core.params import DEFAULT_LLM
 from tkre.report.natural import natural_tables
 from tkre.report.tables import TextTable, llm_tables, rich_table, score_tables
@@ -31,17 +35,20 @@ def show_results(
     """
     console = console or Console(soft_wrap=True)
     outputs = sorted(pipeline.all_outputs())
+    reported = [n.removesuffix(".summary") for n in outputs if n.endswith(".summary")]
+    for experiment in reported:
+        _show_experiment(console, catalog, experiment, outputs)
+    for experiment in reported:
+        _report(console, catalog, experiment)
     _files(console, catalog, "model cards", [n for n in outputs if n.endswith("_model_card")])
-    for name in outputs:
-        experiment, _, what = name.rpartition(".")
-        if what == "summary" and "." not in experiment:
-            _show_experiment(console, catalog, experiment, outputs)
-        elif name == "inference.predictions":
-            counts = catalog.load("inference.counts")
-            console.print(Text(f"sentences:      {counts['words']}"))
-            for line in counts["problems"]:
-                console.print(Text(f"  not read: {line}"))
-            _files(console, catalog, "predictions", [name])
+    if "inference.predictions" in outputs:
+        counts = catalog.load("inference.counts")
+        console.print(Text(f"sentences:       {counts['words']}"))
+        for line in counts["problems"]:
+            console.print(Text(f"  not read: {line}"))
+        _files(console, catalog, "predictions", ["inference.predictions"])
+    if reported:
+        console.print(Text(f"Next: {_next(pipeline, catalog, reported[-1])}"))
 
 
 def _show_experiment(
@@ -58,20 +65,69 @@ def _show_experiment(
     for table in tables:
         _print_table(console, experiment, table)
     _notes(console, catalog.load(f"{experiment}.samples"))
-    made = [name for name in outputs if name.rpartition(".")[0] == experiment]
-    _files(console, catalog, "summary", [f"{experiment}.summary"])
-    _files(console, catalog, "figures", [n for n in made if n.endswith("_figure")])
-    _files(console, catalog, "report", [f"{experiment}.report"])  # last: it leads to the rest
+
+
+def _report(console: Console, catalog: CatalogProtocol, experiment: str) -> None:
+    """Prints where the report is, by a name that stays, and the folder of tables and figures."""
+    if not catalog.exists(f"{experiment}.report"):
+        return
+    report = Path(_place(catalog, f"{experiment}.report"))
+    folder = report.parents[2]
+    _place_line(console, "report", _latest(report, folder))
+    _place_line(console, "tables, figures", folder)
+
+
+def _latest(report: Path, folder: Path) -> Path:
+    """A short name for the newest report; its own where none can be made."""
+    latest = folder / "latest.html"
+    with suppress(OSError):
+        latest.unlink(missing_ok=True)
+        try:
+            latest.symlink_to(report.relative_to(folder))
+        except OSError:  # Windows, for most users
+            shutil.copyfile(report, latest)
+        return latest
+    return report
+
+
+def _next(pipeline: Pipeline, catalog: CatalogProtocol, experiment: str) -> str:
+    """Command that tries the best saved classifier of an experiment."""
+    saved = sorted(name.removesuffix(".classifier") for name in pipeline.datasets()
+                   if name.endswith(".classifier"))  # fmt: skip
+    cells = catalog.load(f"{experiment}.cells").sort_values("micro_f1", ascending=False)
+    for row in cells.to_dict("records"):
+        for cell in map(parse_cell, saved):
+            sample = cell.sample
+            found = (sample.corpus, sample.shots, sample.seed, sample.annotated, cell.variant)
+            if found == tuple(row[n] for n in ("corpus", "shots", "seed", "annotated", "variant")):
+                return f"kedro corpus probe {sample.corpus} --classifier {cell.name}"
+    return f"kedro results write {experiment}"
 
 
 def _print_table(console: Console, experiment: str, table: TextTable) -> None:
-    """Prints a table that is never narrower than its content: a log file has no columns."""
+    """Prints a table; of one that is wider than a terminal, the last columns are left out."""
     console.print(Text(f"\n{experiment}: {table.title}", style="bold"))
     console.print(table.note)
-    shown = rich_table(table)
-    wide = console.options.update(width=1000)
-    console.width = max(console.width, Measurement.get(console, wide, shown).maximum)
+    columns = len(table.columns)
+    if console.is_terminal:
+        while columns > table.labels and _width(console, _first(table, columns)) > console.width:
+            columns -= 1
+    shown = rich_table(_first(table, columns))
+    console.width = max(console.width, _width(console, _first(table, columns)))
     console.print(shown)
+    if left := table.columns[columns:]:
+        console.print(Text(f"in the report: {', '.join(left)}"))
+
+
+def _first(table: TextTable, columns: int) -> TextTable:
+    rows = [row[:columns] for row in table.rows]
+    return replace(table, columns=table.columns[:columns], rows=rows)
+
+
+def _width(console: Console, table: TextTable) -> int:
+    """Columns of a terminal that a table takes: a log file has any number."""
+    wide = console.options.update(width=1000)
+    return Measurement.get(console, wide, rich_table(table)).maximum
 
 
 def _notes(console: Console, samples: pd.DataFrame) -> None:
@@ -101,7 +157,13 @@ def _files(console: Console, catalog: CatalogProtocol, label: str, names: Sequen
     places = [Path(_place(catalog, name)).parts for name in names if catalog.exists(name)]
     if places:
         shared = (parts[0] if len({*parts}) == 1 else "*" for parts in zip(*places, strict=True))
-        console.print(f"{label + ':':15}", Text(str(Path(*shared))))
+        _place_line(console, label, Path(*shared))
+
+
+def _place_line(console: Console, label: str, path: Path) -> None:
+    """Prints a label and a path, on two lines where one is too short: a path is never broken."""
+    line = f"{label + ':':17}{path}"
+    console.print(Text(line if len(line) <= console.width else f"{label}:\n  {path}"))
 
 
 def _notable(value: Any) -> bool:

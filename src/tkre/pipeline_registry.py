@@ -9,7 +9,7 @@ from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, parse_cell
 from tkre.pipelines.namespaces import LazyPipeline
-from tkre.project.config import ExperimentConfig
+from tkre.project.config import ConfigurationError, ExperimentConfig
 from tkre.project.config_loader import read_config
 
 STAGES = ("data_generation", "knowledge_pretraining", "finetuning", "reporting")
@@ -50,6 +50,8 @@ class _Graphs:
         def stages(experiment: str) -> dict[str, Pipeline]:
             from tkre.project.stages import stages_of
 
+            if experiment in config.broken:
+                raise ConfigurationError(config.broken[experiment])
             return stages_of(config, experiment)
 
         self._stages = stages
@@ -65,6 +67,8 @@ class _Graphs:
             from tkre.pipelines.inference import create_pipeline
 
             cell, parameters = self._classifier, self._config.parameters
+            if cell.sample.corpus in self._config.broken:
+                raise ConfigurationError(self._config.broken[cell.sample.corpus])
             text = self._config.text(cell, parameters.variants[cell.variant], "test")
             balanced = parameters.inference.balanced
             calibrator = text.balanced_calibrator if balanced else "calibrator"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tkre.runner import GridRunner
-from tkre.runner.grid import default_workers, visible_gpus
+from tkre.runner.grid import can_fork, default_workers, visible_gpus
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,11 @@ GRID = """
 """
 
 
-def run(folder, *broken, gpus="") -> subprocess.CompletedProcess[str]:
+def run(folder, *broken, gpus="", before="") -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     environment |= {"COLUMNS": "200", "CUDA_VISIBLE_DEVICES": gpus}
+    path = os.pathsep.join(filter(None, [str(before), *sys.path]))
+    environment |= {"PYTHONPATH": path} if before else {}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(GRID), str(folder), *broken],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=600,
@@ -114,3 +116,36 @@ def test_what_breaks_anywhere_ends_the_run_aloud(tmp_path):
     failed = run(tmp_path, "b", "c")
     assert failed.returncode != 0
     assert "is broken" in failed.stdout.splitlines()[-1]
+
+
+# What CPython lacks there, taken away before anything is imported. macOS has a fork that its own
+# libraries do not survive, so that it is not used.
+LACKING = {
+    "macOS": """
+        import os
+        for name in ("sched_getaffinity", "sched_setaffinity", "fork"):
+            delattr(os, name)
+    """,
+    "Windows": """
+        import multiprocessing.context as context, os
+        for name in ("sched_getaffinity", "sched_setaffinity", "fork", "geteuid"):
+            delattr(os, name)
+        for name in ("ForkProcess", "ForkContext"):
+            delattr(context, name)
+    """,
+}
+
+
+@pytest.mark.parametrize("system", LACKING)
+def test_one_process_does_the_work_on_systems_without_fork_and_affinity(tmp_path, system):
+    before = tmp_path / "before"
+    before.mkdir()
+    (before / "sitecustomize.py").write_text(textwrap.dedent(LACKING[system]), encoding="utf-8")
+    first = run(tmp_path, before=before)
+    assert first.returncode == 0, first.stdout
+    assert {made["process"] for made in printed(first)["made"].values()} == {printed(first)["self"]}
+
+
+def test_macos_does_not_fork(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not can_fork()

@@ -14,6 +14,7 @@ from tkre.cli.session import Project, env_option, session
 from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say_next
 from tkre.datasets import load_path
 from tkre.evaluation.calibrator import Calibrator
 from tkre.modeling.settings import ClassifierSettings
@@ -233,6 +234,7 @@ def export_command(cell: str, folder: Path, int8: bool, env: str | None) -> None
         export_onnx(checkpoint, folder, int8=int8)
         save_artifacts(folder, found.calibrator, found.schema)
     click.echo(folder)
+    say_next(f"python -m tkre.serving.api {folder}")
 
 
 @classifier.command("publish")
@@ -260,3 +262,4 @@ def publish_command(cell: str, folder: Path, env: str | None) -> None:
         files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
     for file in files:
         click.echo(folder / file)
+    say_next(f"python -m tkre.serving.api {folder}")

@@ -20,6 +20,7 @@ from tkre.cli.session import RAW, Project, env_option, require_corpus, session
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say_next
 from tkre.core.text import count_words
 from tkre.corpora.candidates import (
     CandidateCounts,
@@ -192,6 +193,8 @@ def candidates_command(
             sentences = read_raw(source, counts)
         _write(candidates(sentences, find, selection, counts), target, counts)
     _print_candidates(counts, dropped, source, target)
+    if name is not None:
+        say_next(f"kedro corpus doctor {name}")
 
 
 def _unlabelled_file(project: Project, name: str | None) -> Path:

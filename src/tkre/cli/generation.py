@@ -25,6 +25,7 @@ from tkre.cli.session import (
 )
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.params import DEFAULT_LLM
+from tkre.core.terminal import say_next
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
@@ -63,6 +64,7 @@ def plan_command(
     """
     with session(env, params=params, conf_source=conf_source) as project:
         _print_plan(project, names.split(","))
+    say_next(f"kedro run --pipelines {names}")
 
 
 @generation.command("export")
@@ -85,6 +87,7 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
             raise LookupError(f"{store.path} holds nothing of {model!r}; its models: {held}")
         for line in origin:
             click.echo(line)
+    say_next(f"kedro corpus validate {corpus}")
 
 
 def cell_plans(project: Project, cell: Cell) -> list[Plan]:

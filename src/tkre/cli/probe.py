@@ -19,6 +19,7 @@ from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
 from tkre.core.instance import to_tagged
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say_next
 from tkre.evaluation.error_analysis import sentences_of
 from tkre.evaluation.probing import CHECKS, worst_probes
 from tkre.report.probes import share_table
@@ -57,6 +58,8 @@ def probe_command(
     if output is not None:
         _write(scored, output)
         click.echo(f"{len(scored):,} sentences in {output}")
+    click.echo()
+    say_next(f"kedro classifier serve {found.name}")
 
 
 def _check_output(output: Path) -> None:

@@ -17,6 +17,7 @@ from tkre.cli.generation import cell_plans
 from tkre.cli.session import RAW, env_option, require_corpus, sample_options, session
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.documents import parse_json
+from tkre.core.terminal import say_next
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted, shortened
@@ -69,6 +70,7 @@ def questions_command(
         missing = [request for part in plans for request in part.missing]
     if not missing:
         click.echo("nothing is left to ask: all is answered, or the variant asks nothing")
+        say_next(f"kedro run --pipelines {name}")
         return
     if output.suffix == ".jsonl":
         _write_questions(missing, output)

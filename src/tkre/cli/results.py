@@ -12,6 +12,7 @@ from tkre.cli.frame import FramedGroup
 from tkre.cli.overrides import split_params
 from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.core.params import did_you_mean
+from tkre.core.terminal import say_next
 from tkre.project.config import ExperimentConfig
 from tkre.project.results import draw_page, training, write_results
 from tkre.report.published import filled
@@ -48,6 +49,7 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
         runs = MlflowRuns(settings)
         for name in experiments:
             _track(runs, project.catalog, project.config, name)
+    say_next(f"kedro results write {' '.join(experiments)}")
 
 
 def _with_text(
@@ -77,6 +79,7 @@ def write_command(
         for name in experiments:
             _draw(config, name, folder)
         click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
+    say_next(f"kedro results verify {experiments[0]}")
 
 
 @results.command("verify")
@@ -112,6 +115,7 @@ def verify_command(
             failed |= found.verdict == "differs"
     if failed:
         raise click.exceptions.Exit(1)
+    say_next(f"kedro results write {experiment}")
 
 
 @results.command("draw")
@@ -127,6 +131,7 @@ def draw_command(experiments: tuple[str, ...], env: str | None, folder: Path) ->
         _require(experiments, project.config)
         for name in experiments:
             _draw(project.config, name, folder)
+    say_next("kedro results fill README.md")
 
 
 @results.command("fill")
@@ -142,6 +147,7 @@ def fill_command(pages: tuple[Path, ...], folder: Path) -> None:
     for page in pages:
         page.write_text(filled(page.read_text("utf-8"), folder), "utf-8")
         click.echo(page)
+    say_next(f"git diff {' '.join(map(str, pages))}")
 
 
 def _draw(config: ExperimentConfig, name: str, folder: Path) -> None:

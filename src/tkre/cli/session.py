@@ -161,6 +161,8 @@ def require_corpus(config: ExperimentConfig, name: str) -> None:
     """
     if name in config.parameters.corpora:
         return
+    if name in config.broken:
+        raise LookupError(config.broken[name])
     if (RAW / name).is_dir():
         raise LookupError(
             f"{RAW / name} is there, but conf/ has no entry corpora.{name}: put one into "

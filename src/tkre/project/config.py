@@ -63,18 +63,22 @@ class ExperimentConfig:
 
     Args:
         parameters: All parameters (``assembled``).
+        broken: Reason by corpus and experiment that was left out of them.
 
     Raises:
         ConfigurationError: Something is misspelt, of the wrong kind, or not there.
     """
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], broken: Mapping[str, str] | None = None
+    ) -> None:
+        self.broken = dict(broken or {})
         self.parameters = parse(ProjectParameters, parameters, "parameters and experiments")
         self.experiments = self.parameters.experiments
         for name, experiment in self.experiments.items():
             self._check(name, experiment)
         default = self.parameters.default_experiment
-        if default not in self.experiments:
+        if default not in self.experiments and default not in self.broken:
             raise ConfigurationError(
                 f"default_experiment {default!r} is not an experiment"
                 + did_you_mean(default, self.experiments)
@@ -84,7 +88,7 @@ class ExperimentConfig:
             ("corpus", labelling.sample.corpus, self.parameters.corpora),
             ("variant", labelling.variant, self.parameters.variants),
         ):
-            if name not in known:
+            if name not in known and name not in self.broken:
                 raise ConfigurationError(
                     f"inference.classifier: there is no {what} {name!r}{did_you_mean(name, known)}"
                 )
@@ -333,7 +337,7 @@ def _told_once(problems: list[str]) -> list[str]:
 
 
 def _described(problem: dict[str, Any], model: type[Params]) -> str:
-    *place, last = (str(part) for part in problem["loc"])
+    *place, last = [str(part) for part in problem["loc"]] or ["the entry"]
     dotted = ".".join([*place, last])
     if problem["type"] == "extra_forbidden":
         near = get_close_matches(last, _field_names(model) - {last}, n=1)

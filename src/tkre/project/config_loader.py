@@ -21,6 +21,7 @@ from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
 from tkre.core.params import did_you_mean
+from tkre.project.broken import corpus_of_file, without_broken
 from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
 
 # Kedro looks for ibis at each of some thousand parameters; a miss that is known costs no search.
@@ -42,7 +43,14 @@ class ConfigLoader(OmegaConfigLoader):
         try:
             content: dict[str, Any] = super().__getitem__(key)
         except yaml.YAMLError as error:
-            raise ConfigurationError(_not_yaml(error)) from error
+            reason = _not_yaml(error)
+            file = Path(reason.partition(",")[0]).name
+            corpus = corpus_of_file(file)
+            if corpus is None or file in self._passed_over:
+                raise ConfigurationError(reason) from error
+            self._passed_over.add(file)
+            self._unread[corpus] = reason
+            return self[key]
         if key == "parameters" and key not in self:
             self[key] = content = assembled(content, self["experiments"])
         return content
@@ -54,12 +62,18 @@ class ConfigLoader(OmegaConfigLoader):
             raise ConfigurationError(
                 f"there is no environment {env!r} in {source.name}/{did_you_mean(env, known)}"
             )
+        self._unread: dict[str, str] = {}  # reason by corpus
+        self._passed_over: set[str] = set()  # names of files
         super().__init__(conf_source, env, **given)
+
+    def _is_valid_config_path(self, path: Path) -> bool:
+        return path.name not in self._passed_over and bool(super()._is_valid_config_path(path))
 
     @cached_property
     def config(self) -> ExperimentConfig:
         """The experiment config; reading it checks all parameters."""
-        return ExperimentConfig(self["parameters"])
+        given = (self.runtime_params or {}).get("corpora", {})
+        return ExperimentConfig(*without_broken(self["parameters"], self._unread, given))
 
 
 class Context(KedroContext):

@@ -9,6 +9,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from tkre.core.params import did_you_mean
+from tkre.project.config_loader import read_config
 
 
 def _namespaces(pipeline: Pipeline) -> Iterable[str]:
@@ -39,6 +40,8 @@ def misspelt(given: Mapping[str, Any]) -> str | None:
     """
     names = given.get("pipelines") or given.get("pipeline_names") or ()
     for name in names:
+        if name in (broken := read_config().broken):
+            return broken[name]
         if name not in pipelines:
             return f"--pipelines: there is no pipeline {name!r}{did_you_mean(name, pipelines)}"
     whole = sum((pipelines[name] for name in names or ["__default__"]), Pipeline([]))

@@ -1,0 +1,140 @@
+"""What every command shares: suggestions, interruptions, summaries, the next step, any encoding."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tkre.cli import cli
+from tkre.cli.frame import FramedCommand, FramedGroup
+
+
+def commands(group: click.Group = cli, path: tuple[str, ...] = ()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+def test_every_command_has_the_frame():
+    for path, command in commands():
+        parents = FramedGroup if isinstance(command, click.Group) else FramedCommand
+        assert isinstance(command, parents) or len(path) > 1, path
+
+
+def test_no_summary_is_cut_at_80_columns():
+    for path, command in commands():
+        if isinstance(command, click.Group):
+            shown = CliRunner(env={"COLUMNS": "80"}).invoke(command, ["--help"]).output
+            assert "..." not in shown.partition("Commands:")[2], path
+
+
+def test_an_interruption_says_how_to_go_on(monkeypatch):
+    @click.group(cls=FramedGroup)
+    def group() -> None: ...
+
+    @group.command()
+    def work() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["kedro", "run", "--params", "a=b c"])
+    ended = CliRunner().invoke(group, ["work"])
+    assert ended.exit_code == 130
+    assert ended.stderr.splitlines()[-1] == "Next: kedro run --params 'a=b c'"
+    assert "Aborted" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--pipelines", "dmo"], "--pipelines: there is no pipeline 'dmo' (did you mean 'demo'?)"),
+        (["--tags", "data_generaton"], "has no 'data_generaton' (did you mean 'data_generation'?)"),
+        (["--tags", "finetuning,data_generaton"], "did you mean 'data_generation'?"),
+        (["--namespaces", "newsrom"], "--namespaces: the default pipeline has no 'newsrom'"),
+        (["--to-outputs", "newsroom.k8.s13.tkre_pls.calibrator"], "(did you mean 'newsroom.k8"),
+        (["--from-inputs", "newsroom.foldr"], "(did you mean 'newsroom.folder'?)"),
+        (["--nodes", "read_splts"], "--nodes: the default pipeline has no 'read_splts'"),
+        (["--env", "smok"], "there is no environment 'smok' in conf/ (did you mean 'smoke'?)"),
+        (["--params", "default_experimnt=demo"], "(did you mean 'default_experiment'?)"),
+    ],
+)
+def test_a_typing_error_of_a_run_gets_a_suggestion(kedro, arguments, expected):
+    said = kedro("run", *arguments, code=1)
+    assert expected in said and "Traceback" not in said and len(said.splitlines()) <= 3
+
+
+def test_an_unknown_environment_of_another_command_gets_one_too(kedro):
+    assert "did you mean 'smoke'?" in kedro(
+        "corpus", "validate", "newsroom", "--env", "smok", code=1
+    )
+
+
+BROKEN = {
+    "misspelt": "corpora: {mine: {formt: native}}\n",
+    "no entry": "corpora: {mine: 3}\n",
+    "not YAML": "corpora:\n  mine: [\n",
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_corpus_leaves_the_others(kedro, project, kind, caplog):
+    file = "conf/base/parameters_corpora_mine.yml"
+    (project.folder / file).write_text(BROKEN[kind], encoding="utf-8")
+    assert "newsroom: 0 errors" in kedro("corpus", "validate", "newsroom")
+    assert "the corpus mine is left out" in caplog.text
+    for command in (["corpus", "validate", "mine"], ["run", "--pipelines", "mine"]):
+        said = kedro(*command, code=1)
+        assert "mine" in said and "there is no" not in said.partition("formt")[0], said
+    assert "there is no pipeline 'dmo'" in kedro("run", "--pipelines", "dmo", code=1)
+
+
+def test_the_default_corpus_may_be_the_broken_one(kedro, project):
+    project.edit("conf/base/parameters_corpora.yml", "newsroom:", "newsroom: &n")
+    project.write("conf/smoke/parameters_corpora.yml", {"corpora": {"newsroom": {"formt": 1}}})
+    assert "formt" in kedro("run", code=1)
+    assert "formt" in kedro("run", "--pipelines", "inference", code=1)
+
+
+PRINTED = """
+import rich.console, rich.table
+from tkre.core.terminal import set_up
+set_up()
+table = rich.table.Table("→ x")
+table.add_row("≥ 5 ± 1")
+print("a → b, 北京, \\ud800")
+rich.console.Console(width=40).print(table)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii", "utf-8"])
+def test_no_character_ends_a_command(encoding):
+    done = subprocess.run(
+        [sys.executable, "-c", PRINTED], capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.decode(encoding)
+    assert ("a → b" if encoding == "utf-8" else "a -> b") in shown
+    assert "北京" in shown or "\\u5317\\u4eac" in shown
+
+
+def test_the_next_step_of_a_command_is_a_command():
+    """Of each ``say_next``: what follows ``kedro`` is a command that exists."""
+    import re
+
+    known = {" ".join(path) for path, _ in commands()}
+    found = []
+    for file in Path("src/tkre").rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        found += re.findall(r"(?:say_next\(f?\"|Next: )kedro ([a-z]+(?: [a-z]+)?)", text)
+    assert len(found) > 8
+    for command in found:
+        assert command in known or command.split()[0] in known, command

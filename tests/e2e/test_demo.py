@@ -44,7 +44,7 @@ def test_the_last_lines_say_what_was_found_and_where_it_lies(demo):
         assert [*demo.folder.glob(file)]
     *_, report, tables, cards, following = end.rstrip().splitlines()
     assert report.split() == ["report:", "data/08_reporting/demo/latest.html"]
-    assert (demo.folder / report.split()[1]).read_text(encoding="utf-8").startswith("<!doctype")
+    assert (demo.folder / report.split()[1]).read_text(encoding="utf-8").startswith("<!DOCTYPE")
     assert tables.split()[-1] == "data/08_reporting/demo" and cards.startswith("model cards:")
     command = following.removeprefix("Next: kedro ").split()
     assert command[:3] == ["corpus", "probe", "newsroom"]

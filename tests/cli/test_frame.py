@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from tests.conftest import ROOT
 from tkre.cli import cli
 from tkre.cli.frame import FramedCommand, FramedGroup
 
@@ -132,7 +132,7 @@ def test_the_next_step_of_a_command_is_a_command():
 
     known = {" ".join(path) for path, _ in commands()}
     found = []
-    for file in Path("src/tkre").rglob("*.py"):
+    for file in (ROOT / "src/tkre").rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         found += re.findall(r"(?:say_next\(f?\"|Next: )kedro ([a-z]+(?: [a-z]+)?)", text)
     assert len(found) > 8

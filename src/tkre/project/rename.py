@@ -152,9 +152,9 @@ def _row_files(
             )
         yield file, partial(changes[format_], renaming=renaming)
     labels = params.labels
-    for file in (labels.train, labels.dev, labels.test) if labels else ():
-        if file is not None:
-            yield file, partial(_in_json, renaming=renaming)
+    for patch in (labels.train, labels.dev, labels.test) if labels else ():
+        if patch is not None:
+            yield patch, partial(_in_json, renaming=renaming)
 
 
 def _in_lines(text: str, renaming: Renaming) -> tuple[str, int]:
@@ -365,8 +365,8 @@ def write(renaming: Renaming, folder: CorpusFolder) -> None:
         part = journal.with_name(f"{JOURNAL}.unfinished")
         part.write_text(json.dumps(moves), encoding="utf-8")
     except OSError:
-        for unfinished in moves:
-            Path(unfinished).unlink(missing_ok=True)
+        for written in moves:
+            Path(written).unlink(missing_ok=True)
         raise
     part.replace(journal)
     finish(folder)

@@ -158,7 +158,9 @@ class Ledger:
         found = {}
         for place in self._folder.glob("*.json"):
             record = self._load(place)
-            for name in record["outputs"] if record else ():
+            if record is None:
+                continue
+            for name in record["outputs"]:
                 if name.rpartition(".")[2] == output:
                     found[name] = str(record.get("finished", ""))
         return found

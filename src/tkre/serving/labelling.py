@@ -100,7 +100,8 @@ def label_rows(
         ``ANSWER`` and ``p.<relation>``; ``answer`` is None where it is withheld.
     """
     taken = {} if taken is None else taken
-    read, problems = {}, {}
+    read: dict[int, Any] = {}
+    problems: dict[int, str] = {}
     for n, (place, fields) in enumerate(rows):
         try:
             if isinstance(fields, RowError):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import ast
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -23,9 +24,15 @@ from tkre.core.folding import is_invisible, verbatim
 from tkre.core.instance import Instance, Span, TagError, parse_tagged
 from tkre.core.schema import Relation, RelationSchema
 from tkre.core.text import count_words, find_phrase, find_word_forms, normalised, word_list
+from tkre.corpora.annotations import brat, doccano
 from tkre.corpora.candidates import read_mentions
+from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
+from tkre.corpora.exchange import bioc, rebel
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
+from tkre.corpora.pairs import csv_rows
 from tkre.corpora.reading import CorpusError
+from tkre.corpora.recognition import recognised
+from tkre.corpora.scaffold import words_of
 from tkre.corpora.schema_validation import definition_findings
 from tkre.corpora.tables import held_by
 from tkre.corpora.unlabelled import validate_batch
@@ -90,6 +97,27 @@ def of_instance(text: str) -> Instance:
                     "born_in", explanation=text)  # fmt: skip
 
 
+def quoted(text: str) -> str:
+    """A cell of a table."""
+    return '"' + text.replace('"', '""').replace("\n", " ") + '"'
+
+
+def documents(reader: Callable[[str], Iterable], text: str) -> None:
+    """Read an annotation tool's file, its mentions and sentences."""
+    for document in read_documents(reader(text), "f", tally := Tally()):
+        sentences_of(document, tally)
+
+
+def mentions_of(text: str) -> None:
+    record = {"text": text, "entities": [{"start": 0, "end": len(text), "text": f"{text} x"}]}
+    documents(doccano, json.dumps(record))
+
+
+def triplets(text: str) -> None:
+    for linearised in (text, f"<triplet> {text} <subj> {text[: len(text) // 2]} <obj> r"):
+        documents(rebel, json.dumps({"text": text, "triplets": linearised}))
+
+
 def answer(text: str) -> None:
     read_answer(Request("a", (), SCHEMA, Sampling()), text, complete=True)
 
@@ -146,6 +174,28 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
         lambda t: read_mentions(t, "f", ignore_case=False, types=("a",))
     ],
     "corpora/formats.py:_START": FORMATS,
+    "corpora/annotations.py:_MENTION": [
+        lambda t: brat(f"T1\tA 0 1\t{t}", t), lambda t: brat(f"T1\tA {t}", t), lambda t: brat(t, t),
+    ],
+    "corpora/annotations.py:_RELATION": [
+        lambda t: brat(f"R1\tr {t}", t), lambda t: brat(f"R1\tr Arg1:{t} b", t),
+    ],
+    "corpora/documents.py:_SPACE": [mentions_of],
+    "corpora/documents.py:_END": [split_sentences],
+    "corpora/documents.py:_SHORT": [lambda t: split_sentences(f"{t}. A")],
+    "corpora/exchange.py:_MARKS": [triplets],
+    "corpora/exchange.py:_whole": [
+        lambda t: documents(bioc, f"<collection><document><offset>{escape(t)}</offset></document>"
+                                  "</collection>"),
+    ],
+    "corpora/pairs.py:_cells_span": [
+        lambda t: rows(csv_rows, lambda s: f"sentence,relation,head,tail\n{quoted(s)},r,"
+                                           f"{quoted(s[: len(s) // 2])},b\n", t),
+        lambda t: rows(csv_rows, lambda s: "sentence,relation,head,head_start,tail\na,r,a,"
+                                           f"{quoted(s)},b\n", t),
+    ],
+    "corpora/recognition.py:recognised": [recognised, lambda t: recognised(f"1{t}")],
+    "corpora/scaffold.py:words_of": [words_of],
     "evaluation/probing.py:_AUXILIARY": [_negated],
     "evaluation/probing.py:_LONG_WORD": [lambda t: _mistyped(t, 0)],
     "generation/llm/openai.py:_CONTEXT": [_CONTEXT.search],  # the error of a server
@@ -174,6 +224,8 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "training/inference.py:without_names": [lambda t: without_names(of_instance(t))],
 }  # fmt: skip
 TRUSTED = {
+    "core/languages.py:_CODE": "a code of a language, which has no two divisions",
+    "project/broken.py:_OF_CORPUS": "names of files in conf/",
     "core/cells.py:_NAME": "names in conf/",
     "core/cells.py:_SAMPLE": "names of the catalog",
     "corpora/scaffold.py:_NAME": "a name on the command line",

@@ -85,9 +85,10 @@ class _Live(Live):
 
     def refresh(self) -> None:
         """Draw the panel."""
-        for line in _read_pipe() if _panel is not None else ():
-            with suppress(ValueError):  # a line that was cut
-                _panel.take(json.loads(line))
+        if (panel := _panel) is not None:
+            for line in _read_pipe():
+                with suppress(ValueError):  # a line that was cut
+                    panel.take(json.loads(line))
         super().refresh()
 
 

@@ -183,8 +183,9 @@ def _holds(span: dict[str, Any], token: Any) -> bool:
     return bool(whole and first <= token <= last)
 
 
-_MENTION = re.compile(r"(T\S*)\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
-_RELATION = re.compile(r"(R\S*)\t(\S+)\s+(\S+?):(\S+)\s+(\S+?):(\S+)\s*")
+_PLACES = "[0-9]{1,9} [0-9]{1,9}"
+_MENTION = re.compile(rf"(T\S*)\t(\S+) ({_PLACES}(?:;{_PLACES})*)(?:\t(.*))?")
+_RELATION = re.compile(r"(R\S*)\t(\S+)\s+([^\s:]+):(\S+)\s+([^\s:]+):(\S+)\s*")
 
 
 def brat(annotations: str, text: str) -> Document:

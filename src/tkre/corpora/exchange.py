@@ -11,6 +11,7 @@ from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.instance import Span
+from tkre.core.text import find_phrase
 from tkre.corpora.annotations import document_rows, each, name_of, objects
 from tkre.corpora.documents import Document, Documents
 from tkre.corpora.formats import require_object
@@ -27,7 +28,7 @@ def bioc(text: str) -> Documents:
         collection = _from_xml(text) if text.lstrip().startswith("<") else parse_json(text)
         documents = [d for c in (collection if isinstance(collection, list) else [collection])
                      for d in objects(require_object(c), "documents")]  # fmt: skip
-    except (DocumentError, ET.ParseError, RowError) as error:
+    except (DocumentError, ET.ParseError, RowError, RecursionError) as error:
         yield "line 1", partial(_refuse, str(error))
         return
     for number, document in enumerate(documents, start=1):
@@ -186,10 +187,10 @@ def _find(document: Document, name: str) -> bool:
     """Add a mention by its text; whether it stands there once, as whole words."""
     if name in document:
         return True
-    found = list(re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", document.text)) if name else []
+    found = find_phrase(document.text, name)
     if len(found) != 1:
         return False
-    document.mention(name, found[0].start(), found[0].end(), None, name)
+    document.mention(name, found[0].start, found[0].end, None, found[0].of(document.text))
     return True
 
 

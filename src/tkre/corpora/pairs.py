@@ -78,10 +78,11 @@ def _cells_span(record: Mapping[str, str], role: str, text: str) -> End:
         return first, first + len(surface), surface
     if not surface:
         raise RowError(f"there is neither a text nor an offset of the {role}")
-    if (count := len(re.findall(f"(?={re.escape(surface)})", text))) != 1:
-        way = "" if count == 0 else f": give its first character in a column {role}_start"
-        raise RowError(f"the {role} {shown(surface)} stands {count} times in the sentence{way}")
-    first = text.index(surface)
+    if (first := text.find(surface)) < 0:
+        raise RowError(f"the {role} {shown(surface)} does not stand in the sentence")
+    if text.find(surface, first + 1) >= 0:
+        way = f"give its first character in a column {role}_start"
+        raise RowError(f"the {role} {shown(surface)} stands in the sentence more than once: {way}")
     return first, first + len(surface), surface
 
 

@@ -5,9 +5,8 @@ import json
 import pytest
 from kedro.io import DataCatalog
 
-from tkre.cli.classifier import _print_labelled, find_trained
+from tkre.cli.classifier import find_trained
 from tkre.project.config_loader import ConfigLoader, remember
-from tkre.serving.batch import Done
 from tkre.settings import CONFIG_LOADER_ARGS
 
 CELL = "newsroom.k8.s13.tkre"
@@ -79,14 +78,3 @@ def test_schema_with_other_relations_is_refused(catalog, trained, schema):
     (trained[0] / "config.json").write_text('{"id2label": {"0": "lives_in", "1": "works_for"}}')
     with pytest.raises(ValueError, match=r"other relations .*works_for.*--to-outputs"):
         find_trained(catalog, CELL)
-
-
-@pytest.mark.parametrize(
-    ("done", "why"),
-    [([Done("a", 3, 0, 3, 1.0)], "column problem"), ([Done("a", 0, 0, 0, 1.0)], "no rows")],
-)
-def test_labels_for_no_sentence_are_a_failure(done, why, capsys):
-    with pytest.raises(ValueError, match=f"no sentence was labelled: .*{why}"):
-        _print_labelled(done)
-    _print_labelled([Done("a", 3, 0, 2, 1.0)])
-    assert "3 sentences, 2 not read" in capsys.readouterr().out

@@ -61,15 +61,15 @@ def test_entry_points_of_importlib_metadata_are_loaded(install):
 
 
 def test_parameters_take_the_names_that_packages_add(install):
-    with pytest.raises(ValidationError, match=r"there is no 'csv' in tkre.formats"):
-        CorpusParams(format="csv", train="train.csv")
+    with pytest.raises(ValidationError, match=r"there is no 'xlsx' in tkre.formats"):
+        CorpusParams(format="xlsx", train="train.csv")
     install(
         "acme",
-        f"[{GROUP}]\ncsv = acme:rows\n[tkre.heads]\npair = acme:Pair\n"
+        f"[{GROUP}]\nxlsx = acme:rows\n[tkre.heads]\npair = acme:Pair\n"
         "[tkre.losses]\nmargin = acme:Margin",
         "raise AssertionError('imported')",
     )
-    assert CorpusParams(format="csv", train="train.csv").format == "csv"
+    assert CorpusParams(format="xlsx", train="train.csv").format == "xlsx"
     head = FinetuningParams(head="pair", layers=(3,), options={"width": 8}, optimisation=RATES)
     assert head.model_dump()["options"] == {"width": 8}
     assert ContrastParams(loss="margin", options={"margin": 0.1}).loss == "margin"

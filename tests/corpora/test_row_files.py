@@ -39,7 +39,7 @@ def test_spans_in_any_form(fields):
         ({"text": TEXT, "head": "[0, 2]", "head_typ": "x"}, "did you mean 'head_type'"),
         (
             {"text": TEXT, "head": TEXT[:2], "head_offset": "1", "tail": "x"},
-            "the tail 'x' stands 0",
+            "the tail 'x' does not stand in the sentence",
         ),
         ({"text": TEXT, "head_start": 1}, "has a start, and neither an end nor a text"),
     ],

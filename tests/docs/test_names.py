@@ -130,7 +130,7 @@ def test_yaml_goes_where_it_says(block):
 def needs_own_parts(content: dict[str, Any]) -> bool:
     """Whether it uses the new parts of extending.md, which test_extending.py runs."""
     text = yaml.safe_dump(content)
-    own = ("my_parts", "format: csv", "head: pair", "command:", "simcse", "margin")
+    own = ("my_parts", "format: our_csv", "head: pair", "command:", "simcse", "margin")
     return any(part in text for part in own)
 
 

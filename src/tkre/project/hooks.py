@@ -85,9 +85,12 @@ class ProjectHooks:
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Closes language models. What stops a run and is no defect is shown without a trace."""
         from tkre.corpora.reading import CorpusError
+        from tkre.corpora.row_files import TableError
+        from tkre.evaluation.calibrator import CalibratorError
 
         _close_language_models(catalog)
-        known = isinstance(error, LanguageModelError | LineageError | ChangedInput | CorpusError)
+        of_files = CorpusError | TableError | LineageError | ChangedInput
+        known = isinstance(error, of_files | LanguageModelError | CalibratorError)
         if known or any(sign in str(error) for sign in _OF_MACHINE):
             raise Refusal(str(error)) from error
 

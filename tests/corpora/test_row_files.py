@@ -107,3 +107,10 @@ def test_mixed_values_are_kept(tmp_path):
     frame = pd.read_parquet(tmp_path / "t")
     assert frame["a"].tolist() == [1, 2.5] and frame["b"].tolist() == ["x", "7"]
     assert json.loads(frame["c"][0]) == [1] and frame["e"][0] == str(10**30)
+
+
+def test_blanks_around_the_names_of_columns_belong_to_none(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("id, text, head, tail, note\n1,Ada met Bo,Ada,Bo,mine\n", encoding="utf-8")
+    [(_, row)] = read_rows(file)
+    assert list(columns_of(file)) == list(row) == ["id", "text", "head", "tail", "note"]

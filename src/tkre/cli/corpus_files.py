@@ -205,13 +205,11 @@ def _print_found(found: Imported, schema: RelationSchema | None) -> None:
         click.echo(f"read {len(found.formats) - 10:,} more files")
     click.echo("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items()))
     for split, rows in found.splits.items():
-        counts = Counter(str(row.relation) for row in rows).most_common()
-        listed = ", ".join(f"{label} {n:,}" for label, n in counts[:12])
-        more = f" and {len(counts) - 12} more" if len(counts) > 12 else ""
-        click.echo(f"{split}: {len(rows):,} rows: {listed}{more}")
+        counts = _most_common(Counter(str(row.relation) for row in rows))
+        click.echo(f"{split}: {len(rows):,} rows: {counts}")
     kinds = Counter(k for r in found.rows for k in (r.head_type, r.tail_type) if k)
     if kinds:
-        click.echo("entity types: " + ", ".join(f"{k} {n:,}" for k, n in kinds.most_common(12)))
+        click.echo(f"entity types: {_most_common(kinds)}")
     for note, number in tally.notes.items():
         click.echo(f"{note}: {number:,}")
     for line in left_out_lines(tally, _SHOWN):
@@ -223,6 +221,11 @@ def _print_found(found: Imported, schema: RelationSchema | None) -> None:
     elif len({row.relation for row in found.rows}) == 1:
         click.echo("there is one relation only: a classifier needs rows of a second one, such as "
                    "pairs without a relation (entities that no relation joins)")  # fmt: skip
+
+
+def _most_common(counts: Counter[str], most: int = 12) -> str:
+    listed = ", ".join(f"{name} {n:,}" for name, n in counts.most_common(most))
+    return listed + (f" and {len(counts) - most} more" if len(counts) > most else "")
 
 
 def _write(files: dict[Path, str], source: Path, name: str) -> None:
@@ -253,8 +256,8 @@ def _write_left_out(found: Imported, name: str) -> None:
     """Write all places of what was left out, where the terminal has the first ones only."""
     if any(len(places) > _SHOWN for places in found.tally.left_out.values()):
         path = RAW / name / LEFT_OUT_FILE
-        lines = [line for line in left_out_lines(found.tally, 10**9)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        text = "\n".join(left_out_lines(found.tally, None)) + "\n"
+        path.write_text(text, encoding="utf-8", newline="\n")
         click.echo(f"made {path}: all that was left out")
 
 

@@ -114,6 +114,11 @@ def _tell(**message: Any) -> None:
             os.write(_pipe[1], json.dumps(message).encode() + b"\n")
 
 
+def _has_panel() -> bool:
+    """Whether there is a panel, of this process or of the one that has forked it."""
+    return _panel is not None or (_helper and _pipe is not None)
+
+
 def before_fork() -> None:
     """Make the pipe through which helpers tell the panel, if there is a terminal for one."""
     global _pipe  # noqa: PLW0603
@@ -183,8 +188,7 @@ class ConsoleHandler(logging.Handler):
             if line in self._told:
                 return
             self._told.add(line)
-            shown = _panel is not None or (_helper and _pipe is not None)
-            if shown:
+            if _has_panel():
                 if record.levelno >= logging.WARNING:
                     _tell(line=line[:_LONGEST])
             elif sys.stderr.isatty():
@@ -248,8 +252,7 @@ class Progress:
         metrics = " ".join(_named(self._metrics))
         elapsed = _clock(time.monotonic() - self._begun)
         words = [f"{self._count()} in {elapsed}", *left, *([metrics] if metrics else [])]
-        shown = _panel is not None or (_helper and _pipe is not None)
-        log = _beside_bar if shown else _logger
+        log = _beside_bar if _has_panel() else _logger
         log.info("%s: %s", self._description, ", ".join(words))
 
     def _count(self) -> str:

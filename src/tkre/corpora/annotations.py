@@ -16,7 +16,7 @@ from tkre.core.instance import Span
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Document, Documents, Tally, read_documents
 from tkre.corpora.formats import Row, fail, list_items, require_object
-from tkre.corpora.pairs import token_text
+from tkre.corpora.pairs import token_text, two_of
 from tkre.corpora.records import RowError, string
 
 
@@ -281,10 +281,8 @@ def _glirel(record: dict[str, Any]) -> Document:
         ends = []
         for role in ("head", "tail"):
             entity = require_object(relation.get(role))
-            position = entity.get("position")
-            if not isinstance(position, list) or len(position) != 2:
-                raise RowError(f"{role}.position must be [first, last], not {shown(position)}")
-            first, last = position
+            wanted = f"{role}.position must be [first, last]"
+            first, last = two_of(entity.get("position"), wanted)
             ends.append(add(first, last, entity.get("type"), entity.get("mention")))
         document.relate(ends[0], ends[1], relation.get("relation_text"))
     return document

@@ -205,8 +205,8 @@ def _read_file(
             found.tally.leave_out("relation", "its row is bad", f"{path}, {place}: {error}")
 
 
-def left_out_lines(tally: Tally, places: int = 1) -> Iterator[str]:
-    """What could not be taken, a line for each reason, with its first places."""
+def left_out_lines(tally: Tally, places: int | None = 1) -> Iterator[str]:
+    """What could not be taken, a line for each reason, with its first places; None for all."""
     for (kind, reason), found in tally.left_out.items():
         some = f"{len(found):,} {kind}{'s' if len(found) > 1 else ''} left out: {reason}"
         yield some + "".join(f"\n    {place}" for place in found[:places])

@@ -134,15 +134,27 @@ def _parse_opennre(record: Any, row_id: str) -> Instance:
     ends = []
     for role in ("h", "t"):
         entity = require_object(record.get(role))
-        pos = entity.get("pos")
-        if not isinstance(pos, list) or len(pos) != 2:
-            raise RowError(f"{role}.pos must be [start, end], not {shown(pos)}")
-        ends.append((*pos, entity))
+        ends.append((*two_of(entity.get("pos"), f"{role}.pos must be [start, end]"), entity))
     if "token" in record:
         return _tokens_row(row_id, record["token"], ends[0][:2], ends[1][:2], label)
     text = string(record, "text")
     head, tail = ((a, b, e["name"] if isinstance(e.get("name"), str) else None) for a, b, e in ends)
     return pair_row(row_id, text, head, tail, label, {})
+
+
+def two_of(value: Any, wanted: str) -> tuple[Any, Any]:
+    """The two items of a list.
+
+    Args:
+        value: The list.
+        wanted: What it must be, for the message.
+
+    Raises:
+        RowError: It is no list of two.
+    """
+    if not isinstance(value, list) or len(value) != 2:
+        raise RowError(f"{wanted}, not {shown(value)}")
+    return value[0], value[1]
 
 
 def token_text(tokens: Any) -> tuple[str, list[tuple[int, int]]]:

@@ -23,7 +23,7 @@ from tkre.core.instance import HEAD, TAIL
 from tkre.corpora.formats import json_object
 from tkre.corpora.pairs import cells_record
 from tkre.corpora.records import KEYS, RowError
-from tkre.corpora.tables import COLUMNS, held_by, table_rows
+from tkre.corpora.tables import COLUMNS, header_of, held_by, table_rows
 
 Fields = dict[str, Any]
 Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
@@ -144,8 +144,7 @@ def _json_rows(file: Path) -> Iterator[Row]:
 
 
 def _header(file: Path) -> list[str]:
-    first = next(_lines(file), (1, ""))[1].strip("\r\n")
-    names: list[str] = next(csv.reader([first], delimiter=max(",;\t", key=first.count)), [])
+    names = header_of(next(_lines(file), (1, ""))[1])
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(f"{file}, line 1: column {twice[0]!r} stands twice: rename one of them")
     return names

@@ -66,8 +66,7 @@ def table_rows(
     """``table_records`` of lines, which need not be in memory together."""
     lines = iter(lines)
     first = next(lines, "")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
     header: list[str] | None = None
     while True:
         line = reader.line_num + 1
@@ -79,7 +78,7 @@ def table_rows(
             yield line, f"not CSV ({error})"
             continue
         if header is None:
-            header = [_as_meant(name.strip()) for name in cells]
+            header = _names(cells)
             if missing := [name for name in needed if name not in header]:
                 yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
                 return
@@ -89,10 +88,23 @@ def table_rows(
             yield line, f"{len(cells)} cells, the header has {len(header)}"
 
 
+def header_of(line: str) -> list[str]:
+    """Names of the columns in the first line of a table, as ``table_rows`` has them."""
+    line = line.strip("\r\n")
+    return _names(next(csv.reader([line], delimiter=_delimiter(line)), []))
+
+
+def _delimiter(header: str) -> str:
+    return max(",;\t", key=header.count)
+
+
+def _names(cells: Iterable[str]) -> list[str]:
+    return [_as_meant(name.strip()) for name in cells]
+
+
 def table_columns(text: str) -> dict[str, str]:
     """Columns of a table by what they hold, as of ``COLUMNS``; others are not read."""
-    header = text.partition("\n")[0].strip("\r")
-    return held_by(next(csv.reader([header], delimiter=max(",;\t", key=header.count)), []))
+    return held_by(header_of(text.partition("\n")[0]))
 
 
 def held_by(names: Iterable[str]) -> dict[str, str]:

@@ -89,9 +89,10 @@ class ProjectHooks:
         from tkre.evaluation.calibrator import CalibratorError
 
         _close_language_models(catalog)
-        of_files = CorpusError | TableError | LineageError | ChangedInput
-        known = isinstance(error, of_files | LanguageModelError | CalibratorError)
-        if known or any(sign in str(error) for sign in _OF_MACHINE):
+        refusals = (
+            CalibratorError, ChangedInput, CorpusError, LanguageModelError, LineageError, TableError
+        )  # fmt: skip
+        if isinstance(error, refusals) or any(sign in str(error) for sign in _OF_MACHINE):
             raise Refusal(str(error)) from error
 
 

@@ -360,8 +360,8 @@ def write(renaming: Renaming, folder: CorpusFolder) -> None:
     try:
         for path, text in renaming.texts.items():
             unfinished = path.with_name(f".{path.name}.renamed")
-            unfinished.write_text(text, encoding="utf-8", newline="")
             moves[str(unfinished)] = str(path)
+            unfinished.write_text(text, encoding="utf-8", newline="")
         part = journal.with_name(f"{JOURNAL}.unfinished")
         part.write_text(json.dumps(moves), encoding="utf-8")
     except OSError:

@@ -102,6 +102,7 @@ def build(folder: Path, pipelines: str, previews: str, env: str | None) -> None:
         populate_data(data_access_manager, catalog, graphs, {})
         shutil.copytree(STATIC, folder, ignore=shutil.ignore_patterns(*LEFT_OUT))
         _stay_on_this_host(folder)
+        _open_on_the_graph(folder)
         _write_answers(folder / "api")
         order_layers(folder / "api")
         _remove_paths(folder / "api", root)
@@ -154,6 +155,24 @@ def _stay_on_this_host(folder: Path) -> None:
     for script in folder.glob("assets/index-*.js"):
         code = script.read_text(encoding="utf-8")
         script.write_text(code.replace('"/api/run-status"', '"./api/run-status"'), "utf-8")
+
+
+def _open_on_the_graph(folder: Path) -> None:
+    """Let a first visit show the graph, in the browser's colours.
+
+    kedro-viz begins with a tour of itself, which covers a third of the graph, and with a map of the
+    graph, which covers the rest on a telephone. What a visitor chooses later stays.
+    """
+    script = """<script>
+if (!localStorage.getItem("KedroViz")) localStorage.setItem("KedroViz", JSON.stringify({
+  showFeatureHints: false,
+  theme: matchMedia("(prefers-color-scheme: light)").matches ? "light" : "dark",
+  visible: {graph: true, sidebar: innerWidth > 800, miniMap: innerWidth > 800},
+}));
+</script>"""
+    page = folder / "index.html"
+    html = page.read_text(encoding="utf-8")
+    page.write_text(html.replace("<head>", f"<head>{script}", 1), encoding="utf-8")
 
 
 def _write_answers(api: Path) -> None:

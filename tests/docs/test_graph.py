@@ -249,3 +249,17 @@ def test_views_draw_the_same_after_any_other(page, complaints):
         drawn.setdefault(view, set()).add(page.locator(tool.DRAWN).count())
     assert all(len(counts) == 1 for counts in drawn.values()), drawn
     assert complaints == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "theme", "lists"), [(390, "light", 0), (1280, "dark", 1)])
+def test_a_first_visit_shows_the_graph(page, width, theme, lists):
+    first = page.context.browser.new_page(
+        viewport={"width": width, "height": 844}, color_scheme=theme
+    )
+    first.goto(urljoin(page.url, "?pid=demo"))
+    first.locator(tool.DRAWN).first.wait_for()
+    first.wait_for_timeout(tool.STILL)
+    assert first.locator(".feature-hints").count() == 0
+    assert first.locator(f".kui-theme--{theme}").count() > 0
+    assert first.locator(".pipeline-sidebar--visible").count() == lists

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 import pytest
@@ -127,21 +127,29 @@ class Project:
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-    def kedro(self, *arguments: str, env: str = "smoke") -> subprocess.CompletedProcess[str]:
+    def kedro(
+        self, *arguments: str, env: str = "smoke", **given: Any
+    ) -> subprocess.CompletedProcess[str]:
         """``kedro <arguments>``, with what it printed on both streams as one text."""
-        with self.started(*arguments, env=env) as process:
+        with self.started(*arguments, env=env, **given) as process:
             printed, _ = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, printed)
 
-    def started(self, *arguments: str, env: str = "smoke") -> subprocess.Popen[str]:
-        """The same, while it runs."""
+    def started(self, *arguments: str, env: str = "smoke", **given: Any) -> subprocess.Popen[str]:
+        """The same, while it runs.
+
+        Args:
+            *arguments: Those of ``kedro``.
+            env: Environment of the configuration.
+            **given: Further arguments of ``subprocess.Popen``.
+        """
         environment = os.environ | {
             "KEDRO_ENV": env, "COLUMNS": "200", "OMP_NUM_THREADS": "1", "TKRE_DATA": "data/01_raw",
         }  # fmt: skip
         return subprocess.Popen(
             [sys.executable, "-m", "kedro", *arguments],
             cwd=self.folder, env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **given,
         )  # fmt: skip
 
     @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import os
 import subprocess
 import sys
@@ -32,6 +33,10 @@ FLOORS = [
 SCIENCE = set().union(*FLOORS[:5])
 NODES = sorted((PACKAGE / "pipelines").rglob("*nodes.py"))
 FILE_LIMIT, FUNCTION_LIMIT = 400, 60
+KINDS = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+EXCEPTIONS = {name for name, kind in KINDS.items() if issubclass(kind, BaseException)}
+# Caught where it is raised: a synthetic sentence that is not taken, and counted.
+NO_REFUSALS = {"Rejected"}
 CONVERSIONS = {"from_frame", "to_frame", "model_validate", "model_dump"}
 
 
@@ -121,6 +126,19 @@ def test_files_and_functions_are_small():
                 if node.end_lineno - start > FUNCTION_LIMIT:
                     large.append(f"{name(path)}: {node.name}")
     assert not large
+
+
+def test_every_refusal_has_the_base_that_is_shown_without_a_traceback():
+    """By its own bases: a name with an underscore never leaves its module."""
+    without = [
+        f"{name(path)}: {node.name}"
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        if (bases := {ast.unparse(base) for base in node.bases}) & EXCEPTIONS
+        if not bases & {"UserError"} and node.name not in {"UserError", *NO_REFUSALS}
+    ]
+    assert not without
 
 
 def test_there_is_no_room_for_odds_and_ends():

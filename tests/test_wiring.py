@@ -342,6 +342,8 @@ def test_a_teacher_labels_what_its_student_trains_on(pipelines):
     for other in ("tkre_plus_annotated", "tkre_plus_annotated_mpnet"):
         inputs = nodes[f"finetuning.{other}-{place}.finetune"].inputs
         assert f"{sample}.unannotated" not in inputs
+    reported = nodes["reporting.distilled.write_report"].inputs
+    assert sum(name.endswith(".unannotated_report") for name in reported) == 3  # one a seed
     assert not any("unannotated" in name for name in datasets(pipelines["annotated"]))
 
 

@@ -183,4 +183,4 @@ def test_source_that_is_not_utf_8(project, kedro):
     (project.folder / "latin.txt").write_bytes("Orla in \u00c5lesund".encode("latin-1"))
     (project.folder / "names.tsv").write_text("Orla\tperson\n")
     arguments = ("latin.txt", "p.jsonl", "--mentions", "names.tsv")
-    assert "latin.txt is not UTF-8" in kedro("corpus", "candidates", *arguments, code=1)
+    assert "latin.txt, line 1: not UTF-8" in kedro("corpus", "candidates", *arguments, code=1)

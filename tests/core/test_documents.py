@@ -9,6 +9,7 @@ from tkre.core.documents import (
     parse_yaml,
     read_json,
 )
+from tkre.core.errors import UserError
 from tkre.core.params import Params
 
 
@@ -100,7 +101,7 @@ class _Group(Params):
 def test_errors_of_files_name_them(tmp_path, content, problem):
     file = tmp_path / "group.json"
     file.write_bytes(content)
-    with pytest.raises(DocumentError, match=problem) as error:
+    with pytest.raises(UserError, match=problem) as error:
         _Group.from_file(file)
     assert str(file) in str(error.value)
     file.write_bytes(b'{"number": 3}')

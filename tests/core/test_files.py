@@ -7,7 +7,14 @@ from logging.handlers import RotatingFileHandler
 
 import pytest
 
-from tkre.core.files import follow_umask, require_readable
+from tkre.core.files import (
+    EncodingError,
+    decoded,
+    follow_umask,
+    require_readable,
+    require_writable_places,
+    text_lines,
+)
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
@@ -40,6 +47,17 @@ def test_what_cannot_be_read_is_named_with_mode_and_owner(tmp_path, monkeypatch)
         require_readable(weights)
 
 
+def test_a_place_that_cannot_be_written_is_named_by_the_folder_that_is_there(tmp_path, monkeypatch):
+    place = tmp_path / "a" / "b" / "scores.csv"
+    require_writable_places([place, tmp_path / "a" / "c.csv"])
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)
+    message = rf"{tmp_path} is not writable: mode 0700, .* chmod -R u\+w {tmp_path}$"
+    with pytest.raises(PermissionError, match=message):
+        require_writable_places([place, tmp_path / "a" / "c.csv"])
+    (tmp_path / "a").mkdir()
+    require_writable_places([place, tmp_path / "a" / "c.csv"])
+
+
 def test_a_log_without_a_place_prints_no_tracebacks(tmp_path, capsys):
     import tkre.settings  # noqa: F401
 
@@ -48,3 +66,30 @@ def test_a_log_without_a_place_prints_no_tracebacks(tmp_path, capsys):
     log = RotatingFileHandler(place, maxBytes=9, delay=True)  # as in conf/logging.yml
     log.handle(logging.makeLogRecord({"msg": "a line"}))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("text", ["a\rb\n", "\ufeffa\rb\n", ""])
+def test_a_text_has_no_mark_and_keeps_its_line_ends(tmp_path, text):
+    file = tmp_path / "a.txt"
+    file.write_bytes(text.encode())
+    assert decoded(text.encode(), file) == text.removeprefix("\ufeff") == "".join(text_lines(file))
+
+
+def test_another_encoding_is_refused_with_file_and_line(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"a\nb\xff")
+    message = r"a\.txt, line 2: not UTF-8 \(invalid start byte\); save it as UTF-8"
+    with pytest.raises(EncodingError, match=message):
+        decoded(file.read_bytes(), file)
+    with pytest.raises(EncodingError, match=message):
+        list(text_lines(file))
+    with pytest.raises(EncodingError, match="line 8"):
+        decoded(b"\xff", file, 8)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_where_it_is_asked_for(encoding):
+    content = "\ufeffa".encode(encoding)
+    assert decoded(content, "a.txt", utf16=True) == "a"
+    with pytest.raises(EncodingError, match=r"a.txt, line 1: not UTF-8"):
+        decoded(content, "a.txt")

@@ -87,8 +87,23 @@ def test_a_name_that_is_taken(install, name):
     install("acme", f"[{GROUP}]\n{name} = acme:rows")
     if name == "csv":
         install("other", f"[{GROUP}]\n{name} = other:rows")
-    with pytest.raises(PluginError, match=f"both have a {name!r} in {GROUP}"):
-        list(Registry(GROUP, {"native": 1}))
+    formats = Registry(GROUP, {"native": 1})
+    for use in (list, len, lambda f: f.check(name), lambda f: f[name], lambda f: name in f):
+        with pytest.raises(PluginError, match=f"both have a {name!r} in {GROUP}"):
+            use(formats)
+
+
+def test_a_name_of_the_project_is_refused_where_parameters_are_read(install):
+    install("acme", f"[{GROUP}]\ncsv = acme:rows")
+    with pytest.raises(PluginError, match=f"acme and tkre both have a 'csv' in {GROUP}"):
+        CorpusParams(format="native", train="train.jsonl")
+
+
+def test_a_group_that_does_not_exist(install):
+    install("acme", "[tkre.fromats]\ncsv = acme:rows")
+    said = r"acme adds parts to tkre.fromats, .* \(did you mean 'tkre.formats'\?\)"
+    with pytest.raises(PluginError, match=said):
+        CorpusParams(format="native", train="train.jsonl")
 
 
 def test_a_name_that_nothing_has():

@@ -66,6 +66,8 @@ def test_bad_rows_of_a_table(row, reason):
     assert found.startswith("line 2: ") and reason in found
     [headless] = parse(csv_rows("sentence,note\nx,y\n", "train"))
     assert headless == "line 1: there is no column relation or label or rel in the header"
+    [twice] = parse(csv_rows(f"{header},tail\n{row},Bo\n", "train"))
+    assert twice == "line 1: column 'tail' stands twice: rename one of them"
 
 
 def test_a_table_counts_lines_of_cells_with_breaks_and_units_of_emoji():

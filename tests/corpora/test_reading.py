@@ -6,6 +6,7 @@ import json
 import pytest
 
 from tests.conftest import instance
+from tkre.core.files import EncodingError
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import (
     CorpusError,
@@ -45,7 +46,7 @@ def test_missing_file_names_all_folders(folder, tmp_path):
 
 def test_invalid_utf8_names_the_line(folder, tmp_path):
     (tmp_path / "given/train.txt").write_bytes(b"fine\nalso\n\xff\n")
-    with pytest.raises(CorpusFileError, match=r"train.txt, line 3: not UTF-8"):
+    with pytest.raises(EncodingError, match=r"train.txt, line 3: not UTF-8"):
         folder.read("train.txt")
 
 

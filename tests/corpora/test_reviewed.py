@@ -160,6 +160,7 @@ def test_two_answers_for_one_row_are_refused(read_back):
     ("text", "reason"),
     [
         ("relation,id\n", "line 1: there is no column 'sentence'"),
+        ("relation,id,sentence,id\n", "line 1: column 'id' stands twice: rename one of them"),
         ("relation,sentence,id\nnone,x\n", "line 2: 2 cells, the header has 3"),
         ('relation,sentence,id\n"none,x,y\n', "line 2: not CSV"),
         ('relation,sentence,id\n,"a\nb",c\nnone,s,line-1\n', "line 4: the sentence of 'line-1'"),

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tkre.core.errors import UserError
 from tkre.corpora.records import RowError, unlabelled_record
-from tkre.corpora.row_files import TableError, columns_of, read_rows, record_of, widened, writer
+from tkre.corpora.row_files import (
+    TableError,
+    columns_of,
+    read_rows,
+    record_of,
+    require_rows,
+    widened,
+    writer,
+)
 
 TEXT = "\u738b\u4f1f\u4f4f\u5728\u5317\u4eac\u3002"
 
@@ -67,7 +78,8 @@ def test_tables_of_any_delimiter(tmp_path, delimiter, end):
     [
         ("a.csv", b"sentence\na\nb\xff\n", "a.csv, line 3: not UTF-8"),
         ("a.csv", "sentence,id".encode("utf-16"), "a.csv, line 1: not UTF-8"),
-        ("a.csv", b"sentence,id,id\n", "column 'id' stands twice"),
+        ("a.csv", b"sentence,id,id\n", "a.csv, line 1: column 'id' stands twice"),
+        ("a.jsonl", b'{"id": 1}\n\xff', "a.jsonl, line 2: not UTF-8"),
         ("a.csv", b"a,b\n1,2\n", "no column 'sentence'"),
         ("a.csv", b"", "no column 'sentence'"),
         ("a.txt", b"a\n\xe4\n", "a.txt, line 2: not UTF-8"),
@@ -77,8 +89,21 @@ def test_tables_of_any_delimiter(tmp_path, delimiter, end):
 )  # fmt: skip
 def test_files_that_are_none_are_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(TableError, match=message):
-        columns_of(tmp_path / name), list(read_rows(tmp_path / name))
+    for read in (columns_of, require_rows):
+        with pytest.raises(UserError, match=message):
+            read(tmp_path / name)
+
+
+def test_a_column_of_parquet_that_stands_twice_is_refused(tmp_path):
+    table = pa.Table.from_arrays([pa.array(["a"])] * 2, names=["sentence", "sentence"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(TableError, match=r"a.parquet: column 'sentence' stands twice: rename one"):
+        require_rows(tmp_path / "a.parquet")
+
+
+def test_of_json_lines_only_the_encoding_is_looked_at_before_they_are_labelled(tmp_path):
+    (tmp_path / "a.jsonl").write_text("no JSON\n")
+    require_rows(tmp_path / "a.jsonl")
 
 
 def test_bad_csv_is_a_bad_row(tmp_path):

@@ -206,7 +206,7 @@ def test_ten_leaks_are_listed_and_all_are_counted(schema):
         lambda: unseen_test(shots, copies, "toy"),
         lambda: require_unseen(shots, copies, "toy"),
     ):
-        with pytest.raises(SamplingError, match=rf"(?s): {listed}\. Take them out"):
+        with pytest.raises(SamplingError, match=rf"(?s): {listed} and 2 more\. Take them out"):
             refused()
     with pytest.raises(SamplingError, match="toy: 12 test instance"):
         unseen_test(shots, copies, "toy")

@@ -6,6 +6,8 @@ import pytest
 from kedro.io import DatasetError, Version
 from kedro_datasets.json import JSONDataset
 
+from tkre.corpora.row_files import TableError
+from tkre.datasets.rows import RowsDataset
 from tkre.datasets.versions import Catalog, pin, unpin
 
 FIRST = "2026-05-01T10.00.00.000Z"
@@ -84,3 +86,20 @@ def test_a_file_of_the_time_before_it_had_versions_is_replaced(tmp_path):
     catalog(tmp_path, None).save("scores", [1])
     catalog(tmp_path, FIRST).save("scores", [2])
     assert catalog(tmp_path, FIRST).load("scores") == [2]
+
+
+def test_what_a_dataset_refuses_in_words_is_raised_as_it_is(
+    tmp_path,
+):
+    (tmp_path / "rows.csv").write_text("id,id\n")
+    (tmp_path / "torn.json").write_text("{")
+    datasets = Catalog(
+        {
+            "rows": RowsDataset(filepath=str(tmp_path / "rows.csv")),
+            "torn": JSONDataset(filepath=str(tmp_path / "torn.json")),
+        }
+    )
+    with pytest.raises(TableError, match=r"^\S*rows.csv, line 1: column 'id' stands twice"):
+        datasets.load("rows")
+    with pytest.raises(DatasetError, match=r"torn\.json"):
+        datasets.load("torn")

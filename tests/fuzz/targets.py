@@ -15,6 +15,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from tests.fuzz import inputs
+from tkre.core.files import EncodingError
 from tkre.core.instance import Instance, TagError, parse_tagged, to_tagged
 from tkre.core.schema import RelationSchema, SchemaError
 from tkre.corpora.params import CorpusParams
@@ -36,7 +37,9 @@ from tkre.serving.api.app import create_app
 from tkre.serving.api.schemas import ServiceParams
 from tkre.serving.extractor import Prediction
 
-REFUSALS = (CorpusError, CorpusFileError, LabelFileError, SchemaError, MissingResponse)
+REFUSALS = (
+    CorpusError, CorpusFileError, EncodingError, LabelFileError, SchemaError, MissingResponse
+)  # fmt: skip
 _BLANK = b"\xef\xbb\xbf \t\r\v\f"
 SLOWEST = 2.0  # seconds of a request
 TYPES = ("person", "place")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import instance
+from tkre.core.errors import UserError
 from tkre.generation.annotation import Annotation
 from tkre.generation.annotation_weights import (
     calibrated_confidence,
@@ -75,5 +76,5 @@ def test_true_labels_come_from_the_training_split():
     train = [replace(row, id="t/1", relation="lives_in")]
     [found] = with_true_labels(annotated, train)
     assert (found.id, found.relation, found.triggers) == ("annotation/toy/t/1", "lives_in", ())
-    with pytest.raises(ValueError, match=r"1 annotated rows, such as 't/1'.*train_ids"):
+    with pytest.raises(UserError, match=r"1 annotated rows, such as 't/1'.*train_ids"):
         with_true_labels(annotated, [replace(row, id="t/2")])

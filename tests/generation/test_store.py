@@ -147,7 +147,7 @@ def test_other_encodings_are_refused_or_reported(tmp_path, caplog):
     path.write_text(line + "\n", encoding="cp1252")
     with caplog.at_level(logging.WARNING):
         assert len(ResponseStore(path)) == 0
-    assert "line 1 (it is not UTF-8" in caplog.text
+    assert "line 1 (not UTF-8" in caplog.text
 
 
 def test_many_broken_lines_are_counted(tmp_path, caplog):

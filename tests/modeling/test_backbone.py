@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import RobertaConfig, RobertaForMaskedLM
 
+from tkre.core.errors import UserError
 from tkre.modeling.backbone import load_backbone, masked_lm_head
 
 
@@ -45,7 +46,7 @@ def test_an_encoder_with_parts_missing_is_refused(tiny_backbone, tmp_path):
     dropped = next(name for name in weights if "encoder.layer.1" in name)
     del weights[dropped]
     save_file(weights, f"{folder}/model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ValueError, match="lack parts of the encoder"):
+    with pytest.raises(UserError, match="lack parts of the encoder"):
         load_backbone("t", folder, None)
 
 
@@ -55,5 +56,5 @@ def test_heads_by_the_names_of_architectures(backbone):
     )
     assert masked_lm_head(roberta)(torch.randn(3, 16)).shape == (3, 40)
     assert masked_lm_head(backbone.model)(torch.randn(3, 32)).shape[0] == 3
-    with pytest.raises(ValueError, match="no masked-LM head"):
+    with pytest.raises(UserError, match="no masked-LM head"):
         masked_lm_head(backbone.model.base_model)

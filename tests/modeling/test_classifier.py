@@ -8,6 +8,7 @@ import torch
 from transformers import AutoConfig, RobertaConfig, RobertaModel
 
 from tests.conftest import instance
+from tkre.core.errors import UserError
 from tkre.modeling import params
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.entity_markers import encode_instances
@@ -131,5 +132,5 @@ def test_settings_are_read_like_transformers_reads_them(backbone, head, options,
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(ValueError, match=r"config.json names no labels"):
+    with pytest.raises(UserError, match=r"config.json names no labels"):
         ClassifierSettings.read(tmp_path)

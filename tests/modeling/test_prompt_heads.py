@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from tests.conftest import instance
+from tkre.core.errors import UserError
 from tkre.modeling.classifier import RelationClassifier, RelationClassifierConfig
 from tkre.modeling.prompt_heads import visible
 from tkre.modeling.prompts import phrase_ids, phrase_lengths
@@ -131,7 +132,7 @@ def test_the_masked_lm_head_is_taken_and_trained(masked_lm, model, backbone):
 
 
 def test_a_bare_encoder_is_refused(masked_lm, model):
-    with pytest.raises(ValueError, match="the encoder lacks"):
+    with pytest.raises(UserError, match="the encoder lacks"):
         model.load_encoder(masked_lm.base_model)
 
 
@@ -141,7 +142,7 @@ def test_what_it_cannot_do_is_refused():
     config = RelationClassifierConfig(
         encoder=small.to_dict(), head="prompt", phrases={"a": [1], "b": [2]}, **labels
     )
-    with pytest.raises(ValueError, match="not distilbert"):
+    with pytest.raises(UserError, match="not distilbert"):
         RelationClassifier(config)
     config = RelationClassifierConfig(
         encoder=BertConfig(vocab_size=50, **SMALL).to_dict(),
@@ -149,7 +150,7 @@ def test_what_it_cannot_do_is_refused():
         phrases={"a": [1]},
         **labels,
     )
-    with pytest.raises(ValueError, match="a phrase of at least one token for every label"):
+    with pytest.raises(UserError, match="a phrase of at least one token for every label"):
         RelationClassifier(config)
 
 

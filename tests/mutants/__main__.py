@@ -58,12 +58,14 @@ class Trial:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Runs the tests as they are, then on each mutant."""
-        assert passes(session.items), "the tests fail on the module as it is"
+        seconds: dict[pytest.Item, float] = {}
+        assert passes(session.items, seconds), "the tests fail on the module as it is"
+        tests = sorted(session.items, key=seconds.__getitem__)  # most mutants fail on a quick one
         path = ROOT / "src" / Path(*self.module.split(".")).with_suffix(".py")
         for mutant in mutants(path.read_text("utf-8")):
             if str(mutant) in self.equivalent:
                 self.listed.add(str(mutant))
-            elif self.survives(mutant, path, session.items):
+            elif self.survives(mutant, path, tests):
                 self.survivors.append(mutant)
                 say(f"  survived: line {mutant.line}, {mutant}")
             else:
@@ -83,12 +85,19 @@ class Trial:
             os._exit(1)
 
 
-def passes(items: list[pytest.Item]) -> bool:
-    """Runs tests, until one fails. Fixtures of their modules and of the session stay."""
+def passes(items: list[pytest.Item], seconds: dict[pytest.Item, float] | None = None) -> bool:
+    """Runs tests, until one fails. Fixtures of their modules and of the session stay.
+
+    Args:
+        items: The tests.
+        seconds: The time of each is put there.
+    """
     for item, following in zip(items, [*items[1:], items[0]], strict=True):
         if hasattr(item, "_initrequest"):
             item._initrequest()
         reports = runtestprotocol(item, nextitem=following, log=False)
+        if seconds is not None:
+            seconds[item] = sum(report.duration for report in reports)
         if any(report.failed for report in reports):
             return False
     return True
@@ -107,7 +116,9 @@ def score(name: str) -> str:
     reasons = tomllib.loads(Path(__file__).with_name("equivalent.toml").read_text("utf-8"))
     trial = Trial(module, reasons.get(name, {}))
     began = time.monotonic()
-    arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--no-summary"]
+    # Without what explains a failure, which takes longer than a test of thousands of rows.
+    arguments = ["-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--no-summary",
+                 "--tb=no", "--assert=plain"]  # fmt: skip
     status = pytest.main([*arguments, str(ROOT / tests)], plugins=[trial])
     assert status == pytest.ExitCode.OK, status
     for stale in sorted(reasons.get(name, {}).keys() - trial.listed):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from tkre.core.errors import UserError
 from tkre.training.params import (
     FinetuningParams,
     OptimisationParams,
@@ -62,7 +63,7 @@ def test_no_training_at_all():
     assert params.epochs(rows=0, relations=19) == params.epochs(rows=152, relations=19) == 0
     trained = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=0)
     assert trained.trained and trained.epochs(rows=10, relations=2) == 4
-    with pytest.raises(ValueError, match="no rows to train on"):
+    with pytest.raises(UserError, match="no rows to train on"):
         trained.epochs(rows=0, relations=2)
 
 

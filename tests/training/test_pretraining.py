@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from tkre.core.errors import UserError
 from tkre.core.provenance import LineageError
 from tkre.generation.texts import knowledge_texts
 from tkre.modeling.checkpoint import weights_digest
@@ -169,7 +170,7 @@ def test_explanations_are_anchors(backbone, trained, toy_rows, schema):
 
 
 def test_nothing_to_learn_from_is_refused(backbone, toy_rows, schema):
-    with pytest.raises(ValueError, match="nothing to pre-train on"):
+    with pytest.raises(UserError, match="nothing to pre-train on"):
         run_pairs(backbone, [], schema)
 
 

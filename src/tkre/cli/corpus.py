@@ -17,6 +17,8 @@ from rich.text import Text
 
 from tkre.cli.frame import FramedGroup
 from tkre.cli.session import RAW, Project, env_option, require_corpus, session
+from tkre.core.errors import enumerated, listed
+from tkre.core.files import decoded
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -137,8 +139,7 @@ def _types(rows: Sequence[Instance]) -> str:
         for row in rows
         if row.head_type is not None or row.tail_type is not None
     ).most_common()
-    more = f" and {len(pairs) - _LISTED_TYPES} more" if len(pairs) > _LISTED_TYPES else ""
-    return ", ".join(f"{pair} ({n})" for pair, n in pairs[:_LISTED_TYPES]) + more
+    return enumerated([f"{pair} ({n})" for pair, n in pairs], _LISTED_TYPES)
 
 
 _BATCH = 4096  # pairs in memory
@@ -221,7 +222,7 @@ def finder(
     """Finder of mentions by a file of names or a spaCy pipeline, and its dropped labels.
 
     Raises:
-        ValueError: Both or neither is given, the schema lacks a type, or a file is not UTF-8.
+        ValueError: Both or neither is given, or the schema lacks a type.
     """
     if (mentions is None) == (pipeline is None):
         raise ValueError("give either --mentions, a file of names, or --spacy, a pipeline")
@@ -232,10 +233,7 @@ def finder(
     if types:
         raise ValueError("--as is for labels of spaCy; the file of names has its own types")
     assert mentions is not None
-    try:
-        text = mentions.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{mentions} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    text = decoded(mentions.read_bytes(), mentions, utf16=True)
     names = read_mentions(text, str(mentions), ignore_case=ignore_case, types=known or ())
     if known and (unknown := sorted(names.types - set(known))):
         raise ValueError(
@@ -304,8 +302,8 @@ def _print_candidates(
     if dropped:
         labels = ", ".join(f"{label} {n:,}" for label, n in sorted(dropped.items()))
         click.echo(f"entities left out, of no type of the corpus (--as LABEL=TYPE): {labels}")
-    for line in counts.bad[:_LISTED_LINES]:
-        click.echo(f"  {source}, {line}", err=True)
+    for line in listed([f"  {source}, {line}" for line in counts.bad], _LISTED_LINES):
+        click.echo(line, err=True)
     if not counts.pairs:
         raise click.ClickException(f"no pair, so {target} is not written: {_why_none(counts)}")
     click.echo(f"{counts.pairs:,} pairs in {target}")

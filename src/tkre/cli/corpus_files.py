@@ -9,6 +9,7 @@ import click
 from kedro.framework.project import pipelines
 
 from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, session
+from tkre.core.errors import enumerated, listed
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.exporting import EXPORTS, native_lines
@@ -199,10 +200,8 @@ def _configuration(scaffold: Scaffold, found: Imported) -> dict[Path, str]:
 
 def _print_found(found: Imported, schema: RelationSchema | None) -> None:
     tally = found.tally
-    for file, name in list(found.formats.items())[:10]:
-        click.echo(f"read {file}: {NAMES.get(name, name)}")
-    if len(found.formats) > 10:
-        click.echo(f"read {len(found.formats) - 10:,} more files")
+    for line in listed([f"read {f}: {NAMES.get(n, n)}" for f, n in found.formats.items()], 10):
+        click.echo(line)
     click.echo("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items()))
     for split, rows in found.splits.items():
         counts = _most_common(Counter(str(row.relation) for row in rows))
@@ -224,8 +223,7 @@ def _print_found(found: Imported, schema: RelationSchema | None) -> None:
 
 
 def _most_common(counts: Counter[str], most: int = 12) -> str:
-    listed = ", ".join(f"{name} {n:,}" for name, n in counts.most_common(most))
-    return listed + (f" and {len(counts) - most} more" if len(counts) > most else "")
+    return enumerated([f"{name} {n:,}" for name, n in counts.most_common()], most)
 
 
 def _write(files: dict[Path, str], source: Path, name: str) -> None:

@@ -15,11 +15,12 @@ from tkre.cli.corpus import checked_corpus
 from tkre.cli.generation import cell_plans, cell_yield, price
 from tkre.cli.session import Project, env_option, sample_options, session, variant_of
 from tkre.core.cells import Cell, KShotSample
+from tkre.core.errors import enumerated
 from tkre.core.schema import RelationSchema
 from tkre.core.text import count_words
 from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
-from tkre.corpora.schema_validation import Level, enumerated
+from tkre.corpora.schema_validation import Level
 from tkre.generation.llm.params import ReplayParams
 from tkre.generation.recorded import RecordedAnswers
 from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS

@@ -9,6 +9,8 @@ from typing import Any
 import click
 from kedro.framework.cli.utils import LazyGroup
 
+from tkre.core.errors import UserError
+
 INTERRUPTED = 130  # as shells report it: 128 and SIGINT
 
 
@@ -40,10 +42,8 @@ class RunCommand(FramedCommand):
 
         try:
             return super().invoke(ctx)
-        except (ValueError, LookupError) as error:
-            from tkre.project.config import ConfigurationError
-
-            words = str(error) if isinstance(error, ConfigurationError) else misspelt(ctx.params)
+        except (UserError, ValueError, LookupError) as error:
+            words = str(error) if isinstance(error, UserError) else misspelt(ctx.params)
             if words is None:
                 raise
             raise Refusal(words) from error

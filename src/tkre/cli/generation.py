@@ -24,6 +24,7 @@ from tkre.cli.session import (
     variant_of,
 )
 from tkre.core.cells import Cell, KShotSample
+from tkre.core.errors import listed
 from tkre.core.params import DEFAULT_LLM
 from tkre.core.terminal import say_next
 from tkre.generation.llm.cost import Estimate, cost
@@ -156,10 +157,11 @@ def _print_plan(project: Project, names: list[str]) -> None:
 
 def _print_recorded(corpus: str, recorded: RecordedAnswers, console: Console) -> None:
     problems = [f"{place}: {message}" for place, message, _ in recorded.problems()]
-    lines = [f"Recorded answers of {corpus}: {recorded.words()}.", *problems[:_LISTED]]
+    lines = [f"Recorded answers of {corpus}: {recorded.words()}."]
+    lines += listed([f"  {problem}" for problem in problems], _LISTED)
     if len(problems) > _LISTED:
-        lines.append(f"and {len(problems) - _LISTED} more: kedro corpus validate {corpus}")
-    console.print("\n  ".join(lines), markup=False, highlight=False, soft_wrap=True)
+        lines.append(f"All: kedro corpus validate {corpus}")
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> None:

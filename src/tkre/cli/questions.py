@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
 import re
@@ -17,6 +16,8 @@ from tkre.cli.generation import cell_plans
 from tkre.cli.session import RAW, env_option, require_corpus, sample_options, session
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.documents import parse_json
+from tkre.core.errors import enumerated, listed
+from tkre.core.files import decoded
 from tkre.core.terminal import say_next
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
@@ -167,12 +168,7 @@ def _answer_files(questions: Path) -> list[Path]:
 
 def _text(file: Path) -> str:
     """Text of a file in UTF-8, or in UTF-16 as Windows writes it."""
-    content = file.read_bytes()
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    return decoded(file.read_bytes(), file, utf16=True)
 
 
 @dataclass
@@ -226,8 +222,8 @@ class Found:
 
     def where(self) -> str:
         """The files and what was found in them."""
-        listed = [f"unknown: {', '.join(list(self._unknown)[:_LISTED])}"] if self._unknown else []
-        return "; ".join([*self._files, *listed])
+        unknown = [f"unknown: {enumerated([*self._unknown], _LISTED)}"] if self._unknown else []
+        return "; ".join([*self._files, *unknown])
 
     def lines(self) -> list[str]:
         """What was found, in words; every list with its number."""
@@ -243,9 +239,7 @@ class Found:
         ):
             if items:
                 lines.append(f"{title}: {len(items)}")
-                lines += [f"  {item}" for item in items[:_LISTED]]
-                if len(items) > _LISTED:
-                    lines.append(f"  and {len(items) - _LISTED} more")
+                lines += listed([f"  {item}" for item in items], _LISTED)
         if self._other_lines:
             lines.append(f"lines of other text: {self._other_lines}")
         return lines

@@ -13,6 +13,7 @@ from kedro.io import CatalogProtocol
 from tkre.cli.classifier import experiment_with, named_cell, newest, preferred_cell
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
+from tkre.core.files import decoded
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.pool import read_pool
@@ -69,10 +70,7 @@ def review_command(
 
 def _accept(project: Project, name: str, file: Path) -> None:
     params, folder = project.config.parameters.corpora[name], project.folder(name)
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    text = decoded(file.read_bytes(), file, utf16=True)
     schema = folder.schema()
     accepted = accept(
         str(file),
@@ -94,7 +92,7 @@ def _accept(project: Project, name: str, file: Path) -> None:
 
 def _append(target: Path, lines: list[str]) -> None:
     """Write to a temporary file first, so that the target is always complete."""
-    before = target.read_text(encoding="utf-8") if target.is_file() else ""
+    before = decoded(target.read_bytes(), target) if target.is_file() else ""
     if before and not before.endswith("\n"):
         before += "\n"
     unfinished = target.with_name(f".{target.name}.unfinished")

@@ -12,10 +12,11 @@ import click
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogProtocol, DataCatalog
+from kedro.io import CatalogProtocol
 
 from tkre.core.params import did_you_mean
 from tkre.corpora.reading import CorpusFolder
+from tkre.datasets.versions import Catalog
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.recorded import RecordedAnswers
 from tkre.project.answers import RECORDINGS, recorded_answers
@@ -113,7 +114,7 @@ class Project:
         """Dataset of the catalog that needs no session: 0.4 s of each command."""
         kind = name.rpartition(".")[2]
         entries = self.loader["catalog"].items()
-        catalog = DataCatalog.from_config({n: e for n, e in entries if n.endswith(f".{kind}")})
+        catalog = Catalog.from_config({n: e for n, e in entries if n.endswith(f".{kind}")})
         return catalog.load(name)
 
 

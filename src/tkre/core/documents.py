@@ -16,6 +16,9 @@ from typing import Any
 
 import yaml
 
+from tkre.core.errors import UserError
+from tkre.core.files import decoded
+
 MAX_DEPTH = 64  # of lists and objects in each other
 MAX_DIGITS = 100  # of an integer; tokenizers write "no limit" as 1e30 in digits
 MAX_NODES = 200_000  # of a YAML document, each alias counted as what it stands for
@@ -24,7 +27,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _WHITE = re.compile(r"[ \t\r\n]*+")
 
 
-class DocumentError(ValueError):
+class DocumentError(UserError, ValueError):
     """A text that is no usable JSON or YAML; the message is the reason, the caller adds the file.
 
     Attributes:
@@ -97,13 +100,12 @@ def read_json(file: Path) -> Any:
     """The value of a JSON file that the project has written, or another tool.
 
     Raises:
-        DocumentError: It is not UTF-8, or not JSON; the message names the file and the line.
+        DocumentError: It is not JSON; the message names the file and the line.
+        EncodingError: It is not UTF-8.
         OSError: It cannot be read.
     """
     try:
-        return parse_json(file.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{file}: not UTF-8 ({error.reason})") from None
+        return parse_json(decoded(file.read_bytes(), file))
     except DocumentError as error:
         raise DocumentError(f"{file}, line {error.line or 1}: {error}", error.line) from None
 

@@ -1,9 +1,56 @@
-"""Modes of files: what the project writes follows the umask; what it cannot read is named so."""
+"""Files: their text, their modes, and what cannot be read, named so."""
 
 from __future__ import annotations
 
+import codecs
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from tkre.core.errors import UserError
+
+
+class EncodingError(UserError, ValueError):
+    """A text that is not UTF-8; the message has its file and line."""
+
+
+def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False) -> str:
+    """A text in UTF-8, without its byte-order mark.
+
+    Args:
+        content: The text as it was read.
+        place: Its file, for the message.
+        line: Number of its first line.
+        utf16: Read UTF-16, too, as spreadsheets and Windows write it with a mark.
+
+    Raises:
+        EncodingError: It is none.
+    """
+    wide = utf16 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        # Not read_text: it would make line ends of "\r", and readers count lines by "\n".
+        return content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line += content[: error.start].count(b"\n")
+        raise EncodingError(f"{place}, line {line}: {not_utf8(error)}; save it as UTF-8") from None
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """The reason why bytes are no text."""
+    return f"not UTF-8 ({error.reason})"
+
+
+def text_lines(file: Path) -> Iterator[str]:
+    """Lines of a file with their ends, without byte-order marks; few are in memory at a time.
+
+    Raises:
+        EncodingError: One is not UTF-8.
+        PermissionError: The file cannot be read.
+    """
+    require_readable(file)
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            yield decoded(line, file, number)
 
 
 def follow_umask(folder: Path, beside: str) -> None:
@@ -40,14 +87,30 @@ def require_readable(path: Path) -> None:
             raise _not_readable(file)
 
 
+def require_writable_places(paths: Iterable[Path]) -> None:
+    """Refuse files that could not be written: to their folders, or the next ones that are there.
+
+    Raises:
+        PermissionError: The message has the uppermost folder, its mode and its owner.
+    """
+    places = {path.absolute().parent for path in paths}
+    there = {next(f for f in (place, *place.parents) if f.is_dir()) for place in places}
+    if denied := [folder for folder in there if not os.access(folder, os.W_OK | os.X_OK)]:
+        raise _denied(min(denied), "is not writable", "u+w")
+
+
 def _not_readable(path: Path) -> PermissionError:
+    return _denied(path, "is not readable", "a+rX")
+
+
+def _denied(path: Path, what: str, change: str) -> PermissionError:
     status = path.stat()
     try:
         owner = f"{path.owner()} ({status.st_uid})"
     except (KeyError, NotImplementedError):  # the user of a container has no name
         owner = str(status.st_uid)
-    user = f" is user {os.geteuid()}" if hasattr(os, "geteuid") else " may not read it"
+    user = f" is user {os.geteuid()}" if hasattr(os, "geteuid") else " may not do it"
     return PermissionError(
-        f"{path} is not readable: mode {status.st_mode & 0o7777:04o}, owner {owner}, this process"
-        f"{user}; its owner can change that: chmod -R a+rX {path}"
+        f"{path} {what}: mode {status.st_mode & 0o7777:04o}, owner {owner}, this process"
+        f"{user}; its owner can change that: chmod -R {change} {path}"
     )

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tkre.core.documents import shown
+from tkre.core.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -196,7 +197,7 @@ _LIKE_A_TAG = re.compile(r"[<\[]\s*+/?+\s*+\w{1,20}+\s*+[>\]]")
 _TRIED = 100  # of what looks like a tag; each is compared with the missing one
 
 
-class TagError(ValueError):
+class TagError(UserError, ValueError):
     """A sentence whose tags do not mark one head and one tail; the message says what is wrong."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tkre.core.documents import DocumentError, read_json, shown
+from tkre.core.errors import UserError
 
 # Language model of a cell that is not an entry of ``generation.llms``: that of
 # ``generation.language_model``; none. Words, since pandas reads an empty text in a CSV file as a
@@ -77,11 +78,11 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
 T = TypeVar("T")
 
 
-class PluginError(RuntimeError):
-    """An entry that cannot be loaded, or a name that two packages use; the message names them."""
+class PluginError(UserError, RuntimeError):
+    """An entry that cannot be loaded or in no group, or a name of two packages; both are named."""
 
 
-class UnknownEntry(ValueError):
+class UnknownEntry(UserError, ValueError):
     """A name that no entry of a registry has; the message lists the known names."""
 
 
@@ -104,9 +105,9 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> T:
         # Loaded by where it comes from, not by its class: the package importlib_metadata, once
         # imported, returns entry points of a class of its own.
-        entry: Any = self.entries.get(name)
+        entry: Any = self.entries.get(self.check(name))
         if entry is None:
-            entry = _load(plugins(self.group, self.entries)[self.check(name)])
+            entry = _load(plugins(self.group, self.entries)[name])
         elif isinstance(entry, str):
             entry = _load(EntryPoint(name, entry, self.group))
         loaded: T = entry
@@ -117,7 +118,7 @@ class Registry(Generic[T]):
         return self[name] if name in self else None  # noqa: SIM401 - this is that ``get``
 
     def __contains__(self, name: str) -> bool:
-        return name in self.entries or name in plugins(self.group, self.entries)
+        return name in list(self)
 
     def __iter__(self) -> Iterator[str]:
         return iter([*self.entries, *plugins(self.group, self.entries)])
@@ -147,7 +148,8 @@ def plugins(group: str, taken: Collection[str]) -> dict[str, EntryPoint]:
         taken: Names of the project's own entries.
 
     Raises:
-        PluginError: Two packages use one name: the entry would depend on the installation order.
+        PluginError: Two packages use one name, or one uses a name of the project's: the entry would
+            depend on the installation order.
     """
     owners, found = dict.fromkeys(taken, "tkre"), {}
     for point in _installed().get(group, ()):
@@ -169,8 +171,15 @@ def plugin_modules(group: str) -> list[str]:
 def _installed() -> dict[str, tuple[EntryPoint, ...]]:
     """Entry points of all installed packages by group, read once for a process."""
     found = entry_points()
-    groups = [group for group in found.groups if group in GROUPS]
-    return {group: tuple(found.select(group=group)) for group in groups}
+    groups = {name: tuple(found.select(group=name)) for name in found.groups if _is_ours(name)}
+    for group in groups.keys() - GROUPS.keys():
+        owner, known = _package(groups[group][0]), did_you_mean(group, GROUPS)
+        raise PluginError(f"{owner} adds parts to {group}, and there is no such group{known}")
+    return groups
+
+
+def _is_ours(group: str) -> bool:
+    return group.startswith("tkre.")
 
 
 def _package(point: EntryPoint) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance, to_frame
 from tkre.core.params import Params
 
@@ -158,7 +159,7 @@ class Environments(Params):
 LINEAGE_FILE = "lineage.json"  # in the folder of a checkpoint
 
 
-class LineageError(RuntimeError):
+class LineageError(UserError, RuntimeError):
     """A checkpoint with an unexpected origin; the message says what differs."""
 
 

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, ValidationError, model_validator
 
 from tkre.core.documents import DocumentError, parse_yaml
+from tkre.core.errors import UserError
 from tkre.core.languages import check_language
 from tkre.core.params import Params, did_you_mean
 
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
 
 
-class SchemaError(ValueError):
+class SchemaError(UserError, ValueError):
     """A ``relations.yml`` that cannot be used; the message names the file and the entry."""
 
 

@@ -10,13 +10,14 @@ from importlib import import_module
 from itertools import combinations, permutations, tee
 from typing import Any
 
+from tkre.core.errors import UserError, listed
 from tkre.core.folding import fold
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.core.text import parts, without_particle
 from tkre.corpora.formats import json_lines, json_object
-from tkre.corpora.reading import CorpusError, listed
+from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, string
 
 _KEYS = ("mention", "type")
@@ -158,7 +159,7 @@ def _refuse_without_tab(name: str, types: Collection[str]) -> None:
 BATCH = 64  # texts in a batch of a spaCy pipeline
 
 
-class SpacyError(RuntimeError):
+class SpacyError(UserError, RuntimeError):
     """An unusable spaCy pipeline; the message has the way out."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tkre.core.documents import DocumentError, parse_json, shown
+from tkre.core.files import decoded, text_lines
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.corpora import annotations as tools
@@ -40,7 +41,7 @@ _SPLITS = {
     "train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev",
     "validation": "dev", "development": "dev", "test": "test", "testing": "test",
 }  # fmt: skip
-_BEGINNING = 100_000  # characters of a raw text that are looked at for its format
+_BEGINNING = 100_000  # bytes of a raw text that are looked at for its format
 # Names of relations by id, beside the files of FewRel and DocRED.
 _NAMES_FILES = ("pid2name.json", "rel_info.json")
 
@@ -144,16 +145,9 @@ def read_text(path: Path) -> str:
     """Text of a file in UTF-8, or in UTF-16 with its mark, as spreadsheets write it.
 
     Raises:
-        CorpusError: It is neither; the message names the line.
+        EncodingError: It is neither.
     """
-    content = path.read_bytes()
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        return content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        message = f"{path}, line {line}: not UTF-8 ({error.reason}); save it as UTF-8"
-        raise CorpusError(message) from None
+    return decoded(path.read_bytes(), path, utf16=True)
 
 
 def format_of(path: Path, given: str | None = None) -> str | None:
@@ -295,18 +289,15 @@ def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
     if path.suffix in (".csv", ".tsv"):
         yield from _table_sentences(read_text(path), path, counts)
         return
-    try:
-        with path.open(encoding="utf-8-sig", newline="\n") as lines:
-            found = None if path.suffix == ".jsonl" else recognised(lines.read(_BEGINNING))
-            if found:
-                raise CorpusError(
-                    f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
-                    "--spacy out to read its entities, or write its sentences a line each"
-                )
-            lines.seek(0)
-            yield from read_sentences(lines, json=path.suffix == ".jsonl", counts=counts)
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path} is not UTF-8 ({error.reason}); save it as UTF-8") from None
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")
+    json = path.suffix == ".jsonl"
+    if not json and (found := recognised(beginning)):
+        raise CorpusError(
+            f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
+            "--spacy out to read its entities, or write its sentences a line each"
+        )
+    yield from read_sentences(text_lines(path), json=json, counts=counts)
 
 
 def _table_sentences(text: str, path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:

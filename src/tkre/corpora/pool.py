@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tkre.core.cells import IN_ORDER, KShotSample
+from tkre.core.errors import listed
 from tkre.core.instance import DISTILLED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, sentence_rank
 from tkre.corpora.formats import json_lines
 from tkre.corpora.params import FORMATS, NATURAL_TEST, CorpusParams
-from tkre.corpora.reading import CorpusError, PlacedRows, listed
+from tkre.corpora.reading import CorpusError, PlacedRows
 from tkre.corpora.records import RowError, id_problem, instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
 

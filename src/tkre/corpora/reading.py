@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.files import require_readable
+from tkre.core.errors import UserError, listed
+from tkre.core.files import decoded, require_readable
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -22,8 +23,8 @@ RELATIONS_FILE = "relations.yml"
 SPLITS = ("train", "dev", "test")
 
 
-class CorpusFileError(ValueError):
-    """A missing or unreadable file of a corpus; the message names it."""
+class CorpusFileError(UserError, ValueError):
+    """A missing file of a corpus; the message names it."""
 
 
 class CorpusFolder:
@@ -55,7 +56,8 @@ class CorpusFolder:
             file: Name within the folder; ``../other/file`` is a file of another corpus.
 
         Raises:
-            CorpusFileError: No folder has the file, or it is not UTF-8.
+            CorpusFileError: No folder has the file.
+            EncodingError: It is not UTF-8.
             PermissionError: It cannot be read.
         """
         path = self.find(file)
@@ -66,13 +68,7 @@ class CorpusFolder:
                 f"there, or set TKRE_DATA to the folder that holds {self.name}/."
             )
         require_readable(path)
-        content = path.read_bytes()
-        try:
-            # Not read_text: it would make line ends of "\r", and readers count lines by "\n".
-            return content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            raise CorpusFileError(f"{path}, line {line}: not UTF-8 ({error.reason})") from None
+        return decoded(path.read_bytes(), path)
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
         """SHA-256 of the existing files and of ``relations.yml``, as of ``sha256sum``."""
@@ -93,7 +89,7 @@ class CorpusFolder:
         return RelationSchema.read(self.read(RELATIONS_FILE), str(self.find(RELATIONS_FILE)))
 
 
-class LabelFileError(ValueError):
+class LabelFileError(UserError, ValueError):
     """An unreadable label file; the message names it."""
 
 
@@ -148,17 +144,8 @@ def relabel(rows: PlacedRows, labels: dict[str, str], *, drop_unlisted: bool) ->
     ]
 
 
-MAX_LISTED = 20  # bad rows in an error message; the others are counted
-
-
-class CorpusError(ValueError):
+class CorpusError(UserError, ValueError):
     """An unusable corpus; the message lists bad rows by file and line."""
-
-
-def listed(lines: list[str]) -> list[str]:
-    """The first ``MAX_LISTED`` lines, and a line with the number of the others."""
-    more = [f"  ... and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
-    return [*lines[:MAX_LISTED], *more]
 
 
 @dataclass(frozen=True)

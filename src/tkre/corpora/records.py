@@ -11,6 +11,7 @@ from numbers import Integral
 from typing import Any
 
 from tkre.core.documents import shown
+from tkre.core.errors import UserError
 from tkre.core.folding import is_invisible
 from tkre.core.instance import HEAD, TAIL, Instance, Span, TagError, parse_tagged
 from tkre.core.params import did_you_mean
@@ -20,7 +21,7 @@ KEYS = (
 )  # fmt: skip
 
 
-class RowError(ValueError):
+class RowError(UserError, ValueError):
     """A bad row; the message gives the reason, the caller adds the place."""
 
 

@@ -17,18 +17,13 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from tkre.core.errors import listed
 from tkre.core.instance import REVIEWED_ID, Instance, TagError, parse_tagged, to_tagged
 from tkre.core.params import Params, did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import (
-    CorpusError,
-    CorpusFolder,
-    listed,
-    row_problem,
-    type_mismatch,
-)
+from tkre.corpora.reading import CorpusError, CorpusFolder, row_problem, type_mismatch
 from tkre.corpora.records import RowError, labelled_record, string
 from tkre.corpora.tables import inert, table_records
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
@@ -18,12 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.files import require_readable
+from tkre.core.errors import UserError
+from tkre.core.files import require_readable, text_lines
 from tkre.core.instance import HEAD, TAIL
 from tkre.corpora.formats import json_object
 from tkre.corpora.pairs import cells_record
 from tkre.corpora.records import KEYS, RowError
-from tkre.corpora.tables import COLUMNS, header_of, held_by, table_rows
+from tkre.corpora.tables import COLUMNS, header_of, held_by, named_twice, table_rows
 
 Fields = dict[str, Any]
 Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
@@ -31,7 +33,7 @@ BATCH = 2048
 _NEAR = 0.85  # similarity from which a name is taken for a misspelt one
 
 
-class TableError(ValueError):
+class TableError(UserError, ValueError):
     """A file that cannot be read or written as a table; the message names it."""
 
 
@@ -50,24 +52,36 @@ def columns_of(file: Path) -> dict[str, str | pa.DataType]:
     Raises:
         TableError: See ``read_rows``; or a column has the name of another one, or a misspelt one.
     """
-    require_readable(file)
+    if file.suffix == ".jsonl":
+        return widened(row for _, row in read_rows(file) if not isinstance(row, RowError))
+    require_rows(file)
     if file.suffix == ".parquet":
         with _parquet(file) as table:
-            columns = dict(zip(table.schema_arrow.names, table.schema_arrow.types, strict=True))
-    elif file.suffix == ".jsonl":
-        columns = widened(row for _, row in read_rows(file) if not isinstance(row, RowError))
-    else:
-        _kind(file, READERS, "read")
-        names = ["sentence"] if file.suffix == ".txt" else _header(file)
-        columns = dict.fromkeys(names, "string")
-    if file.suffix != ".jsonl" and (problem := _misspelt(columns)):
-        raise TableError(f"{file}: {problem}")
-    if file.suffix != ".jsonl" and "sentence" not in held_by(columns):
+            return dict(zip(table.schema_arrow.names, table.schema_arrow.types, strict=True))
+    return dict.fromkeys(_header(file), "string")
+
+
+def require_rows(file: Path) -> None:
+    """Refuse a file that holds no rows of sentences, by what is read fast: no row is parsed.
+
+    Raises:
+        TableError: See ``columns_of``.
+        EncodingError: A line is not UTF-8.
+    """
+    _kind(file, READERS, "read")
+    if file.suffix != ".parquet":
+        deque(text_lines(file), maxlen=0)
+    if file.suffix == ".jsonl":
+        return
+    names = _header(file)
+    if problem := named_twice(names) or _misspelt(names):
+        place = file if file.suffix == ".parquet" else f"{file}, line 1"
+        raise TableError(f"{place}: {problem}")
+    if "sentence" not in held_by(names):
         raise TableError(
             f"{file}: no column 'sentence' (tagged) or 'text' (with spans): "
-            f"columns {', '.join(columns)}"
+            f"columns {', '.join(names)}"
         )
-    return columns
 
 
 def record_of(fields: Mapping[str, Any]) -> Fields:
@@ -115,27 +129,14 @@ def _kind(file: Path, known: Mapping[str, Any], what: str) -> Any:
     return known[file.suffix]
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Lines with their ends, numbered from 1, without byte-order marks."""
-    require_readable(file)
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield number, line.decode("utf-8-sig")
-            except UnicodeDecodeError as error:
-                raise TableError(
-                    f"{file}, line {number}: not UTF-8 ({error.reason}); save the file as UTF-8"
-                ) from None
-
-
 def _text_rows(file: Path) -> Iterator[Row]:
-    for number, line in _lines(file):
+    for number, line in enumerate(text_lines(file), start=1):
         if line.strip():
             yield f"line {number}", {"sentence": line.rstrip("\r\n")}
 
 
 def _json_rows(file: Path) -> Iterator[Row]:
-    for number, line in _lines(file):
+    for number, line in enumerate(text_lines(file), start=1):
         if line.strip():
             try:
                 yield f"line {number}", json_object(line)
@@ -144,21 +145,18 @@ def _json_rows(file: Path) -> Iterator[Row]:
 
 
 def _header(file: Path) -> list[str]:
-    names = header_of(next(_lines(file), (1, ""))[1])
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise TableError(f"{file}, line 1: column {twice[0]!r} stands twice: rename one of them")
-    return names
+    if file.suffix == ".parquet":
+        with _parquet(file) as table:
+            return list(table.schema_arrow.names)
+    return ["sentence"] if file.suffix == ".txt" else header_of(next(text_lines(file), ""))
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:
-    for line, cells in table_rows(text for _, text in _lines(file)):
+    for line, cells in table_rows(text_lines(file)):
         if isinstance(cells, dict):
             yield f"line {line}", {name: cell or None for name, cell in cells.items()}
         else:
-            yield (
-                f"line {line}",
-                RowError(f"{cells}: a text with a comma or a quote stands in quotes"),
-            )
+            yield f"line {line}", RowError(cells)
 
 
 def _parquet_rows(file: Path) -> Iterator[Row]:

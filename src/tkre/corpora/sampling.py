@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tkre.core.errors import UserError, enumerated
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import normalised, rows_by_text, same_pair, shared_sentences
 
 
-class SamplingError(ValueError):
+class SamplingError(UserError, ValueError):
     """A support set that cannot be sampled, or that holds test instances."""
 
 
@@ -150,7 +151,7 @@ def unseen_test(
     """
     same, in_support = shared_sentences(shots.support, test)
     if same and on_leakage == "stop":
-        pairs = ", ".join(f"{a} = {b}" for a, b in same[:10])
+        pairs = enumerated([f"{a} = {b}" for a, b in same], 10)
         raise SamplingError(
             f"corpus {corpus}: {len(same)} test instance(s) are in the support set, so a "
             f"score would mean nothing: {pairs}. Take them out of one of the files, or set "
@@ -174,7 +175,7 @@ def require_unseen(shots: Shots, natural_test: Sequence[Instance], corpus: str) 
         SamplingError: There is such a sentence.
     """
     if found := [pair for pairs in shared_sentences(shots.support, natural_test) for pair in pairs]:
-        pairs = ", ".join(f"{a} = {b}" for a, b in found[:10])
+        pairs = enumerated([f"{a} = {b}" for a, b in found], 10)
         raise SamplingError(
             f"corpus {corpus}: sentences of the natural test are in the support set: {pairs}. Take "
             "them out of one of the files: natural_test is scored and never trained on."

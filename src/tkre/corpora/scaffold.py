@@ -12,6 +12,7 @@ from importlib.resources import files
 import yaml
 
 from tkre.core.documents import shown
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import RELATIONS_FILE
@@ -27,7 +28,7 @@ EXAMPLE = (
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-class ScaffoldError(ValueError):
+class ScaffoldError(UserError, ValueError):
     """Impossible names of a corpus, its relations or its types."""
 
 

@@ -72,12 +72,6 @@ def finding_lines(findings: Sequence[Finding], limit: int = 20) -> Iterator[str]
                 yield f"{level:<7}  ... and {count - limit} more: {kind}"
 
 
-def enumerated(names: Sequence[str], limit: int = 8) -> str:
-    """The first ``limit`` names, and the number of the others."""
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
-
-
 _ARTICLES = {"a", "an", "the"}
 # Words of English and of hardly another language; beside "a", which others have, those below.
 _ENGLISH = {

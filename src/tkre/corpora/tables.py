@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from tkre.core.instance import HEAD, TAIL
@@ -33,6 +33,7 @@ COLUMNS = {
 _KNOWN = {name: column for column, names in COLUMNS.items() for name in names}
 # A cell that a spreadsheet would run as a formula is written with an apostrophe before it.
 _FORMULA, _TEXT = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'"
+_QUOTED = ": a text with a comma or a quote stands in quotes"
 
 
 def inert(cell: str) -> str:
@@ -75,23 +76,32 @@ def table_rows(
         except StopIteration:
             return
         except csv.Error as error:  # of this row; the next one may be good
-            yield line, f"not CSV ({error})"
+            yield line, f"not CSV ({error}){_QUOTED}"
             continue
         if header is None:
             header = _names(cells)
+            if twice := named_twice(header):
+                yield line, twice
+                return
             if missing := [name for name in needed if name not in header]:
                 yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
                 return
         elif len(cells) == len(header):
             yield line, dict(zip(header, map(_as_meant, cells), strict=True))
         elif any(cells):
-            yield line, f"{len(cells)} cells, the header has {len(header)}"
+            yield line, f"{len(cells)} cells, the header has {len(header)}{_QUOTED}"
 
 
 def header_of(line: str) -> list[str]:
     """Names of the columns in the first line of a table, as ``table_rows`` has them."""
     line = line.strip("\r\n")
     return _names(next(csv.reader([line], delimiter=_delimiter(line)), []))
+
+
+def named_twice(names: Sequence[str]) -> str | None:
+    """Message on a name of two columns, of which only one could be read; None without one."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    return None if twice is None else f"column {twice!r} stands twice: rename one of them"
 
 
 def _delimiter(header: str) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from tkre.core.errors import UserError, listed
 from tkre.core.instance import Instance
 from tkre.corpora.formats import json_lines, json_object
-from tkre.corpora.reading import CorpusError, listed
+from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, id_problem, instance_problem, unlabelled_record
 
 Sentence = str | Mapping[str, Any] | Instance
 
 
-class SentenceError(ValueError):
+class SentenceError(UserError, ValueError):
     """Invalid sentences of a batch; the message lists them.
 
     Args:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from tkre.core.errors import UserError, enumerated
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import (
@@ -26,8 +27,6 @@ from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import (
     RELATIONS_FILE,
     Corpus,
-    CorpusError,
-    CorpusFileError,
     CorpusFolder,
     LabelFileError,
     read_corpus,
@@ -39,7 +38,6 @@ from tkre.corpora.schema_validation import (
     Finding,
     Level,
     definition_findings,
-    enumerated,
     read_relations,
 )
 
@@ -268,7 +266,7 @@ def check_corpus(
     """
     try:
         text = folder.read(RELATIONS_FILE)
-    except CorpusFileError as error:
+    except UserError as error:
         way = f" {labels_command(folder, params)}" if folder.find(params.train) else ""
         return CheckedCorpus([Finding(Level.ERROR, "", f"{error}{way}")], None)
     file = f"{folder.name}/{RELATIONS_FILE}"
@@ -306,11 +304,10 @@ def _files(folder: CorpusFolder, params: CorpusParams) -> Iterator[Finding]:
     for file in params.read_files():
         try:
             text = folder.read(file)
-        except CorpusFileError as error:
+        except UserError as error:
             if params.unlabelled and file == params.unlabelled.file and not folder.find(file):
                 continue  # it may be made later
-            hint = "; save it as UTF-8" if "not UTF-8" in str(error) else ""
-            yield Finding(Level.ERROR, "", f"{error}{hint}", "file")
+            yield Finding(Level.ERROR, "", str(error), "file")
             continue
         if not text.strip():
             yield Finding(Level.ERROR, f"{folder.name}/{file}", "the file is empty", "file")
@@ -353,7 +350,7 @@ def _unlabelled(
         return
     try:
         read_pool(folder.read, schema, params)
-    except CorpusError as error:
+    except UserError as error:
         yield Finding(Level.ERROR, "", str(error), "unlabelled rows")
 
 
@@ -363,7 +360,7 @@ def _reviewed(
     """Rows of a person that cannot be read."""
     try:
         read_reviewed(folder, schema, params)
-    except (CorpusError, CorpusFileError) as error:
+    except UserError as error:
         yield Finding(Level.ERROR, "", str(error), "reviewed rows")
 
 

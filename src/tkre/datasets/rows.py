@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.records import RowError
-from tkre.corpora.row_files import Fields, Row, columns_of, read_rows, widened, writer
+from tkre.corpora.row_files import Fields, Row, read_rows, require_rows, widened, writer
 from tkre.datasets import table_preview
 
 
@@ -41,7 +41,7 @@ class RowsDataset(AbstractVersionedDataset[list[Fields], list[Row]]):
     def load(self) -> list[Row]:
         """The rows with their places; one that cannot be read has its reason."""
         path = Path(self._get_load_path())
-        columns_of(path)
+        require_rows(path)
         return list(read_rows(path))
 
     def save(self, data: list[Fields]) -> None:

@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog, Version
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DataCatalog, DatasetError, Version
 from kedro.io.core import VERSION_FORMAT, generate_timestamp
+
+from tkre.core.errors import UserError
 
 logger = logging.getLogger(__name__)
 
 
-class ChangedInput(RuntimeError):
+class ChangedInput(UserError, RuntimeError):
     """What a run has read or made is something else now; the message names the way out."""
 
     def __init__(self, name: str, dataset: AbstractDataset[Any, Any] | None) -> None:
@@ -38,11 +40,29 @@ class Catalog(DataCatalog):
     catalog loads from then on.
     """
 
+    def load(self, ds_name: str, version: str | None = None) -> Any:
+        """Loads data; what a dataset refuses in words is raised as it is, not as Kedro wraps it."""
+        with _unwrapped():
+            return super().load(ds_name, version)
+
     def save(self, ds_name: str, data: Any) -> None:
         """Saves data, whole or not at all."""
         dataset = self[ds_name]
-        with _written_whole(dataset) if _is_local_file(dataset) else nullcontext():
+        with _unwrapped(), _written_whole(dataset) if _is_local_file(dataset) else nullcontext():
             super().save(ds_name, data)
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    try:
+        yield
+    except DatasetError as error:
+        cause: BaseException | None = error
+        while isinstance(cause, DatasetError):  # that of the dataset in that of the catalog
+            cause = cause.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise
 
 
 def pin(dataset: AbstractDataset[Any, Any] | None, version: str | None = None) -> str | None:

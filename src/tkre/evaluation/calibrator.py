@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
+from tkre.core.errors import UserError
 from tkre.core.files import require_readable
 from tkre.core.params import Params
 from tkre.evaluation import calibration
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 CALIBRATOR_FILE = "trust.json"  # in a folder, versioned or not
 
 
-class CalibratorError(RuntimeError):
+class CalibratorError(UserError, RuntimeError):
     """A calibrator that cannot be used as requested; the message has the remedy."""
 
 

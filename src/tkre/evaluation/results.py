@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tkre.core.cells import IN_ORDER, Cell, parse_sample
+from tkre.core.errors import UserError
 from tkre.core.params import DEFAULT_LLM, NO_LLM
 from tkre.evaluation.bootstrap import Resampled, Resamples, interval
 from tkre.evaluation.metrics import (
@@ -44,7 +45,7 @@ def cell_columns() -> list[str]:
     return [*GROUP_KEYS, "seed", "variant", *METRICS, "seconds", "rows"]
 
 
-class IncompleteExperiment(ValueError):
+class IncompleteExperiment(UserError, ValueError):
     """Cells that cannot be compared; the message says which and why."""
 
 

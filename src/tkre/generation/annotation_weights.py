@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tkre.core.errors import UserError
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.annotation import Annotation, instances_of
@@ -101,7 +102,7 @@ def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> lis
         train: Labelled rows of the corpus.
 
     Raises:
-        ValueError: A row is not one of the training split.
+        UserError: A row is not one of the training split.
     """
     labels = {row.id: row.relation for row in train}
     # annotation/<corpus>/<id>, reviewed/<id>
@@ -110,7 +111,7 @@ def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> lis
         for row in rows
     ]
     if unknown := [i for i in ids if i not in labels]:
-        raise ValueError(
+        raise UserError(
             f"true_labels: {len(unknown)} annotated rows, such as {unknown[0]!r}, are no rows of "
             "the training split: only a corpus with unlabelled.train_ids has labels for all"
         )

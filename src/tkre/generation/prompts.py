@@ -10,12 +10,13 @@ import re
 from collections.abc import Collection, Mapping
 from string import Template
 
+from tkre.core.errors import UserError
 from tkre.core.languages import language_name
 
 _HEADING = re.compile(r"^\[(system|user|assistant)\]\s*$", re.MULTILINE)
 
 
-class PromptError(ValueError):
+class PromptError(UserError, ValueError):
     """An invalid prompt file; the message names the problem."""
 
 

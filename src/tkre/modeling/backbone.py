@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel
 
+from tkre.core.errors import enumerated
 from tkre.core.provenance import Lineage
 from tkre.modeling.checkpoint import Checkpoint, quiet_transformers, weights_digest
-from tkre.modeling.weights import locate, verify
+from tkre.modeling.weights import WeightsError, locate, verify
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +22,12 @@ def masked_lm_head(model: Any) -> nn.Module:
     """The module of a masked language model that computes logits from hidden states.
 
     Raises:
-        ValueError: The model has no module of a known name.
+        WeightsError: The model has no module of a known name.
     """
     for name in ("cls", "lm_head", "predictions", "vocab_projector"):
         if (head := getattr(model, name, None)) is not None:
             return head
-    raise ValueError(f"{type(model).__name__} has no masked-LM head of a known name")
+    raise WeightsError(f"{type(model).__name__} has no masked-LM head of a known name")
 
 
 def before_vocabulary(model: Any, states: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
 
     Raises:
         WeightsError: The weights are missing or not the expected ones.
-        ValueError: Its tokenizer is not a fast one, or has no mask token.
+        WeightsError: Its tokenizer is not a fast one, or has no mask token.
     """
     verify(source, sha256)
     path = locate(source)
@@ -65,7 +66,7 @@ def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
         model, report = AutoModelForMaskedLM.from_pretrained(path, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(path)
     if not tokenizer.is_fast or tokenizer.mask_token_id is None:
-        raise ValueError(f"{source}: a fast tokenizer with a mask token is needed")
+        raise WeightsError(f"{source}: a fast tokenizer with a mask token is needed")
     missing = set(report["missing_keys"])
     if missing:
         _start_head(model, missing)
@@ -81,11 +82,11 @@ def _start_head(model: PreTrainedModel, missing: set[str]) -> None:
     embeddings it is tied to: better than random values, and always the same.
 
     Raises:
-        ValueError: More than a head is missing: these are not the weights of this architecture.
+        WeightsError: More than a head is missing: these are not the weights of this architecture.
     """
     encoder = f"{model.base_model_prefix}."
     if body := sorted(name for name in missing if name.startswith(encoder)):
-        raise ValueError(f"the weights lack parts of the encoder: {', '.join(body[:5])}")
+        raise WeightsError(f"the weights lack parts of the encoder: {enumerated(body, 5)}")
     with torch.no_grad():
         for name, module in model.named_modules():
             if not any(f"{name}.{kind}" in missing for kind in ("weight", "bias")):

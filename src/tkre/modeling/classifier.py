@@ -22,11 +22,13 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from tkre.core.errors import enumerated
 from tkre.core.instance import Instance
 from tkre.modeling.heads import Head
 from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
+from tkre.modeling.weights import WeightsError
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -159,12 +161,12 @@ class RelationClassifier(PreTrainedModel):
             encoder: An encoder, with its masked-LM head if the head of this classifier reads it.
 
         Raises:
-            ValueError: It lacks parameters of this one.
+            WeightsError: It lacks parameters of this one.
         """
         result = self.encoder.load_state_dict(encoder.state_dict(), strict=False)
         if result.missing_keys:
-            raise ValueError(
-                f"the encoder lacks {', '.join(result.missing_keys[:5])}: another architecture?"
+            raise WeightsError(
+                f"the encoder lacks {enumerated(result.missing_keys, 5)}: another architecture?"
             )
 
     def _init_weights(self, module: nn.Module) -> None:

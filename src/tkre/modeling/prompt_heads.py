@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from tkre.core.errors import UserError
 from tkre.modeling.backbone import before_vocabulary, masked_lm_head
 from tkre.modeling.heads import Head, Start
 from tkre.modeling.prompts import phrase_lengths, phrases_of
@@ -28,7 +29,7 @@ class MaskHead(Head):
         config: A ``RelationClassifierConfig`` with ``phrases``.
 
     Raises:
-        ValueError: The encoder's architecture cannot read packed prompts, or a label has no phrase.
+        UserError: The encoder's architecture cannot read packed prompts, or a label has no phrase.
     """
 
     masked_lm: ClassVar[bool] = True
@@ -37,14 +38,14 @@ class MaskHead(Head):
         super().__init__(config)
         encoder = config.encoder_sizes()
         if encoder.model_type not in PACKABLE:
-            raise ValueError(
+            raise UserError(
                 f"head {config.head!r} reads {', '.join(PACKABLE)}, not {encoder.model_type}: its "
                 "prompts are packed into one sequence. Take another backbone, or another head"
             )
         self.first_place = encoder.pad_token_id + 1 if PACKABLE[encoder.model_type] else 0
         self.phrases = phrases_of(config)
         if not all(self.phrases):
-            raise ValueError(
+            raise UserError(
                 f"head {config.head!r} needs a phrase of at least one token for every label"
             )
         self.bias = nn.Parameter(torch.zeros(config.num_labels))

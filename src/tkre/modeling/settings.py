@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tkre.core.documents import read_json
+from tkre.modeling.weights import WeightsError
 
 CONFIG_FILE = "config.json"
 
@@ -80,12 +81,12 @@ class ClassifierSettings:
             folder: Folder of ``config.json``; transformers leaves out defaults there.
 
         Raises:
-            ValueError: It names no labels.
+            WeightsError: It names no labels.
         """
         file = folder / CONFIG_FILE
         raw = read_json(file)
         if not isinstance(raw, dict) or not isinstance(raw.get("id2label"), dict):
-            raise ValueError(f"{file} names no labels (id2label): is it a relation classifier's?")
+            raise WeightsError(f"{file} names no labels (id2label): is it a relation classifier's?")
         known = {f.name for f in fields(cls)}
         given = {name: value for name, value in raw.items() if name in known}
         labels = {int(number): label for number, label in raw["id2label"].items()}

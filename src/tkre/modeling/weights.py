@@ -22,6 +22,7 @@ from filelock import FileLock
 from safetensors import safe_open
 
 from tkre.core.documents import read_json
+from tkre.core.errors import UserError
 from tkre.core.provenance import LINEAGE_FILE, Lineage
 
 PACKAGE = "package:"
@@ -34,7 +35,7 @@ MODEL_FILES = frozenset({
 SHOWN = 12  # characters of a digest that is shown
 
 
-class WeightsError(RuntimeError):
+class WeightsError(UserError, RuntimeError):
     """Weights that are missing, or not the expected ones; the message names a way out."""
 
 

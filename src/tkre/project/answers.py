@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from tkre.core.errors import enumerated
 from tkre.core.provenance import digest_of
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.pool import read_pool
@@ -50,11 +51,10 @@ def bind_answers(
     found = recorded_answers(folder, params, stores)
     problems = [f"{place}: {message}" for place, message, _ in found.problems()]
     if problems:
-        more = [f"and {len(problems) - _LISTED} more"] if len(problems) > _LISTED else []
         logger.warning(
             "recorded answers of %s: %s; the others are not used: %s (kedro corpus validate %s "
             "lists all)",
-            folder.name, found.words(), "; ".join([*problems[:_LISTED], *more]), folder.name,
+            folder.name, found.words(), enumerated(problems, _LISTED, "; "), folder.name,
         )  # fmt: skip
     lock = next((store.lock for store in stores if store.lock), None)
     if not found.unbound or lock is None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from tkre.core.cells import Cell, EncoderChain, Experiment, KShotSample, Rows, Seed, parse_cell
+from tkre.core.errors import UserError
 from tkre.core.params import DEFAULT_LLM, Params, did_you_mean
 from tkre.corpora.params import CorpusParams
 from tkre.evaluation.params import CalibrationParams, InferenceParams, ReportingParams
@@ -24,7 +25,7 @@ P = TypeVar("P", bound=Params)
 _OF_VARIANT = re.compile(r"^  variants\.\w+\.")
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(UserError, ValueError):
     """Something in ``conf/`` or ``--params`` that cannot be; the message names the entry."""
 
 

@@ -14,15 +14,13 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
-from tkre.core.provenance import LineageError
-from tkre.datasets.versions import ChangedInput
-from tkre.generation.llm.protocol import LanguageModelError
+from tkre.core.errors import UserError
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LANGUAGE_MODELS
 from tkre.project import config_loader as configuration
 
-# What the project's own checks raise. Anything else is a defect and keeps its traceback.
-REFUSALS = (ValueError, RuntimeError, LookupError, OSError)
-
+# What checks before a run and commands raise, those of libraries included. Of a run's nodes only a
+# ``UserError`` is a refusal: anything else is a defect and keeps its traceback.
+REFUSALS = (UserError, ValueError, RuntimeError, LookupError, OSError)
 
 # A full disk, a folder that cannot be written: nothing of the project's to be traced. By their
 # texts, since a worker's error arrives without its cause; the dataset before them names the file.
@@ -46,7 +44,7 @@ class ProjectHooks:
         configuration.remember(context.config_loader)
         try:
             self._config = configuration.read_config()
-        except ValueError as error:
+        except (UserError, ValueError) as error:
             raise Refusal(str(error)) from error
 
     @hook_impl
@@ -84,15 +82,8 @@ class ProjectHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Closes language models. What stops a run and is no defect is shown without a trace."""
-        from tkre.corpora.reading import CorpusError
-        from tkre.corpora.row_files import TableError
-        from tkre.evaluation.calibrator import CalibratorError
-
         _close_language_models(catalog)
-        refusals = (
-            CalibratorError, ChangedInput, CorpusError, LanguageModelError, LineageError, TableError
-        )  # fmt: skip
-        if isinstance(error, refusals) or any(sign in str(error) for sign in _OF_MACHINE):
+        if isinstance(error, UserError) or any(sign in str(error) for sign in _OF_MACHINE):
             raise Refusal(str(error)) from error
 
 

@@ -16,6 +16,7 @@ from kedro.io import CatalogProtocol
 from pydantic import BaseModel, ValidationError
 
 from tkre.core.cells import Cell
+from tkre.core.errors import UserError
 from tkre.core.provenance import Lineage, digest_of, seconds_of
 from tkre.datasets import load_path
 from tkre.evaluation.metrics import METRICS, f1_first
@@ -39,7 +40,7 @@ LONGEST, MOST_PARAMS, MOST_METRICS = 5000, 100, 1000  # limits of one call to a 
 SQLITE = "sqlite:///"
 
 
-class TrackingError(RuntimeError):
+class TrackingError(UserError, RuntimeError):
     """Runs cannot be logged; the message says what to install or to set."""
 
 

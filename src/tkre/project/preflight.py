@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -16,6 +17,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.cells import KShotSample
+from tkre.core.errors import UserError
+from tkre.core.files import require_writable_places
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusFolder
 from tkre.datasets.checkpoint import BackboneDataset
@@ -37,7 +40,7 @@ IN_ROUNDS_NOTE = (
 )
 
 
-class MissingInput(FileNotFoundError):
+class MissingInput(UserError, FileNotFoundError):
     """Datasets that a pipeline reads and nothing has made yet; the message says what makes them."""
 
 
@@ -172,7 +175,8 @@ def _by_role(stores: Mapping[str, ResponseStore]) -> list[ResponseStore]:
 def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:
     """Refuses a run that is bound to fail.
 
-    Weights are compared with their digests; packages and inputs must exist; corpora are read,
+    Weights are compared with their digests; packages and inputs must exist, and folders of outputs
+    be writable; corpora are read,
     K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
     in memory. Where responses are replayed, the nodes that read them are run too: a missing
     recording is found before any training; where rows are chosen among the recorded ones, some must
@@ -190,6 +194,8 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
     _check_inputs(pipeline, catalog)
     if _is_up_to_date(pipeline, catalog):
         return
+    written = map(catalog.get, {*pipeline.all_outputs(), LEDGER})
+    require_writable_places(Path(p) for d in written if (p := getattr(d, "_filepath", None)))
 
     # What asks live is not run for what it refuses; its prompts are filled in by the plan. Nor is
     # what chooses: it reads what other nodes make, and takes long.

@@ -20,6 +20,8 @@ from typing import Any
 import yaml
 
 from tkre.core.documents import compose_yaml, parse_json
+from tkre.core.errors import UserError
+from tkre.core.files import decoded
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -36,7 +38,7 @@ _RELATION = ("relation", "llm_relation", "classifier_relation", "label")  # keys
 _IDS = ("request_id", "custom_id", "key", "recordId", "id")
 
 
-class RenameError(ValueError):
+class RenameError(UserError, ValueError):
     """A relation that cannot be renamed; the message says why."""
 
 
@@ -301,7 +303,7 @@ def _answers(
     for store in stores:
         if store.path is None or not store.path.is_file():
             continue
-        lines = store.path.read_text(encoding="utf-8-sig").split("\n")
+        lines = decoded(store.path.read_bytes(), store.path).split("\n")
         changed = [answers.line(line) for line in lines]
         places = sum(a != b for a, b in zip(lines, changed, strict=True))
         undone += sum(line.count('"digest"') for line in lines) - sum(

@@ -17,13 +17,14 @@ from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
 
 from tkre.core.cells import Cell
+from tkre.core.errors import UserError
 from tkre.core.provenance import frame_digest
 from tkre.evaluation.manifest import Differences, Manifest, changed_answers, differences
 from tkre.pipelines.reporting import nodes
 from tkre.project.config import ExperimentConfig
 
 
-class VerificationError(RuntimeError):
+class VerificationError(UserError, RuntimeError):
     """Cells that cannot be made again; the message says why."""
 
 

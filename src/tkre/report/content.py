@@ -77,10 +77,13 @@ class ReportedAnnotations:
         unlabelled_report: Counts of the rows and of how they were chosen
             (``pool.take_unlabelled``, ``gpu_nodes.annotate_chosen``).
         annotation_yield: Yield of their annotation, one row.
+        unannotated_report: Counts of the other rows, which a teacher labels
+            (``pool.take_unannotated``); None without a teacher.
     """
 
     unlabelled_report: Mapping[str, Any]
     annotation_yield: pd.DataFrame
+    unannotated_report: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -208,15 +208,16 @@ def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
     rows = []
     for each in annotations:
         report = each.unlabelled_report
-        reasons = [f"{reason} {number}" for reason, number in report["reasons"].items()]
+        taught = each.unannotated_report
         rows.append(
             each.annotation_yield.iloc[0].to_dict()
             | {**report, "chosen": report["chosen"].replace("_", " ")}
             | {
                 "others": report["taken"] - report["kept_out"],
                 "rounds": " + ".join(map(str, report.get("rounds", []))) or "all at once",
-                "copies": ", ".join(reasons) or "none",
+                "copies": _copies(report),
                 "not_recorded": report.get("not_recorded", 0),
+                "taught": taught and f"{taught['taken']:,}; copies: {_copies(taught)}",
             }
         )
     return table_of(
@@ -224,11 +225,17 @@ def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
         "Annotated sentences of each sample",
         "rows that are kept out of training are a random sample of the text; the others are chosen "
         "among those that copy no other set and that can be answered",
-        {"sample": "sample", "chosen": "chosen", "rounds": "rounds", "copies": "refused as copies"},
+        {"sample": "sample", "chosen": "chosen", "rounds": "rounds", "copies": "refused as copies",
+         "taught": "labelled by a teacher"},
         {"wanted": "wanted", "kept_out": "kept out", "others": "chosen rows",
          "not_recorded": "not answerable", "requested": "requested", "kept": "kept",
          "rejected": "rejected"},
     )  # fmt: skip
+
+
+def _copies(report: Mapping[str, Any]) -> str:
+    """Rows that were refused as copies, by the set that has them."""
+    return ", ".join(f"{where} {number}" for where, number in report["reasons"].items()) or "none"
 
 
 def _rejections(corpus: str, known: Sequence[Knowledge]) -> Block:

@@ -14,6 +14,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import AbstractRunner, Task
 from pluggy import PluginManager
 
+from tkre.core.errors import UserError
 from tkre.datasets.versions import Catalog, ChangedInput, pin
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODELS, LEDGER
 from tkre.runner.grid import depth_first
@@ -66,7 +67,7 @@ class RayRunner(AbstractRunner):
         try:
             import ray
         except ImportError:
-            raise RuntimeError("RayRunner needs Ray: pip install 'tkre[scale]'") from None
+            raise UserError("RayRunner needs Ray: pip install 'tkre[scale]'") from None
         begun_here = not ray.is_initialized()
         if begun_here:
             ray.init(address=self._address, num_cpus=self._workers, include_dashboard=False)

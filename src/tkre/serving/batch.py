@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 from tkre.core.documents import read_json
+from tkre.core.errors import UserError, listed
 from tkre.core.provenance import LINEAGE_FILE, digest_of
-from tkre.corpora.reading import listed
 from tkre.corpora.row_files import (
     BATCH,
     READERS,
@@ -28,6 +28,7 @@ from tkre.corpora.row_files import (
     TableError,
     columns_of,
     read_rows,
+    require_rows,
     require_writable,
     writer,
 )
@@ -123,8 +124,8 @@ def _named(file: Path) -> Path:
 def _problem(source: Path, target: Path) -> str | None:
     try:
         require_writable(target)
-        columns_of(source)
-    except TableError as error:
+        require_rows(source)
+    except UserError as error:
         return str(error)
     if target.exists() and not _counts_file(target).is_file():
         return f"{target} is there, and not of a labelling: nothing is written over it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from tkre.core.errors import UserError
 from tkre.core.provenance import LINEAGE_FILE, Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.calibrator import Calibrator
@@ -13,7 +14,7 @@ from tkre.serving.extractor import save_artifacts
 CARD_FILE = "README.md"
 
 
-class PublishingError(RuntimeError):
+class PublishingError(UserError, RuntimeError):
     """Parts of different classifiers, or a folder that is not empty; the message has the remedy."""
 
 

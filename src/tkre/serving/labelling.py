@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequenc
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tkre.corpora.reading import MAX_LISTED, listed
+from tkre.core.errors import MAX_LISTED, enumerated, listed
 from tkre.corpora.records import RowError
 from tkre.corpora.row_files import Fields, Row, TableError, record_of
 from tkre.corpora.unlabelled import validate_batch
@@ -69,16 +69,12 @@ class Counts:
         """Answers by relation, and the rows that were not read."""
         if self.answers:
             counts = [f"{relation} {n:,}" for relation, n in self.answers.most_common()]
-            more = len(counts) - LISTED_RELATIONS
-            listing = ", ".join(counts[:LISTED_RELATIONS])
-            yield f"answers: {listing}" + (f", and {more} more relations" if more > 0 else "")
+            yield f"answers: {enumerated(counts, LISTED_RELATIONS)}"
         if self.untyped:
             yield f"without head_type or tail_type, so less certain (untyped): {self.untyped:,}"
         if self.not_read:
             yield "not read (column problem):"
-            yield from (f"  {problem}" for problem in self.problems)
-            if self.not_read > len(self.problems):
-                yield f"  ... and {self.not_read - len(self.problems):,} more"
+            yield from listed([f"  {problem}" for problem in self.problems], number=self.not_read)
 
 
 def label_rows(

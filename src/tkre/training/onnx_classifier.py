@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tkre.core.documents import read_json
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
@@ -26,7 +27,7 @@ MODEL_FILE = "model.onnx"
 RECORD_FILE = "onnx.json"
 
 
-class OnnxError(RuntimeError):
+class OnnxError(UserError, RuntimeError):
     """An exported classifier that is incomplete, or is not the one of its record."""
 
 

@@ -11,6 +11,7 @@ from typing import Literal, Self
 from pydantic import Field, JsonValue, model_validator
 
 from tkre.core.cells import IN_ORDER, KShotSample
+from tkre.core.errors import UserError
 from tkre.core.params import Params
 from tkre.modeling.params import HeadName, Precision, own_heads
 
@@ -274,7 +275,7 @@ class FinetuningParams(RowsParams):
         if not self.trained:
             return 0
         if not rows:
-            raise ValueError(
+            raise UserError(
                 "there are no rows to train on: give some shots or synthetic sentences, or take a "
                 "variant that needs none (head prompt, virtual_words or prototypes; "
                 "samples_per_relation 0, min_epochs 0)"
@@ -282,7 +283,7 @@ class FinetuningParams(RowsParams):
         return max(self.min_epochs, round(self.samples_per_relation * relations / rows))
 
 
-class MissingPackage(RuntimeError):
+class MissingPackage(UserError, RuntimeError):
     """A package that a variant needs is not installed; the message says how to install it."""
 
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation.texts import KnowledgeText
@@ -93,13 +94,13 @@ def pretrain(
         every step. With 0 epochs, the start and an empty table.
 
     Raises:
-        ValueError: There are no rows.
+        UserError: There are no rows.
     """
     stage_params = params.of(stage)
     if stage_params is None or not stage_params.epochs:
         return start, pd.DataFrame(columns=["epoch", "step", "loss"])
     if not rows:
-        raise ValueError(f"{description}: there is nothing to pre-train on for the stage {stage}")
+        raise UserError(f"{description}: there is nothing to pre-train on for the stage {stage}")
     precision = stage_params.optimisation.precision
     recorder = StepRecorder(start, stage, data, params.settings(stage), precision)
     torch.manual_seed(seed)

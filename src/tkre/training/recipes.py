@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from tkre.core.cells import Experiment, KShotSample
+from tkre.core.errors import UserError
 from tkre.core.params import Params, did_you_mean
 from tkre.core.provenance import Lineage, LineageError, digest_of
 from tkre.generation.params import InContextParams
@@ -21,7 +22,7 @@ LIKE = "like"
 READ, TRUE_LABELS = "read", "labels of the corpus"
 
 
-class VariantError(ValueError):
+class VariantError(UserError, ValueError):
     """A variant that is like one that does not exist, or like itself."""
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from tkre.core.errors import UserError
 from tkre.core.provenance import digest_of
 from tkre.generation.llm.protocol import Response
 
@@ -22,7 +23,7 @@ _LENGTH = 12  # characters of a digest of an answer
 Bound = dict[str, dict[str, str]]  # subjects by request id and digest of the answer
 
 
-class AnswerLockError(ValueError):
+class AnswerLockError(UserError, ValueError):
     """An unreadable lock file; the message names it."""
 
 

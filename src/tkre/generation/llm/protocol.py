@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from tkre.core.documents import shown
+from tkre.core.errors import UserError
 from tkre.core.params import Params
 
 # Failures without an answer and without costs: another run sends the same request again. Any other
@@ -182,7 +183,7 @@ def wrong_kind(fields: dict[str, Any]) -> str | None:
     return None
 
 
-class LanguageModelError(RuntimeError):
+class LanguageModelError(UserError, RuntimeError):
     """A language model that cannot be used at all; the message says why and how to fix it."""
 
 

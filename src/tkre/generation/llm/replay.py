@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tkre.core.errors import UserError, enumerated, listed
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import shortened
 from tkre.generation.llm.protocol import Request, Response
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 SHOWN = 10  # requests in an error message; the rest is a number
 
 
-class MissingResponse(LookupError):
+class MissingResponse(UserError, LookupError):
     """A request without a stored response; the message names it."""
 
 
@@ -112,8 +113,7 @@ class Replay:
             ("stale", [f"{name} ({why})" for name, why in stale.items()]),
         ):
             if ids:
-                more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-                lines.append(f"  {reason}: {', '.join(ids[:SHOWN])}{more}")
+                lines.append(f"  {reason}: {enumerated(ids, SHOWN)}")
         models = Counter(str(a.model) for s in self._stores for a in s.all() if a.model)
         if models and self.name not in models:
             held = ", ".join(f"{model} ({n})" for model, n in models.most_common())
@@ -168,8 +168,7 @@ class Replay:
             for path, r in parsed
             if r.answer is None
         ]
-        more = [f"  and {len(lines) - SHOWN} more lines like these"] if len(lines) > SHOWN else []
-        return lines[:SHOWN] + more
+        return listed(lines, SHOWN)
 
 
 def _changes(store: ResponseStore, attempt: Response, request: Request) -> str:

@@ -20,6 +20,8 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from tkre.core.documents import decode_json
+from tkre.core.errors import enumerated
+from tkre.core.files import EncodingError, not_utf8
 from tkre.generation.llm.lock import AnswerLock
 from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
@@ -105,7 +107,7 @@ class ResponseStore:
             file.seek(self._read_to)
             content = file.read()
         if not self._read_to and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise ValueError(f"{self.path} is UTF-16; save it as UTF-8")
+            raise EncodingError(f"{self.path} is UTF-16; save it as UTF-8")
         lines = content.split(b"\n")
         broken: dict[int, str] = {}
         unread: list[tuple[int, bytes]] = []  # neighbouring lines that are no record by themselves
@@ -141,7 +143,7 @@ class ResponseStore:
             try:
                 texts.append(line.decode("utf-8").lstrip("\ufeff"))
             except UnicodeDecodeError as error:
-                problems[number] = f"it is not UTF-8: {error.reason}"
+                problems[number] = not_utf8(error)
                 texts.append("")
         pasted = read_pasted("\n".join(texts), lines[0][0])
         return problems | pasted.problems | self._take(pasted.responses)
@@ -161,14 +163,12 @@ class ResponseStore:
 
     def _report(self, broken: dict[int, str]) -> None:
         shown = [f"line {number} ({problem})" for number, problem in sorted(broken.items())]
-        more = f" and {len(broken) - SHOWN} more" if len(broken) > SHOWN else ""
         logger.warning(
             '%s: passed over %d line(s) that hold no {"request_id": ..., "response": ...}, '
-            "written by hand or by a run that was killed: %s%s",
+            "written by hand or by a run that was killed: %s",
             self.path,
             len(broken),
-            "; ".join(shown[:SHOWN]),
-            more,
+            enumerated(shown, SHOWN, "; "),
         )
 
 

@@ -331,7 +331,7 @@ def write_report(
         "natural_calibration_scores", "natural_errors", "probes",
     )  # fmt: skip
     samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
-    annotations = _records(inputs, "unlabelled_report", "annotation_yield")
+    annotations = _records(inputs, "unlabelled_report", "annotation_yield", "unannotated_report")
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
     if annotation_prompt is not None:
         prompts["annotation_prompt"] = annotation_prompt

@@ -117,6 +117,12 @@ class _Report:
         return list(dict.fromkeys(annotated))
 
     @cached_property
+    def taught(self) -> set[KShotSample]:
+        """The samples whose other unlabelled rows a teacher labels."""
+        recipes = ((cell.sample, variant.finetuning) for cell, variant in self.variants.items())
+        return {sample.with_annotations for sample, r in recipes if r and r.distilled_from}
+
+    @cached_property
     def annotated(self) -> dict[KShotSample, KShotSample]:
         """The sample with the most annotated rows of each plain one: fewer are among them."""
         most = sorted(self.all_annotated, key=lambda sample: sample.annotated)
@@ -332,6 +338,11 @@ class _Report:
                 given |= {f"{name}_{n}": f"{home.name}.{name}" for name in nodes.ANNOTATIONS}
         of_rows = {name: name for name in ("unlabelled_report", "annotation_yield")}
         given |= _numbered(of_rows, [sample.name for sample in self.all_annotated])
+        given |= {
+            f"unannotated_report_{n}": f"{sample.name}.unannotated_report"
+            for n, sample in enumerate(self.all_annotated)
+            if sample in self.taught
+        }
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "manifest")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tkre.core.errors import UserError
 from tkre.serving.api.schemas import LEAST_BODY_BYTES, ServiceParams
 
 LIMITS = ServiceParams()
@@ -81,7 +82,7 @@ def main(
             folder, calibrator, wanted_precision, schema, threads, False if balanced else None
         )
         serve(extractor, ServiceParams(**limits), host, port)
-    except (ValueError, RuntimeError, OSError) as error:
+    except (UserError, ValueError, RuntimeError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.serving.extractor import Prediction, RelationExtractor
 
 
-class BusyError(RuntimeError):
+class BusyError(UserError, RuntimeError):
     """Too many sentences wait already."""
 
 

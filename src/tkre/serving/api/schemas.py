@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from tkre.core.documents import DocumentError, parse_json
+from tkre.core.files import not_utf8
 from tkre.core.instance import Instance
 from tkre.core.params import Params
 from tkre.corpora.unlabelled import validate_batch
@@ -136,9 +137,7 @@ def read_request(
     try:
         request = model.model_validate(parse_json(body.decode("utf-8-sig")))
     except UnicodeDecodeError as error:
-        raise _invalid(
-            ("json_invalid", ("body", error.start), f"not UTF-8 ({error.reason})")
-        ) from None
+        raise _invalid(("json_invalid", ("body", error.start), not_utf8(error))) from None
     except DocumentError as error:
         raise _invalid(("json_invalid", ("body", error.at or 0), str(error))) from None
     except ValidationError as error:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import uvicorn
 
+from tkre.core.errors import UserError
 from tkre.core.schema import RelationSchema
 from tkre.serving.api.app import create_app
 from tkre.serving.api.logs import configure_logs, log
@@ -16,7 +17,7 @@ from tkre.serving.api.schemas import ServiceParams
 from tkre.serving.extractor import RelationExtractor
 
 
-class PortError(RuntimeError):
+class PortError(UserError, RuntimeError):
     """The address cannot be bound."""
 
 

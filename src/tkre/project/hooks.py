@@ -92,8 +92,11 @@ class ProjectHooks:
         refusals = (
             CalibratorError, ChangedInput, CorpusError, LanguageModelError, LineageError, TableError
         )  # fmt: skip
-        if isinstance(error, refusals) or any(sign in str(error) for sign in _OF_MACHINE):
-            raise Refusal(str(error)) from error
+        refusal: BaseException | None = error
+        while refusal and not isinstance(refusal, refusals):
+            refusal = refusal.__cause__  # Kedro raises an error of its own of one in a dataset
+        if refusal or any(sign in str(error) for sign in _OF_MACHINE):
+            raise Refusal(str(refusal or error)) from error
 
 
 def _close_language_models(catalog: CatalogProtocol) -> None:

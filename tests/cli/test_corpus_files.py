@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -112,3 +113,56 @@ def test_candidates_of_known_entities_and_of_tables(project, kedro):
         "corpus", "candidates", "files/tacred.json", "q.jsonl", *named, code=1
     )
     assert "give --mentions" in kedro("corpus", "candidates", "files/raw.csv", "q.jsonl", code=1)
+
+
+def fewrel(*relations: tuple[str, int]) -> str:
+    """A file in FewRel's form with a number of rows of each relation, two of each sentence."""
+    ends = [{"h": ["x", "Q1", [[n]]], "t": ["y", "Q2", [[2]]]} for n in range(2)]
+    return json.dumps(
+        {
+            pid: [{"tokens": ["Ada", f"met{n // 2}{pid}", "Bo"]} | ends[n % 2] for n in range(rows)]
+            for pid, rows in relations
+        }
+    )
+
+
+def test_the_rows_of_an_only_file_train_and_may_be_held_out(project, kedro):
+    folder, corpora = project.folder / "data", project.folder / RAW
+    folder.joinpath("val_wiki.json").write_text(fewrel(("P1", 20), ("P2", 10)), encoding="utf-8")
+    output = kedro("corpus", "import", "data/val_wiki.json", "plain")
+    assert "training rows of a file that is dev by its name: 30" in output
+    assert "pid2name.json beside the file names them: 2" in output and "--test 0.2" in output
+    assert sorted(path.name for path in (corpora / "plain").iterdir()) == [
+        "relations.yml", "train.jsonl",
+    ]  # fmt: skip
+
+    names = {"P1": ["met", "No description defined"], "P2": ["met", "saw once."], "P3": 3}
+    folder.joinpath("pid2name.json").write_text(json.dumps(names), encoding="utf-8")
+    output = kedro("corpus", "import", "data/val_wiki.json", "scored", "--test", "0.2")
+    assert "train: 24 rows: met 16, met (P2) 8" in output
+    assert "test: 6 rows: met 4, met (P2) 2" in output and "--test 0.2" not in output
+    train, test = (
+        {re.sub("<.*?>", "", json.loads(line)["sentence"]) for line in lines.splitlines()}
+        for lines in (
+            (corpora / f"scored/{split}.jsonl").read_text("utf-8") for split in ("train", "test")
+        )
+    )
+    assert len(train) == 12 and len(test) == 3 and train.isdisjoint(test)
+    relations = (corpora / "scored/relations.yml").read_text(encoding="utf-8")
+    assert 'The tail is the "met (P2)" of the head: saw once.' in relations
+    assert "only repeats its name" in kedro("corpus", "validate", "scored")
+    entry = (project.folder / "conf/base/parameters_corpora_scored.yml").read_text("utf-8")
+    assert "    test: test.jsonl" in entry and "    # dev: dev.jsonl" in entry
+
+
+def test_splits_without_training_rows_are_refused(project, kedro):
+    folder = project.folder / "files"
+    folder.mkdir()
+    for split in ("dev", "test"):
+        (folder / f"{split}.json").write_text(fewrel(("P1", 2)), encoding="utf-8")
+    refused = kedro("corpus", "import", "files", "mine", code=1)
+    assert "no training rows, only dev and test by the names of the files" in refused
+    (folder / "dev.json").rename(folder / "train.json")
+    twice = kedro("corpus", "import", "files", "mine", "--test", "0.5", code=1)
+    assert "the files have test and train by their names: leave it out" in " ".join(twice.split())
+    assert not (project.folder / RAW / "mine").exists()

@@ -100,6 +100,19 @@ def test_variant_without_llm_outside_the_experiment(examine, monkeypatch):
     assert "add spans_golden to the variants of newsroom" in lines[-1]
 
 
+def test_the_variant_of_an_experiment_without_a_language_model(project, examine, monkeypatch):
+    monkeypatch.setattr(doctor, "_try_training", lambda *arguments: None)
+    variants = ["typ_marker", "spans_golden"]
+    project.write(
+        "conf/base/experiments_newsroom.yml",
+        {"newsroom": {"corpora": ["newsroom"], "variants": variants}},
+    )
+    lines = examine()
+    assert about(lines, "language model") == ["ok       language model: spans_golden asks none"]
+    assert lines[-1] == "Next: kedro run --pipelines newsroom"
+    assert "99 questions" in about(examine("--variant", "tkre_plus"), "language model")[0]
+
+
 def test_nothing_is_trained_on_a_corpus_with_errors(project, examine):
     project.edit("data/01_raw/newsroom/train.jsonl", "</tail>", "")
     lines = examine(code=1)

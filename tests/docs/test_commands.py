@@ -17,7 +17,7 @@ from tests.docs.markdown import PAGES, blocks
 from tkre.cli import cli
 
 # Names that a reader makes by following the page.
-MADE_BY_READERS = re.compile(r"my_\w+|theatre|llms")
+MADE_BY_READERS = re.compile(r"my_\w+|theatre|fewrel|llms")
 STAGES = {"data_generation", "knowledge_pretraining", "finetuning", "reporting", "inference"}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 

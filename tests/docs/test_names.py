@@ -27,7 +27,7 @@ PLACES = ("conf/", "src/", "docs/", "tests/", "data/01_raw/", "notebooks/")
 MADE_BY_READERS = (
     "conf/local/", "data/01_raw/my_", "data/01_raw/theatre", "conf/base/parameters_corpora_theatre",
     "conf/base/experiments_theatre", "conf/base/parameters_corpora_my_",
-    "conf/base/experiments_my_", "src/tkre/training/simcse.py",
+    "conf/base/experiments_my_", "conf/base/experiments_fewrel", "src/tkre/training/simcse.py",
 )  # fmt: skip
 YAML = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
 

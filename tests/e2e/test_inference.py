@@ -65,6 +65,11 @@ def test_labelling_and_the_pipeline_give_the_same_rows(demo):
                       "newsroom.k8.s13.tkre_plus")  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert (demo.folder / "data/labels.jsonl").read_text() == made
+    (demo.folder / "data/tasks.json").write_text('[{"data": {"text": "x"}, "annotations": []}]')
+    other = demo.kedro("run", "--pipelines", "inference", "--params",
+                       f"{CELL},inference.sentences=data/tasks.json")  # fmt: skip
+    assert other.returncode == 1 and "Traceback" not in other.stdout
+    assert "is Label Studio's JSON: `kedro corpus import" in other.stdout
     (demo.folder / "data/bad.txt").write_text("no mention\n")
     bad = demo.kedro("label", "data/bad.txt", "data/bad.csv")
     assert bad.returncode == 1 and "Traceback" not in bad.stdout

@@ -18,6 +18,7 @@ from tkre.serving.batch import (
     partitions,
 )
 from tkre.serving.extractor import RelationExtractor
+from tkre.serving.labelling import Counts, require_labelled
 
 BROKEN = "<head>anna</head> lives here"
 
@@ -113,6 +114,21 @@ def test_files_without_sentences_are_refused(source, tmp_path):
     assert "e.parquet: unknown key 'head_typ' (did you mean 'head_type'?)" in str(raised.value)
     with pytest.raises(TableError, match=r"no file to label in"):
         partitions(tmp_path / "in" / "none", tmp_path / "out")
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks/a.json").write_text('[{"data": {"text": "x"}, "annotations": []}]')
+    with pytest.raises(TableError, match=r"a.json is Label Studio's JSON: `kedro corpus import"):
+        partitions(tmp_path / "tasks", tmp_path / "out")
+
+
+def test_where_nothing_is_labelled_the_tool_of_the_file_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "Ada", "entities": []}', encoding="utf-8")
+    unread = Counts(rows=1, not_read=1, problems=["line 1: x"])
+    with pytest.raises(TableError, match=r"labelled: .*a.jsonl is doccano's .* candidates"):
+        require_labelled([unread], str(path))
+    path.write_text('{"text": "Ada"}', encoding="utf-8")
+    with pytest.raises(TableError, match=r"none of its rows could be read\n *line 1: x"):
+        require_labelled([unread], str(path))
 
 
 def test_missing_ray_names_the_extra(classifier_folder, source, tmp_path, monkeypatch):

@@ -32,9 +32,9 @@ from tkre.corpora.candidates import (
     candidates,
     read_mentions,
 )
-from tkre.corpora.importing import read_entities, read_raw
 from tkre.corpora.reading import Corpus
 from tkre.corpora.schema_validation import Finding, Level, count_levels, finding_lines
+from tkre.corpora.tool_files import read_entities, read_raw
 from tkre.corpora.validation import CheckedCorpus, check_corpus
 from tkre.generation.recorded import RecordedAnswers
 

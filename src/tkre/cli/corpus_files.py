@@ -16,7 +16,8 @@ from tkre.corpora.exporting import EXPORTS, native_lines
 from tkre.corpora.importing import (
     NO_RELATION,
     Imported,
-    check_format,
+    begin_corpus,
+    hold_out,
     import_files,
     left_out_lines,
 )
@@ -24,11 +25,12 @@ from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder, read_corpus
 from tkre.corpora.recognition import NAMES, other_format
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in, seen_in
+from tkre.corpora.tool_files import check_format
 from tkre.corpora.validation import labels_command
 
 LEFT_OUT_FILE = "not_imported.txt"
 _SHOWN = 2  # places of each reason; the file has all
-
+_UNSCORED = "no test rows, so nothing is scored: --test 0.2 makes some of a fifth of the sentences"
 
 _EXAMPLES = ("first_relation", "second_relation")
 _RESERVED = ("backbones", "ledger")  # first parts of other catalog names
@@ -126,12 +128,14 @@ _KEPT = "it was there, and is unchanged"
               help="Relation of entities that no relation joins.")  # fmt: skip
 @click.option("--negatives", "ratio", type=click.FloatRange(0), default=1.0, show_default=True,
               help="Such rows for each row with a relation; 0 for none.")  # fmt: skip
+@click.option("--test", type=click.FloatRange(0, 1, max_open=True), default=0.0, show_default=True,
+              help="Share of the sentences that become test rows.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=13, show_default=True,
-              help="Seed of their choice.")  # fmt: skip
+              help="Seed of both choices.")  # fmt: skip
 @env_option
 def import_command(
-    source: Path, name: str, file_format: str | None, negative: str, ratio: float, seed: int,
-    env: str | None,
+    source: Path, name: str, file_format: str | None, negative: str, ratio: float, test: float,
+    seed: int, env: str | None,
 ) -> None:  # fmt: skip
     """Make a corpus of annotated files.
 
@@ -148,6 +152,10 @@ def import_command(
         if schema is not None:
             ratio, negative = (ratio, schema.negative) if schema.negative else (0.0, negative)
         found = import_files(source, check_format(file_format), negative, ratio, seed)
+        if entry is None:
+            begin_corpus(found)
+        if test:
+            hold_out(found, test, seed)
         formats = set(found.formats.values())
         in_place = entry is not None and formats == {entry.format} and _lies_in(source, folder)
         files = {} if in_place else _rows_files(found, name, entry)
@@ -156,6 +164,8 @@ def import_command(
         elif entry is None:
             files |= _configuration(Scaffold(name, tuple(schema.names)), found)
         _print_found(found, schema)
+        if entry is None and "test" not in found.splits:
+            click.echo(_UNSCORED)
         _write(files, source, name)
         _write_left_out(found, name)
     click.echo(f"Next: kedro corpus validate {name}")
@@ -202,7 +212,7 @@ def _print_found(found: Imported, schema: RelationSchema | None) -> None:
     tally = found.tally
     for line in listed([f"read {f}: {NAMES.get(n, n)}" for f, n in found.formats.items()], 10):
         click.echo(line)
-    click.echo("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items()))
+    click.echo("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items() if n))
     for split, rows in found.splits.items():
         counts = _most_common(Counter(str(row.relation) for row in rows))
         click.echo(f"{split}: {len(rows):,} rows: {counts}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import pandas as pd
+from click.core import ParameterSource
 
 from tkre.cli.corpus import checked_corpus
 from tkre.cli.generation import cell_plans, cell_yield, price
@@ -62,11 +63,16 @@ def doctor_command(
 ) -> None:
     """Check weights, machine, labels, time and cost.
 
-    Trains VARIANT on a few rows of the corpus NAME. Ends with 1 if something would stop or spoil a
-    run. Asks no language model, writes nothing.
+    Trains VARIANT on a few rows of the corpus NAME; where none is named and the experiment of the
+    corpus has no tkre_plus, its last variant. Ends with 1 if something would stop or spoil a run.
+    Asks no language model, writes nothing.
     """
     report = Report()
+    given = click.get_current_context().get_parameter_source("variant")
     with session(env) as project:
+        planned = project.config.experiments.get(name)
+        if planned and given == ParameterSource.DEFAULT and variant not in planned.variants:
+            variant = planned.variants[-1]
         sample = KShotSample(name, shots, seed, annotated=annotated)
         _examine(project, Cell(sample, variant), report)
     if report.failed:

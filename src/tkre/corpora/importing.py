@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import random
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.files import decoded, text_lines
+from tkre.core.documents import DocumentError, parse_json
 from tkre.core.instance import Instance
-from tkre.core.params import did_you_mean
-from tkre.corpora import annotations as tools
-from tkre.corpora import exchange
-from tkre.corpora.candidates import CandidateCounts, Mention, read_sentences
+from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
-from tkre.corpora.documents import Documents, Tally, read_documents, sentences_of
+from tkre.corpora.documents import Tally, read_documents
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
-from tkre.corpora.recognition import NAMES, recognised, why_unknown
+from tkre.corpora.recognition import why_unknown
 from tkre.corpora.records import RowError, instance_problem
-from tkre.corpora.tables import table_columns, table_records
+from tkre.corpora.tool_files import documents_of, format_of, read_text
 
-# Readers of documents; the other formats hold one marked pair a row.
-DOCUMENTS: dict[str, Callable[[str], Documents]] = {
-    "doccano": tools.doccano,
-    "label_studio": tools.label_studio,
-    "prodigy": tools.prodigy,
-    "spert": tools.spert,
-    "glirel": tools.glirel,
-    "docred": tools.docred,
-    "rebel": exchange.rebel,
-    "bioc": exchange.bioc,
-}
 NO_RELATION = "no_relation"
 # Names of the relation "none of the others" in published corpora.
 NEGATIVES = frozenset(
@@ -41,9 +28,10 @@ _SPLITS = {
     "train": "train", "training": "train", "dev": "dev", "val": "dev", "valid": "dev",
     "validation": "dev", "development": "dev", "test": "test", "testing": "test",
 }  # fmt: skip
-_BEGINNING = 100_000  # bytes of a raw text that are looked at for its format
 # Names of relations by id, beside the files of FewRel and DocRED.
 _NAMES_FILES = ("pid2name.json", "rel_info.json")
+_NO_DEFINITION = "No description defined"  # of pid2name.json
+_WIKIDATA = re.compile(r"P[0-9]+")
 
 
 @dataclass
@@ -107,6 +95,55 @@ def import_files(
     return found
 
 
+def begin_corpus(found: Imported) -> None:
+    """Make training rows of the only split, whatever its name: ``val_wiki.json`` of FewRel.
+
+    Raises:
+        CorpusError: There are several splits, and none is training data.
+    """
+    if "train" in found.splits:
+        return
+    if len(found.splits) > 1:
+        splits = " and ".join(sorted(found.splits))
+        raise CorpusError(
+            f"no training rows, only {splits} by the names of the files: one with train in its "
+            "name, or without any of these words, has them"
+        )
+    [(split, rows)] = found.splits.items()
+    found.splits = {"train": rows}
+    found.tally.notes[f"training rows of a file that is {split} by its name"] = len(rows)
+
+
+def hold_out(found: Imported, share: float, seed: int) -> None:
+    """Move sentences, with all their rows, from the training to the test split.
+
+    Args:
+        found: The import.
+        share: Share of the sentences of each relation.
+        seed: Seed of the choice.
+
+    Raises:
+        CorpusError: There are test rows already, or no training rows.
+    """
+    if "test" in found.splits or "train" not in found.splits:
+        splits = " and ".join(sorted(found.splits))
+        raise CorpusError(
+            f"--test makes test rows of training rows, and the files have {splits} by their names: "
+            "leave it out"
+        )
+    relations: dict[str, str] = {}
+    for row in found.splits["train"]:
+        relations.setdefault(normalised(row.text), str(row.relation))
+    sentences: dict[str, list[str]] = {}
+    for sentence, relation in relations.items():
+        sentences.setdefault(relation, []).append(sentence)
+    chosen = random.Random(seed)
+    kept = {s for same in sentences.values() for s in chosen.sample(same, round(share * len(same)))}
+    rows = found.splits["train"]
+    found.splits["train"] = [row for row in rows if normalised(row.text) not in kept]
+    found.splits["test"] = [row for row in rows if normalised(row.text) in kept]
+
+
 def _why_none(found: Imported) -> str:
     if found.tally.left_out:
         return "\n".join(left_out_lines(found.tally))
@@ -139,36 +176,6 @@ def _split_of(file: Path, folder: Path | None = None) -> str:
         if found := [_SPLITS[word] for word in words if word in _SPLITS]:
             return found[0]
     return "train"
-
-
-def read_text(path: Path) -> str:
-    """Text of a file in UTF-8, or in UTF-16 with its mark, as spreadsheets write it.
-
-    Raises:
-        EncodingError: It is neither.
-    """
-    return decoded(path.read_bytes(), path, utf16=True)
-
-
-def format_of(path: Path, given: str | None = None) -> str | None:
-    """Name of the format of a file; None if it is not known."""
-    by_suffix = {".ann": "brat", ".spacy": "docbin"}.get(path.suffix)
-    if given or by_suffix:
-        return given or by_suffix
-    return recognised(read_text(path))
-
-
-def documents_of(path: Path, name: str) -> Documents | None:
-    """The documents of a file; None for a format with one pair a row."""
-    if name == "docbin":
-        return exchange.docbin(path.read_bytes(), str(path))
-    if name == "brat":
-        text = path.with_suffix(".txt")
-        if not text.is_file():
-            raise CorpusError(f"{path}: there is no {text.name} beside it, the text of brat")
-        pair = (read_text(path), read_text(text))
-        return iter([("", lambda: tools.brat(*pair))])
-    return DOCUMENTS[name](read_text(path)) if name in DOCUMENTS else None
 
 
 def _read_file(
@@ -209,8 +216,8 @@ def left_out_lines(tally: Tally, places: int | None = 1) -> Iterator[str]:
 def _name_relations(found: Imported, folder: Path) -> None:
     """Give relations the names of a file beside them."""
     names: dict[str, str] = {}
+    labels = {str(row.relation) for row in found.rows}
     for path in (folder / file for file in _NAMES_FILES):
-        labels = {str(row.relation) for row in found.rows}
         if path.is_file():
             try:
                 given = parse_json(read_text(path))
@@ -219,15 +226,24 @@ def _name_relations(found: Imported, folder: Path) -> None:
             for label, value in given.items() if isinstance(given, dict) else ():
                 name, *definition = value if isinstance(value, list) else [value]
                 if label in labels and isinstance(name, str) and name.strip():
-                    names[label] = " ".join(name.split())
+                    name = " ".join(name.split())
+                    # Relations of one name stay apart.
+                    names[label] = f"{name} ({label})" if name in names.values() else name
                     if definition and isinstance(definition[0], str):
-                        words = " ".join(definition[0].split())
-                        definition_ = f'The tail is the "{names[label]}" of the head: {words}.'
-                        found.definitions[names[label]] = definition_
+                        _define(found, names[label], definition[0])
+    if not names and all(_WIKIDATA.fullmatch(label) for label in labels):
+        what = f"relations that are ids of Wikidata; {_NAMES_FILES[0]} beside the file names them"
+        found.tally.notes[what] = len(labels)
     for split, rows in found.splits.items() if names else ():
         found.splits[split] = [
             replace(row, relation=names.get(str(row.relation), row.relation)) for row in rows
         ]
+
+
+def _define(found: Imported, name: str, given: str) -> None:
+    words = " ".join(given.split()).rstrip(".")
+    if words != _NO_DEFINITION:
+        found.definitions[name] = f'The tail is the "{name}" of the head: {words}.'
 
 
 def _with_ids_once(found: Imported) -> None:
@@ -240,90 +256,3 @@ def _with_ids_once(found: Imported) -> None:
                 row_id, number = f"{row.id}-{number}", number + 1
             taken.add(row_id)
             rows[n] = replace(row, id=row_id)
-
-
-def read_entities(path: Path, counts: CandidateCounts) -> list[tuple[str, str, list[Mention]]]:
-    """Sentences whose entities are known: their ids, texts and mentions.
-
-    Args:
-        path: JSON Lines with ``entities``, or a file of an annotation tool.
-        counts: Entities and records that cannot be taken are added to its bad lines.
-
-    Raises:
-        CorpusError: The file has no entities.
-    """
-    tally, name = Tally(), format_of(path)
-    documents = documents_of(path, name) if name else None
-    if documents is None:
-        raise CorpusError(
-            f"{path}: give --mentions, a file of names, or --spacy, a pipeline; without them its "
-            "entities are read, and it has none (JSON Lines with entities: [{start, end, label}], "
-            "or a file of an annotation tool)"
-        )
-    found = []
-    for document in read_documents(documents, str(path), tally):
-        sentences = sentences_of(document, tally)
-        for sentence in sentences:
-            mentions = [mention for _, mention in sentence.mentions]
-            row_id = sentence.name if len(sentences) > 1 else document.name
-            found.append((row_id, sentence.text, mentions))
-    left = ((r, p) for (kind, r), p in tally.left_out.items() if kind != "relation")
-    counts.bad += [
-        f"{place.removeprefix(f'{path}, ')}: {reason}"
-        for reason, places in left
-        for place in places
-    ]
-    return found
-
-
-def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
-    """Raw sentences of a file, by their ids: a line each, JSON Lines, or a table.
-
-    Args:
-        path: A table ends with .csv or .tsv.
-        counts: Bad lines are added to it.
-
-    Raises:
-        CorpusError: The table has no column of sentences, or the file is one of another tool.
-    """
-    if path.suffix in (".csv", ".tsv"):
-        yield from _table_sentences(read_text(path), path, counts)
-        return
-    with path.open("rb") as file:
-        beginning = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")
-    json = path.suffix == ".jsonl"
-    if not json and (found := recognised(beginning)):
-        raise CorpusError(
-            f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
-            "--spacy out to read its entities, or write its sentences a line each"
-        )
-    yield from read_sentences(text_lines(path), json=json, counts=counts)
-
-
-def _table_sentences(text: str, path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
-    columns = table_columns(text)
-    if "sentence" not in columns:
-        header = text.partition("\n")[0].strip()
-        raise CorpusError(
-            f"{path}, line 1: there is no column text or sentence in the header {shown(header)}; a "
-            "file with a sentence a line ends with .txt"
-        )
-    for line, cells in table_records(text):
-        sentence = cells if isinstance(cells, str) else cells[columns["sentence"]].strip()
-        if isinstance(cells, str) or not sentence:
-            counts.bad.append(f"line {line}: {sentence or 'no sentence'}")
-        else:
-            own = cells[columns["id"]].strip() if "id" in columns else ""
-            yield own or f"line-{line}", sentence
-
-
-def check_format(name: str | None) -> str | None:
-    """Refuse an unknown name of a format.
-
-    Raises:
-        ValueError: No reader has the name.
-    """
-    known = {*FORMATS, *NAMES}
-    if name is not None and name not in known:
-        raise ValueError(f"there is no format {name!r}{did_you_mean(name, known)}")
-    return name

@@ -26,6 +26,7 @@ from tkre.corpora.formats import json_object
 from tkre.corpora.pairs import cells_record
 from tkre.corpora.records import KEYS, RowError
 from tkre.corpora.tables import COLUMNS, header_of, held_by, named_twice, table_rows
+from tkre.corpora.tool_files import where_to_label
 
 Fields = dict[str, Any]
 Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
@@ -125,7 +126,8 @@ def _misspelt(names: Iterable[str]) -> str | None:
 
 def _kind(file: Path, known: Mapping[str, Any], what: str) -> Any:
     if file.suffix not in known:
-        raise TableError(f"{file}: files to be {what} end with {', '.join(known)}")
+        other = where_to_label(file) if known is READERS else None
+        raise TableError(other or f"{file}: files to be {what} end with {', '.join(known)}")
     return known[file.suffix]
 
 

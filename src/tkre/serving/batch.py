@@ -32,6 +32,7 @@ from tkre.corpora.row_files import (
     require_writable,
     writer,
 )
+from tkre.corpora.tool_files import where_to_label
 from tkre.modeling.weights import file_digest
 from tkre.serving.extractor import RelationExtractor
 from tkre.serving.labelling import ANSWER, Counts, label_rows, labelled_columns
@@ -107,7 +108,10 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
         files = sorted(file for file in source.rglob("[!.]*") if file.suffix in READERS)
         pairs = [(file, target / _named(file.relative_to(source))) for file in files]
     if not pairs:
-        raise TableError(f"no file to label in {source}: they end with {', '.join(READERS)}")
+        other = where_to_label(source)
+        raise TableError(
+            other or f"no file to label in {source}: they end with {', '.join(READERS)}"
+        )
     problems = ((pair, _problem(*pair)) for pair in pairs)
     if bad := [f"  {problem}" for _, problem in problems if problem]:
         lines = listed(bad)

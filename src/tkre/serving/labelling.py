@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tkre.core.errors import MAX_LISTED, enumerated, listed
 from tkre.corpora.records import RowError
 from tkre.corpora.row_files import Fields, Row, TableError, record_of
+from tkre.corpora.tool_files import where_to_label
 from tkre.corpora.unlabelled import validate_batch
 from tkre.serving.extractor import RelationExtractor
 
@@ -166,6 +168,8 @@ def require_labelled(files: Iterable[Counts], source: str) -> None:
     if any(counts.rows > counts.not_read for counts in counted):
         return
     read = sum(counts.rows for counts in counted)
+    if read and (other := where_to_label(Path(source))):
+        raise TableError(f"no sentence was labelled: {other}")
     why = "none of its rows could be read" if read else "there are no rows in it"
     lines = [f"  {problem}" for counts in counted for problem in counts.problems]
     raise TableError("\n".join([f"{source}: no sentence was labelled, {why}", *listed(lines)]))

@@ -1,0 +1,176 @@
+"""Files of other tools: their text, their format, their documents, and commands for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tkre.core.documents import shown
+from tkre.core.errors import UserError
+from tkre.core.files import decoded, text_lines
+from tkre.core.params import did_you_mean
+from tkre.corpora import annotations as tools
+from tkre.corpora import exchange
+from tkre.corpora.candidates import CandidateCounts, Mention, read_sentences
+from tkre.corpora.documents import Documents, Tally, read_documents, sentences_of
+from tkre.corpora.params import FORMATS
+from tkre.corpora.reading import CorpusError
+from tkre.corpora.recognition import NAMES, recognised
+from tkre.corpora.tables import table_columns, table_records
+
+# Readers of documents; the other formats hold one marked pair a row.
+DOCUMENTS: dict[str, Callable[[str], Documents]] = {
+    "doccano": tools.doccano,
+    "label_studio": tools.label_studio,
+    "prodigy": tools.prodigy,
+    "spert": tools.spert,
+    "glirel": tools.glirel,
+    "docred": tools.docred,
+    "rebel": exchange.rebel,
+    "bioc": exchange.bioc,
+}
+_BY_SUFFIX = {".ann": "brat", ".spacy": "docbin"}
+_BEGINNING = 100_000  # bytes of a raw text that are looked at for its format
+
+
+def check_format(name: str | None) -> str | None:
+    """Refuse an unknown name of a format.
+
+    Raises:
+        ValueError: No reader has the name.
+    """
+    known = {*FORMATS, *NAMES}
+    if name is not None and name not in known:
+        raise ValueError(f"there is no format {name!r}{did_you_mean(name, known)}")
+    return name
+
+
+def read_text(path: Path) -> str:
+    """Text of a file in UTF-8, or in UTF-16 with its mark, as spreadsheets write it.
+
+    Raises:
+        EncodingError: It is neither.
+    """
+    return decoded(path.read_bytes(), path, utf16=True)
+
+
+def format_of(path: Path, given: str | None = None) -> str | None:
+    """Name of the format of a file; None if it is not known."""
+    by_suffix = _BY_SUFFIX.get(path.suffix)
+    if given or by_suffix:
+        return given or by_suffix
+    return recognised(read_text(path))
+
+
+def documents_of(path: Path, name: str) -> Documents | None:
+    """The documents of a file; None for a format with one pair a row."""
+    if name == "docbin":
+        return exchange.docbin(path.read_bytes(), str(path))
+    if name == "brat":
+        text = path.with_suffix(".txt")
+        if not text.is_file():
+            raise CorpusError(f"{path}: there is no {text.name} beside it, the text of brat")
+        pair = (read_text(path), read_text(text))
+        return iter([("", lambda: tools.brat(*pair))])
+    return DOCUMENTS[name](read_text(path)) if name in DOCUMENTS else None
+
+
+def where_to_label(source: Path) -> str | None:
+    """What a file is that holds no sentences to label, and the commands for it; None if unknown.
+
+    Args:
+        source: The file, or a folder, of which the first known one counts.
+    """
+    for file in sorted(source.rglob("[!.]*")) if source.is_dir() else [source]:
+        path = beside if (beside := file.with_suffix(".ann")).is_file() else file
+        with suppress(UserError, OSError):
+            if name := format_of(path):
+                return _commands(path, name)
+    return None
+
+
+def _commands(path: Path, name: str) -> str | None:
+    """What to do with a file of a known format; None where it has the suffix of its format."""
+    if (suffixes := {"native": (".jsonl",), "csv": (".csv", ".tsv")}.get(name)) is not None:
+        endings = " or ".join(suffixes)
+        return None if path.suffix in suffixes else f"{path} is {NAMES[name]}: call it {endings}"
+    found = f"{path} is {NAMES[name]}: `kedro corpus import {path} my_corpus` makes a corpus of it"
+    if name in DOCUMENTS or name in _BY_SUFFIX.values():
+        found += f", `kedro corpus candidates {path} pairs.jsonl` pairs of its entities to label"
+    return found
+
+
+def read_entities(path: Path, counts: CandidateCounts) -> list[tuple[str, str, list[Mention]]]:
+    """Sentences whose entities are known: their ids, texts and mentions.
+
+    Args:
+        path: JSON Lines with ``entities``, or a file of an annotation tool.
+        counts: Entities and records that cannot be taken are added to its bad lines.
+
+    Raises:
+        CorpusError: The file has no entities.
+    """
+    tally, name = Tally(), format_of(path)
+    documents = documents_of(path, name) if name else None
+    if documents is None:
+        raise CorpusError(
+            f"{path}: give --mentions, a file of names, or --spacy, a pipeline; without them its "
+            "entities are read, and it has none (JSON Lines with entities: [{start, end, label}], "
+            "or a file of an annotation tool)"
+        )
+    found = []
+    for document in read_documents(documents, str(path), tally):
+        sentences = sentences_of(document, tally)
+        for sentence in sentences:
+            mentions = [mention for _, mention in sentence.mentions]
+            row_id = sentence.name if len(sentences) > 1 else document.name
+            found.append((row_id, sentence.text, mentions))
+    left = ((r, p) for (kind, r), p in tally.left_out.items() if kind != "relation")
+    counts.bad += [
+        f"{place.removeprefix(f'{path}, ')}: {reason}"
+        for reason, places in left
+        for place in places
+    ]
+    return found
+
+
+def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
+    """Raw sentences of a file, by their ids: a line each, JSON Lines, or a table.
+
+    Args:
+        path: A table ends with .csv or .tsv.
+        counts: Bad lines are added to it.
+
+    Raises:
+        CorpusError: The table has no column of sentences, or the file is one of another tool.
+    """
+    if path.suffix in (".csv", ".tsv"):
+        yield from _table_sentences(read_text(path), path, counts)
+        return
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")
+    json = path.suffix == ".jsonl"
+    if not json and (found := recognised(beginning)):
+        raise CorpusError(
+            f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
+            "--spacy out to read its entities, or write its sentences a line each"
+        )
+    yield from read_sentences(text_lines(path), json=json, counts=counts)
+
+
+def _table_sentences(text: str, path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
+    columns = table_columns(text)
+    if "sentence" not in columns:
+        header = text.partition("\n")[0].strip()
+        raise CorpusError(
+            f"{path}, line 1: there is no column text or sentence in the header {shown(header)}; a "
+            "file with a sentence a line ends with .txt"
+        )
+    for line, cells in table_records(text):
+        sentence = cells if isinstance(cells, str) else cells[columns["sentence"]].strip()
+        if isinstance(cells, str) or not sentence:
+            counts.bad.append(f"line {line}: {sentence or 'no sentence'}")
+        else:
+            own = cells[columns["id"]].strip() if "id" in columns else ""
+            yield own or f"line-{line}", sentence

@@ -1,0 +1,70 @@
+"""Files of other tools in the place of sentences to label."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import ROOT
+from tkre.corpora.row_files import TableError, columns_of
+from tkre.corpora.tool_files import where_to_label
+
+FILES = ROOT / "tests/corpora/files"
+TASK = {"data": {"text": "Ada met Bo"}, "annotations": [{"result": []}]}
+DOCCANO = (FILES / "doccano.jsonl").read_text(encoding="utf-8")
+ROW = '{"sentence": "<head>Ada</head> met <tail>Bo</tail>", "relation": "met"}'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "commands"),
+    [
+        ("a.json", json.dumps([TASK]), ("import", "candidates")),
+        ("a.ann", "T1\tPER 0 3\tAda", ("import", "candidates")),
+        ("a.jsonl", DOCCANO, ("import", "candidates")),
+        ("a.spacy", "", ("import", "candidates")),
+        ("a.json", (FILES / "tacred.json").read_text(encoding="utf-8"), ("import",)),
+        ("a.TXT", '1\t"<e1>a</e1> in <e2>b</e2>"\nX(e1,e2)', ("import",)),
+        ("a.txt", '{"text": "[[ a ]] << b >>", "label": "X"}', ("import",)),
+    ],
+)  # fmt: skip
+def test_the_commands_for_a_file_of_another_tool(tmp_path, name, text, commands):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    for source in (path, tmp_path):
+        found = where_to_label(source)
+        assert [c for c in ("import", "candidates") if f"`kedro corpus {c} {path} " in found] == [
+            *commands
+        ]
+
+
+def test_the_text_of_brat_is_known_by_its_annotations(tmp_path):
+    for suffix in ("txt", "ann"):
+        (tmp_path / f"a.{suffix}").write_text("Ada met Bo", encoding="utf-8")
+    assert where_to_label(tmp_path / "a.txt") == where_to_label(tmp_path / "a.ann")
+
+
+def test_a_known_format_under_another_suffix(tmp_path):
+    for name, text, suffix in [
+        ("a.json", ROW, "call it .jsonl"),
+        ("a.txt", "text,relation,head,tail\nAda met Bo,met,Ada,Bo\n", "call it .csv or .tsv"),
+    ]:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert where_to_label(tmp_path / name).endswith(suffix)
+
+
+def test_what_holds_sentences_or_nothing_known_has_no_command(tmp_path):
+    for name, text in [("a.jsonl", ROW), ("a.csv", "text,relation,head\na,b,c"), ("a.txt", "Ada.")]:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\xff")
+    assert where_to_label(tmp_path) is None and where_to_label(tmp_path / "none.json") is None
+
+
+def test_files_without_sentences_are_refused_by_their_format(tmp_path):
+    shutil.copy(FILES / "tacred.json", tmp_path)
+    with pytest.raises(TableError, match=r"tacred.json is TACRED's JSON: `kedro corpus import"):
+        columns_of(tmp_path / "tacred.json")
+    (tmp_path / "a.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(TableError, match=r"files to be read end with \.jsonl"):
+        columns_of(tmp_path / "a.json")

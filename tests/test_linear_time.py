@@ -23,7 +23,14 @@ from tkre.core.documents import DocumentError, json_items, parse_json
 from tkre.core.folding import is_invisible, verbatim
 from tkre.core.instance import Instance, Span, TagError, parse_tagged
 from tkre.core.schema import Relation, RelationSchema
-from tkre.core.text import count_words, find_phrase, find_word_forms, normalised, word_list
+from tkre.core.text import (
+    clause_parts,
+    count_words,
+    find_phrase,
+    find_word_forms,
+    normalised,
+    word_list,
+)
 from tkre.corpora.annotations import brat, doccano
 from tkre.corpora.candidates import read_mentions
 from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
@@ -158,9 +165,15 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "core/text.py:_KINDS": [lambda t: find_phrase(t, "中文"), lambda t: find_phrase(t, "a")],
     "core/text.py:_FUNCTION_WORDS": [lambda t: find_word_forms("a text", t)],
     "core/folding.py:_INVISIBLE": [normalised, is_invisible, lambda t: verbatim(t, "is in")],
+    "core/text.py:_INSIDE": [lambda t: find_phrase(t, "ก")],
+    "core/text.py:_BLANKLESS": [clause_parts, lambda t: clause_parts(f"中{t}")],
+    "core/text.py:clause_parts": [lambda t: clause_parts(f"中 {t}")],
+    "core/text.py:_PARTICLES": [
+        lambda t: find_phrase(t, "가", name=True), lambda t: find_phrase(f"가{t}", "가", name=True)
+    ],
     "core/text.py:find_phrase": [
         lambda t: find_phrase(t, "born in"), lambda t: find_phrase(t, "- a"),
-        lambda t: find_phrase("born in", t),
+        lambda t: find_phrase("born in", t), lambda t: without_names(of_instance(t)),
     ],
     "core/text.py:find_word_forms": [
         lambda t: find_word_forms(t, "was born in"),
@@ -221,7 +234,6 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     ],
     "report/drawing.py:_UNPRINTABLE": [printable],
     "report/model_card.py:_MARKUP": [_escaped],
-    "training/inference.py:without_names": [lambda t: without_names(of_instance(t))],
 }  # fmt: skip
 TRUSTED = {
     "core/languages.py:_CODE": "a code of a language, which has no two divisions",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import unicodedata
@@ -11,6 +12,7 @@ from tkre.core.folding import fold, is_invisible, verbatim
 from tkre.core.text import (
     NearDuplicateIndex,
     NearDuplicateParams,
+    clause_parts,
     count_words,
     find_phrase,
     find_word_forms,
@@ -182,6 +184,17 @@ def test_invented_triggers_are_not_verbatim():
         ("남서울은 크다", "서울", []),
         ("สมชายเกิดที่กรุงเทพ", "เกิดที่", ["เกิดที่"]),
         ("กิน", "ก", []),  # half of a letter with its vowel
+        ("เกาะ", "กา", []),  # a vowel stands before its consonant, one behind it
+        ("มานะ", "มาน", []),
+        ("ตั้งใจ", "ตั้", []),  # this vowel is never at the end
+        ("จันทร์", "จัน", ["จัน"]),
+        ("ศักดิ์สิทธิ์", "ศัก", []),  # a silent consonant follows
+        ("ตากล้อง", "ตาก", ["ตาก"]),  # wrong: only a dictionary would tell
+        ("เขาก็แก้วไป", "แก้ว", ["แก้ว"]),
+        ("เกิดในกรุงเทพฯ", "กรุงเทพ", ["กรุงเทพ"]),
+        ("ເກັບ", "ເກັ", []),
+        ("ភ្នំពេញ", "ភ", []),  # a stacked consonant follows
+        ("ရန်ကုန်", "ရ", []),
         ("トヨタ自動車", "トヨタ", ["トヨタ"]),
         ("アンドレ", "アン", []),  # a run of katakana is a word
         ("記者はＮＨＫに勤める", "NHK", ["ＮＨＫ"]),
@@ -192,6 +205,47 @@ def test_invented_triggers_are_not_verbatim():
 )
 def test_phrases_of_any_script(text, phrase, found):
     assert [span.of(text) for span in find_phrase(text, phrase)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "found"),
+    [
+        ("김민수는 왔다", "김민수", True),
+        ("김민수씨에게도 말했다", "김민수", True),
+        ("김민수는 왔다", "김민", False),  # a longer name
+        ("서울대학교는 크다", "서울", False),
+        ("부산으로부터의 소식", "부산", True),
+        ("부산로 갔다", "부산", False),  # this form of a particle follows a vowel or l
+        ("서울로 갔다", "서울", True),
+        ("제주가 좋다", "제주", True),
+        ("부산가 좋다", "부산", False),
+        ("수도는 서울이다.", "서울", True),
+        ("NHK방송은", "NHK", True),  # another script begins
+        ("남서울은 크다", "서울", False),
+        ("서울시는 크다", "서울", False),
+        ("이순신장군은", "이순신", False),
+        ("김정은은 왔다", "김정", True),  # wrong: only a dictionary would tell
+    ],
+)
+def test_only_particles_follow_a_korean_name(text, name, found):
+    assert [span.of(text) for span in find_phrase(text, name, name=True)] == [name] * found
+    assert find_phrase("서울에서 설립했다", "설립") != []  # any ending may follow what is no name
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("周于2008年创办iPhone公司，后来。", "周|于|2008|年|创|办|iPhone|公|司|，|后|来|。"),
+        ("トヨタ、ホンダ。", "トヨタ|、|ホンダ|。"),
+        ("เด็กชื่อแก้ว", "เด็ก|ชื่อ|แก้|ว"),
+        ("iPhone을", "iPhone|을"),
+        ("김민수는, 서울에서 naïve re-tests", ""),  # the words of the tokenizer will do
+    ],
+)
+def test_words_of_clauses_without_blanks(text, parts):
+    starts = clause_parts(text)
+    pieces = [text[a:b] for a, b in itertools.pairwise([*starts, len(text)])]
+    assert "|".join(pieces) == parts
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,23 @@ def test_longest_match_of_whole_words(text, expected):
     assert found(NAMES, text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "김민수는 남서울에서 서울대학교로 갔다. 서울은",
+            ["김민수", "서울"],
+        ),
+        ("周明远在12月2日去了林晓燕家", ["周明远", "2日", "林晓燕"]),  # not "2月" in "12月"
+        ("สมชายเกิดที่กรุงเทพฯ แก้วอยู่เกาะ", ["สมชาย", "กรุงเทพ", "แก้ว"]),  # not within ko
+        ("ホンダのアンはアンドレ", ["ホンダ", "アン"]),
+    ],
+)
+def test_names_of_scripts_without_blanks_or_with_particles(text, expected):
+    names = "김민 김민수 서울 周明远 林晓燕 2月 2日 สมชาย กรุงเทพ แก แก้ว กา ホンダ アン".split()
+    assert [name for name, _ in found([(name, None) for name in names], text)] == expected
+
+
 def test_ignore_case():
     text = "NEW YORK, ada, Stra\u00dfe and STRASSE"
     names = [*NAMES, ("Stra\u00dfe", "place")]

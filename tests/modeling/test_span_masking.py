@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import instance
 from tkre.generation.texts import from_sentence
@@ -66,6 +68,49 @@ def test_long_relation_spans_are_hidden_word_by_word(tokenizer):
     unit = dict(zip(tokens, text.units.tolist(), strict=True))
     assert len({unit["lived"], unit["at"], unit["home"]}) == 3
     assert unit["moved"] == unit["to"]
+
+
+def clauses(*texts):
+    """A tokenizer like that of XLM-R: what stands between blanks is one word of it."""
+    letters = sorted({c for text in texts for c in text if c != " "})
+    pieces = [("<unk>", -10.0), ("<mask>", -10.0), ("\u2581", -3.0), ("出生", -2.0), ("ホン", -2.0)]
+    vocabulary = pieces + [(letter, -3.0) for letter in letters]
+    model = Tokenizer(models.Unigram(vocabulary, unk_id=0))
+    model.pre_tokenizer = pre_tokenizers.Metaspace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=model, unk_token="<unk>", mask_token="<mask>", pad_token="<unk>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "trigger", "units"),
+    [
+        # As one word of the tokenizer, all but the mentions and the trigger was one unit.
+        ("她说<head>周明</head>2008年出生在<tail>成都</tail>，很早。", "出生在",
+         "她|说|周明|2008|年|出生在|成都|，|很|早|。"),
+        ("<head>山田</head>は<tail>東京</tail>のホンダ、トヨタで働く。", "働く",
+         "山田|は|東京|の|ホンダ|、|トヨタ|で|働く|。"),
+        ("<head>김민수</head>는 <tail>서울</tail>에서 iPhone을 샀다.", "샀다",
+         "김민수|는|서울|에서|iPhone|을|샀다|."),
+        ("<head>แก้ว</head>ชื่อเด็ก<tail>กรุงเทพ</tail>", "ชื่อ", "แก้ว|ชื่อ|เด็ก|กรุงเทพ"),
+        ("<head>Anna</head>'s house, in <tail>Rome</tail>.", "house", "Anna|'s|house|,|in|Rome|."),
+    ],
+)  # fmt: skip
+def test_units_of_clauses_without_blanks_are_words(sentence, trigger, units):
+    row = instance(sentence, "k", triggers=(trigger,))
+    tokenizer = clauses(row.text)
+    text = encode(row, tokenizer)
+    tokens = tokenizer.convert_ids_to_tokens(text.input_ids)
+    found = {}
+    for unit, token in zip(text.units.tolist(), tokens, strict=True):
+        found[unit] = found.get(unit, "") + token.strip("\u2581")
+    assert sorted(found.values()) == sorted(units.split("|"))
+
+
+def test_a_long_relation_span_of_chinese_is_hidden_word_by_word():
+    row = instance("<head>周明</head>出生在<tail>成都</tail>。", "k", triggers=("出生在",))
+    whole, words = (encode(row, clauses(row.text), MaskingParams(max_span_words=n)) for n in (2, 1))
+    assert len(set(words.units.tolist())) == 1 + len(set(whole.units.tolist()))
 
 
 def test_rates_of_the_roles(tokenizer):

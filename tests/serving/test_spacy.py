@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from tests.conftest import ROOT
-from tkre.serving.extractor import RelationExtractor
+from tkre.serving.extractor import DOUBTFUL, HOLDS, NO_RELATION, WITHHELD, RelationExtractor
 
 spacy = pytest.importorskip("spacy", reason="needs the extra `spacy`")
 
@@ -54,7 +54,7 @@ def test_entities_of_a_sentence_are_paired(nlp, classifier_folder):
           "head_type": "person", "tail_type": "place"}]
     )  # fmt: skip
     assert first.probability == pytest.approx(expected.probability)
-    assert (first.guess, first.abstained) == ("lives_in", False)
+    assert (first.guess, first.abstained, first.verdict) == ("lives_in", False, HOLDS)
 
 
 def test_truncated_sentences_are_marked(nlp):
@@ -80,6 +80,15 @@ def test_batches_equal_single_documents(nlp):
 def test_keep_negative(classifier_folder):
     doc = made(classifier_folder, keep_negative=True)("anna never saw oslo .")
     assert ("anna", "none", "oslo") in relations_of(doc) and len(relations_of(doc)) == 2
+    texts = [{"text": doc.text, "head": [0, 4], "tail": [16, 20]},
+             {"text": doc.text, "head": [16, 20], "tail": [0, 4]}]  # fmt: skip
+    expected = RelationExtractor.from_pretrained(classifier_folder)(texts)
+    untyped = made(classifier_folder, types=None, keep_negative=True)(doc.text)
+    assert [(r.verdict, r.untyped) for r in untyped._.relations] == [
+        (e.verdict, True) for e in expected
+    ]
+    assert not any(r.untyped for r in doc._.relations)
+    assert {r.verdict for r in doc._.relations} <= {NO_RELATION, DOUBTFUL}
 
 
 def test_entities_without_a_type_are_paired_if_named(classifier_folder):
@@ -112,6 +121,24 @@ def test_relations_are_stored_in_a_docbin(nlp):
     content = DocBin(docs=[doc], store_user_data=True).to_bytes()
     [again] = DocBin().from_bytes(content).get_docs(nlp.vocab)
     assert relations_of(again) == relations_of(doc) and again._.relations[0].head.label_ == "PERSON"
+    assert again._.relations[0].verdict == HOLDS
+
+
+def test_documents_of_an_older_version_are_read(nlp):
+    doc = nlp("anna lives in the old oslo .")
+    doc.user_data["tkre_relations"][0][6:] = []
+    [first, _] = doc._.relations
+    assert (first.guess, first.truncated, first.verdict) == ("lives_in", False, "")
+
+
+def test_withheld_relations(classifier_folder, toy_rows, calibrator_of, tmp_path):
+    record = calibrator_of(classifier_folder, toy_rows)
+    (tmp_path / "record.json").write_text(record.model_dump_json())
+    config = {"calibrator": str(tmp_path / "record.json"), "wanted_precision": 0.5, "types": None}
+    relations = made(classifier_folder, **config)("anna and oslo .")._.relations
+    assert WITHHELD in {relation.verdict for relation in relations}
+    for relation in relations:
+        assert (relation.verdict == WITHHELD) is relation.abstained is (relation.label is None)
 
 
 def test_saved_pipeline_holds_its_classifier(classifier_folder, toy_rows, calibrator_of, tmp_path):

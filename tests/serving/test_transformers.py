@@ -100,7 +100,7 @@ def test_abstains_with_the_calibrator_beside_the_weights(
         assert withheld or answer["label"] == "none" or answer["score"] >= least
     [answer], ranked = careful([DOUBTFUL]), careful(DOUBTFUL, top_k=2)
     guess = careful._extractor([DOUBTFUL])[0].guess
-    assert answer["label"] is None and answer["abstained"]
+    assert answer["label"] is None and answer["abstained"] and answer["verdict"] == "withheld"
     assert [a["abstained"] for a in ranked] == [True, True]
     assert ranked[0]["label"] == guess and ranked[0]["score"] == answer["score"]
     assert None not in [a["label"] for a in ranked]

@@ -165,3 +165,26 @@ def test_explanations_lose_the_names_of_their_mentions():
         explanation="ada is at home in Rome. Adam not.",
     )
     assert without_names(row) == "the first entity is at home in the second entity. Adam not."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "explanation", "without"),
+    [
+        ("<head>林晓燕</head>出生于<tail>成都</tail>。", "林晓燕出生于成都，所以成都是出生地。",
+         "the first entity 出生于 the second entity，所以 the second entity 是出生地。"),
+        ("<head>山田</head>は<tail>ＮＨＫ</tail>に勤める。", "NHKに勤める山田は社員だ。",
+         "the second entity に勤める the first entity は社員だ。"),
+        ("<head>김민</head>은 <tail>서울</tail>에서 태어났다.", "김민은 서울에서, 김민수는 집에서.",
+         "the first entity 은 the second entity 에서, 김민수는 집에서."),
+        ("<head>สมชาย</head>เกิดที่<tail>กรุงเทพ</tail>", "สมชายเกิดที่กรุงเทพฯ",
+         "the first entity เกิดที่ the second entity ฯ"),
+    ],
+)  # fmt: skip
+def test_names_within_clauses_without_blanks(sentence, explanation, without):
+    assert without_names(instance(sentence, explanation=explanation)) == without
+
+
+def test_of_mentions_in_one_another_the_head_is_replaced():
+    row = instance("<head>York</head> is in <tail>York County</tail>",
+                   explanation="York County holds York.")  # fmt: skip
+    assert without_names(row) == "the first entity County holds the first entity."

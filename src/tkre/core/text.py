@@ -5,8 +5,9 @@ is given.
 
 A *word* is a run of letters, digits and their marks within one kind of script. Scripts without
 blanks between words (Chinese, hiragana, Thai, Khmer, ...) have no borders of words that could be
-seen: there each letter is a word of its own. Katakana and Hangul are runs, also beside letters of
-another kind: a Korean name is followed by its particle without a blank.
+seen: there each letter is a word of its own, with those that belong to it by spelling (a Thai vowel
+and its consonant). Katakana and Hangul are runs, also beside letters of another kind: a Korean name
+is followed by its particle without a blank.
 """
 
 from __future__ import annotations
@@ -31,19 +32,42 @@ _LETTER = r"\p{L}\p{N}\p{M}_"
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Bopomofo}\p{Yi}\p{Tibetan}\p{LB=SA}"
 _KATAKANA = r"\p{Katakana}\u30fc\uff70\uff9e\uff9f"
 _OTHER = rf"[[{_LETTER}]--[{_UNSPACED}{_KATAKANA}\p{{Hangul}}]]"
-_RUN = rf"[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*|[{_KATAKANA}]+"
+_ONE = rf"[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*"
+# Where no word of Thai, Lao, Khmer or Burmese ends: behind a vowel that is written before its
+# consonant, a sign that stacks the next one, or a vowel that a consonant closes (but for Thai "ko",
+# a word); before a vowel that is written behind its consonant, and before a silent or final one.
+_JOINT = (
+    r"(?:(?<=[\u0e40-\u0e44\u0ec0-\u0ec4\u1039\u17d2])"
+    r"|(?<=(?:[\u0e31\u0e37\u0eb1]|(?<!\u0e01)\u0e47)\p{M}?)"
+    r"|(?=[\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3])"
+    r"|(?=\p{L}[\u0e34\u0e38]?[\u0e4c\u0ecc\u103a\u17cd]))"
+)
+_RUN = rf"{_ONE}(?:{_JOINT}{_ONE})*|[{_KATAKANA}]+"
 _WORD = regex.compile(rf"{_RUN}|\p{{Hangul}}+|{_OTHER}+", regex.V1)
 _PART = regex.compile(rf"{_RUN}|\p{{Hangul}}+|{_OTHER}+|[^\s]", regex.V1)
 _ASCII_WORD = re.compile(r"\w+")
-_UNSPACED_LETTER = regex.compile(rf"[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*", regex.V1)
+_UNSPACED_LETTER = regex.compile(_ONE, regex.V1)
+_INSIDE = regex.compile(_JOINT, regex.V1)
+_BLANKLESS = regex.compile(rf"[[{_UNSPACED}{_KATAKANA}]&&[{_LETTER}]]", regex.V1)
 _KINDS = regex.compile(
     rf"(?P<mark>\p{{M}})|(?P<unspaced>[[{_UNSPACED}]&&[{_LETTER}]])|(?P<katakana>[{_KATAKANA}])"
     rf"|(?P<hangul>\p{{Hangul}})|(?P<other>[{_LETTER}])",
     regex.V1,
 )
 _CONTENT = regex.compile(rf"[[{_OTHER}]--\p{{Nd}}]+|\p{{Hangul}}+|[{_KATAKANA}]+", regex.V1)
-_UNSPACED_RUN = regex.compile(rf"(?:[[{_UNSPACED}]&&[{_LETTER}]]\p{{M}}*)+", regex.V1)
+_UNSPACED_RUN = regex.compile(rf"(?:{_ONE})+", regex.V1)
 _CHINESE = regex.compile(r"\p{Han}")
+# What follows a Korean name within its word: particles, forms of the copula, titles; which of two
+# forms is right depends on how the syllable before it ends (open, in l, in another consonant).
+_OPEN, _IN_L = ("".join(map(chr, range(0xAC00 + end, 0xD7A4, 28))) for end in (0, 8))
+_PARTICLE = (
+    rf"(?<=[{_OPEN}])(?:가|는|를|와|랑|나|다|며|라도|라고|라는|였다|였던|였으며|예요)"
+    rf"|(?<=[{_OPEN}{_IN_L}])(?:로|로서|로써|로부터)|(?<![{_OPEN}{_IN_L}])으로(?:서|써|부터)?"
+    rf"|(?<![{_OPEN}])(?:이|은|을|과|이랑|이나|이라도|이라고|이라는|이었다|이었던|이었으며|이에요)"
+    r"|이다|이며|이고|이자|이지만|입니다|의|에|에서|에게|에게서|께|께서|한테|한테서|하고|도|만|까지|부터"
+    r"|마저|조차|마다|밖에|뿐|처럼|만큼|보다|같은|들|씨|님"
+)
+_PARTICLES = regex.compile(rf"(?:{_PARTICLE}){{0,4}}(?!\p{{Hangul}})")
 # Letters of grammar in Chinese and Japanese.
 _GRAMMAR = re.compile("[的了是在和与與之而也都就の は が を に で と も へ]".replace(" ", ""))
 # Words that say nothing about a relation by themselves: articles, pronouns, auxiliaries and plain
@@ -63,24 +87,30 @@ def _kind(character: str) -> str | None:
     return found.lastgroup if found else None
 
 
-def _within_word(text: str, at: int, *, name_end: bool = False) -> bool:
-    """Whether a place, before a character of a text, lies inside a word.
-
-    A name may end (``name_end``) within a run of Hangul, where its particle begins.
-    """
+def _within_word(text: str, at: int) -> bool:
+    """Whether a place, before a character of a text, lies inside a word."""
     if not 0 < at < len(text) or (after := _kind(text[at])) in (None, "mark"):
         return 0 < at < len(text) and after == "mark"
     kinds = (_kind(character) for character in reversed(text[max(0, at - MARKS) : at]))
     before = next((kind for kind in kinds if kind != "mark"), None)
-    return before == after != "unspaced" and not (name_end and after == "hangul")
+    return before == after and (after != "unspaced" or _INSIDE.match(text, at) is not None)
 
 
-def find_phrase(text: str, phrase: str) -> list[Span]:
+def _may_end(text: str, at: int, *, name: bool) -> bool:
+    """Whether a phrase may end at a place: also within a run of Hangul, where its ending begins."""
+    if not _within_word(text, at):
+        return True
+    return _kind(text[at]) == "hangul" and (not name or _PARTICLES.match(text, at) is not None)
+
+
+def find_phrase(text: str, phrase: str, *, name: bool = False) -> list[Span]:
     """Every occurrence of a phrase as whole words, in any case, Unicode form and white space.
 
     Args:
         text: The text that is searched.
         phrase: One or several words; an empty phrase has no occurrence.
+        name: The phrase is a name. In Hangul only particles follow a name within its word; behind
+            other phrases, of which many are verbs, any ending may.
 
     Returns:
         Disjoint spans, in order.
@@ -93,7 +123,7 @@ def find_phrase(text: str, phrase: str) -> list[Span]:
     found, at = [], 0
     while match := pattern.search(folded.text, at):
         start, end = match.span()
-        split = _within_word(folded.text, start) or _within_word(folded.text, end, name_end=True)
+        split = _within_word(folded.text, start) or not _may_end(folded.text, end, name=name)
         if split or (ends_in_sign and _kind(folded.text[end : end + 1]) == "other"):
             at = start + 1
         else:
@@ -175,11 +205,24 @@ def parts(text: str) -> list[Span]:
     return [Span(*match.span()) for match in _PART.finditer(text)]
 
 
-def without_particle(word: str, longest: int) -> Iterator[str]:
-    """A word, and for one in Hangul, longest first, what is left of it without its end."""
+def clause_parts(text: str) -> list[int]:
+    """Starts of the words and signs of what has no blanks between its words, such as Chinese."""
+    if text.isascii():
+        return []
+    starts = []
+    for run in re.finditer(r"\S+", text):
+        touching = any(a.end == b.start for a, b in pairwise(word_spans(text, *run.span())))
+        if touching or _BLANKLESS.search(text, *run.span()):
+            starts += [part.start() for part in _PART.finditer(text, *run.span())]
+    return starts
+
+
+def without_particles(word: str, longest: int) -> Iterator[str]:
+    """A word, and for one in Hangul, longest first, what is left of it without particles."""
     yield word
     if "\uac00" <= word[:1] <= "\ud7a3":
-        yield from (word[:end] for end in range(min(longest, len(word) - 1), 0, -1))
+        ends = range(min(longest, len(word) - 1), 0, -1)
+        yield from (word[:end] for end in ends if _PARTICLES.match(word, end))
 
 
 def count_words(text: str) -> int:

@@ -15,7 +15,7 @@ from tkre.core.folding import fold
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.core.text import parts, without_particle
+from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, string
@@ -40,8 +40,8 @@ class MentionList:
     """Names with their types, matched as whole words (``core.text``).
 
     In scripts without blanks between words a name is found wherever its letters stand, in Hangul
-    where a word begins with it. Every run of words up to the length of the longest name is looked
-    up in a dictionary, so the time does not depend on the number of names.
+    where a word consists of it and particles. Every run of words up to the length of the longest
+    name is looked up in a dictionary, so the time does not depend on the number of names.
 
     Args:
         kinds: Names with their types; None for a name without a type.
@@ -81,7 +81,7 @@ class MentionList:
         """The longest name that starts at a word, with its number of words; 0 if none does."""
         for length in range(min(self._longest, len(words) - at), 0, -1):
             *first, last = words[at : at + length]
-            for end in without_particle(last, self._letters):
+            for end in without_particles(last, self._letters):
                 if (name := (*first, end)) in self._kinds:
                     return length, name
         return 0, ()

@@ -187,7 +187,7 @@ def _find(document: Document, name: str) -> bool:
     """Add a mention by its text; whether it stands there once, as whole words."""
     if name in document:
         return True
-    found = find_phrase(document.text, name)
+    found = find_phrase(document.text, name, name=True)
     if len(found) != 1:
         return False
     document.mention(name, found[0].start, found[0].end, None, found[0].of(document.text))

@@ -77,8 +77,8 @@ def knowledge_texts(
 
 def from_sentence(instance: Instance, source: str) -> KnowledgeText:
     """The roles in a sentence whose mentions are marked."""
-    heads = _occurrences(instance.text, [instance.head_text], marked=[instance.head])
-    tails = _occurrences(instance.text, [instance.tail_text], marked=[instance.tail])
+    heads = _mentions(instance.text, instance.head_text, [instance.head])
+    tails = _mentions(instance.text, instance.tail_text, [instance.tail])
     stated = _occurrences(instance.text, instance.triggers)
     if not stated and instance.between:
         stated = [instance.between]
@@ -88,8 +88,7 @@ def from_sentence(instance: Instance, source: str) -> KnowledgeText:
 def from_explanation(instance: Instance, relation: Relation) -> KnowledgeText:
     """The roles in an explanation: its mentions are found, its relation words looked up."""
     text = instance.explanation or ""
-    heads = _occurrences(text, [instance.head_text])
-    tails = _occurrences(text, [instance.tail_text])
+    heads, tails = _mentions(text, instance.head_text), _mentions(text, instance.tail_text)
     stated = _occurrences(text, instance.triggers)
     if not relation.negative:
         words = find_word_forms(text, f"{instance.relation} {relation.phrase}")
@@ -152,9 +151,14 @@ def texts_digest(texts: Iterable[KnowledgeText]) -> str:
 _ROLES = ("heads", "tails", "relations")
 
 
-def _occurrences(text: str, phrases: Iterable[str], marked: Iterable[Span] = ()) -> list[Span]:
-    """The marked spans and all occurrences of the phrases; overlaps are joined."""
-    return _joined([*marked, *(span for phrase in phrases for span in find_phrase(text, phrase))])
+def _mentions(text: str, name: str, marked: Iterable[Span] = ()) -> list[Span]:
+    """The marked spans and all occurrences of a name; overlaps are joined."""
+    return _joined([*marked, *find_phrase(text, name, name=True)])
+
+
+def _occurrences(text: str, phrases: Iterable[str]) -> list[Span]:
+    """All occurrences of the phrases; overlaps are joined."""
+    return _joined(span for phrase in phrases for span in find_phrase(text, phrase))
 
 
 def _between_nearest(heads: list[Span], tails: list[Span]) -> list[Span]:

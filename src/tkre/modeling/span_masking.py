@@ -2,8 +2,9 @@
 
 Tokens have the role of their characters: relation, entity or other. They are masked in *units*:
 a relation span as a whole, all occurrences of a mention together, any other token with the rest of
-its word. A unit is masked with the probability of its role, which is therefore the probability of
-each of its tokens; no visible half of a span reveals the other half.
+its word. Text without blanks between words has the words of ``core.text``: many tokenizers take a
+clause of it for one. A unit is masked with the probability of its role, which is therefore the
+probability of each of its tokens; no visible half of a span reveals the other half.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
+from tkre.core.text import clause_parts
 from tkre.generation.texts import KnowledgeText
 from tkre.modeling.params import MaskingParams
 from tkre.modeling.tokenization import Ints, covered
@@ -123,7 +125,11 @@ def _encode(
     special = np.array(encoded["special_tokens_mask"][number], dtype=bool)
     truncated = bool(offsets[:, 1].max(initial=0) < len(text.text.rstrip()))
     offsets[special] = 0
-    words = encoded.word_ids(number)
+    # The last character counts: a token may begin with the blank before it. One that is nothing but
+    # this blank belongs to the character behind it.
+    ends = [end - (not text.text[end - 1 : end].isspace()) for end in offsets[:, 1].tolist()]
+    within = np.searchsorted(clause_parts(text.text), ends, side="right")
+    words = list(zip(encoded.word_ids(number), within.tolist(), strict=True))
     head, tail = covered(offsets, text.heads), covered(offsets, text.tails)
     roles = np.full(len(input_ids), OTHER)
     # Units are numbered in the order of their first tokens.

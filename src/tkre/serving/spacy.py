@@ -43,7 +43,10 @@ class Relation:
     probability: float
     abstained: bool
     guess: str
-    truncated: bool = False  # missing in documents of an older version
+    # Missing in documents of an older version:
+    truncated: bool = False
+    verdict: str = ""
+    untyped: bool = False
 
 
 class RelationComponent:
@@ -190,7 +193,7 @@ def _instance(sentence: Span, head: _Mention, tail: _Mention) -> Instance:
 def _stored(head: _Mention, tail: _Mention, prediction: Prediction) -> list[Any]:
     sides = [[entity.start, entity.end, entity.label_] for entity, _ in (head, tail)]
     return [*sides, prediction.relation, prediction.probability, prediction.guess,
-            prediction.truncated]  # fmt: skip
+            prediction.truncated, prediction.verdict, prediction.untyped]  # fmt: skip
 
 
 def _relations(doc: Doc) -> list[Relation]:

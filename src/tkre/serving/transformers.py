@@ -83,9 +83,9 @@ class RelationClassificationPipeline(Pipeline):
 
         Returns:
             For a sentence a dictionary with ``label`` (None where withheld), ``score`` (probability
-            of the label or of the withheld one), ``abstained`` and ``truncated``. With ``top_k``,
-            a list of such dictionaries, each with its label; ``abstained``, the same in each,
-            is whether the first is withheld.
+            of the label or of the withheld one), and ``verdict``, ``abstained``, ``untyped`` and
+            ``truncated`` as in ``Prediction``. With ``top_k``, a list of such dictionaries, each
+            with its label; the rest is the same in each and is about the first.
 
         Raises:
             SentenceError: A sentence cannot be labelled.
@@ -133,7 +133,10 @@ class RelationClassificationPipeline(Pipeline):
     def postprocess(self, model_outputs: Prediction, top_k: int | None = _BEST) -> Any:
         """Output for a sentence; see ``__call__``."""
         prediction = model_outputs
-        flags = {"abstained": prediction.abstained, "truncated": prediction.truncated}
+        flags = {
+            name: getattr(prediction, name)
+            for name in ("verdict", "abstained", "untyped", "truncated")
+        }
         if top_k is _BEST:
             return {"label": prediction.relation, "score": prediction.probability} | flags
         # The predicted label need not be the most probable: in doubt it is the negative one.

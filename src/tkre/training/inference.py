@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
+from tkre.core.text import find_phrase
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.params import Precision
@@ -103,12 +104,22 @@ def without_names(row: Instance) -> str:
     With the names it explains this row; without them it explains the relation.
     """
     text = row.explanation or ""
-    for mention, name in (
-        (row.head_text, "the first entity"),
-        (row.tail_text, "the second entity"),
-    ):
-        text = re.sub(rf"(?<!\w){re.escape(mention)}(?!\w)", name, text, flags=re.IGNORECASE)
-    return text
+    heads = find_phrase(text, row.head_text, name=True)
+    tails = find_phrase(text, row.tail_text, name=True)
+    names = [(span, "the first entity") for span in heads] + [
+        (span, "the second entity") for span in tails if not any(map(span.overlaps, heads))
+    ]
+    replaced, last = "", 0
+    for span, name in sorted(names):
+        replaced = _apart(_apart(replaced, text[last : span.start]), name)
+        last = span.end
+    return _apart(replaced, text[last:])
+
+
+def _apart(text: str, more: str) -> str:
+    """Two texts in a row, with a blank between letters: there is none around a Chinese name."""
+    ends = text[-1:] or " ", more[:1] or " "
+    return text + " " * all(unicodedata.category(c)[0] in "LMN" for c in ends) + more
 
 
 def predict(

@@ -33,8 +33,12 @@ class Block:
     code: str
 
 
-def blocks(page: Path) -> list[Block]:
-    """The blocks of a page, in order."""
+def blocks(page: Path, heading: str = "") -> list[Block]:
+    """The blocks of a page, or of its section under a heading, in order."""
+    text = page.read_text(encoding="utf-8")
+    if heading:
+        text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+        assert text, f"{page} has no section {heading}"
     return [
         Block(
             str(page.relative_to(ROOT)),
@@ -42,5 +46,5 @@ def blocks(page: Path) -> list[Block]:
             found["title"],
             textwrap.dedent(found["code"]),
         )
-        for found in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+        for found in _BLOCK.finditer(text)
     ]

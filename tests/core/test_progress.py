@@ -84,6 +84,38 @@ def test_the_panel_counts_steps_and_shows_what_runs(terminal):
     assert len(long) == 2 and len(long[1].rstrip()) == 80 and long[1].rstrip().endswith("…")
 
 
+def test_the_panel_estimates_what_is_like_something_measured(terminal, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    training = {
+        "a.s1": ("finetune a", "finetune"), "b.s1": ("finetune b", "finetune"),
+        "a.s2": ("finetune a", "finetune"), "encoder": ("mslm",),
+    }  # fmt: skip
+
+    def left():
+        return plain(progress._panel.screen()).splitlines()[0].partition(", ")[2].strip()
+
+    with progress.panel(9, training=training):
+        with progress.step("metrics"):
+            now[0] += 50
+        assert left() == ""  # no training has ended
+        with progress.step("a.s1"), Progress("finetuning", 5) as work:
+            work.advance(1)
+            now[0] += 100
+        assert left() == ""  # nothing like the encoder has ended
+        progress.ended("encoder")  # by another command: how long it took is not known
+        assert left() == "about 3:20 of training left"  # b is like a, for want of better
+        with progress.step("b.s1"):
+            now[0] += 30
+            assert left() == "about 2:50 of training left"
+            now[0] += 3870
+        assert left() == "about 1:40 of training left"  # a took 100 s before
+        with progress.step("a.s2"):
+            now[0] += 200
+            assert left() == ""  # no figure for what takes longer than expected
+    assert "of training left" not in plain(progress._Panel(3, 0, {}).screen())
+
+
 def test_an_error_ends_the_panel_and_is_not_swallowed(terminal):
     with pytest.raises(ZeroDivisionError), Progress("work", 2):
         1 / 0  # noqa: B018

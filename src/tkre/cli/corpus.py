@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ from tkre.core.files import decoded
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.core.terminal import say_next
+from tkre.core.terminal import say, say_next
 from tkre.core.text import count_words
 from tkre.corpora.candidates import (
     CandidateCounts,
@@ -33,7 +34,7 @@ from tkre.corpora.candidates import (
     read_mentions,
 )
 from tkre.corpora.reading import Corpus
-from tkre.corpora.schema_validation import Finding, Level, count_levels, finding_lines
+from tkre.corpora.schema_validation import LABEL, Finding, Level, count_levels, finding_lines
 from tkre.corpora.tool_files import read_entities, read_raw
 from tkre.corpora.validation import CheckedCorpus, check_corpus
 from tkre.generation.recorded import RecordedAnswers
@@ -79,10 +80,10 @@ def validate_command(name: str, shots: int, env: str | None) -> None:
     if checked.corpus is not None and checked.corpus.rows:
         _print_counts(checked.corpus)
     for line in finding_lines(findings):
-        click.echo(line)
+        say(line, indent=LABEL)
     counts = [f"{count} {level}{'' if count == 1 else 's'}"
               for level, count in count_levels(findings).items()]  # fmt: skip
-    click.echo(f"{name}: {', '.join(counts)}")
+    say(f"{name}: {', '.join(counts)}")
     if not checked.usable:
         raise click.exceptions.Exit(1)
     click.echo(f"Next: kedro corpus doctor {name}")
@@ -112,10 +113,10 @@ def checked_corpus(project: Project, name: str, shots: int) -> CheckedCorpus:
 
 def _print_counts(corpus: Corpus) -> None:
     """Print rows by relation and split, lengths of sentences, and pairs of entity types."""
-    table = Table()
-    table.add_column("relation")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table.add_column("relation", overflow="fold")
     for column in (*corpus.splits, "words"):
-        table.add_column(column, justify="right")
+        table.add_column(column.replace("_", " "), justify="right")
     if typed := bool(corpus.schema.entity_types):
         table.add_column("types")
     for name in corpus.schema.names:
@@ -129,7 +130,7 @@ def _print_counts(corpus: Corpus) -> None:
     table.add_row("all", *(f"{len(split):,}" for split in corpus.splits.values()), "")
     console = Console()
     console.print(table)
-    console.print("words: fewest - median - most of a sentence", markup=False)
+    console.print("words: fewest - median - most of a sentence", markup=False, highlight=False)
 
 
 def _types(rows: Sequence[Instance]) -> str:
@@ -288,7 +289,7 @@ def _print_candidates(
     counts: CandidateCounts, dropped: dict[str, int], source: Path, target: Path
 ) -> None:
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(counts.kinds.items()))
-    click.echo(f"{counts.sentences:,} sentences with {counts.mentions:,} mentions"
+    say(f"{counts.sentences:,} sentences with {counts.mentions:,} mentions"
                + (f" ({kinds})" if kinds else ""))  # fmt: skip
     for number, what in (
         (counts.no_mention, "sentences without a mention"),
@@ -298,15 +299,15 @@ def _print_candidates(
         (len(counts.bad), "lines left out: they hold no sentence"),
     ):
         if number:
-            click.echo(f"{what}: {number:,}")
+            say(f"{what}: {number:,}")
     if dropped:
         labels = ", ".join(f"{label} {n:,}" for label, n in sorted(dropped.items()))
-        click.echo(f"entities left out, of no type of the corpus (--as LABEL=TYPE): {labels}")
+        say(f"entities left out, of no type of the corpus (--as LABEL=TYPE): {labels}")
     for line in listed([f"  {source}, {line}" for line in counts.bad], _LISTED_LINES):
-        click.echo(line, err=True)
+        say(line, err=True)
     if not counts.pairs:
         raise click.ClickException(f"no pair, so {target} is not written: {_why_none(counts)}")
-    click.echo(f"{counts.pairs:,} pairs in {target}")
+    say(f"{counts.pairs:,} pairs in {target}")
 
 
 def _why_none(counts: CandidateCounts) -> str:

@@ -12,6 +12,7 @@ from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, ses
 from tkre.core.errors import enumerated, listed
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say
 from tkre.corpora.exporting import EXPORTS, native_lines
 from tkre.corpora.importing import (
     NO_RELATION,
@@ -79,7 +80,7 @@ def new_command(
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
-            click.echo(f"made {path}")
+            say(f"made {path}")
     second = _KEPT if has_rows else _WRITE
     click.echo(_NEXT.format(name=name, folder=RAW / name, second=second))
 
@@ -211,24 +212,24 @@ def _configuration(scaffold: Scaffold, found: Imported) -> dict[Path, str]:
 def _print_found(found: Imported, schema: RelationSchema | None) -> None:
     tally = found.tally
     for line in listed([f"read {f}: {NAMES.get(n, n)}" for f, n in found.formats.items()], 10):
-        click.echo(line)
-    click.echo("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items() if n))
+        say(line)
+    say("found " + ", ".join(f"{n:,} {what}" for what, n in tally.read.items() if n))
     for split, rows in found.splits.items():
         counts = _most_common(Counter(str(row.relation) for row in rows))
-        click.echo(f"{split}: {len(rows):,} rows: {counts}")
+        say(f"{split}: {len(rows):,} rows: {counts}")
     kinds = Counter(k for r in found.rows for k in (r.head_type, r.tail_type) if k)
     if kinds:
-        click.echo(f"entity types: {_most_common(kinds)}")
+        say(f"entity types: {_most_common(kinds)}")
     for note, number in tally.notes.items():
-        click.echo(f"{note}: {number:,}")
+        say(f"{note}: {number:,}")
     for line in left_out_lines(tally, _SHOWN):
-        click.echo(line)
+        say(line)
     if schema is not None:
         labels = {str(row.relation) for row in found.rows}
         if lacking := sorted(labels - set(schema.names)):
-            click.echo(f"relations.yml, which is kept, lacks: {', '.join(lacking)}")
+            say(f"relations.yml, which is kept, lacks: {', '.join(lacking)}")
     elif len({row.relation for row in found.rows}) == 1:
-        click.echo("there is one relation only: a classifier needs rows of a second one, such as "
+        say("there is one relation only: a classifier needs rows of a second one, such as "
                    "pairs without a relation (entities that no relation joins)")  # fmt: skip
 
 
@@ -250,10 +251,10 @@ def _write(files: dict[Path, str], source: Path, name: str) -> None:
             if kept.exists():
                 raise FileExistsError(f"{kept}: there already, and {path} would become it")
             path.rename(kept)
-            click.echo(f"{path} is now {kept}")
+            say(f"{path} is now {kept}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
-        click.echo(f"made {path}")
+        say(f"made {path}")
 
 
 def _is_source(path: Path, source: Path) -> bool:
@@ -266,7 +267,7 @@ def _write_left_out(found: Imported, name: str) -> None:
         path = RAW / name / LEFT_OUT_FILE
         text = "\n".join(left_out_lines(found.tally, None)) + "\n"
         path.write_text(text, encoding="utf-8", newline="\n")
-        click.echo(f"made {path}: all that was left out")
+        say(f"made {path}: all that was left out")
 
 
 @click.command("export")
@@ -290,7 +291,7 @@ def export_command(name: str, target: Path, split: str | None, env: str | None) 
         # A mark, by which spreadsheets tell UTF-8.
         encoding = "utf-8-sig" if target.suffix in (".csv", ".tsv") else "utf-8"
         target.write_text(EXPORTS[target.suffix](rows), encoding=encoding, newline="")
-    click.echo(f"{len(rows):,} rows in {target}")
+    say(f"{len(rows):,} rows in {target}")
 
 
 def _rows_of(project: Project, name: str, split: str | None) -> list[Instance]:
@@ -299,5 +300,5 @@ def _rows_of(project: Project, name: str, split: str | None) -> list[Instance]:
     if split is not None and split not in corpus.splits:
         raise ValueError(f"there is no split {split!r}; {name} has {', '.join(corpus.splits)}")
     for line in corpus.dropped():
-        click.echo(line)
+        say(line)
     return corpus.splits[split] if split else corpus.rows

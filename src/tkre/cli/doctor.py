@@ -18,10 +18,11 @@ from tkre.cli.session import Project, env_option, sample_options, session, varia
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.errors import enumerated
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say
 from tkre.core.text import count_words
 from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
-from tkre.corpora.schema_validation import Level
+from tkre.corpora.schema_validation import LABEL, Level
 from tkre.generation.llm.params import ReplayParams
 from tkre.generation.recorded import RecordedAnswers
 from tkre.generation.rejections import ANNOTATION, EXPLANATION, SYNTHESIS
@@ -50,7 +51,7 @@ class Report:
 
     def __call__(self, checked: str, message: str, level: Level | None = None) -> None:
         """Print a result; the message of one that is not good (``level``) has the way out."""
-        click.echo(f"{level or 'ok':<7}  {checked}: {message}")
+        say(f"{level or 'ok':<7}  {checked}: {message}", indent=LABEL)
         self.failed |= level == Level.ERROR
 
 

@@ -29,7 +29,11 @@ class FramedCommand(click.Command):
 
 
 class FramedGroup(FramedCommand, LazyGroup):
-    """A group whose commands have the frame."""
+    """A group whose commands have the frame, in the order of their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands, those too that are imported at their first use."""
+        return sorted(super().list_commands(ctx))
 
 
 class RunCommand(FramedCommand):

@@ -26,7 +26,7 @@ from tkre.cli.session import (
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.errors import listed
 from tkre.core.params import DEFAULT_LLM
-from tkre.core.terminal import say_next
+from tkre.core.terminal import say, say_next
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
@@ -87,7 +87,7 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
             held = ", ".join(sorted({str(response.model) for response in store.all()}))
             raise LookupError(f"{store.path} holds nothing of {model!r}; its models: {held}")
         for line in origin:
-            click.echo(line)
+            say(line)
     say_next(f"kedro corpus validate {corpus}")
 
 
@@ -144,24 +144,23 @@ def _print_plan(project: Project, names: list[str]) -> None:
     console = Console()
     for planned in plan(pipeline, catalog, known, params):
         _print_llm(planned, planned.estimates(models), console)
-    console.print(
+    say(
         f"Not included: up to {params.retry.attempts - 1} retries for each unusable answer, and "
-        f"{params.synthesis.extra_rounds} more rounds for relations that are short of sentences.",
-        soft_wrap=True,
+        f"{params.synthesis.extra_rounds} more rounds for relations that are short of sentences."
     )
     for corpus in replayed_corpora(pipeline, catalog, params):
-        _print_recorded(corpus, project.recorded(corpus), console)
+        _print_recorded(corpus, project.recorded(corpus))
     if pipeline.only_nodes_with_tags(IN_ROUNDS).nodes:
-        console.print(IN_ROUNDS_NOTE, soft_wrap=True)
+        say(IN_ROUNDS_NOTE)
 
 
-def _print_recorded(corpus: str, recorded: RecordedAnswers, console: Console) -> None:
+def _print_recorded(corpus: str, recorded: RecordedAnswers) -> None:
     problems = [f"{place}: {message}" for place, message, _ in recorded.problems()]
     lines = [f"Recorded answers of {corpus}: {recorded.words()}."]
     lines += listed([f"  {problem}" for problem in problems], _LISTED)
     if len(problems) > _LISTED:
         lines.append(f"All: kedro corpus validate {corpus}")
-    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    say("\n".join(lines))
 
 
 def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> None:
@@ -180,14 +179,15 @@ def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> No
         table.add_row(e.kind, *counts, tokens_in, f"~{e.completion_tokens:,}", f"{e.limit:,}")
     console.print(table)
     for e in estimates:
-        console.print(f"{e.kind}: length of answers from {e.basis}")
+        if e.asked:
+            say(f"{e.kind}: length of answers from {e.basis}")
     if isinstance(settings, ReplayParams) and planned.missing:
         # Of the rows to classify a replay takes those that are recorded, if there are any.
         fewer = all(e.kind == CLASSIFICATION and e.stored for e in estimates if e.asked)
         ends = "fewer rows are classified" if fewer else "a missing response ends the run"
-        console.print(f"A replay asks no model: {ends}.")
+        say(f"A replay asks no model: {ends}.")
     if dollars := price(settings, estimates):
-        console.print(f"About {dollars}, at the prices given.")
+        say(f"About {dollars}, at the prices given.")
 
 
 def price(params: LanguageModelParams, estimates: list[Estimate]) -> str | None:

@@ -16,6 +16,7 @@ from tkre.cli.classifier import (
 )
 from tkre.cli.frame import FramedCommand
 from tkre.cli.session import Project, env_option, session
+from tkre.core.terminal import say
 from tkre.evaluation.calibrator import CALIBRATOR_FILE
 
 if TYPE_CHECKING:  # it loads torch
@@ -87,7 +88,7 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
         if not trained:
             raise FileNotFoundError("there is no classifier yet: `kedro run` trains one")
         name = trained[0].name
-        click.echo(f"classifier: {name}, the one trained last")
+        say(f"classifier: {name}, the one trained last")
     found = find_trained(project.catalog, name, balanced=balanced)
     return found.classifier, str(found.calibrator)
 
@@ -95,8 +96,8 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
 def _printed(files: Iterable[Done]) -> Iterable[Done]:
     for done in files:
         seconds = f"{done.seconds:.1f} s" if done.seconds else "done before"
-        click.echo(f"{Path(done.source).name}: {done.counts}, {seconds}")
+        say(f"{Path(done.source).name}: {done.counts}, {seconds}")
         for line in done.counts.lines():
-            click.echo(line)
-        click.echo(f"labels: {done.target}")
+            say(line)
+        say(f"labels: {done.target}")
         yield done

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tkre.cli.session import env_option, require_corpus, session
+from tkre.core.terminal import say
 
 
 @click.command("rename")
@@ -27,16 +28,14 @@ def rename_command(name: str, old: str, new: str, dry_run: bool, env: str | None
         require_corpus(project.config, name)
         folder = project.folder(name)
         if not dry_run and rename.finish(folder):
-            click.echo("an interrupted renaming was finished first")
+            say("an interrupted renaming was finished first")
         params = project.config.parameters.corpora[name]
         renaming = rename.plan_rename(folder, params, project.stores(name), old, new)
         if not dry_run:
             rename.write(renaming, folder)
     for path, places in renaming.counts.items():
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        click.echo(f"{shown}: {places:,} {'place' if places == 1 else 'places'}")
+        say(f"{shown}: {places:,} {'place' if places == 1 else 'places'}")
     for note in renaming.notes:
-        click.echo(f"note: {note}")
-    click.echo(
-        "nothing was written (--dry-run)" if dry_run else f"Next: kedro corpus validate {name}"
-    )
+        say(f"note: {note}")
+    say("nothing was written (--dry-run)" if dry_run else f"Next: kedro corpus validate {name}")

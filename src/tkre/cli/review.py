@@ -16,6 +16,7 @@ from tkre.core.cells import Cell
 from tkre.core.files import decoded
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
+from tkre.core.terminal import say
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reviewed import (
     LABEL,
@@ -112,8 +113,8 @@ def _print_accepted(accepted: Accepted, target: Path, file: Path) -> None:
         (accepted.empty, "rows without an answer"),
     ):
         if number:
-            click.echo(f"{what}: {number:,}")
-    click.echo(f"{len(accepted.lines):,} rows added to {target}")
+            say(f"{what}: {number:,}")
+    say(f"{len(accepted.lines):,} rows added to {target}")
 
 
 def _write(project: Project, name: str, given: str | None, most: int, order: str) -> None:
@@ -140,10 +141,10 @@ def _write(project: Project, name: str, given: str | None, most: int, order: str
     page.write_text(review_page(rows, schema, judge), encoding="utf-8", newline="\n")
     # Excel reads UTF-8 only with the mark.
     csv.write_text(table(row.record for row in rows), encoding="utf-8-sig", newline="")
-    click.echo(f"{len(rows)} of {len(left):,} rows to be reviewed; {len(reviewed):,} are reviewed")
+    say(f"{len(rows)} of {len(left):,} rows to be reviewed; {len(reviewed):,} are reviewed")
     if unwritable := len(left) - len(offered):
-        click.echo(f"rows left out, their text holds a tag of its own: {unwritable:,}")
-    click.echo(f"open {page}, or fill in the column `relation` of {csv}")
+        say(f"rows left out, their text holds a tag of its own: {unwritable:,}")
+    say(f"open {page}, or fill in the column `relation` of {csv}")
     click.echo(f"Next: kedro corpus review {name} --accept <exported file, or {csv}>")
 
 

@@ -155,8 +155,8 @@ def plugins(group: str, taken: Collection[str]) -> dict[str, EntryPoint]:
     for point in _installed().get(group, ()):
         if (owner := owners.setdefault(point.name, _package(point))) != _package(point):
             raise PluginError(
-                f"{_package(point)} and {owner} both have a {point.name!r} in {group}: give one "
-                "of them another name, or uninstall a package"
+                f"{_package(point)} and {owner} both have a {point.name!r} in {group}: "
+                "give one of them another name, or uninstall a package"
             )
         found[point.name] = point
     return dict(sorted(found.items()))

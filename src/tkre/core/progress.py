@@ -11,7 +11,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -42,12 +43,18 @@ class _Panel:
     Args:
         total: Steps of the run; None without steps.
         done: Those that are up to date.
+        training: What each training is like, from the most like to the least.
     """
 
-    def __init__(self, total: int | None, done: int) -> None:
+    def __init__(
+        self, total: int | None, done: int, training: Mapping[str, tuple[str, ...]]
+    ) -> None:
         self.console = Console(file=sys.stderr)
         self._total, self._before = total, done
         self._done: set[str] = set()
+        self._training = training
+        self._steps: dict[int, tuple[str, float]] = {}  # of each process, and when it began
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self._works: dict[int, dict[str, Any]] = {}
         self._begun = time.monotonic()
 
@@ -59,8 +66,29 @@ class _Panel:
         elif "ended" in message:
             self._done.add(message["ended"])
             self._works.pop(process, None)
+            name, begun = self._steps.pop(process, ("", 0.0))
+            for kind in self._training.get(name, ()):
+                self._seconds[kind].append(time.monotonic() - begun)
         else:
+            if "words" not in message:
+                self._steps[process] = message["what"], time.monotonic()
             self._works[process] = message
+
+    def _left(self) -> float | None:
+        """Seconds of training that are left; None while one is like none that has ended.
+
+        A training takes as long as those that it is most like did on average.
+        """
+        begun = dict(self._steps.values())
+        left = 0.0
+        for name, kinds in self._training.items():
+            if name not in self._done:
+                like = next((self._seconds[k] for k in kinds if k in self._seconds), None)
+                if like is None:
+                    return None
+                spent = time.monotonic() - begun[name] if name in begun else 0.0
+                left += max(0.0, sum(like) / len(like) - spent)
+        return left / max(1, len(self._steps))
 
     def screen(self) -> RenderableType:
         """The panel: a bar of the steps, and two lines for each process."""
@@ -69,8 +97,12 @@ class _Panel:
             done = min(self._total, self._before + len(self._done))
             head = Table.grid(padding=(0, 1))
             spent = _clock(time.monotonic() - self._begun)
+            left = self._left()
+            about = f", about {_clock(left)} of training left" if left else ""
             head.add_row(
-                ProgressBar(self._total, done, width=24), f"{done} of {self._total} steps", spent
+                ProgressBar(self._total, done, width=24),
+                f"{done} of {self._total} steps",
+                f"{spent}{about}",
             )
             rows.append(head)
         for work in list(self._works.values()):
@@ -135,18 +167,22 @@ def in_helper() -> None:
 
 
 @contextmanager
-def panel(total: int | None = None, done: int = 0) -> Iterator[None]:
+def panel(
+    total: int | None = None, done: int = 0, training: Mapping[str, tuple[str, ...]] | None = None
+) -> Iterator[None]:
     """Show one panel while work is done, on a terminal; elsewhere do nothing.
 
     Args:
         total: Steps of the run; None without steps.
         done: Those that are up to date.
+        training: Steps that train, by name: what each is like, from the most like to the least.
+            Once each has one like it that has ended, the panel estimates the time left.
     """
     global _panel, _pipe  # noqa: PLW0603
     if _panel is not None or _helper or not sys.stderr.isatty():
         yield
         return
-    _panel = _Panel(total, done)
+    _panel = _Panel(total, done, training or {})
     live = _Live(
         get_renderable=_panel.screen, console=_panel.console, transient=True,
         refresh_per_second=4, redirect_stdout=sys.stdout.isatty(),
@@ -167,6 +203,11 @@ def step(name: str) -> Iterator[None]:
     """Show a step of the run while it is done."""
     _tell(what=name)
     yield
+    ended(name)
+
+
+def ended(name: str) -> None:
+    """Say that a step is done, here or by another process."""
     _tell(ended=name)
 
 
@@ -279,4 +320,5 @@ def track(items: Iterable[_T], description: str, total: int | None) -> Iterator[
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

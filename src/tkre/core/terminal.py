@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import logging
+import shutil
 import sys
+import textwrap
 
 import click
 
@@ -42,6 +44,28 @@ def set_up() -> None:
         if handler.name == "console":  # of conf/logging.yml
             root.removeHandler(handler)
             root.addHandler(ConsoleHandler())
+
+
+def say(line: str, *, indent: int = 0, err: bool = False) -> None:
+    """Print words of a command; on a terminal no line ends within a word.
+
+    Args:
+        line: One line or several.
+        indent: Blanks before what does not fit on the first line; 0 for as many as that has.
+        err: Print to the standard error stream.
+    """
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = shutil.get_terminal_size().columns
+        # A path that is too long for a line is left to the terminal, so that it can be copied.
+        line = "\n".join(
+            textwrap.fill(
+                part, width, replace_whitespace=False, break_long_words=False,
+                break_on_hyphens=False,
+                subsequent_indent=" " * (indent or len(part) - len(part.lstrip())),
+            )
+            for part in line.split("\n")
+        )  # fmt: skip
+    click.echo(line, err=err)
 
 
 def say_next(command: str) -> None:

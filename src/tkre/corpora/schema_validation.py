@@ -31,6 +31,9 @@ class Level(StrEnum):
     NOTE = "note"
 
 
+LABEL = 9  # columns of the level before a message
+
+
 @dataclass(frozen=True)
 class Finding:
     """Result of a check.

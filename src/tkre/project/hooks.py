@@ -6,7 +6,7 @@ Kedro reads this module in every command; what only a run needs is imported wher
 from __future__ import annotations
 
 import errno
-from typing import Any
+from typing import IO, Any
 
 from click import ClickException
 from kedro.framework.context import KedroContext
@@ -15,6 +15,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Node, Pipeline
 
 from tkre.core.errors import UserError
+from tkre.core.terminal import say
 from tkre.pipelines.namespaces import GPU, LANGUAGE_MODEL, LANGUAGE_MODELS
 from tkre.project import config_loader as configuration
 
@@ -33,6 +34,10 @@ _OF_MACHINE = [
 
 class Refusal(ClickException):
     """A run that is refused. The command line shows the message alone, without a traceback."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message."""
+        say(f"Error: {self.format_message()}", err=True)
 
 
 class ProjectHooks:

@@ -45,7 +45,7 @@ def show_results(
         counts = catalog.load("inference.counts")
         console.print(Text(f"sentences:       {counts['words']}"))
         for line in counts["problems"]:
-            console.print(Text(f"  not read: {line}"))
+            _words(console, f"  not read: {line}")
         _files(console, catalog, "predictions", ["inference.predictions"])
     if reported:
         console.print(Text(f"Next: {_next(pipeline, catalog, reported[-1])}"))
@@ -107,7 +107,7 @@ def _next(pipeline: Pipeline, catalog: CatalogProtocol, experiment: str) -> str:
 def _print_table(console: Console, experiment: str, table: TextTable) -> None:
     """Prints a table; of one that is wider than a terminal, the last columns are left out."""
     console.print(Text(f"\n{experiment}: {table.title}", style="bold"))
-    console.print(table.note)
+    _words(console, table.note)
     columns = len(table.columns)
     if console.is_terminal:
         while columns > table.labels and _width(console, _first(table, columns)) > console.width:
@@ -116,7 +116,12 @@ def _print_table(console: Console, experiment: str, table: TextTable) -> None:
     console.width = max(console.width, _width(console, _first(table, columns)))
     console.print(shown)
     if left := table.columns[columns:]:
-        console.print(Text(f"in the report: {', '.join(left)}"))
+        _words(console, f"in the report: {', '.join(left)}")
+
+
+def _words(console: Console, line: str) -> None:
+    """Prints prose; on a terminal no line ends within a word."""
+    console.print(Text(line), soft_wrap=not console.is_terminal)
 
 
 def _first(table: TextTable, columns: int) -> TextTable:
@@ -142,7 +147,7 @@ def _notes(console: Console, samples: pd.DataFrame) -> None:
         if notes:
             name = f"{row['corpus']}, K = {row['shots']}, seed {row['seed']}"
             name += "" if row["llm"] == DEFAULT_LLM else f", written by {row['llm']}"
-            console.print(Text(f"note: {name}: {'; '.join(notes)}"))
+            _words(console, f"note: {name}: {'; '.join(notes)}")
 
 
 # Columns of the samples whose name alone could be read as the number of what is there.
@@ -161,9 +166,16 @@ def _files(console: Console, catalog: CatalogProtocol, label: str, names: Sequen
 
 
 def _place_line(console: Console, label: str, path: Path) -> None:
-    """Prints a label and a path, on two lines where one is too short: a path is never broken."""
+    """Prints a label and a path, on two lines where one is too short.
+
+    On a terminal, of a file that is too long for a line the folder of its versions is printed.
+    """
     line = f"{label + ':':17}{path}"
-    console.print(Text(line if len(line) <= console.width else f"{label}:\n  {path}"))
+    if len(line) > console.width:
+        if console.is_terminal and len(str(path)) + 2 > console.width:
+            path = path.parents[1]
+        line = f"{label}:\n  {path}"
+    console.print(Text(line), soft_wrap=True)
 
 
 def _notable(value: Any) -> bool:

@@ -211,7 +211,7 @@ class GridRunner(SequentialRunner):
         run = _Run(self, pipeline, catalog, hook_manager or _NullPluginManager(), run_id)
         ledger: Ledger | None = catalog[LEDGER].load() if LEDGER in catalog else None
         if ledger is None:
-            with progress.panel(run.size):
+            with progress.panel(run.size, training=run.training()):
                 for node in tuple(run.waiting):
                     run.execute(node)
             return
@@ -219,7 +219,8 @@ class GridRunner(SequentialRunner):
             run.skip_up_to_date(ledger)
         work = partial(self._complete, run.of_helper(), ledger)
         # The panel has a thread of its own: helpers are forked before it is there.
-        with helping(work, self._how_many(run.waiting)), progress.panel(run.size, run.skipped):
+        panel = progress.panel(run.size, run.skipped, run.training())
+        with helping(work, self._how_many(run.waiting)), panel:
             self._complete(run, ledger)
         run.tell_skipped()
 
@@ -308,6 +309,19 @@ class _Run:
         helper._hooks, helper._asks = _NullPluginManager(), False
         return helper
 
+    def training(self) -> dict[str, tuple[str, ...]]:
+        """The nodes that wait and train, by what they write, with what each is like.
+
+        Most like is the same stage of the same variant and corpus, then the same stage.
+        """
+        stages: dict[str, tuple[str, ...]] = {}
+        for node in self.waiting:
+            if any(name.endswith(("_losses", ".lineage")) for name in node.outputs):
+                corpus, *_, variant = dataset_namespace(node).split(".")
+                stage = node.name.rpartition(".")[2]
+                stages[node.name] = f"{stage} {corpus} {variant}", stage
+        return stages
+
     def may_run(self, node: Node) -> bool:
         """Whether a node is for this process at all."""
         return self._asks or LANGUAGE_MODEL not in node.tags
@@ -335,14 +349,13 @@ class _Run:
         """Leaves a node as it is."""
         self.skipped += 1
         self._by_others += ledger.written_since(node, self._begun)
+        progress.ended(node.name)
         self._end(node)
 
     def tell_skipped(self) -> None:
-        """Says how many nodes this process has not run, and why."""
+        """Says how many nodes were up to date; what helpers have run is no news."""
         if before := self.skipped - self._by_others:
             logger.info("%d of %d nodes were up to date and have not been run", before, self.size)
-        if self._by_others:
-            logger.info("%d of %d nodes were run by other processes", self._by_others, self.size)
 
     def rest(self) -> None:
         """Waits for other processes: all that could be done is being done."""

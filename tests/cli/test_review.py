@@ -20,7 +20,7 @@ UNLABELLED = "data/01_raw/newsroom/unlabelled.jsonl"
         (("newsroom", "--classifier", "x.k8a9.s13.tkre"), "is no cell of newsroom with annotated"),
         (("newsroom", "--classifier", "tkre"), "'tkre' is neither a folder nor the name of a"),
         (("newsroom", "--accept", "empty.jsonl"), "empty.jsonl holds no answer"),
-        (("newsroom", "--accept", "latin.csv"), "latin.csv, line 1: not UTF-8"),
+        (("newsroom", "--accept", "latin.csv"), "latin.csv, line 2: not UTF-8"),
     ],
 )
 def test_refusals(project, kedro, arguments, message):

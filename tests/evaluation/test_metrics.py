@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from tkre.evaluation import metrics
 from tkre.evaluation.metrics import (
-    METRICS,
+    Score,
     ScoredRows,
     by_relation,
     confusion,
@@ -81,7 +82,7 @@ def test_the_scores_of_a_cell_and_how_they_are_shown():
     rows = ScoredRows(["a", "b", "b"], ["a", "a", "no"], "no", "macro")
     shown = {
         name: (score.title, score.heading, score.kind, score.resampled, score.function(rows))
-        for name, score in ((name, METRICS[name]) for name in METRICS)
+        for name, score in ((name, metrics.METRICS[name]) for name in metrics.METRICS)
     }
     assert shown == {
         "micro_precision": ("precision", "P", "precision", None, pytest.approx(50)),
@@ -89,8 +90,10 @@ def test_the_scores_of_a_cell_and_how_they_are_shown():
         "micro_f1": ("micro-F1", "", "f1", "micro", pytest.approx(40)),
         "official_f1": ("official F1", "", "f1", "official", pytest.approx(100 / 3)),
     }
+    assert metrics.METRICS.group == "tkre.metrics"
     assert f1_first() == ["micro_f1", "official_f1", "micro_precision", "micro_recall"]
     assert ScoredRows([], [], None).official == "micro"
+    assert Score(len, "rows") == Score(len, "rows", heading="", kind=None, resampled=None)
 
 
 def test_macro_f1_is_the_mean_over_the_labels_that_occur():
@@ -138,6 +141,12 @@ def test_without_a_negative_relation_every_row_counts():
 def test_relations_without_gold_rows_are_no_zeros_in_the_macro():
     gold, guessed = ["Cause-Effect(e1,e2)"], ["Cause-Effect(e1,e2)"]
     assert official_f1(gold, guessed, "Other", "semeval") == 100
+
+
+def test_rows_without_a_positive_label_have_one_group_without_members():
+    found = counts(["no", "no"], ["no", "no"], "no", "macro")
+    assert found.gold.shape == found.correct.shape == found.guessed.shape == (2, 1)
+    assert found.f1().tolist() == [0] == [official_f1(["no"], ["no"], "no", "semeval")]
 
 
 def test_without_weights_there_is_one_score():

@@ -122,7 +122,7 @@ def micro_scores(
     """
     from sklearn.metrics import precision_recall_fscore_support
 
-    precision, recall, f1 = 0.0, 0.0, 0.0
+    precision = recall = f1 = 0.0
     if positive := sorted({*gold, *predicted} - {negative}):
         precision, recall, f1, _ = precision_recall_fscore_support(
             gold, predicted, labels=positive, average="micro", zero_division=0

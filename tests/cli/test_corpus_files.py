@@ -163,6 +163,9 @@ def test_splits_without_training_rows_are_refused(project, kedro):
     refused = kedro("corpus", "import", "files", "mine", code=1)
     assert "no training rows, only dev and test by the names of the files" in refused
     (folder / "dev.json").rename(folder / "train.json")
+    for share, what in (("0.01", "test on"), ("0.99", "train on")):
+        none = kedro("corpus", "import", "files/train.json", "mine", "--test", share, code=1)
+        assert f"--test {share} of 1 sentences leaves none to {what}" in none
     twice = kedro("corpus", "import", "files", "mine", "--test", "0.5", code=1)
     assert "the files have test and train by their names: leave it out" in " ".join(twice.split())
     assert not (project.folder / RAW / "mine").exists()

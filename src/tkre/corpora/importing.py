@@ -123,7 +123,8 @@ def hold_out(found: Imported, share: float, seed: int) -> None:
         seed: Seed of the choice.
 
     Raises:
-        CorpusError: There are test rows already, or no training rows.
+        CorpusError: There are test rows already, or no training rows; or one of the two would
+            have none.
     """
     if "test" in found.splits or "train" not in found.splits:
         splits = " and ".join(sorted(found.splits))
@@ -139,6 +140,11 @@ def hold_out(found: Imported, share: float, seed: int) -> None:
         sentences.setdefault(relation, []).append(sentence)
     chosen = random.Random(seed)
     kept = {s for same in sentences.values() for s in chosen.sample(same, round(share * len(same)))}
+    if not 0 < len(kept) < len(relations):
+        raise CorpusError(
+            f"--test {share:g} of {len(relations)} sentences leaves none to "
+            f"{'train on' if kept else 'test on'}: take another share, or leave it out"
+        )
     rows = found.splits["train"]
     found.splits["train"] = [row for row in rows if normalised(row.text) not in kept]
     found.splits["test"] = [row for row in rows if normalised(row.text) in kept]

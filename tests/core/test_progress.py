@@ -113,6 +113,10 @@ def test_the_panel_estimates_what_is_like_something_measured(terminal, monkeypat
         with progress.step("a.s2"):
             now[0] += 200
             assert left() == ""  # no figure for what takes longer than expected
+            with Progress("finetuning", 5) as work:
+                now[0] += 30
+                work.advance(1)
+                assert left() == "about 2:00 of training left"  # it knows better
     assert "of training left" not in plain(progress._Panel(3, 0, {}).screen())
 
 

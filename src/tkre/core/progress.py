@@ -77,17 +77,21 @@ class _Panel:
     def _left(self) -> float | None:
         """Seconds of training that are left; None while one is like none that has ended.
 
-        A training takes as long as those that it is most like did on average.
+        A training takes as long as those that it is most like did on average, or as it says itself.
         """
-        begun = dict(self._steps.values())
+        now = time.monotonic()
+        begun = {  # when, and what the training itself expects
+            name: (since, self._works.get(process, {}).get("left", 0.0))
+            for process, (name, since) in self._steps.items()
+        }
         left = 0.0
         for name, kinds in self._training.items():
             if name not in self._done:
                 like = next((self._seconds[k] for k in kinds if k in self._seconds), None)
                 if like is None:
                     return None
-                spent = time.monotonic() - begun[name] if name in begun else 0.0
-                left += max(0.0, sum(like) / len(like) - spent)
+                since, expected = begun.get(name, (now, 0.0))
+                left += max(expected, sum(like) / len(like) - (now - since))
         return left / max(1, len(self._steps))
 
     def screen(self) -> RenderableType:
@@ -285,7 +289,7 @@ class Progress:
     def _tell(self) -> None:
         shown = {name: value for name, value in self._metrics.items() if name in _SHOWN}
         words = [self._count(), *self._left(), *_named(shown)]
-        _tell(what=self._description, words=", ".join(words))
+        _tell(what=self._description, words=", ".join(words), left=self._seconds_left() or 0.0)
 
     def _line(self, *, ended: bool = False) -> None:
         self._last_line = time.monotonic()
@@ -299,11 +303,15 @@ class Progress:
     def _count(self) -> str:
         return f"{self._done}{f'/{self._total}' if self._total else ''}"
 
-    def _left(self) -> list[str]:
+    def _seconds_left(self) -> float | None:
         if not (self._total and self._done):
-            return []
+            return None
         elapsed = time.monotonic() - self._begun
-        return [f"{_clock(elapsed * (self._total - self._done) / self._done)} left"]
+        return elapsed * (self._total - self._done) / self._done
+
+    def _left(self) -> list[str]:
+        seconds = self._seconds_left()
+        return [] if seconds is None else [f"{_clock(seconds)} left"]
 
 
 def _named(metrics: dict[str, float]) -> list[str]:

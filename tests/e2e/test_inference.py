@@ -64,6 +64,7 @@ def test_labelling_and_the_pipeline_give_the_same_rows(demo):
     done = demo.kedro("label", "data/mine.jsonl", "data/labels.jsonl", "--classifier",
                       "newsroom.k8.s13.tkre_plus")  # fmt: skip
     assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "Next: kedro classifier serve newsroom.k8.s13.tkre_plus"
     assert (demo.folder / "data/labels.jsonl").read_text() == made
     (demo.folder / "data/tasks.json").write_text('[{"data": {"text": "x"}, "annotations": []}]')
     other = demo.kedro("run", "--pipelines", "inference", "--params",
@@ -114,6 +115,7 @@ def test_a_classifier_is_exported_by_the_name_of_its_cell(demo, tmp_path):
     assert RelationExtractor.from_pretrained(int8).digest == exported.digest
     done = demo.kedro("label", str(source), str(target / "1"), "--classifier", int8)
     assert "2 rows" in done.stdout and "done before" not in done.stdout
+    assert done.stdout.splitlines()[-1] == f"Next: python -m tkre.serving.api {int8}"
     for cell in ("newsroom.k8.s13.tkre_plus", "newsroom.k8.s13.typ_marker"):
         again = demo.kedro("classifier", "export", cell, str(tmp_path))
         assert again.returncode == 1 and "is not empty: name another folder" in again.stdout

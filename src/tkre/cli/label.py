@@ -16,7 +16,7 @@ from tkre.cli.classifier import (
 )
 from tkre.cli.frame import FramedCommand
 from tkre.cli.session import Project, env_option, session
-from tkre.core.terminal import say
+from tkre.core.terminal import say, say_next
 from tkre.evaluation.calibrator import CALIBRATOR_FILE
 
 if TYPE_CHECKING:  # it loads torch
@@ -59,7 +59,7 @@ def label(
         from tkre.serving.labelling import require_labelled
 
         files = batch.partitions(source, target)
-        folder, calibrator = _chosen(project, classifier, balanced=balanced)
+        folder, calibrator, serve = _chosen(project, classifier, balanced=balanced)
         labeller = batch.Labeller(
             str(folder), calibrator, wanted_precision, natural=False if balanced else None
         )
@@ -72,16 +72,22 @@ def label(
             )
         )
         require_labelled((done.counts for done in labelled), str(source))
+    say_next(serve)
 
 
-def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Path, str | None]:
-    """Folder and calibrator of the classifier that an option names, or of the newest one."""
+def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Path, str | None, str]:
+    """The classifier that an option names, or the newest one.
+
+    Returns:
+        Its folder; its calibrator; the command that serves it.
+    """
     from tkre.serving.extractor import newest_version
 
     if given is not None and Path(given).is_dir():
         folder = newest_version(Path(given))
         beside = folder / CALIBRATOR_FILE
-        return folder, str(beside) if beside.is_file() else None
+        calibrator = str(beside) if beside.is_file() else None
+        return folder, calibrator, f"python -m tkre.serving.api {folder}"
     name = given
     if name is None:
         trained = trained_cells(project.catalog)
@@ -90,7 +96,7 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
         name = trained[0].name
         say(f"classifier: {name}, the one trained last")
     found = find_trained(project.catalog, name, balanced=balanced)
-    return found.classifier, str(found.calibrator)
+    return found.classifier, str(found.calibrator), f"kedro classifier serve {name}"
 
 
 def _printed(files: Iterable[Done]) -> Iterable[Done]:

@@ -36,6 +36,7 @@ from tkre.corpora.candidates import read_mentions
 from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
 from tkre.corpora.exchange import bioc, rebel
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
+from tkre.corpora.importing import _WIKIDATA
 from tkre.corpora.pairs import csv_rows
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import recognised
@@ -201,6 +202,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
         lambda t: documents(bioc, f"<collection><document><offset>{escape(t)}</offset></document>"
                                   "</collection>"),
     ],
+    "corpora/importing.py:_WIKIDATA": [_WIKIDATA.fullmatch, lambda t: _WIKIDATA.fullmatch(f"P{t}")],
     "corpora/pairs.py:_cells_span": [
         lambda t: rows(csv_rows, lambda s: f"sentence,relation,head,tail\n{quoted(s)},r,"
                                            f"{quoted(s[: len(s) // 2])},b\n", t),

@@ -12,6 +12,7 @@ from torch import nn
 from tests.conftest import instance
 from tests.paths import machine_paths
 from tkre.core.cells import Cell, KShotSample
+from tkre.core.errors import UserError
 from tkre.core.provenance import Lineage
 from tkre.generation.annotation import Annotation
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
@@ -148,7 +149,7 @@ def test_untrained_heads_need_no_rows(backbone, toy_rows, schema, head, rows, tm
 
 
 def test_training_without_rows_is_refused(backbone, schema):
-    with pytest.raises(ValueError, match="no rows to train on: give some shots"):
+    with pytest.raises(UserError, match="no rows to train on: give some shots"):
         run(backbone, [], schema, PROMPT, validation=[])
 
 

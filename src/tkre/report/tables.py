@@ -180,7 +180,7 @@ def beside_shots(frame: pd.DataFrame) -> pd.Series:
     if varies(frame, "filtered"):
         parts += frame["filtered"].map({True: ", filtered", False: ""})
     if varies(frame, "annotated"):
-        parts += ", " + frame["annotated"].astype(str) + " annotated"
+        parts += frame["annotated"].map(lambda rows: f", {rows} annotated" if rows else "")
     if varies(frame, "chosen"):
         parts += ", chosen " + frame["chosen"].str.replace("_", " ")
     if varies(frame, "llm"):

@@ -88,11 +88,8 @@ class ProjectHooks:
     def on_pipeline_error(self, error: Exception, catalog: CatalogProtocol) -> None:
         """Closes language models. What stops a run and is no defect is shown without a trace."""
         _close_language_models(catalog)
-        refusal: BaseException | None = error
-        while refusal and not isinstance(refusal, UserError):
-            refusal = refusal.__cause__  # Kedro raises an error of its own of one in a dataset
-        if refusal or any(sign in str(error) for sign in _OF_MACHINE):
-            raise Refusal(str(refusal or error)) from error
+        if isinstance(error, UserError) or any(sign in str(error) for sign in _OF_MACHINE):
+            raise Refusal(str(error)) from error
 
 
 def _close_language_models(catalog: CatalogProtocol) -> None:

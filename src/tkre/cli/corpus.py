@@ -19,7 +19,7 @@ from rich.text import Text
 from tkre.cli.frame import FramedGroup
 from tkre.cli.session import RAW, Project, env_option, require_corpus, session
 from tkre.core.errors import enumerated, listed
-from tkre.core.files import decoded
+from tkre.core.files import read_text
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -86,7 +86,7 @@ def validate_command(name: str, shots: int, env: str | None) -> None:
     say(f"{name}: {', '.join(counts)}")
     if not checked.usable:
         raise click.exceptions.Exit(1)
-    click.echo(f"Next: kedro corpus doctor {name}")
+    say_next(f"kedro corpus doctor {name}")
 
 
 def answer_findings(recorded: RecordedAnswers) -> Iterator[Finding]:
@@ -234,7 +234,7 @@ def finder(
     if types:
         raise ValueError("--as is for labels of spaCy; the file of names has its own types")
     assert mentions is not None
-    text = decoded(mentions.read_bytes(), mentions, utf16=True)
+    text = read_text(mentions, utf16=True)
     names = read_mentions(text, str(mentions), ignore_case=ignore_case, types=known or ())
     if known and (unknown := sorted(names.types - set(known))):
         raise ValueError(

@@ -12,7 +12,7 @@ from tkre.cli.session import CONF, RAW, Project, env_option, require_corpus, ses
 from tkre.core.errors import enumerated, listed
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.terminal import say
+from tkre.core.terminal import say, say_next
 from tkre.corpora.exporting import EXPORTS, native_lines
 from tkre.corpora.importing import (
     NO_RELATION,
@@ -166,10 +166,10 @@ def import_command(
             files |= _configuration(Scaffold(name, tuple(schema.names)), found)
         _print_found(found, schema)
         if entry is None and "test" not in found.splits:
-            click.echo(_UNSCORED)
+            say(_UNSCORED)
         _write(files, source, name)
         _write_left_out(found, name)
-    click.echo(f"Next: kedro corpus validate {name}")
+    say_next(f"kedro corpus validate {name}")
 
 
 def _lies_in(source: Path, folder: CorpusFolder) -> bool:

@@ -18,7 +18,7 @@ from tkre.cli.session import Project, env_option, sample_options, session, varia
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.errors import enumerated
 from tkre.core.schema import RelationSchema
-from tkre.core.terminal import say
+from tkre.core.terminal import say, say_next
 from tkre.core.text import count_words
 from tkre.corpora.reading import Corpus
 from tkre.corpora.sampling import sample_shots
@@ -82,7 +82,7 @@ def doctor_command(
     if variant not in project.config.experiments[name].variants:
         file = f"conf/base/experiments_{name}.yml"
         command = f"add {variant} to the variants of {name} in {file}, then {command}"
-    click.echo(f"Next: {command}")
+    say_next(command)
 
 
 def _examine(project: Project, cell: Cell, report: Report) -> None:

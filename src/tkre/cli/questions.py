@@ -17,7 +17,7 @@ from tkre.cli.session import RAW, env_option, require_corpus, sample_options, se
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.documents import parse_json
 from tkre.core.errors import enumerated, listed
-from tkre.core.files import decoded
+from tkre.core.files import read_text
 from tkre.core.terminal import say_next
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
@@ -128,14 +128,14 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
         raise click.ClickException(
             "no answer is usable: each is a JSON object of the schema in its question"
         )
-    click.echo(f"Next: kedro corpus doctor {name}")
+    say_next(f"kedro corpus doctor {name}")
 
 
 def _asked(questions: Path) -> dict[str, Request]:
     """Requests of a file of questions, by id."""
     file = questions / QUESTIONS_FILE if questions.is_dir() else questions
     asked = {}
-    for number, line in enumerate(_text(file).splitlines(), start=1):
+    for number, line in enumerate(read_text(file, utf16=True).splitlines(), start=1):
         try:
             record = parse_json(line)
             asked[record["request_id"]] = Request(
@@ -166,11 +166,6 @@ def _answer_files(questions: Path) -> list[Path]:
     return files
 
 
-def _text(file: Path) -> str:
-    """Text of a file in UTF-8, or in UTF-16 as Windows writes it."""
-    return decoded(file.read_bytes(), file, utf16=True)
-
-
 @dataclass
 class Found:
     """Answers to questions in files, and what is wrong with the others.
@@ -194,7 +189,7 @@ class Found:
 
     def read(self, file: Path) -> None:
         """Reads the answers of a file."""
-        pasted = read_pasted(_text(file))
+        pasted = read_pasted(read_text(file, utf16=True))
         self._files.append(f"{file}: {len(pasted.responses)} answers")
         self._other_lines += len(pasted.prose)
         self.unusable += [f"{file}, line {line}: {problem}"

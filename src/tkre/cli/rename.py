@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from tkre.cli.session import env_option, require_corpus, session
-from tkre.core.terminal import say
+from tkre.core.terminal import say, say_next
 
 
 @click.command("rename")
@@ -38,4 +38,7 @@ def rename_command(name: str, old: str, new: str, dry_run: bool, env: str | None
         say(f"{shown}: {places:,} {'place' if places == 1 else 'places'}")
     for note in renaming.notes:
         say(f"note: {note}")
-    say("nothing was written (--dry-run)" if dry_run else f"Next: kedro corpus validate {name}")
+    if dry_run:
+        say("nothing was written (--dry-run)")
+    else:
+        say_next(f"kedro corpus validate {name}")

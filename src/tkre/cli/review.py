@@ -13,10 +13,10 @@ from kedro.io import CatalogProtocol
 from tkre.cli.classifier import experiment_with, named_cell, newest, preferred_cell
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
-from tkre.core.files import decoded
+from tkre.core.files import read_text
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
-from tkre.core.terminal import say
+from tkre.core.terminal import say, say_next
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reviewed import (
     LABEL,
@@ -71,7 +71,7 @@ def review_command(
 
 def _accept(project: Project, name: str, file: Path) -> None:
     params, folder = project.config.parameters.corpora[name], project.folder(name)
-    text = decoded(file.read_bytes(), file, utf16=True)
+    text = read_text(file, utf16=True)
     schema = folder.schema()
     accepted = accept(
         str(file),
@@ -88,12 +88,12 @@ def _accept(project: Project, name: str, file: Path) -> None:
         _append(target, accepted.lines)
     _print_accepted(accepted, target, file)
     if accepted.lines:
-        click.echo(f"Next: {_way_out(project, name)}")
+        say_next(_way_out(project, name))
 
 
 def _append(target: Path, lines: list[str]) -> None:
     """Write to a temporary file first, so that the target is always complete."""
-    before = decoded(target.read_bytes(), target) if target.is_file() else ""
+    before = read_text(target) if target.is_file() else ""
     if before and not before.endswith("\n"):
         before += "\n"
     unfinished = target.with_name(f".{target.name}.unfinished")
@@ -145,7 +145,7 @@ def _write(project: Project, name: str, given: str | None, most: int, order: str
     if unwritable := len(left) - len(offered):
         say(f"rows left out, their text holds a tag of its own: {unwritable:,}")
     say(f"open {page}, or fill in the column `relation` of {csv}")
-    click.echo(f"Next: kedro corpus review {name} --accept <exported file, or {csv}>")
+    say_next(f"kedro corpus review {name} --accept <exported file, or {csv}>")
 
 
 def _keep_filled(csv: Path, name: str, reviewed: Collection[str]) -> None:

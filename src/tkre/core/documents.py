@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from tkre.core.errors import UserError
-from tkre.core.files import decoded
+from tkre.core.files import read_text
 
 MAX_DEPTH = 64  # of lists and objects in each other
 MAX_DIGITS = 100  # of an integer; tokenizers write "no limit" as 1e30 in digits
@@ -105,7 +105,7 @@ def read_json(file: Path) -> Any:
         OSError: It cannot be read.
     """
     try:
-        return parse_json(decoded(file.read_bytes(), file))
+        return parse_json(read_text(file))
     except DocumentError as error:
         raise DocumentError(f"{file}, line {error.line or 1}: {error}", error.line) from None
 

@@ -35,6 +35,16 @@ def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False
         raise EncodingError(f"{place}, line {line}: {not_utf8(error)}; save it as UTF-8") from None
 
 
+def read_text(file: Path, *, utf16: bool = False) -> str:
+    """Text of a file; see ``decoded``.
+
+    Raises:
+        EncodingError: It is none.
+        OSError: It cannot be read.
+    """
+    return decoded(file.read_bytes(), file, utf16=utf16)
+
+
 def not_utf8(error: UnicodeDecodeError) -> str:
     """The reason why bytes are no text."""
     return f"not UTF-8 ({error.reason})"

@@ -171,15 +171,13 @@ def plugin_modules(group: str) -> list[str]:
 def _installed() -> dict[str, tuple[EntryPoint, ...]]:
     """Entry points of all installed packages by group, read once for a process."""
     found = entry_points()
-    groups = {name: tuple(found.select(group=name)) for name in found.groups if _is_ours(name)}
+    groups = {
+        name: tuple(found.select(group=name)) for name in found.groups if name.startswith("tkre.")
+    }
     for group in groups.keys() - GROUPS.keys():
         owner, known = _package(groups[group][0]), did_you_mean(group, GROUPS)
         raise PluginError(f"{owner} adds parts to {group}, and there is no such group{known}")
     return groups
-
-
-def _is_ours(group: str) -> bool:
-    return group.startswith("tkre.")
 
 
 def _package(point: EntryPoint) -> str:

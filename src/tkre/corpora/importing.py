@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tkre.core.documents import DocumentError, parse_json
+from tkre.core.files import read_text
 from tkre.core.instance import Instance
 from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
@@ -17,7 +18,7 @@ from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
 from tkre.corpora.records import RowError, instance_problem
-from tkre.corpora.tool_files import documents_of, format_of, read_text
+from tkre.corpora.tool_files import documents_of, format_of
 
 NO_RELATION = "no_relation"
 # Names of the relation "none of the others" in published corpora.
@@ -132,9 +133,10 @@ def hold_out(found: Imported, share: float, seed: int) -> None:
             f"--test makes test rows of training rows, and the files have {splits} by their names: "
             "leave it out"
         )
+    rows = [(normalised(row.text), row) for row in found.splits["train"]]
     relations: dict[str, str] = {}
-    for row in found.splits["train"]:
-        relations.setdefault(normalised(row.text), str(row.relation))
+    for sentence, row in rows:
+        relations.setdefault(sentence, str(row.relation))
     sentences: dict[str, list[str]] = {}
     for sentence, relation in relations.items():
         sentences.setdefault(relation, []).append(sentence)
@@ -145,9 +147,8 @@ def hold_out(found: Imported, share: float, seed: int) -> None:
             f"--test {share:g} of {len(relations)} sentences leaves none to "
             f"{'train on' if kept else 'test on'}: take another share, or leave it out"
         )
-    rows = found.splits["train"]
-    found.splits["train"] = [row for row in rows if normalised(row.text) not in kept]
-    found.splits["test"] = [row for row in rows if normalised(row.text) in kept]
+    found.splits["train"] = [row for sentence, row in rows if sentence not in kept]
+    found.splits["test"] = [row for sentence, row in rows if sentence in kept]
 
 
 def _why_none(found: Imported) -> str:
@@ -193,7 +194,7 @@ def _read_file(
         found.tally.leave_out("file", "it cannot be read", str(error))
         return
     if name is None:
-        found.tally.leave_out("file", why_unknown(read_text(path)), str(path))
+        found.tally.leave_out("file", why_unknown(read_text(path, utf16=True)), str(path))
         return
     found.formats[str(path)] = name
     documents = documents_of(path, name)
@@ -201,7 +202,7 @@ def _read_file(
         for document in read_documents(documents, str(path), found.tally):
             rows.add(document)
         return
-    for place, parse in FORMATS[name](read_text(path), split):
+    for place, parse in FORMATS[name](read_text(path, utf16=True), split):
         found.tally.read["relations"] += 1
         try:
             row = parse()
@@ -226,7 +227,7 @@ def _name_relations(found: Imported, folder: Path) -> None:
     for path in (folder / file for file in _NAMES_FILES):
         if path.is_file():
             try:
-                given = parse_json(read_text(path))
+                given = parse_json(read_text(path, utf16=True))
             except DocumentError as error:
                 raise CorpusError(f"{path}, line {error.line or 1}: {error}") from None
             for label, value in given.items() if isinstance(given, dict) else ():

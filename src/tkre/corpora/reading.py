@@ -11,7 +11,7 @@ from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.errors import UserError, listed
-from tkre.core.files import decoded, require_readable
+from tkre.core.files import read_text, require_readable
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -68,7 +68,7 @@ class CorpusFolder:
                 f"there, or set TKRE_DATA to the folder that holds {self.name}/."
             )
         require_readable(path)
-        return decoded(path.read_bytes(), path)
+        return read_text(path)
 
     def digests(self, files: Iterable[str]) -> dict[str, str]:
         """SHA-256 of the existing files and of ``relations.yml``, as of ``sha256sum``."""

@@ -1,4 +1,4 @@
-"""Files of other tools: their text, their format, their documents, and commands for them."""
+"""Files of other tools: their format, their documents, and commands for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tkre.core.documents import shown
 from tkre.core.errors import UserError
-from tkre.core.files import decoded, text_lines
+from tkre.core.files import read_text, text_lines
 from tkre.core.params import did_you_mean
 from tkre.corpora import annotations as tools
 from tkre.corpora import exchange
@@ -46,21 +46,12 @@ def check_format(name: str | None) -> str | None:
     return name
 
 
-def read_text(path: Path) -> str:
-    """Text of a file in UTF-8, or in UTF-16 with its mark, as spreadsheets write it.
-
-    Raises:
-        EncodingError: It is neither.
-    """
-    return decoded(path.read_bytes(), path, utf16=True)
-
-
 def format_of(path: Path, given: str | None = None) -> str | None:
     """Name of the format of a file; None if it is not known."""
     by_suffix = _BY_SUFFIX.get(path.suffix)
     if given or by_suffix:
         return given or by_suffix
-    return recognised(read_text(path))
+    return recognised(read_text(path, utf16=True))
 
 
 def documents_of(path: Path, name: str) -> Documents | None:
@@ -71,9 +62,9 @@ def documents_of(path: Path, name: str) -> Documents | None:
         text = path.with_suffix(".txt")
         if not text.is_file():
             raise CorpusError(f"{path}: there is no {text.name} beside it, the text of brat")
-        pair = (read_text(path), read_text(text))
+        pair = (read_text(path, utf16=True), read_text(text, utf16=True))
         return iter([("", lambda: tools.brat(*pair))])
-    return DOCUMENTS[name](read_text(path)) if name in DOCUMENTS else None
+    return DOCUMENTS[name](read_text(path, utf16=True)) if name in DOCUMENTS else None
 
 
 def where_to_label(source: Path) -> str | None:
@@ -146,7 +137,7 @@ def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
         CorpusError: The table has no column of sentences, or the file is one of another tool.
     """
     if path.suffix in (".csv", ".tsv"):
-        yield from _table_sentences(read_text(path), path, counts)
+        yield from _table_sentences(read_text(path, utf16=True), path, counts)
         return
     with path.open("rb") as file:
         beginning = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")

@@ -57,8 +57,8 @@ def load_backbone(name: str, source: str, sha256: str | None) -> Checkpoint:
         sha256: Digest of its weights file, or None.
 
     Raises:
-        WeightsError: The weights are missing or not the expected ones.
-        WeightsError: Its tokenizer is not a fast one, or has no mask token.
+        WeightsError: The weights are missing or not the expected ones, or its tokenizer is not a
+            fast one or has no mask token.
     """
     verify(source, sha256)
     path = locate(source)

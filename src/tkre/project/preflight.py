@@ -176,12 +176,11 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
     """Refuses a run that is bound to fail.
 
     Weights are compared with their digests; packages and inputs must exist, and folders of outputs
-    be writable; corpora are read,
-    K-shot sets drawn, and prompts filled in, by the pipeline's own code, with what they make kept
-    in memory. Where responses are replayed, the nodes that read them are run too: a missing
-    recording is found before any training; where rows are chosen among the recorded ones, some must
-    be. The settings of live language models are looked at, and what will be asked of them is said.
-    Recorded answers are bound to the corpus at their first use.
+    be writable; corpora are read, K-shot sets drawn, and prompts filled in, by the pipeline's own
+    code, with what they make kept in memory. Where responses are replayed, the nodes that read them
+    are run too: a missing recording is found before any training; where rows are chosen among the
+    recorded ones, some must be. The settings of live language models are looked at, and what will
+    be asked of them is said. Recorded answers are bound to the corpus at their first use.
 
     Args:
         pipeline: What is about to run.

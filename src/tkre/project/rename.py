@@ -21,7 +21,7 @@ import yaml
 
 from tkre.core.documents import compose_yaml, parse_json
 from tkre.core.errors import UserError
-from tkre.core.files import decoded
+from tkre.core.files import read_text
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
@@ -303,7 +303,7 @@ def _answers(
     for store in stores:
         if store.path is None or not store.path.is_file():
             continue
-        lines = decoded(store.path.read_bytes(), store.path).split("\n")
+        lines = read_text(store.path).split("\n")
         changed = [answers.line(line) for line in lines]
         places = sum(a != b for a, b in zip(lines, changed, strict=True))
         undone += sum(line.count('"digest"') for line in lines) - sum(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 
-from tkre.core.files import decoded, require_readable
+from tkre.core.files import read_text, require_readable
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.corpora.reading import RELATIONS_FILE
@@ -97,7 +97,7 @@ def find_schema(folder: Path, schema: RelationSchema | str | Path | None) -> Rel
     file = folder / RELATIONS_FILE if schema is None else Path(schema)
     if schema is None and not file.is_file():
         return None
-    return RelationSchema.read(decoded(file.read_bytes(), file), str(file))
+    return RelationSchema.read(read_text(file), str(file))
 
 
 def save_artifacts(folder: Path, calibrator: Path, schema: RelationSchema) -> None:

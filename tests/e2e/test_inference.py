@@ -74,7 +74,10 @@ def test_labelling_and_the_pipeline_give_the_same_rows(demo):
     (demo.folder / "data/bad.txt").write_text("no mention\n")
     bad = demo.kedro("label", "data/bad.txt", "data/bad.csv")
     assert bad.returncode == 1 and "Traceback" not in bad.stdout
-    assert "the one trained last" in bad.stdout and "no sentence was labelled" in bad.stdout
+    assert (
+        "tkre_plus_annotated, of the last run" in bad.stdout
+        and "no sentence was labelled" in bad.stdout
+    )
 
 
 def test_a_precision_that_the_validation_rows_do_not_support_is_refused_at_once(demo):

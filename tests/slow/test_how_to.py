@@ -1,4 +1,4 @@
-"""Three sections of docs/how-to.md, typed word for word in a fresh project.
+"""Four sections of docs/how-to.md, typed word for word in a fresh project.
 
 What the page leaves to its reader (definitions, sentences, texts, an export) is written here.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from itertools import product
 
@@ -16,6 +17,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.docs.markdown import blocks
+from tests.serving.process import Service
 from tests.smoke_project import Project, newest
 from tests.transcripts import commands, typed
 
@@ -223,3 +225,37 @@ def test_annotations_of_another_tool(project):
     assert f"{len(lines)} rows in my_rows.csv" in typed(to_table, project.folder)
     table = pd.read_csv(project.folder / "my_rows.csv")
     assert Counter(table["relation"]) == labels
+
+
+def test_serve_and_label(project):
+    httpx = pytest.importorskip("httpx")
+    pytest.importorskip("fastapi_offline", reason="needs the extra `serve`")
+    pytest.importorskip("onnxscript", reason="needs the extra `onnx`")
+    typed(begin(project)[-1], project.folder)
+    rows = [row(PEOPLE[0], words, COMPANIES[1]) for said in SAID.values() for words in said]
+    pd.DataFrame(rows).to_csv(project.folder / "my_sentences.csv", index=False)
+    (project.folder / "mine").mkdir()
+    write(project, "mine/sentences.jsonl", rows)
+
+    section = PAGE.read_text(encoding="utf-8").partition("\n## Serve and label\n")[2]
+    code = re.findall(r"`(kedro (?:label|classifier) .*?|--classifier .*?)`", section)
+    label, by_name, label_folder, serve, export, publish = code[:6]
+    labelled = typed(label, project.folder)
+    assert f"{by_name.split()[1]}, of the last run" in labelled and "16 answered" in labelled
+    table = pd.read_csv(project.folder / "labels.csv")
+    assert table["sentence"].tolist() == [found["sentence"] for found in rows]
+    label = label.replace("labels.csv", "named.csv")
+    typed(f"{label} {by_name}", project.folder)
+    assert pd.read_csv(project.folder / "named.csv").equals(table)
+    typed(label_folder.replace("<folder> <folder>", "mine labelled"), project.folder)
+    [of_folder] = (project.folder / "labelled").glob("*.jsonl")
+    assert len(of_folder.read_text(encoding="utf-8").splitlines()) == len(rows)
+
+    with Service(project.started(*shlex.split(serve)[1:], "--port", "0")) as service:
+        question = {"sentences": [rows[0]["sentence"]]}
+        found = httpx.post(f"{service.url}/predict", json=question, timeout=30)
+        assert found.status_code == 200, found.text
+    typed(export, project.folder)
+    assert (project.folder / "exported/model.onnx").is_file()
+    typed(publish, project.folder)
+    assert (project.folder / "my_classifier/README.md").is_file()

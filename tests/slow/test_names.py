@@ -37,6 +37,6 @@ def test_any_text_is_the_name_of_a_relation(tiny_backbone, tmp_path):
     assert again.returncode == 0 and "were up to date" in again.stdout, again.stdout
     (tmp_path / "new.txt").write_text("<head>Ada</head> lives in <tail>London</tail>.\n")
     done = project.kedro("label", "new.txt", "labels.jsonl")
-    assert done.returncode == 0 and "the one trained last" in done.stdout, done.stdout
+    assert done.returncode == 0 and "of the last run" in done.stdout, done.stdout
     [row] = map(json.loads, (tmp_path / "labels.jsonl").read_text().splitlines())
     assert all(f"p.{name}" in row for name in NAMES.values())

@@ -118,19 +118,29 @@ def preferred_cell(
     """
     named = named_cell(given or project.config.parameters.inference.classifier)
     grids = (project.config.cells(experiment) for experiment in project.config.experiments)
-    trained = trained_cells(project.catalog)
+    trained = trained_cells(project)
     cells = [named] if given else [named, *trained, *(cell for grid in grids for cell in grid)]
     fitting = [cell for cell in dict.fromkeys(cells) if fits(cell) and made(cell)]
     return named if named in fitting else next(iter(fitting), None)
 
 
-def trained_cells(catalog: CatalogProtocol) -> list[Cell]:
-    """Cells with a classifier, the one that was trained last first, as the ledger has it."""
-    finished = catalog.load(LEDGER).finished("classifier")
-    names = sorted(finished, key=lambda name: finished[name], reverse=True)
-    return [
-        parse_cell(name.rpartition(".")[0]) for name in names if newest(catalog, name) is not None
-    ]
+def trained_cells(project: Project) -> list[Cell]:
+    """Cells with a classifier, those of the last run first.
+
+    The steps of a run end in any order. So of the cells of one run the one comes first that an
+    experiment lists last: lists begin with the baseline.
+    """
+    listed: dict[Cell, int] = {}
+    for experiment in project.config.experiments:
+        for place, cell in enumerate(project.config.cells(experiment)):
+            listed.setdefault(cell, place)
+    trained = []
+    for name in project.catalog.load(LEDGER).made("classifier"):
+        cell = parse_cell(name.rpartition(".")[0])
+        if (path := newest(project.catalog, name)) is not None:
+            run = path.parent.name
+            trained.append((run, listed.get(cell, -1), cell))
+    return [cell for *_, cell in sorted(trained, key=lambda found: found[:2], reverse=True)]
 
 
 def experiment_with(config: ExperimentConfig, fits: Callable[[Cell], bool]) -> str | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # it loads torch
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--classifier", default=None,
-    help="Its cell (newsroom.k8.s13.tkre_plus) or folder; the one trained last if none.",
+    help="Its cell (newsroom.k8.s13.tkre_plus) or folder; that of the last run if none.",
 )  # fmt: skip
 @precision_option
 @balanced_option
@@ -90,11 +90,11 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
         return folder, calibrator, f"python -m tkre.serving.api {folder}"
     name = given
     if name is None:
-        trained = trained_cells(project.catalog)
+        trained = trained_cells(project)
         if not trained:
             raise FileNotFoundError("there is no classifier yet: `kedro run` trains one")
         name = trained[0].name
-        say(f"classifier: {name}, the one trained last")
+        say(f"classifier: {name}, of the last run")
     found = find_trained(project.catalog, name, balanced=balanced)
     return found.classifier, str(found.calibrator), f"kedro classifier serve {name}"
 

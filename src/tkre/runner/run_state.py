@@ -149,21 +149,11 @@ class Ledger:
         place.parent.mkdir(parents=True, exist_ok=True)
         code.write_whole(place, json.dumps(record, indent=1))
 
-    def finished(self, output: str) -> dict[str, str]:
-        """When datasets were made, as ISO 8601, by name.
-
-        Args:
-            output: Last part of their names, such as ``classifier``.
-        """
-        found = {}
-        for place in self._folder.glob("*.json"):
-            record = self._load(place)
-            if record is None:
-                continue
-            for name in record["outputs"]:
-                if name.rpartition(".")[2] == output:
-                    found[name] = str(record.get("finished", ""))
-        return found
+    def made(self, output: str) -> set[str]:
+        """Names of the datasets that were made, those with a last part such as ``classifier``."""
+        records = map(self._load, self._folder.glob("*.json"))
+        names = (name for record in records if record for name in record["outputs"])
+        return {name for name in names if name.rpartition(".")[2] == output}
 
     def written_since(self, node: Node, time: float) -> bool:
         """Whether the record of a node is younger than a time, in seconds since the epoch."""

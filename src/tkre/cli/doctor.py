@@ -95,7 +95,7 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
         way_out = f"kedro corpus validate {cell.sample.corpus} names them"
         report("corpus", f"{errors} errors; {way_out}", Level.ERROR)
         return
-    report("corpus", f"{len(checked.corpus.rows)} rows, no error")
+    report("corpus", f"{len(checked.corpus.rows):,} rows, no error")
     if variant.backbone:
         _report_weights(project, variant, cell.variant, report)
     plans = cell_plans(project, cell)
@@ -175,7 +175,7 @@ def report_yield(answered: str, kept: pd.DataFrame, report: Report) -> None:
         return
     parts = []
     for kind, rows in kept.groupby("kind", sort=False):
-        part = f"{rows['kept'].sum()} of {rows['wanted'].sum()} {_KINDS[str(kind)]} can be used"
+        part = f"{rows['kept'].sum():,} of {rows['wanted'].sum():,} {_KINDS[str(kind)]} can be used"
         if short := rows["relation"][rows["short"] > 0].tolist():
             part += f", too few of {enumerated(short)}"
         reasons: Counter[str] = Counter()
@@ -270,7 +270,7 @@ def report_pieces(tokenizer: Any, texts: Sequence[str], report: Report) -> None:
     unknown = sum(piece == tokenizer.unk_token_id for piece in pieces)
     of_word = len(pieces) / max(1, sum(count_words(text) for text in set(texts)))
     share = unknown / max(1, len(pieces))
-    message = f"{of_word:.1f} pieces a word, {unknown} of {len(pieces)} unknown ({share:.0%})"
+    message = f"{of_word:.1f} pieces a word, {unknown:,} of {len(pieces):,} unknown ({share:.0%})"
     if share <= _MANY_UNKNOWN and of_word <= _MANY_PIECES:
         report("vocabulary", message)
         return
@@ -293,7 +293,7 @@ def report_lengths(
     """Rows that are longer than ``max_length`` tokens."""
     total, cut = len(corpus.rows), len(trial.truncated)
     if not cut:
-        longest = f"the longest of {total} rows has {trial.longest} tokens"
+        longest = f"the longest of {total:,} rows has {trial.longest} tokens"
         report("lengths", f"{longest}, max_length is {max_length}")
         return
     message = (

@@ -63,6 +63,7 @@ class ChatServer:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._under_way = 0
+        self.models = Reply(raw='{"data": []}')
         self.most_at_once = 0
         self.received: list[Body] = []
         self.keys: list[str | None] = []
@@ -73,7 +74,7 @@ class ChatServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                outer._answer(self, Reply(raw='{"data": []}'))
+                outer._answer(self, outer.models)
 
             def do_POST(self) -> None:
                 outer._handle(self)

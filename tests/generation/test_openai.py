@@ -452,6 +452,31 @@ def test_a_server_that_is_not_started_is_named_with_its_command(backend, command
         OpenAIServer(backend_params(settings), None).check()
 
 
+def test_a_server_that_still_loads_its_model_is_refused_before_a_run():
+    with ChatServer(lambda body, tries: GOOD) as server:
+        server.models = Reply("Loading model", status=503)
+        settings = {"backend": "llama_server", "model": "m", "base_url": server.url}
+        asked = OpenAIServer(backend_params(settings), None)
+        with pytest.raises(LanguageModelError, match="still loads its model: run again"):
+            asked.check()
+        server.models = Reply(raw='{"data": []}')
+        asked.check()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "The model produced output that does not match the expected peg-native format",
+        "got exception: Unexpected empty grammar stack after accepting piece: ; (30)",
+    ],
+)
+def test_an_answer_that_llama_server_cannot_read_is_the_model_s(message):
+    """Asked again under the same seed it would be the same, in this run and in the next."""
+    with ChatServer(lambda body, tries: Reply(message, status=500)) as server:
+        [answer] = ask(server, 1, retries=0).values()
+    assert (answer.reason, answer.settled) == ("not_json", True) and message in answer.error
+
+
 THOUGHT = Reply('<think>Perhaps {"text": "no"}?</think>\n{"text": "yes"}')
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from tests.smoke_project import Project
 
@@ -42,6 +48,36 @@ TINY = SMALL | {"explanations": {"sampling": {"max_tokens": 24}, "max_words": 15
 EXPERIMENT: dict[str, Any] = {
     "corpora": ["newsroom"], "shots": 8, "variants": ["typ_marker", "tkre", "tkre_plus"],
 }  # fmt: skip
+
+
+@contextmanager
+def serving(command: Sequence[str], log: Path) -> Iterator[str]:
+    """Runs a server, with a port of its own behind its command; yields its ``base_url``."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)], stdout=file, stderr=file
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/health", process, log)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail("the server did not come up: " + log.read_text()[-3000:])
 
 
 def project_with(

@@ -41,7 +41,7 @@ ANSWERS = SMALL | {
 
 
 def annotating(folder: Path, backbone: Path, settings: dict[str, Any]) -> Project:
-    settings = settings | {"backend": "openai", "concurrency": CONCURRENCY}
+    settings = {"backend": "openai", "concurrency": CONCURRENCY} | settings
     project = project_with(folder, backbone, settings, ANSWERS)
     project.write("conf/smoke/experiments.yml", {"demo": EXPERIMENT})
     return project

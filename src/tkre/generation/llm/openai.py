@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
+from http import HTTPStatus
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from tkre.generation.llm.protocol import LanguageModelError, Request, Response
 from tkre.generation.llm.watchdog import graceful_sigint
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import APIStatusError, OpenAI
 
 logger = logging.getLogger(__name__)
 HOSTED = "api.openai.com"
@@ -38,8 +39,8 @@ LOCAL = {
 # From the strictest form of a schema to the one that every server accepts.
 FORMS = ("json_schema", "short_schema", "plain_schema", "json_object", "text")
 # Bounds that some servers refuse in a schema; answers are checked against them anyway. llama.cpp,
-# which Ollama and LM Studio use too, makes a grammar with as many rules as letters may be written,
-# and refuses 2,000 of them.
+# which Ollama and LM Studio use too, makes a grammar with as many rules as letters may be written;
+# many versions refuse 2,000 of them.
 _BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
 _LARGEST_BOUND = {"short_schema": 500, "plain_schema": -1}
 _FORM_NAMES = {
@@ -51,6 +52,9 @@ _FORM_NAMES = {
 }
 # What servers write of a question that is longer than the model's context.
 _CONTEXT = re.compile(r"context.?(?:size|length|window)", re.IGNORECASE)
+# What llama-server writes, with status 500, of an answer that it cannot read: the model's doing,
+# and the same again for the same seed.
+_UNREADABLE = re.compile(r"does not match the expected|empty grammar stack", re.IGNORECASE)
 
 
 # Fields in which servers put the reasoning of a thinking model, beside the answer.
@@ -130,7 +134,9 @@ class OpenAIServer:
         import httpx
 
         try:
-            httpx.get(f"{self._params.base_url}/models", timeout=5, trust_env=False)
+            status = httpx.get(
+                f"{self._params.base_url}/models", timeout=5, trust_env=False
+            ).status_code
         except httpx.ConnectError:
             raise LanguageModelError(
                 f"nothing listens at {self._params.base_url}: start the server with "
@@ -138,6 +144,11 @@ class OpenAIServer:
             ) from None
         except httpx.HTTPError:  # it is there, and busy
             return
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise LanguageModelError(
+                f"the server at {self._params.base_url} still loads its model: run again when it "
+                "has done so"
+            )
 
     def count_tokens(self, requests: Sequence[Request]) -> None:
         """Unknown: only the server has the tokenizer."""
@@ -251,7 +262,7 @@ class OpenAIServer:
                 late = isinstance(error, openai.APITimeoutError)
                 return self._failed(request, "timed_out" if late else "unreachable", error, started)
             except openai.APIStatusError as error:
-                of_status = _status_reason(error.status_code, str(error.code or ""))
+                of_status = _status_reason(error)
                 if of_status is None:
                     raise LanguageModelError(
                         f"{self._params.base_url} refuses {self.name!r}: {self._scrubbed(error)}"
@@ -331,10 +342,13 @@ class OpenAIServer:
         return text.replace(self._key, "***") if self._key else text
 
 
-def _status_reason(status: int, code: str) -> str | None:
+def _status_reason(error: APIStatusError) -> str | None:
     """Reason of a failed request; None for a failure of the whole server or account."""
+    status = error.status_code
     if status == 429:
-        return None if code == "insufficient_quota" else "rate_limited"
+        return None if error.code == "insufficient_quota" else "rate_limited"
+    if status >= 500 and _UNREADABLE.search(error.message):
+        return "not_json"
     if status >= 500 or status in (408, 409):
         return "server_error"
     return None if status in (401, 403, 404) else "refused_request"

@@ -149,8 +149,8 @@ class OpenAIParams(LiveParams):
 class LlamaServerParams(OpenAIParams):
     """llama-server of llama.cpp, at its port.
 
-    It makes a grammar of each schema, and refuses texts of 2,000 letters and more in it: large
-    bounds are left out.
+    It makes a grammar of each schema; many versions refuse texts of 2,000 letters and more in it.
+    Large bounds are left out.
     """
 
     base_url: str = "http://localhost:8080/v1"

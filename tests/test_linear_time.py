@@ -46,7 +46,7 @@ from tkre.corpora.tables import held_by
 from tkre.corpora.unlabelled import validate_batch
 from tkre.evaluation.probing import _mistyped, _negated
 from tkre.generation import recorded
-from tkre.generation.llm.openai import _CONTEXT
+from tkre.generation.llm.openai import _CONTEXT, _UNREADABLE
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted
 from tkre.generation.llm.protocol import Request, Sampling
@@ -214,6 +214,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "evaluation/probing.py:_AUXILIARY": [_negated],
     "evaluation/probing.py:_LONG_WORD": [lambda t: _mistyped(t, 0)],
     "generation/llm/openai.py:_CONTEXT": [_CONTEXT.search],  # the error of a server
+    "generation/llm/openai.py:_UNREADABLE": [_UNREADABLE.search],
     "generation/llm/parsing.py:_THOUGHTS": [answer],
     "generation/llm/parsing.py:_CURLY": [answer],
     "generation/llm/parsing.py:_MARKDOWN": [answer],

@@ -91,10 +91,11 @@ def _latest(report: Path, folder: Path) -> Path:
 
 
 def _next(pipeline: Pipeline, catalog: CatalogProtocol, experiment: str) -> str:
-    """Command that tries the best saved classifier of an experiment."""
+    """Command that tries the best saved classifier of an experiment, without scores the last."""
     saved = sorted(name.removesuffix(".classifier") for name in pipeline.datasets()
                    if name.endswith(".classifier"))  # fmt: skip
-    cells = catalog.load(f"{experiment}.cells").sort_values("micro_f1", ascending=False)
+    cells = catalog.load(f"{experiment}.cells")[::-1]
+    cells = cells.sort_values("micro_f1", ascending=False, kind="stable")
     for row in cells.to_dict("records"):
         for cell in map(parse_cell, saved):
             sample = cell.sample

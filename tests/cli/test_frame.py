@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -138,3 +139,12 @@ def test_the_next_step_of_a_command_is_a_command():
     assert len(found) > 8
     for command in found:
         assert command in known or command.split()[0] in known, command
+
+
+def test_a_reader_that_leaves_ends_a_command_in_silence(project):
+    typed = f"{shlex.quote(sys.executable)} -m kedro corpus doctor newsroom | true"
+    done = subprocess.run(
+        ["bash", "-c", typed], cwd=project.folder, text=True, capture_output=True, check=False,
+        env=os.environ | {"KEDRO_ENV": "smoke", "TKRE_DATA": "data/01_raw"},
+    )  # fmt: skip
+    assert done.stderr == ""

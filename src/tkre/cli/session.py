@@ -138,6 +138,8 @@ def session(
     try:
         with ExitStack() as stack:
             yield Project(env, params, conf_source, stack)
+    except BrokenPipeError:  # of `kedro label ... | head`: click ends without a word
+        raise
     except REFUSALS as error:
         raise Refusal(str(error)) from error
 

@@ -138,7 +138,7 @@ def trained_cells(project: Project) -> list[Cell]:
     for name in project.catalog.load(LEDGER).made("classifier"):
         cell = parse_cell(name.rpartition(".")[0])
         if (path := newest(project.catalog, name)) is not None:
-            run = path.parent.name
+            run = path.parent.name  # the version: all that a run saves has that of its session
             trained.append((run, listed.get(cell, -1), cell))
     return [cell for *_, cell in sorted(trained, key=lambda found: found[:2], reverse=True)]
 

@@ -196,8 +196,8 @@ def _places(text: str, length: Callable[[str], int]) -> dict[int, int]:
     return places
 
 
-# A sentence ends with one of these signs, or at a line break. A run of signs is looked at once, from
-# its first one: from each of them, a run without an end takes quadratic time.
+# A sentence ends with one of these signs, or at a line break. A run of signs is read from its first
+# one alone: from each of them, a run without an end takes quadratic time.
 _END = re.compile(
     r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019\u00bb)\]]*+(?=\s)|\n\s*+"
     r"|[\u3002\uff01\uff1f]++[\u201d\u2019\u300d\u300f\uff09\"]*+"

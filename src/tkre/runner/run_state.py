@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -143,7 +142,6 @@ class Ledger:
             "code": self._code.of_function(node.func),
             "inputs": inputs or self._inputs(node, catalog),
             "outputs": outputs,
-            "finished": datetime.now(UTC).isoformat(),
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -109,6 +109,13 @@ def stored(project: Project) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.strip()]
 
 
+def whole(project: Project) -> list[dict[str, Any]]:
+    """The lines of the store that are whole: a kill may tear the last one."""
+    path = project.folder / STORE
+    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+    return [json.loads(line) for line in lines if line.strip()]
+
+
 def whole_lines(project: Project, kind: str = "") -> int:
     """Whole lines of the store, or those of one kind of request."""
     path = project.folder / STORE
@@ -165,6 +172,23 @@ def kill_at(project: Project, lines: int, kind: str = "") -> int:
         process.kill()
         process.wait()
     return whole_lines(project, kind)
+
+
+def killed(project: Project, moments: Sequence[int], kind: str = "") -> None:
+    """Kills at a store of so many lines of a kind, and a run to the end.
+
+    No line that a kill has left whole is lost, and nothing is asked twice.
+    """
+    for moment in moments:
+        before = {json.dumps(line, sort_keys=True) for line in whole(project)}
+        at = kill_at(project, moment, kind)
+        after = {json.dumps(line, sort_keys=True) for line in whole(project)}
+        print(f"killed at {at} lines of {kind or 'all kinds'}, {len(after)} in all")  # noqa: T201
+        assert at >= moment and before <= after, "a stored line was lost"
+        wait_until_gone(project.folder)
+    result = project.kedro("run", "--pipelines", "data_generation")
+    assert result.returncode == 0, result.stdout[-6000:]
+    assert answered_twice(project) == []
 
 
 def processes_in(folder: Path) -> list[int]:

@@ -17,13 +17,11 @@ from tests.generation.chat_server import Body, ChatServer, Reply
 from tests.live.runs import (
     SMALL,
     STORE,
-    answered_twice,
-    kill_at,
+    killed,
     project_with,
     stored,
-    wait_until_gone,
 )
-from tests.live.test_kills import made_up, whole
+from tests.live.test_kills import made_up
 from tests.smoke_project import Project
 
 pytestmark = pytest.mark.slow
@@ -51,19 +49,6 @@ def finished(project: Project) -> str:
     result = project.kedro("run", "--pipelines", "data_generation")
     assert result.returncode == 0, result.stdout[-6000:]
     return result.stdout
-
-
-def killed_twice(project: Project, moments: tuple[int, int]) -> None:
-    """Kills within rounds, and a run to the end: nothing is lost, and nothing asked twice."""
-    for moment in moments:
-        before = {json.dumps(line, sort_keys=True) for line in stored(project)}
-        at = kill_at(project, moment, KIND)
-        after = {json.dumps(line, sort_keys=True) for line in whole(project)}
-        print(f"killed at {at} lines of annotations, {len(after)} of all kinds")  # noqa: T201
-        assert at >= moment and before <= after, "a stored line was lost"
-        wait_until_gone(project.folder)
-    finished(project)
-    assert answered_twice(project) == []
 
 
 def report_of(project: Project) -> dict[str, Any]:
@@ -111,7 +96,7 @@ def test_a_server_that_answers_by_the_question(tiny_backbone, tmp_path):
         sent_unbroken = Counter(json.dumps(b, sort_keys=True) for b in server.received)
         server.received.clear()
         project = annotating(tmp_path / "killed", tiny_backbone, settings)
-        killed_twice(project, (14, 44))
+        killed(project, [14, 44], KIND)
         sent = Counter(json.dumps(b, sort_keys=True) for b in server.received)
     check(project)
     assert rows_of(project) == rows_of(unbroken)
@@ -127,7 +112,7 @@ def test_a_server_that_enforces_the_schema(tiny_backbone, served, tmp_path):
     settings = {"model": "tiny", "base_url": served}
     project = annotating(tmp_path / "killed", tiny_backbone, settings)
     before = answered_by(served)
-    killed_twice(project, (14, 44))
+    killed(project, [14, 44], KIND)
     check(project)
     lines = [line for line in stored(project) if line["request_id"].startswith(KIND)]
     answers = [line["response"] for line in lines if "response" in line]

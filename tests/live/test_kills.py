@@ -18,12 +18,11 @@ from tests.generation.chat_server import Body, ChatServer, Reply
 from tests.kills import forked, preload, run_to_end, say
 from tests.live.runs import (
     TINY,
-    answered_twice,
-    kill_at,
+    killed,
     knowledge,
     project_with,
     stored,
-    wait_until_gone,
+    whole,
     whole_lines,
 )
 from tests.smoke_project import Project
@@ -61,32 +60,6 @@ def unbroken(project: Project) -> dict[str, str]:
     result = project.kedro("run", "--pipelines", "data_generation")
     assert result.returncode == 0, result.stdout
     return knowledge(project)
-
-
-def killed(project: Project, moments: list[int]) -> None:
-    """Five kills, each at a store of so many lines, and a run to the end."""
-    for moment in moments:
-        before = {json.dumps(line, sort_keys=True) for line in stored(project)}
-        assert kill_at(project, moment) >= moment
-        after = {json.dumps(line, sort_keys=True) for line in whole(project)}
-        assert before <= after, "a stored line was lost"
-        wait_until_gone(project.folder)
-    result = project.kedro("run", "--pipelines", "data_generation")
-    assert result.returncode == 0, result.stdout
-    assert answered_twice(project) == []
-
-
-def whole(project: Project) -> list[dict[str, object]]:
-    """The lines that parse: a kill may tear the last one."""
-    found = []
-    path = project.folder / "data/02_intermediate/newsroom/responses.jsonl"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    for line in text.splitlines():
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return found
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.live.runs import SMALL, answered_twice, project_with, serving, stored
-from tests.live.test_annotation import CONCURRENCY, KIND, annotating, killed_twice
+from tests.live.runs import SMALL, answered_twice, killed, project_with, serving, stored
+from tests.live.test_annotation import CONCURRENCY, KIND, annotating
 from tests.live.test_annotation import check as check_annotations
 from tests.live.test_vllm import check_second_run, check_store, run
 from tests.live.tiny_llama import TEMPLATE, write_gguf
@@ -114,7 +114,7 @@ def test_explanations_and_sentences(tiny_backbone, settings, folder, tmp_path):
 def test_annotations_in_runs_that_are_killed(tiny_backbone, settings, folder, tmp_path):
     project = annotating(tmp_path, tiny_backbone, settings)
     before = requests_of(folder / "log")
-    killed_twice(project, (14, 44))
+    killed(project, [14, 44], KIND)
     check_annotations(project)
     sent, lines = requests_of(folder / "log") - before, stored(project)
     assert len(lines) <= sent <= len(lines) + 2 * CONCURRENCY

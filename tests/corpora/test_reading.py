@@ -169,6 +169,15 @@ def test_type_mismatches_can_be_kept(schema):
     assert len(corpus.report["type_mismatches"]) == 1
 
 
+def test_a_tail_that_comes_first_where_heads_do(schema):
+    params = PARAMS.model_copy(update={"head_first": True})
+    odd = row("2", sentence="<tail>Rome</tail> is where <head>Ada</head> lives")
+    files = reader(train=[row("1"), odd], test=[])
+    assert len(read_corpus(files, schema, PARAMS).splits["train"]) == 2
+    with pytest.raises(CorpusError, match=r"train.jsonl, line 2: the tail .*toy.head_first"):
+        read_corpus(files, schema, params)
+
+
 def test_label_files_replace_labels(schema):
     params = CorpusParams(
         format="native", train="train.jsonl", test="test.jsonl",

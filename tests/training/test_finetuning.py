@@ -85,6 +85,23 @@ def accuracy(checkpoint, rows, schema):
     return (guessed == [r.relation for r in rows]).mean()
 
 
+@pytest.mark.parametrize("head_first", [False, True])
+def test_the_order_is_no_feature_where_it_is_always_the_same(
+    backbone, toy_rows, schema, head_first
+):
+    of_the_order = {"by_order": True, "part_dropout": 0.5}
+    params = SPANS.model_copy(update=of_the_order | {"samples_per_relation": 1, "min_epochs": 1})
+    found, *_ = finetune_backbone(
+        backbone, toy_rows, [], schema, params, Cell(KShotSample("toy", 8, 13), "v"),
+        head_first=head_first,
+    )  # fmt: skip
+    [step] = found.lineage.steps
+    assert of_the_order.items() <= step.settings.items()
+    assert step.chosen == ({"by_order": False, "part_dropout": 0.0} if head_first else {})
+    config = found.model.config
+    assert (config.by_order, config.part_dropout) == ((False, 0) if head_first else (True, 0.5))
+
+
 @pytest.mark.parametrize("head", ["prompt", "prototypes"])
 def test_saved_files_hold_no_path_of_the_machine(backbone, toy_rows, schema, head, tmp_path):
     assert str(backbone.model.name_or_path).startswith("/")

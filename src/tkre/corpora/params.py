@@ -111,7 +111,9 @@ class CorpusParams(Params):
             relation: ``bad_row``, or ``keep`` (as annotated, and counted).
         on_leakage: Treatment of a test instance that is in a support set: ``stop``, or
             ``set_aside``: the sample is not scored on it, and the table of samples counts it.
-        head_first: The head precedes the tail in every sentence, also in synthetic ones.
+        head_first: The head precedes the tail in every sentence, as where relations name the order
+            of their mentions. It is asked for in synthetic sentences, too, and the parts of
+            classifiers that tell the order are off (``FinetuningParams.of_the_order``).
         official_metric: ``micro`` (without the negative relation, as TACRED's scorer), ``macro``
             (mean F1 of its relations) or ``semeval`` (the same with both directions joined).
     """

@@ -288,6 +288,11 @@ def _check_rows(
         if problem is None and (mismatch := type_mismatch(instance, schema)):
             found.mismatches.append(BadRow(name, place, mismatch))
             problem = mismatch if params.on_type_mismatch == "bad_row" else None
+        if problem is None and params.head_first and instance.tail < instance.head:
+            problem = (
+                f"the tail precedes the head, but corpora.{schema.corpus}.head_first is true: set "
+                "it to false, or exchange the mentions and take the inverse relation"
+            )
         if problem is None:
             found.splits[split].append(instance)
         else:

@@ -102,11 +102,12 @@ def _parts(params: FinetuningParams) -> Iterator[str]:
             params.add_inverted
         ),
         "predictions combine both directions of a sentence": params.both_directions,
-        "words between the mentions are told apart by which mention comes first": params.by_order,
-        "the two tokens before each mention are features": params.before_mentions,
-        "some training sentences are read without what is between the mentions, or without them": (
-            params.part_dropout
+        "where the order of the mentions varies, the words between them are told apart by it": (
+            params.by_order
         ),
+        "where it varies, the two tokens before each mention are features": params.before_mentions,
+        "where it varies, some training sentences are read without what is between the mentions, "
+        "or without them": params.part_dropout,
         "relations that the schema forbids between two types are excluded": params.type_guided,
         "sentences are aligned with explanations and definitions of their relation": (
             params.alignment

@@ -195,6 +195,7 @@ def finetune(
     weights: Mapping[str, float] | None = None,
     random_rows: Sequence[Instance] = (),
     distilled: Distilled | None = None,
+    head_first: bool = False,
 ) -> tuple[Checkpoint, pd.DataFrame]:
     """Trains a classifier and keeps one epoch by its validation scores.
 
@@ -212,6 +213,8 @@ def finetune(
         random_rows: Labelled natural text whose shares of labels are the prior, where the natural
             rows that train were chosen and so have other shares. Without any it is theirs.
         distilled: Further rows, with the probabilities that a teacher gives them.
+        head_first: Whether the head precedes the tail all through the corpus: then the parts that
+            tell their order are off (``FinetuningParams.of_the_order``).
 
     Returns:
         The classifier with its tokenizer and lineage; losses by step with the validation scores,
@@ -228,6 +231,9 @@ def finetune(
     )
     torch.manual_seed(seed)
     description = f"{description} finetuning"
+    if head_first:
+        recorder.chosen.update(params.of_the_order)
+        params = params.model_copy(update=recorder.chosen)
     if params.layers == "auto":
         recorder.chosen["layers"] = list(choose_layers(start, rows, schema, params))
         params = params.model_copy(update=recorder.chosen)

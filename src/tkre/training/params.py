@@ -6,7 +6,7 @@ Those of pre-training are in ``training.stages``.
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -255,6 +255,16 @@ class FinetuningParams(RowsParams):
         Rows that were chosen are no random sample, so a calibrator is fitted on those kept out.
         """
         return self.folds > 0 and sample.annotated > 0 and sample.chosen == IN_ORDER
+
+    @property
+    def of_the_order(self) -> dict[str, Any]:
+        """The parts that tell the order of the mentions, those that are on, each switched off.
+
+        They are of no use where the head always comes first: inverted rows would train weights that
+        no row of the corpus reads.
+        """
+        off = {"by_order": False, "before_mentions": False, "part_dropout": 0.0}
+        return {name: value for name, value in off.items() if getattr(self, name) != value}
 
     @property
     def uses_knowledge(self) -> bool:

@@ -39,6 +39,8 @@ def finetune_backbone(
     annotation_judgements: pd.DataFrame | None = None,
     unannotated: list[Instance] | None = None,
     teacher_predictions: pd.DataFrame | None = None,
+    *,
+    head_first: bool = False,
 ) -> tuple[Any, ...]:
     """Fine-tunes a classifier from a masked language model.
 
@@ -79,6 +81,7 @@ def finetune_backbone(
             weights=weights,
             random_rows=() if cell.sample.chosen == IN_ORDER else held_out,
             distilled=distilled,
+            head_first=head_first,
         )
 
     classifier, losses = train(training_rows, kept_out, cell.name)
@@ -115,6 +118,8 @@ def finetune_encoder(
     annotation_judgements: pd.DataFrame | None = None,
     unannotated: list[Instance] | None = None,
     teacher_predictions: pd.DataFrame | None = None,
+    *,
+    head_first: bool = False,
 ) -> tuple[Any, ...]:
     """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
 
@@ -135,6 +140,7 @@ def finetune_encoder(
     return finetune_backbone(
         encoder, training_rows, validation, schema, finetuning, cell,
         annotated_validation, annotation_judgements, unannotated, teacher_predictions,
+        head_first=head_first,
     )  # fmt: skip
 
 

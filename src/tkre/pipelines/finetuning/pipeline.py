@@ -254,6 +254,7 @@ def _finetune(
         names += ["encoder", *knowledge]
         recipe.append("pretraining")
     inputs = {name: name for name in names} | {n: f"params:variant.{n}" for n in recipe}
+    inputs["head_first"] = "params:corpus.head_first"
     node = gpu_nodes.finetune_backbone if knowledge is None else gpu_nodes.finetune_encoder
     more = ["annotated_validation_predictions"] if cross_fitted else []
     return Step(node, inputs, [*TRAINED, *more], "finetune", (GPU,))

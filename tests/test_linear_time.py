@@ -60,9 +60,7 @@ from tkre.training.inference import without_names
 
 PACKAGE = ROOT / "src" / "tkre"
 MEGABYTE = 1_000_000
-# Of the processor, for one function and one text. The normal time is below 3, ten times that on a
-# busy machine; what is quadratic takes minutes for a megabyte.
-SECONDS = 60
+SECONDS = 20  # of the processor, for one function and one text; the normal time is below 3
 MATCHING = {
     "compile",
     "search",

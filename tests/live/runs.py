@@ -111,16 +111,17 @@ def stored(project: Project) -> list[dict[str, Any]]:
 
 def whole(project: Project) -> list[dict[str, Any]]:
     """The lines of the store that are whole: a kill may tear the last one."""
-    path = project.folder / STORE
-    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-    return [json.loads(line) for line in lines if line.strip()]
+    return [json.loads(line) for line in _ended(project) if line.strip()]
 
 
 def whole_lines(project: Project, kind: str = "") -> int:
     """Whole lines of the store, or those of one kind of request."""
+    return sum(f'"request_id": "{kind}'.encode() in line for line in _ended(project))
+
+
+def _ended(project: Project) -> list[bytes]:
     path = project.folder / STORE
-    lines = path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
-    return sum(f'"request_id": "{kind}'.encode() in line for line in lines)
+    return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
 
 
 def answered_twice(project: Project) -> list[Any]:

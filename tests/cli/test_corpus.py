@@ -104,7 +104,7 @@ def test_candidates_for_inference_and_for_labelling(project, kedro):
     assert "6 sentences with 11 mentions (person 7, play 3, theatre 1)" in output
     assert "sentences without a mention: 1" in output and "14 pairs in pairs.jsonl" in output
     text = (project.folder / "pairs.jsonl").read_text(encoding="utf-8")
-    assert len(read_unlabelled(text, "pairs.jsonl", None)) == 14
+    assert len(read_unlabelled(text, "pairs.jsonl", lambda _: None)) == 14
     target = "new/pairs.parquet"
     make(project, kedro, target, "--mentions", "mentions.tsv", "--pairs", "text-order")
     [(file, _)] = partitions(project.folder / "new", project.folder)

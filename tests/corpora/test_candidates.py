@@ -36,7 +36,8 @@ def made(lines, pairs=None, *, as_json=False):
 def test_all_ordered_pairs():
     records, counts = made(["Ada left Bert in Oslo.\n"])
     assert len(records) == 6 and counts.pairs == 6
-    read = read_unlabelled("".join(json.dumps(r) + "\n" for r in records), "out.jsonl", None)
+    text = "".join(json.dumps(r) + "\n" for r in records)
+    read = read_unlabelled(text, "out.jsonl", lambda _: None)
     assert {(i.head_text, i.tail_text) for i in read} == {
         (a, b) for a in ("Ada", "Bert", "Oslo") for b in ("Ada", "Bert", "Oslo") if a != b
     }

@@ -150,6 +150,17 @@ def test_bad_pools_are_listed(schema, files, unlabelled, message):
     assert message in str(error.value)
 
 
+@pytest.mark.parametrize("unlabelled", [{"file": "u"}, {"file": "u", "format": "native"}])
+def test_a_tail_before_its_head_is_bad_where_the_head_comes_first(schema, unlabelled):
+    inverted = {**BO, "sentence": "<tail>Bo</tail> left <head>Oslo</head>."}
+    relation = {"relation": "knows"} if "format" in unlabelled else {}
+    files = {"u": lines(ADA | relation, inverted | relation)}
+    assert len(pool_of(schema, files, **unlabelled)) == 2
+    ordered = params(**unlabelled).model_copy(update={"head_first": True})
+    with pytest.raises(CorpusError, match=r"line 2: the tail .*toy.head_first.*text-order"):
+        read_pool(files.__getitem__, schema, ordered)
+
+
 def test_a_pool_is_a_file_or_ids(schema):
     for unlabelled in ({}, {"file": "u", "train_ids": "i"}):
         with pytest.raises(ValidationError, match="give one of them"):

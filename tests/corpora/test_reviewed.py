@@ -194,6 +194,22 @@ def test_a_bad_line_of_the_corpus_is_named(read_back, tmp_path, line, reason):
     assert "toy/reviewed.jsonl, line 2: " in str(refused.value) and reason in str(refused.value)
 
 
+def test_a_reviewed_tail_before_its_head_is_refused_where_the_head_comes_first(
+    read_back, tmp_path, schema
+):
+    read_back([record(ADA)])
+    inverted = replace(ADA, id="reviewed/x", head=ADA.tail, tail=ADA.head, relation="lives_in",
+                       head_type="place", tail_type="person")  # fmt: skip
+    line = {"id": inverted.id, "sentence": to_tagged(inverted), "relation": "lives_in",
+            "review": {"decision": "accepted", "reviewed_on": "2026-11-29"}}  # fmt: skip
+    with (tmp_path / "reviewed.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    folder = CorpusFolder("toy", [tmp_path])
+    assert len(read_reviewed(folder, schema, PARAMS)) == 2
+    with pytest.raises(CorpusError, match=r"line 2: the tail precedes the head"):
+        read_reviewed(folder, schema, PARAMS.model_copy(update={"head_first": True}))
+
+
 def test_a_text_with_tags_of_its_own_is_not_writable():
     assert all(map(writable, POOL))
     assert not writable(replace(ADA, text="Ada lives in Oslo <head>."))

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ from tkre.corpora.reading import (
     parse_labels,
     read_corpus,
 )
+from tkre.corpora.records import instance_problem
 from tkre.corpora.schema_validation import Level, read_relations
 from tkre.corpora.unlabelled import read_unlabelled
 from tkre.generation.llm.pasted import _FRAME
@@ -162,7 +164,7 @@ class Fuzz:
     def label(self, random: Random) -> None:
         """Sentences to label: all of a file, or none."""
         content = inputs.file(random, random.choice(["native", "spans"])).decode(errors="replace")
-        rows = read_unlabelled(content, "f", TYPES)
+        rows = read_unlabelled(content, "f", partial(instance_problem, types=TYPES))
         for row in rows:
             sound(row)
         if len(rows) != (

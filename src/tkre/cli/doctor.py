@@ -213,7 +213,10 @@ def _try_training(
     parameters = sum(p.numel() for p in start.model.parameters())
     checkpoints = 1 + (len(pretraining.stages) if pretraining else 0)
     report_machine(trials.machine(Path("data")), parameters, checkpoints, report)
-    trial = trials.try_finetuning(start, few, corpus.rows, corpus.schema, recipe)
+    head_first = project.config.parameters.corpora[cell.sample.corpus].head_first
+    trial = trials.try_finetuning(
+        start, few, corpus.rows, corpus.schema, recipe, head_first=head_first
+    )
     most = project.catalog.get(f"backbones.{variant.backbone}").longest()
     report_lengths(trial, corpus, recipe.max_length, cell.variant, report, most)
     report_trial(trial, corpus, report)

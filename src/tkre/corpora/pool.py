@@ -20,10 +20,12 @@ from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, se
 from tkre.corpora.formats import json_lines
 from tkre.corpora.params import FORMATS, NATURAL_TEST, CorpusParams
 from tkre.corpora.reading import CorpusError, PlacedRows
-from tkre.corpora.records import RowError, id_problem, instance_problem
+from tkre.corpora.records import RowError, id_problem, instance_problem, order_problem
 from tkre.corpora.unlabelled import read_unlabelled
 
 logger = logging.getLogger(__name__)
+
+ORDERED = "leave out such pairs (kedro corpus candidates --pairs text-order marks none)"
 
 
 def read_pool(
@@ -42,21 +44,29 @@ def read_pool(
 
     Raises:
         CorpusError: Bad lines, repeated or unknown ids, unknown entity types; the message lists
-            them with their places.
+            them with their places. So are tails that precede their heads where the corpus says
+            ``head_first``: its classifiers read no feature of the order.
     """
     if params.unlabelled is None:
         return []
     source = params.unlabelled
+
+    def problem_of(row: Instance) -> str | None:
+        problem = instance_problem(row, schema.entity_types)
+        if problem is None and params.head_first:
+            problem = order_problem(row, schema.corpus, ORDERED)
+        return problem
+
     name = f"{schema.corpus}/{source.file or source.train_ids}"
     if source.train_ids is not None:
         rows, problems = _training_rows(read(source.train_ids), read(params.train), params)
     elif source.format is not None:
         rows, problems = _unlabelled_rows(read(str(source.file)), source.format, "unlabelled")
     else:
-        return read_unlabelled(read(str(source.file)), name, schema.entity_types)
+        return read_unlabelled(read(str(source.file)), name, problem_of)
     taken: dict[str, str] = {}
     for place, row in rows:
-        if problem := id_problem(row.id, taken) or instance_problem(row, schema.entity_types):
+        if problem := id_problem(row.id, taken) or problem_of(row):
             problems.append(f"{place}: {problem}")
         taken.setdefault(row.id, place)
     if problems:

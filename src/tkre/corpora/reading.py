@@ -17,10 +17,11 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import FORMATS, CorpusParams
 from tkre.corpora.recognition import other_format
-from tkre.corpora.records import RowError, id_problem, instance_problem
+from tkre.corpora.records import RowError, id_problem, instance_problem, order_problem
 
 RELATIONS_FILE = "relations.yml"
 SPLITS = ("train", "dev", "test")
+EXCHANGED = "exchange the mentions and take the inverse relation"
 
 
 class CorpusFileError(UserError, ValueError):
@@ -288,11 +289,8 @@ def _check_rows(
         if problem is None and (mismatch := type_mismatch(instance, schema)):
             found.mismatches.append(BadRow(name, place, mismatch))
             problem = mismatch if params.on_type_mismatch == "bad_row" else None
-        if problem is None and params.head_first and instance.tail < instance.head:
-            problem = (
-                f"the tail precedes the head, but corpora.{schema.corpus}.head_first is true: set "
-                "it to false, or exchange the mentions and take the inverse relation"
-            )
+        if problem is None and params.head_first:
+            problem = order_problem(instance, schema.corpus, EXCHANGED)
         if problem is None:
             found.splits[split].append(instance)
         else:

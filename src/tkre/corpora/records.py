@@ -93,6 +93,22 @@ def instance_problem(instance: Instance, types: Collection[str] | None) -> str |
     return head_type or type_problem("tail_type", instance.tail_type, types)
 
 
+def order_problem(instance: Instance, corpus: str, otherwise: str) -> str | None:
+    """Message on a tail that precedes its head, for a corpus that says ``head_first``.
+
+    Args:
+        instance: A row of the corpus, labelled or not.
+        corpus: Name of the corpus.
+        otherwise: What its user may do instead of taking ``head_first`` back.
+    """
+    if instance.head <= instance.tail:
+        return None
+    return (
+        f"the tail precedes the head, but corpora.{corpus}.head_first is true: set it to false, or "
+        + otherwise
+    )
+
+
 def type_problem(key: str, kind: str | None, known: Collection[str] | None) -> str | None:
     """Message on an entity type that is not known.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from tkre.core.errors import UserError, listed
@@ -30,13 +30,16 @@ class SentenceError(UserError, ValueError):
         super().__init__("\n".join(line.strip() for line in listed(lines)))
 
 
-def read_unlabelled(text: str, file: str, types: Collection[str] | None) -> list[Instance]:
+def read_unlabelled(
+    text: str, file: str, problem_of: Callable[[Instance], str | None]
+) -> list[Instance]:
     """Parse a file of JSON Lines.
 
     Args:
         text: A record of ``corpora.records.unlabelled_record`` a line.
         file: File name for messages.
-        types: Entity types that a mention may have; None accepts any.
+        problem_of: Reason why an instance may not be used (``corpora.records.instance_problem``);
+            None for a good one.
 
     Raises:
         CorpusError: Bad lines, which the message lists; or none at all.
@@ -46,7 +49,7 @@ def read_unlabelled(text: str, file: str, types: Collection[str] | None) -> list
     for number, line in json_lines(text):
         try:
             instance = unlabelled_record(json_object(line), f"line-{number}")
-            problem = id_problem(instance.id, taken) or instance_problem(instance, types)
+            problem = id_problem(instance.id, taken) or problem_of(instance)
             taken.setdefault(instance.id, f"line {number}")
             if problem:
                 raise RowError(problem)

@@ -189,13 +189,16 @@ def try_finetuning(
     corpus: Sequence[Instance],
     schema: RelationSchema,
     params: FinetuningParams,
+    *,
+    head_first: bool = False,
 ) -> Trial:
     """Fine-tunes on a few rows and labels them; measures the lengths of all rows of the corpus."""
     begun = time.perf_counter()
     recipe = by_heart(params)
     trained, losses = finetune(
-        start, rows, [], schema, recipe, data="a trial", seed=SEED, description="learning by heart"
-    )
+        start, rows, [], schema, recipe, data="a trial", seed=SEED,
+        description="learning by heart", head_first=head_first,
+    )  # fmt: skip
     seconds = time.perf_counter() - begun
     model: RelationClassifier = trained.model
     begun = time.perf_counter()

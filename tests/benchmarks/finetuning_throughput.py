@@ -22,7 +22,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -30,8 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.benchmarks.demo import DRAW, load, tell
 from tests.benchmarks.machine import peak_memory, where
 from tests.benchmarks.shapes import SEED, SHAPES, in_shape
-from tkre.core.instance import Instance, from_frame
-from tkre.core.schema import RelationSchema
+from tkre.core.instance import Instance
 from tkre.training.finetuning import finetune
 from tkre.training.params import FinetuningParams, SetFitParams
 
@@ -43,13 +41,12 @@ class Setting:
     """What all ways share."""
 
     def __init__(self, shape: str) -> None:
-        backbone, explained, synthetic, schema, self.variants = load(
+        backbone, explained, synthetic, self.schema, self.variants = load(
             "backbones.minilm", f"{DRAW}.explained", f"{DRAW}.synthetic", "newsroom.schema",
             "params:variants",
         )  # fmt: skip
         self.backbone = in_shape(backbone, shape)
-        self.rows = from_frame(pd.concat([explained, synthetic], ignore_index=True))
-        self.schema = RelationSchema.model_validate(schema)
+        self.rows: list[Instance] = [*explained, *synthetic]
 
     def several(self, times: int) -> list[Instance]:
         """The rows so many times, with ids of their own."""
@@ -57,7 +54,7 @@ class Setting:
 
     def finetuned(self, variant: str, rows: Sequence[Instance], **parts: Any) -> tuple[int, float]:
         """Sentences shown, and seconds."""
-        given = FinetuningParams.model_validate(self.variants[variant]["finetuning"])
+        given = self.variants[variant].finetuning
         params = FinetuningParams.model_validate(given.model_dump() | {"synthetic": True} | parts)
         begun = time.perf_counter()
         _, losses = finetune(
@@ -68,9 +65,8 @@ class Setting:
 
     def setfit(self, rows: Sequence[Instance]) -> tuple[int, float]:
         """Sentences shown (two for each pair), and seconds."""
-        given = SetFitParams.model_validate(self.variants["setfit"]["setfit"])
-        recipe = given.model_dump() | {"samples_per_relation": PRESENTATIONS}
-        params = SetFitParams.model_validate(recipe)
+        given = self.variants["setfit"].setfit.model_dump()
+        params = SetFitParams.model_validate(given | {"samples_per_relation": PRESENTATIONS})
         from tkre.training.setfit import train_setfit
 
         begun = time.perf_counter()

@@ -37,7 +37,6 @@ from tests.benchmarks.machine import where
 from tests.benchmarks.shapes import SHAPES, in_shape
 from tkre.core.cells import parse_cell
 from tkre.core.instance import Instance
-from tkre.core.schema import RelationSchema
 from tkre.evaluation.metrics import micro_scores
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.entity_markers import mark
@@ -46,7 +45,6 @@ from tkre.serving.extractor import Prediction, RelationExtractor
 from tkre.training.finetuning import build_classifier
 from tkre.training.inference import predict
 from tkre.training.onnx_export import export_onnx
-from tkre.training.params import FinetuningParams
 
 BATCHES = (1, 8, 64)
 WARM = 64  # sentences
@@ -114,11 +112,9 @@ def trained_ways(
 def untrained_ways(backbone: Checkpoint) -> dict[str, Labeller]:
     """Classifiers of any backbone on the device, as they are before training."""
     schema, variants = load("newsroom.schema", "params:variants")
-    parsed = RelationSchema.model_validate(schema)
     ways: dict[str, Labeller] = {"transformers pipeline": plain_pipeline(backbone)}
     for variant in VARIANTS:
-        params = FinetuningParams.model_validate(variants[variant]["finetuning"])
-        model = build_classifier(backbone, parsed, params).to(device())
+        model = build_classifier(backbone, schema, variants[variant].finetuning).to(device())
         ways[variant] = RelationExtractor(model, backbone.tokenizer)
         ways[f"{variant}, auto precision"] = partial(predict, model, backbone.tokenizer)
     return ways

@@ -13,8 +13,6 @@ import torch
 from tests.benchmarks.demo import DRAW, load
 from tests.benchmarks.machine import training_operations
 from tests.benchmarks.shapes import SEED, in_shape
-from tkre.core.schema import RelationSchema
-from tkre.generation.texts import from_frame
 from tkre.modeling.span_masking import encode_texts
 from tkre.training.batching import POOL, LengthBatches
 from tkre.training.pretraining import TextCollator
@@ -56,20 +54,18 @@ class Setting:
     """
 
     def __init__(self, shape: str, batch_size: int | None) -> None:
-        backbone, knowledge, schema, variants = load(
+        backbone, knowledge, self.schema, variants = load(
             "backbones.minilm", f"{DRAW}.knowledge", "newsroom.schema", "params:variants"
         )
         self.start = in_shape(backbone, shape)
-        self.schema = RelationSchema.model_validate(schema)
-        given = PretrainingParams.model_validate(variants["tkre"]["pretraining"])
-        recipe = given.model_dump()
+        recipe = variants["tkre"].pretraining.model_dump()
         if batch_size:
             recipe["mslm"]["optimisation"]["batch_size"] = batch_size
             recipe["scl"]["optimisation"]["batch_size"] = batch_size
         self.params = PretrainingParams.model_validate(recipe)
         assert self.params.mslm is not None and self.params.scl is not None
         self.stage, self.scl = self.params.mslm, self.params.scl
-        encoded = encode_texts(from_frame(knowledge), backbone.tokenizer, self.params.masking)
+        encoded = encode_texts(knowledge, backbone.tokenizer, self.params.masking)
         # As many as make full batches of like length: pools of them are sorted.
         pool = POOL * self.stage.optimisation.batch_size
         self.encoded = encoded * max(1, pool // len(encoded))

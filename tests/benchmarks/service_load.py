@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.benchmarks.demo import DRAW, load, tell
 from tests.serving.process import Service
-from tkre.core.instance import from_frame, to_tagged
+from tkre.core.instance import to_tagged
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.onnx_export import export_onnx
 
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="of the service")
     options = parser.parse_args()
     test, classifier = load("newsroom.test", f"{DRAW}.{options.variant}.classifier")
-    sentences = [to_tagged(instance) for instance in from_frame(test)]
+    sentences = [to_tagged(instance) for instance in test]
     tell(
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {processor()}, {os.cpu_count()} cores, load "
         f"average before {os.getloadavg()[0]:.1f}; service and clients on the same machine; "

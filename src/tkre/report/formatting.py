@@ -68,8 +68,10 @@ def _pretraining(variant: Variant) -> Iterator[str]:
 def _chain(params: PretrainingParams) -> str:
     parts = []
     for stage in params.stages:
-        epochs = getattr(params, stage).epochs
-        parts.append(f"{STAGES[stage].description} ({epochs} epoch{'' if epochs == 1 else 's'})")
+        part = params.of(stage)
+        number = f"{part.epochs} epoch{'' if part.epochs == 1 else 's'}"
+        most = f", at most {part.most_samples:,} texts in all" if part.most_samples else ""
+        parts.append(f"{STAGES[stage].description} ({number}{most})")
     chain = ", then ".join(parts)
     if any(STAGES[stage].masks for stage in params.stages):
         hidden = params.masking

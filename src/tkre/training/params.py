@@ -151,7 +151,9 @@ class FinetuningParams(RowsParams):
         validations: Most epochs that are validated, evenly spaced, the last one among them.
         samples_per_relation: Training sentences of a relation in all epochs together; the number
             of epochs follows from it and the number of rows.
-        min_epochs: Fewest epochs. If both are 0, nothing is trained: the head keeps what it
+        most_samples: Most of all relations together, where there are many; None sets no limit.
+        min_epochs: Fewest epochs, also beyond ``most_samples``. If this and
+            ``samples_per_relation`` are 0, nothing is trained: the head keeps what it
             starts from.
         optimisation: Its optimiser.
     """
@@ -182,6 +184,7 @@ class FinetuningParams(RowsParams):
     keep_epoch: Literal["best", "one_standard_error"] = "best"
     validations: int = Field(10, ge=1)
     samples_per_relation: int = Field(160, ge=0)
+    most_samples: int | None = Field(None, gt=0)
     min_epochs: int = Field(4, ge=0)
     optimisation: OptimisationParams
 
@@ -290,7 +293,10 @@ class FinetuningParams(RowsParams):
                 "variant that needs none (head prompt, virtual_words or prototypes; "
                 "samples_per_relation 0, min_epochs 0)"
             )
-        return max(self.min_epochs, round(self.samples_per_relation * relations / rows))
+        samples = self.samples_per_relation * relations
+        if self.most_samples is not None:
+            samples = min(samples, self.most_samples)
+        return max(self.min_epochs, round(samples / rows))
 
 
 class MissingPackage(UserError, RuntimeError):

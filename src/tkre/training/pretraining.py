@@ -112,7 +112,7 @@ def pretrain(
         training.rows,
         training.collate,
         stage_params.optimisation,
-        epochs=stage_params.epochs,
+        epochs=stage_params.epochs_of(len(training.rows)),
         seed=seed,
         description=description,
     )

@@ -26,11 +26,20 @@ class StageParams(Params):
 
     Attributes:
         epochs: Passes over its data.
+        most_samples: Most rows shown in all epochs together: with more rows there are fewer
+            epochs, at least one. None sets no limit.
         optimisation: Its optimiser.
     """
 
     epochs: int = Field(ge=0)
+    most_samples: int | None = Field(None, gt=0)
     optimisation: OptimisationParams
+
+    def epochs_of(self, rows: int) -> int:
+        """Number of epochs over a number of rows."""
+        if self.most_samples is None or not self.epochs:
+            return self.epochs
+        return max(1, min(self.epochs, round(self.most_samples / rows)))
 
 
 class TextParams(StageParams):

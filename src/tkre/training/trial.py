@@ -87,7 +87,7 @@ def pretraining_effort(
         rows = sum(texts[s] for s in params.sources if not (on_pairs and s == EXPLANATION))
         if getattr(part, "add_inverted", False):
             rows += sizes.inverted_of(rows)
-        steps = part.epochs * math.ceil(rows / part.optimisation.batch_size)
+        steps = part.epochs_of(rows) * math.ceil(rows / part.optimisation.batch_size)
         efforts.append(Effort(f"pre-training, {stage}", steps, steps * seconds_a_step[stage]))
     return efforts
 

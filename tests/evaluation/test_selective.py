@@ -109,10 +109,10 @@ def test_without_a_threshold_nothing_is_answered():
     assert area_under(risk_coverage(confidence[:0], correct[:0])) is None
 
 
-def test_calibrated_confidence_is_trusted_unless_the_rows_contradict_it():
+def test_rows_of_the_same_text_are_believed_together_with_their_probabilities():
     def threshold(confidence, correct, wanted=0.9):
         return threshold_for_precision(
-            np.array(confidence), np.array(correct), wanted, assurance=0.8, unless_contradicted=True
+            np.array(confidence), np.array(correct), wanted, assurance=0.8, same_text=True
         )
 
     few, right = [0.97, 0.95, 0.93, 0.6], [True, True, True, False]
@@ -123,3 +123,8 @@ def test_calibrated_confidence_is_trusted_unless_the_rows_contradict_it():
     assert threshold(confidence, [True] * 20 + [True, False] * 10) == 0.99
     assert threshold(confidence, [False] * 40) is None
     assert threshold([0.6, 0.7], [True, True]) is None  # none is as probable as wanted
+    # Surer answers make up for one that is less probable, but not for one twice as doubtful.
+    assert threshold([0.99, 0.99, 0.85], [True, True, True]) == 0.85
+    assert threshold([0.99, 0.99, 0.99, 0.79], [True, True, True, True]) == 0.9
+    # By their probabilities alone 0.82 would do; one of these answers is wrong.
+    assert threshold([0.99] * 8 + [0.82], [True] * 8 + [False]) == 0.9

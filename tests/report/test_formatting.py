@@ -35,10 +35,10 @@ def test_the_best_recipe_in_words():
     said = " ".join(recipe_in_words(VARIANTS["tkre_plus"]))
     for part in (
         "pre-trained further on explanations, synthetic sentences and the labelled sentences",
-        "masked span language modelling (4 epochs), then",
+        "masked span language modelling (4 epochs, at most 1,100 texts in all), then",
         "15 % of relation words",
         "(layers 3 and 4)",
-        "160 samples",
+        "160 samples of each relation, at most 1,700 of all.",
         "both directions",
         "no relation reaches a probability of 0.6",
     ):

@@ -9,7 +9,7 @@ from tkre.training.params import (
     OptimisationParams,
     SetFitParams,
 )
-from tkre.training.stages import PretrainingParams
+from tkre.training.stages import PretrainingParams, StageParams
 
 OPTIMISATION = {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
 
@@ -19,6 +19,18 @@ def test_epochs_follow_from_the_rows():
     assert params.epochs(rows=19 * 16, relations=19) == 10
     assert params.epochs(rows=19 * 8, relations=19) == 20
     assert params.epochs(rows=19 * 64, relations=19) == 4
+
+
+def test_many_relations_have_fewer_epochs_but_the_fewest_ones():
+    params = FinetuningParams(optimisation=OPTIMISATION, samples_per_relation=160, min_epochs=4,
+                              most_samples=1700)  # fmt: skip
+    assert params.epochs(rows=11 * 16, relations=11) == 10  # 1,760 samples
+    assert params.epochs(rows=19 * 16, relations=19) == 6
+    assert params.epochs(rows=19 * 32, relations=19) == 4
+    stage = StageParams(optimisation=OPTIMISATION, epochs=4, most_samples=1100)
+    assert [stage.epochs_of(rows) for rows in (100, 264, 449, 5000)] == [4, 4, 2, 1]
+    assert StageParams(optimisation=OPTIMISATION, epochs=4).epochs_of(5000) == 4
+    assert StageParams(optimisation=OPTIMISATION, epochs=0, most_samples=9).epochs_of(1) == 0
 
 
 def test_parts_that_the_head_does_not_have_are_refused():

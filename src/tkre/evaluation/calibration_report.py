@@ -117,7 +117,7 @@ def _threshold(predictions: pd.DataFrame, calibrator: Calibrator, wanted: float)
     assurance = calibrator.settings.assurance
     threshold = threshold_for_precision(
         confidence_N, correct_N, wanted, assurance=assurance, weights_N=weights_N,
-        unless_contradicted=calibrator.fitted_on == "natural",
+        same_text=calibrator.fitted_on == "natural",
     )  # fmt: skip
     coverage, precision = attained(confidence_N, correct_N, threshold)
     return Threshold(

@@ -16,6 +16,8 @@ from tkre.evaluation.metrics import Floats
 if TYPE_CHECKING:
     import pandas as pd
 
+DOUBT = 2.0  # doubt of a single answer, 1 - confidence, in wanted risks: at most
+
 
 def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
     """Risk-coverage curve.
@@ -66,7 +68,7 @@ def threshold_for_precision(
     *,
     assurance: float,
     weights_N: Floats | None = None,
-    unless_contradicted: bool = False,
+    same_text: bool = False,
 ) -> float | None:
     """Lowest confidence at which answers have a wanted precision.
 
@@ -78,15 +80,19 @@ def threshold_for_precision(
     * it is not below the wanted precision itself, so that no single answer is less probable:
       unsure answers are the first to be wrong where other rows differ from these.
 
+    Rows of the kind of text that is to be labelled (``same_text``) may be trusted more, and are
+    often a dozen answers, whose interval would support no threshold. There the answers from the
+    threshold on have the wanted precision by their probabilities and by their labels, and none is
+    more than twice as doubtful as that.
+
     Args:
         confidence_N: Calibrated confidence of each answer.
         correct_N: Whether the answer is right.
         wanted: Wanted precision, 0 to 1.
-        assurance: Level of the one-sided interval, e.g. 0.8; 0.5 takes the precision itself.
+        assurance: Level of the one-sided interval, e.g. 0.8; 0.5 takes the precision itself. Not
+            read with ``same_text``.
         weights_N: Weights of rows, where other rows will have other shares of labels.
-        unless_contradicted: The first condition takes the upper end of the interval. For
-            confidences that were calibrated on text of the kind to be labelled: a dozen answers
-            then only have to be compatible with what their probabilities say.
+        same_text: Whether the rows are text of the kind to be labelled.
 
     Returns:
         The lowest such threshold; None where these rows support none.
@@ -101,14 +107,20 @@ def threshold_for_precision(
     # Effective number of rows (Kish).
     rows_N = total_N**2 / np.cumsum(weights_N**2)
     last_N = np.append(sorted_N[1:] != sorted_N[:-1], True)
-    bound_N = _wilson(precision_N, rows_N, assurance, upper=unless_contradicted)
-    probable_N = last_N & (sorted_N >= wanted)
-    fit_N = probable_N & (bound_N >= wanted - 1e-12)
+    if same_text:
+        stated_N = np.cumsum(weights_N * sorted_N) / total_N
+        bound_N = np.minimum(precision_N, stated_N)
+        floor = 1 - DOUBT * (1 - wanted)
+    else:
+        bound_N = _wilson_lower(precision_N, rows_N, assurance)
+        floor = wanted
+    fit_N = last_N & (sorted_N >= floor - 1e-12) & (bound_N >= wanted - 1e-12)
     if not fit_N.any():
         return None
     lowest = float(sorted_N[fit_N].min())
-    everything = unless_contradicted and lowest == sorted_N[probable_N].min()
-    return wanted if everything else lowest
+    # No answer between the wanted precision and the lowest speaks against the wanted one.
+    free = same_text and not ((sorted_N >= wanted) & (sorted_N < lowest)).any()
+    return min(lowest, wanted) if free else lowest
 
 
 def attained(
@@ -124,10 +136,10 @@ def attained(
     return float(given_N.mean()), float(correct_N[given_N].mean()) if given_N.any() else None
 
 
-def _wilson(share_N: Floats, rows_N: Floats, assurance: float, *, upper: bool) -> Floats:
-    """An end of the one-sided Wilson interval of shares."""
+def _wilson_lower(share_N: Floats, rows_N: Floats, assurance: float) -> Floats:
+    """The lower end of the one-sided Wilson interval of shares."""
     z = NormalDist().inv_cdf(assurance)
     centre = share_N + z**2 / (2 * rows_N)
     half = z * np.sqrt(share_N * (1 - share_N) / rows_N + z**2 / (4 * rows_N**2))
-    end: Floats = (centre + half if upper else centre - half) / (1 + z**2 / rows_N)
+    end: Floats = (centre - half) / (1 + z**2 / rows_N)
     return end

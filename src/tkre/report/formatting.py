@@ -94,8 +94,10 @@ def _classifier(params: FinetuningParams) -> Iterator[str]:
         return
     rows = "K labelled and the synthetic sentences" if params.synthetic else "K labelled sentences"
     annotated = " and on annotated sentences" if params.annotated else ""
-    samples = params.samples_per_relation
-    yield f"Trained on {rows} per relation{annotated}, {samples} samples of each relation."
+    samples = f"{params.samples_per_relation} samples of each relation"
+    if params.most_samples:
+        samples += f", at most {params.most_samples:,} of all"
+    yield f"Trained on {rows} per relation{annotated}, {samples}."
 
 
 def _parts(params: FinetuningParams) -> Iterator[str]:

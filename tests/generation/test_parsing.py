@@ -47,6 +47,12 @@ def test_answer_is_found_in_surrounding_text(text):
     assert (response.reason, response.error, response.text) == (None, None, None)
 
 
+def test_an_answer_may_speak_of_the_end_of_thoughts():
+    assert read('{"text": "a </think> tag"}').answer == {"text": "a </think> tag"}
+    # Thoughts that begin as an answer does, of a template that wrote their beginning.
+    assert read('{"text": "no"}, or\n</think>{"text": "yes"}').answer == {"text": "yes"}
+
+
 def test_braces_before_the_answer_are_skipped():
     assert read('Sure {smile}: {"text": "yes"}').answer == {"text": "yes"}
 

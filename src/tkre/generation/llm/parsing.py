@@ -94,7 +94,8 @@ def _parse(text: str, request: Request) -> dict[str, Any]:
     """The first JSON object in a text that fits the schema; text around it is ignored."""
     if not text.strip():
         raise _NotAnAnswer("empty", "the answer is empty")
-    text = _THOUGHTS.sub("", text)
+    if not _is_object(text):  # a whole object may hold the tag within an answer
+        text = _THOUGHTS.sub("", text)
     first: _NotAnAnswer | None = None
     for form in dict.fromkeys((text, tidied(text))):
         start = form.find("{")
@@ -109,6 +110,18 @@ def _parse(text: str, request: Request) -> dict[str, Any]:
             else:
                 return answer
     raise first or _NotAnAnswer("not_json", "no JSON object in the answer")
+
+
+def _is_object(text: str) -> bool:
+    """Whether a text is one JSON object, and nothing else."""
+    start = text.find("{")
+    if start < 0 or text[:start].strip():
+        return False
+    try:
+        _, end = decode_json(text, start)
+    except DocumentError:
+        return False
+    return not text[end:].strip()
 
 
 def load_validator() -> Any:

@@ -81,7 +81,7 @@ def unknown_names(values: dict[str, str]) -> list[str]:
     env = values.get("env")
     experiments = config(None if env and "<" in env else env).experiments
     pipelines = filter(None, values.get("pipelines", values.get("names", "")).split(","))
-    settings = filter(None, values.get("params", "").split(","))
+    settings = filter(None, re.split(r",(?![^\[]*\])", values.get("params", "")))  # not in a list
     cells = filter(None, values.get("cells", "").split(","))
     unknown = [
         f"no pipeline {name}"

@@ -21,7 +21,6 @@ from tkre.corpora.records import RowError, id_problem, instance_problem, order_p
 
 RELATIONS_FILE = "relations.yml"
 SPLITS = ("train", "dev", "test")
-EXCHANGED = "exchange the mentions and take the inverse relation"
 
 
 class CorpusFileError(UserError, ValueError):
@@ -290,7 +289,7 @@ def _check_rows(
             found.mismatches.append(BadRow(name, place, mismatch))
             problem = mismatch if params.on_type_mismatch == "bad_row" else None
         if problem is None and params.head_first:
-            problem = order_problem(instance, schema.corpus, EXCHANGED)
+            problem = order_problem(instance, schema.corpus)
         if problem is None:
             found.splits[split].append(instance)
         else:

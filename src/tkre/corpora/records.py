@@ -93,7 +93,10 @@ def instance_problem(instance: Instance, types: Collection[str] | None) -> str |
     return head_type or type_problem("tail_type", instance.tail_type, types)
 
 
-def order_problem(instance: Instance, corpus: str, otherwise: str) -> str | None:
+_EXCHANGED = "exchange the mentions and take the inverse relation"
+
+
+def order_problem(instance: Instance, corpus: str, otherwise: str = _EXCHANGED) -> str | None:
     """Message on a tail that precedes its head, for a corpus that says ``head_first``.
 
     Args:

@@ -23,13 +23,7 @@ from tkre.core.params import Params, did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import (
-    EXCHANGED,
-    CorpusError,
-    CorpusFolder,
-    row_problem,
-    type_mismatch,
-)
+from tkre.corpora.reading import CorpusError, CorpusFolder, row_problem, type_mismatch
 from tkre.corpora.records import RowError, labelled_record, order_problem, string
 from tkre.corpora.tables import inert, table_records
 
@@ -250,7 +244,7 @@ def _row_problem(
     if problem is None and params.on_type_mismatch == "bad_row":
         problem = type_mismatch(row, schema)
     if problem is None and params.head_first:
-        problem = order_problem(row, schema.corpus, EXCHANGED)
+        problem = order_problem(row, schema.corpus)
     return problem
 
 

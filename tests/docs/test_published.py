@@ -23,7 +23,10 @@ TOLD = {
     "README.md": "## Results",
     "docs/findings.md": "# Findings",
     "docs/history.md": "# History of the recipes",
+    "docs/how-to.md": "# How to",
+    "docs/method.md": "# Method",
     "docs/reproducing.md": "# Reproducing the numbers",
+    "docs/scaling.md": "# Scaling",
 }
 NAMED = re.compile(r"results/(\w+)\.md|--pipelines (\w+)")
 SCORE = re.compile(r"(?<![\d.+-])\d+\.\d ± \d+\.\d\b")

@@ -8,6 +8,7 @@ import pytest
 from tests.training.test_finetuning import MARKERS, natural
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.provenance import instances_digest
+from tkre.pipelines.finetuning import gpu_nodes
 from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
 from tkre.training.finetuning import finetune
 from tkre.training.inference import predict
@@ -72,3 +73,15 @@ def test_all_annotated_rows_train_in_the_end(annotated, toy_rows, schema, backbo
         assert frame["id"].tolist() == [row.id for row in annotated]
         assert frame["gold"].tolist() == [row.relation for row in annotated]
         assert f"p.{schema.names[0]}" in frame
+
+
+def test_the_time_of_training_counts_that_of_the_folds(
+    annotated, toy_rows, schema, backbone, monkeypatch
+):
+    clock = iter([1000.0, 4600.0])  # before the folds and after them
+    monkeypatch.setattr(gpu_nodes, "perf_counter", lambda: next(clock))
+    cell = Cell(KShotSample("toy", 8, 13, annotated=len(annotated)), "v")
+    rows = [*toy_rows, *annotated]
+    classifier, _, lineage, _ = finetune_backbone(backbone, rows, toy_rows, schema, SHORT, cell)
+    assert classifier.lineage == lineage
+    assert 3600 < lineage.seconds < 4600

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tkre.cli.frame import FramedGroup
-from tkre.cli.overrides import split_params
+from tkre.cli.overrides import with_text
 from tkre.cli.session import (
     PARAMETERS,
     SOURCE,
@@ -26,7 +26,7 @@ from tkre.cli.session import (
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.errors import listed
 from tkre.core.params import DEFAULT_LLM
-from tkre.core.terminal import say, say_next
+from tkre.core.terminal import run_command, say, say_next
 from tkre.generation.llm.cost import Estimate, cost
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
 from tkre.generation.llm.store import ResponseStore, export_responses
@@ -55,17 +55,18 @@ def generation() -> None:
 @click.option("--pipelines", "-p", "names", default="data_generation", help="As in kedro run.")
 @env_option
 @click.option("--conf-source", type=click.Path(exists=True), default=None, help=SOURCE)
-@click.option("--params", default="", callback=split_params, help=PARAMETERS)
+@click.option("--params", default="", callback=with_text, help=PARAMETERS)
 def plan_command(
-    names: str, env: str | None, conf_source: str | None, params: dict[str, Any]
+    names: str, env: str | None, conf_source: str | None, params: tuple[str, dict[str, Any]]
 ) -> None:
     """Print the requests of a run and their cost.
 
     Asks nothing, writes nothing.
     """
-    with session(env, params=params, conf_source=conf_source) as project:
+    text, given = params
+    with session(env, params=given, conf_source=conf_source) as project:
         _print_plan(project, names.split(","))
-    say_next(f"kedro run --pipelines {names}")
+    say_next(run_command(names, env, text, conf_source))
 
 
 @generation.command("export")

@@ -25,6 +25,13 @@ def split_params(context: click.Context, option: click.Parameter, value: Any) ->
     return OmegaConf.to_container(OmegaConf.from_dotlist(items))
 
 
+def with_text(
+    context: click.Context, option: click.Parameter, value: str
+) -> tuple[str, dict[str, Any]]:
+    """The text of the option, and its parameters."""
+    return value, split_params(context, option, value)
+
+
 def _split(value: str) -> list[str]:
     """Parts between the commas that stand outside brackets, braces and quotes."""
     parts, depth, quote = [""], 0, ""

@@ -9,12 +9,12 @@ import click
 from kedro.io import CatalogProtocol
 
 from tkre.cli.frame import FramedGroup
-from tkre.cli.overrides import split_params
+from tkre.cli.overrides import with_text
 from tkre.cli.session import PARAMETERS, env_option, session
 from tkre.core.params import did_you_mean
 from tkre.core.terminal import say_next
 from tkre.project.config import ExperimentConfig
-from tkre.project.results import draw_page, training, write_results
+from tkre.project.results import draw_page, write_results
 from tkre.report.published import filled
 
 if TYPE_CHECKING:
@@ -52,16 +52,10 @@ def track_command(experiments: tuple[str, ...], env: str | None) -> None:
     say_next(f"kedro results write {' '.join(experiments)}")
 
 
-def _with_text(
-    context: click.Context, option: click.Parameter, value: str
-) -> tuple[str, dict[str, Any]]:
-    return value, split_params(context, option, value)
-
-
 @results.command("write")
 @experiments_argument
 @env_option
-@click.option("--params", default="", callback=_with_text, help=PARAMETERS)
+@click.option("--params", default="", callback=with_text, help=PARAMETERS)
 @folder_option
 def write_command(
     experiments: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]], folder: Path
@@ -78,7 +72,6 @@ def write_command(
         write_results(catalog, cells, config.parameters, folder, env, text)
         for name in experiments:
             _draw(config, name, folder)
-        click.echo(training(catalog, {cell for named in cells.values() for cell in named}))
     say_next(f"kedro results verify {experiments[0]}")
 
 
@@ -86,7 +79,7 @@ def write_command(
 @click.argument("experiment")
 @click.option("--cell", "names", multiple=True, help="Cell, e.g. newsroom.k8.s13.tkre; else all.")
 @env_option
-@click.option("--params", default="", callback=_with_text, help=PARAMETERS)
+@click.option("--params", default="", callback=with_text, help=PARAMETERS)
 def verify_command(
     experiment: str, names: tuple[str, ...], env: str | None, params: tuple[str, dict[str, Any]]
 ) -> None:

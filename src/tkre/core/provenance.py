@@ -174,7 +174,7 @@ class Step(Params):
         settings: Parameters of the stage.
         chosen: Those that its data chose where the parameters leave it open.
         teacher: Digest of the probabilities of the classifier that it was distilled from.
-        seconds: Wall time of the training.
+        seconds: Wall time of the training, and of that of the classifiers of its folds.
         environment: Environment, never compared; None in older records.
     """
 
@@ -225,9 +225,9 @@ class Lineage(Params):
             )
         return self.model_copy(update={"steps": (*self.steps, step)})
 
-    def taught_by(self, teacher: str) -> Lineage:
-        """The lineage whose last step has a teacher of this digest."""
-        last = self.steps[-1].model_copy(update={"teacher": teacher})
+    def amended(self, **changes: Any) -> Lineage:
+        """The lineage with other values of fields of its last step."""
+        last = self.steps[-1].model_copy(update=changes)
         return self.model_copy(update={"steps": (*self.steps[:-1], last)})
 
     def require(

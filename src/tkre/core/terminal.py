@@ -68,6 +68,22 @@ def say(line: str, *, indent: int = 0, err: bool = False) -> None:
     click.echo(line, err=err)
 
 
+def run_command(
+    pipelines: str, env: str | None = None, params: str = "", conf_source: str | None = None
+) -> str:
+    """The command that runs pipelines, with the options of another one.
+
+    Args:
+        pipelines: Their names, with commas between them.
+        env: Environment of the configuration.
+        params: Text of ``--params``.
+        conf_source: Folder of the configuration.
+    """
+    options = {"--env": env, "--conf-source": conf_source, "--pipelines": pipelines}
+    words = [f"{name} {value}" for name, value in options.items() if value]
+    return " ".join(["kedro run", *words, *([f'--params "{params}"'] if params else [])])
+
+
 def say_next(command: str) -> None:
     """End a command that has succeeded with the one that comes next."""
     click.echo(f"Next: {command}")

@@ -7,7 +7,6 @@ import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from kedro.io import CatalogProtocol
 
 from tkre.core.cells import Cell, Experiment
 from tkre.core.params import NO_LLM
-from tkre.core.provenance import processor, seconds_of, versions
+from tkre.core.provenance import Lineage, processor, seconds_of, versions
+from tkre.core.terminal import run_command
 from tkre.project.config import ProjectParameters
 from tkre.report.drawing import draw, svg
 from tkre.report.figures import FIGURES, drawable
@@ -137,7 +137,10 @@ def write_results(
     Raises:
         FileNotFoundError: Experiments, or cells of them, have not been run.
     """
-    run_with = partial(_command, env=env, params=params)
+
+    def run_with(names: Iterable[str]) -> str:
+        return run_command(",".join(names), env, params)
+
     missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
     if missing:
         raise FileNotFoundError(f"not run yet: {', '.join(missing)} ({run_with(missing)})")
@@ -170,34 +173,32 @@ def write_results(
         run = str(catalog.get(f"{name}.summary").resolve_load_version())
         head = [
             f"# {name}", "", f"`{run_with([name])}`, {_day(run)}, {machine()}.",
-            f"{training(catalog, cells)}; what several cells share is counted once.",
+            f"{_training([catalog.load(f'{cell.name}.lineage') for cell in cells])}.",
             *_remarks(tables["cells"], parameters),
         ]  # fmt: skip
         pages[-1].write_text("\n".join(head), encoding="utf-8")
     return pages
 
 
-def training(catalog: CatalogProtocol, cells: Iterable[Cell]) -> str:
-    """Number of cells and time of their training, a shared encoder counted once."""
-    lineages = [catalog.load(f"{cell.name}.lineage") for cell in cells]
+def _training(lineages: Sequence[Lineage]) -> str:
+    """Number of cells, time of their training, a shared encoder counted once, and revisions."""
     hours = seconds_of(lineages) / 3600
-    return f"{len(lineages)} cells, {hours:.1f} hours of training"
+    trained = [step.environment for lineage in lineages for step in lineage.steps]
+    revisions = {
+        f"{e.revision[:7]}{' with changes' if e.modified else ''}": None
+        for e in trained
+        if e is not None and e.revision is not None
+    }
+    return (
+        f"{len(lineages)} cells, {hours:.1f} hours of training; what several cells share is "
+        f"counted once. Revision: {', '.join(revisions) or 'none'}"
+    )
 
 
 def machine() -> str:
     """Processor, cores and versions of the libraries that numbers depend on."""
     libraries = ", ".join(f"{name} {v}" for name, v in versions(("torch", "transformers")).items())
     return f"{processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {libraries}"
-
-
-def _command(experiments: Iterable[str], env: str | None, params: str) -> str:
-    """The command that runs experiments."""
-    words = [
-        "kedro run",
-        *([f"--env {env}"] if env else []),
-        f"--pipelines {','.join(experiments)}",
-    ]
-    return " ".join([*words, *([f'--params "{params}"'] if params else [])])
 
 
 def _day(run: str) -> date:

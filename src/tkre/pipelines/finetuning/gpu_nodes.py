@@ -86,11 +86,11 @@ def finetune_backbone(
 
     classifier, losses = train(training_rows, kept_out, cell.name)
     if teacher_predictions is not None:
-        lineage = classifier.lineage.taught_by(frame_digest(teacher_predictions))
+        lineage = classifier.lineage.amended(teacher=frame_digest(teacher_predictions))
         classifier = replace(classifier, lineage=lineage)
-    found = (classifier, losses, classifier.lineage)
     if not finetuning.cross_fits(cell.sample):
-        return found
+        return classifier, losses, classifier.lineage
+    started = perf_counter()
     annotated = [row for row in training_rows if row.natural]
     fixed = [row for row in training_rows if not row.natural]
     probabilities_NR = predict_out_of_fold(
@@ -100,7 +100,10 @@ def finetune_backbone(
         folds=finetuning.folds,
         seed=cell.sample.seed,
     )
-    return *found, _labelled(annotated, classifier, probabilities_NR)
+    seconds = classifier.lineage.steps[-1].seconds + perf_counter() - started
+    classifier = replace(classifier, lineage=classifier.lineage.amended(seconds=seconds))
+    out_of_fold = _labelled(annotated, classifier, probabilities_NR)
+    return classifier, losses, classifier.lineage, out_of_fold
 
 
 def finetune_encoder(

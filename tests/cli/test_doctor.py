@@ -16,9 +16,10 @@ from tests.corpora.test_validation import rows_of
 from tkre.cli import doctor
 from tkre.cli.doctor import Report
 from tkre.core.instance import parse_tagged
-from tkre.datasets.checkpoint import BackboneDataset, most_tokens
+from tkre.datasets.checkpoint import BackboneDataset
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS, Reject, Tally, yield_frame
 from tkre.modeling.checkpoint import load_tokenizer
+from tkre.modeling.settings import most_tokens
 from tkre.modeling.weights import locate
 from tkre.project.preflight import refuse_lengths
 from tkre.training.trial import Effort, Machine, Trial

@@ -9,6 +9,7 @@ from tkre.evaluation.calibration import (
     estimate_share,
     expected_calibration_error,
     fit_temperature,
+    fit_temperature_and_bias,
     likeliest,
     negative_log_likelihood,
     reliability,
@@ -75,13 +76,17 @@ def test_rows_whose_gold_label_is_excluded_do_not_affect_the_temperature():
     with_it = fit_temperature(ruled_out, np.append(gold, 0))
     assert with_it == fit_temperature(probabilities, gold)
     assert np.isfinite(negative_log_likelihood(ruled_out, np.append(gold, 0)))
+    fitted = fit_temperature_and_bias(probabilities, gold, NEGATIVE)
+    assert fit_temperature_and_bias(ruled_out, np.append(gold, 0), NEGATIVE) == fitted
+    assert fitted[1] != 0
 
 
 @pytest.mark.parametrize(
     ("probabilities", "gold", "reason"),
     [
         (np.zeros((0, 3)), [], "no validation rows"),
-        ([[0.9, 0.1], [0.2, 0.8]], [0, 1], "every validation row is right"),
+        ([[0.9, 0.1], [0.2, 0.8]], [0, 1], "every validation row that can be right is right"),
+        ([[0.9, 0.1], [0.2, 0.8], [1.0, 0.0]], [0, 1, 1], "that can be right is right"),
         ([[1.0, 0.0], [1.0, 0.0]], [1, 1], "every gold label has probability 0"),
     ],
 )

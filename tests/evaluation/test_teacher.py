@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -72,6 +74,8 @@ def test_students_are_scored_on_the_rows_of_the_teacher():
     assert itself["prompt_tokens"] == 1_000_000 and itself["dollars"] == pytest.approx(20)
     assert pd.isna(itself["seconds"]) and itself["tokens"] == "estimated"
     assert table["needs"].tolist() == ["an answer for each sentence", "written"]
+    unmeasured = replace(student, speed={"rows": 0, "seconds": 0.0, "parameters": 3_000_000})
+    assert pd.isna(teacher_table([TEACHER, unmeasured], PARAMS)["seconds"]).all()
 
 
 def test_cells_of_other_samples_are_no_students():

@@ -105,6 +105,9 @@ def test_kept_annotations_have_relation_triggers_and_confidence(schema):
     assert annotation.instance.annotated and not ADA.annotated
     assert annotation.confidence == 0.9
     assert (tally.wanted, tally.requested, tally.answered, tally.kept) == (1, 1, 1, 1)
+    [otherwise_written], _ = keep(schema, good(confidence=90.0, triggers=("lives\u00a0in",)))
+    assert otherwise_written.instance.triggers == ("lives in",)
+    assert otherwise_written.confidence == 0.9
     [negative], _ = keep(schema, good("none", 0, ()))
     assert (negative.instance.relation, negative.confidence) == ("none", 0.0)
 
@@ -205,9 +208,9 @@ def voted(schema, *answers):
     ("answers", "relation", "confidence"),
     [((("knows", 10), ("none", 90), ("knows", 20)), "knows", 2 / 3),
      ((("none", 10), ("knows", 90), ("knows", 20)), "knows", 2 / 3),
-     ((("none", 10), ("knows", 90), None), "none", 1 / 2),
-     ((None, ("knows", 90), ("none", 20)), "knows", 1 / 2),
-     ((None, None, ("none", 20)), "none", 1.0)],
+     ((("none", 10), ("knows", 90), None), "none", 1 / 3),
+     ((None, ("knows", 90), ("none", 20)), "knows", 1 / 3),
+     ((None, None, ("none", 20)), "none", 1 / 3)],
 )  # fmt: skip
 def test_the_majority_of_votes_and_its_share(schema, answers, relation, confidence):
     given = [answer and good(answer[0], answer[1], ()) for answer in answers]

@@ -66,6 +66,27 @@ def test_judgements_have_weights_and_suspicions(schema):
     assert frame["reason"].tolist() == [None] * 37 + ["direction"] * 3
 
 
+def test_reviewed_rows_hide_no_errors_of_the_language_model(schema):
+    names, random = schema.names, np.random.default_rng(0)
+    wrong = random.random(200) < 0.3
+    doubted = random.uniform(0.02, 0.7, 1200)  # how likely the judge holds another relation
+    doubted[:200][wrong] = random.uniform(0.9, 0.99, wrong.sum())
+    probabilities = np.full((1200, len(names)), 0.02)
+    probabilities[:, names.index("lives_in")] = 1 - doubted
+    probabilities[:, names.index("knows")] = doubted
+    row = instance("<head>anna</head> lives in <tail>rome</tail> .", relation="lives_in")
+    rows = [replace(row, id=f"annotation/toy/{n}") for n in range(200)]
+    reviewed = [replace(row, id=f"reviewed/{n}") for n in range(1000)]
+    alone, beside = (
+        judge_annotations(
+            [Annotation(r, 0.9) for r in given], schema, probabilities[: len(given)], 0.5
+        )
+        for given in (rows, [*rows, *reviewed])
+    )
+    assert alone["reason"].notna().sum() >= wrong.sum() / 2
+    assert beside["reason"][:200].equals(alone["reason"]) and not beside["reason"][200:].any()
+
+
 def test_no_annotations_have_no_judgements(schema):
     assert judge_annotations([], schema, np.zeros((0, len(schema.names))), 0.5).empty
 

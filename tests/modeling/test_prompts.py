@@ -10,8 +10,10 @@ ROW = instance(
 )
 
 
-def encode(backbone, rows=(ROW,), lengths=(1, 3), max_length=64, typed=True):
-    return encode_prompts(rows, backbone.tokenizer, lengths, max_length=max_length, typed=typed)
+def encode(backbone, rows=(ROW,), lengths=(1, 3), max_length=64, typed=True, positions=None):
+    return encode_prompts(
+        rows, backbone.tokenizer, lengths, max_length=max_length, positions=positions, typed=typed
+    )
 
 
 def words(backbone, ids):
@@ -47,6 +49,15 @@ def test_long_sentences_and_long_mentions_are_cut_and_say_so(backbone):
     sentence = words(backbone, first.input_ids[first.prompts == 0])
     assert "@ anna @ met # bert #" in sentence and len(sentence.split()) == 64
     assert (second.prompts == 1).sum() == MENTION_TOKENS + 2 + 2 + 1
+
+
+def test_a_sentence_leaves_positions_for_its_longest_prompt(backbone):
+    sides = "town " * 60, " city" * 60
+    long = instance(f"{sides[0]}<head>{'old ' * 40}town</head> met <tail>bert</tail>{sides[1]}")
+    [row] = encode(backbone, [long], lengths=(1, 7), max_length=128, positions=128)
+    assert row.positions.max() < 128 and row.truncated
+    [short] = encode(backbone, lengths=(1, 7), max_length=128, positions=128)
+    assert not short.truncated
 
 
 def test_phrases_are_tokens_inside_a_text(backbone):

@@ -187,6 +187,10 @@ def test_what_a_variant_needs_of_a_language_model(recipe, needs):
         (PLAIN | SETFIT, "one of finetuning, setfit, in_context"),
         (SETFIT | {"pretraining": {"sources": ["support"], "mslm": STAGE, "scl": STAGE}},
          "leave out pretraining"),
+        # The labels of a fold would have reached the encoder of the classifier that judges them.
+        (PLAIN | {"finetuning": PLAIN["finetuning"] | {"annotated": True, "folds": 4},
+                  "pretraining": {"sources": ["annotated"], "mslm": STAGE}},
+         "folds with annotated"),
     ],
 )  # fmt: skip
 def test_a_variant_is_one_recipe(variant, message):

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM
 
+from tkre.core.errors import UserError
 from tkre.modeling.runtime import device
 from tkre.training.params import OptimisationParams
 from tkre.training.trainer import (
@@ -91,6 +92,13 @@ def test_figures_of_an_epoch_stand_in_its_last_step():
     assert table["score"].dropna().tolist() == [10, 20, 30, 40, 50]
     assert table.loc[table["score"].notna(), "step"].tolist() == [3, 6, 9, 12, 15]
     assert len(steps) == 15
+
+
+@pytest.mark.parametrize("epochs", [1, 8])  # at its end, or at the first step that is looked at
+def test_a_training_that_diverges_says_so(epochs):
+    rows = [np.array([x, np.inf], dtype=np.float32) for x in np.linspace(-1, 1, 10)]
+    with pytest.raises(UserError, match=r"my stage: the loss of step \d+ is .*learning_rate"):
+        train(Line(), rows, collate, PARAMS, epochs=epochs, seed=1, description="my stage")
 
 
 def test_two_rates_and_no_decay_of_vectors():

@@ -97,6 +97,18 @@ def test_steps_of_finetuning():
     assert inverted.steps == 10 * 3  # half of the rows are shown both ways
 
 
+def test_annotated_rows_and_folds_count():
+    read = replace(SIZES, annotated=96)
+    annotated, _ = finetuning_effort(finetuning(annotated=True, min_epochs=4), read, TRIAL)
+    assert annotated.steps == 4 * 8  # 128 rows
+    folds, _ = finetuning_effort(finetuning(annotated=True, min_epochs=4, folds=4), read, TRIAL)
+    assert folds.steps == 5 * annotated.steps
+    stage = {"epochs": 2, "optimisation": EFFORT_RATES}
+    params = PretrainingParams.model_validate({"sources": ["annotated"], "mslm": stage})
+    [mslm] = pretraining_effort(params, read, {"mslm": 0.1})
+    assert mslm.steps == 2 * 6
+
+
 def test_steps_of_pretraining():
     stage = {"epochs": 3, "optimisation": EFFORT_RATES}
     params = PretrainingParams.model_validate(

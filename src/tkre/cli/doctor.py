@@ -105,7 +105,9 @@ def _examine(project: Project, cell: Cell, report: Report) -> None:
         report(_LLM, f"{cell.variant} asks none")
     for planned in plans:
         _report_llm(project, planned, cell, report)
-    _try_training(project, cell, variant, checked.corpus, report)
+    votes = project.config.parameters.generation.annotations.votes
+    annotated = sum(r.id.startswith(f"{ANNOTATION}/") for p in plans for r in p.requests) // votes
+    _try_training(project, cell, variant, checked.corpus, annotated, report)
 
 
 def _report_weights(project: Project, variant: Variant, name: str, report: Report) -> None:
@@ -192,7 +194,12 @@ def report_yield(answered: str, kept: pd.DataFrame, report: Report) -> None:
 
 
 def _try_training(
-    project: Project, cell: Cell, variant: Variant, corpus: Corpus, report: Report
+    project: Project,
+    cell: Cell,
+    variant: Variant,
+    corpus: Corpus,
+    annotated: int,
+    report: Report,
 ) -> None:
     """Checks that need a short training."""
     from tkre.training import trial as trials
@@ -230,6 +237,7 @@ def _try_training(
         synthetic=sample.shots * sample.synthetic * relations,
         test=len(corpus.splits["test"]),
         inverted=sum(corpus.schema.inverse_of(str(r.relation)) is not None for r in shots.support),
+        annotated=annotated,
     )
     efforts: list[Effort] = []
     if pretraining is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +12,7 @@ from kedro_datasets._typing import JSONPreview
 
 from tkre.core.documents import read_json
 from tkre.datasets import ReadOnlyDataset
+from tkre.modeling.settings import most_tokens
 from tkre.modeling.weights import installed, locate, model_facts, verify
 
 if TYPE_CHECKING:
@@ -122,20 +123,6 @@ class BackboneDataset(ReadOnlyDataset["Checkpoint"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "source": self._source, "sha256": self._sha256}
-
-
-# Kinds of encoders with a table of positions, and the places at its beginning that no token takes.
-_POSITIONS = {
-    "bert": 0, "distilbert": 0, "electra": 0, "albert": 0, "ernie": 0, "camembert": 2, "mpnet": 2,
-    "roberta": 2, "xlm-roberta": 2, "xlm-roberta-xl": 2,
-}  # fmt: skip
-
-
-def most_tokens(config: Mapping[str, Any]) -> int | None:
-    """Longest text of an encoder by its ``config.json``; None without a table of positions."""
-    unused = _POSITIONS.get(config.get("model_type", ""))
-    places = config.get("max_position_embeddings")
-    return None if unused is None or places is None else places - unused
 
 
 def _model_class(model: str) -> Any:

@@ -61,8 +61,7 @@ def fit_temperature(probabilities_NR: Floats, gold_N: Numbers) -> float:
 
     if why_unfitted(probabilities_NR, gold_N):
         return 1.0
-    possible_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
-    rows_NR, gold_N = probabilities_NR[possible_N], gold_N[possible_N]
+    rows_NR, gold_N = _possible(probabilities_NR, gold_N)
     logs_NR = _logs(rows_NR)
     of_gold_N = logs_NR[np.arange(len(gold_N)), gold_N]
     finite_NR = np.where(np.isfinite(logs_NR), logs_NR, 0.0)
@@ -103,10 +102,9 @@ def fit_temperature_and_bias(
     from scipy.optimize import minimize
 
     temperature = fit_temperature(probabilities_NR, gold_N)
-    possible_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
-    rows_NR, gold_N = probabilities_NR[possible_N], gold_N[possible_N]
+    rows_NR, gold_N = _possible(probabilities_NR, gold_N)
     is_negative_N = gold_N == negative
-    if why_unfitted(probabilities_NR, gold_N) or is_negative_N.all() or not is_negative_N.any():
+    if why_unfitted(rows_NR, gold_N) or is_negative_N.all() or not is_negative_N.any():
         return temperature, 0.0
     finite_NR = np.maximum(_logs(rows_NR), -1e6)
     of_gold_N = finite_NR[np.arange(len(gold_N)), gold_N]
@@ -137,13 +135,22 @@ def why_unfitted(probabilities_NR: Floats, gold_N: Numbers) -> str | None:
     """Reason why rows determine no temperature; None if they do."""
     if not len(gold_N):
         return "no validation rows: the temperature is 1 and there are no thresholds"
-    of_gold_N = probabilities_NR[np.arange(len(gold_N)), gold_N]
-    if not of_gold_N.any():
+    possible_NR, gold_N = _possible(probabilities_NR, gold_N)
+    if not len(gold_N):
         return "every gold label has probability 0: the temperature is 1"
-    if (probabilities_NR.argmax(axis=1) == gold_N).all():
+    if (possible_NR.argmax(axis=1) == gold_N).all():
         # The likelihood is unbounded as T falls to 0.
-        return "every validation row is right, which bounds no temperature: the temperature is 1"
+        return (
+            "every validation row that can be right is right, which bounds no temperature: the "
+            "temperature is 1"
+        )
     return None
+
+
+def _possible(probabilities_NR: Floats, gold_N: Numbers) -> tuple[Floats, Numbers]:
+    """Rows whose gold label is not excluded by their types; the others tell no temperature."""
+    possible_N = probabilities_NR[np.arange(len(gold_N)), gold_N] > 0
+    return probabilities_NR[possible_N], gold_N[possible_N]
 
 
 def negative_log_likelihood(probabilities_NR: Floats, gold_N: Numbers) -> float | None:

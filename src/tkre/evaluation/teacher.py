@@ -161,7 +161,7 @@ def _costs(cell: ComparedCell) -> dict[str, Any]:
         source = "recorded" if cell.effort["recorded"] else "estimated"
         return {name: PER * value / asked for name, value in known.items()} | {"tokens": source}
     row: dict[str, Any] = {"prompt_tokens": 0.0, "completion_tokens": 0.0}
-    if cell.speed is not None:
+    if cell.speed is not None and cell.speed["rows"]:
         row["seconds"] = PER * cell.speed["seconds"] / cell.speed["rows"]
         row["parameters"] = cell.speed["parameters"]
     return row

@@ -8,14 +8,16 @@ question about test rows makes the language model a classifier (``LabelKind``).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tkre.core.folding import verbatim
 from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.generation.explanations import TRIGGERS_SCHEMA
+from tkre.generation.explanations import TRIGGERS_SCHEMA, verbatim_triggers
 from tkre.generation.llm.protocol import LanguageModel, Request, Response
 from tkre.generation.llm.retry import generate_with_retries
 from tkre.generation.params import AnnotationParams, RetryParams
@@ -184,8 +186,9 @@ def keep_annotations(
         schema: The relations.
         kind: Kind of question.
         votes: Answers that were requested for each instance. The confidence of several is the
-            share of the usable ones that name the relation (self-consistency, Wang et al. 2023);
-            of relations with equally many votes, the one that was named first is taken.
+            share that names the relation (self-consistency, Wang et al. 2023), where an answer
+            that is not usable names none; of relations with equally many votes, the one that was
+            named first is taken.
 
     Returns:
         The annotated instances, in their order; counts of all, with the rejects. An instance that
@@ -205,8 +208,8 @@ def keep_annotations(
         if usable := [answer for answer in answers if answer is not None]:
             tally.kept += 1
             tally.surplus += len(usable) - 1
-            answer, share = _majority(usable)
-            confidence = answer["confidence"] / 100 if votes == 1 else share
+            answer, agreeing = _majority(usable)
+            confidence = answer["confidence"] / 100 if votes == 1 else agreeing / votes
             annotations.append(_annotation(instance, key, answer, confidence, kind))
     return annotations, tally
 
@@ -233,10 +236,10 @@ def _usable(
     return None
 
 
-def _majority(answers: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], float]:
-    """The first answer that names the commonest relation, and the share of those that name it."""
+def _majority(answers: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], int]:
+    """The first answer that names the commonest relation, and the number of those that name it."""
     [(relation, count)] = Counter(answer["relation"] for answer in answers).most_common(1)
-    return next(a for a in answers if a["relation"] == relation), count / len(answers)
+    return next(a for a in answers if a["relation"] == relation), count
 
 
 def _answer_schema(choices: Sequence[str], kind: LabelKind) -> dict[str, Any]:
@@ -266,8 +269,9 @@ def _problem(
     triggers = answer.get("triggers") if kind.triggers else []
     if not isinstance(relation, str) or not isinstance(triggers, list):
         return "wrong_schema", "relation must be a text and triggers a list"
-    # bool is an int to Python, but true is no confidence.
-    if type(confidence) is not int or not 0 <= confidence <= 100:
+    # 90.0 is an integer to JSON schemas; true is one to Python, but no confidence.
+    number = confidence if type(confidence) in (int, float) else math.nan
+    if number not in range(101):
         return "wrong_schema", f"confidence must be a whole number to 100, not {confidence!r}"
     if relation not in schema.relations:
         return "unknown_relation", f"{relation!r} is not a relation of the schema"
@@ -275,7 +279,7 @@ def _problem(
         kinds = f"{instance.head_type!r} and {instance.tail_type!r}"
         return "type", f"{relation} does not join {kinds}"
     for trigger in triggers:
-        if not isinstance(trigger, str) or not trigger.strip() or trigger not in instance.text:
+        if not isinstance(trigger, str) or verbatim(instance.text, trigger) is None:
             return "invented_trigger", f"{trigger!r} is not in the sentence"
     return None
 
@@ -284,6 +288,7 @@ def _annotation(
     instance: Instance, key: str, answer: Mapping[str, Any], confidence: float, kind: LabelKind
 ) -> Annotation:
     """The instance with a checked answer."""
-    triggers = tuple(dict.fromkeys(answer["triggers"])) if kind.triggers else ()
+    triggers = verbatim_triggers(instance.text, answer["triggers"]) if kind.triggers else ()
+    triggers = tuple(dict.fromkeys(triggers))
     labelled = replace(instance, id=key, relation=answer["relation"], triggers=triggers)
     return Annotation(labelled, confidence)

@@ -84,9 +84,10 @@ def judge_annotations(
     if judged_N.any():
         agrees_N = (frame["probability"] >= frame["likeliest_probability"]).to_numpy()
         weights_N[judged_N] = calibrated_confidence(stated_N[judged_N], agrees_N[judged_N])
-    suspected_N = label_confidence(rows, schema, probabilities_NR).right < least_confidence
+    of_the_model_NR = np.where(reviewed_N[:, None], np.nan, probabilities_NR)
+    suspected_N = label_confidence(rows, schema, of_the_model_NR).right < least_confidence
     reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
-    reasons[~suspected_N | reviewed_N] = None
+    reasons[~suspected_N] = None
     return frame.assign(
         confidence=stated_N, weight=weights_N, reason=pd.Series(reasons, dtype=object)
     )

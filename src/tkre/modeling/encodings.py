@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from tkre.core.instance import Instance
 from tkre.modeling.entity_markers import encode_instances, encode_masked
 from tkre.modeling.prompts import ONE_MASK, encode_prompts, phrase_lengths, phrases_of
-from tkre.modeling.settings import ClassifierSettings
+from tkre.modeling.settings import ClassifierSettings, most_tokens
 from tkre.modeling.tokenization import Encoded, Tokenizer
 
 Encoding = Callable[[ClassifierSettings, Sequence[Instance], Tokenizer], Sequence[Encoded]]
@@ -35,16 +35,24 @@ def with_phrases(
     config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
 ) -> Sequence[Encoded]:
     """Sentences with a prompt for every number of tokens that a phrase has."""
-    return encode_prompts(
-        instances, tokenizer, phrase_lengths(phrases_of(config)),
-        max_length=config.max_length, typed=config.typed_markers,
-    )  # fmt: skip
+    return _prompted(config, instances, tokenizer, phrase_lengths(phrases_of(config)))
 
 
 def with_one_mask(
     config: ClassifierSettings, instances: Sequence[Instance], tokenizer: Tokenizer
 ) -> Sequence[Encoded]:
     """Sentences with a prompt of one mask."""
+    return _prompted(config, instances, tokenizer, ONE_MASK)
+
+
+def _prompted(
+    config: ClassifierSettings,
+    instances: Sequence[Instance],
+    tokenizer: Tokenizer,
+    lengths: Sequence[int],
+) -> Sequence[Encoded]:
     return encode_prompts(
-        instances, tokenizer, ONE_MASK, max_length=config.max_length, typed=config.typed_markers
-    )
+        instances, tokenizer, lengths,
+        max_length=config.max_length, positions=most_tokens(config.encoder),
+        typed=config.typed_markers,
+    )  # fmt: skip

@@ -47,6 +47,7 @@ def encode_prompts(
     lengths: Sequence[int],
     *,
     max_length: int,
+    positions: int | None,
     typed: bool,
 ) -> list[EncodedPrompts]:
     """Encode marked sentences with their prompts.
@@ -57,9 +58,14 @@ def encode_prompts(
         lengths: Lengths of the phrases in tokens; each has a prompt.
         max_length: Limit of the sentence in tokens; the window around both mentions is kept of a
             longer one.
+        positions: Number of positions that the encoder has, for a sentence and the longest prompt;
+            None sets no limit.
         typed: Whether markers and prompts hold the entity types, where an instance has them.
     """
     texts, rows = marked_texts(instances, typed=typed)
+    if positions is not None:
+        longest_prompt = 2 * MENTION_TOKENS + max(lengths) + 1
+        max_length = min(max_length, positions - longest_prompt)
     windows = tokenised_windows(texts, [mentions_of(row) for row in rows], tokenizer, max_length)
     results = []
     for instance, (ids, _, truncated) in zip(instances, windows, strict=True):

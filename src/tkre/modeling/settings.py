@@ -101,3 +101,17 @@ class ClassifierSettings:
     def num_labels(self) -> int:
         """Number of labels."""
         return len(self.id2label)
+
+
+# Kinds of encoders with a table of positions, and the places at its beginning that no token takes.
+_POSITIONS = {
+    "bert": 0, "distilbert": 0, "electra": 0, "albert": 0, "ernie": 0, "camembert": 2, "mpnet": 2,
+    "roberta": 2, "xlm-roberta": 2, "xlm-roberta-xl": 2,
+}  # fmt: skip
+
+
+def most_tokens(config: Mapping[str, Any]) -> int | None:
+    """Longest text of an encoder by its ``config.json``; None without a table of positions."""
+    unused = _POSITIONS.get(config.get("model_type", ""))
+    places = config.get("max_position_embeddings")
+    return None if unused is None or places is None else places - unused

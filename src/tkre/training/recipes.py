@@ -80,6 +80,12 @@ class Variant(Params):
             raise ValueError(f"a variant has one of {', '.join(recipes)}, not {len(named)}")
         if self.finetuning is None and self.pretraining is not None:
             raise ValueError(f"{named[0]} has no pre-trained encoder: leave out pretraining")
+        cross_fits = self.finetuning is not None and self.finetuning.folds
+        if cross_fits and self.pretraining and ANNOTATED in self.pretraining.sources:
+            raise ValueError(
+                "folds with annotated rows among the sources of pre-training: the classifiers of "
+                "the other folds would have seen the labels of theirs. Leave out one of the two"
+            )
         if (self.in_context is None) != bool(self.backbone):
             raise ValueError("a variant has a backbone, or is in_context")
         return self

@@ -8,6 +8,7 @@ weights. Weights stay in memory: writing a checkpoint per epoch would take longe
 from __future__ import annotations
 
 import gc
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.trainer_callback import PrinterCallback
 
+from tkre.core.errors import UserError
 from tkre.core.progress import Progress
 from tkre.core.provenance import Environment, Lineage, Step, environment
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
@@ -181,6 +183,9 @@ def train(
     Returns:
         One row per step: epoch, step, loss and its parts; the last row of each epoch has the
         figures of ``on_epoch_end``.
+
+    Raises:
+        UserError: A loss is not finite.
     """
     set_seed(seed)
     batches = LengthBatches([len(row) for row in rows], params.batch_size, seed)
@@ -192,7 +197,7 @@ def train(
         Progress(description, steps) as progress,
         _fast_collection(),
     ):
-        recorder = _Recorder(progress, len(batches), on_step_end, on_epoch_end)
+        recorder = _Recorder(description, progress, len(batches), on_step_end, on_epoch_end)
         arguments = TrainingArguments(
             output_dir=unused,
             save_strategy="no",
@@ -294,6 +299,7 @@ class _Trainer(Trainer):
 class _Recorder(TrainerCallback):
     """Keeps the losses as tensors (reading one waits for the device) and shows progress."""
 
+    description: str
     progress: Progress
     steps_per_epoch: int
     step_ended: Callable[[], None] | None
@@ -308,6 +314,7 @@ class _Recorder(TrainerCallback):
         figures: dict[str, float] = {}
         if state.global_step % 10 == 0:
             figures = {name: float(value) for name, value in self.losses[-1].items()}
+            self._require_finite(figures["loss"], state.global_step)
         self.progress.advance(1, **figures)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, model: nn.Module, **_: Any) -> None:
@@ -328,4 +335,14 @@ class _Recorder(TrainerCallback):
             }
             for step, losses in enumerate(self.losses, start=1)
         ]
+        for step, row in enumerate(rows, start=1):
+            self._require_finite(row["loss"], step)
         return pd.DataFrame(rows)
+
+    def _require_finite(self, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            raise UserError(
+                f"{self.description}: the loss of step {step} is {loss}, so the training has "
+                "diverged: lower optimisation.learning_rate and head_learning_rate, or set "
+                "optimisation.precision to fp32"
+            )

@@ -28,7 +28,7 @@ from tkre.training.inference import predict
 from tkre.training.params import FinetuningParams
 from tkre.training.pretraining import pretrain
 from tkre.training.scoring import labels_of
-from tkre.training.stages import PAIRS, STAGES, PretrainingParams
+from tkre.training.stages import ANNOTATED, PAIRS, STAGES, PretrainingParams
 
 ROWS = 30  # rows to learn by heart
 SAMPLES_PER_RELATION = 80  # enough for the variants of conf/base
@@ -47,6 +47,7 @@ class Sizes:
         synthetic: Sentences written by a language model.
         test: Rows that are labelled once.
         inverted: Support rows whose relation has an inverse.
+        annotated: Annotated rows.
     """
 
     relations: int
@@ -55,6 +56,7 @@ class Sizes:
     synthetic: int
     test: int
     inverted: int
+    annotated: int = 0
 
     def inverted_of(self, rows: int) -> int:
         """Inverted rows of a number of rows, by the share in the support."""
@@ -79,7 +81,8 @@ def pretraining_effort(
         sizes: Numbers of rows; every support row is assumed to have an explanation.
         seconds_a_step: Measured seconds of a step by stage.
     """
-    texts = {EXPLANATION: sizes.support, SYNTHETIC: sizes.synthetic, SUPPORT: sizes.support}
+    texts = {EXPLANATION: sizes.support, SYNTHETIC: sizes.synthetic, SUPPORT: sizes.support,
+             ANNOTATED: sizes.annotated}  # fmt: skip
     efforts = []
     for stage in params.stages:
         part = params.of(stage)
@@ -93,11 +96,17 @@ def pretraining_effort(
 
 
 def finetuning_effort(params: FinetuningParams, sizes: Sizes, trial: Trial) -> list[Effort]:
-    """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows."""
+    """Effort of fine-tuning, and of labelling validation rows after its epochs and test rows.
+
+    Annotated rows that are kept out are counted as rows that train. The classifiers of the folds
+    are counted, a teacher is not.
+    """
     rows = sizes.support + (sizes.synthetic if params.synthetic else 0)
+    rows += sizes.annotated if params.annotated else 0
     epochs = params.epochs(rows, sizes.relations)
     trained = rows + (sizes.inverted_of(rows) if params.add_inverted else 0)
     steps = epochs * math.ceil(trained / params.optimisation.batch_size)
+    steps *= 1 + (params.folds if sizes.annotated else 0)
     labelled = epochs * sizes.validation + sizes.test
     return [
         Effort("fine-tuning", steps, steps * trial.seconds / max(1, trial.steps)),

@@ -152,7 +152,7 @@ def test_a_seed_takes_the_drawn_rows_that_it_has():
 def test_the_interval_of_one_seed_is_of_its_rows_and_narrower_with_more():
     def ends(rows: int) -> tuple[float, float, float]:
         [scored] = runs(0.8, seeds=1, rows=rows)
-        found = row_interval(scored, PARAMS)
+        found = row_interval(scored, range(len(scored.gold)), PARAMS)
         assert found == interval(resampled([scored]), PARAMS)
         return (*found, float(scored.f1()[0]))
 
@@ -161,5 +161,18 @@ def test_the_interval_of_one_seed_is_of_its_rows_and_narrower_with_more():
     assert higher - lower < (high - low) / 2
 
 
+def test_pairs_of_a_sentence_are_drawn_together():
+    rng = np.random.default_rng(0)
+    gold = list(rng.choice([*LABELS, "no"], size=100))
+    guessed = guesses(rng, gold, 0.7)
+    once = counts(gold, guessed, "no", "micro")
+    copied = counts(gold * 4, guessed * 4, "no", "micro")
+    sentences = list(range(100))
+    alone = row_interval(once, sentences, PARAMS)
+    assert row_interval(copied, sentences * 4, PARAMS) == pytest.approx(alone)
+    independent = row_interval(copied, range(400), PARAMS)
+    assert independent[1] - independent[0] < 0.6 * (alone[1] - alone[0])
+
+
 def test_without_a_row_a_score_has_no_interval():
-    assert row_interval(counts([], [], "no", "micro"), PARAMS) is None
+    assert row_interval(counts([], [], "no", "micro"), [], PARAMS) is None

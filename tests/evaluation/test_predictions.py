@@ -11,6 +11,7 @@ from tkre.evaluation.predictions import (
     labels_of,
     prediction_frame,
     probabilities_of,
+    sentences_of,
     with_probabilities,
     withheld,
 )
@@ -21,7 +22,10 @@ ROWS = np.array([[0.7, 0.2, 0.1], [0.3, 0.5, 0.2]])
 
 def test_there_and_back():
     frame = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS)
-    assert list(frame)[:4] == ["id", "gold", "predicted", "probability"]
+    assert list(frame)[:5] == ["id", "sentence", "gold", "predicted", "probability"]
+    assert sentences_of(frame) == ["1", "2"] == sentences_of(frame.drop(columns="sentence"))
+    of_one = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS, ["it", "it"])
+    assert sentences_of(of_one) == ["1", "1"]
     assert frame["probability"].tolist() == [0.7, 0.2]
     assert labels_of(frame) == LABELS and np.array_equal(probabilities_of(frame), ROWS)
     assert gold_of(frame).tolist() == [0, 0] and guesses_of(frame).tolist() == [0, 2]

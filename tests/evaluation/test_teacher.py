@@ -106,7 +106,7 @@ def test_a_teacher_that_finds_nothing_is_no_measure():
 def test_the_share_is_paired():
     gold = ["a", "b"] * 50
     ours = counts(gold, [*gold[:80], *["no"] * 20], "no", "micro")
-    same = paired_share(ours, ours, PARAMS)
+    same = paired_share(ours, ours, range(len(gold)), PARAMS)
     assert same == pytest.approx((100, 100))
-    low, high = paired_share(ours, counts(gold, gold, "no", "micro"), PARAMS)
+    low, high = paired_share(ours, counts(gold, gold, "no", "micro"), range(len(gold)), PARAMS)
     assert 80 < low < 100 * 160 / 180 < high < 96

@@ -81,7 +81,7 @@ def test_intervals():
             return interval(scored[0], params, scored[1])
 
         check(f"intervals of {metric}", [
-            row_interval(one, params),
+            row_interval(one, range(len(one.gold)), params),
             difference(range(240), range(240)),
             difference(range(240), range(20, 260)),
         ], rel=EXACT)  # fmt: skip

@@ -1,7 +1,8 @@
 """Intervals over seeds and test rows: of F1, and of paired differences between variants.
 
-A score of S seeds on N rows varies in two ways. Another test set would have other rows: rows are
-resampled with replacement (bootstrap). Another experimenter would draw other seeds, with other
+A score of S seeds on N rows varies in two ways. Another test set would have other sentences: they
+are resampled with replacement (bootstrap), each with all its rows, since the pairs of a sentence
+are not independent of one another. Another experimenter would draw other seeds, with other
 K-shot sets and other weights.
 
 *Crossed, not nested.* All seeds are scored on the same test rows, so each resample draws the rows
@@ -43,28 +44,30 @@ class Resampled:
 
 
 class Resamples:
-    """Resamples of test rows, the same ones for every seed and every variant.
+    """Resamples of test sentences, the same ones for every seed and every variant.
 
-    A row that a seed does not have (it is in its support) counts nothing there when it is drawn.
+    A row that a seed does not have (it is in its support) counts nothing there when its sentence is
+    drawn.
 
     Args:
-        rows: Ids of the rows of each seed.
+        sentences: Names of the sentences of the rows of each seed.
         params: Level and resampling.
     """
 
-    def __init__(self, rows: Iterable[Sequence[Hashable]], params: IntervalParams) -> None:
+    def __init__(self, sentences: Iterable[Sequence[Hashable]], params: IntervalParams) -> None:
         self.params = params
-        self._places = {row: n for n, row in enumerate(dict.fromkeys(chain.from_iterable(rows)))}
+        names = dict.fromkeys(chain.from_iterable(sentences))
+        self._places = {name: n for n, name in enumerate(names)}
 
-    def f1(self, scored: Counts, rows: Sequence[Hashable]) -> Resampled:
+    def f1(self, scored: Counts, sentences: Sequence[Hashable]) -> Resampled:
         """F1 of one seed.
 
         Args:
             scored: Counts of its rows.
-            rows: Their ids.
+            sentences: Names of their sentences.
         """
         weights = _weights(len(self._places), self.params)
-        places = [self._places[row] for row in rows]
+        places = [self._places[name] for name in sentences]
         drawn = weights if places == list(range(len(self._places))) else weights[:, places]
         return Resampled(float(scored.f1()[0]), scored.f1(drawn))
 
@@ -100,22 +103,34 @@ def interval(
     return _middle(means_B.clip(least, 100), params.confidence)
 
 
-def row_interval(scored: Counts, params: IntervalParams) -> Interval | None:
-    """Interval of the F1 of one classifier over its rows; None without a row."""
-    rows = range(len(scored.gold))
-    return interval([Resamples([rows], params).f1(scored, rows)], params) if rows else None
+def row_interval(
+    scored: Counts, sentences: Sequence[Hashable], params: IntervalParams
+) -> Interval | None:
+    """Interval of the F1 of one classifier over its sentences; None without a row.
+
+    Args:
+        scored: Counts of its rows.
+        sentences: Names of their sentences.
+        params: Level and resampling.
+    """
+    if not sentences:
+        return None
+    return interval([Resamples([sentences], params).f1(scored, sentences)], params)
 
 
-def paired_share(ours: Counts, theirs: Counts, params: IntervalParams) -> Interval:
+def paired_share(
+    ours: Counts, theirs: Counts, sentences: Sequence[Hashable], params: IntervalParams
+) -> Interval:
     """Interval of one classifier's F1 as a share of another's, per cent.
 
     Args:
         ours: Counts of one.
         theirs: Counts of the other over the same rows; its F1 is not 0.
+        sentences: Names of the sentences of these rows.
         params: Level and resampling; resamples in which the other's F1 is 0 are left out.
     """
-    weights = _weights(len(ours.gold), params)
-    part, whole = ours.f1(weights), theirs.f1(weights)
+    resamples = Resamples([sentences], params)
+    part, whole = (resamples.f1(scored, sentences).drawn_B for scored in (ours, theirs))
     return _middle(100 * part[whole > 0] / whole[whole > 0], params.confidence)
 
 
@@ -162,12 +177,12 @@ def _micro(sums_B3: Floats) -> Floats:
     return 100 * np.stack(shares)
 
 
-def _weights(rows: int, params: IntervalParams) -> npt.NDArray[np.float32]:
-    """Number of times that each row is drawn in each resample, B x N."""
-    return _drawn(rows, params.resamples, params.seed)
+def _weights(sentences: int, params: IntervalParams) -> npt.NDArray[np.float32]:
+    """Number of times that each sentence is drawn in each resample, B x N."""
+    return _drawn(sentences, params.resamples, params.seed)
 
 
-@lru_cache(maxsize=4)  # every figure of a table draws the same rows
+@lru_cache(maxsize=4)  # every figure of a table draws the same sentences
 def _drawn(rows: int, resamples: int, seed: int) -> npt.NDArray[np.float32]:
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(rows, np.full(rows, 1 / rows), size=resamples).astype(np.float32)

@@ -24,6 +24,7 @@ from tkre.core.text import find_word_forms
 from tkre.evaluation.bootstrap import Resamples, interval
 from tkre.evaluation.metrics import Counts, counts
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.predictions import sentences_of
 from tkre.evaluation.results import (
     GROUP_KEYS_WITH_VARIANT,
     IncompleteExperiment,
@@ -121,7 +122,7 @@ class _Cell:
     def __init__(
         self, metrics: Mapping[str, Any], predictions: pd.DataFrame, marks: pd.DataFrame
     ) -> None:
-        self.ids = predictions["id"].tolist()
+        self.sentences = sentences_of(predictions)
         self.decided_by = marks["decided_by"]
         gold, guessed = predictions["gold"].tolist(), predictions["predicted"].tolist()
         whole = counts(gold, guessed, metrics["negative"], "micro")
@@ -156,9 +157,9 @@ def _row(cells: Sequence[_Cell], params: ReportingParams) -> dict[str, Any]:
     row["difference"] = row["explicit_f1"] - row["implicit_f1"]
     both = all(cell.members[kind].any() for cell in cells for kind in KINDS)
     if both:
-        resamples = Resamples([cell.ids for cell in cells], params)
+        resamples = Resamples([cell.sentences for cell in cells], params)
         explicit, implicit = (
-            [resamples.f1(cell.counts[kind], cell.ids) for cell in cells] for kind in KINDS
+            [resamples.f1(cell.counts[kind], cell.sentences) for cell in cells] for kind in KINDS
         )
         row["difference_low"], row["difference_high"] = interval(explicit, params, implicit)
     return row

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _PROBABILITY = "p."
+SENTENCE = "sentence"
 
 
 def prediction_frame(
@@ -27,6 +28,7 @@ def prediction_frame(
     predicted: Sequence[str],
     labels: Sequence[str],
     probabilities_NR: Floats,
+    texts: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Predictions as a frame.
 
@@ -36,20 +38,30 @@ def prediction_frame(
         predicted: Predicted relation of each row.
         labels: The R relations, in the order of the probabilities.
         probabilities_NR: Probability of every relation, N x R.
+        texts: Their sentences; without any, each row is one of its own.
 
     Returns:
-        ``id``, ``gold``, ``predicted``, ``probability`` (of the predicted relation), and a column
-        ``p.<relation>`` for every relation.
+        ``id``, ``sentence`` (the id of the first row of its sentence), ``gold``, ``predicted``,
+        ``probability`` (of the predicted relation), and a column ``p.<relation>`` for every
+        relation.
     """
     import pandas as pd
 
     columns_N = np.array([labels.index(label) for label in predicted], dtype=int)
     frame = pd.DataFrame(probabilities_NR, columns=[f"{_PROBABILITY}{name}" for name in labels])
     frame.insert(0, "id", list(ids))
-    frame.insert(1, "gold", pd.Series(list(gold), dtype=object))
-    frame.insert(2, "predicted", pd.Series(list(predicted), dtype=object))
-    frame.insert(3, "probability", probabilities_NR[np.arange(len(columns_N)), columns_N])
+    first: dict[str, str] = {}
+    sentences = [first.setdefault(*row) for row in zip(texts or ids, ids, strict=True)]
+    frame.insert(1, SENTENCE, pd.Series(sentences, dtype=object))
+    frame.insert(2, "gold", pd.Series(list(gold), dtype=object))
+    frame.insert(3, "predicted", pd.Series(list(predicted), dtype=object))
+    frame.insert(4, "probability", probabilities_NR[np.arange(len(columns_N)), columns_N])
     return frame
+
+
+def sentences_of(predictions: pd.DataFrame) -> list[str]:
+    """The sentence of each row, for resampling: pairs of one are not independent."""
+    return list(predictions[SENTENCE if SENTENCE in predictions else "id"])
 
 
 def labels_of(predictions: pd.DataFrame) -> list[str]:

@@ -20,6 +20,7 @@ from tkre.evaluation.metrics import (
     counts,
 )
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.predictions import sentences_of
 
 # Coordinates of a cell without its seed and its variant: columns of every table of cells.
 GROUP_KEYS = ["corpus", "shots", "synthetic", "noise", "filtered", "annotated", "chosen", "llm"]
@@ -235,10 +236,11 @@ class _Scored:
     ) -> None:
         self.metrics, self.predictions, self.params = metrics, predictions, params
         self.ids = [frame["id"].tolist() for frame in predictions]
+        self._sentences = [sentences_of(frame) for frame in predictions]
         of_corpora: dict[str, list[list[str]]] = {}
-        for cell, ids in zip(metrics, self.ids, strict=True):
-            of_corpora.setdefault(cell["corpus"], []).append(ids)
-        self._resamples = {name: Resamples(ids, params) for name, ids in of_corpora.items()}
+        for cell, sentences in zip(metrics, self._sentences, strict=True):
+            of_corpora.setdefault(cell["corpus"], []).append(sentences)
+        self._resamples = {name: Resamples(each, params) for name, each in of_corpora.items()}
         self._f1: dict[tuple[int, Metric], Resampled] = {}
 
     def interval(
@@ -255,7 +257,7 @@ class _Scored:
             gold, predicted = frame["gold"].tolist(), frame["predicted"].tolist()
             counted = counts(gold, predicted, cell["negative"], kind)
             resamples = self._resamples[cell["corpus"]]
-            self._f1[number, kind] = resamples.f1(counted, self.ids[number])
+            self._f1[number, kind] = resamples.f1(counted, self._sentences[number])
         return self._f1[number, kind]
 
 

@@ -15,7 +15,7 @@ from tkre.core.schema import RelationSchema
 from tkre.evaluation.bootstrap import paired_share
 from tkre.evaluation.metrics import METRICS, ScoredRows, counts
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.predictions import prediction_frame
+from tkre.evaluation.predictions import prediction_frame, sentences_of
 from tkre.evaluation.results import GROUP_KEYS, IncompleteExperiment
 from tkre.generation.annotation import Annotation, LabelKind
 
@@ -56,7 +56,8 @@ def answered_predictions(
     probabilities_NR = np.repeat((1 - confidence_N)[:, None] / (len(names) - 1), len(names), axis=1)
     probabilities_NR[np.arange(len(pairs)), columns_N] = confidence_N
     gold = [row.relation for row, _ in pairs]
-    return prediction_frame([r.id for r, _ in pairs], gold, predicted, names, probabilities_NR)
+    ids, texts = [row.id for row, _ in pairs], [row.text for row, _ in pairs]
+    return prediction_frame(ids, gold, predicted, names, probabilities_NR, texts)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,10 @@ def _row(cell: ComparedCell, teacher: ComparedCell, params: ReportingParams) -> 
     if cell is not teacher and gold and (whole := float(best.f1()[0])):
         row["share"] = 100 * row["micro_f1"] / whole
         row["share_low"], row["share_high"] = paired_share(
-            counts(gold, predicted, negative, "micro"), best, params
+            counts(gold, predicted, negative, "micro"),
+            best,
+            sentences_of(teacher.predictions),
+            params,
         )
     return row
 

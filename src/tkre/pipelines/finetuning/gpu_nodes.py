@@ -352,5 +352,7 @@ def train_setfit(
 def _predictions(
     instances: list[Instance], predicted: list[str], labels: list[str], probabilities_NR: Any
 ) -> pd.DataFrame:
-    ids, gold = ([getattr(row, name) for row in instances] for name in ("id", "relation"))
-    return prediction_frame(ids, gold, predicted, labels, probabilities_NR)
+    ids, gold, texts = (
+        [getattr(row, name) for row in instances] for name in ("id", "relation", "text")
+    )
+    return prediction_frame(ids, gold, predicted, labels, probabilities_NR, texts)

@@ -27,6 +27,7 @@ from tkre.evaluation.calibrator import Calibrator
 from tkre.evaluation.manifest import Manifest
 from tkre.evaluation.metrics import counts
 from tkre.evaluation.params import CalibrationParams, ReportingParams
+from tkre.evaluation.predictions import sentences_of
 from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.params import GenerationParams
 from tkre.report.content import (
@@ -162,7 +163,7 @@ def write_card(
     """Writes the card of a classifier: purpose, scores, origin."""
     gold, predicted = predictions["gold"].tolist(), predictions["predicted"].tolist()
     interval = bootstrap.row_interval(
-        counts(gold, predicted, metrics["negative"], "micro"), reporting
+        counts(gold, predicted, metrics["negative"], "micro"), sentences_of(predictions), reporting
     )
     return model_card(
         CardContent(

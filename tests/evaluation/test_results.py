@@ -203,6 +203,28 @@ def test_a_variant_that_reads_less_than_the_baseline_is_compared_with_its_only_s
     assert summary["difference"].isna().all()  # with which of the two is not said
 
 
+@pytest.mark.parametrize("synthetic_of_baseline", [0, 1])
+def test_each_seed_is_paired_with_the_one_cell_of_the_baseline_that_has_read_as_much(
+    synthetic_of_baseline,
+):
+    """A baseline that reads annotated rows without synthetic ones, and the other way round."""
+    frames = [predictions(["a", "a", "b", "b", "no", "a"]), predictions(["a"] * 6)]
+    ms, ps = [], []
+    for seed in (13, 21, 42):
+        for n, kind in enumerate(("k8a9", "k8a90")):
+            for variant, frame, synthetic in (
+                ("base", frames[n], synthetic_of_baseline),
+                ("v", frames[1 - n], 1 - synthetic_of_baseline),
+            ):
+                ms.append(metrics(f"toy.{kind}.s{seed}.{variant}", frame, synthetic=synthetic))
+                ps.append(frame)
+    summary = summary_table(ms, ps, "base", PARAMS).set_index(["metric", "variant", "annotated"])
+    apart = ms[0]["micro_f1"] - ms[2]["micro_f1"]
+    for annotated, difference in ((9, -apart), (90, apart)):
+        row = summary.loc[("micro_f1", "v", annotated)]
+        assert row["difference"] == pytest.approx(difference) and row["difference_seeds"] == 3
+
+
 def test_a_stale_cell_is_named_without_default_coordinates():
     ms = [metrics(f"toy.{k}.s13.v", predictions(["a"] * 6)) for k in ("k8", "k8n20_q")]
     for m in ms:

@@ -19,6 +19,7 @@ from tkre.evaluation.metrics import (
     confusion,
     counts,
 )
+from tkre.evaluation.pairing import paired_cells
 from tkre.evaluation.params import ReportingParams
 from tkre.evaluation.predictions import sentences_of
 
@@ -157,7 +158,9 @@ def summary_table(
     scored = _Scored(metrics, predictions, params)
     rows = []
     for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
-        compared_with = _baseline_cells(cells, dict(zip(GROUP_KEYS, place, strict=True)), baseline)
+        compared_with = paired_cells(
+            cells[cells["variant"] == baseline], dict(zip(GROUP_KEYS, place, strict=True))
+        )
         # A language model labels some of the rows alone: evaluation.teacher compares it.
         asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None
         compared = variant != baseline and len(compared_with) and not asked
@@ -195,27 +198,6 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     return bool(
         values[values != nothing[axis]].nunique() > 1 if axis in nothing else values.nunique() > 1
     )
-
-
-def _baseline_cells(cells: pd.DataFrame, place: Mapping[str, Any], baseline: str) -> pd.DataFrame:
-    """The cells of the baseline at a place, or those of it that read less than there is there.
-
-    A variant that reads less than the baseline does (one without synthetic sentences, where those
-    of the baseline have some) is compared with the one setting of the baseline, if there is but
-    one.
-    """
-    same = (cells["corpus"] == place["corpus"]) & (cells["shots"] == place["shots"])
-    of_baseline = cells[same & (cells["variant"] == baseline)]
-    for less in ({}, {"chosen": IN_ORDER}, {"annotated": 0, "chosen": IN_ORDER}):
-        keys = pd.Series({**place, **less})
-        at_place = of_baseline[(of_baseline[GROUP_KEYS] == keys).all(axis=1)]
-        if len(at_place):
-            return at_place
-    reads_less = place["synthetic"] == 0 or place["llm"] == NO_LLM
-    if reads_less and len(of_baseline[GROUP_KEYS].drop_duplicates()) == 1:
-        return of_baseline
-    llms = [place["llm"], NO_LLM]
-    return of_baseline[(of_baseline["synthetic"] == 0) & of_baseline["llm"].isin(llms)]
 
 
 def _named(metrics: Mapping[str, Any]) -> str:
@@ -265,7 +247,7 @@ def _difference(
     group: pd.DataFrame, baseline: pd.DataFrame, scored: _Scored, metric: str
 ) -> dict[str, float]:
     """Difference over the seeds that both have; nothing without one."""
-    pairs = group.merge(baseline, on="seed", suffixes=("", "_baseline"))
+    pairs = group.merge(baseline, on="seed", suffixes=("", "_baseline"), validate="one_to_one")
     ours, theirs = pairs["number"].tolist(), pairs["number_baseline"].tolist()
     for a, b in zip(ours, theirs, strict=True):
         if scored.ids[a] != scored.ids[b]:

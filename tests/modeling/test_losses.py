@@ -122,6 +122,8 @@ def test_attention_is_pulled_to_the_triggers():
     assert loss.item() == pytest.approx(-(logs[1] + logs[2]).item() / 2)
     loss.backward()
     assert torch.isfinite(scores.grad).all() and scores.grad[1].abs().sum() == 0
+    halved = attention_loss(scores, triggers, torch.tensor([0.5, 1.0]))
+    assert halved.item() == pytest.approx(loss.item() / 2)
 
 
 def test_rows_without_triggers_are_no_loss():
@@ -138,4 +140,9 @@ def test_alignment_is_an_info_nce_with_several_positives():
     expected = -torch.log(
         torch.stack([scores[0, :2].sum() / scores[0].sum(), scores[1, 4] / scores[1].sum()])
     ).mean()
-    assert alignment(features, torch.tensor([0, 2])).item() == pytest.approx(expected.item())
+    labels = torch.tensor([0, 2])
+    assert alignment(features, labels).item() == pytest.approx(expected.item())
+    # A row of weight 0 pulls nothing.
+    first = alignment(features[:1], labels[:1]).item() / 2
+    weighted = alignment(features, labels, torch.tensor([1.0, 0.0]))
+    assert weighted.item() == pytest.approx(first)

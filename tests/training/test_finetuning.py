@@ -333,6 +333,8 @@ def test_shares_of_labels_by_kind_of_text(toy_rows, schema, backbone):
     assert shares[0, schema.names.index("lives_in")] > shares[1, schema.names.index("lives_in")]
     prior = natural_prior(rows, schema)
     assert prior[none] == pytest.approx(8 / (8 + len(schema.names)))
+    weighted = natural_prior(rows, schema, {"annotation/toy/0": 0.5})
+    assert list(weighted.values()) == pytest.approx(shares[1].tolist())
     assert natural_prior(toy_rows, schema) == {}
 
 

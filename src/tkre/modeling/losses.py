@@ -132,16 +132,21 @@ class Alignment(nn.Module):
         self.project = nn.Linear(features, texts.shape[1])
         self.temperature = temperature
 
-    def forward(self, features_BF: Tensor, labels_B: Tensor) -> Tensor:
-        """Mean over the batch of ``-log(sum over positives / sum over all)``."""
+    def forward(
+        self, features_BF: Tensor, labels_B: Tensor, weights_B: Tensor | None = None
+    ) -> Tensor:
+        """Mean over the batch of ``-log(sum over positives / sum over all)``, times the weights."""
         projected_BH = F.normalize(self.project(features_BF), dim=-1)
         scores_BM = projected_BH @ self.texts.T / self.temperature
         positive_BM = labels_B[:, None] == self.labels[None, :]
         positives_B = scores_BM.masked_fill(~positive_BM, -torch.inf).logsumexp(dim=1)
-        return (scores_BM.logsumexp(dim=1) - positives_B).mean()
+        each_B = scores_BM.logsumexp(dim=1) - positives_B
+        return (each_B if weights_B is None else weights_B * each_B).mean()
 
 
-def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
+def attention_loss(
+    scores_BT: Tensor, triggers_BT: Tensor, weights_B: Tensor | None = None
+) -> Tensor:
     """Cross-entropy of the attention to an even share for each trigger token.
 
     Rows without a trigger are left out; without any such row the loss is 0.
@@ -149,6 +154,7 @@ def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
     Args:
         scores_BT: Attention scores before the softmax, minus infinity at padding.
         triggers_BT: Flags of the trigger tokens.
+        weights_B: Weights of the rows; None is 1 for each.
     """
     target_BT = triggers_BT.float()
     count_B = target_BT.sum(dim=1)
@@ -156,6 +162,8 @@ def attention_loss(scores_BT: Tensor, triggers_BT: Tensor) -> Tensor:
     # 0 * -inf at padding would be NaN.
     logs_BT = logs_BT.masked_fill(target_BT == 0, 0.0)
     each_B = -(target_BT * logs_BT).sum(dim=1) / count_B.clamp(min=1)
+    if weights_B is not None:
+        each_B = weights_B * each_B
     return each_B.sum() / (count_B > 0).sum().clamp(min=1)
 
 

@@ -121,8 +121,8 @@ class Prediction:
     """Predicted relation between the two mentions of a sentence.
 
     Attributes:
-        relation: Most probable label, or the negative one where none is probable enough; None
-            where the guess is below the threshold of the wanted precision.
+        relation: Most probable label before calibration, or the negative one where none is
+            probable enough; None where the guess is below the threshold of the wanted precision.
         probability: Probability of the label ``guess``. Of a negative one it is low where the
             verdict is ``DOUBTFUL``.
         probabilities: Probability of every label.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -157,19 +157,21 @@ class ClassifierObjective(Objective):
         logits = self.model.head.classify(features).float()
         if self.log_priors_2R is not None:
             logits = logits + self.log_priors_2R[natural.long()]
-        if self.weighted:
-            loss = (weights * F.cross_entropy(logits, targets, reduction="none")).mean()
-        else:  # the same but for rounding, which leads to other weights of the model
+        # Weights of 1 give the same but for rounding, which leads to another model.
+        row_weights = weights if self.weighted else None
+        if row_weights is not None:
+            loss = (row_weights * F.cross_entropy(logits, targets, reduction="none")).mean()
+        else:
             loss = F.cross_entropy(logits, targets)
         parts = {"classification": loss.detach()}
         if self.alignment is not None:
             dropped = self.model.head.dropout(features)
-            pull = self.alignment(dropped.float(), labels)
+            pull = self.alignment(dropped.float(), labels, row_weights)
             assert self.params.alignment is not None
             loss = loss + self.params.alignment.weight * pull
             parts["alignment"] = pull.detach()
         if scores is not None:
-            attention = attention_loss(scores, batch["spans"][:, TRIGGERS])
+            attention = attention_loss(scores, batch["spans"][:, TRIGGERS], row_weights)
             loss = loss + self.params.trigger_weight * attention
             parts["triggers"] = attention.detach()
         return loss, parts
@@ -245,7 +247,7 @@ def finetune(
     priors = None
     if params.text_priors:
         priors = label_shares(trained_rows, len(schema.names))
-        model.config.natural_prior = natural_prior(random_rows or rows, schema)
+        model.config.natural_prior = natural_prior(random_rows or rows, schema, weights)
     log_truncation([row.truncated for row in trained_rows], description)
     with on_device(start.model):
         model.head.initialise(head_start(model, start, schema, trained_rows, params))
@@ -286,15 +288,20 @@ def label_shares(rows: Sequence[LabelledRow], relations: int) -> Priors:
     return shares
 
 
-def natural_prior(rows: Sequence[Instance], schema: RelationSchema) -> dict[str, float]:
+def natural_prior(
+    rows: Sequence[Instance], schema: RelationSchema, weights: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Shares of the labels among the rows of natural text, as ``label_shares``; empty without any.
 
     Inverted rows are not natural text: they are not among them.
     """
-    counts = Counter(str(row.relation) for row in rows if row.natural)
+    counts: dict[str, float] = defaultdict(float)
+    for row in rows:
+        if row.natural:
+            counts[str(row.relation)] += (weights or {}).get(row.id, 1.0)
     if not counts:
         return {}
-    total = counts.total() + len(schema.names)
+    total = sum(counts.values()) + len(schema.names)
     return {name: (counts[name] + 1) / total for name in schema.names}
 
 

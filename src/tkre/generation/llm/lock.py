@@ -52,7 +52,7 @@ class AnswerLock:
             corpus: Digest of the corpus as of now.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):
+        with changing(self.path):
             self._by_corpus = self._read()  # another process may have bound some
             bound = self._by_corpus.setdefault(corpus, {})
             for response, subject in answers:
@@ -79,6 +79,11 @@ class AnswerLock:
             f"{self.path} is damaged ({problem}); restore it, or delete it if all recorded answers "
             "belong to the corpus as it is now"
         )
+
+
+def changing(file: Path) -> FileLock:
+    """The lock that a process holds while it changes a file of answers; a link has its file's."""
+    return FileLock(f"{file.resolve()}.lock")
 
 
 def _is_lock(content: Any) -> bool:

@@ -17,12 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
-
 from tkre.core.documents import decode_json
 from tkre.core.errors import enumerated
 from tkre.core.files import EncodingError, not_utf8
-from tkre.generation.llm.lock import AnswerLock
+from tkre.generation.llm.lock import AnswerLock, changing
 from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
 
@@ -84,7 +82,7 @@ class ResponseStore:
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
         try:
-            with FileLock(f"{self.path}.lock"):
+            with changing(self.path):
                 self.refresh()
                 with self.path.open("ab+") as file:
                     size = file.seek(0, os.SEEK_END)

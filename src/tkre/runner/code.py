@@ -68,25 +68,39 @@ class Module:
 class CodeDigests:
     """Digests of functions that are kept in a file for as long as no source changes.
 
+    A digest is taken once: a source that is edited afterwards is not what this process runs.
+
     Args:
         file: JSON file; it need not exist.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._taken: dict[str, str] = {}
 
     def of_function(self, function: Callable[..., Any]) -> str:
-        """The digest of a function (``of_function``)."""
+        """The digest of a function (``of_function``), as of the first call."""
         module, name = _place(function)
-        sources = _state_of(_packages(module))
+        key = f"{module}:{name or ''}"
+        if key not in self._taken:
+            self._taken[key] = self._of_place(key, module, name)
+        return self._taken[key]
+
+    def _of_place(self, key: str, module: str, name: str | None) -> str:
+        packages = _packages(module)
+        sources = _state_of(packages)
         if sources is None:
             return _digest(module, name)
-        key, stored = f"{module}:{name or ''}", self._read()
-        if stored.get(key, {}).get("sources") != sources:
-            stored[key] = {"sources": sources, "digest": _digest(module, name)}
+        stored = self._read()
+        if stored.get(key, {}).get("sources") == sources:
+            return stored[key]["digest"]
+        digest = _digest(module, name)
+        # The state may be older than this call: what has been edited since is not filed under it.
+        if _state_of.__wrapped__(packages) == sources:
+            stored[key] = {"sources": sources, "digest": digest}
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self._file, json.dumps(stored, indent=1))
-        return str(stored[key]["digest"])
+        return digest
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:

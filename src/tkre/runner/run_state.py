@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -49,6 +49,14 @@ class Ledger:
         self._content = digests.ContentDigests()
         self._code = code.CodeDigests(folder / "cache" / "code.json")
 
+    def note_code(self, nodes: Iterable[Node]) -> None:
+        """Takes the digests of the code of nodes: they are recorded with it, whenever they run.
+
+        A source that is edited later in a long run is not what this process has loaded.
+        """
+        for node in nodes:
+            self._code.of_function(node.func)
+
     def bring_up_to_date(
         self,
         node: Node,
@@ -72,6 +80,7 @@ class Ledger:
         if reason is not None:
             inputs = self._inputs(node, catalog)
             self._keep(inputs, catalog)
+            self.note_code([node])
             for name in node.outputs:
                 self.kept.pop(name, None)
                 unpin(catalog.get(name))

@@ -78,13 +78,14 @@ class ResponseStore:
             self._attempts.setdefault(response.request_id, []).append(response)
             return
         line = json.dumps(response.to_dict(), ensure_ascii=False).encode(errors="replace") + b"\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path = self.path.resolve()  # a link may lead to a file that is still to be made
+        path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
         try:
-            with changing(self.path):
+            with changing(path):
                 self.refresh()
-                with self.path.open("ab+") as file:
+                with path.open("ab+") as file:
                     size = file.seek(0, os.SEEK_END)
                     if size and not _ends_with_newline(file):
                         line = b"\n" + line

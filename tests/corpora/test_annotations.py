@@ -364,3 +364,22 @@ def test_docbin(tmp_path):
     (tmp_path / "broken.spacy").write_bytes(b"no")
     with pytest.raises(CorpusError, match="no DocBin of spaCy"):
         import_files(tmp_path / "broken.spacy", None, "no_relation", 0, 13)
+
+
+def test_files_of_a_folder_that_cannot_be_read_are_left_out(tmp_path):
+    row = '{"id": "1", "sentence": "<head>Ada</head> met <tail>Bo</tail>.", "relation": "knows"}\n'
+    (tmp_path / "train.jsonl").write_text(row, encoding="utf-8")
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
+    (tmp_path / "notes.ann").write_text("T1\tPER 0 3\tAda\n", encoding="utf-8")
+    (tmp_path / "old.spacy").write_bytes(b"no")
+    (tmp_path / "test_guidelines.md").write_text("# How to label\n", encoding="utf-8")
+    found = import_files(tmp_path, None, "no_relation", 1.0, 13)
+    assert {split: len(rows) for split, rows in found.splits.items()} == {"train": 1}
+    places = found.tally.left_out["file", "it cannot be read"]
+    assert [place.removeprefix(f"{tmp_path}/").split(" (")[0] for place in places][0:2] == [
+        "logo.png, line 1: not UTF-8",
+        "notes.ann: there is no notes.txt beside it, the text of brat",
+    ]
+    assert len(places) == 3 and "old.spacy: " in places[2]
+    with pytest.raises(CorpusError, match=r"no row comes of it.*\n.*logo.png, line 1: not UTF-8"):
+        import_files(tmp_path / "logo.png", None, "no_relation", 1.0, 13)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tkre.core.errors import UserError
@@ -61,6 +62,20 @@ def text_lines(file: Path) -> Iterator[str]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             yield decoded(line, file, number)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file to write beside another one, whose place it takes at the end; an error removes it.
+
+    Its name is of this process alone: another one may write the same file.
+    """
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def follow_umask(folder: Path, beside: str) -> None:

@@ -53,10 +53,10 @@ def columns_of(file: Path) -> dict[str, str | pa.DataType]:
     Raises:
         TableError: See ``read_rows``; or a column has the name of another one, or a misspelt one.
     """
-    if file.suffix == ".jsonl":
+    if suffix_of(file) == ".jsonl":
         return widened(row for _, row in read_rows(file) if not isinstance(row, RowError))
     require_rows(file)
-    if file.suffix == ".parquet":
+    if suffix_of(file) == ".parquet":
         with _parquet(file) as table:
             return dict(zip(table.schema_arrow.names, table.schema_arrow.types, strict=True))
     return dict.fromkeys(_header(file), "string")
@@ -70,13 +70,13 @@ def require_rows(file: Path) -> None:
         EncodingError: A line is not UTF-8.
     """
     _kind(file, READERS, "read")
-    if file.suffix != ".parquet":
+    if (suffix := suffix_of(file)) != ".parquet":
         deque(text_lines(file), maxlen=0)
-    if file.suffix == ".jsonl":
+    if suffix == ".jsonl":
         return
     names = _header(file)
     if problem := named_twice(names) or _misspelt(names):
-        place = file if file.suffix == ".parquet" else f"{file}, line 1"
+        place = file if suffix == ".parquet" else f"{file}, line 1"
         raise TableError(f"{place}: {problem}")
     if "sentence" not in held_by(names):
         raise TableError(
@@ -125,10 +125,15 @@ def _misspelt(names: Iterable[str]) -> str | None:
 
 
 def _kind(file: Path, known: Mapping[str, Any], what: str) -> Any:
-    if file.suffix not in known:
+    if (suffix := suffix_of(file)) not in known:
         other = where_to_label(file) if known is READERS else None
         raise TableError(other or f"{file}: files to be {what} end with {', '.join(known)}")
-    return known[file.suffix]
+    return known[suffix]
+
+
+def suffix_of(file: Path) -> str:
+    """The suffix of a file in lower case: Windows and spreadsheets write ``.CSV``."""
+    return file.suffix.lower()
 
 
 def _text_rows(file: Path) -> Iterator[Row]:
@@ -147,10 +152,10 @@ def _json_rows(file: Path) -> Iterator[Row]:
 
 
 def _header(file: Path) -> list[str]:
-    if file.suffix == ".parquet":
+    if suffix_of(file) == ".parquet":
         with _parquet(file) as table:
             return list(table.schema_arrow.names)
-    return ["sentence"] if file.suffix == ".txt" else header_of(next(text_lines(file), ""))
+    return ["sentence"] if suffix_of(file) == ".txt" else header_of(next(text_lines(file), ""))
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:

@@ -344,6 +344,26 @@ class TestBioC:
             <node refid="2" role="b"/></relation></document></collection>""")  # fmt: skip
         assert tagged(found) == [(ADA_KNOWS_BO, "knows")] and found.rows[0].head_type == "P"
 
+    def test_mentions_of_a_passage_stand_in_its_sentences(self, imported):
+        annotations = [
+            {"id": str(n), "infons": {"type": "P"}, "text": text,
+             "locations": [{"offset": offset, "length": length}]}
+            for n, (text, offset, length) in enumerate(
+                [("Ada", 40, 3), ("Bo", 48, 2), ("Cy", 99, 2), ("Oslo", 32, 4)]
+            )
+        ]  # fmt: skip
+        sentences = [{"offset": 30, "text": "O Oslo!", "annotations": []},
+                     {"offset": 40, "text": "Ada met Bo."}]  # fmt: skip
+        passage = {"offset": 30, "sentences": sentences, "annotations": annotations,
+                   "relations": [{"infons": {"type": "knows"},
+                                  "nodes": [{"refid": "0"}, {"refid": "1"}]}]}  # fmt: skip
+        first = {"offset": 0, "text": "A title of its own, and longer"}
+        document = {"id": "9", "passages": [first, passage]}
+        found = imported("x.json", {"documents": [document]})
+        assert tagged(found) == [(ADA_KNOWS_BO, "knows")]
+        assert found.tally.read["mentions"] == 4
+        assert reasons(found) == ["mention: its offsets do not fit the text"]
+
     def test_declared_entities_are_refused(self, imported):
         with pytest.raises(CorpusError, match="declares entities"):
             imported("x.xml", '<!DOCTYPE c [<!ENTITY a "b">]><collection></collection>')

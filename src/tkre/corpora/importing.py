@@ -17,7 +17,7 @@ from tkre.corpora.documents import Tally, read_documents
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
-from tkre.corpora.records import RowError, instance_problem
+from tkre.corpora.records import RowError, id_once, instance_problem
 from tkre.corpora.tool_files import documents_of, format_of
 
 NO_RELATION = "no_relation"
@@ -259,8 +259,4 @@ def _with_ids_once(found: Imported) -> None:
     taken: set[str] = set()
     for rows in found.splits.values():
         for n, row in enumerate(rows):
-            row_id, number = row.id, 2
-            while row_id in taken:
-                row_id, number = f"{row.id}-{number}", number + 1
-            taken.add(row_id)
-            rows[n] = replace(row, id=row_id)
+            rows[n] = replace(row, id=id_once(row.id, taken))

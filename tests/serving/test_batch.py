@@ -99,7 +99,7 @@ def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
     (target / f"b.parquet{COUNTS}").write_text("{}")
     again = list(label_here(Labeller(str(classifier_folder)), files))
     assert [d.seconds > 0 for d in again] == [False, True, True]
-    assert not list(target.rglob("*.unfinished"))
+    assert not list(target.rglob(".*"))
     pd.DataFrame({"sentence": ["<head>a</head> <tail>b</tail>"]}).to_parquet(source / "a.parquet")
     third = list(label_here(Labeller(str(classifier_folder)), files))
     assert [(d.counts.rows, d.seconds > 0) for d in third[:2]] == [

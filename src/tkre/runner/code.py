@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import read_json
+from tkre.core.files import write_whole
 from tkre.core.params import GROUPS, plugin_modules
 from tkre.core.provenance import versions
 from tkre.modeling.weights import file_digest
@@ -108,13 +108,6 @@ class CodeDigests:
             return {key: stored[key] for key in stored if {"sources", "digest"} <= {*stored[key]}}
         except (OSError, ValueError, TypeError):
             return {}
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes a file at once or not at all, whatever other processes do."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
 
 
 def of_function(function: Callable[..., Any]) -> str:

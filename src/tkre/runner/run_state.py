@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
 from tkre.core.documents import read_json
+from tkre.core.files import write_whole
 from tkre.datasets.versions import ChangedInput, pin, unpin
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
@@ -154,7 +155,7 @@ class Ledger:
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)
-        code.write_whole(place, json.dumps(record, indent=1))
+        write_whole(place, json.dumps(record, indent=1))
 
     def made(self, output: str) -> set[str]:
         """Names of the datasets that were made, those with a last part such as ``classifier``."""

@@ -18,7 +18,7 @@ from tkre.core.schema import RelationSchema
 from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError
-from tkre.corpora.records import RowError, string
+from tkre.corpora.records import RowError, id_once, string
 
 _KEYS = ("mention", "type")
 
@@ -314,21 +314,23 @@ def candidates(
     """Yield every pair as a record of the native format without a relation.
 
     Args:
-        sentences: Ids and texts.
+        sentences: Ids and texts; an id that stands twice gets a number.
         find: Finds mentions; it may read texts ahead.
         pairs: Selection of pairs.
         counts: Updated with every sentence.
     """
     read, unread = tee(sentences)
+    taken: set[str] = set()
     for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
         counts.add(mentions)
         kept, ruled_out, beyond = pairs.of(mentions)
         counts.ruled_out += ruled_out
         counts.beyond += beyond
+        unique = id_once(sentence_id, taken)
         for number, (head, tail) in enumerate(kept, start=1):
             counts.pairs += 1
             instance = Instance(
-                f"{sentence_id}/{number}", text, head.span, tail.span,
+                f"{unique}/{number}", text, head.span, tail.span,
                 head_type=head.kind, tail_type=tail.kind,
             )  # fmt: skip
             yield _record(instance)

@@ -13,7 +13,8 @@ from tests.conftest import instance
 from tkre.core.instance import to_tagged
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, CorpusFolder
-from tkre.corpora.reviewed import COLUMNS, accept, read_reviewed, table, writable
+from tkre.corpora.reviewed import accept, read_reviewed, table, writable
+from tkre.corpora.tables import REVIEWED
 
 TYPES = {"head_type": "person", "tail_type": "place"}
 ADA = instance("<head>Ada</head> lives in <tail>Oslo</tail>.", id="line-1", **TYPES)
@@ -116,7 +117,7 @@ def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter):
 def test_no_cell_of_a_table_is_a_formula():
     text = table([record(row, llm_relation="@none") for row in POOL])
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
-    assert len(cells) == len(COLUMNS) * (len(POOL) + 1)
+    assert len(cells) == len(REVIEWED) * (len(POOL) + 1)
     assert not [cell for cell in cells if cell[:1] and cell[0] in "=+-@\t\r\n\uff1d"]
 
 

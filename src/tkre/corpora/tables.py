@@ -31,17 +31,31 @@ COLUMNS = {
     },
 }
 _KNOWN = {name: column for column, names in COLUMNS.items() for name in names}
+# Columns of the tables that the project writes itself (``inert``), in their order.
+EXPORTED = (
+    "id", "text", "relation",
+    *(f"{role}{key}" for role in (HEAD, TAIL) for key in ("", "_start", "_end", "_type")),
+)  # fmt: skip
+REVIEWED = (
+    "relation", "llm_relation", "llm_confidence", "classifier_relation", "classifier_confidence",
+    "sentence", "head_type", "tail_type", "id",
+)  # fmt: skip
 # A cell that a spreadsheet would run as a formula is written with an apostrophe before it.
 _FORMULA, _TEXT = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'"
 _QUOTED = ": a text with a comma or a quote stands in quotes"
 
 
 def inert(cell: str) -> str:
-    """A cell that no spreadsheet runs as a formula; ``table_records`` reads it as it was."""
+    """A cell that no spreadsheet runs as a formula.
+
+    ``table_records`` reads it as it was, in a table that begins with the columns ``EXPORTED`` or
+    ``REVIEWED``. Of other tables an apostrophe is part of the text.
+    """
     return f"{_TEXT}{cell}" if cell[:1] and cell[0] in _FORMULA + _TEXT else cell
 
 
 def _as_meant(cell: str) -> str:
+    """A cell before ``inert``."""
     marked = cell.startswith(_TEXT) and len(cell) > 1 and cell[1] in _FORMULA + _TEXT
     return cell[1:] if marked else cell
 
@@ -69,6 +83,7 @@ def table_rows(
     first = next(lines, "")
     reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
     header: list[str] | None = None
+    ours = False
     while True:
         line = reader.line_num + 1
         try:
@@ -80,6 +95,7 @@ def table_rows(
             continue
         if header is None:
             header = _names(cells)
+            ours = any(tuple(header[: len(own)]) == own for own in (EXPORTED, REVIEWED))
             if twice := named_twice(header):
                 yield line, twice
                 return
@@ -87,7 +103,7 @@ def table_rows(
                 yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
                 return
         elif len(cells) == len(header):
-            yield line, dict(zip(header, map(_as_meant, cells), strict=True))
+            yield line, dict(zip(header, map(_as_meant, cells) if ours else cells, strict=True))
         elif any(cells):
             yield line, f"{len(cells)} cells, the header has {len(header)}{_QUOTED}"
 
@@ -109,7 +125,7 @@ def _delimiter(header: str) -> str:
 
 
 def _names(cells: Iterable[str]) -> list[str]:
-    return [_as_meant(name.strip()) for name in cells]
+    return [name.strip() for name in cells]
 
 
 def table_columns(text: str) -> dict[str, str]:

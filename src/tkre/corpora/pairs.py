@@ -22,7 +22,11 @@ def csv_rows(text: str, split: str) -> Iterator[Row]:
     first characters in ``head_start`` or ``head_offset``, or both. Other columns are not read. An
     id is that of the table, or the split and the line: ``train-2``.
     """
-    columns = table_columns(text)
+    try:
+        columns = table_columns(text)
+    except RowError as error:
+        yield "line 1", partial(fail, str(error))
+        return
     if missing := [name for name in ("sentence", "relation") if name not in columns]:
         names = " or ".join(COLUMNS[missing[0]])
         yield "line 1", partial(fail, f"there is no column {names} in the header")

@@ -150,7 +150,10 @@ def _header(file: Path) -> list[str]:
     if file.suffix == ".parquet":
         with _parquet(file) as table:
             return list(table.schema_arrow.names)
-    return ["sentence"] if file.suffix == ".txt" else header_of(next(text_lines(file), ""))
+    try:
+        return ["sentence"] if file.suffix == ".txt" else header_of(text_lines(file))
+    except RowError as error:
+        raise TableError(f"{file}, line 1: {error}") from None
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:

@@ -7,9 +7,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from tkre.core.instance import HEAD, TAIL
 from tkre.core.params import did_you_mean
+from tkre.corpora.records import RowError
 
 # Names of columns by what they hold; those of DeepKE, OpenNRE's converters and spreadsheets.
 COLUMNS = {
@@ -79,9 +81,7 @@ def table_rows(
     lines: Iterable[str], needed: Iterable[str] = ()
 ) -> Iterator[tuple[int, dict[str, str] | str]]:
     """``table_records`` of lines, which need not be in memory together."""
-    lines = iter(lines)
-    first = next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
+    reader = _reader(lines)
     header: list[str] | None = None
     ours = False
     while True:
@@ -91,7 +91,9 @@ def table_rows(
         except StopIteration:
             return
         except csv.Error as error:  # of this row; the next one may be good
-            yield line, f"not CSV ({error}){_QUOTED}"
+            yield line, _not_csv(error)
+            if header is None:
+                return
             continue
         if header is None:
             header = _names(cells)
@@ -108,10 +110,30 @@ def table_rows(
             yield line, f"{len(cells)} cells, the header has {len(header)}{_QUOTED}"
 
 
-def header_of(line: str) -> list[str]:
-    """Names of the columns in the first line of a table, as ``table_rows`` has them."""
-    line = line.strip("\r\n")
-    return _names(next(csv.reader([line], delimiter=_delimiter(line)), []))
+def header_of(lines: Iterable[str]) -> list[str]:
+    """Names of the columns of a table, as ``table_rows`` has them.
+
+    Args:
+        lines: Lines of the table; only those of the header are read.
+
+    Raises:
+        RowError: The header is not CSV.
+    """
+    try:
+        return _names(next(_reader(lines), []))
+    except csv.Error as error:
+        raise RowError(_not_csv(error)) from None
+
+
+def _reader(lines: Iterable[str]) -> Any:
+    # A line may end with "\r" alone, as in the CSV of Excel for Macintosh.
+    parts = (part for line in lines for part in io.StringIO(line, newline=""))
+    first = next(parts, "")
+    return csv.reader(chain([first], parts), delimiter=_delimiter(first), strict=True)
+
+
+def _not_csv(error: csv.Error) -> str:
+    return f"not CSV ({error}){_QUOTED}"
 
 
 def named_twice(names: Sequence[str]) -> str | None:
@@ -129,8 +151,12 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 
 def table_columns(text: str) -> dict[str, str]:
-    """Columns of a table by what they hold, as of ``COLUMNS``; others are not read."""
-    return held_by(header_of(text.partition("\n")[0]))
+    """Columns of a table by what they hold, as of ``COLUMNS``; others are not read.
+
+    Raises:
+        RowError: See ``header_of``.
+    """
+    return held_by(header_of(io.StringIO(text, newline="")))
 
 
 def held_by(names: Iterable[str]) -> dict[str, str]:

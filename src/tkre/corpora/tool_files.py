@@ -17,6 +17,7 @@ from tkre.corpora.documents import Documents, Tally, read_documents, sentences_o
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import NAMES, recognised
+from tkre.corpora.records import RowError
 from tkre.corpora.tables import table_columns, table_records
 
 # Readers of documents; the other formats hold one marked pair a row.
@@ -151,7 +152,10 @@ def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
 
 
 def _table_sentences(text: str, path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
-    columns = table_columns(text)
+    try:
+        columns = table_columns(text)
+    except RowError as error:
+        raise CorpusError(f"{path}, line 1: {error}") from None
     if "sentence" not in columns:
         header = text.partition("\n")[0].strip()
         raise CorpusError(

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tkre.core.errors import UserError
 from tkre.corpora.candidates import CandidateCounts
 from tkre.corpora.importing import import_files
+from tkre.corpora.reading import CorpusError
 from tkre.corpora.row_files import TableError, columns_of, read_rows
 from tkre.corpora.tool_files import read_raw, where_to_label
 
@@ -101,3 +102,40 @@ def test_a_header_that_is_not_csv_is_named_by_every_reader(tmp_path, header):
             read()
     assert [place for place, _ in read_rows(path)] == ["line 1"]
     assert where_to_label(path) is None
+
+
+SENTENCES = ["Ada met Bo.", "[1] Ada saw Bo.", '["No," she said] Bo left.']
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.JSONL", "a.ndjson", "a.csv", "A.CSV", "a.TSV"])
+def test_sentences_to_pair_are_read_by_their_suffix_in_any_case(tmp_path, name):
+    path, counts = tmp_path / name, CandidateCounts()
+    if name.lower().endswith("sv"):
+        path.write_text("id\ttext\n7\tAda met Bo.\n", encoding="utf-8")
+    else:
+        path.write_text('{"id": 7, "text": "Ada met Bo."}\n', encoding="utf-8")
+    assert list(read_raw(path, counts)) == [("7", "Ada met Bo.")] and not counts.bad
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ('{"id": 1, "text": "Ada met Bo."}\n', r"and call the file \.jsonl"),
+        ('[{"id": 1, "sentence": "Ada met Bo."},\n{"id": 2}]', r"and call the file \.jsonl"),
+        ('\n{\n "text":\n "Ada met Bo."\n}\n', r"and call the file \.jsonl"),
+        ('["Ada met Bo.",\n"Ada saw Bo."]', r"and call the file \.jsonl"),
+        (json.dumps([{"text": "Ada. " * 9}] * 9999), r"and call the file \.jsonl"),
+        (DOCCANO, "leave --mentions and --spacy out"),
+        ("text,relation,head,tail\nAda met Bo,met,Ada,Bo\n", r"call it \.csv or \.tsv"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["a.json", "a.txt", "a"])
+def test_records_are_no_sentences_to_pair(tmp_path, text, way, name):
+    path, counts = tmp_path / name, CandidateCounts()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CorpusError, match=way):
+        list(read_raw(path, counts))
+    path.write_text("\n".join(SENTENCES[::-1]), encoding="utf-8")
+    assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[::-1]
+    path.write_text("\n".join(SENTENCES[1:]), encoding="utf-8")
+    assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[1:]

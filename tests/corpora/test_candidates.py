@@ -6,8 +6,10 @@ import unicodedata
 
 import pytest
 
+from tkre.core.instance import Span
 from tkre.corpora.candidates import (
     CandidateCounts,
+    Mention,
     MentionList,
     Pairs,
     SpacyError,
@@ -17,6 +19,7 @@ from tkre.corpora.candidates import (
     read_sentences,
 )
 from tkre.corpora.reading import CorpusError
+from tkre.corpora.records import instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
 
 # candidates
@@ -75,9 +78,10 @@ def test_sentences_without_a_pair_are_counted():
 
 
 def test_json_lines_keep_their_ids():
-    records, _ = made(['{"id": 7, "sentence": "Ada and Bert", "source": "x"}'],
-                      Pairs(both_ways=False), as_json=True)  # fmt: skip
-    assert [r["id"] for r in records] == ["7/1"]
+    lines = [json.dumps({"id": given, "sentence": "Ada and Bert", "source": "x"})
+             for given in (7, 0, "a", "", None)]  # fmt: skip
+    records, _ = made(lines, Pairs(both_ways=False), as_json=True)
+    assert [r["id"] for r in records] == ["7/1", "0/1", "a/1", "line-4/1", "line-5/1"]
 
 
 @pytest.mark.parametrize(
@@ -106,6 +110,31 @@ def test_finder_may_read_ahead():
     sentences = [("a", "Ada and Bert"), ("b", "Rome"), ("c", "Oslo and Rome")]
     records = list(candidates(iter(sentences), in_one_batch, Pairs(both_ways=False), counts))
     assert [(r["id"], r["head_type"]) for r in records] == [("a/1", "person"), ("c/1", "place")]
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "kept"),
+    [
+        ("Ada met Bert", [(0, 3, "person"), (0, 3, "poet"), (8, 12, "person")], 4),
+        ("Ada met Bert", [(0, 3, "person"), (0, 3, "person")], 0),
+        ("Ada Holt Bert", [(0, 8, "person"), (4, 13, "person")], 0),
+        ("Ada Holt Bert", [(0, 8, "person"), (4, 8, "person")], 2),  # one may hold the other
+        ("Ada \u200b\u200b Bert", [(0, 3, "person"), (4, 6, None)], 0),
+        ("Ada met </head> Bert", [(0, 3, "person"), (16, 20, "person")], 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("most", [1, 30])
+def test_pairs_that_other_commands_refuse_are_counted(text, spans, kept, most):
+    mentions = [Mention(Span(start, end), kind) for start, end, kind in spans]
+    counts = CandidateCounts()
+    find = lambda texts: (mentions for _ in texts)  # noqa: E731
+    records = list(candidates([("a", text)], find, Pairs(most=most), counts))
+    written = "".join(json.dumps(r) + "\n" for r in records)
+    read = read_unlabelled(written, "out.jsonl", lambda _: None) if records else []
+    assert len(read) == len(records) == min(kept, most) == counts.pairs
+    assert not [row for row in read if instance_problem(row, None)]
+    assert counts.refused == len(spans) * (len(spans) - 1) - kept
+    assert counts.beyond == kept - counts.pairs
 
 
 # mentions

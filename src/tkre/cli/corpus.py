@@ -295,6 +295,7 @@ def _print_candidates(
         (counts.no_mention, "sentences without a mention"),
         (counts.one_mention, "sentences with one mention, so without a pair"),
         (counts.ruled_out, "pairs left out: no relation joins their types"),
+        (counts.refused, "pairs left out: their mentions are one or cross, or the text has tags"),
         (counts.beyond, "pairs left out: beyond --most of their sentence"),
         (len(counts.bad), "lines left out: they hold no sentence"),
     ):
@@ -319,4 +320,4 @@ def _why_none(counts: CandidateCounts) -> str:
             "no name stands in a sentence. Names match whole words, and their case unless "
             "--ignore-case is given; inflected forms are names of their own"
         )
-    return "no sentence has two mentions whose types a relation joins"
+    return "no sentence has two mentions that do not cross and whose types a relation joins"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import combinations, permutations, tee
 from typing import Any
@@ -18,7 +18,8 @@ from tkre.core.schema import RelationSchema
 from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError
-from tkre.corpora.records import RowError, string
+from tkre.corpora.records import RowError, instance_problem, string
+from tkre.corpora.reviewed import writable
 
 _KEYS = ("mention", "type")
 
@@ -236,13 +237,27 @@ class Pairs:
     most: int = 30
     schema: RelationSchema | None = None
 
-    def of(self, mentions: list[Mention]) -> tuple[list[tuple[Mention, Mention]], int, int]:
-        """Pairs of head and tail; number of pairs without a relation; number beyond ``most``."""
+    def of(self, text: str, mentions: list[Mention]) -> tuple[list[Instance], Counter[str]]:
+        """Pairs of the mentions of a text, without an id; numbers of the others.
+
+        These are as of ``CandidateCounts``: ``ruled_out``, ``refused`` and ``beyond``.
+        """
         take = permutations if self.both_ways else combinations
         pairs = list(take(sorted(mentions, key=lambda m: m.span), 2))
-        possible = [(head, tail) for head, tail in pairs if self._allows(head, tail)]
-        kept = sorted(possible, key=_distance)[: self.most]
-        return kept, len(pairs) - len(possible), len(possible) - len(kept)
+        possible = [
+            Instance("", text, head.span, tail.span, head_type=head.kind, tail_type=tail.kind)
+            for head, tail in pairs
+            if self._allows(head, tail)
+        ]
+        # As every reader of the pairs will check them.
+        taken = [row for row in possible if not instance_problem(row, None) and writable(row)]
+        kept = sorted(taken, key=_distance)[: self.most]
+        left = {
+            "ruled_out": len(pairs) - len(possible),
+            "refused": len(possible) - len(taken),
+            "beyond": len(taken) - len(kept),
+        }
+        return kept, Counter(left)
 
     def _allows(self, head: Mention, tail: Mention) -> bool:
         if self.schema is None:
@@ -265,6 +280,8 @@ class CandidateCounts:
         one_mention: Sentences with one mention, so without a pair.
         pairs: Pairs written.
         ruled_out: Pairs whose types no relation allows.
+        refused: Pairs that no command takes: their mentions are the same or cross, or a text holds
+            tags itself.
         beyond: Pairs beyond the limit of a sentence.
         kinds: Mentions by type.
         bad: Lines without a sentence, with the reasons.
@@ -276,6 +293,7 @@ class CandidateCounts:
     one_mention: int = 0
     pairs: int = 0
     ruled_out: int = 0
+    refused: int = 0
     beyond: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
@@ -322,16 +340,13 @@ def candidates(
     read, unread = tee(sentences)
     for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
         counts.add(mentions)
-        kept, ruled_out, beyond = pairs.of(mentions)
-        counts.ruled_out += ruled_out
-        counts.beyond += beyond
-        for number, (head, tail) in enumerate(kept, start=1):
+        kept, left = pairs.of(text, mentions)
+        counts.ruled_out += left["ruled_out"]
+        counts.refused += left["refused"]
+        counts.beyond += left["beyond"]
+        for number, row in enumerate(kept, start=1):
             counts.pairs += 1
-            instance = Instance(
-                f"{sentence_id}/{number}", text, head.span, tail.span,
-                head_type=head.kind, tail_type=tail.kind,
-            )  # fmt: skip
-            yield _record(instance)
+            yield _record(replace(row, id=f"{sentence_id}/{number}"))
 
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
@@ -345,12 +360,13 @@ def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
             raise RowError(f"it has a tag of ours in it: {text!r}") from None
     else:
         raise RowError("its pair is marked already; kedro label takes it as it is")
-    return str(record.get("id") or f"line-{number}"), text
+    given = record.get("id")
+    return f"line-{number}" if given in (None, "") else str(given), text
 
 
-def _distance(pair: tuple[Mention, Mention]) -> tuple[int, int, int]:
-    first, second = sorted(mention.span for mention in pair)
-    return second.start - first.end, first.start, pair[0].span.start
+def _distance(pair: Instance) -> tuple[int, int, int]:
+    first, second = sorted((pair.head, pair.tail))
+    return second.start - first.end, first.start, pair.head.start
 
 
 def _record(instance: Instance) -> dict[str, Any]:

@@ -105,6 +105,13 @@ def test_the_same_answers_twice_change_nothing(read_back):
     assert again[:1] == rows
 
 
+@pytest.mark.parametrize("key", record(ADA))
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, 10**30, 4.5, "x"])
+def test_an_odd_value_of_an_answer_is_refused_with_its_line(read_back, key, odd):
+    with pytest.raises(CorpusError, match=r"answers\.jsonl, line 1: "):
+        read_back([record(ADA) | {key: odd}])
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter):
     rows = filled([record(row) for row in POOL], ["lives_in", "", *["none"] * len(HOSTILE)])

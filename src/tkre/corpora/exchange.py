@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib import import_module
+from numbers import Real
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
@@ -142,11 +143,22 @@ def _docbin(doc: Any) -> Document:
         ends = (entity.start_char, entity.end_char)
         document.mention(str(entity.start), *ends, entity.label_, entity.text)
     related = doc.user_data.get(("._.", "rel", None, None)) or {}
-    for (head, tail), labels in related.items():
+    odd = [] if isinstance(related, Mapping) else [related]
+    for pair, labels in related.items() if not odd else ():
+        if not isinstance(pair, tuple) or len(pair) != 2 or not _are_scores(labels):
+            odd.append((pair, labels))
+            continue
         for label, score in labels.items():
             if score >= 0.5:
-                document.relate(str(head), str(tail), label)
+                document.relate(str(pair[0]), str(pair[1]), label)
+    for what in odd:
+        document.leave_out("relation", "doc._.rel is not {(token, token): {label: score}}",
+                           shown(what))  # fmt: skip
     return document
+
+
+def _are_scores(labels: Any) -> bool:
+    return isinstance(labels, Mapping) and all(isinstance(s, Real) for s in labels.values())
 
 
 def rebel(text: str) -> Documents:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from tkre.core.documents import DocumentError, parse_json
+from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.files import read_text
 from tkre.core.instance import Instance
 from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Tally, read_documents
+from tkre.corpora.formats import require_object
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
@@ -226,13 +228,10 @@ def _name_relations(found: Imported, folder: Path) -> None:
     labels = {str(row.relation) for row in found.rows}
     for path in (folder / file for file in _NAMES_FILES):
         if path.is_file():
-            try:
-                given = parse_json(read_text(path, utf16=True))
-            except DocumentError as error:
-                raise CorpusError(f"{path}, line {error.line or 1}: {error}") from None
-            for label, value in given.items() if isinstance(given, dict) else ():
+            given = _names_in(path)
+            for label, value in given.items():
                 name, *definition = value if isinstance(value, list) else [value]
-                if label in labels and isinstance(name, str) and name.strip():
+                if label in labels:
                     name = " ".join(name.split())
                     # Relations of one name stay apart.
                     names[label] = f"{name} ({label})" if name in names.values() else name
@@ -245,6 +244,23 @@ def _name_relations(found: Imported, folder: Path) -> None:
         found.splits[split] = [
             replace(row, relation=names.get(str(row.relation), row.relation)) for row in rows
         ]
+
+
+def _names_in(path: Path) -> dict[str, Any]:
+    """Names by id, each a text, or a list that begins with one."""
+    try:
+        given = require_object(parse_json(read_text(path, utf16=True)))
+    except (DocumentError, RowError) as error:
+        line = error.line if isinstance(error, DocumentError) else None
+        raise CorpusError(f"{path}, line {line or 1}: {error}") from None
+    for label, value in given.items():
+        name = value[0] if isinstance(value, list) and value else value
+        if not isinstance(name, str) or not name.strip():
+            raise CorpusError(
+                f"{path}: the name of {label!r} must be a text, or a list that begins with one, "
+                f"not {shown(value)}: correct it, or take the file away"
+            )
+    return given
 
 
 def _define(found: Imported, name: str, given: str) -> None:

@@ -197,7 +197,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "corpora/documents.py:_SPACE": [mentions_of],
     "corpora/documents.py:_END": [split_sentences],
     "corpora/documents.py:_SHORT": [lambda t: split_sentences(f"{t}. A")],
-    "corpora/exchange.py:_MARKS": [triplets],
+    "corpora/exchange.py:_MARK": [triplets],
     "corpora/exchange.py:_whole": [
         lambda t: documents(bioc, f"<collection><document><offset>{escape(t)}</offset></document>"
                                   "</collection>"),

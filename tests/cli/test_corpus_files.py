@@ -81,7 +81,7 @@ def test_labels_of_a_corpus_that_is_in_conf(project, kedro):
     assert "1 relation left out: its row is bad" in output and "the same mention" in output
     assert [path.name for path in folder.iterdir() if path.suffix == ".jsonl"] == []
     assert "per:title" in (folder / "relations.yml").read_text(encoding="utf-8")
-    assert "row 2: head and tail are the same mention" in kedro("corpus", "validate", "odd", code=1)
+    assert "record 2: head and tail are the same" in kedro("corpus", "validate", "odd", code=1)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".json"])
@@ -109,7 +109,7 @@ def test_candidates_of_known_entities_and_of_tables(project, kedro):
     assert "2 pairs in p.jsonl" in kedro("corpus", "candidates", "files/raw.csv", "p.jsonl", *named)
     refused = kedro("corpus", "candidates", "files/names.tsv", "q.jsonl", *named, code=1)
     assert "there is no column text or sentence in the header" in refused
-    assert "this is TACRED's JSON" in kedro(
+    assert "is TACRED's JSON: `kedro corpus import" in kedro(
         "corpus", "candidates", "files/tacred.json", "q.jsonl", *named, code=1
     )
     assert "give --mentions" in kedro("corpus", "candidates", "files/raw.csv", "q.jsonl", code=1)

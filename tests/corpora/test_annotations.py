@@ -312,6 +312,33 @@ def test_rebel_finds_mentions_by_their_words(imported):
     assert "x.jsonl, line 2: knows: 'Bo' stands 2 times" in "\n".join(left_out_lines(found.tally))
 
 
+@pytest.mark.parametrize(
+    ("triplets", "relations", "kind", "torn"),
+    [
+        ("<s><triplet> Ada <subj> Bo <obj> knows</s><pad><pad>", ["knows"], None, 0),
+        ("<triplet> Ada <subj> Bo <obj> knows <subj> Cy <obj> saw", ["knows", "saw"], None, 0),
+        ("<triplet> Ada <subj> Bo <obj> a b<triplet> Ada <subj> Cy <obj> saw</s>", ["a b", "saw"],
+         None, 0),
+        ("tp_XX<triplet> Ada <per> Bo <org> knows</s>", ["knows"], "per", 0),
+        ("en_XX<triplet> Ada <per> Bo <org> a <org> Cy <loc> saw", ["a", "saw"], "per", 0),
+        ("<triplet> Ada <subj> Bo <obj> knows <triplet> Ada <subj> Cy", ["knows"], None, 1),
+        ("<triplet> Ada <subj> Bo <obj> knows <subj> Cy <triplet></s>", ["knows"], None, 2),
+    ],
+)  # fmt: skip
+def test_triplets_as_the_models_write_them(imported, triplets, relations, kind, torn):
+    record = {"text": "Ada met Bo, and Cy.", "triplets": triplets}
+    found = imported("x.jsonl", lines(record, record | {"triplets": "Ada knows Bo"}))
+    assert [(row.relation, row.head_type) for row in found.rows] == [(r, kind) for r in relations]
+    assert len(found.tally.left_out["relation", "its triplet is not whole"]) == torn
+    assert "record: it cannot be read" in reasons(found)
+
+
+@pytest.mark.parametrize("triplets", ["<triplet>", "<triplet> Ada", "<triplet> Ada <subj> Bo"])
+def test_a_triplet_that_is_not_whole_is_counted(imported, triplets):
+    with pytest.raises(CorpusError, match="1 relation left out: its triplet is not whole"):
+        imported("x.jsonl", lines({"text": "Ada met Bo.", "triplets": triplets}))
+
+
 class TestBioC:
     PASSAGES: ClassVar[list] = [
         {"offset": 0, "text": "Title.", "annotations": [], "relations": []},

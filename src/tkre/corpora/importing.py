@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -228,15 +228,13 @@ def _name_relations(found: Imported, folder: Path) -> None:
     labels = {str(row.relation) for row in found.rows}
     for path in (folder / file for file in _NAMES_FILES):
         if path.is_file():
-            given = _names_in(path)
-            for label, value in given.items():
+            for label, value in _names_in(path, labels).items():
                 name, *definition = value if isinstance(value, list) else [value]
-                if label in labels:
-                    name = " ".join(name.split())
-                    # Relations of one name stay apart.
-                    names[label] = f"{name} ({label})" if name in names.values() else name
-                    if definition and isinstance(definition[0], str):
-                        _define(found, names[label], definition[0])
+                name = " ".join(name.split())
+                # Relations of one name stay apart.
+                names[label] = f"{name} ({label})" if name in names.values() else name
+                if definition and isinstance(definition[0], str):
+                    _define(found, names[label], definition[0])
     if not names and all(_WIKIDATA.fullmatch(label) for label in labels):
         what = f"relations that are ids of Wikidata; {_NAMES_FILES[0]} beside the file names them"
         found.tally.notes[what] = len(labels)
@@ -246,21 +244,22 @@ def _name_relations(found: Imported, folder: Path) -> None:
         ]
 
 
-def _names_in(path: Path) -> dict[str, Any]:
-    """Names by id, each a text, or a list that begins with one."""
+def _names_in(path: Path, labels: Collection[str]) -> dict[str, Any]:
+    """Names of labels by their ids, each a text or a list that begins with one."""
     try:
         given = require_object(parse_json(read_text(path, utf16=True)))
     except (DocumentError, RowError) as error:
         line = error.line if isinstance(error, DocumentError) else None
         raise CorpusError(f"{path}, line {line or 1}: {error}") from None
-    for label, value in given.items():
+    found = {label: value for label, value in given.items() if label in labels}
+    for label, value in found.items():
         name = value[0] if isinstance(value, list) and value else value
         if not isinstance(name, str) or not name.strip():
             raise CorpusError(
                 f"{path}: the name of {label!r} must be a text, or a list that begins with one, "
                 f"not {shown(value)}: correct it, or take the file away"
             )
-    return given
+    return found
 
 
 def _define(found: Imported, name: str, given: str) -> None:

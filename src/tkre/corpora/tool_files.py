@@ -157,7 +157,7 @@ def _refuse_records(beginning: str, path: Path) -> None:
             f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
             "--spacy out to read its entities, or write its sentences a line each"
         )
-    if _is_json(beginning):
+    if found in (None, "native") and _is_json(beginning):
         raise CorpusError(
             f"{path}: this is JSON, not a sentence a line: write an object with the key sentence "
             "or text a line, and call the file .jsonl"

@@ -82,19 +82,28 @@ BROKEN = {
     "misspelt": "corpora: {mine: {formt: native}}\n",
     "no entry": "corpora: {mine: 3}\n",
     "not YAML": "corpora:\n  mine: [\n",
+    "not UTF-8": "corpora:\n  mine: {train: caf\xe9.jsonl}\n",
 }
 
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_corpus_leaves_the_others(kedro, project, kind, caplog):
     file = "conf/base/parameters_corpora_mine.yml"
-    (project.folder / file).write_text(BROKEN[kind], encoding="utf-8")
+    (project.folder / file).write_bytes(BROKEN[kind].encode("latin-1"))
     assert "newsroom: 0 errors" in kedro("corpus", "validate", "newsroom")
     assert "the corpus mine is left out" in caplog.text
     for command in (["corpus", "validate", "mine"], ["run", "--pipelines", "mine"]):
         said = kedro(*command, code=1)
         assert "mine" in said and "there is no" not in said.partition("formt")[0], said
+        assert kind != "not UTF-8" or f"{file}, line 2: not UTF-8 (" in said
     assert "there is no pipeline 'dmo'" in kedro("run", "--pipelines", "dmo", code=1)
+
+
+def test_a_file_of_all_that_is_not_utf8_is_named(kedro, project):
+    file = project.folder / "conf/base/parameters_corpora.yml"
+    file.write_bytes(b"# caf\xe9\n" + file.read_bytes())
+    said = kedro("corpus", "validate", "newsroom", code=1)
+    assert "parameters_corpora.yml, line 1: not UTF-8 (" in said and "save it as UTF-8" in said
 
 
 def test_the_default_corpus_may_be_the_broken_one(kedro, project):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 RECORDINGS = "data/01_raw/newsroom/recordings.jsonl"
 ASK = ("corpus", "questions", "newsroom", "questions.jsonl")
 
@@ -69,6 +71,23 @@ def test_messages_for_a_chat_window_and_their_pasted_answers(project, kedro):
     [kept] = [r for r in map(json.loads, stored) if r["request_id"] == others[0]["request_id"]]
     assert kept["response"] == others[0]["response"] and len(kept["subject"]) == 25
     assert "nothing is left to ask" in kedro("corpus", "questions", "newsroom", "more")
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85"])
+def test_a_sentence_with_a_line_end_of_unicode_is_asked_and_answered(project, kedro, sign):
+    path = project.folder / "data/01_raw/newsroom/train.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [row | {"sentence": row["sentence"] + sign + "So they said."}
+            for row in map(json.loads, lines)]  # fmt: skip
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    kedro(*ASK)
+    written = (project.folder / "questions.jsonl").read_text(encoding="utf-8")
+    assert sign in written
+    asked = json.loads(written.partition("\n")[0])["request_id"]
+    (project.folder / "a.txt").write_text(json.dumps({"request_id": asked, "response": {}}))
+    shown = kedro("corpus", "answers", "newsroom", "questions.jsonl", "a.txt", code=1)
+    assert "no question as" not in shown and "no answer is usable" in shown
 
 
 def test_pasted_answers_that_do_not_belong_here(project, kedro):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from tkre.core.schema import RelationSchema
+from tkre.generation.llm.lock import LOCK_FILE, AnswerLock
+from tkre.generation.llm.protocol import Response
+from tkre.generation.llm.store import ResponseStore
 from tkre.project import rename
 
 RAW = "data/01_raw/newsroom"
@@ -15,7 +19,8 @@ NEW = "spouse of / no: 'NA'"  # between the same names when they are sorted
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {p.name: p.read_text("utf-8") for p in folder.iterdir() if p.is_file()}
+    files = [p for p in folder.iterdir() if p.is_file() and p.suffix != ".lock"]
+    return {p.name: p.read_text("utf-8") for p in files}
 
 
 def test_rows_and_answers_go_along(project, kedro):
@@ -92,3 +97,40 @@ def test_a_full_disk_changes_nothing_and_a_killed_command_is_finished(project, k
         "corpus", "rename", "newsroom", "wed", "spouse_of"
     )
     assert contents(folder)["train.jsonl"] == before["train.jsonl"]
+
+
+@pytest.mark.parametrize("file", ["recordings.jsonl", "responses.jsonl", LOCK_FILE])
+def test_answers_that_arrive_meanwhile_are_kept(project, kedro, monkeypatch, file):
+    folder = project.folder / RAW
+    if file == "responses.jsonl":
+        folder = project.folder / "data/02_intermediate/newsroom"
+        ResponseStore(folder / file).append(Response("synthesis/newsroom/spouse_of/seed-13/round-1",
+                                                     answer={"samples": []}))  # fmt: skip
+    else:
+        kedro("corpus", "validate", "newsroom")
+    given = Response("r1", answer={"text": "Oslo"})
+
+    def arrive():
+        if file == LOCK_FILE:
+            AnswerLock(folder / file).bind([(given, "of today")], "corpus")
+        else:
+            ResponseStore(folder / file).append(given)
+
+    arriving = threading.Thread(target=arrive)
+    plan = rename.plan_rename
+
+    def plan_and_meet(*arguments):
+        planned = plan(*arguments)
+        arriving.start()
+        arriving.join(timeout=0.5)  # it waits, or has written to a file that is replaced now
+        return planned
+
+    monkeypatch.setattr(rename, "plan_rename", plan_and_meet)
+    kedro("corpus", "rename", "newsroom", "spouse_of", "wed")
+    arriving.join()
+    if file == LOCK_FILE:
+        assert AnswerLock(folder / file).subject(given) == "of today"
+    else:
+        assert ResponseStore(folder / file).attempts("r1")
+    text = (folder / file).read_text(encoding="utf-8")
+    assert "/wed/" in text and "/spouse_of/" not in text

@@ -11,9 +11,11 @@ from tkre.core.files import (
     EncodingError,
     decoded,
     follow_umask,
+    replacing,
     require_readable,
     require_writable_places,
     text_lines,
+    write_whole,
 )
 
 
@@ -93,3 +95,17 @@ def test_utf_16_is_read_where_it_is_asked_for(encoding):
     assert decoded(content, "a.txt", utf16=True) == "a"
     with pytest.raises(EncodingError, match=r"a.txt, line 1: not UTF-8"):
         decoded(content, "a.txt")
+
+
+def test_a_file_is_replaced_at_once_or_not_at_all(tmp_path):
+    file = tmp_path / "a.txt"
+    write_whole(file, "one\n")
+    assert file.read_bytes() == b"one\n"
+    with pytest.raises(RuntimeError), replacing(file) as unfinished:
+        unfinished.write_text("tw")
+        assert file.read_text() == "one\n"
+        raise RuntimeError
+    with replacing(file) as unfinished:
+        unfinished.write_text("two")
+        unfinished.unlink()  # nothing is to be written after all
+    assert file.read_text() == "one\n" and list(tmp_path.iterdir()) == [file]

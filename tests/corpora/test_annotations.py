@@ -375,6 +375,26 @@ class TestBioC:
             <node refid="2" role="b"/></relation></document></collection>""")  # fmt: skip
         assert tagged(found) == [(ADA_KNOWS_BO, "knows")] and found.rows[0].head_type == "P"
 
+    def test_mentions_of_a_passage_stand_in_its_sentences(self, imported):
+        annotations = [
+            {"id": str(n), "infons": {"type": "P"}, "text": text,
+             "locations": [{"offset": offset, "length": length}]}
+            for n, (text, offset, length) in enumerate(
+                [("Ada", 40, 3), ("Bo", 48, 2), ("Cy", 99, 2), ("Oslo", 32, 4)]
+            )
+        ]  # fmt: skip
+        sentences = [{"offset": 30, "text": "O Oslo!", "annotations": []},
+                     {"offset": 40, "text": "Ada met Bo."}]  # fmt: skip
+        passage = {"offset": 30, "sentences": sentences, "annotations": annotations,
+                   "relations": [{"infons": {"type": "knows"},
+                                  "nodes": [{"refid": "0"}, {"refid": "1"}]}]}  # fmt: skip
+        first = {"offset": 0, "text": "A title of its own, and longer"}
+        document = {"id": "9", "passages": [first, passage]}
+        found = imported("x.json", {"documents": [document]})
+        assert tagged(found) == [(ADA_KNOWS_BO, "knows")]
+        assert found.tally.read["mentions"] == 4
+        assert reasons(found) == ["mention: its offsets do not fit the text"]
+
     def test_declared_entities_are_refused(self, imported):
         with pytest.raises(CorpusError, match="declares entities"):
             imported("x.xml", '<!DOCTYPE c [<!ENTITY a "b">]><collection></collection>')
@@ -482,3 +502,22 @@ def test_odd_names_of_relations_are_refused_with_their_file(imported, tmp_path, 
 def test_a_list_in_place_of_relations_is_refused_with_its_file(imported):
     with pytest.raises(CorpusError, match=r"x\.json, line 1: a JSON object was expected"):
         imported("x.json", [1], file_format="fewrel")
+
+
+def test_files_of_a_folder_that_cannot_be_read_are_left_out(tmp_path):
+    row = '{"id": "1", "sentence": "<head>Ada</head> met <tail>Bo</tail>.", "relation": "knows"}\n'
+    (tmp_path / "train.jsonl").write_text(row, encoding="utf-8")
+    (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
+    (tmp_path / "notes.ann").write_text("T1\tPER 0 3\tAda\n", encoding="utf-8")
+    (tmp_path / "old.spacy").write_bytes(b"no")
+    (tmp_path / "test_guidelines.md").write_text("# How to label\n", encoding="utf-8")
+    found = import_files(tmp_path, None, "no_relation", 1.0, 13)
+    assert {split: len(rows) for split, rows in found.splits.items()} == {"train": 1}
+    places = found.tally.left_out["file", "it cannot be read"]
+    assert [place.removeprefix(f"{tmp_path}/").split(" (")[0] for place in places][0:2] == [
+        "logo.png, line 1: not UTF-8",
+        "notes.ann: there is no notes.txt beside it, the text of brat",
+    ]
+    assert len(places) == 3 and "old.spacy: " in places[2]
+    with pytest.raises(CorpusError, match=r"no row comes of it.*\n.*logo.png, line 1: not UTF-8"):
+        import_files(tmp_path / "logo.png", None, "no_relation", 1.0, 13)

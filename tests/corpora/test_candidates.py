@@ -71,6 +71,14 @@ def test_pairs_with_impossible_types_are_dropped(schema):
     assert (counts.pairs, counts.ruled_out) == (4, 2)
 
 
+def test_an_id_that_stands_twice_gets_a_number():
+    lines = [json.dumps({"id": i, "sentence": "Ada met Bert."}) for i in ("d", "d", "d-2", "e")]
+    records, _ = made(lines, Pairs(both_ways=False), as_json=True)
+    assert [r["id"] for r in records] == ["d/1", "d-2/1", "d-2-2/1", "e/1"]
+    text = "".join(json.dumps(r) + "\n" for r in records)
+    assert len(read_unlabelled(text, "out.jsonl", lambda _: None)) == 4
+
+
 def test_sentences_without_a_pair_are_counted():
     _, counts = made(["Nobody here", "Ada alone", "Ada and Bert", "", "  \n"])
     assert (counts.sentences, counts.no_mention, counts.one_mention) == (3, 1, 1)

@@ -163,6 +163,50 @@ def test_mixed_values_are_kept(tmp_path):
     assert json.loads(frame["c"][0]) == [1] and frame["e"][0] == str(10**30)
 
 
+LONG = 2**53 + 1  # no float holds it
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([1.5, LONG], "json"), ([LONG, 1.5], "json"), ([1, LONG], "int64"), ([1, 1.5], "double"),
+     ([LONG, 1, 1.5], "json"), ([2**53, 1.5], "double"), ([-LONG, 2**63], "json")],
+)  # fmt: skip
+def test_long_numbers_keep_their_digits(tmp_path, values, kind):
+    rows = [{"a": value} for value in values]
+    columns = widened(rows)
+    assert columns == {"a": kind}
+    with writer(tmp_path / "t", ".parquet", columns) as write:
+        write(rows)
+    found = [row["a"] for _, row in read_parquet(tmp_path)]
+    assert [json.loads(value) if kind == "json" else value for value in found] == values
+
+
+def read_parquet(folder):
+    (folder / "t").rename(folder / "t.parquet")
+    return read_rows(folder / "t.parquet")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_what_is_no_number_is_null(tmp_path, suffix):
+    nan, infinity = float("nan"), float("inf")
+    table = pa.table({"a": [nan, infinity], "b": [[1.0, nan], [2.0]], "c": [1.5, nan]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    rows = [row for _, row in read_rows(tmp_path / "in.parquet")]
+    file = tmp_path / f"out{suffix}"
+    with writer(file, suffix, widened(rows)) as write:
+        write(rows)
+    again = [row for _, row in read_rows(file)]
+    if suffix == ".jsonl":
+        assert again == [
+            {"a": None, "b": [1.0, None], "c": 1.5},
+            {"a": None, "b": [2.0], "c": None},
+        ]
+    else:
+        assert [json.loads(row["b"]) for row in again] == [[1.0, None], [2.0]]
+    if suffix == ".csv":
+        assert [row["a"] for row in again] == [None, None] and again[1]["c"] is None
+
+
 def test_blanks_around_the_names_of_columns_belong_to_none(tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text("id, text, head, tail, note\n1,Ada met Bo,Ada,Bo,mine\n", encoding="utf-8")

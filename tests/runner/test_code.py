@@ -133,6 +133,21 @@ def test_a_module_that_is_used_as_a_value_counts_as_a_whole(acme):
     assert acme("shapes.py", "class Square(Shape):", "class Box(Shape):")["made"] != acme()["made"]
 
 
+def test_what_was_edited_meanwhile_is_not_filed_under_the_sources_before(acme, tmp_path):
+    before = acme()
+    file, helpers = tmp_path / "kept.json", tmp_path / "acme/helpers.py"
+    node, loading = (sys.modules["acme.node"].node, sys.modules["acme.node"].loading)
+    code.forget()
+    kept = CodeDigests(file)
+    kept.of_function(loading)  # now the state of the sources is known
+    helpers.write_text(ACME["helpers.py"].replace("x + 1", "x + 2"))
+    during = kept.of_function(node)
+    assert during != before["node"] and kept.of_function(node) == during
+    helpers.write_text(ACME["helpers.py"])
+    code.forget()  # the next process
+    assert CodeDigests(file).of_function(node) == before["node"]
+
+
 def modules(function, name):
     return {symbol.module for symbol in code.reach(function.__module__, name)[0]}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import logging
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 
-from tkre.runner import GridRunner
+from tkre.runner import GridRunner, code
 from tkre.runner.run_state import LedgerDataset
 
 ran: list[str] = []
@@ -36,6 +37,14 @@ GRID = Pipeline(
         step("table", ["a_scores", "b_scores"], "summary"),
     ]
 )
+LIBRARY = """
+def train(rows):
+    edit()
+    return rows
+
+def score(model):
+    return model
+"""
 ALL = ["a_train", "a_score", "b_train", "b_score", "table"]
 
 
@@ -82,6 +91,38 @@ def test_what_is_missing_is_made_again_and_no_more(catalog, tmp_path):
     again(catalog)
     (tmp_path / "a_model.json").unlink()
     assert again(catalog) == ["a_train"]
+
+
+@pytest.mark.parametrize(("edited", "value"), [("train", "rows"), ("score", "model")])
+def test_a_source_edited_during_a_run_has_not_made_its_outputs(
+    catalog, tmp_path, monkeypatch, caplog, edited, value
+):
+    file = tmp_path / "library_of_nodes.py"
+    file.write_text(LIBRARY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    library = importlib.import_module(file.stem)
+    # By a user who saves the file while the first node is at work.
+    library.edit = lambda: file.write_text(LIBRARY.replace(f"return {value}", f"return {value}[:]"))
+    pipeline = Pipeline(
+        [
+            Node(library.train, "rows", "a_model", name="train"),
+            Node(library.score, "a_model", "a_scores", name="score"),
+        ]
+    )
+    caplog.set_level(logging.INFO, "tkre")
+
+    def told() -> list[str]:
+        caplog.clear()
+        code.forget()  # each run is a process of its own
+        GridRunner(workers=1).run(pipeline, catalog)
+        return [message for message in caplog.messages if " of 2" in message]
+
+    assert told() == ["1 of 2: train", "2 of 2: score"]
+    [rerun, _] = told()
+    assert rerun.endswith(f" of 2: {edited} (its code or a library has changed)")
+    assert told() == ["2 of 2 nodes were up to date and have not been run"]
+    del sys.modules[file.stem]
+    code.forget()
 
 
 def test_a_run_that_broke_goes_on_where_it_broke(catalog):

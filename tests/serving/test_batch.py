@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from tkre.serving.batch import (
     label_here,
     label_on_ray,
     partitions,
+    passed_over,
 )
 from tkre.serving.extractor import RelationExtractor
 from tkre.serving.labelling import Counts, require_labelled
@@ -97,7 +99,7 @@ def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
     (target / f"b.parquet{COUNTS}").write_text("{}")
     again = list(label_here(Labeller(str(classifier_folder)), files))
     assert [d.seconds > 0 for d in again] == [False, True, True]
-    assert not list(target.rglob("*.unfinished"))
+    assert not list(target.rglob(".*"))
     pd.DataFrame({"sentence": ["<head>a</head> <tail>b</tail>"]}).to_parquet(source / "a.parquet")
     third = list(label_here(Labeller(str(classifier_folder)), files))
     assert [(d.counts.rows, d.seconds > 0) for d in third[:2]] == [
@@ -230,3 +232,53 @@ def test_what_is_not_of_a_labelling_is_not_written_over(classifier_folder, tmp_p
     again.write_text('{"sentence": "x", "answer": "lives_in"}\n')
     with pytest.raises(TableError, match=r"labelling writes the columns answer: rename them"):
         list(label_here(Labeller(str(classifier_folder)), partitions(again, tmp_path / "o.csv")))
+
+
+def test_a_folder_is_taken_in_any_spelling_and_what_is_left_out_is_named(
+    classifier_folder, tmp_path
+):
+    frame = pd.DataFrame({"sentence": [SENTENCE]})
+    source = tmp_path / "in"
+    for folder in (source, source / ".git", source / "more/.cache"):
+        folder.mkdir(parents=True)
+        frame.to_csv(folder / "a.CSV", index=False)
+    frame.to_json(source / "b.JSONL", orient="records", lines=True)
+    frame.to_csv(source / "c.Tsv", index=False, sep="\t")
+    frame.to_parquet(source / "d.PARQUET")
+    (source / "e.TXT").write_text(SENTENCE)
+    (source / "more/notes.md").write_text("mine")
+    target = source / "labels"
+    for _ in range(2):  # labels are no sentences of the second run
+        files = partitions(source, target)
+        assert [to.name for _, to in files] == [
+            "a.CSV", "b.JSONL", "c.jsonl", "d.PARQUET", "e.jsonl",
+        ]  # fmt: skip
+        assert passed_over(source, target) == [str(Path("more/notes.md"))]
+        done = list(label_here(Labeller(str(classifier_folder)), files))
+        assert [d.counts.rows for d in done] == [1] * 5
+    assert {d.seconds for d in done} == {0.0}
+    written = [pd.read_csv(target / "a.CSV"), pd.read_parquet(target / "d.PARQUET"),
+               pd.read_json(target / "b.JSONL", lines=True)]  # fmt: skip
+    assert len({frame["answer"][0] for frame in written}) == 1
+    with pytest.raises(TableError, match="name another folder for their labels"):
+        partitions(source, source)
+
+
+@pytest.mark.parametrize("moment", ["write_text", "replace"])
+def test_a_kill_between_labels_and_counts_is_resumed(
+    classifier_folder, tmp_path, monkeypatch, moment
+):
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text(SENTENCE)
+
+    def killed(*arguments, **given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, moment, killed)
+        list(label_here(Labeller(str(classifier_folder)), [(source, target)]))
+    assert not target.exists()
+    [done] = label_here(Labeller(str(classifier_folder)), partitions(source, target))
+    assert done.counts.rows == 1 and done.seconds > 0
+    [done] = label_here(Labeller(str(classifier_folder)), partitions(source, target))
+    assert done.seconds == 0.0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.generation.chat_server import ChatServer
+from tests.live.runs import EXPERIMENT, project_with, stored
+from tests.live.test_kills import made_up
 from tests.smoke_project import Project
 
 CELL = "newsroom.k8.s13.typ_marker"
@@ -41,3 +44,17 @@ def test_a_changed_parameter_is_named_and_its_effect_measured(project):
 def test_what_cannot_be_verified_is_said(project):
     unknown = project.kedro("results", "verify", "demo", "--cell", "newsroom.k8.s13.typmarker")
     assert unknown.returncode == 1 and f"did you mean '{CELL}'?" in unknown.stdout
+
+
+def test_what_a_changed_question_is_answered_is_kept(tiny_backbone, tmp_path):
+    with ChatServer(made_up) as server:
+        live = {"backend": "openai", "model": "m", "base_url": server.url, "retries": 0}
+        project = project_with(tmp_path / "project", tiny_backbone, live)
+        project.write("conf/smoke/experiments.yml", {"demo": EXPERIMENT | {"variants": ["tkre"]}})
+        result = project.kedro("run")
+        assert result.returncode == 0, result.stdout
+        before, asked = len(stored(project)), len(server.received)
+        project.edit("conf/base/prompts/synthesis.txt", "Vary topic", "Vary the topic")
+        result = project.kedro("results", "verify", "demo", "--cell", "newsroom.k8.s13.tkre")
+        assert result.returncode == 1 and "differs" in result.stdout, result.stdout
+        assert len(stored(project)) - before == len(server.received) - asked > 0

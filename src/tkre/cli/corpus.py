@@ -19,7 +19,7 @@ from rich.text import Text
 from tkre.cli.frame import FramedGroup
 from tkre.cli.session import RAW, Project, env_option, require_corpus, session
 from tkre.core.errors import enumerated, listed
-from tkre.core.files import read_text
+from tkre.core.files import read_text, replacing
 from tkre.core.instance import Instance
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -256,22 +256,19 @@ def _label_and_type(text: str, known: Iterable[str] | None) -> tuple[str, str]:
 
 
 def _write(records: Iterator[dict[str, Any]], target: Path, counts: CandidateCounts) -> None:
-    """Write to a temporary file first, so that the target is always complete."""
     if target.suffix not in (".jsonl", ".parquet"):
         raise ValueError(f"{target}: OUTPUT ends with .jsonl or .parquet")
     if target.exists():
         raise FileExistsError(f"{target} exists and is not overwritten")
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    if target.suffix == ".jsonl":
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    else:
-        _write_parquet(records, unfinished)
-    if counts.pairs:
-        unfinished.replace(target)
-    else:  # an empty file would block the next attempt
-        unfinished.unlink()
+    with replacing(target) as unfinished:
+        if target.suffix == ".jsonl":
+            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
+                file.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+        else:
+            _write_parquet(records, unfinished)
+        if not counts.pairs:  # an empty file would block the next attempt
+            unfinished.unlink()
 
 
 def _write_parquet(records: Iterator[dict[str, Any]], file: Path) -> None:

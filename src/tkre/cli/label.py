@@ -16,6 +16,7 @@ from tkre.cli.classifier import (
 )
 from tkre.cli.frame import FramedCommand
 from tkre.cli.session import Project, env_option, session
+from tkre.core.errors import enumerated
 from tkre.core.terminal import say, say_next
 from tkre.evaluation.calibrator import CALIBRATOR_FILE
 
@@ -59,6 +60,8 @@ def label(
         from tkre.serving.labelling import require_labelled
 
         files = batch.partitions(source, target)
+        if others := batch.passed_over(source, target):
+            say(f"left out, by their endings: {enumerated(others)}")
         folder, calibrator, serve = _chosen(project, classifier, balanced=balanced)
         labeller = batch.Labeller(
             str(folder), calibrator, wanted_precision, natural=False if balanced else None

@@ -19,6 +19,7 @@ from tkre.core.documents import parse_json
 from tkre.core.errors import enumerated, listed
 from tkre.core.files import read_text
 from tkre.core.terminal import say_next
+from tkre.corpora.formats import json_lines
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted, shortened
@@ -135,7 +136,7 @@ def _asked(questions: Path) -> dict[str, Request]:
     """Requests of a file of questions, by id."""
     file = questions / QUESTIONS_FILE if questions.is_dir() else questions
     asked = {}
-    for number, line in enumerate(read_text(file, utf16=True).splitlines(), start=1):
+    for number, line in json_lines(read_text(file, utf16=True)):
         try:
             record = parse_json(line)
             asked[record["request_id"]] = Request(

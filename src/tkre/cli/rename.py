@@ -22,17 +22,22 @@ def rename_command(name: str, old: str, new: str, dry_run: bool, env: str | None
     Writes NEW for OLD in relations.yml, in the rows and in the answers of CORPUS, so that no answer
     becomes stale by it: all files or none. Classifiers keep the name they were trained with.
     """
-    from tkre.project import rename
+    from tkre.project import answers, rename
 
     with session(env) as project:
         require_corpus(project.config, name)
         folder = project.folder(name)
-        if not dry_run and rename.finish(folder):
-            say("an interrupted renaming was finished first")
         params = project.config.parameters.corpora[name]
-        renaming = rename.plan_rename(folder, params, project.stores(name), old, new)
-        if not dry_run:
-            rename.write(renaming, folder)
+        stores = project.stores(name)
+        if dry_run:
+            renaming = rename.plan_rename(folder, params, stores, old, new)
+        else:
+            with answers.held(stores):
+                if rename.finish(folder):
+                    say("an interrupted renaming was finished first")
+                    stores = project.stores(name)
+                renaming = rename.plan_rename(folder, params, stores, old, new)
+                rename.write(renaming, folder)
     for path, places in renaming.counts.items():
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
         say(f"{shown}: {places:,} {'place' if places == 1 else 'places'}")

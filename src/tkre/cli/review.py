@@ -13,7 +13,7 @@ from kedro.io import CatalogProtocol
 from tkre.cli.classifier import experiment_with, named_cell, newest, preferred_cell
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
-from tkre.core.files import read_text
+from tkre.core.files import read_text, write_whole
 from tkre.core.instance import REVIEWED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.terminal import say, say_next
@@ -92,14 +92,10 @@ def _accept(project: Project, name: str, file: Path) -> None:
 
 
 def _append(target: Path, lines: list[str]) -> None:
-    """Write to a temporary file first, so that the target is always complete."""
     before = read_text(target) if target.is_file() else ""
     if before and not before.endswith("\n"):
         before += "\n"
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    unfinished.write_text(before + "".join(f"{line}\n" for line in lines), encoding="utf-8",
-                          newline="\n")  # fmt: skip
-    unfinished.replace(target)
+    write_whole(target, before + "".join(f"{line}\n" for line in lines))
 
 
 def _print_accepted(accepted: Accepted, target: Path, file: Path) -> None:

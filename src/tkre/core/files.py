@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tkre.core.errors import UserError
@@ -61,6 +62,28 @@ def text_lines(file: Path) -> Iterator[str]:
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             yield decoded(line, file, number)
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A file to write beside another one, whose place it takes at the end.
+
+    An error removes it, and one that is removed within leaves the other one as it is. Its name is
+    of this process alone: another one may write the same file.
+    """
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        yield unfinished
+        if unfinished.exists():
+            unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text in UTF-8 at once or not at all, whatever other processes do."""
+    with replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8", newline="\n")
 
 
 def follow_umask(folder: Path, beside: str) -> None:

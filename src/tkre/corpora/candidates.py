@@ -18,7 +18,7 @@ from tkre.core.schema import RelationSchema
 from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import CorpusError
-from tkre.corpora.records import RowError, instance_problem, string
+from tkre.corpora.records import RowError, id_once, instance_problem, string
 from tkre.corpora.reviewed import writable
 
 _KEYS = ("mention", "type")
@@ -332,21 +332,23 @@ def candidates(
     """Yield every pair as a record of the native format without a relation.
 
     Args:
-        sentences: Ids and texts.
+        sentences: Ids and texts; an id that stands twice gets a number.
         find: Finds mentions; it may read texts ahead.
         pairs: Selection of pairs.
         counts: Updated with every sentence.
     """
     read, unread = tee(sentences)
+    taken: set[str] = set()
     for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
         counts.add(mentions)
         kept, left = pairs.of(text, mentions)
         counts.ruled_out += left["ruled_out"]
         counts.refused += left["refused"]
         counts.beyond += left["beyond"]
+        unique = id_once(sentence_id, taken)
         for number, row in enumerate(kept, start=1):
             counts.pairs += 1
-            yield _record(replace(row, id=f"{sentence_id}/{number}"))
+            yield _record(replace(row, id=f"{unique}/{number}"))
 
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from numbers import Real
@@ -81,12 +82,16 @@ def _bioc(record: dict[str, Any]) -> Document:
     document = Document(name_of(record, "id"), "\n".join(part["text"] for part in texts))
     relations = [r for part in (record, *parts) for r in objects(part, "relations")]
     by_identifier = any("entity1" in require_object(r.get("infons") or {}) for r in relations)
-    base = 0
+    base, places = 0, list[_Place]()
     for part in texts:
         offset = part.get("offset") if type(part.get("offset")) is int else 0
-        for annotation in objects(part, "annotations"):
-            _bioc_mention(document, annotation, base - int(offset or 0), by_identifier)
+        places.append(_Place(part, int(offset or 0), base))
         base += len(part["text"]) + 1
+    for part in parts:
+        # Annotations of a passage whose text is that of its sentences lie in one of these.
+        own = [place for place in places if place.part is part]
+        for annotation in objects(part, "annotations"):
+            _bioc_mention(document, annotation, own or places, by_identifier)
     for relation in relations:
         infons = require_object(relation.get("infons") or {})
         ends = [str(node.get("refid")) for node in objects(relation, "nodes")]
@@ -99,8 +104,20 @@ def _bioc(record: dict[str, Any]) -> Document:
     return document
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where the text of a passage or sentence begins: in the file's count, and in the document."""
+
+    part: dict[str, Any]
+    offset: int
+    base: int
+
+    def holds(self, start: Any) -> bool:
+        return type(start) is int and 0 <= start - self.offset < len(self.part["text"])
+
+
 def _bioc_mention(
-    document: Document, annotation: dict[str, Any], shift: int, by_identifier: bool
+    document: Document, annotation: dict[str, Any], places: list[_Place], by_identifier: bool
 ) -> None:
     infons = require_object(annotation.get("infons") or {})
     key = str(infons.get("identifier") if by_identifier else annotation.get("id"))
@@ -110,8 +127,10 @@ def _bioc_mention(
         document.leave_out("mention", reason, f"{key} {shown(annotation.get('text'))}")
         return
     start, length = locations[0].get("offset"), locations[0].get("length")
+    place = next((p for p in places if p.holds(start)), places[0])
     if type(start) is int and type(length) is int:
-        start, length = start + shift, start + shift + length
+        start += place.base - place.offset
+        length += start
     document.mention(key, start, length, infons.get("type"), annotation.get("text"))
 
 

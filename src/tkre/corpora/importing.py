@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.files import read_text
+from tkre.core.files import EncodingError, read_text
 from tkre.core.instance import Instance
 from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
@@ -19,7 +19,7 @@ from tkre.corpora.formats import require_object
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
-from tkre.corpora.records import RowError, instance_problem
+from tkre.corpora.records import RowError, id_once, instance_problem
 from tkre.corpora.tool_files import documents_of, format_of
 
 NO_RELATION = "no_relation"
@@ -85,8 +85,8 @@ def import_files(
         if rows.rows:
             found.splits[split] = rows.rows
         positive = [row for row in rows.rows if str(row.relation).lower() not in NEGATIVES]
-        if ratio and len(positive) == len(rows.rows):
-            free = rows.negatives(negative, round(ratio * len(positive)), seed)
+        wanted = round(ratio * len(positive)) if len(positive) == len(rows.rows) else 0
+        if wanted and (free := rows.negatives(negative, wanted, seed)):
             found.splits.setdefault(split, []).extend(free)
     _name_relations(found, source if source.is_dir() else source.parent)
     _with_ids_once(found)
@@ -192,19 +192,20 @@ def _read_file(
 ) -> None:
     try:
         name = format_of(path, file_format)
-    except CorpusError as error:  # a picture among the files of a folder
+        documents = documents_of(path, name) if name else None
+        text = read_text(path, utf16=True) if documents is None else ""
+    except (CorpusError, EncodingError) as error:  # a picture among the files of a folder
         found.tally.leave_out("file", "it cannot be read", str(error))
         return
     if name is None:
-        found.tally.leave_out("file", why_unknown(read_text(path, utf16=True)), str(path))
+        found.tally.leave_out("file", why_unknown(text), str(path))
         return
     found.formats[str(path)] = name
-    documents = documents_of(path, name)
     if documents is not None:
         for document in read_documents(documents, str(path), found.tally):
             rows.add(document)
         return
-    for place, parse in FORMATS[name](read_text(path, utf16=True), split):
+    for place, parse in FORMATS[name](text, split):
         found.tally.read["relations"] += 1
         try:
             row = parse()
@@ -273,8 +274,4 @@ def _with_ids_once(found: Imported) -> None:
     taken: set[str] = set()
     for rows in found.splits.values():
         for n, row in enumerate(rows):
-            row_id, number = row.id, 2
-            while row_id in taken:
-                row_id, number = f"{row.id}-{number}", number + 1
-            taken.add(row_id)
-            rows[n] = replace(row, id=row_id)
+            rows[n] = replace(row, id=id_once(row.id, taken))

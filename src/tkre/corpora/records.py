@@ -25,6 +25,20 @@ class RowError(UserError, ValueError):
     """A bad row; the message gives the reason, the caller adds the place."""
 
 
+def id_once(row_id: str, taken: set[str]) -> str:
+    """An id that no row before has: the given one, or with a number behind it.
+
+    Args:
+        row_id: The id that is given.
+        taken: Ids of the rows before; the new one is added.
+    """
+    unique, number = row_id, 2
+    while unique in taken:
+        unique, number = f"{row_id}-{number}", number + 1
+    taken.add(unique)
+    return unique
+
+
 def labelled_record(record: Mapping[str, Any]) -> Instance:
     """The instance of a record with an id and a relation.
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ from tkre.corpora.tool_files import where_to_label
 Fields = dict[str, Any]
 Row = tuple[str, Fields | RowError]  # its place (``line 12``) and its columns, or why it has none
 BATCH = 2048
+_LONG = "long"  # kind of whole numbers that no float holds
 _NEAR = 0.85  # similarity from which a name is taken for a misspelt one
 
 
@@ -53,10 +56,10 @@ def columns_of(file: Path) -> dict[str, str | pa.DataType]:
     Raises:
         TableError: See ``read_rows``; or a column has the name of another one, or a misspelt one.
     """
-    if file.suffix == ".jsonl":
+    if suffix_of(file) == ".jsonl":
         return widened(row for _, row in read_rows(file) if not isinstance(row, RowError))
     require_rows(file)
-    if file.suffix == ".parquet":
+    if suffix_of(file) == ".parquet":
         with _parquet(file) as table:
             return dict(zip(table.schema_arrow.names, table.schema_arrow.types, strict=True))
     return dict.fromkeys(_header(file), "string")
@@ -70,13 +73,13 @@ def require_rows(file: Path) -> None:
         EncodingError: A line is not UTF-8.
     """
     _kind(file, READERS, "read")
-    if file.suffix != ".parquet":
+    if (suffix := suffix_of(file)) != ".parquet":
         deque(text_lines(file), maxlen=0)
-    if file.suffix == ".jsonl":
+    if suffix == ".jsonl":
         return
     names = _header(file)
     if problem := named_twice(names) or _misspelt(names):
-        place = file if file.suffix == ".parquet" else f"{file}, line 1"
+        place = file if suffix == ".parquet" else f"{file}, line 1"
         raise TableError(f"{place}: {problem}")
     if "sentence" not in held_by(names):
         raise TableError(
@@ -134,10 +137,15 @@ def _misspelt(names: Iterable[str]) -> str | None:
 
 
 def _kind(file: Path, known: Mapping[str, Any], what: str) -> Any:
-    if file.suffix not in known:
+    if (suffix := suffix_of(file)) not in known:
         other = where_to_label(file) if known is READERS else None
         raise TableError(other or f"{file}: files to be {what} end with {', '.join(known)}")
-    return known[file.suffix]
+    return known[suffix]
+
+
+def suffix_of(file: Path) -> str:
+    """The suffix of a file in lower case: Windows and spreadsheets write ``.CSV``."""
+    return file.suffix.lower()
 
 
 def _text_rows(file: Path) -> Iterator[Row]:
@@ -156,11 +164,11 @@ def _json_rows(file: Path) -> Iterator[Row]:
 
 
 def _header(file: Path) -> list[str]:
-    if file.suffix == ".parquet":
+    if suffix_of(file) == ".parquet":
         with _parquet(file) as table:
             return list(table.schema_arrow.names)
     try:
-        return ["sentence"] if file.suffix == ".txt" else header_of(text_lines(file))
+        return ["sentence"] if suffix_of(file) == ".txt" else header_of(text_lines(file))
     except RowError as error:
         raise TableError(f"{file}, line 1: {error}") from None
 
@@ -209,13 +217,13 @@ def widened(rows: Iterable[Fields]) -> dict[str, Any]:
     for row in rows:
         for name, value in row.items():
             columns[name] = _wider(columns.get(name, "null"), _kind_of(value))
-    return columns
+    return {name: "int64" if kind == _LONG else kind for name, kind in columns.items()}
 
 
 def _kind_of(value: Any) -> str:
     names = {type(None): "null", bool: "bool", int: "int64", float: "double", str: "string"}
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return "json"
+    if isinstance(value, int) and abs(value) > 2**53:
+        return _LONG if abs(value) < 2**63 else "json"
     return names.get(type(value), "json")
 
 
@@ -224,6 +232,8 @@ def _wider(one: Any, other: str) -> str:
     kinds = {one, other} - {"null"}
     if len(kinds) < 2:
         return kinds.pop() if kinds else "null"
+    if kinds == {"int64", _LONG}:
+        return _LONG
     return "double" if kinds == {"int64", "double"} else "json"
 
 
@@ -252,9 +262,7 @@ def writer(file: Path, suffix: str, columns: Mapping[str, Any]) -> Iterator[Writ
         return
     with file.open("w", encoding="utf-8", newline="") as lines:
         if suffix == ".jsonl":
-            yield lambda rows: lines.writelines(
-                json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows
-            )
+            yield lambda rows: lines.writelines(_json(row) + "\n" for row in rows)
         else:
             table = csv.writer(lines, lineterminator="\n")
             table.writerow(columns)
@@ -285,4 +293,22 @@ def _text(value: Any) -> Any:
     """A value as the cell of a table: what is no text is written as JSON."""
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    text = _json(value)
+    return None if text == "null" else text
+
+
+def _json(value: Any) -> str:
+    """A value as JSON, which has no NaN and no infinity: they are null."""
+    dumps = partial(json.dumps, ensure_ascii=False, default=str, allow_nan=False)
+    try:
+        return dumps(value)
+    except ValueError:
+        return dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):  # a map of Parquet is a list of tuples
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -86,7 +86,11 @@ def _commands(path: Path, name: str) -> str | None:
     """What to do with a file of a known format; None where it has the suffix of its format."""
     if (suffixes := {"native": (".jsonl",), "csv": (".csv", ".tsv")}.get(name)) is not None:
         endings = " or ".join(suffixes)
-        return None if path.suffix in suffixes else f"{path} is {NAMES[name]}: call it {endings}"
+        return (
+            None
+            if path.suffix.lower() in suffixes
+            else f"{path} is {NAMES[name]}: call it {endings}"
+        )
     found = f"{path} is {NAMES[name]}: `kedro corpus import {path} my_corpus` makes a corpus of it"
     if name in DOCUMENTS or name in _BY_SUFFIX.values():
         found += f", `kedro corpus candidates {path} pairs.jsonl` pairs of its entities to label"

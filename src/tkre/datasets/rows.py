@@ -9,7 +9,15 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.records import RowError
-from tkre.corpora.row_files import Fields, Row, read_rows, require_rows, widened, writer
+from tkre.corpora.row_files import (
+    Fields,
+    Row,
+    read_rows,
+    require_rows,
+    suffix_of,
+    widened,
+    writer,
+)
 from tkre.datasets import table_preview
 
 
@@ -48,7 +56,7 @@ class RowsDataset(AbstractVersionedDataset[list[Fields], list[Row]]):
         """Writes all columns of all rows."""
         path = Path(self._get_save_path())
         path.parent.mkdir(parents=True, exist_ok=True)
-        with writer(path, path.suffix, widened(data)) as write:
+        with writer(path, suffix_of(path), widened(data)) as write:
             write(data)
 
     def preview(self, nrows: int = 20) -> TablePreview:

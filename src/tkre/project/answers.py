@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from tkre.core.errors import enumerated
 from tkre.core.provenance import digest_of
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import CorpusFolder, read_corpus
+from tkre.generation.llm.lock import changing
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.recorded import RecordedAnswers, Subjects, compare
 
@@ -68,3 +70,20 @@ def bind_answers(
     logger.info(
         "%d recorded answers are bound to %s: %s", len(found.unbound), folder.name, lock.path
     )
+
+
+@contextmanager
+def held(stores: Iterable[ResponseStore]) -> Iterator[None]:
+    """Keep other processes from adding answers, from the plan until all is written.
+
+    Args:
+        stores: Their files are locked, and read up to what has been added.
+    """
+    with ExitStack() as stack:
+        files = {file for s in stores for file in (s.path, s.lock and s.lock.path) if file}
+        # In one order: two renamings never wait for each other.
+        for file in sorted(file for file in files if file.is_file()):
+            stack.enter_context(changing(file))
+        for store in stores:
+            store.refresh()
+        yield

@@ -20,6 +20,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
+from tkre.core.files import EncodingError, decoded
 from tkre.core.params import did_you_mean
 from tkre.project.broken import corpus_of_file, without_broken
 from tkre.project.config import ConfigurationError, ExperimentConfig, assembled
@@ -42,8 +43,8 @@ class ConfigLoader(OmegaConfigLoader):
         """The configuration of a kind, e.g. ``parameters``; parameters are read once."""
         try:
             content: dict[str, Any] = super().__getitem__(key)
-        except yaml.YAMLError as error:
-            reason = _not_yaml(error)
+        except (yaml.YAMLError, EncodingError) as error:
+            reason = _not_yaml(error) if isinstance(error, yaml.YAMLError) else str(error)
             file = Path(reason.partition(",")[0]).name
             corpus = corpus_of_file(file)
             if corpus is None or file in self._passed_over:
@@ -67,7 +68,12 @@ class ConfigLoader(OmegaConfigLoader):
         super().__init__(conf_source, env, **given)
 
     def _is_valid_config_path(self, path: Path) -> bool:
-        return path.name not in self._passed_over and bool(super()._is_valid_config_path(path))
+        if path.name in self._passed_over or not super()._is_valid_config_path(path):
+            return False
+        # Kedro's own message on another encoding has no file.
+        with self._fs.open(path.as_posix()) as file:
+            decoded(file.read(), path)
+        return True
 
     @cached_property
     def config(self) -> ExperimentConfig:

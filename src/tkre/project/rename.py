@@ -2,7 +2,8 @@
 
 Nothing is written before all new texts are made. They lie beside their files first and are moved
 there one by one, by a list in the folder of the corpus: a command that was killed meanwhile is
-finished by the next one.
+finished by the next one. Callers hold the stores meanwhile (``answers.held``): what a run
+appends would be lost.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,8 +60,8 @@ def verify(
 ) -> Iterator[tuple[str, Differences, str | None]]:
     """Makes cells again with the configuration as it is, and compares them with the manifest.
 
-    Corpora are read where they are; answers of a live language model are taken from a copy of its
-    store. The number of threads is that of the manifest.
+    Corpora are read where they are, and so are the stores of live language models: what they are
+    asked on the way is kept there, as by any run. The number of threads is that of the manifest.
 
     Args:
         experiment: Name.
@@ -85,7 +85,7 @@ def verify(
         raise LookupError(f"the manifest of {experiment} has no {', '.join(missing)}")
     inputs = recorded_inputs(experiment, config, cells)
     threads = next((e.threads for c in cells if (e := then.cells[c.name].environment)), None)
-    with _scratch(project) as folder:
+    with _scratch(project, config.parameters.corpora) as folder:
         _run(folder, project, experiment, inputs, env, params[0], threads)
         with KedroSession.create(folder, env=env, runtime_params=params[1]) as session:
             again = session.load_context().catalog
@@ -110,8 +110,8 @@ def _manifest(experiment: str, catalog: CatalogProtocol) -> Manifest:
 
 
 @contextmanager
-def _scratch(project: Path) -> Iterator[Path]:
-    """A copy of the project without its outputs: configuration and corpora are links."""
+def _scratch(project: Path, corpora: Iterable[str]) -> Iterator[Path]:
+    """A copy of the project without its outputs: configuration, corpora and stores are links."""
     with TemporaryDirectory(prefix="tkre-verify-") as name:
         folder = Path(name)
         for file in ("pyproject.toml", ".telemetry"):  # without the latter, Kedro reports the run
@@ -121,10 +121,10 @@ def _scratch(project: Path) -> Iterator[Path]:
             (folder / part).symlink_to(project / part, target_is_directory=True)
         for part in ("src", "data/08_reporting"):
             (folder / part).mkdir()
-        for store in (project / "data/02_intermediate").glob("*/responses.jsonl"):
-            copy = folder / store.relative_to(project)
-            copy.parent.mkdir(parents=True)
-            shutil.copy(store, copy)
+        for corpus in corpora:
+            store = Path("data/02_intermediate", corpus, "responses.jsonl")
+            (folder / store).parent.mkdir(parents=True)
+            (folder / store).symlink_to(project / store)  # which need not exist yet
         yield folder
 
 

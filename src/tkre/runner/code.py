@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import read_json
+from tkre.core.files import write_whole
 from tkre.core.params import GROUPS, plugin_modules
 from tkre.core.provenance import versions
 from tkre.modeling.weights import file_digest
@@ -68,25 +68,39 @@ class Module:
 class CodeDigests:
     """Digests of functions that are kept in a file for as long as no source changes.
 
+    A digest is taken once: a source that is edited afterwards is not what this process runs.
+
     Args:
         file: JSON file; it need not exist.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._taken: dict[str, str] = {}
 
     def of_function(self, function: Callable[..., Any]) -> str:
-        """The digest of a function (``of_function``)."""
+        """The digest of a function (``of_function``), as of the first call."""
         module, name = _place(function)
-        sources = _state_of(_packages(module))
+        key = f"{module}:{name or ''}"
+        if key not in self._taken:
+            self._taken[key] = self._of_place(key, module, name)
+        return self._taken[key]
+
+    def _of_place(self, key: str, module: str, name: str | None) -> str:
+        packages = _packages(module)
+        sources = _state_of(packages)
         if sources is None:
             return _digest(module, name)
-        key, stored = f"{module}:{name or ''}", self._read()
-        if stored.get(key, {}).get("sources") != sources:
-            stored[key] = {"sources": sources, "digest": _digest(module, name)}
+        stored = self._read()
+        if stored.get(key, {}).get("sources") == sources:
+            return stored[key]["digest"]
+        digest = _digest(module, name)
+        # The state may be older than this call: what has been edited since is not filed under it.
+        if _state_of.__wrapped__(packages) == sources:
+            stored[key] = {"sources": sources, "digest": digest}
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_whole(self._file, json.dumps(stored, indent=1))
-        return str(stored[key]["digest"])
+        return digest
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
@@ -94,13 +108,6 @@ class CodeDigests:
             return {key: stored[key] for key in stored if {"sources", "digest"} <= {*stored[key]}}
         except (OSError, ValueError, TypeError):
             return {}
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes a file at once or not at all, whatever other processes do."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
 
 
 def of_function(function: Callable[..., Any]) -> str:

@@ -215,6 +215,7 @@ class GridRunner(SequentialRunner):
                 for node in tuple(run.waiting):
                     run.execute(node)
             return
+        ledger.note_code(run.waiting)
         if not self._again:
             run.skip_up_to_date(ledger)
         work = partial(self._complete, run.of_helper(), ledger)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Node
 
 from tkre.core.documents import read_json
+from tkre.core.files import write_whole
 from tkre.datasets.versions import ChangedInput, pin, unpin
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
@@ -49,6 +50,14 @@ class Ledger:
         self._content = digests.ContentDigests()
         self._code = code.CodeDigests(folder / "cache" / "code.json")
 
+    def note_code(self, nodes: Iterable[Node]) -> None:
+        """Takes the digests of the code of nodes: they are recorded with it, whenever they run.
+
+        A source that is edited later in a long run is not what this process has loaded.
+        """
+        for node in nodes:
+            self._code.of_function(node.func)
+
     def bring_up_to_date(
         self,
         node: Node,
@@ -72,6 +81,7 @@ class Ledger:
         if reason is not None:
             inputs = self._inputs(node, catalog)
             self._keep(inputs, catalog)
+            self.note_code([node])
             for name in node.outputs:
                 self.kept.pop(name, None)
                 unpin(catalog.get(name))
@@ -145,7 +155,7 @@ class Ledger:
         }
         place = self._place(node)
         place.parent.mkdir(parents=True, exist_ok=True)
-        code.write_whole(place, json.dumps(record, indent=1))
+        write_whole(place, json.dumps(record, indent=1))
 
     def made(self, output: str) -> set[str]:
         """Names of the datasets that were made, those with a last part such as ``classifier``."""

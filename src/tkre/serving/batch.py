@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from tkre.core.documents import read_json
 from tkre.core.errors import UserError, listed
+from tkre.core.files import replacing
 from tkre.core.provenance import LINEAGE_FILE, digest_of
 from tkre.corpora.row_files import (
     BATCH,
@@ -30,6 +30,7 @@ from tkre.corpora.row_files import (
     read_rows,
     require_rows,
     require_writable,
+    suffix_of,
     writer,
 )
 from tkre.corpora.tool_files import where_to_label
@@ -98,14 +99,18 @@ class Done:
 def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
     """The files to label, a single one or all of a folder, and where their labels go.
 
+    Hidden folders are left out, and labels that lie in the folder.
+
     Raises:
         TableError: There are none, some have no column of sentences, or a target is no new file
             and none of an earlier run; all are named.
     """
     if source.is_file():
         pairs = [(source, target)]
+    elif source.resolve() == target.resolve():
+        raise TableError(f"{target} has the sentences: name another folder for their labels")
     else:
-        files = sorted(file for file in source.rglob("[!.]*") if file.suffix in READERS)
+        files = [file for file in _files(source, target) if suffix_of(file) in READERS]
         pairs = [(file, target / _named(file.relative_to(source))) for file in files]
     if not pairs:
         other = where_to_label(source)
@@ -121,8 +126,26 @@ def partitions(source: Path, target: Path) -> list[tuple[Path, Path]]:
     return pairs
 
 
+def passed_over(source: Path, target: Path) -> list[str]:
+    """Files of a folder that ``partitions`` leaves out by their suffix, as named from there."""
+    files = _files(source, target) if source.is_dir() else ()
+    return [str(file.relative_to(source)) for file in files if suffix_of(file) not in READERS]
+
+
+def _files(source: Path, target: Path) -> list[Path]:
+    """The visible files of a folder, without those of a folder of labels in it."""
+    labels = target.resolve() if source.resolve() in target.resolve().parents else None
+    return sorted(
+        file
+        for file in source.rglob("*")
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(source).parts)
+        and labels not in file.resolve().parents
+    )
+
+
 def _named(file: Path) -> Path:
-    return file if file.suffix in WRITTEN else file.with_suffix(".jsonl")
+    return file if suffix_of(file) in WRITTEN else file.with_suffix(".jsonl")
 
 
 def _problem(source: Path, target: Path) -> str | None:
@@ -210,34 +233,32 @@ class _Worker:
             return {"done": Done(item["source"], item["target"], before, 0.0)}
         begun = time.perf_counter()
         self._extractor = self._extractor or self._labeller.extractor()
-        counts = self._label(source, target, self._extractor)
-        record = counts.record() | {
-            "source": item["source"],
-            "classifier": self._labeller.classifier,
-            "weights": self._extractor.digest,
-            "wanted_precision": self._labeller.wanted_precision,
-            "natural": self._extractor.natural,
-            "labels": file_digest(target),
-            "made_of": stamp,
-        }
-        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-        _counts_file(target).write_text(text, encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as unfinished:
+            counts = self._label(source, unfinished, suffix_of(target), self._extractor)
+            record = counts.record() | {
+                "source": item["source"],
+                "classifier": self._labeller.classifier,
+                "weights": self._extractor.digest,
+                "wanted_precision": self._labeller.wanted_precision,
+                "natural": self._extractor.natural,
+                "labels": file_digest(unfinished),
+                "made_of": stamp,
+            }
+            text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+            # Before the labels: without counts they would not be those of a labelling.
+            _counts_file(target).write_text(text, encoding="utf-8")
         return {"done": Done(item["source"], item["target"], counts, time.perf_counter() - begun)}
 
-    def _label(self, source: Path, target: Path, extractor: RelationExtractor) -> Counts:
+    def _label(
+        self, source: Path, target: Path, suffix: str, extractor: RelationExtractor
+    ) -> Counts:
         columns = labelled_columns(columns_of(source), extractor, str(source))
         counts, taken = Counts(), dict[str, str]()
-        # Of this process alone: another run may have the same target.
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with writer(unfinished, target.suffix, columns) as write:
-                waiting = read_rows(source)
-                while rows := list(islice(waiting, self._labeller.rows)):
-                    write(label_rows(rows, extractor, counts, taken))
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with writer(target, suffix, columns) as write:
+            waiting = read_rows(source)
+            while rows := list(islice(waiting, self._labeller.rows)):
+                write(label_rows(rows, extractor, counts, taken))
         return counts
 
 

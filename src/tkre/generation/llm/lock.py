@@ -7,7 +7,6 @@ known by its request id and its content, so that one that is appended later is b
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from tkre.core.errors import UserError
+from tkre.core.files import write_whole
 from tkre.core.provenance import digest_of
 from tkre.generation.llm.protocol import Response
 
@@ -52,16 +52,14 @@ class AnswerLock:
             corpus: Digest of the corpus as of now.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):
+        with changing(self.path):
             self._by_corpus = self._read()  # another process may have bound some
             bound = self._by_corpus.setdefault(corpus, {})
             for response, subject in answers:
                 if self.subject(response) is None:
                     bound.setdefault(response.request_id, {})[answer_digest(response)] = subject
-            unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
             text = json.dumps(self._by_corpus, indent=0, sort_keys=True, ensure_ascii=False)
-            unfinished.write_text(f"{text}\n", encoding="utf-8")
-            unfinished.replace(self.path)
+            write_whole(self.path, f"{text}\n")
 
     def _read(self) -> dict[str, Bound]:
         try:
@@ -79,6 +77,11 @@ class AnswerLock:
             f"{self.path} is damaged ({problem}); restore it, or delete it if all recorded answers "
             "belong to the corpus as it is now"
         )
+
+
+def changing(file: Path) -> FileLock:
+    """The lock that a process holds while it changes a file of answers; a link has its file's."""
+    return FileLock(f"{file.resolve()}.lock")
 
 
 def _is_lock(content: Any) -> bool:

@@ -17,12 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock
-
 from tkre.core.documents import decode_json
 from tkre.core.errors import enumerated
 from tkre.core.files import EncodingError, not_utf8
-from tkre.generation.llm.lock import AnswerLock
+from tkre.generation.llm.lock import AnswerLock, changing
 from tkre.generation.llm.pasted import read_pasted, responses_in
 from tkre.generation.llm.protocol import Request, Response
 
@@ -80,13 +78,14 @@ class ResponseStore:
             self._attempts.setdefault(response.request_id, []).append(response)
             return
         line = json.dumps(response.to_dict(), ensure_ascii=False).encode(errors="replace") + b"\n"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path = self.path.resolve()  # a link may lead to a file that is still to be made
+        path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
         try:
-            with FileLock(f"{self.path}.lock"):
+            with changing(path):
                 self.refresh()
-                with self.path.open("ab+") as file:
+                with path.open("ab+") as file:
                     size = file.seek(0, os.SEEK_END)
                     if size and not _ends_with_newline(file):
                         line = b"\n" + line

@@ -100,6 +100,18 @@ def test_an_export_is_imported_again(project, kedro, suffix):
     assert labelled(made) == labelled(rows)
 
 
+def test_entities_of_no_type_of_the_corpus_are_named_and_may_be_mapped(project, kedro):
+    ends = [{"start": 0, "end": 3, "label": "Person"}, {"start": 8, "end": 12, "label": "GPE"}]
+    row = json.dumps({"text": "Ada met Oslo.", "entities": ends})
+    (project.folder / "own.jsonl").write_text(f"{row}\n", encoding="utf-8")
+    command = ("corpus", "candidates", "own.jsonl", "p.jsonl", "--corpus", "newsroom")
+    refused = kedro(*command, code=1)
+    assert "of no type of the corpus (--as LABEL=TYPE): GPE 1, Person 1" in refused
+    assert "there is no entity type 'persn'" in kedro(*command, "--as", "Person=persn", code=1)
+    output = kedro(*command, "--as", "Person=person", "--as", "GPE=place")
+    assert "2 mentions (person 1, place 1)" in output and "left out, of no type" not in output
+
+
 def test_candidates_of_known_entities_and_of_tables(project, kedro):
     shutil.copytree(FILES, project.folder / "files")
     output = kedro("corpus", "candidates", "files/entities.jsonl", "pairs.jsonl")

@@ -10,14 +10,13 @@ from tkre.core.instance import Span
 from tkre.corpora.candidates import (
     CandidateCounts,
     Mention,
-    MentionList,
     Pairs,
     SpacyError,
     SpacyMentions,
     candidates,
-    read_mentions,
     read_sentences,
 )
+from tkre.corpora.mention_list import MentionList, read_mentions
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
@@ -262,6 +261,40 @@ def test_comma_instead_of_tab(line):
     whole = '{"mention": "Ada, person"}'
     assert read_mentions(whole, "m.tsv", ignore_case=False, types=("person",))
     assert read_mentions("Baker, Sons, Ltd", "m.tsv", ignore_case=False, types=("person",))
+
+
+@pytest.mark.parametrize("sign", [" ", "  ", "|", " | ", ",", "; ", ",  "])
+@pytest.mark.parametrize("kind", ["person", "work of art"])
+@pytest.mark.parametrize("known", [True, False])
+def test_any_other_sign_than_a_tab_is_refused_by_the_types_that_are_known(sign, kind, known):
+    torn = f"Selma Okafor{sign}{kind}"
+    text = torn if known else f"Theo Marchetti\t{kind}\n{torn}"
+    with pytest.raises(CorpusError, match=r"m\.tsv, line [12]: a tab stands .*write {\"mention\""):
+        read_mentions(text, "m.tsv", ignore_case=False, types=(kind,) if known else ())
+    as_a_whole = json.dumps({"mention": torn})
+    assert read_mentions(as_a_whole, "m.tsv", ignore_case=False, types=(kind,))
+    assert read_mentions(f"{kind}\nGlobe Person", "m.tsv", ignore_case=False, types=(kind,))
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_table_of_names_without_a_tab_is_refused(sign):
+    text = "".join(f"{name}{sign}person\n" for name in ("Ada", "Bo, Jr", "Cy"))
+    with pytest.raises(CorpusError, match=r"3 bad line.*\n  m\.csv, line 1: a tab stands"):
+        read_mentions(text, "m.csv", ignore_case=False)
+    assert (
+        len(read_mentions(f"Baker{sign} Sons\nHolt{sign} Bros\nAda\n", "m", ignore_case=False)) == 3
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['["Ada", "Bo"]', '\n[{"mention": "Ada", "type": "person"},\n {"mention": "Bo"}]\n',
+     '["Ada", "person"]\n["Bo", "person"]\n'],
+)  # fmt: skip
+def test_a_json_list_is_no_name(text):
+    with pytest.raises(CorpusError, match=r"names\.json, line [12]: a JSON list; write a line"):
+        read_mentions(text, "names.json", ignore_case=False)
+    assert len(read_mentions("[Anonymous]\n[a, b\n", "names", ignore_case=False)) == 2
 
 
 # spacy_mentions

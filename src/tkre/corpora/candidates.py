@@ -1,27 +1,20 @@
-"""Candidate pairs in raw sentences: mentions from a list of names or spaCy, and their pairs."""
+"""Candidate pairs in raw sentences: mentions from spaCy, and the pairs of any mentions."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import combinations, permutations, tee
 from typing import Any
 
-from tkre.core.errors import UserError, listed
-from tkre.core.folding import fold
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
-from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
-from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, id_once, instance_problem, string
 from tkre.corpora.reviewed import writable
-
-_KEYS = ("mention", "type")
 
 
 @dataclass(frozen=True)
@@ -35,126 +28,6 @@ class Mention:
 
     span: Span
     kind: str | None
-
-
-class MentionList:
-    """Names with their types, matched as whole words (``core.text``).
-
-    In scripts without blanks between words a name is found wherever its letters stand, in Hangul
-    where a word consists of it and particles. Every run of words up to the length of the longest
-    name is looked up in a dictionary, so the time does not depend on the number of names.
-
-    Args:
-        kinds: Names with their types; None for a name without a type.
-        ignore_case: Match ``OSLO`` with ``Oslo``.
-    """
-
-    def __init__(self, kinds: Iterable[tuple[str, str | None]], *, ignore_case: bool) -> None:
-        self._ignore_case = ignore_case
-        self._kinds = {self._words(name): kind for name, kind in kinds}
-        self._longest = max(map(len, self._kinds), default=0)
-        self._letters = max((len(name[-1]) for name in self._kinds if name), default=0)
-
-    def __len__(self) -> int:
-        return len(self._kinds)
-
-    @property
-    def types(self) -> set[str]:
-        """Types of the names."""
-        return {kind for kind in self._kinds.values() if kind is not None}
-
-    def find(self, text: str) -> list[Mention]:
-        """Mentions in a text, left to right, without overlaps; the longest match wins."""
-        folded = fold(text)
-        tokens = parts(folded.text)
-        words = [self._key(token.of(folded.text)) for token in tokens]
-        found, at = [], 0
-        while at < len(words):
-            length, name = self._match(words, at)
-            if length:
-                last = tokens[at + length - 1]
-                span = folded.original(tokens[at].start, min(last.end, last.start + len(name[-1])))
-                found.append(Mention(span, self._kinds[name]))
-            at += length or 1
-        return found
-
-    def _match(self, words: list[str], at: int) -> tuple[int, tuple[str, ...]]:
-        """The longest name that starts at a word, with its number of words; 0 if none does."""
-        for length in range(min(self._longest, len(words) - at), 0, -1):
-            *first, last = words[at : at + length]
-            for end in without_particles(last, self._letters):
-                if (name := (*first, end)) in self._kinds:
-                    return length, name
-        return 0, ()
-
-    def _words(self, name: str) -> tuple[str, ...]:
-        folded = fold(name).text
-        return tuple(self._key(part.of(folded)) for part in parts(folded))
-
-    def _key(self, word: str) -> str:
-        return word.casefold() if self._ignore_case else word
-
-
-def read_mentions(
-    text: str, file: str, *, ignore_case: bool, types: Collection[str] = ()
-) -> MentionList:
-    """Parse a file of names.
-
-    Args:
-        text: Lines ``name<TAB>type``, ``name``, or JSON ``{"mention": ..., "type": ...}``.
-        file: File name for messages.
-        ignore_case: Ignore case in names.
-        types: Entity types of the corpus; a name that ends with one behind a comma is refused.
-
-    Raises:
-        CorpusError: Lines without a name, or names with two types; the message lists them.
-    """
-    kinds: dict[str, tuple[str | None, int]] = {}
-    bad = []
-    for number, line in json_lines(text):
-        try:
-            name, kind = _mention(line.strip("\r\n"), types)
-            key = fold(name).text
-            key = key.casefold() if ignore_case else key
-            before, first = kinds.setdefault(key, (kind, number))
-            if before != kind:
-                raise RowError(f"{name!r} is a {kind} here and a {before} on line {first}")
-        except RowError as error:
-            bad.append(f"  {file}, line {number}: {error}")
-    if not kinds and not bad:
-        bad.append(f"  {file}: no name in it; a line for each: name<TAB>type")
-    if bad:
-        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *listed(bad)]))
-    return MentionList(((name, kind) for name, (kind, _) in kinds.items()), ignore_case=ignore_case)
-
-
-def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
-    if line.lstrip().startswith("{"):
-        record = json_object(line)
-        for key in record:
-            if key not in _KEYS:
-                raise RowError(f"unknown key {key!r}" + did_you_mean(key, _KEYS))
-        name = string(record, "mention")
-        kind = string(record, "type") if record.get("type") else None
-    else:
-        name, *rest = line.split("\t")
-        if len(rest) > 1:
-            raise RowError(f"{len(rest)} tabs; one stands between the name and its type")
-        if not rest:
-            _refuse_without_tab(name, types)
-        kind = rest[0].strip() or None if rest else None
-    if not re.search(r"\w", name):
-        raise RowError(f"no name before the type: {line!r}")
-    return name.strip(), kind
-
-
-def _refuse_without_tab(name: str, types: Collection[str]) -> None:
-    """Refuse ``Ada,person`` and blanks in place of a tab: no sentence would ever match them."""
-    for sign in ",;":
-        if name.rpartition(sign)[2].strip() in types and sign in name:
-            raise RowError(f"a tab stands between a name and its type, not {sign!r}: {name!r}")
-    if "  " in fold(name.strip()).text:
-        raise RowError(f"a tab stands between a name and its type, not blanks: {name!r}")
 
 
 BATCH = 64  # texts in a batch of a spaCy pipeline

@@ -5,8 +5,10 @@ import json
 import pytest
 from kedro.io import DataCatalog
 
-from tkre.cli.classifier import find_trained
+from tkre.cli.classifier import find_trained, serve_command
 from tkre.project.config_loader import ConfigLoader, remember
+from tkre.serving.api.__main__ import main
+from tkre.serving.api.limits import ServiceParams
 from tkre.settings import CONFIG_LOADER_ARGS
 
 CELL = "newsroom.k8.s13.tkre"
@@ -78,3 +80,11 @@ def test_schema_with_other_relations_is_refused(catalog, trained, schema):
     (trained[0] / "config.json").write_text('{"id2label": {"0": "lives_in", "1": "works_for"}}')
     with pytest.raises(ValueError, match=r"other relations .*works_for.*--to-outputs"):
         find_trained(catalog, CELL)
+
+
+@pytest.mark.parametrize("command", [serve_command, main])
+def test_both_commands_that_serve_have_the_options_of_its_limits(command):
+    given = {option.name: option.default for option in command.params}
+    inside = {"max_waiting", "batch_sentences", "shutdown_seconds"}
+    limits = ServiceParams().model_dump(exclude=inside | {"allowed_hosts"})
+    assert limits.items() <= given.items() and "allowed_hosts" in given

@@ -78,7 +78,7 @@ class Doors:
         from starlette.testclient import TestClient
 
         from tkre.serving.api.app import create_app
-        from tkre.serving.api.schemas import ServiceParams
+        from tkre.serving.api.limits import ServiceParams
 
         app = create_app(self.extractor, ServiceParams(max_sentences=10))
         with TestClient(app, base_url="http://localhost") as client:

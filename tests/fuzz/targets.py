@@ -36,7 +36,7 @@ from tkre.generation.llm.protocol import Request, Response, Sampling
 from tkre.generation.llm.replay import MissingResponse, Replay
 from tkre.generation.llm.store import ResponseStore
 from tkre.serving.api.app import create_app
-from tkre.serving.api.schemas import ServiceParams
+from tkre.serving.api.limits import ServiceParams
 from tkre.serving.extractor import Prediction
 
 REFUSALS = (

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tests.serving.conftest import SENTENCE
 from tkre.serving.api.app import BodyLimit, create_app
-from tkre.serving.api.schemas import ServiceParams
+from tkre.serving.api.limits import ServiceParams
 from tkre.serving.extractor import RelationExtractor
 
 SPANS = {"text": "anna lives in the old oslo .", "head": [0, 4], "tail": [22, 26]}

@@ -6,7 +6,8 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 
 from tests.serving.conftest import SENTENCE
-from tkre.serving.api.schemas import ServiceParams, read_request, request_model
+from tkre.serving.api.limits import ServiceParams
+from tkre.serving.api.schemas import read_request, request_model
 
 PARAMS = ServiceParams(max_sentences=12, max_characters=60)
 SPANS = {"text": "anna lives in oslo .", "head": [0, 4], "tail": [14, 18]}

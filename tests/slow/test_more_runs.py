@@ -100,7 +100,8 @@ def test_a_classifier_is_served_by_the_name_of_its_cell(project):
     httpx = pytest.importorskip("httpx")
     pytest.importorskip("fastapi_offline", reason="needs the extra `serve`")
     cell = "newsroom.k8.s13.tkre_plus"
-    with Service(project.started("classifier", "serve", cell, "--port", "0")) as service:
+    serve = ("classifier", "serve", cell, "--port", "0", "--max-sentences", "1")
+    with Service(project.started(*serve)) as service:
         described = httpx.get(f"{service.url}/relations").json()
         assert all(relation["definition"] for relation in described["relations"])
         assert described["entity_types"] == ["date", "organization", "person", "place", "work"]
@@ -109,6 +110,8 @@ def test_a_classifier_is_served_by_the_name_of_its_cell(project):
         sentence = "<head>Ada</head> was born in <tail>London</tail>."
         answer = httpx.post(f"{service.url}/predict", json={"sentences": [sentence]}, timeout=30)
         assert answer.status_code == 200, answer.text
+        two = httpx.post(f"{service.url}/predict", json={"sentences": [sentence] * 2}, timeout=30)
+        assert two.status_code == 422, two.text
         assert service.stop() == 0
     missing = project.kedro("classifier", "serve", "newsroom.k8.s21.tkre")
     assert (

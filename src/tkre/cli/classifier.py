@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 from kedro.io import CatalogProtocol
@@ -21,6 +21,7 @@ from tkre.modeling.settings import ClassifierSettings
 from tkre.pipelines.namespaces import LEDGER
 from tkre.project.config import ExperimentConfig
 from tkre.project.config_loader import read_config
+from tkre.serving.api.limits import ServiceParams, limit_options
 
 EXAMPLE = "newsroom.k8.s13.tkre_plus"
 # Model cards by the rows of their scores; the card of the test split is preferred.
@@ -182,10 +183,7 @@ def classifier() -> None:
 @precision_option
 @balanced_option
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of torch.")
-@click.option(
-    "--allowed-host", "allowed_hosts", multiple=True,
-    help="A name of the service beside localhost; several times; '*': any.",
-)  # fmt: skip
+@limit_options
 @env_option
 def serve_command(
     cell: str,
@@ -194,8 +192,8 @@ def serve_command(
     wanted_precision: float | None,
     balanced: bool,
     threads: int | None,
-    allowed_hosts: tuple[str, ...],
     env: str | None,
+    **limits: Any,
 ) -> None:
     """Serve a classifier over HTTP.
 
@@ -205,7 +203,6 @@ def serve_command(
     with session(env) as project:
         try:
             from tkre.serving.api import server
-            from tkre.serving.api.schemas import ServiceParams
         except ModuleNotFoundError as error:
             raise RuntimeError(f"{error}: pip install 'tkre[serve]'") from None
         found = find_trained(project.catalog, cell, balanced=balanced)
@@ -214,7 +211,7 @@ def serve_command(
             found.classifier, found.calibrator, wanted_precision, found.schema, threads,
             False if balanced else None,
         )  # fmt: skip
-        server.serve(extractor, ServiceParams(allowed_hosts=allowed_hosts), host, port)
+        server.serve(extractor, ServiceParams(**limits), host, port)
 
 
 @classifier.command("export")

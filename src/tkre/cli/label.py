@@ -18,7 +18,8 @@ from tkre.cli.frame import FramedCommand
 from tkre.cli.session import Project, env_option, session
 from tkre.core.errors import enumerated
 from tkre.core.terminal import say, say_next
-from tkre.evaluation.calibrator import CALIBRATOR_FILE
+from tkre.evaluation.calibrator import CALIBRATOR_FILE, Calibrator
+from tkre.modeling.settings import ClassifierSettings
 
 if TYPE_CHECKING:  # it loads torch
     from tkre.serving.batch import Done
@@ -66,14 +67,13 @@ def label(
         labeller = batch.Labeller(
             str(folder), calibrator, wanted_precision, natural=False if balanced else None
         )
-        labeller.extractor()  # refuses a precision that it cannot guarantee
-        labelled = list(
-            _printed(
-                batch.label_here(labeller, files)
-                if workers == 1 and address is None
-                else batch.label_on_ray(labeller, files, workers, address)
-            )
-        )
+        extractor = labeller.extractor()  # refuses a precision that it cannot guarantee
+        if workers == 1 and address is None:
+            done = batch.label_here(labeller, files, extractor)
+        else:
+            del extractor  # each worker loads its own
+            done = batch.label_on_ray(labeller, files, workers, address)
+        labelled = list(_printed(done))
         require_labelled((done.counts for done in labelled), str(source))
     say_next(serve)
 
@@ -89,6 +89,8 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
     if given is not None and Path(given).is_dir():
         folder = newest_version(Path(given))
         beside = folder / CALIBRATOR_FILE
+        if balanced and beside.is_file():
+            _require_balanced(folder, beside)
         calibrator = str(beside) if beside.is_file() else None
         return folder, calibrator, f"python -m tkre.serving.api {folder}"
     name = given
@@ -100,6 +102,20 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
         say(f"classifier: {name}, of the last run")
     found = find_trained(project.catalog, name, balanced=balanced)
     return found.classifier, str(found.calibrator), f"kedro classifier serve {name}"
+
+
+def _require_balanced(folder: Path, record: Path) -> None:
+    """Refuse ``--balanced`` where a folder has the calibrator record of natural text alone.
+
+    Raises:
+        ValueError: See above.
+    """
+    natural = Calibrator.read(record).fitted_on == "natural"
+    if natural and ClassifierSettings.read(folder).natural_prior:
+        raise ValueError(
+            f"{record} was fitted on natural text, and the record of validation rows is not in "
+            "this folder: give --classifier the name of its cell, or leave --balanced out"
+        )
 
 
 def _printed(files: Iterable[Done]) -> Iterable[Done]:

@@ -163,9 +163,19 @@ def _counts_file(target: Path) -> Path:
     return target.with_name(target.name + COUNTS)
 
 
-def label_here(labeller: Labeller, files: Sequence[tuple[Path, Path]]) -> Iterator[Done]:
-    """Label files, pairs of ``partitions``, one after the other in this process."""
-    worker = _Worker(labeller)
+def label_here(
+    labeller: Labeller,
+    files: Sequence[tuple[Path, Path]],
+    extractor: RelationExtractor | None = None,
+) -> Iterator[Done]:
+    """Label files one after the other in this process.
+
+    Args:
+        labeller: Settings.
+        files: Pairs from ``partitions``.
+        extractor: Its classifier, if it is loaded; None loads it for the first file to label.
+    """
+    worker = _Worker(labeller, extractor)
     for source, target in files:
         yield worker({"source": str(source), "target": str(target)})["done"]
 
@@ -222,9 +232,9 @@ def gpu_share(gpus: float, workers: int) -> float:
 
 
 class _Worker:
-    def __init__(self, labeller: Labeller) -> None:
+    def __init__(self, labeller: Labeller, extractor: RelationExtractor | None = None) -> None:
         self._labeller = labeller
-        self._extractor: RelationExtractor | None = None
+        self._extractor = extractor
 
     def __call__(self, item: dict[str, str]) -> dict[str, Done]:
         source, target = Path(item["source"]), Path(item["target"])

@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 from tkre.core.errors import UserError
-from tkre.serving.api.schemas import LEAST_BODY_BYTES, ServiceParams
-
-LIMITS = ServiceParams()
+from tkre.serving.api.limits import ServiceParams, limit_options
 
 
 @click.command()
@@ -32,34 +30,7 @@ LIMITS = ServiceParams()
 @click.option("--wanted-precision", type=float, help="Withhold answers below it.")
 @click.option("--balanced", is_flag=True, help="Without the prior of natural text.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch or ONNX Runtime.")
-@click.option(
-    "--max-body-bytes",
-    type=click.IntRange(min=LEAST_BODY_BYTES),
-    default=LIMITS.max_body_bytes,
-    show_default=True,
-)
-@click.option(
-    "--max-sentences", type=click.IntRange(min=1), default=LIMITS.max_sentences, show_default=True
-)
-@click.option(
-    "--max-characters",
-    type=click.IntRange(min=1),
-    default=LIMITS.max_characters,
-    show_default=True,
-)
-@click.option(
-    "--max-seconds",
-    type=click.IntRange(min=1),
-    default=LIMITS.max_seconds,
-    show_default=True,
-    help="For a request, its body's arrival included.",
-)
-@click.option(
-    "--allowed-host",
-    "allowed_hosts",
-    multiple=True,
-    help="A name of the service beside localhost, as behind a proxy; several times; '*': any.",
-)
+@limit_options
 def main(
     folder: Path,
     host: str,

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tkre import __version__
 from tkre.core.instance import Instance
 from tkre.serving.api.batching import Batcher, BusyError
+from tkre.serving.api.limits import ServiceParams
 from tkre.serving.api.logs import RequestLog, log
 from tkre.serving.api.schemas import (
     HealthResponse,
@@ -29,7 +30,6 @@ from tkre.serving.api.schemas import (
     LabelRequest,
     PredictResponse,
     RelationsResponse,
-    ServiceParams,
     read_request,
     request_model,
 )

@@ -1,4 +1,4 @@
-"""Limits, request and response models of the service, as its OpenAPI document shows them."""
+"""Request and response models of the service, as its OpenAPI document shows them."""
 
 from __future__ import annotations
 
@@ -21,39 +21,9 @@ from pydantic import (
 from tkre.core.documents import DocumentError, parse_json
 from tkre.core.files import not_utf8
 from tkre.core.instance import Instance
-from tkre.core.params import Params
 from tkre.corpora.unlabelled import validate_batch
+from tkre.serving.api.limits import ServiceParams
 from tkre.serving.extractor import Prediction, RelationExtractor
-
-LEAST_BODY_BYTES = 1024  # a request of one short sentence
-
-
-class ServiceParams(Params):
-    """Limits of the service; the error of a request beyond one names it.
-
-    Attributes:
-        max_body_bytes: Longest body of a request; a longer one is refused (413) unread.
-        max_sentences: Most sentences in a request.
-        max_characters: Longest sentence, tags included.
-        max_waiting: Sentences that may wait for the classifier; beyond it requests get 503.
-        batch_sentences: Most sentences of several requests that are labelled together.
-        max_seconds: Longest time for a request: 408 if its body has not arrived by then, 503 if it
-            is not answered.
-        shutdown_seconds: Time for requests under way once the service is stopped.
-        allowed_hosts: Names, besides ``localhost``, by which clients may call the service; ``*``
-            allows any. Addresses are always allowed: no page of another origin has one (DNS
-            rebinding).
-    """
-
-    max_body_bytes: int = Field(1024 * 1024, ge=LEAST_BODY_BYTES)
-    max_sentences: int = Field(256, ge=1)
-    max_characters: int = Field(5000, ge=1)
-    max_waiting: int = Field(4096, ge=1)
-    batch_sentences: int = Field(128, ge=1)
-    max_seconds: int = Field(60, ge=1)
-    shutdown_seconds: int = Field(20, ge=1)
-    allowed_hosts: tuple[str, ...] = ()
-
 
 EXAMPLE = "<head>Ada Lovelace</head> was born in <tail>London</tail>."
 _Type = Annotated[

@@ -12,8 +12,8 @@ import uvicorn
 from tkre.core.errors import UserError
 from tkre.core.schema import RelationSchema
 from tkre.serving.api.app import create_app
+from tkre.serving.api.limits import ServiceParams
 from tkre.serving.api.logs import configure_logs, log
-from tkre.serving.api.schemas import ServiceParams
 from tkre.serving.extractor import RelationExtractor
 
 

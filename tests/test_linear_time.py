@@ -32,11 +32,11 @@ from tkre.core.text import (
     word_list,
 )
 from tkre.corpora.annotations import brat, doccano
-from tkre.corpora.candidates import read_mentions
 from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
 from tkre.corpora.exchange import bioc, rebel
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
 from tkre.corpora.importing import _WIKIDATA
+from tkre.corpora.mention_list import read_mentions
 from tkre.corpora.pairs import csv_rows
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import recognised
@@ -184,7 +184,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "core/text.py:_PART": [
         lambda t: read_mentions("born in\ta\nx\tb", "f", ignore_case=True).find(t)
     ],
-    "corpora/candidates.py:_mention": [
+    "corpora/mention_list.py:_mention": [
         lambda t: read_mentions(t, "f", ignore_case=False, types=("a",))
     ],
     "corpora/formats.py:_START": FORMATS,
@@ -197,7 +197,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "corpora/documents.py:_SPACE": [mentions_of],
     "corpora/documents.py:_END": [split_sentences],
     "corpora/documents.py:_SHORT": [lambda t: split_sentences(f"{t}. A")],
-    "corpora/exchange.py:_MARKS": [triplets],
+    "corpora/exchange.py:_MARK": [triplets],
     "corpora/exchange.py:_whole": [
         lambda t: documents(bioc, f"<collection><document><offset>{escape(t)}</offset></document>"
                                   "</collection>"),

@@ -81,7 +81,7 @@ def test_labels_of_a_corpus_that_is_in_conf(project, kedro):
     assert "1 relation left out: its row is bad" in output and "the same mention" in output
     assert [path.name for path in folder.iterdir() if path.suffix == ".jsonl"] == []
     assert "per:title" in (folder / "relations.yml").read_text(encoding="utf-8")
-    assert "row 2: head and tail are the same mention" in kedro("corpus", "validate", "odd", code=1)
+    assert "record 2: head and tail are the same" in kedro("corpus", "validate", "odd", code=1)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".tsv", ".json"])
@@ -100,6 +100,18 @@ def test_an_export_is_imported_again(project, kedro, suffix):
     assert labelled(made) == labelled(rows)
 
 
+def test_entities_of_no_type_of_the_corpus_are_named_and_may_be_mapped(project, kedro):
+    ends = [{"start": 0, "end": 3, "label": "Person"}, {"start": 8, "end": 12, "label": "GPE"}]
+    row = json.dumps({"text": "Ada met Oslo.", "entities": ends})
+    (project.folder / "own.jsonl").write_text(f"{row}\n", encoding="utf-8")
+    command = ("corpus", "candidates", "own.jsonl", "p.jsonl", "--corpus", "newsroom")
+    refused = kedro(*command, code=1)
+    assert "of no type of the corpus (--as LABEL=TYPE): GPE 1, Person 1" in refused
+    assert "there is no entity type 'persn'" in kedro(*command, "--as", "Person=persn", code=1)
+    output = kedro(*command, "--as", "Person=person", "--as", "GPE=place")
+    assert "2 mentions (person 1, place 1)" in output and "left out, of no type" not in output
+
+
 def test_candidates_of_known_entities_and_of_tables(project, kedro):
     shutil.copytree(FILES, project.folder / "files")
     output = kedro("corpus", "candidates", "files/entities.jsonl", "pairs.jsonl")
@@ -109,7 +121,7 @@ def test_candidates_of_known_entities_and_of_tables(project, kedro):
     assert "2 pairs in p.jsonl" in kedro("corpus", "candidates", "files/raw.csv", "p.jsonl", *named)
     refused = kedro("corpus", "candidates", "files/names.tsv", "q.jsonl", *named, code=1)
     assert "there is no column text or sentence in the header" in refused
-    assert "this is TACRED's JSON" in kedro(
+    assert "is TACRED's JSON: `kedro corpus import" in kedro(
         "corpus", "candidates", "files/tacred.json", "q.jsonl", *named, code=1
     )
     assert "give --mentions" in kedro("corpus", "candidates", "files/raw.csv", "q.jsonl", code=1)

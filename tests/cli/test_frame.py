@@ -84,6 +84,37 @@ BROKEN = {
     "not YAML": "corpora:\n  mine: [\n",
     "not UTF-8": "corpora:\n  mine: {train: caf\xe9.jsonl}\n",
 }
+UNREAD = {
+    "a key twice": ("x: 1\nx: 2\n", "line 2: 'x' stands here and on line 1"),
+    "a list": ("- corpora\n", "line 1: the file has entries by their names, not ['corpora']"),
+    "UTF-16": ("corpora: {}\n".encode("utf-16").decode("latin-1"), "line 1: not UTF-8 ("),
+    "a sign of YAML": ("x: =\n", "line 1: "),
+    "digits": (f"x: {'9' * 5000}\n", "line 1: "),
+    "depth": (f"x: {'[' * 3000}{']' * 3000}\n", "line 1: nested more than 64 levels deep"),
+    "no time": ("x: !!timestamp x\n", "line 1: 'x' cannot be read as timestamp"),
+    "itself": ("&a {a: *a}\n", "line 1: "),
+    "a list of corpora": ("corpora: [a]\n", "line 1: corpora has entries by their names"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [
+        *((kind, "parameters_corpora_mine.yml") for kind in UNREAD),
+        ("depth", "experiments_mine.yml"),
+    ],
+)
+def test_a_file_of_a_corpus_that_cannot_be_read_leaves_the_others(
+    kedro, project, kind, file, caplog
+):
+    content, reason = UNREAD[kind]
+    path = project.folder / "conf/base" / file
+    path.write_bytes(content.encode("latin-1"))
+    assert "newsroom: 0 errors" in kedro("corpus", "validate", "newsroom")
+    assert f"the corpus mine is left out: {path}, {reason}" in caplog.text
+    path.rename(path.with_name("parameters_of_all.yml"))
+    said = kedro("corpus", "validate", "newsroom", code=1)
+    assert f"conf/base/parameters_of_all.yml, {reason}" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize("kind", BROKEN)

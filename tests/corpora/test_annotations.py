@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from typing import ClassVar
 
 import pytest
 
-from tkre.core.instance import to_tagged
+from tkre.core.instance import Instance, to_tagged
 from tkre.corpora.importing import import_files, left_out_lines
+from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import CorpusError
+from tkre.corpora.records import RowError
 
 
 @pytest.fixture
@@ -308,6 +312,33 @@ def test_rebel_finds_mentions_by_their_words(imported):
     assert "x.jsonl, line 2: knows: 'Bo' stands 2 times" in "\n".join(left_out_lines(found.tally))
 
 
+@pytest.mark.parametrize(
+    ("triplets", "relations", "kind", "torn"),
+    [
+        ("<s><triplet> Ada <subj> Bo <obj> knows</s><pad><pad>", ["knows"], None, 0),
+        ("<triplet> Ada <subj> Bo <obj> knows <subj> Cy <obj> saw", ["knows", "saw"], None, 0),
+        ("<triplet> Ada <subj> Bo <obj> a b<triplet> Ada <subj> Cy <obj> saw</s>", ["a b", "saw"],
+         None, 0),
+        ("tp_XX<triplet> Ada <per> Bo <org> knows</s>", ["knows"], "per", 0),
+        ("en_XX<triplet> Ada <per> Bo <org> a <org> Cy <loc> saw", ["a", "saw"], "per", 0),
+        ("<triplet> Ada <subj> Bo <obj> knows <triplet> Ada <subj> Cy", ["knows"], None, 1),
+        ("<triplet> Ada <subj> Bo <obj> knows <subj> Cy <triplet></s>", ["knows"], None, 2),
+    ],
+)  # fmt: skip
+def test_triplets_as_the_models_write_them(imported, triplets, relations, kind, torn):
+    record = {"text": "Ada met Bo, and Cy.", "triplets": triplets}
+    found = imported("x.jsonl", lines(record, record | {"triplets": "Ada knows Bo"}))
+    assert [(row.relation, row.head_type) for row in found.rows] == [(r, kind) for r in relations]
+    assert len(found.tally.left_out["relation", "its triplet is not whole"]) == torn
+    assert "record: it cannot be read" in reasons(found)
+
+
+@pytest.mark.parametrize("triplets", ["<triplet>", "<triplet> Ada", "<triplet> Ada <subj> Bo"])
+def test_a_triplet_that_is_not_whole_is_counted(imported, triplets):
+    with pytest.raises(CorpusError, match="1 relation left out: its triplet is not whole"):
+        imported("x.jsonl", lines({"text": "Ada met Bo.", "triplets": triplets}))
+
+
 class TestBioC:
     PASSAGES: ClassVar[list] = [
         {"offset": 0, "text": "Title.", "annotations": [], "relations": []},
@@ -381,9 +412,96 @@ def test_docbin(tmp_path):
     DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "train.spacy")
     found = import_files(tmp_path / "train.spacy", None, "no_relation", 0, 13)
     assert tagged(found) == [(ADA_KNOWS_BO, "knows")] and found.rows[0].head_type == "PER"
+    good, scores = doc._.rel[0, 2], {(0, 2): {"knows": 1.0}}
+    for odd in ([(0, 2, "knows")], 3, {0: good}, {(0, 2, 1): good}, {(0, 2): "knows"},
+                {(0, 2): ["knows"]}, {(0, 2): {"knows": None}}):  # fmt: skip
+        doc._.rel = odd if not isinstance(odd, dict) else scores | odd
+        DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "odd.spacy")
+        with suppress(CorpusError):
+            found = import_files(tmp_path / "odd.spacy", None, "no_relation", 0, 13)
+            assert tagged(found) == [(ADA_KNOWS_BO, "knows")]
+            assert reasons(found) == ["relation: doc._.rel is not {(token, token): {label: score}}"]
+            continue
+        with pytest.raises(CorpusError, match=r"doc\._\.rel is not"):
+            import_files(tmp_path / "odd.spacy", None, "no_relation", 0, 13)
     (tmp_path / "broken.spacy").write_bytes(b"no")
     with pytest.raises(CorpusError, match="no DocBin of spaCy"):
         import_files(tmp_path / "broken.spacy", None, "no_relation", 0, 13)
+
+
+ENTITY = {"type": "PER", "start": 0, "end": 1}
+RECORDS = {
+    "opennre": {"token": ["Ada", "met", "Bo"], "relation": "knows",
+                "h": {"name": "Ada", "pos": [0, 1]}, "t": {"name": "Bo", "pos": [2, 3]}},
+    "fewrel": {"P1": [{"tokens": ["Ada", "met", "Bo"], "h": ["ada", "Q1", [[0]]],
+                       "t": ["bo", "Q2", [[1, 2]]]}]},
+    "tacred": [{"id": "a", "token": ["Ada", "met", "Bo"], "subj_start": 0, "subj_end": 0,
+                "obj_start": 2, "obj_end": 2, "subj_type": "P", "obj_type": "P",
+                "relation": "knows"}],
+    "doccano": {"id": 1, "text": "Ada met Bo", "relations": [
+        {"from_id": 1, "to_id": 2, "type": "knows"}], "entities": [
+        {"id": 1, "label": "P", "start_offset": 0, "end_offset": 3},
+        {"id": 2, "label": "P", "start_offset": 8, "end_offset": 10}]},
+    "label_studio": [task("Ada met Bo.", region("a", 0, 3, "Ada"), region("b", 8, 10, "Bo"),
+                          relation("a", "b"))],
+    "prodigy": TestProdigy.RECORD | {"relations": [
+        *TestProdigy.RECORD["relations"], {"head": 2, "child": 0, "label": "knows"}]},
+    "spert": {"tokens": ["Ada", "met", "Bo"], "entities": [ENTITY, ENTITY | {"start": 2, "end": 3}],
+              "relations": [{"type": "knows", "head": 0, "tail": 1}], "orig_id": 5},
+    "glirel": {"tokenized_text": ["Ada", "met", "Bo"], "ner": [[0, 0, "P", "Ada"], [2, 2, "P"]],
+               "relations": [{"head": {"mention": "Ada", "position": [0, 0], "type": "P"},
+                              "tail": {"position": [2, 2]}, "relation_text": "knows"}]},
+    "docred": {"title": "Ada", "sents": [["Ada", "met", "Bo", "."]], "labels": [
+        {"h": 0, "t": 1, "r": "P1", "evidence": [0]}], "vertexSet": [
+        [{"name": "Ada", "pos": [0, 1], "sent_id": 0, "type": "P"}],
+        [{"name": "Bo", "pos": [2, 3], "sent_id": 0, "type": "P"}]]},
+    "rebel": {"text": "Ada met Bo.", "triplets": "<triplet> Ada <subj> Bo <obj> knows"},
+    "native": {"id": "1", "text": "Ada met Bo", "head": [0, 3], "tail": [8, 10], "relation": "r",
+               "head_type": "P", "implicit": False},
+    "scibert": {"text": "[[ Ada ]] met << Bo >>", "label": "knows"},
+}  # fmt: skip
+ODD = (None, True, 4.0, -1, 10**9, 10**30, "", "x", [], [0], [[0]], [None], ["x"], {}, {"a": [1]})
+
+
+def with_odd_values(value):
+    """A value with each of its parts, and itself, in turn replaced by an odd value."""
+    yield from ODD
+    keys = range(len(value)) if isinstance(value, list) else value
+    for key in keys if isinstance(value, dict | list) else ():
+        for odd in with_odd_values(value[key]):
+            copy = value.copy()
+            copy[key] = odd
+            yield copy
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_an_odd_value_anywhere_is_a_bad_row(name):
+    def rows(record):
+        for place, parse in FORMATS[name](json.dumps(record), "train"):
+            try:
+                yield parse()
+            except RowError as error:
+                yield f"{place}: {error}"
+
+    assert all(isinstance(row, Instance) for row in rows(RECORDS[name]))
+    begun = time.process_time()
+    found = [list(rows(record)) for record in with_odd_values(RECORDS[name])]
+    assert len(found) > 2 * len(ODD) and time.process_time() - begun < 20
+    assert any(isinstance(row, str) for some in found for row in some)
+
+
+@pytest.mark.parametrize(
+    "names", ['{"P1": []}', '{"P1": 3}', '{"P1": [""]}', '{"P1": {"name": "x"}}', "[1]", "{\n"]
+)
+def test_odd_names_of_relations_are_refused_with_their_file(imported, tmp_path, names):
+    (tmp_path / "pid2name.json").write_text(names, encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"pid2name\.json(:|, line 1:|, line 2:) "):
+        imported("train.json", RECORDS["fewrel"])
+
+
+def test_a_list_in_place_of_relations_is_refused_with_its_file(imported):
+    with pytest.raises(CorpusError, match=r"x\.json, line 1: a JSON object was expected"):
+        imported("x.json", [1], file_format="fewrel")
 
 
 def test_files_of_a_folder_that_cannot_be_read_are_left_out(tmp_path):

@@ -6,17 +6,19 @@ import unicodedata
 
 import pytest
 
+from tkre.core.instance import Span
 from tkre.corpora.candidates import (
     CandidateCounts,
-    MentionList,
+    Mention,
     Pairs,
     SpacyError,
     SpacyMentions,
     candidates,
-    read_mentions,
     read_sentences,
 )
+from tkre.corpora.mention_list import MentionList, read_mentions
 from tkre.corpora.reading import CorpusError
+from tkre.corpora.records import instance_problem
 from tkre.corpora.unlabelled import read_unlabelled
 
 # candidates
@@ -83,9 +85,10 @@ def test_sentences_without_a_pair_are_counted():
 
 
 def test_json_lines_keep_their_ids():
-    records, _ = made(['{"id": 7, "sentence": "Ada and Bert", "source": "x"}'],
-                      Pairs(both_ways=False), as_json=True)  # fmt: skip
-    assert [r["id"] for r in records] == ["7/1"]
+    lines = [json.dumps({"id": given, "sentence": "Ada and Bert", "source": "x"})
+             for given in (7, 0, "a", "", None)]  # fmt: skip
+    records, _ = made(lines, Pairs(both_ways=False), as_json=True)
+    assert [r["id"] for r in records] == ["7/1", "0/1", "a/1", "line-4/1", "line-5/1"]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,31 @@ def test_finder_may_read_ahead():
     sentences = [("a", "Ada and Bert"), ("b", "Rome"), ("c", "Oslo and Rome")]
     records = list(candidates(iter(sentences), in_one_batch, Pairs(both_ways=False), counts))
     assert [(r["id"], r["head_type"]) for r in records] == [("a/1", "person"), ("c/1", "place")]
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "kept"),
+    [
+        ("Ada met Bert", [(0, 3, "person"), (0, 3, "poet"), (8, 12, "person")], 4),
+        ("Ada met Bert", [(0, 3, "person"), (0, 3, "person")], 0),
+        ("Ada Holt Bert", [(0, 8, "person"), (4, 13, "person")], 0),
+        ("Ada Holt Bert", [(0, 8, "person"), (4, 8, "person")], 2),  # one may hold the other
+        ("Ada \u200b\u200b Bert", [(0, 3, "person"), (4, 6, None)], 0),
+        ("Ada met </head> Bert", [(0, 3, "person"), (16, 20, "person")], 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("most", [1, 30])
+def test_pairs_that_other_commands_refuse_are_counted(text, spans, kept, most):
+    mentions = [Mention(Span(start, end), kind) for start, end, kind in spans]
+    counts = CandidateCounts()
+    find = lambda texts: (mentions for _ in texts)  # noqa: E731
+    records = list(candidates([("a", text)], find, Pairs(most=most), counts))
+    written = "".join(json.dumps(r) + "\n" for r in records)
+    read = read_unlabelled(written, "out.jsonl", lambda _: None) if records else []
+    assert len(read) == len(records) == min(kept, most) == counts.pairs
+    assert not [row for row in read if instance_problem(row, None)]
+    assert counts.refused == len(spans) * (len(spans) - 1) - kept
+    assert counts.beyond == kept - counts.pairs
 
 
 # mentions
@@ -233,6 +261,40 @@ def test_comma_instead_of_tab(line):
     whole = '{"mention": "Ada, person"}'
     assert read_mentions(whole, "m.tsv", ignore_case=False, types=("person",))
     assert read_mentions("Baker, Sons, Ltd", "m.tsv", ignore_case=False, types=("person",))
+
+
+@pytest.mark.parametrize("sign", [" ", "  ", "|", " | ", ",", "; ", ",  "])
+@pytest.mark.parametrize("kind", ["person", "work of art"])
+@pytest.mark.parametrize("known", [True, False])
+def test_any_other_sign_than_a_tab_is_refused_by_the_types_that_are_known(sign, kind, known):
+    torn = f"Selma Okafor{sign}{kind}"
+    text = torn if known else f"Theo Marchetti\t{kind}\n{torn}"
+    with pytest.raises(CorpusError, match=r"m\.tsv, line [12]: a tab stands .*write {\"mention\""):
+        read_mentions(text, "m.tsv", ignore_case=False, types=(kind,) if known else ())
+    as_a_whole = json.dumps({"mention": torn})
+    assert read_mentions(as_a_whole, "m.tsv", ignore_case=False, types=(kind,))
+    assert read_mentions(f"{kind}\nGlobe Person", "m.tsv", ignore_case=False, types=(kind,))
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_table_of_names_without_a_tab_is_refused(sign):
+    text = "".join(f"{name}{sign}person\n" for name in ("Ada", "Bo, Jr", "Cy"))
+    with pytest.raises(CorpusError, match=r"3 bad line.*\n  m\.csv, line 1: a tab stands"):
+        read_mentions(text, "m.csv", ignore_case=False)
+    assert (
+        len(read_mentions(f"Baker{sign} Sons\nHolt{sign} Bros\nAda\n", "m", ignore_case=False)) == 3
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['["Ada", "Bo"]', '\n[{"mention": "Ada", "type": "person"},\n {"mention": "Bo"}]\n',
+     '["Ada", "person"]\n["Bo", "person"]\n'],
+)  # fmt: skip
+def test_a_json_list_is_no_name(text):
+    with pytest.raises(CorpusError, match=r"names\.json, line [12]: a JSON list; write a line"):
+        read_mentions(text, "names.json", ignore_case=False)
+    assert len(read_mentions("[Anonymous]\n[a, b\n", "names", ignore_case=False)) == 2
 
 
 # spacy_mentions

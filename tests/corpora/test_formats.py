@@ -6,6 +6,7 @@ import pytest
 
 from tkre.corpora.formats import native_rows, scibert_rows, semeval_rows, tacred_rows
 from tkre.corpora.params import FORMATS
+from tkre.corpora.recognition import recognised
 from tkre.corpora.records import RowError
 
 # native
@@ -173,7 +174,11 @@ ROW = {
 def test_inclusive_token_indices_and_brackets():
     [(place, row)] = tacred_rows(json.dumps([ROW]), "train")
     instance = row()
-    assert place == "row 1"
+    assert place == "record 1"
+    lines = f"{json.dumps(ROW)}\n{{}}\n{json.dumps(ROW)}\n"
+    (first, one), (bad, _), (last, other) = tacred_rows(lines, "train")
+    assert (first, bad, last) == ("line 1", "line 2", "line 3")
+    assert one() == other() == instance and recognised(lines) == "tacred"
     assert instance.text == "Ada Moen ( born 1970 ) , the mayor , spoke"
     assert (instance.head_text, instance.tail_text) == ("Ada Moen", "mayor")
     assert (instance.head_type, instance.tail_type) == ("PERSON", "TITLE")
@@ -199,8 +204,8 @@ def test_bad_rows(change, problem):
 
 @pytest.mark.parametrize(
     ("text", "place", "problem"),
-    [("[\n{,", "line 2", "not JSON"), ("{}", "line 1", "list was expected, not dict"),
-     ("[3]", "row 1", "object was expected, not int")],
+    [("[\n{,", "line 2", "not JSON"), ("{}", "line 1", "token must be a list of texts"),
+     ("[3]", "record 1", "object was expected, not int")],
 )  # fmt: skip
 def test_files_that_are_no_list_of_rows(text, place, problem):
     [(found, row)] = tacred_rows(text, "train")

@@ -8,12 +8,15 @@ import pytest
 
 from tkre.core.instance import to_tagged
 from tkre.corpora.annotations import doccano
+from tkre.corpora.candidates import CandidateCounts
 from tkre.corpora.documents import split_sentences
 from tkre.corpora.exporting import native_record, table_of
 from tkre.corpora.pairs import csv_rows, fewrel_rows, opennre_rows
 from tkre.corpora.params import FORMATS
 from tkre.corpora.recognition import recognised
 from tkre.corpora.records import RowError, labelled_record
+from tkre.corpora.row_files import read_rows
+from tkre.corpora.tool_files import read_raw
 
 
 def parse(rows):
@@ -167,3 +170,19 @@ def test_exports_are_read_as_they_were():
     for delimiter in ",\t":
         assert "'=1" in table_of(rows, delimiter)
     assert [row() for _, row in csv_rows(table_of(rows[:1]), "train")] == rows[:1]
+
+
+@pytest.mark.parametrize("mark", ["''", "'=", "'-", "'@", "'\t", "'\uff1d"])
+def test_apostrophes_are_text_but_in_tables_of_our_own(mark, tmp_path):
+    text = f"{mark} Ada met Bo"
+    row = labelled_record({"id": "1", "text": text, "head": [3, 6], "tail": [11, 13],
+                           "relation": "r"})  # fmt: skip
+    assert [given() for _, given in csv_rows(table_of([row]), "train")] == [row]
+    noted = table_of([row]).replace("\r\n", ",note\r\n", 1).replace("13,\r\n", "13,,x\r\n")
+    assert [given() for _, given in csv_rows(noted, "train")] == [row]
+    theirs = f'text,relation,head_start,head_end,tail_start,tail_end\n"{text}",r,3,6,11,13\n'
+    assert [given().text for _, given in csv_rows(theirs, "train")] == [text]
+    file, counts = tmp_path / "theirs.csv", CandidateCounts()
+    file.write_text(theirs, encoding="utf-8")
+    assert [sentence for _, sentence in read_raw(file, counts)] == [text]
+    assert [fields["text"] for _, fields in read_rows(file)] == [text]

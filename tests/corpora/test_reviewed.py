@@ -13,7 +13,8 @@ from tests.conftest import instance
 from tkre.core.instance import to_tagged
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, CorpusFolder
-from tkre.corpora.reviewed import COLUMNS, accept, read_reviewed, table, writable
+from tkre.corpora.reviewed import accept, read_reviewed, table, writable
+from tkre.corpora.tables import REVIEWED
 
 TYPES = {"head_type": "person", "tail_type": "place"}
 ADA = instance("<head>Ada</head> lives in <tail>Oslo</tail>.", id="line-1", **TYPES)
@@ -104,6 +105,13 @@ def test_the_same_answers_twice_change_nothing(read_back):
     assert again[:1] == rows
 
 
+@pytest.mark.parametrize("key", record(ADA))
+@pytest.mark.parametrize("odd", [["a"], {"a": 1}, 10**30, 4.5, "x"])
+def test_an_odd_value_of_an_answer_is_refused_with_its_line(read_back, key, odd):
+    with pytest.raises(CorpusError, match=r"answers\.jsonl, line 1: "):
+        read_back([record(ADA) | {key: odd}])
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter):
     rows = filled([record(row) for row in POOL], ["lives_in", "", *["none"] * len(HOSTILE)])
@@ -116,7 +124,7 @@ def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter):
 def test_no_cell_of_a_table_is_a_formula():
     text = table([record(row, llm_relation="@none") for row in POOL])
     cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
-    assert len(cells) == len(COLUMNS) * (len(POOL) + 1)
+    assert len(cells) == len(REVIEWED) * (len(POOL) + 1)
     assert not [cell for cell in cells if cell[:1] and cell[0] in "=+-@\t\r\n\uff1d"]
 
 

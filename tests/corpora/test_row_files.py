@@ -44,6 +44,35 @@ def test_spans_in_any_form(fields):
     assert spans(fields) == (TEXT[:2], TEXT[4:6])
 
 
+TAGGED = f"<head>{TEXT[:2]}</head>{TEXT[2:4]}<tail>{TEXT[4:6]}</tail>"
+
+
+@pytest.mark.parametrize("sentence", ["sentence", "text", "Sentence", "Text", "context", "CONTEXT"])
+@pytest.mark.parametrize(
+    "types", [("head_type", "tail_type"), ("Head Type", "Tail Type"), ("e1_type", "object label")]
+)
+def test_columns_of_any_name_are_read_in_tagged_and_in_plain_rows(sentence, types):
+    kinds = dict(zip(types, ("person", "place"), strict=True))
+    rows = [
+        {sentence: TAGGED},
+        {sentence: TEXT, "subject": TEXT[:2], "object": TEXT[4:6]},
+        {sentence: TEXT, "head": [0, 2], "tail": [4, 6]},
+    ]
+    for fields in rows if sentence != "sentence" else rows[:2]:
+        row = unlabelled_record(record_of({"id": "7", "note": None, **fields, **kinds}), "1")
+        assert (row.id, row.head_text, row.tail_text) == ("7", TEXT[:2], TEXT[4:6])
+        assert (row.head_type, row.tail_type) == ("person", "place")
+        blank = unlabelled_record(record_of(fields | dict.fromkeys(types, " ")), "1")
+        assert blank.head_type is None or types[0] == "head_type"
+
+
+def test_a_tagged_and_a_plain_sentence_stay_two():
+    for other in ("sentence", "Context"):
+        both = {other: TAGGED, "text": TEXT}
+        with pytest.raises(RowError, match="it has both"):
+            unlabelled_record(record_of(both), "1")
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

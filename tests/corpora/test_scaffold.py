@@ -118,4 +118,11 @@ def test_names_in_existing_rows():
         {"relation": "owns"},
     ]
     text = "\n".join([*map(json.dumps, rows), "{not json", "[]"])
-    assert names_in(text) == (("owns", "sells"), ("person", "car"))
+    assert names_in(text, "train.jsonl") == (("owns", "sells"), ("person", "car"))
+    assert names_in("\n", "train.jsonl") == ((), ())
+
+
+@pytest.mark.parametrize("text", ["{not json\n", "\n[]\n{}x\n", '[\n{"relation": "a"},\n]\n'])
+def test_rows_of_which_none_can_be_read_are_refused_with_their_line(text):
+    with pytest.raises(ScaffoldError, match=r"train\.jsonl, line [12]: .*no line of it"):
+        names_in(text.replace("},", "},,"), "train.jsonl")

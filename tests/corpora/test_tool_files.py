@@ -8,8 +8,12 @@ import shutil
 import pytest
 
 from tests.conftest import ROOT
-from tkre.corpora.row_files import TableError, columns_of
-from tkre.corpora.tool_files import where_to_label
+from tkre.core.errors import UserError
+from tkre.corpora.candidates import CandidateCounts
+from tkre.corpora.importing import import_files
+from tkre.corpora.reading import CorpusError
+from tkre.corpora.row_files import TableError, columns_of, read_rows
+from tkre.corpora.tool_files import read_raw, where_to_label
 
 FILES = ROOT / "tests/corpora/files"
 TASK = {"data": {"text": "Ada met Bo"}, "annotations": [{"result": []}]}
@@ -68,3 +72,70 @@ def test_files_without_sentences_are_refused_by_their_format(tmp_path):
     (tmp_path / "a.json").write_text("{}", encoding="utf-8")
     with pytest.raises(TableError, match=r"files to be read end with \.jsonl"):
         columns_of(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_table_has_the_line_ends_of_any_system_for_every_reader(tmp_path, end):
+    path, counts = tmp_path / "train.csv", CandidateCounts()
+    lines = ['"sentence",relation,head,tail,"of\r\nmine"', '"Ada met Bo",met,Ada,Bo,1',
+             "Ada saw Bo,saw,Ada,Bo,2"]  # fmt: skip
+    path.write_bytes(end.join(lines).encode())
+    assert [text for _, text in read_raw(path, counts)] == ["Ada met Bo", "Ada saw Bo"]
+    assert [row.text for row in import_files(path, None, "none", 0, 1).rows] == [
+        "Ada met Bo", "Ada saw Bo",
+    ]  # fmt: skip
+    assert [row["sentence"] for _, row in read_rows(path)] == ["Ada met Bo", "Ada saw Bo"]
+    assert list(columns_of(path))[:4] == ["sentence", "relation", "head", "tail"]
+    assert not counts.bad
+
+
+@pytest.mark.parametrize("header", [f"sentence,relation,{'x' * 200_000}", '"sentence"x,relation'])
+def test_a_header_that_is_not_csv_is_named_by_every_reader(tmp_path, header):
+    path = tmp_path / "train.csv"
+    path.write_text(f"{header}\nAda met Bo,met,1\n", encoding="utf-8")
+    for read in (
+        lambda: list(read_raw(path, CandidateCounts())),
+        lambda: import_files(path, "csv", "none", 0, 1),
+        lambda: columns_of(path),
+    ):
+        with pytest.raises(UserError, match=r"train\.csv, line 1: not CSV"):
+            read()
+    assert [place for place, _ in read_rows(path)] == ["line 1"]
+    assert where_to_label(path) is None
+
+
+SENTENCES = ["Ada met Bo.", "[1] Ada saw Bo.", '["No," she said] Bo left.']
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.JSONL", "a.ndjson", "a.csv", "A.CSV", "a.TSV"])
+def test_sentences_to_pair_are_read_by_their_suffix_in_any_case(tmp_path, name):
+    path, counts = tmp_path / name, CandidateCounts()
+    if name.lower().endswith("sv"):
+        path.write_text("id\ttext\n7\tAda met Bo.\n", encoding="utf-8")
+    else:
+        path.write_text('{"id": 7, "text": "Ada met Bo."}\n', encoding="utf-8")
+    assert list(read_raw(path, counts)) == [("7", "Ada met Bo.")] and not counts.bad
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [
+        ('{"id": 1, "text": "Ada met Bo."}\n', r"and call the file \.jsonl"),
+        ('[{"id": 1, "sentence": "Ada met Bo."},\n{"id": 2}]', r"and call the file \.jsonl"),
+        ('\n{\n "text":\n "Ada met Bo."\n}\n', r"and call the file \.jsonl"),
+        ('["Ada met Bo.",\n"Ada saw Bo."]', r"and call the file \.jsonl"),
+        (json.dumps([{"text": "Ada. " * 9}] * 9999), r"and call the file \.jsonl"),
+        (DOCCANO, "leave --mentions and --spacy out"),
+        ("text,relation,head,tail\nAda met Bo,met,Ada,Bo\n", r"call it \.csv or \.tsv"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["a.json", "a.txt", "a"])
+def test_records_are_no_sentences_to_pair(tmp_path, text, way, name):
+    path, counts = tmp_path / name, CandidateCounts()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CorpusError, match=way):
+        list(read_raw(path, counts))
+    path.write_text("\n".join(SENTENCES[::-1]), encoding="utf-8")
+    assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[::-1]
+    path.write_text("\n".join(SENTENCES[1:]), encoding="utf-8")
+    assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[1:]

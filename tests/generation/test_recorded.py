@@ -153,7 +153,11 @@ def test_replay_refuses_stale_answers_unless_told_otherwise(schema, root, tmp_pa
     assert Replay([exact], "m", strict=True).holds(other)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"a": 1}', '{"a": {"b": {"c": 1}}}', "[" * 10_000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"a": 1}', '{"a": {"b": {"c": 1}}}', "[" * 10_000,
+             '{"a": {}, "a": {}}', '{"a": {"b": {"c": "d", "c": "e"}}}', '{"a": NaN}'],
+)  # fmt: skip
 def test_a_damaged_lock_is_named(tmp_path, text):
     path = tmp_path / "answers.lock.json"
     path.write_text(text, "utf-8")

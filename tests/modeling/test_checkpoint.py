@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from transformers import AutoModelForMaskedLM, BertForMaskedLM
 
+from tkre.core.errors import UserError
 from tkre.core.provenance import LineageError
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
+from tkre.modeling.classifier import RelationClassifier
+from tkre.modeling.tokenization import FileTokenizer
+from tkre.modeling.weights import torn_files_named
+from tkre.serving.extractor import RelationExtractor
 
 
 def test_a_folder_of_hugging_face_files(backbone, tmp_path):
@@ -29,3 +36,28 @@ def test_replaced_weights_are_refused(backbone, tmp_path):
     other.save_pretrained(tmp_path)
     with pytest.raises(LineageError, match="changed after they were written"):
         Checkpoint.load(tmp_path, AutoModelForMaskedLM)
+
+
+@pytest.mark.parametrize("how", ["cut", "[1]", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "lineage.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+)
+def test_a_torn_file_is_named_whoever_loads_it(classifier_folder, tmp_path, name, how):
+    shutil.copytree(classifier_folder, tmp_path, dirs_exist_ok=True)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2] if how == "cut" else how.encode())
+    readers = [
+        lambda: Checkpoint.load(tmp_path, RelationClassifier),
+        lambda: RelationExtractor.from_pretrained(tmp_path, calibrator=False),
+    ]
+    if name == "tokenizer.json":
+        readers.append(lambda: FileTokenizer.load(tmp_path))
+    for read in readers:
+        with pytest.raises(UserError, match=f"{tmp_path}/{name}(, line [0-9]+)?: "):
+            read()
+
+
+def test_what_is_no_torn_file_keeps_its_error(classifier_folder):
+    with pytest.raises(ZeroDivisionError), torn_files_named(classifier_folder):
+        raise ZeroDivisionError

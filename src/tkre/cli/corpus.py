@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -28,11 +29,12 @@ from tkre.core.text import count_words
 from tkre.corpora.candidates import (
     CandidateCounts,
     Find,
+    Mention,
     Pairs,
     SpacyMentions,
     candidates,
-    read_mentions,
 )
+from tkre.corpora.mention_list import read_mentions
 from tkre.corpora.reading import Corpus
 from tkre.corpora.schema_validation import LABEL, Finding, Level, count_levels, finding_lines
 from tkre.corpora.tool_files import read_entities, read_raw
@@ -156,7 +158,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--mentions", type=FILE, default=None, help="File of names: name<TAB>type.")
 @click.option("--spacy", "pipeline", default=None, help="A spaCy pipeline, by name or folder.")
 @click.option("--as", "types", multiple=True, metavar="LABEL=TYPE",
-              help="Entity type for a label of spaCy: PERSON=person.")  # fmt: skip
+              help="Entity type for a label of spaCy or of INPUT: PERSON=person.")  # fmt: skip
 @click.option("--corpus", "name", default=None, help="Corpus whose relations allow a pair.")
 @click.option("--ignore-case", is_flag=True, help="Match OSLO with Oslo.")
 @click.option("--pairs", type=click.Choice(["both-ways", "text-order"]), default="both-ways",
@@ -187,9 +189,8 @@ def candidates_command(
         counts = CandidateCounts()
         if mentions is None and pipeline is None:
             known = read_entities(source, counts)
-            find: Find = lambda texts: (found for *_, found in known)  # noqa: E731
+            find, dropped = _own_entities((found for *_, found in known), types, schema)
             sentences: Iterable[tuple[str, str]] = [(name, text) for name, text, _ in known]
-            dropped: dict[str, int] = {}
         else:
             find, dropped = finder(mentions, pipeline, types, schema, ignore_case)
             sentences = read_raw(source, counts)
@@ -213,6 +214,25 @@ def _unlabelled_file(project: Project, name: str | None) -> Path:
     return RAW / name / pool.file
 
 
+def _own_entities(
+    found: Iterable[list[Mention]], types: Iterable[str], schema: RelationSchema | None
+) -> tuple[Find, dict[str, int]]:
+    """Finder of the entities that a file has itself, as ``finder`` for those of spaCy."""
+    known = schema.entity_types if schema and schema.entity_types else None
+    named = dict(_label_and_type(text, known) for text in types)
+    dropped: Counter[str] = Counter()
+
+    def of_types(mentions: list[Mention]) -> Iterator[Mention]:
+        for mention in mentions:
+            kind = named.get(str(mention.kind), mention.kind)
+            if kind is None or known is None or kind in known:
+                yield replace(mention, kind=kind)
+            else:
+                dropped[kind] += 1
+
+    return lambda texts: (list(of_types(mentions)) for mentions in found), dropped
+
+
 def finder(
     mentions: Path | None,
     pipeline: str | None,
@@ -232,7 +252,7 @@ def finder(
         found = SpacyMentions(pipeline, dict(_label_and_type(t, known) for t in types), known)
         return found.find, found.dropped
     if types:
-        raise ValueError("--as is for labels of spaCy; the file of names has its own types")
+        raise ValueError("--as is for labels of spaCy or INPUT; the names have types")
     assert mentions is not None
     text = read_text(mentions, utf16=True)
     names = read_mentions(text, str(mentions), ignore_case=ignore_case, types=known or ())
@@ -292,6 +312,7 @@ def _print_candidates(
         (counts.no_mention, "sentences without a mention"),
         (counts.one_mention, "sentences with one mention, so without a pair"),
         (counts.ruled_out, "pairs left out: no relation joins their types"),
+        (counts.refused, "pairs left out: their mentions are one or cross, or the text has tags"),
         (counts.beyond, "pairs left out: beyond --most of their sentence"),
         (len(counts.bad), "lines left out: they hold no sentence"),
     ):
@@ -316,4 +337,4 @@ def _why_none(counts: CandidateCounts) -> str:
             "no name stands in a sentence. Names match whole words, and their case unless "
             "--ignore-case is given; inflected forms are names of their own"
         )
-    return "no sentence has two mentions whose types a relation joins"
+    return "no sentence has two mentions that do not cross and whose types a relation joins"

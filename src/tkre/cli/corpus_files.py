@@ -73,7 +73,7 @@ def new_command(
         rows = folder.read(ROWS_FILE) if has_rows else ""
         if other := other_format(rows, "native", f"{name}/{ROWS_FILE}"):
             raise ScaffoldError(f"{RAW / name / ROWS_FILE}: {other}")
-        found = names_in(rows) if has_rows else (_EXAMPLES, ())
+        found = names_in(rows, RAW / name / ROWS_FILE) if has_rows else (_EXAMPLES, ())
         labels = tuple(label for label in relations or found[0] if label != negative)
         files = _new_files(Scaffold(name, labels, types or found[1], negative), folder)
         _refuse_to_overwrite(files, folder)

@@ -147,12 +147,11 @@ def _prodigy(record: dict[str, Any]) -> Document:
             kind = "relation" if relations else "record"
             document.leave_out(kind, f"its answer is {shown(answer)}", shown(relation.get("label")))
         return document
-    keys: dict[tuple[Any, Any], str] = {}
     tokens = objects(record, "tokens")
 
     def add(span: dict[str, Any]) -> str:
         ends = (span.get("start"), span.get("end"))
-        if (key := keys.setdefault(ends, f"{ends[0]}-{ends[1]}")) not in document:
+        if (key := f"{shown(ends[0])}-{shown(ends[1])}") not in document:
             document.mention(key, *ends, span.get("label"), span.get("text"))
         return key
 
@@ -261,15 +260,15 @@ def glirel(text: str) -> Documents:
 
 def _glirel(record: dict[str, Any]) -> Document:
     document, places = _of_tokens(name_of(record, "id"), record.get("tokenized_text"))
-    kinds: dict[tuple[Any, Any], Any] = {}
+    keys: set[str] = set()
     ner = record.get("ner") or []
     if not isinstance(ner, list) or not all(isinstance(e, list) and len(e) >= 2 for e in ner):
         raise RowError(f"ner must be a list of [first, last, type, text], not {shown(ner)}")
 
     def add(first: Any, last: Any, kind: Any, surface: Any) -> str:
-        key = f"{first}-{last}"
-        if (first, last) not in kinds:
-            kinds[first, last] = kind
+        key = f"{shown(first)}-{shown(last)}"
+        if key not in keys:
+            keys.add(key)
             end = last + 1 if type(last) is int else last
             _mention_of_tokens(document, key, places, first, end, kind, surface)
         return key

@@ -1,26 +1,20 @@
-"""Candidate pairs in raw sentences: mentions from a list of names or spaCy, and their pairs."""
+"""Candidate pairs in raw sentences: mentions from spaCy, and the pairs of any mentions."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from itertools import combinations, permutations, tee
 from typing import Any
 
-from tkre.core.errors import UserError, listed
-from tkre.core.folding import fold
+from tkre.core.errors import UserError
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
-from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.core.text import parts, without_particles
 from tkre.corpora.formats import json_lines, json_object
-from tkre.corpora.reading import CorpusError
-from tkre.corpora.records import RowError, id_once, string
-
-_KEYS = ("mention", "type")
+from tkre.corpora.records import RowError, id_once, instance_problem, string
+from tkre.corpora.reviewed import writable
 
 
 @dataclass(frozen=True)
@@ -34,126 +28,6 @@ class Mention:
 
     span: Span
     kind: str | None
-
-
-class MentionList:
-    """Names with their types, matched as whole words (``core.text``).
-
-    In scripts without blanks between words a name is found wherever its letters stand, in Hangul
-    where a word consists of it and particles. Every run of words up to the length of the longest
-    name is looked up in a dictionary, so the time does not depend on the number of names.
-
-    Args:
-        kinds: Names with their types; None for a name without a type.
-        ignore_case: Match ``OSLO`` with ``Oslo``.
-    """
-
-    def __init__(self, kinds: Iterable[tuple[str, str | None]], *, ignore_case: bool) -> None:
-        self._ignore_case = ignore_case
-        self._kinds = {self._words(name): kind for name, kind in kinds}
-        self._longest = max(map(len, self._kinds), default=0)
-        self._letters = max((len(name[-1]) for name in self._kinds if name), default=0)
-
-    def __len__(self) -> int:
-        return len(self._kinds)
-
-    @property
-    def types(self) -> set[str]:
-        """Types of the names."""
-        return {kind for kind in self._kinds.values() if kind is not None}
-
-    def find(self, text: str) -> list[Mention]:
-        """Mentions in a text, left to right, without overlaps; the longest match wins."""
-        folded = fold(text)
-        tokens = parts(folded.text)
-        words = [self._key(token.of(folded.text)) for token in tokens]
-        found, at = [], 0
-        while at < len(words):
-            length, name = self._match(words, at)
-            if length:
-                last = tokens[at + length - 1]
-                span = folded.original(tokens[at].start, min(last.end, last.start + len(name[-1])))
-                found.append(Mention(span, self._kinds[name]))
-            at += length or 1
-        return found
-
-    def _match(self, words: list[str], at: int) -> tuple[int, tuple[str, ...]]:
-        """The longest name that starts at a word, with its number of words; 0 if none does."""
-        for length in range(min(self._longest, len(words) - at), 0, -1):
-            *first, last = words[at : at + length]
-            for end in without_particles(last, self._letters):
-                if (name := (*first, end)) in self._kinds:
-                    return length, name
-        return 0, ()
-
-    def _words(self, name: str) -> tuple[str, ...]:
-        folded = fold(name).text
-        return tuple(self._key(part.of(folded)) for part in parts(folded))
-
-    def _key(self, word: str) -> str:
-        return word.casefold() if self._ignore_case else word
-
-
-def read_mentions(
-    text: str, file: str, *, ignore_case: bool, types: Collection[str] = ()
-) -> MentionList:
-    """Parse a file of names.
-
-    Args:
-        text: Lines ``name<TAB>type``, ``name``, or JSON ``{"mention": ..., "type": ...}``.
-        file: File name for messages.
-        ignore_case: Ignore case in names.
-        types: Entity types of the corpus; a name that ends with one behind a comma is refused.
-
-    Raises:
-        CorpusError: Lines without a name, or names with two types; the message lists them.
-    """
-    kinds: dict[str, tuple[str | None, int]] = {}
-    bad = []
-    for number, line in json_lines(text):
-        try:
-            name, kind = _mention(line.strip("\r\n"), types)
-            key = fold(name).text
-            key = key.casefold() if ignore_case else key
-            before, first = kinds.setdefault(key, (kind, number))
-            if before != kind:
-                raise RowError(f"{name!r} is a {kind} here and a {before} on line {first}")
-        except RowError as error:
-            bad.append(f"  {file}, line {number}: {error}")
-    if not kinds and not bad:
-        bad.append(f"  {file}: no name in it; a line for each: name<TAB>type")
-    if bad:
-        raise CorpusError("\n".join([f"{len(bad)} bad line(s):", *listed(bad)]))
-    return MentionList(((name, kind) for name, (kind, _) in kinds.items()), ignore_case=ignore_case)
-
-
-def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
-    if line.lstrip().startswith("{"):
-        record = json_object(line)
-        for key in record:
-            if key not in _KEYS:
-                raise RowError(f"unknown key {key!r}" + did_you_mean(key, _KEYS))
-        name = string(record, "mention")
-        kind = string(record, "type") if record.get("type") else None
-    else:
-        name, *rest = line.split("\t")
-        if len(rest) > 1:
-            raise RowError(f"{len(rest)} tabs; one stands between the name and its type")
-        if not rest:
-            _refuse_without_tab(name, types)
-        kind = rest[0].strip() or None if rest else None
-    if not re.search(r"\w", name):
-        raise RowError(f"no name before the type: {line!r}")
-    return name.strip(), kind
-
-
-def _refuse_without_tab(name: str, types: Collection[str]) -> None:
-    """Refuse ``Ada,person`` and blanks in place of a tab: no sentence would ever match them."""
-    for sign in ",;":
-        if name.rpartition(sign)[2].strip() in types and sign in name:
-            raise RowError(f"a tab stands between a name and its type, not {sign!r}: {name!r}")
-    if "  " in fold(name.strip()).text:
-        raise RowError(f"a tab stands between a name and its type, not blanks: {name!r}")
 
 
 BATCH = 64  # texts in a batch of a spaCy pipeline
@@ -236,13 +110,27 @@ class Pairs:
     most: int = 30
     schema: RelationSchema | None = None
 
-    def of(self, mentions: list[Mention]) -> tuple[list[tuple[Mention, Mention]], int, int]:
-        """Pairs of head and tail; number of pairs without a relation; number beyond ``most``."""
+    def of(self, text: str, mentions: list[Mention]) -> tuple[list[Instance], Counter[str]]:
+        """Pairs of the mentions of a text, without an id; numbers of the others.
+
+        These are as of ``CandidateCounts``: ``ruled_out``, ``refused`` and ``beyond``.
+        """
         take = permutations if self.both_ways else combinations
         pairs = list(take(sorted(mentions, key=lambda m: m.span), 2))
-        possible = [(head, tail) for head, tail in pairs if self._allows(head, tail)]
-        kept = sorted(possible, key=_distance)[: self.most]
-        return kept, len(pairs) - len(possible), len(possible) - len(kept)
+        possible = [
+            Instance("", text, head.span, tail.span, head_type=head.kind, tail_type=tail.kind)
+            for head, tail in pairs
+            if self._allows(head, tail)
+        ]
+        # As every reader of the pairs will check them.
+        taken = [row for row in possible if not instance_problem(row, None) and writable(row)]
+        kept = sorted(taken, key=_distance)[: self.most]
+        left = {
+            "ruled_out": len(pairs) - len(possible),
+            "refused": len(possible) - len(taken),
+            "beyond": len(taken) - len(kept),
+        }
+        return kept, Counter(left)
 
     def _allows(self, head: Mention, tail: Mention) -> bool:
         if self.schema is None:
@@ -265,6 +153,8 @@ class CandidateCounts:
         one_mention: Sentences with one mention, so without a pair.
         pairs: Pairs written.
         ruled_out: Pairs whose types no relation allows.
+        refused: Pairs that no command takes: their mentions are the same or cross, or a text holds
+            tags itself.
         beyond: Pairs beyond the limit of a sentence.
         kinds: Mentions by type.
         bad: Lines without a sentence, with the reasons.
@@ -276,6 +166,7 @@ class CandidateCounts:
     one_mention: int = 0
     pairs: int = 0
     ruled_out: int = 0
+    refused: int = 0
     beyond: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
@@ -323,17 +214,14 @@ def candidates(
     taken: set[str] = set()
     for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
         counts.add(mentions)
-        kept, ruled_out, beyond = pairs.of(mentions)
-        counts.ruled_out += ruled_out
-        counts.beyond += beyond
+        kept, left = pairs.of(text, mentions)
+        counts.ruled_out += left["ruled_out"]
+        counts.refused += left["refused"]
+        counts.beyond += left["beyond"]
         unique = id_once(sentence_id, taken)
-        for number, (head, tail) in enumerate(kept, start=1):
+        for number, row in enumerate(kept, start=1):
             counts.pairs += 1
-            instance = Instance(
-                f"{unique}/{number}", text, head.span, tail.span,
-                head_type=head.kind, tail_type=tail.kind,
-            )  # fmt: skip
-            yield _record(instance)
+            yield _record(replace(row, id=f"{unique}/{number}"))
 
 
 def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
@@ -347,12 +235,13 @@ def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
             raise RowError(f"it has a tag of ours in it: {text!r}") from None
     else:
         raise RowError("its pair is marked already; kedro label takes it as it is")
-    return str(record.get("id") or f"line-{number}"), text
+    given = record.get("id")
+    return f"line-{number}" if given in (None, "") else str(given), text
 
 
-def _distance(pair: tuple[Mention, Mention]) -> tuple[int, int, int]:
-    first, second = sorted(mention.span for mention in pair)
-    return second.start - first.end, first.start, pair[0].span.start
+def _distance(pair: Instance) -> tuple[int, int, int]:
+    first, second = sorted((pair.head, pair.tail))
+    return second.start - first.end, first.start, pair.head.start
 
 
 def _record(instance: Instance) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from numbers import Real
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
@@ -161,56 +162,86 @@ def _docbin(doc: Any) -> Document:
         ends = (entity.start_char, entity.end_char)
         document.mention(str(entity.start), *ends, entity.label_, entity.text)
     related = doc.user_data.get(("._.", "rel", None, None)) or {}
-    for (head, tail), labels in related.items():
+    odd = [] if isinstance(related, Mapping) else [related]
+    for pair, labels in related.items() if not odd else ():
+        if not isinstance(pair, tuple) or len(pair) != 2 or not _are_scores(labels):
+            odd.append((pair, labels))
+            continue
         for label, score in labels.items():
             if score >= 0.5:
-                document.relate(str(head), str(tail), label)
+                document.relate(str(pair[0]), str(pair[1]), label)
+    for what in odd:
+        document.leave_out("relation", "doc._.rel is not {(token, token): {label: score}}",
+                           shown(what))  # fmt: skip
     return document
 
 
+def _are_scores(labels: Any) -> bool:
+    return isinstance(labels, Mapping) and all(isinstance(s, Real) for s in labels.values())
+
+
 def rebel(text: str) -> Documents:
-    """REBEL's lines: a text and linearised triplets, whose mentions are searched in the text."""
+    """Lines of REBEL or mREBEL: a text and linearised triplets, whose mentions it holds."""
     return each(text, _rebel)
 
 
-_MARKS = re.compile("(<triplet>|<subj>|<obj>)")
+_MARK = re.compile("<([a-z]+)>")
+_NOISE = ("<s>", "</s>", "<pad>", "tp_XX")  # tokens of the model around its triplets
 
 
 def _rebel(record: dict[str, Any]) -> Document:
     text = string(record, "text" if "text" in record else "context")
     document = Document(name_of(record, "id", "docid"), text)
-    for head, tail, label in _triplets(string(record, "triplets")):
-        missing = [name for name in (head, tail) if not _find(document, name)]
-        if missing:
-            count = text.count(missing[0]) if missing[0] else 0
-            reason = "a mention of it does not stand in the text exactly once"
-            what = f"{shown(missing[0])} stands {count} times"
-            document.leave_out("relation", reason, f"{label}: {what}")
-        else:
-            document.relate(head, tail, label)
+    linearised = string(record, "triplets")
+    for token in _NOISE:
+        linearised = linearised.replace(token, " ")
+    language, *triplets = linearised.split("<triplet>")
+    if not triplets:
+        raise RowError(f"triplets begin with <triplet>, not with {shown(language)}")
+    times: dict[str, int] = {}
+    for triplet in triplets:
+        _relate_triplet(document, triplet, times)
     return document
 
 
-def _triplets(linearised: str) -> Iterator[tuple[str, str, str]]:
-    """Head, tail and relation: ``<triplet> head <subj> tail <obj> relation <subj> tail ...``."""
-    found = {"<triplet>": "", "<subj>": ""}
-    pieces = _MARKS.split(linearised)
-    for mark, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        if mark == "<obj>":
-            yield found["<triplet>"], found["<subj>"], piece.strip()
+def _relate_triplet(document: Document, triplet: str, times: dict[str, int]) -> None:
+    """Relations of one head: ``head <subj> tail <obj> relation <subj> tail <obj> relation``.
+
+    In mREBEL the marks name the types of the head and of the tail.
+    """
+    pieces = _MARK.split(triplet)
+    names, marks = [piece.strip() for piece in pieces[::2]], pieces[1::2]
+    kinds = [None if mark in ("subj", "obj") else mark for mark in marks]
+    if len(names) < 3 or len(names) % 2 == 0:
+        document.leave_out("relation", "its triplet is not whole", shown(triplet.strip()))
+    for at in range(1, len(names) - 1, 2):
+        head, tail, label = names[0], names[at], names[at + 1]
+        ends = ((head, kinds[at - 1]), (tail, kinds[at]))
+        missing = [name for name, kind in ends if not _find(document, name, kind, times)]
+        if missing:
+            reason = "a mention of it does not stand in the text exactly once"
+            what = f"{shown(missing[0])} stands {times[missing[0]]} times"
+            document.leave_out("relation", reason, f"{label}: {what}")
         else:
-            found[mark] = piece.strip()
+            document.relate(head, tail, label)
 
 
-def _find(document: Document, name: str) -> bool:
-    """Add a mention by its text; whether it stands there once, as whole words."""
-    if name in document:
-        return True
-    found = find_phrase(document.text, name, name=True)
-    if len(found) != 1:
-        return False
-    document.mention(name, found[0].start, found[0].end, None, found[0].of(document.text))
-    return True
+def _find(document: Document, name: str, kind: str | None, times: dict[str, int]) -> bool:
+    """Add a mention by its text; whether it stands there once, as whole words.
+
+    Args:
+        document: Gets the mention.
+        name: Its text.
+        kind: Its type; None if unknown.
+        times: How often the names that were looked for stand in the text.
+    """
+    if name not in times:
+        found = find_phrase(document.text, name, name=True)
+        times[name] = len(found)
+        if len(found) == 1:
+            [span] = found
+            document.mention(name, span.start, span.end, kind, span.of(document.text))
+    return times[name] == 1
 
 
 rebel_rows: Callable[..., Any] = partial(document_rows, rebel)

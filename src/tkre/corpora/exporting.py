@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tkre.core.instance import HEAD, TAIL, Instance, TagError, parse_tagged, to_tagged
-from tkre.corpora.tables import inert
+from tkre.corpora.tables import EXPORTED, inert
 
 
 def native_record(row: Instance) -> dict[str, Any]:
@@ -34,10 +34,9 @@ def native_lines(rows: Iterable[Instance]) -> str:
 
 def table_of(rows: Iterable[Instance], delimiter: str = ",") -> str:
     """Rows as a table that ``csv_rows`` reads; a spreadsheet runs none of its cells."""
-    names = [f"{role}{key}" for role in (HEAD, TAIL) for key in ("", "_start", "_end", "_type")]
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=delimiter)
-    writer.writerow(["id", "text", "relation", *names])
+    writer.writerow(EXPORTED)
     for row in rows:
         cells: list[Any] = [row.id, row.text, row.relation]
         for span, kind in ((row.head, row.head_type), (row.tail, row.tail_type)):

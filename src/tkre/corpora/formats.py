@@ -174,7 +174,7 @@ def _parse_semeval(quoted: str, label: str, row_id: str) -> Instance:
     return Instance(id=row_id, text=plain, head=head, tail=tail, relation=label)
 
 
-# TACRED: a JSON list of objects with tokens and inclusive token indices. Subject is head, object is
+# TACRED: JSON objects with tokens and inclusive token indices. Subject is head, object is
 # tail; Penn Treebank brackets become brackets again.
 _BRACKETS = {
     "-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}",
@@ -182,17 +182,12 @@ _BRACKETS = {
 
 
 def tacred_rows(text: str, split: str) -> Iterator[Row]:
-    """Rows of TACRED, TACREV and Re-TACRED; a place is the row's number in the list, from 1."""
-    try:
-        for number, record in enumerate(json_items(text), start=1):
-            yield f"row {number}", partial(_parse_tacred, record)
-    except DocumentError as error:
-        yield f"line {error.line or 1}", partial(fail, str(error))
+    """Rows of TACRED, TACREV and Re-TACRED, in a list or one a line."""
+    for place, record in list_items(text):
+        yield place, partial(_parse_tacred, record)
 
 
 def _parse_tacred(record: Any) -> Instance:
-    if isinstance(record, DocumentError):
-        raise RowError(str(record))
     record = require_object(record)
     tokens: Any = record.get("token")
     if not isinstance(tokens, list) or not all(isinstance(t, str) and t for t in tokens):

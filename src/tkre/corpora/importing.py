@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from tkre.core.documents import DocumentError, parse_json
+from tkre.core.documents import DocumentError, parse_json, shown
 from tkre.core.files import EncodingError, read_text
 from tkre.core.instance import Instance
 from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Tally, read_documents
+from tkre.corpora.formats import require_object
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
@@ -227,18 +229,13 @@ def _name_relations(found: Imported, folder: Path) -> None:
     labels = {str(row.relation) for row in found.rows}
     for path in (folder / file for file in _NAMES_FILES):
         if path.is_file():
-            try:
-                given = parse_json(read_text(path, utf16=True))
-            except DocumentError as error:
-                raise CorpusError(f"{path}, line {error.line or 1}: {error}") from None
-            for label, value in given.items() if isinstance(given, dict) else ():
+            for label, value in _names_in(path, labels).items():
                 name, *definition = value if isinstance(value, list) else [value]
-                if label in labels and isinstance(name, str) and name.strip():
-                    name = " ".join(name.split())
-                    # Relations of one name stay apart.
-                    names[label] = f"{name} ({label})" if name in names.values() else name
-                    if definition and isinstance(definition[0], str):
-                        _define(found, names[label], definition[0])
+                name = " ".join(name.split())
+                # Relations of one name stay apart.
+                names[label] = f"{name} ({label})" if name in names.values() else name
+                if definition and isinstance(definition[0], str):
+                    _define(found, names[label], definition[0])
     if not names and all(_WIKIDATA.fullmatch(label) for label in labels):
         what = f"relations that are ids of Wikidata; {_NAMES_FILES[0]} beside the file names them"
         found.tally.notes[what] = len(labels)
@@ -246,6 +243,24 @@ def _name_relations(found: Imported, folder: Path) -> None:
         found.splits[split] = [
             replace(row, relation=names.get(str(row.relation), row.relation)) for row in rows
         ]
+
+
+def _names_in(path: Path, labels: Collection[str]) -> dict[str, Any]:
+    """Names of labels by their ids, each a text or a list that begins with one."""
+    try:
+        given = require_object(parse_json(read_text(path, utf16=True)))
+    except (DocumentError, RowError) as error:
+        line = error.line if isinstance(error, DocumentError) else None
+        raise CorpusError(f"{path}, line {line or 1}: {error}") from None
+    found = {label: value for label, value in given.items() if label in labels}
+    for label, value in found.items():
+        name = value[0] if isinstance(value, list) and value else value
+        if not isinstance(name, str) or not name.strip():
+            raise CorpusError(
+                f"{path}: the name of {label!r} must be a text, or a list that begins with one, "
+                f"not {shown(value)}: correct it, or take the file away"
+            )
+    return found
 
 
 def _define(found: Imported, name: str, given: str) -> None:

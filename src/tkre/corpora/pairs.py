@@ -22,7 +22,11 @@ def csv_rows(text: str, split: str) -> Iterator[Row]:
     first characters in ``head_start`` or ``head_offset``, or both. Other columns are not read. An
     id is that of the table, or the split and the line: ``train-2``.
     """
-    columns = table_columns(text)
+    try:
+        columns = table_columns(text)
+    except RowError as error:
+        yield "line 1", partial(fail, str(error))
+        return
     if missing := [name for name in ("sentence", "relation") if name not in columns]:
         names = " or ".join(COLUMNS[missing[0]])
         yield "line 1", partial(fail, f"there is no column {names} in the header")
@@ -193,8 +197,9 @@ def fewrel_rows(text: str, split: str) -> Iterator[Row]:
     """
     try:
         by_relation = require_object(parse_json(text))
-    except DocumentError as error:
-        yield f"line {error.line or 1}", partial(fail, str(error))
+    except (DocumentError, RowError) as error:
+        line = error.line if isinstance(error, DocumentError) else None
+        yield f"line {line or 1}", partial(fail, str(error))
         return
     for label, rows in by_relation.items():
         for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
@@ -208,10 +213,13 @@ def _parse_fewrel(row: Any, label: str, row_id: str) -> Instance:
         entity = row.get(role)
         try:
             places = entity[2][0]  # of its first mention
-            ends.append((min(places), max(places) + 1))
+            first, last = min(places), max(places)
         except (TypeError, LookupError, ValueError):
+            places = [None]
+        if not all(type(place) is int for place in places):
             wanted = '["name", "id", [[0, 1]]]'
-            raise RowError(f"{role} must be like {wanted}, not {shown(entity)}") from None
-        if sorted(places) != list(range(min(places), max(places) + 1)):
+            raise RowError(f"{role} must be like {wanted}, not {shown(entity)}")
+        if last - first + 1 != len(places) or len({*places}) != len(places):
             raise RowError(f"the tokens of {role} are not next to each other: {shown(places)}")
+        ends.append((first, last + 1))
     return _tokens_row(row_id, row.get("tokens"), ends[0], ends[1], label)

@@ -54,7 +54,10 @@ def recognised(text: str) -> str | None:
         return "bioc"
     if re.match(r'\d+\t"', start):
         return "semeval"
-    columns = table_columns(start)
+    try:
+        columns = table_columns(start)
+    except RowError:  # a text that begins with a quote
+        return None
     marked = {"head", "head_start"} & columns.keys() or "<head>" in start
     return "csv" if {"sentence", "relation"} <= columns.keys() and marked else None
 

@@ -25,11 +25,10 @@ from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, CorpusFolder, row_problem, type_mismatch
 from tkre.corpora.records import RowError, labelled_record, order_problem, string
-from tkre.corpora.tables import inert, table_records
+from tkre.corpora.tables import REVIEWED, inert, table_records
 
 LABEL = "relation"  # key of the label; the column to fill in
-OPINIONS = ("llm_relation", "llm_confidence", "classifier_relation", "classifier_confidence")
-COLUMNS = (LABEL, *OPINIONS, "sentence", "head_type", "tail_type", "id")
+OPINIONS = REVIEWED[1:5]
 _REVIEW = "review"
 
 Pair = tuple[str, int, int, int, int]
@@ -179,10 +178,10 @@ def table(records: Iterable[Mapping[str, Any]]) -> str:
     takes off.
     """
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+    writer = csv.DictWriter(file, REVIEWED, extrasaction="ignore")
     writer.writeheader()
     for record in records:
-        cells = {name: "" if record.get(name) is None else record[name] for name in COLUMNS}
+        cells = {name: "" if record.get(name) is None else record[name] for name in REVIEWED}
         writer.writerow({**{name: inert(str(cell)) for name, cell in cells.items()}, LABEL: ""})
     return file.getvalue()
 
@@ -261,7 +260,7 @@ def _review(
         value = record.get(name)
         said[name] = None if value in (None, "") else value
         known = schema.relations
-        if name.endswith(LABEL) and said[name] is not None and said[name] not in known:
+        if name.endswith(LABEL) and said[name] is not None and said[name] not in [*known]:
             hint = did_you_mean(str(value), known)
             raise RowError(f"{name} {value!r} is not in relations.yml{hint}")
     llm = said["llm_relation"]

@@ -104,11 +104,20 @@ def record_of(fields: Mapping[str, Any]) -> Fields:
             with suppress(DocumentError):
                 record[tag] = parse_json(value)
     # Columns of a table: names of other tools, mentions as texts, offsets in columns of their own.
-    held = {key: _cell(fields[name]) for key, name in held_by(fields).items()}
+    names = held_by(fields)
+    held = {key: _cell(fields[name]) for key, name in names.items()}
+    for key in ("head_type", "tail_type"):
+        if key not in record and (kind := held.get(key, "").strip()):
+            record[key] = kind
     tagged = f"<{HEAD}>" in held.get("sentence", "")
     spans = [held[key] for tag in (HEAD, TAIL) for key in (tag, f"{tag}_start") if held.get(key)]
     native = any(isinstance(record.get(tag), list) for tag in (HEAD, TAIL))
-    if native or tagged or not spans or not held.get("sentence"):
+    if native or tagged:
+        name, key = names.get("sentence"), "text" if native else "sentence"
+        if name not in (None, "sentence") and key not in record:
+            record[key] = record.pop(name, fields[name])
+        return record
+    if not spans or not held.get("sentence"):
         return record
     own = {key: record[key] for key in ("id",) if key in record}
     return own | cells_record(held)
@@ -158,7 +167,10 @@ def _header(file: Path) -> list[str]:
     if suffix_of(file) == ".parquet":
         with _parquet(file) as table:
             return list(table.schema_arrow.names)
-    return ["sentence"] if suffix_of(file) == ".txt" else header_of(next(text_lines(file), ""))
+    try:
+        return ["sentence"] if suffix_of(file) == ".txt" else header_of(text_lines(file))
+    except RowError as error:
+        raise TableError(f"{file}, line 1: {error}") from None
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:

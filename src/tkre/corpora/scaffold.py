@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -87,20 +86,31 @@ def seen_in(rows: Iterable[Instance], definitions: Mapping[str, str]) -> dict[st
     }
 
 
-def names_in(rows: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def names_in(rows: str, file: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Relations and entity types in rows of the native format, in order of appearance.
 
     Args:
         rows: JSON Lines; bad lines are skipped, ``kedro corpus validate`` names them.
+        file: Their file, for the message.
+
+    Raises:
+        ScaffoldError: No line can be read; the message has the first one.
     """
     relations: dict[str, None] = {}
     types: dict[str, None] = {}
-    for _, line in json_lines(rows):
-        with suppress(RowError):
+    read, first = 0, ""
+    for number, line in json_lines(rows):
+        try:
             record = json_object(line)
-            for key, found in (("relation", relations), ("head_type", types), ("tail_type", types)):
-                if isinstance(name := record.get(key), str) and name.strip():
-                    found[name] = None
+        except RowError as error:
+            first = first or f"{file}, line {number}: {error}"
+            continue
+        read += 1
+        for key, found in (("relation", relations), ("head_type", types), ("tail_type", types)):
+            if isinstance(name := record.get(key), str) and name.strip():
+                found[name] = None
+    if first and not read:
+        raise ScaffoldError(f"{first}; no line of it can be read: one JSON object a line")
     return tuple(relations), tuple(types)
 
 

@@ -7,9 +7,11 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 from tkre.core.instance import HEAD, TAIL
 from tkre.core.params import did_you_mean
+from tkre.corpora.records import RowError
 
 # Names of columns by what they hold; those of DeepKE, OpenNRE's converters and spreadsheets.
 COLUMNS = {
@@ -31,17 +33,31 @@ COLUMNS = {
     },
 }
 _KNOWN = {name: column for column, names in COLUMNS.items() for name in names}
+# Columns of the tables that the project writes itself (``inert``), in their order.
+EXPORTED = (
+    "id", "text", "relation",
+    *(f"{role}{key}" for role in (HEAD, TAIL) for key in ("", "_start", "_end", "_type")),
+)  # fmt: skip
+REVIEWED = (
+    "relation", "llm_relation", "llm_confidence", "classifier_relation", "classifier_confidence",
+    "sentence", "head_type", "tail_type", "id",
+)  # fmt: skip
 # A cell that a spreadsheet would run as a formula is written with an apostrophe before it.
 _FORMULA, _TEXT = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20", "'"
 _QUOTED = ": a text with a comma or a quote stands in quotes"
 
 
 def inert(cell: str) -> str:
-    """A cell that no spreadsheet runs as a formula; ``table_records`` reads it as it was."""
+    """A cell that no spreadsheet runs as a formula.
+
+    ``table_records`` reads it as it was, in a table that begins with the columns ``EXPORTED`` or
+    ``REVIEWED``. Of other tables an apostrophe is part of the text.
+    """
     return f"{_TEXT}{cell}" if cell[:1] and cell[0] in _FORMULA + _TEXT else cell
 
 
 def _as_meant(cell: str) -> str:
+    """A cell before ``inert``."""
     marked = cell.startswith(_TEXT) and len(cell) > 1 and cell[1] in _FORMULA + _TEXT
     return cell[1:] if marked else cell
 
@@ -65,10 +81,9 @@ def table_rows(
     lines: Iterable[str], needed: Iterable[str] = ()
 ) -> Iterator[tuple[int, dict[str, str] | str]]:
     """``table_records`` of lines, which need not be in memory together."""
-    lines = iter(lines)
-    first = next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first), strict=True)
+    reader = _reader(lines)
     header: list[str] | None = None
+    ours = False
     while True:
         line = reader.line_num + 1
         try:
@@ -76,10 +91,13 @@ def table_rows(
         except StopIteration:
             return
         except csv.Error as error:  # of this row; the next one may be good
-            yield line, f"not CSV ({error}){_QUOTED}"
+            yield line, _not_csv(error)
+            if header is None:
+                return
             continue
         if header is None:
             header = _names(cells)
+            ours = any(tuple(header[: len(own)]) == own for own in (EXPORTED, REVIEWED))
             if twice := named_twice(header):
                 yield line, twice
                 return
@@ -87,15 +105,35 @@ def table_rows(
                 yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
                 return
         elif len(cells) == len(header):
-            yield line, dict(zip(header, map(_as_meant, cells), strict=True))
+            yield line, dict(zip(header, map(_as_meant, cells) if ours else cells, strict=True))
         elif any(cells):
             yield line, f"{len(cells)} cells, the header has {len(header)}{_QUOTED}"
 
 
-def header_of(line: str) -> list[str]:
-    """Names of the columns in the first line of a table, as ``table_rows`` has them."""
-    line = line.strip("\r\n")
-    return _names(next(csv.reader([line], delimiter=_delimiter(line)), []))
+def header_of(lines: Iterable[str]) -> list[str]:
+    """Names of the columns of a table, as ``table_rows`` has them.
+
+    Args:
+        lines: Lines of the table; only those of the header are read.
+
+    Raises:
+        RowError: The header is not CSV.
+    """
+    try:
+        return _names(next(_reader(lines), []))
+    except csv.Error as error:
+        raise RowError(_not_csv(error)) from None
+
+
+def _reader(lines: Iterable[str]) -> Any:
+    # A line may end with "\r" alone, as in the CSV of Excel for Macintosh.
+    parts = (part for line in lines for part in io.StringIO(line, newline=""))
+    first = next(parts, "")
+    return csv.reader(chain([first], parts), delimiter=_delimiter(first), strict=True)
+
+
+def _not_csv(error: csv.Error) -> str:
+    return f"not CSV ({error}){_QUOTED}"
 
 
 def named_twice(names: Sequence[str]) -> str | None:
@@ -109,12 +147,16 @@ def _delimiter(header: str) -> str:
 
 
 def _names(cells: Iterable[str]) -> list[str]:
-    return [_as_meant(name.strip()) for name in cells]
+    return [name.strip() for name in cells]
 
 
 def table_columns(text: str) -> dict[str, str]:
-    """Columns of a table by what they hold, as of ``COLUMNS``; others are not read."""
-    return held_by(header_of(text.partition("\n")[0]))
+    """Columns of a table by what they hold, as of ``COLUMNS``; others are not read.
+
+    Raises:
+        RowError: See ``header_of``.
+    """
+    return held_by(header_of(io.StringIO(text, newline="")))
 
 
 def held_by(names: Iterable[str]) -> dict[str, str]:

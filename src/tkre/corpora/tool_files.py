@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from tkre.core.documents import shown
+from tkre.core.documents import DocumentError, decode_json, shown
 from tkre.core.errors import UserError
 from tkre.core.files import read_text, text_lines
 from tkre.core.params import did_you_mean
@@ -17,6 +17,7 @@ from tkre.corpora.documents import Documents, Tally, read_documents, sentences_o
 from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import NAMES, recognised
+from tkre.corpora.records import RowError
 from tkre.corpora.tables import table_columns, table_records
 
 # Readers of documents; the other formats hold one marked pair a row.
@@ -48,7 +49,7 @@ def check_format(name: str | None) -> str | None:
 
 def format_of(path: Path, given: str | None = None) -> str | None:
     """Name of the format of a file; None if it is not known."""
-    by_suffix = _BY_SUFFIX.get(path.suffix)
+    by_suffix = _BY_SUFFIX.get(path.suffix.lower())
     if given or by_suffix:
         return given or by_suffix
     return recognised(read_text(path, utf16=True))
@@ -134,28 +135,59 @@ def read_raw(path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
     """Raw sentences of a file, by their ids: a line each, JSON Lines, or a table.
 
     Args:
-        path: A table ends with .csv or .tsv.
+        path: A table ends with .csv or .tsv, JSON Lines with .jsonl or .ndjson, in any case.
         counts: Bad lines are added to it.
 
     Raises:
-        CorpusError: The table has no column of sentences, or the file is one of another tool.
+        CorpusError: The table has no column of sentences, or the file is JSON or one of another
+            tool.
     """
-    if path.suffix in (".csv", ".tsv"):
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv"):
         yield from _table_sentences(read_text(path, utf16=True), path, counts)
         return
-    with path.open("rb") as file:
-        beginning = file.read(_BEGINNING).decode("utf-8-sig", errors="ignore")
-    json = path.suffix == ".jsonl"
-    if not json and (found := recognised(beginning)):
+    json = suffix in (".jsonl", ".ndjson")
+    if not json:
+        with path.open("rb") as file:
+            _refuse_records(file.read(_BEGINNING).decode("utf-8-sig", errors="ignore"), path)
+    yield from read_sentences(text_lines(path), json=json, counts=counts)
+
+
+def _refuse_records(beginning: str, path: Path) -> None:
+    """Refuse a file that is no sentence a line, by its beginning."""
+    found = recognised(beginning)
+    if found in DOCUMENTS:
         raise CorpusError(
             f"{path}: this is {NAMES[found]}, not a sentence a line: leave --mentions and "
             "--spacy out to read its entities, or write its sentences a line each"
         )
-    yield from read_sentences(text_lines(path), json=json, counts=counts)
+    if found in (None, "native") and _is_json(beginning):
+        raise CorpusError(
+            f"{path}: this is JSON, not a sentence a line: write an object with the key sentence "
+            "or text a line, and call the file .jsonl"
+        )
+    if found:
+        raise CorpusError(_commands(path, found) or f"{path}: this is {NAMES[found]}")
+
+
+def _is_json(beginning: str) -> bool:
+    """Whether a text begins with a JSON object, or a list of objects or texts."""
+    text = beginning.lstrip()
+    inside = text[1:].lstrip() if text.startswith("[") else text
+    try:
+        record, end = decode_json(inside, 0)
+    except DocumentError:
+        return False
+    more = inside[end:].lstrip()[:1] in ("", ",", "]")
+    # A sentence may begin with "[1]", or with a text in quotes.
+    return isinstance(record, dict) or (isinstance(record, str) and more and inside is not text)
 
 
 def _table_sentences(text: str, path: Path, counts: CandidateCounts) -> Iterator[tuple[str, str]]:
-    columns = table_columns(text)
+    try:
+        columns = table_columns(text)
+    except RowError as error:
+        raise CorpusError(f"{path}, line 1: {error}") from None
     if "sentence" not in columns:
         header = text.partition("\n")[0].strip()
         raise CorpusError(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tkre.core.files import follow_umask, require_readable
 from tkre.core.provenance import LINEAGE_FILE, Lineage, LineageError
+from tkre.modeling.weights import torn_files_named
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -64,11 +65,12 @@ class Checkpoint:
         Raises:
             LineageError: The digest of the weights is not that of the lineage.
             PermissionError: A file cannot be read.
+            WeightsError: A file is torn.
         """
         require_readable(folder)
         from transformers import AutoTokenizer
 
-        with quiet_transformers():
+        with quiet_transformers(), torn_files_named(folder):
             model = model_class.from_pretrained(folder)
             tokenizer = AutoTokenizer.from_pretrained(folder)
         lineage = Lineage.from_file(folder / LINEAGE_FILE)
@@ -119,10 +121,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 
     Its file is complete: the class of its architecture, which ``AutoTokenizer`` would search among
     all models, is not needed.
+
+    Raises:
+        WeightsError: A file is torn.
     """
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    with torn_files_named(folder):
+        return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -24,11 +25,12 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from tkre.core.errors import enumerated
 from tkre.core.instance import Instance
+from tkre.core.provenance import LINEAGE_FILE, Lineage
 from tkre.modeling.heads import Head
 from tkre.modeling.params import HEADS
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import Encoded, Tokenizer
-from tkre.modeling.weights import WeightsError
+from tkre.modeling.weights import WeightsError, torn_files_named
 
 
 class RelationClassifierConfig(PretrainedConfig):
@@ -109,6 +111,19 @@ class RelationClassifier(PreTrainedModel):
         if freeze_embeddings:
             model.encoder.get_input_embeddings().weight.requires_grad_(False)
         return model
+
+    @classmethod
+    def from_pretrained(cls, folder: Any, *given: Any, **settings: Any) -> Any:
+        """The classifier of a folder, as transformers loads it.
+
+        Raises:
+            DocumentError: Its lineage cannot be read, without which nothing tells its origin.
+            WeightsError: A file is torn.
+        """
+        with torn_files_named(Path(folder)):
+            if (lineage := Path(folder, LINEAGE_FILE)).is_file():
+                Lineage.from_file(lineage)
+            return super().from_pretrained(folder, *given, **settings)
 
     @property
     def padding(self) -> int:

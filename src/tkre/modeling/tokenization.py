@@ -16,6 +16,7 @@ from tokenizers import Tokenizer as Backend
 
 from tkre.core.documents import read_json
 from tkre.core.instance import Span
+from tkre.modeling.weights import torn_files_named
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -167,9 +168,15 @@ class FileTokenizer:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The tokenizer that was saved in a folder."""
+        """The tokenizer that was saved in a folder.
+
+        Raises:
+            DocumentError: Its settings are not JSON.
+            WeightsError: A file is torn.
+        """
         settings = read_json(folder / SETTINGS_FILE)
-        backend = Backend.from_file(str(folder / TOKENIZER_FILE))
+        with torn_files_named(folder):
+            backend = Backend.from_file(str(folder / TOKENIZER_FILE))
         backend.encode_special_tokens = bool(settings.get("split_special_tokens"))
         # A token stands there as text, or with its text as "content".
         tokens = [settings.get(f"{name}_token") for name in ("mask", "sep")]

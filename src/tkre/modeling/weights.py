@@ -9,8 +9,8 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from itertools import count
@@ -200,6 +200,53 @@ def file_digest(file: Path) -> str:
 def _file_digest(file: Path, size: int, time: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@contextmanager
+def torn_files_named(folder: Path) -> Iterator[None]:
+    """Makes what libraries raise for a torn file of a model an error that names the file.
+
+    Args:
+        folder: Folder of the model that is loaded within.
+
+    Raises:
+        WeightsError: Loading failed, and a file of the folder is torn.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # each library has its own
+        if (torn := _torn(folder)) is None:
+            raise
+        raise WeightsError(
+            f"{torn}; the file is torn: copy it again, make it again, or take another version"
+        ) from error
+
+
+def _torn(folder: Path) -> str | None:
+    """The first file of a model that is not what its name says, with the reason."""
+    from tokenizers import Tokenizer
+
+    readers: dict[str, Callable[[Path], object]] = {
+        "*.json": _read_object,
+        "tokenizer.json": lambda file: Tokenizer.from_file(str(file)),
+        "*.safetensors": lambda file: safe_open(file, framework="np"),
+    }
+    for pattern, reader in readers.items():
+        for file in sorted(folder.glob(pattern)):
+            try:
+                reader(file)
+            except UserError as error:
+                return str(error)
+            except Exception as error:  # the libraries have no base for theirs
+                return f"{file}: {error}"
+    return None
+
+
+def _read_object(file: Path) -> None:
+    if not isinstance(content := read_json(file), dict):
+        raise WeightsError(f"{file}: a JSON object was expected, not {type(content).__name__}")
 
 
 def model_facts(folder: Path) -> dict[str, Any]:

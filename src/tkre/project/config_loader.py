@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
 
+from tkre.core.documents import DocumentError, parse_yaml, shown
 from tkre.core.files import EncodingError, decoded
 from tkre.core.params import did_you_mean
 from tkre.project.broken import corpus_of_file, without_broken
@@ -43,14 +43,12 @@ class ConfigLoader(OmegaConfigLoader):
         """The configuration of a kind, e.g. ``parameters``; parameters are read once."""
         try:
             content: dict[str, Any] = super().__getitem__(key)
-        except (yaml.YAMLError, EncodingError) as error:
-            reason = _not_yaml(error) if isinstance(error, yaml.YAMLError) else str(error)
-            file = Path(reason.partition(",")[0]).name
-            corpus = corpus_of_file(file)
-            if corpus is None or file in self._passed_over:
-                raise ConfigurationError(reason) from error
-            self._passed_over.add(file)
-            self._unread[corpus] = reason
+        except _UnreadFile as error:
+            corpus = corpus_of_file(error.file)
+            if corpus is None or error.file in self._passed_over:
+                raise
+            self._passed_over.add(error.file)
+            self._unread[corpus] = str(error)
             return self[key]
         if key == "parameters" and key not in self:
             self[key] = content = assembled(content, self["experiments"])
@@ -70,9 +68,9 @@ class ConfigLoader(OmegaConfigLoader):
     def _is_valid_config_path(self, path: Path) -> bool:
         if path.name in self._passed_over or not super()._is_valid_config_path(path):
             return False
-        # Kedro's own message on another encoding has no file.
+        # Kedro's own messages on most of what can be wrong have no file.
         with self._fs.open(path.as_posix()) as file:
-            decoded(file.read(), path)
+            _require_entries(file.read(), path)
         return True
 
     @cached_property
@@ -94,14 +92,27 @@ class Context(KedroContext):
         return dict(self.config_loader.config.parameters)
 
 
-def _not_yaml(error: yaml.YAMLError) -> str:
-    """Kedro names the file, and counts its lines from 0; what is wrong is in the error before."""
-    cause = error.__cause__
-    mark = cause.problem_mark if isinstance(cause, yaml.MarkedYAMLError) else None
-    if mark is None:
-        return str(error)
-    file = str(error).partition(",")[0].removeprefix("Invalid YAML or JSON file ")
-    return f"{file}, line {mark.line + 1}: not YAML: {cause.problem}"  # type: ignore[union-attr]
+class _UnreadFile(ConfigurationError):
+    """A file of the configuration that cannot be read; the message names it."""
+
+    def __init__(self, reason: str, path: Path) -> None:
+        super().__init__(reason)
+        self.file = path.name
+
+
+@cache  # several loaders of a process read the same files
+def _require_entries(content: bytes, path: Path) -> None:
+    """Refuse a file that is not YAML with entries by their names."""
+    try:
+        found = parse_yaml(decoded(content, path))
+        corpora = found.get("corpora") if isinstance(found, dict) else None
+        for value, what in ((found, "the file"), (corpora, "corpora")):
+            if not isinstance(value, dict | None):
+                raise DocumentError(f"{what} has entries by their names, not {shown(value)}")
+    except EncodingError as error:
+        raise _UnreadFile(str(error), path) from None
+    except DocumentError as error:
+        raise _UnreadFile(f"{path}, line {error.line or 1}: {error}", path) from None
 
 
 def remember(loader: ConfigLoader) -> None:

@@ -56,7 +56,7 @@ class ReviewRow:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Keys and values of ``corpora.reviewed.COLUMNS``, without the label; per cent."""
+        """Keys and values of ``corpora.tables.REVIEWED``, without the label; per cent."""
         judged = self.classifier is not None
         return {
             "id": self.row.id,

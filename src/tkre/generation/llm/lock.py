@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from tkre.core.documents import parse_json
 from tkre.core.errors import UserError
 from tkre.core.files import write_whole
 from tkre.core.provenance import digest_of
@@ -63,10 +64,10 @@ class AnswerLock:
 
     def _read(self) -> dict[str, Bound]:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
+            content = parse_json(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise AnswerLockError(self._message(str(error))) from None
         if not _is_lock(content):
             raise AnswerLockError(self._message("it is no object of digests"))

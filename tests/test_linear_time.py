@@ -241,6 +241,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
 TRUSTED = {
     "core/languages.py:_CODE": "a code of a language, which has no two divisions",
     "project/broken.py:_OF_CORPUS": "names of files in conf/",
+    "cli/overrides.py:_QUOTED": "a value on the command line",
     "core/cells.py:_NAME": "names in conf/",
     "core/cells.py:_SAMPLE": "names of the catalog",
     "corpora/scaffold.py:_NAME": "a name on the command line",

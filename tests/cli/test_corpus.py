@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pyarrow.parquet as pq
@@ -174,8 +175,17 @@ def test_candidates_become_the_unlabelled_text_of_a_corpus(project, kedro):
     assert "8 pairs in data/01_raw/theatre/unlabelled.jsonl" in kedro(*candidates)
     assert "exists and is not overwritten" in kedro(*candidates, code=1)
     assert "3 of 8 unlabelled" in kedro(*ask)
-    project.edit("conf/base/parameters_corpora_theatre.yml", "{file: unlabelled.jsonl}",
-                 "{train_ids: ids.txt}")  # fmt: skip
+    theatre = "conf/base/parameters_corpora_theatre.yml"
+    pairs = folder / "unlabelled.jsonl"
+    first = {row["id"] for row in map(json.loads, pairs.read_text("utf-8").splitlines())
+             if row["sentence"].index("<head>") < row["sentence"].index("<tail>")}  # fmt: skip
+    assert 0 < len(first) < 8
+    pairs.unlink()
+    project.edit(theatre, "    format: native", "    format: native\n    head_first: true")
+    refused = kedro(*candidates, "--pairs", "both-ways", code=1)
+    assert "corpora.theatre.head_first is true" in refused and not pairs.exists()
+    assert f"{len(first)} pairs in data/01_raw/theatre/unlabelled.jsonl" in kedro(*candidates)
+    project.edit(theatre, "{file: unlabelled.jsonl}", "{train_ids: ids.txt}")
     assert "corpora.theatre names no file of pairs" in kedro(*candidates, code=1)
 
 

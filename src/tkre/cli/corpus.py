@@ -161,14 +161,15 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
               help="Entity type for a label of spaCy or of INPUT: PERSON=person.")  # fmt: skip
 @click.option("--corpus", "name", default=None, help="Corpus whose relations allow a pair.")
 @click.option("--ignore-case", is_flag=True, help="Match OSLO with Oslo.")
-@click.option("--pairs", type=click.Choice(["both-ways", "text-order"]), default="both-ways",
-              show_default=True, help="Either mention is the head, or the first one.")  # fmt: skip
+@click.option("--pairs", type=click.Choice(["both-ways", "text-order"]), default=None,
+              help="Either mention is the head (the default), or the first one (the default of a "
+              "corpus with head_first).")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), default=30, show_default=True,
               help="Largest number of pairs of a sentence, closest first.")  # fmt: skip
 @env_option
 def candidates_command(
     source: Path, target: Path | None, mentions: Path | None, pipeline: str | None,
-    types: tuple[str, ...], name: str | None, ignore_case: bool, pairs: str, most: int,
+    types: tuple[str, ...], name: str | None, ignore_case: bool, pairs: str | None, most: int,
     env: str | None,
 ) -> None:  # fmt: skip
     """Mark pairs of mentions in raw sentences.
@@ -181,11 +182,18 @@ def candidates_command(
     """
     with session(env) as project:
         target = target or _unlabelled_file(project, name)
-        schema = None
+        schema, head_first = None, False
         if name is not None:
             require_corpus(project.config, name)
             schema = project.folder(name).schema()
-        selection = Pairs(both_ways=pairs == "both-ways", most=most, schema=schema)
+            head_first = project.config.parameters.corpora[name].head_first
+        if head_first and pairs == "both-ways":
+            raise ValueError(
+                f"--pairs both-ways: corpora.{name}.head_first is true, so no row of it has a tail "
+                "that comes first: leave the option out, or set head_first to false"
+            )
+        both_ways = not head_first and pairs != "text-order"
+        selection = Pairs(both_ways=both_ways, most=most, schema=schema)
         counts = CandidateCounts()
         if mentions is None and pipeline is None:
             known = read_entities(source, counts)

@@ -153,7 +153,8 @@ class Calibrator(Params):
             other = "balanced_trust.json" if own else CALIBRATOR_FILE
             raise CalibratorError(
                 f"the calibrator record of {self.cell} was fitted on {self.fitted_on} text, and "
-                f"natural={wanted} was asked for: give {other} of the run, or calibrator=False"
+                f"natural={wanted} was asked for: give {other} of the run as the calibrator, or "
+                "none (calibrator=False in Python; a command takes the record beside the weights)"
             )
         return own
 

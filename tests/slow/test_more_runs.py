@@ -102,10 +102,10 @@ def test_a_classifier_is_served_by_the_name_of_its_cell(project):
     cell = "newsroom.k8.s13.tkre_plus"
     serve = ("classifier", "serve", cell, "--port", "0", "--max-sentences", "1")
     with Service(project.started(*serve)) as service:
-        described = httpx.get(f"{service.url}/relations").json()
+        described = httpx.get(f"{service.url}/relations", timeout=30).json()
         assert all(relation["definition"] for relation in described["relations"])
         assert described["entity_types"] == ["date", "organization", "person", "place", "work"]
-        health = httpx.get(f"{service.url}/health").json()
+        health = httpx.get(f"{service.url}/health", timeout=30).json()
         assert health["calibrated"] and health["wanted_precision"] is None
         sentence = "<head>Ada</head> was born in <tail>London</tail>."
         answer = httpx.post(f"{service.url}/predict", json={"sentences": [sentence]}, timeout=30)

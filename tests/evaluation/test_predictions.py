@@ -24,8 +24,13 @@ def test_there_and_back():
     frame = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS)
     assert list(frame)[:5] == ["id", "sentence", "gold", "predicted", "probability"]
     assert sentences_of(frame) == ["1", "2"] == sentences_of(frame.drop(columns="sentence"))
-    of_one = prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS, ["it", "it"])
-    assert sentences_of(of_one) == ["1", "1"]
+    of_one, of_two = (
+        prediction_frame(["1", "2"], ["a", "a"], ["a", "none"], LABELS, ROWS, texts)
+        for texts in (["it", "it"], ["other", "it"])
+    )
+    first, second = sentences_of(of_one)
+    # The same name where another seed lacks its first row.
+    assert first == second == sentences_of(of_two)[1] != sentences_of(of_two)[0]
     assert frame["probability"].tolist() == [0.7, 0.2]
     assert labels_of(frame) == LABELS and np.array_equal(probabilities_of(frame), ROWS)
     assert gold_of(frame).tolist() == [0, 0] and guesses_of(frame).tolist() == [0, 2]

@@ -259,8 +259,8 @@ def _review(
     for name in OPINIONS:
         value = record.get(name)
         said[name] = None if value in (None, "") else value
-        known = schema.relations
-        if name.endswith(LABEL) and said[name] is not None and said[name] not in [*known]:
+        known = schema.names  # not the mapping: what is said need not be hashable
+        if name.endswith(LABEL) and said[name] is not None and said[name] not in known:
             hint = did_you_mean(str(value), known)
             raise RowError(f"{name} {value!r} is not in relations.yml{hint}")
     llm = said["llm_relation"]

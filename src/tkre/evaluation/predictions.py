@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tkre.core.provenance import digest_of
 from tkre.evaluation.calibration import Numbers, Truths
 from tkre.evaluation.metrics import Floats
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _PROBABILITY = "p."
 SENTENCE = "sentence"
+_DIGITS = 16  # of the digest of a sentence
 
 
 def prediction_frame(
@@ -41,7 +43,7 @@ def prediction_frame(
         texts: Their sentences; without any, each row is one of its own.
 
     Returns:
-        ``id``, ``sentence`` (the id of the first row of its sentence), ``gold``, ``predicted``,
+        ``id``, ``sentence`` (a digest of it, or the id without texts), ``gold``, ``predicted``,
         ``probability`` (of the predicted relation), and a column ``p.<relation>`` for every
         relation.
     """
@@ -50,8 +52,8 @@ def prediction_frame(
     columns_N = np.array([labels.index(label) for label in predicted], dtype=int)
     frame = pd.DataFrame(probabilities_NR, columns=[f"{_PROBABILITY}{name}" for name in labels])
     frame.insert(0, "id", list(ids))
-    first: dict[str, str] = {}
-    sentences = [first.setdefault(*row) for row in zip(texts or ids, ids, strict=True)]
+    # Of the text alone: seeds with other rows of a sentence name it alike.
+    sentences = [digest_of(text)[:_DIGITS] for text in texts] or list(ids)
     frame.insert(1, SENTENCE, pd.Series(sentences, dtype=object))
     frame.insert(2, "gold", pd.Series(list(gold), dtype=object))
     frame.insert(3, "predicted", pd.Series(list(predicted), dtype=object))

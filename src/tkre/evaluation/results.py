@@ -155,12 +155,11 @@ def summary_table(
         IncompleteExperiment: Cells to be compared scored different rows.
     """
     cells = pd.DataFrame([dict(m) | {"number": n} for n, m in enumerate(metrics)])
+    of_baseline = cells[cells["variant"] == baseline]
     scored = _Scored(metrics, predictions, params)
     rows = []
     for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
-        compared_with = paired_cells(
-            cells[cells["variant"] == baseline], dict(zip(GROUP_KEYS, place, strict=True))
-        )
+        compared_with = paired_cells(of_baseline, dict(zip(GROUP_KEYS, place, strict=True)))
         # A language model labels some of the rows alone: evaluation.teacher compares it.
         asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None
         compared = variant != baseline and len(compared_with) and not asked

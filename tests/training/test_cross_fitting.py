@@ -81,7 +81,7 @@ def test_planted_labels_have_less_confidence(backbone, golden, toy_rows, synthet
     wrong = {synthetic[0].id: "none", synthetic[5].id: "knows"}
     rows = [replace(row, relation=wrong.get(row.id, row.relation)) for row in synthetic]
     probabilities = judge_synthetic(backbone, golden, rows, schema, PARAMS, seed=1)
-    right = label_confidence(rows, schema, probabilities).right
+    right = label_confidence(rows, schema, probabilities)
     planted = np.array([row.id in wrong for row in rows])
     assert right[planted].max() < right[~planted].min()
 

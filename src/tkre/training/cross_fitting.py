@@ -69,7 +69,7 @@ def judge(
     weights = np.where(is_golden, params.golden_weight, 1.0)
     probabilities = _out_of_fold(readings, held, weights, params, seed)[held]
     for _ in range(params.rounds - 1 if judged == "synthetic" else 0):
-        weights[held] = label_confidence(synthetic, schema, probabilities).right
+        weights[held] = label_confidence(synthetic, schema, probabilities)
         probabilities = _out_of_fold(readings, held, weights, params, seed)[held]
     return probabilities
 

@@ -220,21 +220,16 @@ def _first_sentences(
 
 
 def _first_chosen_annotations(
+    model: LanguageModel,
     candidates: list[Instance],
     support: list[Instance],
     schema: RelationSchema,
     prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    annotation_recordings: ResponseStore,
-    llm: LanguageModelParams,
     params: AnnotationParams,
     retry: RetryParams,
     sample: KShotSample,
 ) -> list[Request]:
     """Requests for the rows that are kept out, and for as many others as will be chosen."""
-    model = _model_of(sample, language_models, llm, recordings, responses, annotation_recordings)
     task = AnnotationTask(support, schema, prompt, params, retry)
     rows = task.answerable(model, candidates) or candidates
     kept_out, others = kept_out_first(rows, sample.annotated, params.kept_out, sample.seed)
@@ -243,27 +238,21 @@ def _first_chosen_annotations(
 
 
 def _first_classifications(
+    model: LanguageModel,
     rows: list[Instance],
     support: list[Instance],
     schema: RelationSchema,
     prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    classification_recordings: ResponseStore,
-    llm: LanguageModelParams,
     annotations: AnnotationParams,
     in_context: InContextParams,
     sample: KShotSample,
 ) -> list[Request]:
-    model = _model_of(
-        sample, language_models, llm, recordings, responses, classification_recordings
-    )
     task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
     return classification.chosen_requests(model, task)
 
 
-# Functions that make the first requests of a node from some of its arguments, by their names.
+# Functions that make the first requests of a node from some of its arguments, by their names, and
+# from the ``model`` that it asks.
 FIRST_REQUESTS: dict[Callable[..., Any], Callable[..., list[Request]]] = {
     explain: explanations.explanation_requests,
     synthesise: _first_sentences,

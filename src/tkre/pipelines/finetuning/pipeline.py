@@ -165,14 +165,7 @@ def template(
     chain: EncoderChain | None,
     text: CellText,
 ) -> Template:
-    """The nodes that a variant needs: it reads only what its recipe uses.
-
-    Args:
-        variant: The variant.
-        score_on: Rows to label.
-        chain: Stages of its encoder; None for the backbone.
-        text: Kinds of text that it is calibrated and scored on.
-    """
+    """The nodes that a variant needs: it reads only what its recipe uses."""
     classifier, finetuning = variant.classifier, variant.finetuning
     assert classifier is not None  # a language model in its place trains nothing
     rows = ["explained" if classifier.uses_knowledge else "support"]
@@ -255,6 +248,5 @@ def _finetune(
         recipe.append("pretraining")
     inputs = {name: name for name in names} | {n: f"params:variant.{n}" for n in recipe}
     inputs["head_first"] = "params:corpus.head_first"
-    node = gpu_nodes.finetune_backbone if knowledge is None else gpu_nodes.finetune_encoder
     more = ["annotated_validation_predictions"] if cross_fitted else []
-    return Step(node, inputs, [*TRAINED, *more], "finetune", (GPU,))
+    return Step(gpu_nodes.finetune_classifier, inputs, [*TRAINED, *more], "finetune", (GPU,))

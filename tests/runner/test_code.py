@@ -156,7 +156,7 @@ def test_nodes_reach_what_they_need_and_little_else():
     heads = "tkre.modeling.heads"
     assert heads not in modules(generation.explain, "explain")
     assert heads not in modules(generation.synthesise, "synthesise")
-    assert heads in modules(generation.score_synthetic, "score_synthetic")
+    assert heads in modules(generation.scoring_of("synthetic"), "scoring_of")
     assert heads in modules(finetuning.predict, "predict")
     assert "tkre.training.finetuning" in modules(
         finetuning.finetune_classifier, "finetune_classifier"

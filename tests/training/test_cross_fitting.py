@@ -15,7 +15,7 @@ from tkre.training.cross_fitting import judge, read_both_ways
 PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
 
 
-judge_golden, judge_synthetic = (partial(judge, judged=kind) for kind in ("golden", "synthetic"))
+judge_golden, judge_synthetic = (partial(judge, judged=kind) for kind in ("support", "synthetic"))
 
 
 @pytest.fixture(scope="module")

@@ -180,7 +180,7 @@ def _filter(*, noisy: bool) -> Template:
     verdicts = {"verdicts": "filter_verdicts", "sample": "sample"}
     return Template(
         Step(
-            gpu_nodes.score_synthetic,
+            gpu_nodes.scoring_of("synthetic"),
             ["backbone", "explained", "parent.synthetic", "schema", "params:generation.filtering",
              "sample"],
             "synthetic_probabilities",

@@ -11,14 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import IN_ORDER, Cell, KShotSample
+from tkre.core.cells import IN_ORDER, Cell
 from tkre.core.instance import Instance
 from tkre.core.provenance import frame_digest, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
-from tkre.generation import label_errors
 from tkre.generation.annotation import Annotation, instances_of
-from tkre.generation.params import FilterParams
 from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
@@ -236,49 +234,6 @@ def measure_class_centroids(
         embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions)
     pairs = similar_pairs(schema.names, features, labels, embedded.double().numpy())
     return pairs, alignment_uniformity(features, labels)
-
-
-def score_support(
-    backbone: Checkpoint,
-    explained: list[Instance],
-    synthetic: list[Instance],
-    schema: RelationSchema,
-    params: FilterParams,
-    sample: KShotSample,
-) -> pd.DataFrame:
-    """Judges every support row by a classifier that was not trained on it.
-
-    Returns:
-        The probability of every relation for every support row.
-    """
-    from tkre.training.cross_fitting import judge
-
-    probabilities_NR = judge(
-        backbone, explained, synthetic, schema, params.crossfit, judged="golden", seed=sample.seed
-    )
-    return label_errors.probability_frame(explained, schema, probabilities_NR)
-
-
-def score_annotated(
-    backbone: Checkpoint,
-    explained: list[Instance],
-    annotated_training: list[Annotation],
-    schema: RelationSchema,
-    params: FilterParams,
-    sample: KShotSample,
-) -> pd.DataFrame:
-    """Judges every annotated row by a classifier that was not trained on it.
-
-    Returns:
-        The probability of every relation for every annotated row.
-    """
-    from tkre.training.cross_fitting import judge_annotated
-
-    rows = instances_of(annotated_training)
-    probabilities_NR = judge_annotated(
-        backbone, explained, rows, schema, params.crossfit, seed=sample.seed
-    )
-    return label_errors.probability_frame(rows, schema, probabilities_NR)
 
 
 def train_setfit(

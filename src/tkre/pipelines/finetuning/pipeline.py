@@ -9,6 +9,7 @@ from itertools import chain as joined
 from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample, Rows
+from tkre.pipelines.data_generation.gpu_nodes import scoring_of
 from tkre.pipelines.finetuning import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
@@ -73,7 +74,7 @@ FIT_CALIBRATORS = Step(
 )  # fmt: skip
 ANNOTATION_JUDGEMENTS = Template(
     Step(
-        gpu_nodes.score_annotated,
+        scoring_of("annotated"),
         ["backbone", "explained", "annotated_training", "schema", "params:generation.filtering",
          "sample"],
         "annotated_probabilities",
@@ -87,7 +88,7 @@ ANNOTATION_JUDGEMENTS = Template(
 )  # fmt: skip
 LABEL_ERRORS = Template(
     Step(
-        gpu_nodes.score_support,
+        scoring_of("support"),
         ["backbone", "explained", "synthetic", "schema", "params:generation.filtering", "sample"],
         "support_probabilities",
         tags=(GPU,),

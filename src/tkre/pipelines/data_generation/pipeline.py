@@ -140,9 +140,10 @@ KEEP_ANNOTATIONS = Template(
         ["annotated_training", "annotated_validation"],
     ),
     Step(
-        nodes.merge_annotation_accounts,
+        nodes.merge_accounts,
         ["plain.rejects", "annotation_rejects", "plain.yield", "annotation_yield", "sample"],
         ["rejects", "yield"],
+        "merge_annotation_accounts",
     ),
 )  # fmt: skip
 CLASSIFICATIONS = {

@@ -208,8 +208,8 @@ def test_no_two_datasets_share_a_file(pipelines, catalog):
 
 GPU_FUNCTIONS = {
     "score_annotated",
-    "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_backbone",
-    "finetune_encoder", "predict", "predict_natural", "label", "measure_class_centroids",
+    "explain", "synthesise", "annotate", "pretrain_mslm", "pretrain_scl", "finetune_classifier",
+    "predict", "predict_natural", "label", "measure_class_centroids",
     "train_setfit",
     "pretrain_pairs", "score_support", "score_synthetic", "classify", "measure_speed",
     "annotate_chosen", "probe",
@@ -356,9 +356,9 @@ def test_all_annotated_rows_train_where_a_recipe_has_folds(pipelines):
     }
     assert "newsroom.k8x2a1012.s13.annotated" in nodes["golden_and_annotated_rows"].inputs
     predictions = f"{cell}.annotated_validation_predictions"
-    assert predictions in nodes["finetune_encoder"].outputs
+    assert predictions in nodes["finetune_classifier"].outputs
     assert predictions in nodes["fit_calibrators"].inputs
-    assert "newsroom.k8x2a1012.s13.annotated_validation" not in nodes["finetune_encoder"].inputs
+    assert "newsroom.k8x2a1012.s13.annotated_validation" not in nodes["finetune_classifier"].inputs
 
 
 def test_setfit_reads_the_rows_that_the_recipes_read(pipelines):
@@ -387,7 +387,7 @@ def test_annotated_rows_are_judged_for_the_variants_that_weigh_or_filter_them(pi
     of_variant = {
         node.name.split(".")[1].partition("-")[0]: node.inputs
         for node in pipelines["annotated_parts"].nodes
-        if node.func.__name__ in ("finetune_backbone", "finetune_encoder")
+        if node.func.__name__ == "finetune_classifier"
     }
     rows = {
         node.name.split(".")[1].partition("-")[0]
@@ -457,7 +457,7 @@ def test_classifiers_that_are_saved_have_a_card_and_all_cells_are_on_the_page(pi
 def test_namespaces_and_tags_narrow(pipelines):
     pipeline = pipelines["semeval"]
     cell = pipeline.only_nodes_with_tags("semeval2010_task8.k8.s13.tkre")
-    assert {"pretrain_mslm", "pretrain_scl", "finetune_encoder", "predict", "score"} <= {
+    assert {"pretrain_mslm", "pretrain_scl", "finetune_classifier", "predict", "score"} <= {
         n.func.__name__ for n in cell.nodes
     }
     seed = pipeline.only_nodes_with_tags("semeval2010_task8.k8.s13")

@@ -52,9 +52,9 @@ PROBABILITIES = judged(TRUTH, 0.15)
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4])
 def test_wrong_rate_is_estimated(schema, rate):
     rows, wrong = labelled(TRUTH, wrong=rate)
-    found = label_confidence(rows, schema, PROBABILITIES)
-    assert found.wrong_rate + found.inverted_rate == pytest.approx(rate, abs=0.04)
-    refused = found.right < 0.5
+    right = label_confidence(rows, schema, PROBABILITIES)
+    assert 1 - right.mean() == pytest.approx(rate, abs=0.04)
+    refused = right < 0.5
     if rate:
         assert (refused & wrong).sum() / refused.sum() > 0.8
         assert (refused & wrong).sum() / wrong.sum() > 0.6
@@ -64,36 +64,34 @@ def test_wrong_rate_is_estimated(schema, rate):
 
 def test_inverted_rate_is_estimated(schema):
     rows, wrong = labelled(TRUTH, inverted=0.4)
-    found = label_confidence(rows, schema, PROBABILITIES)
-    assert found.inverted_rate == pytest.approx(0.2, abs=0.06)  # half of the relations have one
-    assert found.wrong_rate < 0.05
-    assert found.right[wrong].mean() < 0.3
-    assert found.right[~wrong].mean() > 0.85
+    right = label_confidence(rows, schema, PROBABILITIES)
+    assert 1 - right.mean() == pytest.approx(0.2, abs=0.06)  # half of the relations have one
+    assert right[wrong].mean() < 0.3
+    assert right[~wrong].mean() > 0.85
 
 
 def test_underconfident_classifier_is_sharpened(schema):
     rows, _ = labelled(TRUTH, wrong=0.2)
     shy = PROBABILITIES.clip(1e-6) ** 0.4
-    found = label_confidence(rows, schema, shy / shy.sum(axis=1, keepdims=True))
-    assert found.sharpness == pytest.approx(2.5, rel=0.3)
-    assert found.wrong_rate == pytest.approx(0.2, abs=0.05)
+    right = label_confidence(rows, schema, shy / shy.sum(axis=1, keepdims=True))
+    assert 1 - right.mean() == pytest.approx(0.2, abs=0.05)
 
 
 def test_uninformative_classifier_rejects_nothing(schema):
     rows, _ = labelled(TRUTH[:40], wrong=0.3)
-    assert (label_confidence(rows, schema, np.full((40, 4), 0.25)).right > 0.5).all()
+    assert (label_confidence(rows, schema, np.full((40, 4), 0.25)) > 0.5).all()
 
 
 def test_unjudged_rows_are_trusted_and_ranked_last(schema):
     rows, _ = labelled(TRUTH[:40])
     probabilities = PROBABILITIES[:40].copy()
     probabilities[7] = np.nan
-    assert label_confidence(rows, schema, probabilities).right[7] == 1
+    assert label_confidence(rows, schema, probabilities)[7] == 1
     last = suspected_label_errors(rows, schema, probabilities).iloc[-1]
     assert last["id"] == "r7"
     assert last["likeliest"] is None and not last["inverted"] and pd.isna(last["error_score"])
     nothing = np.full((40, 4), np.nan)
-    assert (label_confidence(rows, schema, nothing).right == 1).all()
+    assert (label_confidence(rows, schema, nothing) == 1).all()
 
 
 def test_suspected_errors_name_the_likeliest_relation_and_inversion(schema):
@@ -124,7 +122,7 @@ def test_probability_frame_must_match_rows_and_labels(schema, tmp_path):
 
 def test_label_errors_without_rows(schema):
     nothing = np.zeros((0, 4))
-    assert len(label_confidence([], schema, nothing).right) == 0
+    assert len(label_confidence([], schema, nothing)) == 0
     assert suspected_label_errors([], schema, nothing).empty
     assert probabilities_of(probability_frame([], schema, nothing), [], schema).shape == (0, 4)
 

@@ -65,7 +65,9 @@ def arguments(corpus, backbone, root, store, sample=SAMPLE):
 def first_requests(given):
     function = FIRST_REQUESTS[annotate_chosen]
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
-    return function(**{name: given[name] for name in names})
+    stores = (given[name] for name in ("recordings", "responses", "annotation_recordings"))
+    model = given["language_models"].answering(given["llm"], *stores)
+    return function(**{name: {"model": model, **given}[name] for name in names})
 
 
 @pytest.fixture(scope="module")

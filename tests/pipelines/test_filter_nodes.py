@@ -4,8 +4,8 @@ import pytest
 
 from tkre.core.cells import KShotSample
 from tkre.generation.params import CrossFitParams, FilterParams
-from tkre.pipelines.data_generation import gpu_nodes, nodes
-from tkre.pipelines.finetuning.gpu_nodes import score_support
+from tkre.pipelines.data_generation import nodes
+from tkre.pipelines.data_generation.gpu_nodes import scoring_of
 from tkre.pipelines.finetuning.nodes import find_label_errors
 
 SAMPLE = KShotSample("toy", 2, 13, noise=20)
@@ -21,7 +21,7 @@ def rows(toy_rows):
 def test_filter_of_planted_labels_is_scored(backbone, rows, schema):
     explained, synthetic = rows
     noisy, planted = nodes.plant_noise(synthetic, schema, SAMPLE)
-    scores = gpu_nodes.score_synthetic(backbone, explained, noisy, schema, PARAMS, SAMPLE)
+    scores = scoring_of("synthetic")(backbone, explained, noisy, schema, PARAMS, SAMPLE)
     kept, verdicts, summary = nodes.filter_synthetic(explained, noisy, scores, schema, PARAMS)
     assert len(kept) == verdicts["reason"].isna().sum() == summary["kept"].sum()
     assert {row.id for row in kept} <= {row.id for row in synthetic}
@@ -35,7 +35,7 @@ def test_filter_of_planted_labels_is_scored(backbone, rows, schema):
 
 def test_probabilities_of_other_labels_are_refused(backbone, rows, schema):
     explained, synthetic = rows
-    scores = gpu_nodes.score_synthetic(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
+    scores = scoring_of("synthetic")(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
     noisy, _ = nodes.plant_noise(synthetic, schema, SAMPLE)
     with pytest.raises(ValueError, match="score the rows again"):
         nodes.filter_synthetic(explained, noisy, scores, schema, PARAMS)
@@ -43,7 +43,7 @@ def test_probabilities_of_other_labels_are_refused(backbone, rows, schema):
 
 def test_every_support_row_is_ranked_by_its_error_score(backbone, rows, schema):
     explained, synthetic = rows
-    scores = score_support(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
+    scores = scoring_of("support")(backbone, explained, synthetic, schema, PARAMS, SAMPLE)
     doubted = find_label_errors(explained, scores, schema)
     assert sorted(doubted["id"]) == sorted(row.id for row in explained)
     assert doubted["error_score"].is_monotonic_decreasing

@@ -156,9 +156,11 @@ def test_nodes_reach_what_they_need_and_little_else():
     heads = "tkre.modeling.heads"
     assert heads not in modules(generation.explain, "explain")
     assert heads not in modules(generation.synthesise, "synthesise")
-    assert heads in modules(generation.score_synthetic, "score_synthetic")
+    assert heads in modules(generation.scoring_of("synthetic"), "scoring_of")
     assert heads in modules(finetuning.predict, "predict")
-    assert "tkre.training.finetuning" in modules(finetuning.finetune_encoder, "finetune_encoder")
+    assert "tkre.training.finetuning" in modules(
+        finetuning.finetune_classifier, "finetune_classifier"
+    )
     assert "tkre.training.pretraining" in modules(pretraining_of("mslm"), "pretraining_of")
     assert not {m for m in modules(nodes.golden_rows, "golden_rows") if "training" in m}
 

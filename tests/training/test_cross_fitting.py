@@ -15,7 +15,7 @@ from tkre.training.cross_fitting import judge, read_both_ways
 PARAMS = CrossFitParams(layers=(1, 2), inverse_regularisation=0.1, max_overlap=0.9)
 
 
-judge_golden, judge_synthetic = (partial(judge, judged=kind) for kind in ("golden", "synthetic"))
+judge_golden, judge_synthetic = (partial(judge, judged=kind) for kind in ("support", "synthetic"))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_planted_labels_have_less_confidence(backbone, golden, toy_rows, synthet
     wrong = {synthetic[0].id: "none", synthetic[5].id: "knows"}
     rows = [replace(row, relation=wrong.get(row.id, row.relation)) for row in synthetic]
     probabilities = judge_synthetic(backbone, golden, rows, schema, PARAMS, seed=1)
-    right = label_confidence(rows, schema, probabilities).right
+    right = label_confidence(rows, schema, probabilities)
     planted = np.array([row.id in wrong for row in rows])
     assert right[planted].max() < right[~planted].min()
 

@@ -16,7 +16,7 @@ from tkre.corpora.params import CorpusParams
 from tkre.evaluation.predictions import prediction_frame
 from tkre.generation.params import SynthesisParams
 from tkre.pipelines.finetuning import nodes
-from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
+from tkre.pipelines.finetuning.gpu_nodes import finetune_classifier
 from tkre.training.batching import collate_shares, labelled_rows
 from tkre.training.distillation import Distilled
 from tkre.training.finetuning import ClassifierObjective, build_classifier, finetune
@@ -109,7 +109,7 @@ def test_the_lineage_of_a_student_has_the_digest_of_what_its_teacher_said(
     cell = parse_cell("toy.k5a3.s0.student")
 
     def lineage(**teacher):
-        return finetune_backbone(
+        return finetune_classifier(
             backbone, toy_rows, toy_rows[:4], schema, params, cell, **teacher
         )[0].lineage  # fmt: skip
 

@@ -17,7 +17,7 @@ from tkre.core.provenance import Lineage
 from tkre.generation.annotation import Annotation
 from tkre.modeling.checkpoint import Checkpoint, weights_digest
 from tkre.modeling.classifier import RelationClassifier
-from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
+from tkre.pipelines.finetuning.gpu_nodes import finetune_classifier
 from tkre.training.batching import collate_weighted, labelled_rows
 from tkre.training.finetuning import (
     ClassifierObjective,
@@ -91,7 +91,7 @@ def test_the_order_is_no_feature_where_it_is_always_the_same(
 ):
     of_the_order = {"by_order": True, "part_dropout": 0.5}
     params = SPANS.model_copy(update=of_the_order | {"samples_per_relation": 1, "min_epochs": 1})
-    found, *_ = finetune_backbone(
+    found, *_ = finetune_classifier(
         backbone, toy_rows, [], schema, params, Cell(KShotSample("toy", 8, 13), "v"),
         head_first=head_first,
     )  # fmt: skip
@@ -389,7 +389,7 @@ def test_the_prior_is_that_of_rows_drawn_at_random(toy_rows, schema, backbone, c
     params = MARKERS.model_copy(
         update={"annotated": True, "text_priors": True, "samples_per_relation": 1, "min_epochs": 1}
     )
-    found, _, _ = finetune_backbone(
+    found, _, _ = finetune_classifier(
         backbone, [*toy_rows, *natural(toy_rows, ["knows"] * 8)], [], schema, params,
         Cell(KShotSample("toy", 8, 13, annotated=14, chosen=chosen), "v"),
         [Annotation(row, 1.0) for row in natural(toy_rows, [none] * 6)],

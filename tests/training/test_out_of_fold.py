@@ -9,7 +9,7 @@ from tests.training.test_finetuning import MARKERS, natural
 from tkre.core.cells import Cell, KShotSample
 from tkre.core.provenance import instances_digest
 from tkre.pipelines.finetuning import gpu_nodes
-from tkre.pipelines.finetuning.gpu_nodes import finetune_backbone
+from tkre.pipelines.finetuning.gpu_nodes import finetune_classifier
 from tkre.training.finetuning import finetune
 from tkre.training.inference import predict
 from tkre.training.out_of_fold import predict_out_of_fold
@@ -66,7 +66,7 @@ def test_a_fold_without_a_sentence_is_left_out(annotated, toy_rows, schema, back
 def test_all_annotated_rows_train_in_the_end(annotated, toy_rows, schema, backbone, chosen):
     cell = Cell(KShotSample("toy", 8, 13, annotated=len(annotated), chosen=chosen), "v")
     rows = [*toy_rows, *annotated]
-    _, _, lineage, *more = finetune_backbone(backbone, rows, toy_rows, schema, SHORT, cell)
+    _, _, lineage, *more = finetune_classifier(backbone, rows, toy_rows, schema, SHORT, cell)
     assert lineage.steps[-1].data == instances_digest(rows)
     assert len(more) == (chosen == "in_order")
     for frame in more:
@@ -82,6 +82,6 @@ def test_the_time_of_training_counts_that_of_the_folds(
     monkeypatch.setattr(gpu_nodes, "perf_counter", lambda: next(clock))
     cell = Cell(KShotSample("toy", 8, 13, annotated=len(annotated)), "v")
     rows = [*toy_rows, *annotated]
-    classifier, _, lineage, _ = finetune_backbone(backbone, rows, toy_rows, schema, SHORT, cell)
+    classifier, _, lineage, _ = finetune_classifier(backbone, rows, toy_rows, schema, SHORT, cell)
     assert classifier.lineage == lineage
     assert 3600 < lineage.seconds < 4600

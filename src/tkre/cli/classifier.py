@@ -76,8 +76,7 @@ def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False)
 
 def newest(catalog: CatalogProtocol, name: str) -> Path | None:
     """Path of the newest version of a dataset; None if there is none."""
-    dataset = catalog.get(name)
-    return load_path(dataset) if dataset is not None and dataset.exists() else None
+    return load_path(catalog.get(name)) if catalog.exists(name) else None
 
 
 def named_cell(cell: str) -> Cell:

@@ -206,17 +206,18 @@ def _judge(
     A classifier remembers the rows that it was trained on: it judges the others only. Its training
     rows are judged by the cross-fitted classifier that finds label errors, fold by fold.
     """
-    from tkre.training.cross_fitting import judge_annotated
+    from tkre.training.cross_fitting import judge
 
     catalog, params = project.catalog, project.config.parameters.generation.filtering
     rows = instances_of(annotated)
     support: list[Instance] = catalog.load(f"{cell.sample.plain.name}.support")
-    probabilities_NR = judge_annotated(
+    probabilities_NR = judge(
         catalog.load(f"backbones.{params.backbone}"),
         [*support, *reviewed],
         rows,
         schema,
         params.crossfit,
+        judged="annotated",
         seed=cell.sample.seed,
     )
     names = "a logistic regression on the other rows"

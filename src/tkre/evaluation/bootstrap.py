@@ -60,12 +60,7 @@ class Resamples:
         self._places = {name: n for n, name in enumerate(names)}
 
     def f1(self, scored: Counts, sentences: Sequence[Hashable]) -> Resampled:
-        """F1 of one seed.
-
-        Args:
-            scored: Counts of its rows.
-            sentences: Names of their sentences.
-        """
+        """F1 of one seed, from the counts of its rows and the names of their sentences."""
         weights = _weights(len(self._places), self.params)
         places = [self._places[name] for name in sentences]
         drawn = weights if places == list(range(len(self._places))) else weights[:, places]
@@ -106,13 +101,7 @@ def interval(
 def row_interval(
     scored: Counts, sentences: Sequence[Hashable], params: IntervalParams
 ) -> Interval | None:
-    """Interval of the F1 of one classifier over its sentences; None without a row.
-
-    Args:
-        scored: Counts of its rows.
-        sentences: Names of their sentences.
-        params: Level and resampling.
-    """
+    """Interval of the F1 of one classifier over the sentences of its rows; None without a row."""
     if not sentences:
         return None
     return interval([Resamples([sentences], params).f1(scored, sentences)], params)

@@ -162,11 +162,7 @@ def negative_log_likelihood(probabilities_NR: Floats, gold_N: Numbers) -> float 
 
 
 def reliability(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
-    """Reliability diagram: confidence and accuracy in ``BINS`` bins of equal width.
-
-    Args:
-        confidence_N: Probability of each row's label.
-        correct_N: Whether the label is right.
+    """Reliability diagram: confidence and accuracy of labels in ``BINS`` bins of equal width.
 
     Returns:
         One row per bin: its ends, number of rows, mean confidence and accuracy (0 without rows).

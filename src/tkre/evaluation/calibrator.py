@@ -123,10 +123,7 @@ class Calibrator(Params):
         return share if share is not None and 0 < share < 1 else None
 
     def require(self, weights: str) -> None:
-        """Check that the record belongs to a classifier.
-
-        Args:
-            weights: Digest of the classifier's weights.
+        """Check that the record belongs to the classifier with these weights, by their digest.
 
         Raises:
             CalibratorError: The record belongs to other weights.

@@ -25,12 +25,7 @@ ERROR_COLUMNS = [
 def errors_table(
     rows: Sequence[Instance], predictions: pd.DataFrame, calibrator: Calibrator
 ) -> pd.DataFrame:
-    """Rows that were labelled wrongly, by falling confidence.
-
-    Args:
-        rows: Scored rows.
-        predictions: Predictions for them, in the same order.
-        calibrator: Calibrator record of the classifier.
+    """Rows that were labelled wrongly, by falling confidence; predictions are in their order.
 
     Returns:
         One row per error: sentence, offsets of its mentions, gold and predicted relation, and
@@ -103,10 +98,6 @@ class DiagnosedCell:
 
 def confused_pairs(cells: Sequence[DiagnosedCell], params: DiagnosisParams) -> pd.DataFrame:
     """Pairs of relations by setting (all of a cell but its seed), the most confused first.
-
-    Args:
-        cells: All cells of an experiment.
-        params: Number of pairs, and limits of similarity.
 
     Returns:
         A row for each of the ``pairs`` most confused ordered pairs (gold, predicted), and, where

@@ -18,6 +18,7 @@ from tkre.core.instance import Instance
 from tkre.core.params import NO_LLM
 from tkre.core.text import count_words, normalised, word_list, word_runs
 from tkre.evaluation.results import GROUP_KEYS, std_over_seeds
+from tkre.generation.label_errors import per_cent
 from tkre.generation.llm.protocol import Response
 from tkre.generation.rejections import EXPLANATION, SYNTHESIS
 
@@ -131,9 +132,9 @@ def _diversity(rows: Sequence[Instance], overlap_words: int) -> dict[str, float]
     overlaps = [len(one & other) / len(one) for one, other in permutations(runs, 2)]
     mentions = {(normalised(row.head_text), normalised(row.tail_text)) for row in rows}
     return {
-        "distinct_2": _per_cent(len(set(neighbours)), len(neighbours)),
+        "distinct_2": per_cent(len(set(neighbours)), len(neighbours)),
         "largest_overlap": 100 * max(overlaps, default=float("nan")),
-        "distinct_pairs": _per_cent(len(mentions), len(rows)),
+        "distinct_pairs": per_cent(len(mentions), len(rows)),
         "words": sum(count_words(text) for text in texts) / len(texts),
     }
 
@@ -146,8 +147,8 @@ def _counts(kind: str, yields: pd.DataFrame, rejects: pd.DataFrame) -> dict[str,
         f"{kind}_requested": requested,
         f"{kind}_answered": answered,
         f"{kind}_kept": kept,
-        f"{kind}_yield": _per_cent(kept, wanted),
-        f"{kind}_validity": _per_cent(kept + surplus, requested),
+        f"{kind}_yield": per_cent(kept, wanted),
+        f"{kind}_validity": per_cent(kept + surplus, requested),
         f"{kind}_rejects": ", ".join(f"{reason} {n}" for reason, n in reasons.head(TOP).items()),
     }
 
@@ -184,10 +185,6 @@ def _scores(cells: pd.DataFrame, where: Mapping[str, Any]) -> dict[str, float]:
             name = f"{variant}.filtered" if filtered else str(variant)
             scores |= {f"{F1}{name}": f1.mean(), f"{F1_STD}{name}": std_over_seeds(f1)}
     return scores
-
-
-def _per_cent(part: int, whole: int) -> float:
-    return 100 * part / whole if whole else float("nan")
 
 
 FOUND = ["rejected", "precision", "recall", "lost"]
@@ -243,24 +240,21 @@ def label_errors_table(rankings: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Args:
         rankings: Rankings by name of their sample, the most suspected first.
     """
-    columns = ["corpus", "shots", "synthetic", "llm", "seed", "rank"]
+    where = ["corpus", "shots", "synthetic", "llm", "seed"]
     tables = []
     for name, ranking in rankings.items():
-        sample = parse_sample(name)
-        top = ranking.head(MOST_SUSPECTED).reset_index(drop=True)
-        place = [sample.corpus, sample.shots, sample.synthetic, sample.llm, sample.seed]
-        for n, (column, value) in enumerate(zip(columns, place, strict=False)):
-            top.insert(n, column, value)
-        top.insert(len(place), "rank", range(1, len(top) + 1))
-        tables.append(top)
+        sample, top = parse_sample(name), ranking.head(MOST_SUSPECTED)
+        place = {column: getattr(sample, column) for column in where}
+        top = top.assign(**place, rank=range(1, len(top) + 1))
+        tables.append(top[[*where, "rank", *ranking]])
+    columns = [*where, "rank"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def _found(scores: Mapping[str, Any]) -> dict[str, Any]:
     sample = parse_sample(scores["sample"])
-    rejected = 100 * scores["rejected"] / scores["rows"] if scores["rows"] else float("nan")
     return {
         **{column: getattr(sample, column) for column in FILTER_WHERE},
         **{name: scores[name] for name in FOUND[1:]},
-        "rejected": rejected,
+        "rejected": per_cent(scores["rejected"], scores["rows"]),
     }

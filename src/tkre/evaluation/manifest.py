@@ -180,13 +180,7 @@ class Differences(Params):
 
 
 def differences(then: Manifest, now: Manifest, name: str) -> Differences:
-    """Compares a cell of two manifests.
-
-    Args:
-        then: Manifest of the result.
-        now: Manifest of the same cell, made again.
-        name: Name of the cell.
-    """
+    """Compares a cell of a manifest with the same cell, made again."""
     before, after = then.cells[name], now.cells[name]
     variant = name.rpartition(".")[2]
     inputs = [

@@ -72,9 +72,6 @@ def probes_of(schema: RelationSchema) -> list[Probe]:
 
     Where the schema has no negative relation, no label can say that a relation does not hold: there
     are no probes of that.
-
-    Args:
-        schema: Schema of the corpus.
     """
     return [probe for name in schema.names for probe in _probes(schema, name)]
 

@@ -24,13 +24,7 @@ PAIR_COLUMNS = ["relation", "other", "centroid_similarity", "definition_similari
 def similar_pairs(
     names: Sequence[str], features_NF: Floats, labels: Sequence[str], definitions_RH: Floats
 ) -> pd.DataFrame:
-    """Similarities of every pair of relations.
-
-    Args:
-        names: R labels, in the order of the definitions.
-        features_NF: Features of labelled rows.
-        labels: Their N labels.
-        definitions_RH: Embedded definitions.
+    """Similarities of every pair of relations, whose names are in the order of the definitions.
 
     Returns:
         A row per unordered pair: the similarity of the centroids of their rows (the mean of the
@@ -56,10 +50,6 @@ def alignment_uniformity(
     features_NF: Floats, labels: Sequence[str]
 ) -> dict[str, float | int | None]:
     """Alignment and uniformity of the features at length 1 (Wang and Isola 2020).
-
-    Args:
-        features_NF: Features of labelled rows.
-        labels: Their N labels.
 
     Returns:
         ``rows``; ``alignment``, the mean squared distance of two rows of one relation (0: all at

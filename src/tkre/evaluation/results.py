@@ -158,7 +158,7 @@ def summary_table(
     of_baseline = cells[cells["variant"] == baseline]
     scored = _Scored(metrics, predictions, params)
     rows = []
-    for (*place, variant), group in cells.groupby([*GROUP_KEYS, "variant"], sort=False):
+    for (*place, variant), group in cells.groupby(GROUP_KEYS_WITH_VARIANT, sort=False):
         compared_with = paired_cells(of_baseline, dict(zip(GROUP_KEYS, place, strict=True)))
         # A language model labels some of the rows alone: evaluation.teacher compares it.
         asked = metrics[group["number"].iloc[0]].get("recipe", {}).get("in_context") is not None

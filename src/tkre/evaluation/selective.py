@@ -20,11 +20,7 @@ DOUBT = 2.0  # doubt of a single answer, 1 - confidence, in wanted risks: at mos
 
 
 def risk_coverage(confidence_N: Floats, correct_N: Truths) -> pd.DataFrame:
-    """Risk-coverage curve.
-
-    Args:
-        confidence_N: Confidence of each answer.
-        correct_N: Whether the answer is right.
+    """Risk-coverage curve of answers, by their confidence and whether they are right.
 
     Returns:
         One row per distinct confidence, the highest first: ``threshold``, ``coverage`` (share of

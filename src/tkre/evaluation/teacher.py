@@ -35,13 +35,8 @@ def answered_predictions(
 ) -> pd.DataFrame:
     """Predictions of the rows with a usable answer.
 
-    The stated confidence is the probability of the answer; the other relations share the rest.
-
-    Args:
-        asked: Rows with their gold labels.
-        answers: Usable answers.
-        schema: The relations.
-        kind: Kind of the questions, for their ids.
+    The stated confidence is the probability of the answer; the other relations share the rest. The
+    rows that were asked about have their gold labels.
     """
     found = {answer.instance.id: answer for answer in answers}
     pairs = [
@@ -84,10 +79,6 @@ class ComparedCell:
 
 def teacher_table(cells: Sequence[ComparedCell], params: ReportingParams) -> pd.DataFrame:
     """One row for every cell of a sample with a teacher, scored on the teacher's rows alone.
-
-    Args:
-        cells: Cells of an experiment; teachers have an ``effort``.
-        params: Parameters of the bootstrap.
 
     Returns:
         Coordinates; the ``teacher`` (its variant); rows that it was ``asked`` about and ``rows``

@@ -223,9 +223,7 @@ def _usable(
     tally: Tally,
 ) -> Mapping[str, Any] | None:
     """The first usable answer to a request; all attempts before it are counted as rejects."""
-    for response in responses or [_unanswered(key)]:
-        tally.requested += 1
-        tally.answered += response.answer is not None
+    for response in tally.attempts(key, responses):
         answer = response.answer or {}
         problem = response.failure or _problem(instance, answer, schema, kind)
         if problem is None:
@@ -255,10 +253,6 @@ def _answer_schema(choices: Sequence[str], kind: LabelKind) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _unanswered(key: str) -> Response:
-    return Response(key, reason="no_answer", error="the request was not answered")
 
 
 def _problem(

@@ -85,7 +85,7 @@ def judge_annotations(
         agrees_N = (frame["probability"] >= frame["likeliest_probability"]).to_numpy()
         weights_N[judged_N] = calibrated_confidence(stated_N[judged_N], agrees_N[judged_N])
     of_the_model_NR = np.where(reviewed_N[:, None], np.nan, probabilities_NR)
-    suspected_N = label_confidence(rows, schema, of_the_model_NR).right < least_confidence
+    suspected_N = label_confidence(rows, schema, of_the_model_NR) < least_confidence
     reasons = np.where(frame["inverted"], INVERTED, LABEL).astype(object)
     reasons[~suspected_N] = None
     return frame.assign(
@@ -97,10 +97,6 @@ def with_true_labels(rows: Sequence[Instance], train: Sequence[Instance]) -> lis
     """Annotated rows with the labels of the training split that they come from.
 
     Their triggers, which a language model has named for its own label, are dropped.
-
-    Args:
-        rows: Annotated rows.
-        train: Labelled rows of the corpus.
 
     Raises:
         UserError: A row is not one of the training split.

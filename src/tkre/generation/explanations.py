@@ -123,9 +123,7 @@ def keep_explanations(
         key, tally = request_id(schema.corpus, instance.id), tallies[instance.relation]
         tally.wanted += 1
         result = instance
-        for response in responses.get(key) or [_unasked(key)]:
-            tally.requested += 1
-            tally.answered += response.answer is not None
+        for response in tally.attempts(key, responses.get(key, ())):
             problem = response.failure or _problem(instance, response.answer or {}, schema, params)
             if problem is None:
                 tally.kept += 1
@@ -159,10 +157,6 @@ def _answer_schema(params: ExplanationParams) -> dict[str, Any]:
         "required": ["explanation", "triggers"],
         "additionalProperties": False,
     }
-
-
-def _unasked(key: str) -> Response:
-    return Response(key, reason="no_answer", error="the request was not answered")
 
 
 def _problem(

@@ -43,20 +43,20 @@ def filter_synthetic(
         ``reason``: the columns of ``judgements``, ``confidence`` that the label is right, and
         ``reason`` (None: kept).
     """
-    confidence = label_confidence(synthetic, schema, probabilities_NR)
+    right_N = label_confidence(synthetic, schema, probabilities_NR)
     verdicts = judgements(synthetic, schema, probabilities_NR)
     reasons: list[str | None] = [None] * len(synthetic)
     redundant = _Redundant(golden, params)
     # Of rows that are alike the one that is believed most stays.
-    for n in np.lexsort((-verdicts["probability"], -confidence.right)).tolist():
+    for n in np.lexsort((-verdicts["probability"], -right_N)).tolist():
         row = synthetic[n]
         if not schema.allows(str(row.relation), row.head_type, row.tail_type):
             reasons[n] = TYPES
-        elif confidence.right[n] < params.least_confidence:
+        elif right_N[n] < params.least_confidence:
             reasons[n] = INVERTED if verdicts["inverted"][n] else LABEL
         else:
             reasons[n] = redundant.reason(row)
-    verdicts["confidence"] = confidence.right
+    verdicts["confidence"] = right_N
     verdicts["reason"] = pd.Series(reasons, dtype=object)
     kept = [row for row, reason in zip(synthetic, reasons, strict=True) if reason is None]
     return kept, verdicts

@@ -12,7 +12,7 @@ Shapes: N rows, R relations.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,26 +29,9 @@ _SHARPNESS = np.geomspace(1.0, 8.0, 25)
 _STEPS, _CLOSE_ENOUGH = 300, 1e-6
 
 
-@dataclass(frozen=True)
-class LabelConfidence:
-    """Estimates about the labels of a set of rows.
-
-    Attributes:
-        right: N probabilities that a row's label is right; 1 for a row that could not be judged.
-        wrong_rate: Estimated share of labels that are another relation's, at random.
-        inverted_rate: Estimated share of labels that are the right relation's inverse.
-        sharpness: The power that the probabilities were raised to.
-    """
-
-    right: Floats
-    wrong_rate: float
-    inverted_rate: float
-    sharpness: float
-
-
 def label_confidence(
     rows: Sequence[Instance], schema: RelationSchema, probabilities_NR: Floats
-) -> LabelConfidence:
+) -> Floats:
     """Estimates which labels are right, by maximum likelihood.
 
     Args:
@@ -57,13 +40,16 @@ def label_confidence(
         probabilities_NR: Out-of-fold probabilities, in the order of the schema's names. A row of
             NaN could not be judged.
 
+    Returns:
+        N probabilities that a row's label is right; 1 for a row that could not be judged.
+
     Raises:
         ValueError: The probabilities do not fit the rows and relations.
     """
     label_N, inverse_N, judged_N = _columns(rows, schema, probabilities_NR)
-    right = np.ones(len(rows))
+    right_N = np.ones(len(rows))
     if not judged_N.any():
-        return LabelConfidence(right, 0.0, 0.0, 1.0)
+        return right_N
     numbers = np.arange(judged_N.sum())
     labels, inverses = label_N[judged_N], inverse_N[judged_N]
     logs = np.log(probabilities_NR[judged_N].clip(1e-12))
@@ -76,14 +62,12 @@ def label_confidence(
         of_inverse = np.where(inverses >= 0, sharpened[numbers, inverses], 0.0)
         of_others = (1 - of_label) / (len(schema.names) - 1)
         likelihoods = np.stack([of_label, of_inverse, of_others])
-        shares = _shares(likelihoods)
-        joint = shares[:, None] * likelihoods
+        joint = _shares(likelihoods)[:, None] * likelihoods
         fit = float(np.log(joint.sum(axis=0)).sum())
         if fit > best:
             best = fit
-            right[judged_N] = joint[0] / joint.sum(axis=0)
-            found = (float(shares[2]), float(shares[1]), float(sharpness))
-    return LabelConfidence(right, *found)
+            right_N[judged_N] = joint[0] / joint.sum(axis=0)
+    return right_N
 
 
 def judgements(
@@ -265,9 +249,9 @@ def filter_scores(planted: pd.DataFrame, rejected: Collection[str]) -> dict[str,
         "planted": int(wrong.sum()),
         "rejected": int(is_rejected.sum()),
         "found": found,
-        "precision": _per_cent(found, int(is_rejected.sum())),
-        "recall": _per_cent(found, int(wrong.sum())),
-        "lost": _per_cent(int((is_rejected & ~wrong).sum()), int((~wrong).sum())),
+        "precision": per_cent(found, int(is_rejected.sum())),
+        "recall": per_cent(found, int(wrong.sum())),
+        "lost": per_cent(int((is_rejected & ~wrong).sum()), int((~wrong).sum())),
     }
 
 
@@ -285,5 +269,6 @@ def _another(row: Instance, schema: RelationSchema, draw: float) -> str:
     return choice[int(draw * len(choice))]
 
 
-def _per_cent(part: int, whole: int) -> float:
+def per_cent(part: int, whole: int) -> float:
+    """A share in per cent; NaN without a whole."""
     return 100 * part / whole if whole else float("nan")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -108,6 +108,9 @@ class InContextParams(Params):
 
     rows: int = Field(400, gt=0)
     demonstrations: int = Field(8, ge=0)
+
+
+Judged = Literal["support", "synthetic", "annotated"]  # rows whose labels are judged
 
 
 class CrossFitParams(NearDuplicateParams):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import pandas as pd
+
+from tkre.generation.llm.protocol import Response
 
 EXPLANATION, SYNTHESIS, ANNOTATION = "explanation", "synthesis", "annotation"
 CLASSIFICATION = "classification"
@@ -54,6 +56,14 @@ class Tally:
     kept: int = 0
     surplus: int = 0
     rejects: list[Reject] = field(default_factory=list)
+
+    def attempts(self, key: str, responses: Sequence[Response]) -> Iterator[Response]:
+        """The attempts at a request, counted one by one; without any, one that has no answer."""
+        none = Response(key, reason="no_answer", error="the request was not answered")
+        for response in responses or [none]:
+            self.requested += 1
+            self.answered += response.answer is not None
+            yield response
 
 
 def useless(kind: str, tallies: Mapping[str, Tally]) -> str | None:

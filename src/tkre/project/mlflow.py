@@ -145,7 +145,7 @@ def cell_record(catalog: CatalogProtocol, cell: Cell, score_on: str) -> Record |
     }
     if metrics["stale"]:
         tags["stale"] = "; ".join(metrics["stale"])
-    if _exists(catalog, f"{cell.name}.classifier"):  # named, not copied
+    if catalog.exists(f"{cell.name}.classifier"):  # named, not copied
         tags["classifier"] = f"version {_version(catalog, f'{cell.name}.classifier')}"
     figures = {name: metrics[name] for name in (*f1_first(), "seconds", "rows") if name in metrics}
     figures |= {f"f1/{_key(row['relation'])}": row["f1"] for row in metrics["by_relation"]}
@@ -191,7 +191,7 @@ def experiment_record(
     tables = {table: _loaded(catalog, f"{name}.{table}") for table in PUBLISHED}
     loaded = (_loaded(catalog, f"{cell.name}.lineage") for cell in cells)
     lineages = [found for found in loaded if found is not None]
-    page = load_path(catalog.get(f"{name}.report")) if _exists(catalog, f"{name}.report") else None
+    page = load_path(catalog.get(f"{name}.report")) if catalog.exists(f"{name}.report") else None
     note = "\n\n".join(
         "\n".join([f"**{table.title}**, {table.note}.", "", *markdown(table)])
         for table in score_tables(summary, catalog.load(f"{name}.cells"))
@@ -261,13 +261,8 @@ def _finite(figures: Mapping[str, Any]) -> dict[str, float]:
     return {name: round(float(x), 4) for name, x in numbers.items() if isfinite(x)}
 
 
-def _exists(catalog: CatalogProtocol, name: str) -> bool:
-    dataset = catalog.get(name)
-    return dataset is not None and bool(dataset.exists())
-
-
 def _loaded(catalog: CatalogProtocol, name: str) -> Any:
-    return catalog.load(name) if _exists(catalog, name) else None
+    return catalog.load(name) if catalog.exists(name) else None
 
 
 def _version(catalog: CatalogProtocol, name: str) -> str:

@@ -132,12 +132,14 @@ def _plan(
         # Later requests may read what nodes before this one have not made yet.
         first = FIRST_REQUESTS[node.func]
         datasets = dict(zip(signature(node.func).parameters, node.inputs, strict=True))
-        arguments = {name: datasets[name] for name in signature(first).parameters & datasets.keys()}
+        wanted = signature(first).parameters
         mine = {name: _loaded(name, catalog, known) for name in node.inputs if _is_store(name)}
         stores |= mine
         models: LanguageModels = _loaded(LANGUAGE_MODELS, catalog, known)
         language_model = models.answering(params, *_by_role(mine))
-        for request in first(**{n: _loaded(d, catalog, known) for n, d in arguments.items()}):
+        given = {n: _loaded(datasets[n], catalog, known) for n in wanted & datasets.keys()}
+        given |= {"model": language_model} if "model" in wanted else {}
+        for request in first(**given):
             key = (request.id, request.digest(language_model.name))
             requests[key] = request
             if not language_model.holds(request):

@@ -141,14 +141,14 @@ def write_results(
     def run_with(names: Iterable[str]) -> str:
         return run_command(",".join(names), env, params)
 
-    missing = [name for name in experiments if not _has(catalog, f"{name}.summary")]
+    missing = [name for name in experiments if not catalog.exists(f"{name}.summary")]
     if missing:
         raise FileNotFoundError(f"not run yet: {', '.join(missing)} ({run_with(missing)})")
     lacking = [
         (name, cell.name)
         for name, cells in experiments.items()
         for cell in cells
-        if not _has(catalog, f"{cell.name}.lineage")
+        if not catalog.exists(f"{cell.name}.lineage")
     ]
     if lacking:
         raise FileNotFoundError(
@@ -161,7 +161,7 @@ def write_results(
         tables = {
             table: catalog.load(f"{name}.{table}")
             for table in PUBLISHED
-            if _has(catalog, f"{name}.{table}")
+            if catalog.exists(f"{name}.{table}")
         }
         target = folder / name
         target.mkdir(parents=True, exist_ok=True)
@@ -226,11 +226,6 @@ def page_tables(name: str, tables: dict[str, pd.DataFrame]) -> list[str]:
         lines += [f"## {sentence(shown.title)}", "", f"{sentence(shown.note)}.", ""]
         lines += [*markdown(shown), ""]
     return [*lines, "Tables: " + ", ".join(f"[{t}]({name}/{t}.csv)" for t in tables) + ".", ""]
-
-
-def _has(catalog: CatalogProtocol, name: str) -> bool:
-    dataset = catalog.get(name)
-    return dataset is not None and bool(dataset.exists())
 
 
 def _six_digits(value: float) -> str:

@@ -100,12 +100,11 @@ def verify(
 
 
 def _manifest(experiment: str, catalog: CatalogProtocol) -> Manifest:
-    dataset = catalog.get(f"{experiment}.manifest")
-    if dataset is None or not dataset.exists():
+    if not catalog.exists(f"{experiment}.manifest"):
         raise FileNotFoundError(
             f"{experiment} has no manifest: kedro run --pipelines {experiment} writes it"
         )
-    manifest: Manifest = dataset.load()
+    manifest: Manifest = catalog.load(f"{experiment}.manifest")
     return manifest
 
 
@@ -158,12 +157,9 @@ def _apart(
     then: Manifest, cell: str, catalog: CatalogProtocol, place: str, predictions: Any
 ) -> str | None:
     """How far apart old and new predictions are; None where they are equal or the old ones gone."""
-    dataset = catalog.get(place)
-    if frame_digest(predictions) == then.cells[cell].predictions or not (
-        dataset and dataset.exists()
-    ):
+    if frame_digest(predictions) == then.cells[cell].predictions or not catalog.exists(place):
         return None
-    old = dataset.load()
+    old = catalog.load(place)
     if frame_digest(old) != then.cells[cell].predictions:
         return None
     return changed_answers(old, predictions)

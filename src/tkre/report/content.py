@@ -14,7 +14,7 @@ from tkre.core.provenance import Environment, Lineage
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.llm_comparison import Knowledge
 from tkre.evaluation.params import ReportingParams
-from tkre.evaluation.results import GROUP_KEYS
+from tkre.evaluation.results import GROUP_KEYS_WITH_VARIANT
 from tkre.report.params import PageParams
 from tkre.report.tables import placed
 from tkre.training.recipes import Variant
@@ -173,7 +173,7 @@ class ReportContent:
         Args:
             cells: Rows of ``placed``, all of that setting.
         """
-        summary, keys = self.tables["summary"], [*GROUP_KEYS, "variant"]
+        summary, keys = self.tables["summary"], GROUP_KEYS_WITH_VARIANT
         same = (summary[keys] == cells.iloc[0][keys]).all(axis=1)
         return dict(summary[same & (summary["metric"] == "micro_f1")].iloc[0])
 

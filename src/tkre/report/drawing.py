@@ -254,12 +254,7 @@ MATRIX = Panel(_draw_matrix, _matrix_size, scrolled=True)
 
 
 def series_style(number: int, *, level: bool = False) -> dict[str, Any]:
-    """Colour and dashes of a series.
-
-    Args:
-        number: Its place among the series.
-        level: Whether it has no value of its own along the axis.
-    """
+    """Colour and dashes of a series by its place; a level one has no value of its own across."""
     dashes = _LEVEL if level else _DASHES[(number // SERIES) % len(_DASHES)]
     return {"color": COLOURS[f"s{number % SERIES}"], "linestyle": dashes}
 

@@ -107,12 +107,7 @@ def _collapse(content: ReportContent) -> Iterator[Block]:
 
 
 def worst_errors(content: ReportContent, kind: str = "errors") -> Block:
-    """The most confident errors of every setting (``publishing.page.errors``).
-
-    Args:
-        content: Results of the experiment.
-        kind: Field of the cells: ``errors``, ``natural_errors``.
-    """
+    """The most confident errors of every setting: ``errors`` of its cells or ``natural_errors``."""
     title = "Worst errors"
     if not content.page.errors:
         return Part(title, [Prose(["No sentence is quoted here (publishing.page.errors is 0)."])])

@@ -21,7 +21,13 @@ import pandas as pd
 
 from tkre.core.params import NO_LLM, Registry
 from tkre.evaluation.calibration_report import COVERAGES
-from tkre.evaluation.results import FINETUNING, GROUP_KEYS, std_over_seeds, varies
+from tkre.evaluation.results import (
+    FINETUNING,
+    GROUP_KEYS,
+    GROUP_KEYS_WITH_VARIANT,
+    std_over_seeds,
+    varies,
+)
 from tkre.report.drawing import BARS, DOTS, MATRIX, Panel, draw, lines
 from tkre.report.tables import best_setting, placed
 from tkre.training.recipes import Variant, varied
@@ -251,7 +257,7 @@ def _best(metrics: Records) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
     """Name, cells of the best setting, and all cells, of each corpus and K that has a score."""
     if not metrics:
         return
-    columns = [*GROUP_KEYS, "variant", "micro_f1"]
+    columns = [*GROUP_KEYS_WITH_VARIANT, "micro_f1"]
     cells = placed(pd.DataFrame([{name: m[name] for name in columns} for m in metrics]))
     cells = cells.assign(number=range(len(cells)))
     for place, group in cells.groupby("place", sort=False):
@@ -260,7 +266,7 @@ def _best(metrics: Records) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
 
 
 def _settings(scores: Records) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
-    keys = [*GROUP_KEYS, "variant"]
+    keys = GROUP_KEYS_WITH_VARIANT
     frame = placed(pd.DataFrame([{k: s[k] for k in keys} for s in scores], columns=keys))
     known = frame[np.array([bool(s["rows"]) for s in scores], dtype=bool)]
     for (place, setting), rows in known.groupby(["place", "setting"], sort=False):

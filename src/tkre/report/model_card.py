@@ -19,7 +19,7 @@ from tkre.evaluation.metrics import METRICS, f1_first
 from tkre.evaluation.natural_text import LANGUAGE_MODEL
 from tkre.evaluation.params import ReportingParams
 from tkre.report.formatting import duration, llm_in_words, minute, recipe_in_words
-from tkre.report.page import templates
+from tkre.report.page import rendered
 from tkre.report.params import CardParams
 from tkre.report.provenance import revision
 from tkre.training.recipes import Variant
@@ -85,7 +85,8 @@ def model_card(content: CardContent) -> str:
     assert variant.finetuning is not None  # else there is no classifier that could have a card
     llm = content.metrics["llm"]
     reached = [t.precision for t in content.calibrator.thresholds if t.confidence is not None]
-    text: str = templates().get_template("card.md.j2").render(
+    text = rendered(
+        "card.md.j2",
         **vars(content),
         sample=content.cell.sample,
         relations=list(_relations(content.schema)),

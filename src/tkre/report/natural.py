@@ -83,16 +83,11 @@ def natural_tables(table: pd.DataFrame) -> Iterator[TextTable]:
 
 
 def natural_finding(content: ReportContent, cell: Mapping[str, Any]) -> str | None:
-    """What a setting does on natural text, in a sentence; None without any.
-
-    Args:
-        content: Results of the experiment.
-        cell: Coordinates of the setting.
-    """
+    """What the setting of a cell does on natural text, in a sentence; None without any."""
     table = content.tables.get("natural")
     if table is None or "f1" not in table:
         return None
-    keys = list(GROUP_KEYS_WITH_VARIANT)
+    keys = GROUP_KEYS_WITH_VARIANT
     same = (table[keys] == pd.Series({key: cell[key] for key in keys})).all(axis=1)
     if not same.any() or missing(table[same].iloc[0]["f1"]):
         return None

@@ -106,12 +106,7 @@ def confident_mistakes(errors: pd.DataFrame, number: int = 10) -> pd.DataFrame:
 
 
 def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
-    """Numbers of rows that both variants, one of them or neither have right.
-
-    Args:
-        one: Predictions of a cell.
-        other: Predictions of another cell for the same rows.
-        names: Names of the two.
+    """Numbers of rows that both variants, one of them or neither have right, from predictions.
 
     Raises:
         ValueError: The predictions are of different rows.
@@ -124,13 +119,7 @@ def outcomes(one: pd.DataFrame, other: pd.DataFrame, names: tuple[str, str]) -> 
 
 
 def gained(one: pd.DataFrame, other: pd.DataFrame, rows: Sequence[Instance]) -> pd.DataFrame:
-    """Rows that ``other`` has right and ``one`` has wrong; exchange the two for the lost ones.
-
-    Args:
-        one: Predictions of a cell.
-        other: Predictions of another cell for the same rows.
-        rows: Instances.
-    """
+    """Rows that ``other`` has right and ``one`` has wrong; exchange the two for the lost ones."""
     first, second = _right(one, other)
     table = one[["id", "gold", "predicted"]].rename(columns={"predicted": "one"})
     sentences = {row.id: to_tagged(row) for row in rows}
@@ -231,14 +220,7 @@ def masked(
     params: MaskingParams,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Html:
-    """Tokens of a text with their roles, then the masked input of the encoder for some seeds.
-
-    Args:
-        text: Knowledge text.
-        tokenizer: Tokenizer of the backbone.
-        params: Probabilities of masking by role.
-        seeds: Seeds of the mask.
-    """
+    """Tokens of a text with their roles, then the masked input of the encoder for some seeds."""
     [encoded] = encode_texts([text], tokenizer, params)
     tokens = tokenizer.convert_ids_to_tokens(encoded.input_ids.tolist())
     roles = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -21,18 +22,20 @@ def report_page(content: ReportContent) -> str:
     """
     reported = day(content.environment.finished)
     corpora = listed([corpus.schema.corpus for corpus in content.corpora])
-    page: str = (
-        templates()
-        .get_template("page.html.j2")
-        .render(
-            title=f"{content.experiment}: report",
-            experiment=content.experiment,
-            subtitle=f"Few-shot relation extraction on {corpora}, {reported}",
-            quotes=bool(content.page.examples or content.page.errors),
-            sections=sections(content),
-        )
+    return rendered(
+        "page.html.j2",
+        title=f"{content.experiment}: report",
+        experiment=content.experiment,
+        subtitle=f"Few-shot relation extraction on {corpora}, {reported}",
+        quotes=bool(content.page.examples or content.page.errors),
+        sections=sections(content),
     )
-    return page
+
+
+def rendered(template: str, /, **values: Any) -> str:
+    """A template with values."""
+    text: str = templates().get_template(template).render(values)
+    return text
 
 
 @cache

@@ -21,14 +21,7 @@ _NOTE = (
 
 
 def share_table(scored: pd.DataFrame, by: str, title: str, heading: str) -> TextTable:
-    """Shares of right answers, a row for each value of a column.
-
-    Args:
-        scored: Scored probes (``evaluation.probing.score_probes``).
-        by: The column.
-        title: Title.
-        heading: Heading of the column.
-    """
+    """Shares of right answers (``evaluation.probing.shares``), a row for each value of a column."""
     headings = {name: name for name in (*CHECKS, "all")}
     note = "share of right answers, per cent"
     return table_of(shares(scored, by), title, note, {by: heading}, headings, decimals=0)

@@ -30,11 +30,7 @@ def published(table: Path) -> pd.DataFrame:
 
 
 def filled(text: str, folder: Path) -> str:
-    """A page with the figures of its tables as they were published.
-
-    Args:
-        text: The page.
-        folder: Holds ``<experiment>/summary.csv``.
+    """A page with the figures of its tables as ``<folder>/<experiment>/summary.csv`` has them.
 
     Raises:
         ValueError: A source does not exist, or names several settings of a variant; a row names

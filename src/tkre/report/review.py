@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -25,7 +24,7 @@ from tkre.generation.annotation import (
 )
 from tkre.generation.label_errors import suspected_label_errors
 from tkre.report.formatting import highlighted
-from tkre.report.page import templates
+from tkre.report.page import rendered
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,33 +135,24 @@ def review_page(rows: Sequence[ReviewRow], schema: RelationSchema, judge: str) -
         schema: Relations of their corpus.
         judge: Name of the classifier.
     """
-    script = _script()
+    script = _template("review.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     names = [name for name in schema.names if name != schema.negative]
-    page: str = (
-        templates()
-        .get_template("review.html.j2")
-        .render(
-            corpus=schema.corpus,
-            judge=judge,
-            rows=rows,
-            sentences=[highlighted(row.row) for row in rows],
-            relations=schema.relations,
-            # A relation has the same number in all rows; the negative one is 0.
-            numbers={name: n for n, name in enumerate(names, start=1)}
-            | ({schema.negative: 0} if schema.negative else {}),
-            records=[row.record for row in rows],
-            script=Markup(script),
-            script_digest=digest,
-            review_style=Markup(_template("review.css")),
-        )
+    return rendered(
+        "review.html.j2",
+        corpus=schema.corpus,
+        judge=judge,
+        rows=rows,
+        sentences=[highlighted(row.row) for row in rows],
+        relations=schema.relations,
+        # A relation has the same number in all rows; the negative one is 0.
+        numbers={name: n for n, name in enumerate(names, start=1)}
+        | ({schema.negative: 0} if schema.negative else {}),
+        records=[row.record for row in rows],
+        script=Markup(script),
+        script_digest=digest,
+        review_style=Markup(_template("review.css")),
     )
-    return page
-
-
-@cache
-def _script() -> str:
-    return _template("review.js")
 
 
 def _template(name: str) -> str:

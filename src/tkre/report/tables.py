@@ -289,12 +289,7 @@ def _ends(row: Mapping[Any, Any]) -> str | None:
 
 
 def detail_tables(name: str, table: pd.DataFrame) -> Iterator[TextTable]:
-    """A table beside the scores, one for each corpus and K.
-
-    Args:
-        name: Key of ``DETAILS``.
-        table: Table of an experiment.
-    """
+    """A table of ``DETAILS``, one for each corpus and K."""
     title, note, figures = DETAILS[name]
     counts = [column for column in figures if column.endswith("_rows") and column in table]
     for (corpus, shots), group in table.groupby(["corpus", "shots"], sort=False):

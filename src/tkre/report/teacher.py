@@ -73,12 +73,7 @@ def with_needs(summary: pd.DataFrame, recipes: Mapping[str, Variant]) -> pd.Data
 
 
 def needs_in_words(row: Mapping[Any, Any], recipe: Variant) -> str:
-    """Needs of a variant (``Variant.needs``) with the numbers of a setting.
-
-    Args:
-        row: Coordinates of the setting (``results.GROUP_KEYS``).
-        recipe: The variant.
-    """
+    """Needs of a variant (``Variant.needs``) with the numbers of a setting, by its coordinates."""
     if row["llm"] == NO_LLM:
         return "nothing"
     encoder = recipe.pretrained_on

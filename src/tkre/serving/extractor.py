@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -30,7 +31,7 @@ from tkre.evaluation.predictions import withheld
 from tkre.modeling.settings import ClassifierSettings
 from tkre.modeling.tokenization import FileTokenizer, Tokenizer
 from tkre.training.onnx_classifier import MODEL_FILE, OnnxClassifier
-from tkre.training.scoring import Scores, labels_of, score
+from tkre.training.scoring import Scorer, Scores, labels_of, score
 
 if TYPE_CHECKING:  # it loads torch
     from tkre.modeling.classifier import RelationClassifier
@@ -358,17 +359,16 @@ class RelationExtractor:
         return NO_RELATION if probability >= max(row) else DOUBTFUL
 
     def _scores(self, instances: list[Instance]) -> Scores:
+        ready: AbstractContextManager[Scorer]
         if isinstance(self._model, OnnxClassifier):
-            return score(
-                self._model, self._tokenizer, instances, "extraction", natural=self.natural
-            )
-        from tkre.training.inference import predict_scores
+            ready = nullcontext(self._model)
+        else:
+            from tkre.training.inference import scorer
 
-        # Not bf16: an answer must not depend on the other sentences of its batch.
-        return predict_scores(
-            self._model, self._tokenizer, instances, precision="fp32", description="extraction",
-            natural=self.natural,
-        )  # fmt: skip
+            # Not bf16: an answer must not depend on the other sentences of its batch.
+            ready = scorer(self._model, "fp32")
+        with ready as model:
+            return score(model, self._tokenizer, instances, "extraction", natural=self.natural)
 
 
 def _check_several(sentences: object) -> None:

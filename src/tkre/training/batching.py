@@ -30,12 +30,7 @@ INVERTED = "/inverted"  # end of the ids of inverted rows
 
 
 def log_truncation(truncated: Sequence[bool], description: str) -> None:
-    """Logs the number of truncated texts, if there are any.
-
-    Args:
-        truncated: For each text, whether tokens were cut off.
-        description: Name of the texts.
-    """
+    """Logs how many of the texts are truncated, if any of them is."""
     cut = sum(truncated)
     if cut:
         logger.info(
@@ -205,13 +200,7 @@ def sorted_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
 def scoring_batches(
     encoded: Sequence[Encoded], padding: int, tokens: int
 ) -> Iterator[tuple[list[int], Batch]]:
-    """Row numbers and arrays of batches of similar length.
-
-    Args:
-        encoded: Instances as tokens.
-        padding: The padding token.
-        tokens: Most tokens of a batch, padding included.
-    """
+    """Row numbers and arrays of batches of similar length: at most so many tokens with padding."""
     for numbers in sorted_batches([len(e) for e in encoded], tokens):
         yield numbers, collate([encoded[n] for n in numbers], padding)
 

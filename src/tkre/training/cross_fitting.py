@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import near_duplicate_groups
 from tkre.generation.label_errors import label_confidence
-from tkre.generation.params import CrossFitParams
+from tkre.generation.params import CrossFitParams, Judged
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.modeling.classifier import RelationClassifier
 from tkre.modeling.runtime import device
@@ -35,61 +34,44 @@ Floats = npt.NDArray[np.float64]
 def judge(
     start: Checkpoint,
     golden: Sequence[Instance],
-    synthetic: Sequence[Instance],
+    others: Sequence[Instance],
     schema: RelationSchema,
     params: CrossFitParams,
     *,
-    judged: Literal["golden", "synthetic"],
+    judged: Judged,
     seed: int,
 ) -> Probabilities:
-    """Probabilities of golden or of synthetic rows by a classifier of all other rows.
+    """Probabilities of golden rows, or of the others, by a classifier of all other rows.
 
     Synthetic rows are judged in rounds: each trains with the confidence in its label of the round
-    before as its weight. Golden rows are judged in one round.
+    before as its weight. Golden and annotated rows are judged in one round: further ones confirm
+    the errors of a language model in annotated rows, which are not made at random.
 
     Args:
         start: A stock backbone; it is not changed.
         golden: Trusted rows; they train with ``golden_weight``.
-        synthetic: Synthetic rows.
+        others: Synthetic or annotated rows.
         schema: The relations.
         params: Parameters of the classifier.
-        judged: The rows that are held out fold by fold; the others always train, except for
-            near-duplicates of a judged row.
+        judged: The rows that are held out fold by fold: ``support``, the golden ones, or the others
+            by their kind. The rest always trains, except for near-duplicates of a judged row.
         seed: Seed of the folds.
 
     Returns:
         N x R probabilities of the judged rows, columns in the order of the schema's names. A row
         whose relation has no other row cannot be judged: NaN.
     """
-    if not (golden if judged == "golden" else synthetic):
+    if not (golden if judged == "support" else others):
         return np.zeros((0, len(schema.names)))
-    readings = _read(start, [*golden, *synthetic], schema, params)
+    readings = _read(start, [*golden, *others], schema, params)
     is_golden = np.arange(len(readings.labels)) < len(golden)
-    held = is_golden if judged == "golden" else ~is_golden
+    held = is_golden if judged == "support" else ~is_golden
     weights = np.where(is_golden, params.golden_weight, 1.0)
     probabilities = _out_of_fold(readings, held, weights, params, seed)[held]
     for _ in range(params.rounds - 1 if judged == "synthetic" else 0):
-        weights[held] = label_confidence(synthetic, schema, probabilities).right
+        weights[held] = label_confidence(others, schema, probabilities)
         probabilities = _out_of_fold(readings, held, weights, params, seed)[held]
     return probabilities
-
-
-def judge_annotated(
-    start: Checkpoint,
-    golden: Sequence[Instance],
-    annotated: Sequence[Instance],
-    schema: RelationSchema,
-    params: CrossFitParams,
-    *,
-    seed: int,
-) -> Probabilities:
-    """Probabilities of annotated rows by a classifier of all other rows (``judge``), in one round.
-
-    Further rounds, by the confidence of the one before, confirm the errors of a language model,
-    which are not made at random.
-    """
-    once = params.model_copy(update={"rounds": 1})
-    return judge(start, golden, annotated, schema, once, judged="synthetic", seed=seed)
 
 
 @dataclass(frozen=True)

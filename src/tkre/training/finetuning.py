@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -277,32 +276,37 @@ def finetune(
 
 
 def label_shares(rows: Sequence[LabelledRow], relations: int) -> Priors:
-    """Shares of R labels among rows that are not natural text, and among those that are: 2 x R.
-
-    One row of each label is added, so that no share is 0; without any row they are equal.
-    """
-    counts = np.ones((2, relations))
-    for row in rows:
-        counts[int(row.natural), row.label] += row.weight
-    shares: Priors = counts / counts.sum(axis=1, keepdims=True)
-    return shares
+    """Shares of R labels among rows that are not natural text, and among those that are: 2 x R."""
+    return np.stack([
+        _shares([(row.label, row.weight) for row in rows if row.natural == natural], relations)
+        for natural in (False, True)
+    ])  # fmt: skip
 
 
 def natural_prior(
     rows: Sequence[Instance], schema: RelationSchema, weights: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Shares of the labels among the rows of natural text, as ``label_shares``; empty without any.
+    """Shares of the labels among the rows of natural text; empty without any.
 
     Inverted rows are not natural text: they are not among them.
     """
-    counts: dict[str, float] = defaultdict(float)
-    for row in rows:
-        if row.natural:
-            counts[str(row.relation)] += (weights or {}).get(row.id, 1.0)
-    if not counts:
+    weights, numbers = weights or {}, {name: n for n, name in enumerate(schema.names)}
+    natural = [(numbers[str(r.relation)], weights.get(r.id, 1.0)) for r in rows if r.natural]
+    if not natural:
         return {}
-    total = sum(counts.values()) + len(schema.names)
-    return {name: (counts[name] + 1) / total for name in schema.names}
+    return dict(zip(schema.names, _shares(natural, len(numbers)).tolist(), strict=True))
+
+
+def _shares(rows: Sequence[tuple[int, float]], relations: int) -> Priors:
+    """Shares of R labels among rows, each with its label and weight.
+
+    One row of each label is added, so that no share is 0; without any row they are equal.
+    """
+    counts = np.ones(relations)
+    for label, weight in rows:
+        counts[label] += weight
+    shares: Priors = counts / counts.sum()
+    return shares
 
 
 class LinearProbe(LogisticRegression):
@@ -329,15 +333,7 @@ def head_start(
     rows: Sequence[LabelledRow],
     params: FinetuningParams,
 ) -> Start:
-    """Data that the head of a new classifier may be initialised from.
-
-    Args:
-        model: The classifier.
-        start: The checkpoint that its encoder comes from.
-        schema: The relations.
-        rows: The training rows.
-        params: The recipe; ``probe_start`` is C of the probe.
-    """
+    """Data that the head of a new classifier may be initialised from."""
     fit = None
     if params.probe_start is not None:
         # Equal shares, as those of the logits that the losses shift.

@@ -21,7 +21,7 @@ from tkre.modeling.params import Precision
 from tkre.modeling.runtime import autocast, to_tensors, use_bf16
 from tkre.modeling.tokenization import Encoded, Tokenizer
 from tkre.training.batching import Batch, log_truncation, scoring_batches, sorted_batches
-from tkre.training.scoring import SMALL_BATCH, TOKENS_PER_BATCH, Probabilities, Scores, score
+from tkre.training.scoring import SMALL_BATCH, TOKENS_PER_BATCH, Probabilities, Scorer, score
 
 EMBEDDED_TOKENS = 256  # limit of a text that is embedded
 GPU_TOKENS_PER_BATCH = 32768
@@ -80,11 +80,6 @@ def embed_explanations(
 ) -> tuple[Tensor, Tensor]:
     """Embeds the definitions of the relations and their explanations without entity names.
 
-    Args:
-        start: A masked language model.
-        rows: Labelled rows; those with an explanation are used.
-        schema: The relations.
-
     Returns:
         M x H vectors on the CPU; M label numbers.
     """
@@ -122,6 +117,18 @@ def _apart(text: str, more: str) -> str:
     return text + " " * all(unicodedata.category(c)[0] in "LMN" for c in ends) + more
 
 
+@contextmanager
+def scorer(model: RelationClassifier, precision: Precision = "auto") -> Iterator[Scorer]:
+    """A classifier that is ready to predict.
+
+    Args:
+        model: The classifier.
+        precision: Precision of the matrix products; ``auto`` is bf16 where the machine has it.
+    """
+    with evaluating(model), torch.inference_mode(), autocast(model.device, precision):
+        yield _TorchScorer(model, bf16=use_bf16(precision))
+
+
 def predict(
     model: RelationClassifier,
     tokenizer: Tokenizer,
@@ -131,34 +138,9 @@ def predict(
     description: str | None = None,
     natural: bool = False,
 ) -> Probabilities:
-    """The probabilities of ``predict_scores``: N x R."""
-    return predict_scores(
-        model, tokenizer, instances, precision=precision, description=description, natural=natural
-    ).probabilities
-
-
-def predict_scores(
-    model: RelationClassifier,
-    tokenizer: Tokenizer,
-    instances: Sequence[Instance],
-    *,
-    precision: Precision = "auto",
-    description: str | None = None,
-    natural: bool = False,
-) -> Scores:
-    """The probability of every relation for every instance.
-
-    Args:
-        model: The classifier.
-        tokenizer: Its tokenizer.
-        instances: N instances; their relations are not read.
-        precision: Precision of the matrix products; ``auto`` is bf16 where the machine has it.
-        description: Name of the rows in the log of truncated rows; None logs nothing.
-        natural: Whether they are natural text (``scoring.score``).
-    """
-    with evaluating(model), torch.inference_mode(), autocast(model.device, precision):
-        scorer = _TorchScorer(model, bf16=use_bf16(precision))
-        return score(scorer, tokenizer, instances, description, natural=natural)
+    """The probabilities of ``scoring.score``, by torch: N x R."""
+    with scorer(model, precision) as ready:
+        return score(ready, tokenizer, instances, description, natural=natural).probabilities
 
 
 class _TorchScorer:

@@ -276,11 +276,7 @@ class FinetuningParams(RowsParams):
         return super().uses_knowledge or aligned or self.trigger_weight > 0
 
     def epochs(self, rows: int, relations: int) -> int:
-        """Number of epochs.
-
-        Args:
-            rows: Number of training rows.
-            relations: Number of relations.
+        """Number of epochs for a number of training rows and of relations.
 
         Raises:
             ValueError: There are no rows, and training is asked for.

@@ -227,12 +227,7 @@ class TextCollator:
 def other_spans(
     text: EncodedText, count: int, generator: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """Draws spans of tokens of role "other", as long as the relation span.
-
-    Args:
-        text: The text.
-        count: Number of spans, S.
-        generator: Generator of the choice.
+    """Draws ``count`` spans of tokens of role "other", as long as the relation span.
 
     Returns:
         S x T flags; a row is empty where the text has no such token.

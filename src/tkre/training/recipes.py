@@ -299,9 +299,6 @@ def written_out(variants: Mapping[str, Any]) -> dict[str, Any]:
     ``{like: tkre, finetuning: {synthetic: false}}`` differs from ``tkre`` in one entry. Entries of
     mappings are replaced one by one, other values as a whole.
 
-    Args:
-        variants: Variants of ``conf/`` by name.
-
     Raises:
         VariantError: A variant is like one that does not exist, or, at some remove, like itself.
     """

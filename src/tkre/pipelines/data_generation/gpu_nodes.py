@@ -1,4 +1,4 @@
-"""Nodes that ask a language model, and the judge of synthetic rows.
+"""Nodes that ask a language model, and those that judge labels.
 
 With the backend ``replay`` the former read recorded responses and need no GPU. torch is imported
 inside the latter, so that the graph loads without it.
@@ -18,6 +18,7 @@ from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.pool import kept_out_first
 from tkre.generation import annotation, classification, explanations, label_errors, synthesis
+from tkre.generation.annotation import Annotation, instances_of
 from tkre.generation.annotation_rounds import AnnotationTask, annotate_in_rounds
 from tkre.generation.classification import InContextTask
 from tkre.generation.llm.params import LanguageModelParams
@@ -29,6 +30,7 @@ from tkre.generation.params import (
     ExplanationParams,
     FilterParams,
     InContextParams,
+    Judged,
     RetryParams,
     SynthesisParams,
     llm_params,
@@ -220,21 +222,16 @@ def _first_sentences(
 
 
 def _first_chosen_annotations(
+    model: LanguageModel,
     candidates: list[Instance],
     support: list[Instance],
     schema: RelationSchema,
     prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    annotation_recordings: ResponseStore,
-    llm: LanguageModelParams,
     params: AnnotationParams,
     retry: RetryParams,
     sample: KShotSample,
 ) -> list[Request]:
     """Requests for the rows that are kept out, and for as many others as will be chosen."""
-    model = _model_of(sample, language_models, llm, recordings, responses, annotation_recordings)
     task = AnnotationTask(support, schema, prompt, params, retry)
     rows = task.answerable(model, candidates) or candidates
     kept_out, others = kept_out_first(rows, sample.annotated, params.kept_out, sample.seed)
@@ -243,27 +240,21 @@ def _first_chosen_annotations(
 
 
 def _first_classifications(
+    model: LanguageModel,
     rows: list[Instance],
     support: list[Instance],
     schema: RelationSchema,
     prompt: str,
-    language_models: LanguageModels,
-    recordings: ResponseStore,
-    responses: ResponseStore,
-    classification_recordings: ResponseStore,
-    llm: LanguageModelParams,
     annotations: AnnotationParams,
     in_context: InContextParams,
     sample: KShotSample,
 ) -> list[Request]:
-    model = _model_of(
-        sample, language_models, llm, recordings, responses, classification_recordings
-    )
     task = InContextTask(rows, support, schema, prompt, sample.seed, annotations, in_context)
     return classification.chosen_requests(model, task)
 
 
-# Functions that make the first requests of a node from some of its arguments, by their names.
+# Functions that make the first requests of a node from some of its arguments, by their names, and
+# from the ``model`` that it asks.
 FIRST_REQUESTS: dict[Callable[..., Any], Callable[..., list[Request]]] = {
     explain: explanations.explanation_requests,
     synthesise: _first_sentences,
@@ -273,28 +264,29 @@ FIRST_REQUESTS: dict[Callable[..., Any], Callable[..., list[Request]]] = {
 }
 
 
-def score_synthetic(
-    backbone: Checkpoint,
-    explained: list[Instance],
-    synthetic: list[Instance],
-    schema: RelationSchema,
-    params: FilterParams,
-    sample: KShotSample,
-) -> pd.DataFrame:
-    """Judges every synthetic row by a classifier that was not trained on it.
+def scoring_of(judged: Judged) -> Callable[..., pd.DataFrame]:
+    """The node function that judges the labels of one kind of rows, named after it."""
 
-    Returns:
-        The probability of every relation for every synthetic row.
-    """
-    from tkre.training.cross_fitting import judge
+    def score(
+        backbone: Checkpoint,
+        explained: list[Instance],
+        others: list[Instance] | list[Annotation],
+        schema: RelationSchema,
+        params: FilterParams,
+        sample: KShotSample,
+    ) -> pd.DataFrame:
+        from tkre.training.cross_fitting import judge
 
-    probabilities_NR = judge(
-        backbone,
-        explained,
-        synthetic,
-        schema,
-        params.crossfit,
-        judged="synthetic",
-        seed=sample.seed,
-    )  # fmt: skip
-    return label_errors.probability_frame(synthetic, schema, probabilities_NR)
+        rows = instances_of(others)
+        probabilities_NR = judge(
+            backbone, explained, rows, schema, params.crossfit, judged=judged, seed=sample.seed
+        )
+        scored = explained if judged == "support" else rows
+        return label_errors.probability_frame(scored, schema, probabilities_NR)
+
+    score.__name__ = score.__qualname__ = f"score_{judged}"
+    score.__doc__ = (
+        f"Judges every {judged} row by a classifier that was not trained on it.\n\n"
+        f"Returns:\n    The probability of every relation for every {judged} row."
+    )
+    return score

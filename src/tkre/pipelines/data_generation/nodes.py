@@ -268,21 +268,6 @@ def keep_classifications(
     )
 
 
-def merge_annotation_accounts(
-    rejects: pd.DataFrame,
-    annotation_rejects: pd.DataFrame,
-    yields: pd.DataFrame,
-    annotation_yield: pd.DataFrame,
-    sample: KShotSample,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Appends the rejects and the yield of annotations to those of the sample without them."""
-    counts = annotation_yield.assign(sample=sample.plain.name)
-    return (
-        pd.concat([rejects, annotation_rejects], ignore_index=True),
-        pd.concat([yields, counts], ignore_index=True),
-    )
-
-
 def _account(kind: str, tallies: dict[str, rejections.Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rejects = [reject for tally in tallies.values() for reject in tally.rejects]
     if useless := rejections.useless(kind, tallies):
@@ -291,16 +276,22 @@ def _account(kind: str, tallies: dict[str, rejections.Tally]) -> tuple[pd.DataFr
 
 
 def merge_accounts(
-    explanation_rejects: pd.DataFrame,
-    synthesis_rejects: pd.DataFrame,
-    explanation_yield: pd.DataFrame,
-    synthesis_yield: pd.DataFrame,
+    rejects: pd.DataFrame,
+    more_rejects: pd.DataFrame,
+    yields: pd.DataFrame,
+    more_yields: pd.DataFrame,
     sample: KShotSample,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Concatenates the rejects and the yields of explanations and synthetic sentences."""
-    rejects = pd.concat([explanation_rejects, synthesis_rejects], ignore_index=True)
-    yields = pd.concat([explanation_yield, synthesis_yield], ignore_index=True)
-    return rejects, yields.assign(sample=sample.name)
+    """Appends rejects and yields to others of the sample: of explanations, sentences, annotations.
+
+    Returns:
+        All rejects; all yields, under the name of the sample without annotations.
+    """
+    counts = pd.concat([yields, more_yields], ignore_index=True)
+    return (
+        pd.concat([rejects, more_rejects], ignore_index=True),
+        counts.assign(sample=sample.plain.name),
+    )
 
 
 def write_knowledge(

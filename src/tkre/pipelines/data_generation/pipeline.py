@@ -140,9 +140,10 @@ KEEP_ANNOTATIONS = Template(
         ["annotated_training", "annotated_validation"],
     ),
     Step(
-        nodes.merge_annotation_accounts,
+        nodes.merge_accounts,
         ["plain.rejects", "annotation_rejects", "plain.yield", "annotation_yield", "sample"],
         ["rejects", "yield"],
+        "merge_annotation_accounts",
     ),
 )  # fmt: skip
 CLASSIFICATIONS = {
@@ -180,7 +181,7 @@ def _filter(*, noisy: bool) -> Template:
     verdicts = {"verdicts": "filter_verdicts", "sample": "sample"}
     return Template(
         Step(
-            gpu_nodes.score_synthetic,
+            gpu_nodes.scoring_of("synthetic"),
             ["backbone", "explained", "parent.synthetic", "schema", "params:generation.filtering",
              "sample"],
             "synthetic_probabilities",

@@ -11,14 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from tkre.core.cells import IN_ORDER, Cell, KShotSample
+from tkre.core.cells import IN_ORDER, Cell
 from tkre.core.instance import Instance
 from tkre.core.provenance import frame_digest, instances_digest
 from tkre.core.schema import RelationSchema
 from tkre.evaluation.predictions import prediction_frame
-from tkre.generation import label_errors
 from tkre.generation.annotation import Annotation, instances_of
-from tkre.generation.params import FilterParams
 from tkre.generation.texts import KnowledgeText, texts_digest
 from tkre.modeling.checkpoint import Checkpoint
 from tkre.training.params import FinetuningParams, SetFitParams
@@ -28,7 +26,7 @@ from tkre.training.stages import PAIRS, STAGES, TEXTS, PretrainingParams
 TIMED_ROWS, WARM_UP = 400, 32  # rows of a measurement of speed, and of the pass before it
 
 
-def finetune_backbone(
+def finetune_classifier(
     backbone: Checkpoint,
     training_rows: list[Instance],
     validation: list[Instance],
@@ -39,10 +37,14 @@ def finetune_backbone(
     annotation_judgements: pd.DataFrame | None = None,
     unannotated: list[Instance] | None = None,
     teacher_predictions: pd.DataFrame | None = None,
+    encoder: Checkpoint | None = None,
+    pretraining: PretrainingParams | None = None,
+    pretraining_texts: list[KnowledgeText] | None = None,
+    pretraining_pairs: list[Instance] | None = None,
     *,
     head_first: bool = False,
 ) -> tuple[Any, ...]:
-    """Fine-tunes a classifier from a masked language model.
+    """Fine-tunes a classifier from the encoder of this cell, or from the backbone without one.
 
     Annotated rows that are kept out help to choose the epoch, and are a random sample for the prior
     where the others were chosen; judgements give the weights of the others. Where the recipe
@@ -53,11 +55,24 @@ def finetune_backbone(
         The classifier of the epoch that validation chooses; losses and validation scores; the
         lineage of the classifier, with the digest of a teacher's probabilities. Predictions of the
         annotated rows by classifiers of the other folds, where the recipe cross-fits.
+
+    Raises:
+        LineageError: The encoder was not made from this backbone by these stages on this
+            knowledge.
     """
     from tkre.training.distillation import Distilled
     from tkre.training.finetuning import finetune
     from tkre.training.out_of_fold import predict_out_of_fold
 
+    if encoder is not None:
+        assert pretraining is not None  # the graph gives both or none
+        digests = {TEXTS: texts_digest(pretraining_texts or []),
+                   PAIRS: instances_digest(pretraining_pairs or [])}  # fmt: skip
+        with_defaults(encoder.lineage).require(
+            origin=backbone.lineage.origin,
+            stages=pretraining.stages,
+            data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},
+        )
     weights = {}
     if (frame := annotation_judgements) is not None:
         weights = dict(zip(frame["id"], frame["weight"].astype(float), strict=True))
@@ -70,7 +85,7 @@ def finetune_backbone(
         rows: list[Instance], held_out: list[Instance], description: str
     ) -> tuple[Checkpoint, pd.DataFrame]:
         return finetune(
-            backbone,
+            encoder or backbone,
             rows,
             [*validation, *held_out],
             schema,
@@ -104,47 +119,6 @@ def finetune_backbone(
     classifier = replace(classifier, lineage=classifier.lineage.amended(seconds=seconds))
     out_of_fold = _labelled(annotated, classifier, probabilities_NR)
     return classifier, losses, classifier.lineage, out_of_fold
-
-
-def finetune_encoder(
-    encoder: Checkpoint,
-    backbone: Checkpoint,
-    training_rows: list[Instance],
-    validation: list[Instance],
-    schema: RelationSchema,
-    pretraining: PretrainingParams,
-    finetuning: FinetuningParams,
-    cell: Cell,
-    pretraining_texts: list[KnowledgeText] | None = None,
-    pretraining_pairs: list[Instance] | None = None,
-    annotated_validation: list[Annotation] | None = None,
-    annotation_judgements: pd.DataFrame | None = None,
-    unannotated: list[Instance] | None = None,
-    teacher_predictions: pd.DataFrame | None = None,
-    *,
-    head_first: bool = False,
-) -> tuple[Any, ...]:
-    """Fine-tunes a classifier from the encoder that was pre-trained for this cell.
-
-    Returns:
-        See ``finetune_backbone``.
-
-    Raises:
-        LineageError: The encoder was not made from this backbone by these stages on this
-            knowledge.
-    """
-    digests = {TEXTS: texts_digest(pretraining_texts or []),
-               PAIRS: instances_digest(pretraining_pairs or [])}  # fmt: skip
-    with_defaults(encoder.lineage).require(
-        origin=backbone.lineage.origin,
-        stages=pretraining.stages,
-        data={stage: digests[STAGES[stage].reads] for stage in pretraining.stages},
-    )
-    return finetune_backbone(
-        encoder, training_rows, validation, schema, finetuning, cell,
-        annotated_validation, annotation_judgements, unannotated, teacher_predictions,
-        head_first=head_first,
-    )  # fmt: skip
 
 
 def predict(
@@ -260,49 +234,6 @@ def measure_class_centroids(
         embedded = embed(backbone.model.base_model, backbone.tokenizer, definitions)
     pairs = similar_pairs(schema.names, features, labels, embedded.double().numpy())
     return pairs, alignment_uniformity(features, labels)
-
-
-def score_support(
-    backbone: Checkpoint,
-    explained: list[Instance],
-    synthetic: list[Instance],
-    schema: RelationSchema,
-    params: FilterParams,
-    sample: KShotSample,
-) -> pd.DataFrame:
-    """Judges every support row by a classifier that was not trained on it.
-
-    Returns:
-        The probability of every relation for every support row.
-    """
-    from tkre.training.cross_fitting import judge
-
-    probabilities_NR = judge(
-        backbone, explained, synthetic, schema, params.crossfit, judged="golden", seed=sample.seed
-    )
-    return label_errors.probability_frame(explained, schema, probabilities_NR)
-
-
-def score_annotated(
-    backbone: Checkpoint,
-    explained: list[Instance],
-    annotated_training: list[Annotation],
-    schema: RelationSchema,
-    params: FilterParams,
-    sample: KShotSample,
-) -> pd.DataFrame:
-    """Judges every annotated row by a classifier that was not trained on it.
-
-    Returns:
-        The probability of every relation for every annotated row.
-    """
-    from tkre.training.cross_fitting import judge_annotated
-
-    rows = instances_of(annotated_training)
-    probabilities_NR = judge_annotated(
-        backbone, explained, rows, schema, params.crossfit, seed=sample.seed
-    )
-    return label_errors.probability_frame(rows, schema, probabilities_NR)
 
 
 def train_setfit(

@@ -15,7 +15,7 @@ from tkre.corpora.params import CorpusParams
 from tkre.corpora.pool import other_sets, read_unannotated, take_unannotated
 from tkre.corpora.reading import CorpusFolder
 from tkre.evaluation import calibration_report
-from tkre.evaluation.calibrator import Calibrator
+from tkre.evaluation.calibrator import Calibrator, Text
 from tkre.evaluation.params import CalibrationParams
 from tkre.generation import annotation_weights, label_errors
 from tkre.generation.annotation import Annotation, instances_of
@@ -110,6 +110,8 @@ def fit_calibrator(
     lineage: Lineage,
     params: CalibrationParams,
     cell: Cell,
+    *,
+    fitted_on: Text = "balanced",
 ) -> Calibrator:
     """Fits a temperature and thresholds on the validation rows.
 
@@ -122,6 +124,7 @@ def fit_calibrator(
         params,
         cell=cell.name,
         classifier=lineage.weights,
+        fitted_on=fitted_on,
     )
 
 
@@ -143,13 +146,8 @@ def fit_calibrators(
     balanced = fit_calibrator(validation_predictions, schema, lineage, params, cell)
     if annotated_validation_predictions.empty:
         return balanced, balanced
-    natural = calibration_report.fit_calibrator(
-        annotated_validation_predictions,
-        schema.negative,
-        params,
-        cell=cell.name,
-        classifier=lineage.weights,
-        fitted_on="natural",
+    natural = fit_calibrator(
+        annotated_validation_predictions, schema, lineage, params, cell, fitted_on="natural"
     )
     return natural, balanced
 

@@ -9,6 +9,7 @@ from itertools import chain as joined
 from kedro.pipeline import Pipeline
 
 from tkre.core.cells import Cell, EncoderChain, KShotSample, Rows
+from tkre.pipelines.data_generation.gpu_nodes import scoring_of
 from tkre.pipelines.finetuning import gpu_nodes, nodes
 from tkre.pipelines.namespaces import (
     GPU,
@@ -73,7 +74,7 @@ FIT_CALIBRATORS = Step(
 )  # fmt: skip
 ANNOTATION_JUDGEMENTS = Template(
     Step(
-        gpu_nodes.score_annotated,
+        scoring_of("annotated"),
         ["backbone", "explained", "annotated_training", "schema", "params:generation.filtering",
          "sample"],
         "annotated_probabilities",
@@ -87,7 +88,7 @@ ANNOTATION_JUDGEMENTS = Template(
 )  # fmt: skip
 LABEL_ERRORS = Template(
     Step(
-        gpu_nodes.score_support,
+        scoring_of("support"),
         ["backbone", "explained", "synthetic", "schema", "params:generation.filtering", "sample"],
         "support_probabilities",
         tags=(GPU,),
@@ -165,14 +166,7 @@ def template(
     chain: EncoderChain | None,
     text: CellText,
 ) -> Template:
-    """The nodes that a variant needs: it reads only what its recipe uses.
-
-    Args:
-        variant: The variant.
-        score_on: Rows to label.
-        chain: Stages of its encoder; None for the backbone.
-        text: Kinds of text that it is calibrated and scored on.
-    """
+    """The nodes that a variant needs: it reads only what its recipe uses."""
     classifier, finetuning = variant.classifier, variant.finetuning
     assert classifier is not None  # a language model in its place trains nothing
     rows = ["explained" if classifier.uses_knowledge else "support"]
@@ -255,6 +249,5 @@ def _finetune(
         recipe.append("pretraining")
     inputs = {name: name for name in names} | {n: f"params:variant.{n}" for n in recipe}
     inputs["head_first"] = "params:corpus.head_first"
-    node = gpu_nodes.finetune_backbone if knowledge is None else gpu_nodes.finetune_encoder
     more = ["annotated_validation_predictions"] if cross_fitted else []
-    return Step(node, inputs, [*TRAINED, *more], "finetune", (GPU,))
+    return Step(gpu_nodes.finetune_classifier, inputs, [*TRAINED, *more], "finetune", (GPU,))

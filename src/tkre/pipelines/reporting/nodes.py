@@ -273,10 +273,7 @@ def mark_implicit(
 ) -> pd.DataFrame:
     """Splits scored rows into those that state their relation in words and those that imply it.
 
-    Args:
-        rows: Scored rows.
-        schema: Schema of the corpus.
-        explained: Support with its triggers; None where no variant needs explanations.
+    Without a variant that needs explanations there are no triggers of the support to tell by.
     """
     return implicit_relations.split_by_explicitness(rows, explained or [], schema)
 

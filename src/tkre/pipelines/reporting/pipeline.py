@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain as joined
@@ -173,13 +173,6 @@ class _Report:
                 datasets |= {f"{k}_{n}": f"{home.name}.{v}" for k, v in accounts.items()}
         return datasets
 
-    def step(
-        self, func: Callable[..., Any], inputs: Mapping[str, str] | Sequence[str], *outputs: str
-    ) -> Step:
-        """A node whose name is that of its function."""
-        given = dict(inputs) if isinstance(inputs, Mapping) else list(inputs)
-        return Step(func, given, list(outputs) if len(outputs) > 1 else outputs[0], func.__name__)
-
     def tables(self) -> Iterator[Step]:
         """Scores of all cells side by side, and the rows that their samples have."""
         natural = self.of_natural("metrics", tests=True)
@@ -193,19 +186,17 @@ class _Report:
         scores = self.of_cells(
             cells=self.students, scores=f"{self.score_on}_calibration_scores"
         ).values()
-        yield self.step(nodes.collect_cells, self.of_cells("metrics") | natural, "cells")
-        yield self.step(
+        yield Step(nodes.collect_cells, self.of_cells("metrics") | natural, "cells")
+        yield Step(
             nodes.summarise,
             self.of_cells("metrics", "predictions") | natural | parameters,
             "summary",
         )
-        yield self.step(nodes.describe_samples, samples, "samples")
+        yield Step(nodes.describe_samples, samples, "samples")
         if scores:
-            yield self.step(nodes.collect_calibration, list(scores), "calibration")
+            yield Step(nodes.collect_calibration, list(scores), "calibration")
         if given := self.of_natural("metrics", "calibration_scores"):
-            yield self.step(
-                nodes.collect_natural, given | {"reporting": "params:reporting"}, "natural"
-            )
+            yield Step(nodes.collect_natural, given | {"reporting": "params:reporting"}, "natural")
 
     def marks(self) -> dict[KShotSample, tuple[Node, ...]]:
         """Marks of implicit rows, by golden sample.
@@ -234,8 +225,8 @@ class _Report:
         schemas = _numbered({"schema": "schema"}, [cell.sample.corpus for cell in self.cells])
         scores = self.of_cells("metrics", "predictions") | {"reporting": "params:reporting"}
         measured = self.of_cells("class_centroids", "alignment_uniformity", cells=self.trained)
-        yield self.step(nodes.compare_implicit, scores | explicitness, "implicit")
-        yield self.step(nodes.diagnose, scores | schemas | measured, "diagnosis", "collapse")
+        yield Step(nodes.compare_implicit, scores | explicitness, "implicit")
+        yield Step(nodes.diagnose, scores | schemas | measured, ["diagnosis", "collapse"])
 
     def training_curves(self) -> Iterator[Step]:
         """Losses and validation scores by epoch."""
@@ -248,7 +239,7 @@ class _Report:
             for stage, home in chain.stages if chain else ():
                 given[f"{stage}_losses_{n}"] = f"{home.name}.{stage}_losses"
         if given:
-            yield self.step(nodes.follow_training, given, "training_curves")
+            yield Step(nodes.follow_training, given, "training_curves")
 
     def figures(self, tables: Set[str]) -> Iterator[Step]:
         """All figures (``report.figures.FIGURES``) that read cells or one of the tables."""
@@ -267,20 +258,20 @@ class _Report:
             "experiment": f"params:experiments.{self.experiment}",
         }
         drawn = [name for name in drawable(self.axes) if FIGURES[name].reads in known]
-        yield self.step(nodes.draw_figures, given, *(f"{name}_figure" for name in drawn))
+        yield Step(nodes.draw_figures, given, [f"{name}_figure" for name in drawn])
 
     def label_errors(self) -> Iterator[Step]:
         """Suspected label errors, and the worth of the filter of synthetic ones."""
         places = [sample.name for sample in self.knowing]
         if places:
             given = _numbered({"shots": "shots", "label_errors": "label_errors"}, places)
-            yield self.step(nodes.list_label_errors, given, "label_errors")
+            yield Step(nodes.list_label_errors, given, "label_errors")
         filtered = dict.fromkeys(
             cell.sample.unannotated.name for cell in self.cells if cell.sample.filtered
         )
         if filtered:
             scores = [f"{name}.filter_scores" for name in filtered]
-            yield self.step(nodes.measure_filter, [f"{self.experiment}.cells", *scores], "filter")
+            yield Step(nodes.measure_filter, [f"{self.experiment}.cells", *scores], "filter")
 
     def llms(self) -> Iterator[Step]:
         """Yield and use of several language models; nothing if there is but one."""
@@ -288,7 +279,7 @@ class _Report:
             return
         given = _numbered(KNOWLEDGE, [sample.name for sample in self.knowing])
         more = {"cells": f"{self.experiment}.cells", "generation": "params:generation"}
-        yield self.step(nodes.compare_llms, given | more, "llms")
+        yield Step(nodes.compare_llms, given | more, "llms")
 
     def teacher(self) -> Iterator[Step]:
         """Classifiers beside the language model; nothing if it is no variant."""
@@ -303,7 +294,7 @@ class _Report:
         for n, cell in enumerate(self.cells):
             if cell in cells:
                 given |= {f"{name}_{n}": place for name, place in self._answers(cell).items()}
-        yield self.step(nodes.compare_teacher, given | {"reporting": "params:reporting"}, "teacher")
+        yield Step(nodes.compare_teacher, given | {"reporting": "params:reporting"}, "teacher")
 
     def _answers(self, cell: Cell) -> dict[str, str]:
         """Answers that a cell was made from; none where it learns from another sample's, too."""
@@ -346,8 +337,8 @@ class _Report:
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "manifest")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"
-        yield self.step(nodes.write_manifest, self.recorded(corpora), "manifest")
-        yield self.step(nodes.write_report, given, "report")
+        yield Step(nodes.write_manifest, self.recorded(corpora), "manifest")
+        yield Step(nodes.write_report, given, "report")
 
     def recorded(self, corpora: Iterable[str]) -> dict[str, str]:
         """What the manifest records of corpora, samples and cells."""

@@ -23,6 +23,7 @@ from tkre.generation.llm.protocol import Response, attempts_by_request
 from tkre.generation.llm.replay import Replay
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.params import AnnotationParams, RetryParams
+from tkre.generation.prompts import PromptError
 
 RETRY = RetryParams(attempts=3)
 PARAMS = AnnotationParams()
@@ -59,6 +60,11 @@ def test_requests_begin_alike_and_end_with_the_sentence(schema, prompt):
     assert texts[1].startswith(shared)
     assert all(f"- {n}: {r.definition}" in shared for n, r in schema.relations.items())
     assert end == "lives_in, none\nSentence: <head>Ada</head> lives in <tail>Rome</tail>."
+
+
+def test_a_prompt_without_the_sentence_is_refused_before_it_is_paid_for(schema, prompt):
+    with pytest.raises(PromptError, match=r"annotation.txt has no \$sentence"):
+        annotation_requests([ADA], [], schema, prompt.replace("$sentence", "it"), PARAMS)
 
 
 def test_a_label_of_an_unlabelled_row_is_not_in_its_request(schema, prompt):

@@ -70,6 +70,13 @@ def test_answer_length_without_known_answers_is_the_limit():
     assert "none is known" in expected.basis
 
 
+def test_reasoning_is_a_part_of_an_answer_and_its_cost():
+    asked = requests("explanation", 10)
+    known = [Response("explanation/c/x", answer={}, completion_tokens=2500)]
+    [expected] = estimate(asked, asked, known, nothing, reasoning=4000)
+    assert (expected.completion_tokens, expected.limit) == (25_000, 41_000)
+
+
 @pytest.mark.parametrize(
     "known", [{"completion_tokens": 500}, {"answer": {"explanation": "x" * 5000}}]
 )

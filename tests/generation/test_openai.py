@@ -144,7 +144,66 @@ def test_unusable_answers_are_settled_and_kept(reply, reason):
     assert len(server.received) == 1
 
 
-@pytest.mark.parametrize("raw", ["<html>oops</html>", '{"choices": []}', "[]", "{", '"a"'])
+def body(message: object, **rest: object) -> Reply:
+    return Reply(
+        raw=json.dumps({"choices": [{"finish_reason": "stop", "message": message}]} | rest)
+    )
+
+
+def called(arguments: str) -> list[object]:
+    return [{"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}]
+
+
+ANSWER = '{"text": "yes"}'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        # Mistral's thinking models, others with parts
+        body({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "so"}]},
+                          {"type": "text", "text": ANSWER}]}),
+        body({"role": "assistant", "content": None, "tool_calls": called(ANSWER)}),
+        body({"role": "assistant", "content": "", "tool_calls": called(ANSWER)}),
+        body({"content": ANSWER}),  # without a role
+        body({"content": {"text": "yes"}}),
+        body({"content": ANSWER}, usage={}),
+        body({"content": ANSWER}, usage="many"),
+        body({"content": ANSWER}, usage={"prompt_tokens": 11.5, "completion_tokens": "7"}),
+    ],
+)  # fmt: skip
+def test_answers_in_forms_of_other_servers(reply, tmp_path):
+    """What is paid for is read, and stored so that the next run reads it again."""
+    path = tmp_path / "responses.jsonl"
+    with ChatServer(lambda body, tries: reply) as server:
+        for _ in range(2):
+            asked = model(server)
+            [response] = CachedModel(asked, ResponseStore(path)).generate(requests(1))
+            asked.close()
+            assert response.answer == {"text": "yes"}
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("refusal", [{"reason": "a rule"}, ["a rule"]])
+def test_a_refusal_that_is_no_text_is_stored_once(refusal, tmp_path):
+    path, reply = tmp_path / "responses.jsonl", body({"content": None, "refusal": refusal})
+    with ChatServer(lambda body, tries: reply) as server:
+        for _ in range(2):
+            asked = model(server)
+            [response] = CachedModel(asked, ResponseStore(path)).generate(requests(1))
+            asked.close()
+            assert response.reason == "refused" and "a rule" in response.error
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "<html>oops</html>", '{"choices": []}', "[]", "{", '"a"', '{"choices": {"a": 1}}',
+        '{"choices": ["a"]}', '{"choices": [{}]}', '{"choices": [{"message": null}]}',
+        '{"error": {"message": "no credit"}}', "[" * 100_000,
+    ],
+)  # fmt: skip
 def test_invalid_body_is_a_server_error(raw):
     with ChatServer(lambda body, tries: Reply(raw=raw)) as server:
         [response] = ask(server, 1).values()
@@ -253,6 +312,9 @@ def test_one_refused_request_keeps_the_response_format():
         Reply("not yours", status=403),
         Reply("no model m", status=404),
         Reply("pay first", status=429, code="insufficient_quota"),
+        Reply("pay first", status=402),
+        Reply("only by POST to another place", status=405),
+        Reply("name yourself to the proxy", status=407),
     ],
 )
 def test_refusing_server_ends_the_run(reply):
@@ -263,6 +325,31 @@ def test_refusing_server_ends_the_run(reply):
         ask(server, 50, retries=0, concurrency=2)
     assert len(server.received) <= 4
     assert KEY not in str(error.value)
+
+
+def test_a_server_that_refuses_every_request_ends_the_run():
+    """As for a setting that it does not know: no answer would come of asking on."""
+    refused = Reply("Unsupported parameter: max_tokens", status=400)
+    with (
+        ChatServer(lambda body, tries: refused) as server,
+        pytest.raises(LanguageModelError, match=r"4 requests in a row.*max_tokens"),
+    ):
+        ask(server, 50, response_format="text", concurrency=1, give_up_after=4)
+    assert len(server.received) == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("http://localhost:80a/v1", KEY), ("http://localhost:99999/v1", KEY),
+        ("http://[::1/v1", KEY), ("http://localhost:1/v1", "\u201csk-copied\u201d"),
+        ("http://localhost:1/v1", "sk-two\nlines"),
+    ],
+)  # fmt: skip
+def test_an_address_or_a_key_that_cannot_be_sent_is_refused(url, key):
+    params = OpenAIParams(backend="openai", model="m", base_url=url)
+    with pytest.raises(LanguageModelError, match=r"base_url must be|a character that no key has"):
+        OpenAIServer(params, key).check()
 
 
 def test_lost_server_ends_the_run_and_keeps_responses(tmp_path):

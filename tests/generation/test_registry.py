@@ -227,6 +227,49 @@ def test_settled_failures_are_not_sent_again(tmp_path):
     assert never.asked == []
 
 
+@pytest.mark.parametrize(
+    ("changed", "asked"),
+    [
+        ({}, []), ({"concurrency": 1, "timeout": 5.0, "prices": {"prompt": 1.0}}, []),
+        ({"reasoning_tokens": 4000}, ["a"]), ({"token_limit": "max_completion_tokens"}, ["a"]),
+        ({"extra_body": {"reasoning_effort": "none"}}, ["a"]),
+    ],
+)  # fmt: skip
+def test_other_settings_are_another_chance_of_what_failed(tmp_path, changed, asked):
+    """Messages of failures name settings; a stored failure must not hide that they help."""
+    path, scripted = tmp_path / "r.jsonl", Scripted(lambda r: {} if r.id == "b" else "{cut")
+    first = CachedModel(scripted, ResponseStore(path), OPENAI.settings_digest)
+    list(first.generate(REQUESTS[:2]))
+    settings = OPENAI.model_copy(update=changed).settings_digest
+    model = Scripted(lambda r: {"now": 1})
+    again = CachedModel(model, ResponseStore(path), settings)
+    assert again.holds(REQUESTS[0]) is not bool(asked)
+    list(again.generate(REQUESTS[:2]))
+    assert model.asked == asked
+    assert first.holds(REQUESTS[0]) and ResponseStore(path).find(REQUESTS[0], "scripted")
+
+
+def test_a_run_stores_the_settings_and_strips_the_key(tmp_path):
+    store = ResponseStore(tmp_path / "r.jsonl")
+    with ChatServer(lambda body, tries: Reply("no JSON")) as server:
+        params = OPENAI.model_copy(update={"base_url": server.url})
+        with closing(LanguageModels({"api_key": "sk-of-a-file\n"})) as models:
+            model = models.answering(params, ResponseStore(), store)
+            [failed] = model.generate(REQUESTS[:1])
+        assert server.keys == ["Bearer sk-of-a-file"]
+    assert (failed.reason, failed.settings) == ("not_json", params.settings_digest)
+    assert ResponseStore(store.path).all() == [failed]
+
+
+def test_nothing_is_asked_that_cannot_be_stored(tmp_path):
+    (tmp_path / "no_folder").write_text("")
+    store = ResponseStore(tmp_path / "no_folder" / "r.jsonl")
+    model = Scripted(lambda r: {})
+    with pytest.raises(OSError, match=r"no_folder.r\.jsonl"):
+        list(CachedModel(model, store).generate(REQUESTS))
+    assert model.asked == []
+
+
 def test_unanswered_requests_are_sent_again(tmp_path):
     store = ResponseStore(tmp_path / "r.jsonl")
     [failed] = CachedModel(Scripted(unreachable), store).generate(REQUESTS[:1])

@@ -13,6 +13,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from tkre.generation.llm.watchdog import guard
+
 PARENT = textwrap.dedent(
     """
     import os, subprocess, sys, time
@@ -46,6 +48,17 @@ def family():
         for process in [before, *children]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+
+
+def test_a_parent_that_ends_between_two_looks_ends_the_watch():
+    class Ending(psutil.Process):
+        def is_running(self) -> bool:
+            return True  # a moment ago
+
+    parent = subprocess.Popen([sys.executable, "-c", ""])
+    ended = Ending(parent.pid)
+    parent.wait()
+    guard(ended)
 
 
 @pytest.mark.slow

@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from tests.generation.chat_server import Body, ChatServer, Reply
-from tests.live.runs import project_with, stored
+from tests.live.runs import choose, project_with, stored
 from tests.live.test_kills import made_up
 from tests.smoke_project import Project
+from tkre.generation.llm.protocol import UNANSWERED
 
 pytestmark = pytest.mark.slow
 KEY = "sk-very-secret"
@@ -84,3 +85,14 @@ def test_a_server_that_fails_in_every_way_costs_rows_and_not_the_run(tiny_backbo
     # 88 questions, 7 of them broken; of the others a seventh of the answers is cut off, twice in a
     # row for few.
     assert 72 <= len(answered) <= 81
+    # The next run sends what the server, not the model, has failed.
+    open_ids = {line["request_id"] for line in lines if line.get("reason") in UNANSWERED}
+    failures.clear()
+    broken.clear()
+    with ChatServer(answer) as healthy:
+        choose(project, settings(healthy))
+        printed = run(project)
+    assert "had no answer and are sent again" in printed
+    again = stored(project)[len(lines) :]
+    assert open_ids <= {line["request_id"] for line in again}
+    assert not {line.get("reason") for line in again} & UNANSWERED

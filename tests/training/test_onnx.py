@@ -107,7 +107,7 @@ def test_threads_change_no_answer(exported, toy_rows):
     assert np.array_equal(score(three, tokenizer, toy_rows).probabilities, expected)
 
 
-@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("", os.cpu_count())])
+@pytest.mark.parametrize(("given", "threads"), [("3", 3), ("4,2", 4), ("", os.cpu_count())])
 def test_threads_are_those_of_the_process(exported, monkeypatch, given, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", given)  # Ray sets it for its workers
     assert OnnxClassifier.load(exported).threads == threads

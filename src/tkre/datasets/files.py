@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import pandas as pd
+from kedro.io import DatasetError
 from kedro.utils import load_obj
 from kedro_datasets import json as json_files
 from kedro_datasets._typing import JSONPreview, TablePreview
@@ -128,6 +130,12 @@ class ResponsesDataset(json_files.JSONDataset):
     def save(self, data: list[Response]) -> None:
         """Writes an object per attempt."""
         super().save([response.to_dict() for response in data])
+
+    def unanswered(self) -> int:
+        """Number of requests that no model has answered; 0 without a file that can be read."""
+        with suppress(DatasetError):
+            return sum(not response.settled for response in self._copy().load())
+        return 0
 
 
 class TableDataset(CSVDataset):

@@ -122,6 +122,7 @@ def annotation_requests(
                     prompt,
                     {**shared, "choices": ", ".join(choices), "sentence": to_tagged(instance)},
                     PROMPT,
+                    needed=["sentence"],
                 ),
                 schema=_answer_schema(choices, kind),
                 sampling=params.sampling,

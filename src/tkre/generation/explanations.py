@@ -64,7 +64,7 @@ def explanation_requests(
         requests.append(
             Request(
                 id=request_id(schema.corpus, instance.id),
-                messages=render(prompt, values, PROMPT, needed=["language"]),
+                messages=render(prompt, values, PROMPT, needed=["sentence", "language"]),
                 schema=_answer_schema(params),
                 sampling=params.sampling,
                 subject=subject(instance, schema),

@@ -191,13 +191,16 @@ def verify(source: str, sha256: str | None) -> None:
 
 
 def file_digest(file: Path) -> str:
-    """SHA-256 of a file's content, cached while its size and time stay the same."""
+    """SHA-256 of a file's content, cached while its size and times stay the same.
+
+    The time of its content can be set, as copying programs do; that of its status cannot.
+    """
     status = file.stat()
-    return _file_digest(file, status.st_size, status.st_mtime_ns)
+    return _file_digest(file, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 @cache
-def _file_digest(file: Path, size: int, time: int) -> str:
+def _file_digest(file: Path, size: int, *times: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

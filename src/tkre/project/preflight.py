@@ -24,7 +24,7 @@ from tkre.corpora.reading import CorpusFolder
 from tkre.datasets.checkpoint import BackboneDataset
 from tkre.generation.llm.cost import Estimate, estimate
 from tkre.generation.llm.params import LanguageModelParams, ReplayParams
-from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.protocol import LanguageModelError, Request, Response
 from tkre.generation.llm.registry import LanguageModels
 from tkre.generation.llm.replay import MissingResponse
 from tkre.generation.llm.store import ResponseStore
@@ -80,7 +80,8 @@ class Plan:
         if isinstance(self.params, ReplayParams):
             return estimate(self.requests, self.missing, self.known, lambda requests: None)
         count = language_models.live(self.params).count_tokens
-        return estimate(self.requests, self.missing, self.known, count)
+        reasoning = getattr(self.params, "reasoning_tokens", 0)  # of servers
+        return estimate(self.requests, self.missing, self.known, count, reasoning)
 
 
 def plan(
@@ -193,6 +194,7 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
         ValueError, RuntimeError, LookupError, OSError: Whatever the checks and nodes refuse.
     """
     _check_inputs(pipeline, catalog)
+    _ask_again(pipeline, catalog, generation)
     if _is_up_to_date(pipeline, catalog):
         return
     written = map(catalog.get, {*pipeline.all_outputs(), LEDGER})
@@ -223,6 +225,28 @@ def preflight(pipeline: Pipeline, catalog: CatalogProtocol, generation: Generati
         logger.info(IN_ROUNDS_NOTE)
     for corpus in replayed_corpora(pipeline, catalog, generation):
         bind_answers(*answers_of(corpus, catalog))
+
+
+def _ask_again(pipeline: Pipeline, catalog: CatalogProtocol, generation: GenerationParams) -> None:
+    """Lets nodes run again whose requests failed without an answer, if their model can be asked.
+
+    Not where rows are chosen in rounds: other answers would choose other rows, to be paid for.
+    """
+    for node in _asking(pipeline) if LEDGER in catalog else ():
+        params = generation.of_llm(llm_of(node, catalog))
+        if isinstance(params, ReplayParams) or IN_ROUNDS in node.tags:
+            continue
+        made = (catalog.get(name) for name in node.outputs)
+        count = sum(d.unanswered() for d in made if hasattr(d, "unanswered"))
+        if not count:
+            continue
+        try:
+            catalog.load(LANGUAGE_MODELS).live(params).check()
+        except LanguageModelError as error:
+            logger.warning("%s: %d requests stay without an answer: %s", node.name, count, error)
+            continue
+        logger.info("%s: %d requests had no answer and are sent again", node.name, count)
+        catalog.load(LEDGER).forget(node)
 
 
 def _replays(node: Node, catalog: CatalogProtocol, generation: GenerationParams) -> bool:

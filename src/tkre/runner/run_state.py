@@ -157,6 +157,10 @@ class Ledger:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, json.dumps(record, indent=1))
 
+    def forget(self, node: Node) -> None:
+        """Removes the record of a node, which is run again."""
+        self._place(node).unlink(missing_ok=True)
+
     def made(self, output: str) -> set[str]:
         """Names of the datasets that were made, those with a last part such as ``classifier``."""
         records = map(self._load, self._folder.glob("*.json"))

@@ -21,6 +21,7 @@ from tkre.core.documents import read_json
 from tkre.core.errors import UserError, listed
 from tkre.core.files import replacing
 from tkre.core.provenance import LINEAGE_FILE, digest_of
+from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.row_files import (
     BATCH,
     READERS,
@@ -73,7 +74,8 @@ class Labeller:
         """Digest of what a file's labels are made of."""
         folder = Path(self.classifier)
         made_of = [folder / LINEAGE_FILE, source]
-        made_of += [record] if (record := folder / RECORD_FILE).is_file() else []  # int8 or not
+        # int8 or not; the types that are refused
+        made_of += [f for name in (RECORD_FILE, RELATIONS_FILE) if (f := folder / name).is_file()]
         made_of += [Path(self.calibrator)] if self.calibrator else []
         parts = [file_digest(file) for file in made_of]
         return digest_of([*parts, self.wanted_precision, self.natural, [*ANSWER]])

@@ -87,6 +87,7 @@ class OnnxClassifier:
                 f"{folder / MODEL_FILE} has the SHA-256 {found[:12]}..., its record says "
                 f"{record['sha256'][:12]}...: export it again"
             )
+        outermost = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # "4,2": nested levels
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         session = onnxruntime.InferenceSession(
@@ -98,7 +99,7 @@ class OnnxClassifier:
             record["weights"],
             record["padding"],
             int8=record["int8"],
-            threads=threads or int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1),
+            threads=threads or int(outermost or os.cpu_count() or 1),
         )
 
     def encode(self, instances: Sequence[Instance], tokenizer: Tokenizer) -> Sequence[Encoded]:

@@ -48,6 +48,7 @@ def estimate(
     missing: Sequence[Request],
     known: Sequence[Response],
     count: CountTokens,
+    reasoning: int = 0,
 ) -> list[Estimate]:
     """Estimates of the requests to send, by kind.
 
@@ -56,6 +57,7 @@ def estimate(
         missing: The requests that would be sent.
         known: Stored responses, for the length of answers.
         count: Returns the length of requests in tokens, or None if unknown.
+        reasoning: Tokens that an answer may take beside its own, for reasoning.
     """
     estimates = []
     for kind in sorted({_kind(request.id) for request in requests}):
@@ -65,7 +67,7 @@ def estimate(
         characters = sum(len(m["content"]) for request in sent for m in request.messages)
         prompts = characters // CHARACTERS_PER_TOKEN if lengths is None else sum(lengths)
         expected, basis = _expected([r for r in known if _kind(r.request_id) == kind])
-        limit = sum(request.sampling.max_tokens for request in sent)
+        limit = sum(request.sampling.max_tokens + reasoning for request in sent)
         answers = limit if expected is None else min(limit, round(expected * len(sent)))
         estimates.append(
             Estimate(

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import islice
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 from tkre.generation.llm.chat import refuse_missing
 from tkre.generation.llm.params import OpenAIParams
 from tkre.generation.llm.parsing import read_answer
+from tkre.generation.llm.pasted import shortened, text_of
 from tkre.generation.llm.protocol import LanguageModelError, Request, Response
 from tkre.generation.llm.watchdog import graceful_sigint
 
@@ -55,8 +57,6 @@ _CONTEXT = re.compile(r"context.?(?:size|length|window)", re.IGNORECASE)
 # What llama-server writes, with status 500, of an answer that it cannot read: the model's doing,
 # and the same again for the same seed.
 _UNREADABLE = re.compile(r"does not match the expected|empty grammar stack", re.IGNORECASE)
-
-
 # Fields in which servers put the reasoning of a thinking model, beside the answer.
 _REASONING = ("reasoning_content", "reasoning")
 
@@ -104,8 +104,7 @@ class OpenAIServer:
         self.name = params.called
         self._params = params
         self._key = api_key
-        # Without a user name or key before it.
-        self._host = urlsplit(params.base_url).netloc.rpartition("@")[2]
+        self._host = _host(params.base_url)
         self.source = f"openai {self._host}"
         self._client: OpenAI | None = None
         self._lock = threading.Lock()
@@ -115,11 +114,15 @@ class OpenAIServer:
     def check(self) -> None:
         """Refuses a missing package or key, and an address that is none or holds a key."""
         refuse_missing("openai", "openai")
-        address = urlsplit(self._params.base_url)
-        if address.scheme not in ("http", "https") or not self._host or "@" in address.netloc:
+        if not self._host:
             raise LanguageModelError(
-                "base_url must be http(s)://<host>/v1, without a user name or key in it (a key "
-                "goes into conf/local/credentials.yml)"
+                "base_url must be http(s)://<host>:<port>/v1, without a user name or key in it (a "
+                "key goes into conf/local/credentials.yml)"
+            )
+        if self._key and not (self._key.isascii() and self._key.isprintable()):
+            raise LanguageModelError(
+                "the key (OPENAI_API_KEY, or language_model.api_key in conf/local/credentials.yml) "
+                "holds a character that no key has, as copied quotes are"
             )
         if self._params.backend in LOCAL:
             self._require_running()
@@ -193,7 +196,9 @@ class OpenAIServer:
                         except LanguageModelError as refusal:
                             stop_with(refusal, "the server refuses")
                             continue
-                        failed_in_row = 0 if response.settled else failed_in_row + 1
+                        # A server that refuses every request, as for a setting, gives no answers.
+                        failed = not response.settled or response.reason == "refused_request"
+                        failed_in_row = failed_in_row + 1 if failed else 0
                         yield response
                         if failed_in_row >= self._params.give_up_after:
                             stop_with(self._gone(failed_in_row, response), "the server is gone")
@@ -235,9 +240,8 @@ class OpenAIServer:
 
     def _gone(self, failed: int, last: Response) -> LanguageModelError:
         return LanguageModelError(
-            f"{self._params.base_url}: {failed} requests in a row failed in spite of "
-            f"{self._params.retries} retries each, the last one with {last.error}. What has been "
-            "answered is stored: run again when the server is back."
+            f"{self._params.base_url}: {failed} requests in a row failed, the last one with "
+            f"{last.error}. What has been answered is stored: run again when its cause is gone."
         )
 
     def _ask(self, request: Request) -> Response:
@@ -268,7 +272,7 @@ class OpenAIServer:
                         f"{self._params.base_url} refuses {self.name!r}: {self._scrubbed(error)}"
                     ) from None
                 return self._failed(request, of_status, error, started)
-            except (openai.APIError, ValueError) as error:
+            except (openai.APIError, ValueError, RecursionError) as error:
                 # A body that is no JSON, or another thing than a completion.
                 return self._failed(request, "server_error", error, started)
 
@@ -301,11 +305,9 @@ class OpenAIServer:
             extra_body=params.extra_body or None,
             **options,
         )
-        completion = raw.parse()
-        if not getattr(completion, "choices", None):
-            raise ValueError("the body holds no completion")
+        response = _response(request, raw.http_response.json(), time.monotonic() - started)
         self._remember(form, refusals)
-        return _response(request, completion, time.monotonic() - started, raw.retries_taken + 1)
+        return replace(response, tries=raw.retries_taken + 1)
 
     def _remember(self, form: str, refusals: Sequence[Exception]) -> None:
         """Remembers the form that the server accepted, for the other requests."""
@@ -342,30 +344,53 @@ class OpenAIServer:
         return text.replace(self._key, "***") if self._key else text
 
 
+def _host(base_url: str) -> str:
+    """Host and port of an address; empty for one that is none, or that holds a name or key."""
+    with suppress(ValueError):  # of a port that is no number, among others
+        address = urlsplit(base_url)
+        if address.scheme in ("http", "https") and "@" not in address.netloc and address.port != 0:
+            return address.netloc
+    return ""
+
+
 def _status_reason(error: APIStatusError) -> str | None:
     """Reason of a failed request; None for a failure of the whole server or account."""
     status = error.status_code
     if status == 429:
-        return None if error.code == "insufficient_quota" else "rate_limited"
+        return None if "insufficient_quota" in (error.code, error.type) else "rate_limited"
     if status >= 500 and _UNREADABLE.search(error.message):
         return "not_json"
     if status >= 500 or status in (408, 409):
         return "server_error"
-    return None if status in (401, 403, 404) else "refused_request"
+    # Not a key that is refused, a model that is unknown, an account without money (402).
+    return "refused_request" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else None
 
 
-def _response(request: Request, completion: Any, seconds: float, tries: int) -> Response:
-    choice, usage = completion.choices[0], completion.usage
-    text, refusal = choice.message.content, getattr(choice.message, "refusal", None)
+def _response(request: Request, body: Any, seconds: float) -> Response:
+    """The answer in the body of a completion.
+
+    Not by the classes of the client, which take any body for one: servers differ in what they
+    leave out and in which kinds of values they give.
+
+    Raises:
+        ValueError: The body holds no completion.
+    """
+    match body:
+        case {"choices": [{"message": dict(message), **choice}, *_], **rest}:
+            usage = rest.get("usage")
+        case _:
+            raise ValueError(f"the body holds no completion: {shortened(body)}")
+    tokens = {k: v for k, v in usage.items() if type(v) is int} if isinstance(usage, dict) else {}
+    refusal, finish = message.get("refusal"), choice.get("finish_reason")
     response = read_answer(
         request,
-        text,
-        complete=choice.finish_reason != "length",
-        reasoned=any(getattr(choice.message, key, None) for key in _REASONING),
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
+        text_of(message),
+        complete=finish != "length",
+        reasoned=any(message.get(key) for key in _REASONING),
+        prompt_tokens=tokens.get("prompt_tokens"),
+        completion_tokens=tokens.get("completion_tokens"),
         seconds=seconds,
     )
-    if response.answer is None and (refusal or choice.finish_reason == "content_filter"):
-        response = replace(response, reason="refused", error=refusal or "content filter")
-    return replace(response, tries=tries)
+    if response.answer is None and (refusal or finish == "content_filter"):
+        return replace(response, reason="refused", error=str(refusal or "content filter"))
+    return response

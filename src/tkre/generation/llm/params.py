@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, JsonValue, PlainValidator, SerializeAsAny, field_validator
 
 from tkre.core.params import Params, Registry
+from tkre.core.provenance import digest_of
 
 if TYPE_CHECKING:
     from tkre.generation.llm.protocol import LiveModel
 
 
 Prices = dict[Literal["prompt", "completion"], float]  # US dollars per million tokens
-
+# Settings that decide when and how fast a model is asked, and not what it can answer.
+_PACE = {"prices", "concurrency", "timeout", "retries", "give_up_after", "batch_size"}
 
 ResponseFormat = Literal[
     "auto", "json_schema", "short_schema", "plain_schema", "json_object", "text"
@@ -69,6 +71,11 @@ class LiveParams(Params):
         """Its name in requests' digests and in the store."""
         return self.name or self.model
 
+    @property
+    def settings_digest(self) -> str:
+        """Digest of what may make an answer of a failure, such as another ``max_model_len``."""
+        return digest_of(self.model_dump(mode="json", exclude=_PACE))
+
 
 class VllmParams(LiveParams):
     """vLLM within the run; the attributes are arguments of ``vllm.LLM``.
@@ -119,9 +126,9 @@ class OpenAIParams(LiveParams):
         concurrency: Requests in flight at once.
         timeout: Seconds for one try.
         retries: Further tries when the server is busy (429), fails (5xx) or is not reached, with
-            exponential, jittered pauses; the client respects ``Retry-After``.
-        give_up_after: Consecutive requests that fail in spite of retries, after which the run ends;
-            stored answers are kept.
+            exponential, jittered pauses; the client respects ``Retry-After`` up to two minutes.
+        give_up_after: Consecutive requests without an answer, in spite of retries or refused, after
+            which the run ends; stored answers are kept.
         response_format: How the schema is sent. ``auto`` begins with ``json_schema`` and falls back
             when the server refuses: the schema with small bounds only, without bounds,
             ``json_object``, ``text``.

@@ -7,6 +7,7 @@ batch service (OpenAI and services like it, Anthropic, Gemini).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -134,9 +135,9 @@ def _unwrapped(answer: Any) -> Any:
         ):
             return _unwrapped(inner)
         case (
-            {"role": str(), "content": str(inner)}
+            {"tool_calls": [{"function": {"arguments": str(inner)}}, *_]}
+            | {"role": str(), "content": str(inner)}
             | {"type": "tool_use", "input": dict(inner)}
-            | {"tool_calls": [{"function": {"arguments": str(inner)}}, *_]}
         ):
             return inner
         case [_, *_] as parts if all(isinstance(part, dict) for part in parts):
@@ -144,12 +145,21 @@ def _unwrapped(answer: Any) -> Any:
     return answer
 
 
+def text_of(message: dict[str, Any]) -> str:
+    """Text of a chat message; some servers give it in parts or as the arguments of a tool."""
+    whole = {"role": "assistant"} | message
+    given = _unwrapped(whole)
+    if isinstance(given, str):
+        return given
+    return "" if given is whole else json.dumps(given)
+
+
 def _joined(parts: list[dict[str, Any]]) -> Any:
     """The object or the texts of a message's parts; reasoning has neither."""
     contents = [part.get("text", _unwrapped(part)) for part in parts]
-    unwrapped = [c for part, c in zip(parts, contents, strict=True) if c is not part]
-    text = "".join(content for content in unwrapped if isinstance(content, str))
-    return next((c for c in unwrapped if isinstance(c, dict)), text or parts[0])
+    found = [c for part, c in zip(parts, contents, strict=True) if c is not part]
+    text = "".join(content for content in found if isinstance(content, str))
+    return next((c for c in found if isinstance(c, dict)), text or parts[0])
 
 
 def _scan(text: str, first_line: int) -> Pasted:

@@ -99,6 +99,7 @@ class Response:
         digest: Digest of the request; None in recordings without digests.
         subject: Digest of what the request was about; None in recordings without it.
         model: Name of the model; None in recordings without it.
+        settings: Digest of the model's other settings, as ``reasoning_tokens``; None without them.
         source: Backend and version, e.g. ``vllm 0.33.0``.
         finished: Time in UTC, as ISO 8601.
         prompt_tokens: Length of the request in tokens, if known.
@@ -116,6 +117,7 @@ class Response:
     digest: str | None = None
     subject: str | None = None
     model: str | None = None
+    settings: str | None = None
     source: str | None = None
     finished: str | None = None
     prompt_tokens: int | None = None

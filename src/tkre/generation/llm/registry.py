@@ -23,16 +23,18 @@ class CachedModel:
     Args:
         model: Answers the requests without a stored response.
         store: Receives every attempt as it arrives, failures included.
+        settings: Digest of the model's settings, with which a failure is not asked again.
     """
 
-    def __init__(self, model: LiveModel, store: ResponseStore) -> None:
+    def __init__(self, model: LiveModel, store: ResponseStore, settings: str | None = None) -> None:
         self.name = model.name
         self._model = model
         self._store = store
+        self._settings = settings
 
     def holds(self, request: Request) -> bool:
         """Whether the store has a response."""
-        return self._store.find(request, self.name) is not None
+        return self._find(request) is not None
 
     def can_answer(self, request: Request) -> bool:
         """Always true: the model is running."""
@@ -43,7 +45,7 @@ class CachedModel:
         self._store.refresh()
         missing: dict[str, Request] = {}
         for request in requests:
-            stored = self._store.find(request, self.name)
+            stored = self._find(request)
             if stored is None:
                 missing[request.id] = request
             else:
@@ -53,8 +55,12 @@ class CachedModel:
         if missing:
             yield from self._send(missing)
 
+    def _find(self, request: Request) -> Response | None:
+        return self._store.find(request, self.name, self._settings)
+
     def _send(self, missing: dict[str, Request]) -> Iterator[Response]:
         got: list[Response] = []
+        self._store.require_writable()
         load_validator()
         try:
             for response in self._model.generate(list(missing.values())):
@@ -63,6 +69,7 @@ class CachedModel:
                     digest=missing[response.request_id].digest(self.name),
                     subject=missing[response.request_id].subject or None,
                     model=self.name,
+                    settings=self._settings,
                     source=self._model.source,
                     finished=datetime.now(UTC).isoformat(timespec="seconds"),
                 )
@@ -102,7 +109,8 @@ class LanguageModels:
     """
 
     def __init__(self, credentials: Mapping[str, str | None] | None = None) -> None:
-        self._key = (credentials or {}).get("api_key") or None
+        key = (credentials or {}).get("api_key") or ""
+        self._key = key.strip() or None  # that of a file ends with its line
         self._live: dict[str, LiveModel] = {}
 
     def answering(
@@ -133,7 +141,7 @@ class LanguageModels:
         for other in self._live.values():
             if other is not live:
                 other.close()
-        return CachedModel(live, responses)
+        return CachedModel(live, responses, params.settings_digest)
 
     def live(self, params: LiveParams) -> LiveModel:
         """The one live model of these parameters."""

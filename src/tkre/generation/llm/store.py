@@ -12,7 +12,8 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -55,17 +56,24 @@ class ResponseStore:
         """All attempts at a request, oldest first."""
         return list(self._attempts.get(request_id, ()))
 
-    def find(self, request: Request, model: str) -> Response | None:
+    def find(self, request: Request, model: str, settings: str | None = None) -> Response | None:
         """The model's stored response to exactly this request, if there is one.
 
         The newest answer; without one, the newest settled failure, since the same request would be
         paid for again.
+
+        Args:
+            request: The request.
+            model: Name of the model.
+            settings: Digest of its other settings: a failure with others is none of these. None
+                takes every failure.
         """
         if not (attempts := self.attempts(request.id)):
             return None
         digest = request.digest(model)
         same = [a for a in reversed(attempts) if a.digest == digest and a.settled]
-        return next((a for a in same if a.answer is not None), same[0] if same else None)
+        failed = (a for a in same if settings is None or a.settings in (None, settings))
+        return next((a for a in same if a.answer is not None), None) or next(failed, None)
 
     def subject(self, response: Response) -> str | None:
         """What an answer was given to; None for one that has not been used yet."""
@@ -78,25 +86,36 @@ class ResponseStore:
             self._attempts.setdefault(response.request_id, []).append(response)
             return
         line = json.dumps(response.to_dict(), ensure_ascii=False).encode(errors="replace") + b"\n"
-        path = self.path.resolve()  # a link may lead to a file that is still to be made
-        path.parent.mkdir(parents=True, exist_ok=True)
         # After a kill in a write, the next process must see the torn line, and no other process may
         # write between the check and the append.
-        try:
-            with changing(path):
-                self.refresh()
-                with path.open("ab+") as file:
-                    size = file.seek(0, os.SEEK_END)
-                    if size and not _ends_with_newline(file):
-                        line = b"\n" + line
-                    file.write(line)
-                    file.flush()
-                    os.fsync(file.fileno())
-                    self._read_to = size + len(line)
-        except OSError as error:  # that of a full disk names no file
-            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        with self._opened(self.path) as file:
+            self.refresh()
+            size = file.seek(0, os.SEEK_END)
+            if size and not _ends_with_newline(file):
+                line = b"\n" + line
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+            self._read_to = size + len(line)
         self._lines += line.count(b"\n")
         self._attempts.setdefault(response.request_id, []).append(response)
+
+    def require_writable(self) -> None:
+        """Opens the file as an append does: what cannot be stored must not be paid for."""
+        if self.path is not None:
+            with self._opened(self.path):
+                pass
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[BinaryIO]:
+        """The file, which no other process changes meanwhile."""
+        file = path.resolve()  # a link may lead to a file that is still to be made
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with changing(file), file.open("ab+") as opened:
+                yield opened
+        except OSError as error:  # that of a full disk names no file
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
     def refresh(self) -> None:
         """Reads the lines that other processes have appended."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import psutil
@@ -36,13 +36,12 @@ def guard(parent: psutil.Process) -> None:
     """Waits until a process ends, then ends all its children."""
     since = psutil.Process().create_time()
     started: set[psutil.Process] = set()
-    while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
-        try:
+    # The parent may end between any two lines.
+    with suppress(psutil.NoSuchProcess):
+        while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
             children = parent.children(recursive=True)
-        except psutil.NoSuchProcess:
-            break
-        started |= {child for child in children if child.create_time() >= since}
-        time.sleep(INTERVAL)
+            started |= {child for child in children if child.create_time() >= since}
+            time.sleep(INTERVAL)
     left = [process for process in started if process.is_running() and not _is_spared(process)]
     for process in left:
         _send(process, "terminate")

@@ -80,7 +80,7 @@ class Batcher:
                 await self._answer([request])
 
     def _next(self) -> list[_Request]:
-        """The requests of the next batch, without those whose client has gone."""
+        """The requests of the next batch, without those whose time is over."""
         batch: list[_Request] = []
         rows = 0
         while self._queue and (not batch or rows + len(self._queue[0].instances) <= self._rows):
@@ -103,6 +103,6 @@ class Batcher:
             return False
         for request in batch:
             answer = [next(predictions) for _ in request.instances]
-            if not request.answer.done():  # its client may have gone meanwhile
+            if not request.answer.done():  # its time may be over meanwhile
                 request.answer.set_result(answer)
         return True

@@ -31,3 +31,16 @@ def test_lines_are_broken_between_words_on_a_terminal_alone(
     monkeypatch.setattr(f"sys.{'stderr' if err else 'stdout'}.isatty", lambda: True)
     say(line, indent=indent, err=err)
     assert capsys.readouterr()[err].splitlines() == shown
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x07", "\r", "\x00", "\x9b", "\u202e", "\u2066"])
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("err", [False, True])
+def test_a_text_of_others_does_not_drive_the_terminal(
+    character, terminal, err, monkeypatch, capsys
+):
+    monkeypatch.setattr(f"sys.{'stderr' if err else 'stdout'}.isatty", lambda: terminal)
+    say(f"name {character}[31m in\n\tZo\u00eb \u4e2d\u3000\u05d0\u200f", err=err)
+    shown = capsys.readouterr()[err]
+    assert character not in shown and ascii(character)[1:-1] in shown
+    assert "in\n" in shown and "Zo\u00eb \u4e2d\u3000\u05d0\u200f" in shown

@@ -252,6 +252,55 @@ class TestBrat:
             imported("lone.ann", self.ANN)
 
 
+@pytest.mark.parametrize("texts", [True, False])
+@pytest.mark.parametrize(
+    ("before", "shift", "unit"),
+    [
+        ("\ufeff", 0, "characters from 1, as behind a byte-order mark"),
+        ("One.\r\nTwo.\r\n", 2, "characters, line ends being one"),
+        ("One.\nTwo.\n", -2, "characters, line ends being two"),
+    ],
+)
+def test_offsets_of_a_program_that_counts_other_characters(imported, before, shift, unit, texts):
+    """Without the texts of mentions, too, if the unit mends all of two or more."""
+    names = ("Vera Holt", "Tarn Mills", "Ayr")
+    text = before + "Vera Holt founded Tarn Mills in Ayr."
+    entities = [
+        {"id": n, "label": "X", "start_offset": (at := text.index(name) - shift),
+         "end_offset": at + len(name)} | ({"text": name} if texts else {})
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    record = {"text": text.removeprefix("\ufeff"), "entities": entities,
+              "relations": [{"from_id": 0, "to_id": 1, "type": "r"}]}  # fmt: skip
+    found = imported("a.jsonl", lines(record))
+    assert tagged(found) == [
+        ("<head>Vera Holt</head> founded <tail>Tarn Mills</tail> in Ayr.", "r")
+    ]
+    assert found.tally.notes == {f"documents whose offsets are {unit}": 1}
+
+
+@pytest.mark.parametrize("names", [("a.ann", "a.txt"), ("A.ANN", "A.TXT"), ("a.ANN", "a.txt")])
+def test_files_of_brat_with_suffixes_in_any_case(tmp_path, names):
+    annotations = "T1\tP 0 3\tAda\nT2\tP 8 10\tBo\nR1\tknows Arg1:T1 Arg2:T2\n"
+    for name, text in zip(names, (annotations, "Ada met Bo."), strict=True):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = import_files(tmp_path, None, "no_relation", 0.0, 13)
+    assert len(found.rows) == 1 and not found.tally.left_out
+
+
+def test_a_label_within_a_word_is_kept_and_counted(imported):
+    entities = [{"id": n, "start_offset": at, "end_offset": at + size, "label": "X"}
+                for n, (at, size) in enumerate(((0, 6), (14, 2), (0, 5)))]  # fmt: skip
+    record = {"text": "Berliner\nmet Bo.", "entities": entities,
+              "relations": [{"from_id": 0, "to_id": 1, "type": "r"}]}  # fmt: skip
+    found = imported("a.jsonl", lines({**record, "text": "Berliner met Bo in\u00a0Ayr."}))
+    assert found.tally.notes == {"mentions that begin or end within a word": 3}
+    ends = [{"id": 0, "start_offset": 0, "end_offset": 3},
+            {"id": 1, "start_offset": 9, "end_offset": 11}]  # fmt: skip
+    accent = imported("b.jsonl", lines({**record, "text": "Zoe\u0301 met Bo.", "entities": ends}))
+    assert accent.tally.notes == {"mentions that begin or end within a word": 1}
+
+
 def test_spert(imported):
     entities = [{"type": "Peop", "start": 0, "end": 1}, {"type": "Peop", "start": 2, "end": 3}]
     good = {"tokens": ["Ada", "met", "Bo", "."], "entities": entities,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 import unicodedata
 
 import pytest
@@ -144,6 +145,16 @@ def test_pairs_that_other_commands_refuse_are_counted(text, spans, kept, most):
     assert counts.beyond == kept - counts.pairs
 
 
+def test_a_chapter_on_a_line_is_paired_in_seconds():
+    """Its 360,000 pairs were all written and read again to be counted."""
+    text = " ".join(["Ada met Bo", *["in the town"] * 20] * 300)
+    finder = MentionList([("Ada", "person"), ("Bo", "person")], ignore_case=False)
+    started = time.process_time()
+    kept, left = Pairs(most=30).of(text, finder.find(text))
+    assert time.process_time() - started < 20
+    assert len(kept) == 30 and left == {"ruled_out": 0, "refused": 0, "beyond": 600 * 599 - 30}
+
+
 # mentions
 def found(names, text, *, ignore_case=False):
     mentions = MentionList(names, ignore_case=ignore_case).find(text)
@@ -249,6 +260,15 @@ def test_bad_mention_lines(text, problem):
 def test_one_type_per_name_with_ignored_case():
     with pytest.raises(CorpusError, match="'ADA' is a place here"):
         read_mentions("Ada\tperson\nADA\tplace\n", "names", ignore_case=True)
+
+
+@pytest.mark.parametrize("header", ["name\ttype", "Mention\tLabel", "text\ttype"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_header_of_a_list_is_no_name(header, end):
+    names = f"Ada\tperson{end}Bo\tperson{end}"
+    assert len(read_mentions(names, "f", ignore_case=False)) == 2
+    with pytest.raises(CorpusError, match=r"f, line 1: a header"):
+        read_mentions(f"{header}{end}{names}", "f", ignore_case=False)
 
 
 @pytest.mark.parametrize("line", ["Ada Byron,person", "Ada; person", "Ada, Countess,person "])

@@ -83,6 +83,66 @@ def test_a_table_counts_lines_of_cells_with_breaks_and_units_of_emoji():
     assert second == f"\U0001f600 {MET}" and bad.startswith("line 5: tail [7, 9]")
 
 
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize(
+    ("unit", "first"),
+    [(str, 0), (str, 1), (str.encode, 0), (str.encode, 3), (lambda s: s.encode("utf-16-le"), 0)],
+    ids=["characters", "from 1", "bytes", "bytes behind a mark", "UTF-16"],
+)
+def test_offsets_of_a_table_in_any_unit_with_and_without_ends(unit, first, ends):
+    """Where a byte-order mark is counted, characters are counted from 1."""
+    parts = ("\U0001f600 Vor ", "Zo\u00e9", " traf er ", "Bj\u00f6rn Aas", ".")
+    size = len(unit("xx")) // 2
+    at = [first + len(unit("".join(parts[:n]))) // size for n in range(5)]
+    header = "text,relation,head,head_start,tail,tail_start" + ",head_end,tail_end" * ends
+    row = f"{''.join(parts)},r,{parts[1]},{at[1]},{parts[3]},{at[3]}" + f",{at[2]},{at[4]}" * ends
+    tagged = "{}<head>{}</head>{}<tail>{}</tail>{}".format(*parts)
+    assert parse(csv_rows(f"{header}\n{row}\n", "train")) == [tagged]
+
+
+@pytest.mark.parametrize(
+    "given", ["Jose\u0301 O'Brien", "Jos\u00e9 O\u2019Brien", "JOS\u00c9 O'BRIEN"]
+)
+@pytest.mark.parametrize(
+    "there", ["Jose\u0301 O\u2019Brien", "Jos\u00e9  O'Brien", "Jos\u00e9\u00a0O'Brien"]
+)
+def test_a_mention_may_be_written_in_another_form_than_the_sentence(given, there):
+    for start in ("", "10"):
+        row = f"text,relation,head,head_start,tail\nYesterday {there} met Bo,r,{given},{start},Bo\n"
+        expected = f"Yesterday <head>{there}</head> met <tail>Bo</tail>"
+        assert parse(csv_rows(row, "train")) == [expected]
+
+
+def test_a_name_within_another_word_is_none():
+    header = "text,relation,head,tail\n"
+    assert parse(csv_rows(f"{header}Adam and Ada met Bo,r,Ada,Bo\n", "train")) == [
+        "Adam and <head>Ada</head> met <tail>Bo</tail>"
+    ]
+    [within] = parse(csv_rows(f"{header}Berliner meet Bo,r,Berlin,Bo\n", "train"))
+    assert within == "<head>Berlin</head>er meet <tail>Bo</tail>"
+    [twice] = parse(csv_rows(f"{header}Berliner and Berlins met Bo,r,Berlin,Bo\n", "train"))
+    assert "more than once" in twice
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_what_spreadsheets_add_to_a_table_is_passed_over(sign, tmp_path):
+    """A line that names the sign, columns without a name, rows of empty cells."""
+    cells = [["sep="], ["text", "relation", "head", "tail", "", ""], [""] * 6,
+             ["Ada met Bo, once", "r", "Ada", "Bo", "", ""], ["x", "r", "Ada", "Bo", "", "y"],
+             [" ", "", "", ""], ["", "", "", ""], []]  # fmt: skip
+    text = "\n".join(sign.join(f'"{c}"' if "," in c else c for c in row) for row in cells)
+    text = text.replace("sep=", f"sep={sign}", 1)
+    expected = [f"{MET}, once", "line 5: 6 cells, the header has 4: a text with a comma or a quote "
+                "stands in quotes"]  # fmt: skip
+    assert parse(csv_rows(text, "train")) == expected
+    assert recognised(text) == "csv"
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    assert [place for place, _ in read_rows(tmp_path / "a.csv")] == ["line 4", "line 5"]
+    counts = CandidateCounts()
+    assert list(read_raw(tmp_path / "a.csv", counts)) == [("line-4", "Ada met Bo, once")]
+    assert len(counts.bad) == 1
+
+
 TOKENS = ["Ada", "met", "Bo"]
 
 

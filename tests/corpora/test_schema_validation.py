@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tkre.core.schema import RelationSchema
+from tkre.core.schema import RelationSchema, SchemaError
 from tkre.corpora.scaffold import check_label
 from tkre.corpora.schema_validation import (
     Finding,
@@ -218,6 +218,33 @@ def test_unusual_schemas(edit, level, message):
 
 
 NAMES = ["NA", "no", "null", "~", "1", "2024-01-01", "1.10", "true", "part of / whole", "is: a"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a ", "a\\nb", "a\\u2028b", "a\\e[31mb", "a\\u0085b", "\\0"]
+)
+@pytest.mark.parametrize("old", ["  acted_with:", "entity_types: ["])
+def test_what_is_no_name_is_refused(name, old):
+    """It would drive terminals, or look like another one, in every message and table."""
+    new = f'  "{name}":' if old.endswith(":") else f'{old}"{name}", '
+    text = changed((old, new)).replace("inverse: acted_with", "")
+    problems = [str(f) for f in read(text).findings if f.level == Level.ERROR]
+    assert len(problems) == 1 and "a name is not empty" in problems[0] and "\x1b" not in problems[0]
+    assert "relations.yml" in problems[0]
+    with pytest.raises(SchemaError, match="a name is not empty"):
+        RelationSchema.read(text, "relations.yml")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("caf\u00e9", "cafe\u0301"), ("owner's", "owner\u2019s"), ("ab", "a\u200bb")]
+)
+def test_names_in_two_unicode_forms_are_refused(one, other):
+    entry = "{{definition: The head is {0} of the tail., phrase: is {0}}}"
+    relations = "".join(f'  "{n}": {entry.format(k)}\n' for k, n in ((1, one), (2, other)))
+    [problem] = read(
+        f"corpus: c\nrelations:\n{relations}",
+    ).findings
+    assert "in another Unicode form" in problem.message and problem.message.isascii()
 
 
 @pytest.mark.parametrize("name", NAMES)

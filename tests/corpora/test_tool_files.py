@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tkre.core.errors import UserError
+from tkre.core.files import EncodingError
 from tkre.corpora.candidates import CandidateCounts
 from tkre.corpora.importing import import_files
 from tkre.corpora.reading import CorpusError
@@ -139,3 +140,38 @@ def test_records_are_no_sentences_to_pair(tmp_path, text, way, name):
     assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[::-1]
     path.write_text("\n".join(SENTENCES[1:]), encoding="utf-8")
     assert [sentence for _, sentence in read_raw(path, counts)] == SENTENCES[1:]
+
+
+@pytest.mark.parametrize("header", ["id,text", "Text;Lang", "nr\tsentence", "\ufeffsentence,url"])
+def test_a_table_is_no_sentence_a_line_under_any_suffix(tmp_path, header):
+    (tmp_path / "a.txt").write_text(f"{header}\n1,Ada met Bo.\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"a\.txt, line 1: .* is the header of a table"):
+        list(read_raw(tmp_path / "a.txt", CandidateCounts()))
+
+
+@pytest.mark.parametrize(
+    "first", ["<!DOCTYPE html>", "  <html lang='en'>", "<?xml version='1.0'?>"]
+)
+def test_markup_is_no_sentence_a_line(tmp_path, first):
+    (tmp_path / "a.txt").write_text(f"{first}\n<p>Ada met Bo.</p>\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="this is HTML or XML"):
+        list(read_raw(tmp_path / "a.txt", CandidateCounts()))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+@pytest.mark.parametrize("content", ["text,id\nAda,1\n".encode("utf-16-le"), b"PK\3\4\x14\0\0\0"])
+def test_what_has_nul_characters_is_no_text(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(EncodingError, match=r"line 1: a NUL character, as in UTF-16"):
+        list(read_raw(tmp_path / name, CandidateCounts()))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_line_ends_as_on_any_system(tmp_path, name, end):
+    rows = ["Ada met Bo.", "Bo\u2028sang."]
+    lines = rows if name == "a.txt" else [json.dumps({"text": r}, ensure_ascii=False) for r in rows]
+    (tmp_path / name).write_bytes("".join(line + end for line in lines).encode())
+    found = list(read_raw(tmp_path / name, CandidateCounts()))
+    assert found == [("line-1", rows[0]), ("line-2", rows[1])]
+    assert [place for place, _ in read_rows(tmp_path / name)] == ["line 1", "line 2"]

@@ -190,6 +190,16 @@ def test_reviewed_rows_are_checked(theatre):
     assert "reviewed.jsonl, line 2: not UTF-8" in problem
 
 
+@pytest.mark.parametrize("head", ["[0, 8]", "[1, 10]"])
+def test_mentions_that_cut_a_word_are_warned_of(theatre, head):
+    """An offset of the last character, and one that is counted from 1."""
+    row = f'{{"id": "cut", "text": "Vera Holt plays Hamlet.", "head": {head}, "tail": [16, 22]'
+    with (theatre / "train.jsonl").open("a", encoding="utf-8") as file:
+        file.write(f'{row}, "relation": "wrote_play"}}\n')
+    found = [f for f in check(theatre).findings if f.kind == "mentions that cut words"]
+    assert len(found) == 1 and "the head '" in found[0].message and "within a word" in str(found[0])
+
+
 def test_undeclared_split_file(theatre):
     params = CorpusParams(format="native", train="train.jsonl")
     warnings = [f for f in check(theatre, params).findings if f.level == Level.WARNING]

@@ -33,6 +33,13 @@ BATCH_LINES = {
         "content": [{"type": "text", "text": "Well"}, {"type": "tool_use", "input": ANSWER}]}}},
     "gemini": {"key": ID, "response": {"candidates": [
         {"content": {"role": "model", "parts": [{"text": TEXT[:9]}, {"text": TEXT[9:]}]}}]}},
+    "gemini that thinks": {"key": ID, "response": {"candidates": [{"content": {"parts": [
+        {"thought": True, "text": '{"x": "a draft"}'}, {"text": TEXT}]}}]}},
+    "reasoning as text": {"custom_id": ID, "response": {"body": {"output": [
+        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": '{"x": "a draft"}'}]},
+        {"type": "message", "content": [{"type": "output_text", "text": TEXT}]}]}}},
+    "converse": {"recordId": ID, "modelOutput": {"output": {"message": {"content": [
+        {"text": TEXT}]}}}},
     "bedrock": {"recordId": ID, "modelOutput": {"content": [{"type": "text", "text": TEXT}]}},
     "own": RECORD,
     "own text": {"request_id": ID, "response": f"```json\n{TEXT}\n```"},
@@ -41,6 +48,7 @@ BATCH_LINES = {
     "not nested": {"request_id": ID, **ANSWER},
     "by id": {ID: ANSWER},
     "around a list": {"answers": [RECORD]},
+    "around a list with more": {"model": "m", "count": 1, "answers": [RECORD]},
 }  # fmt: skip
 
 

@@ -23,11 +23,10 @@ from tkre.corpora.importing import (
     left_out_lines,
 )
 from tkre.corpora.params import CorpusParams
-from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder, read_corpus
+from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder, labels_command, read_corpus
 from tkre.corpora.recognition import NAMES, other_format
 from tkre.corpora.scaffold import ROWS_FILE, Scaffold, ScaffoldError, check_name, names_in, seen_in
 from tkre.corpora.tool_files import check_format
-from tkre.corpora.validation import labels_command
 
 LEFT_OUT_FILE = "not_imported.txt"
 _SHOWN = 2  # places of each reason; the file has all

@@ -18,7 +18,7 @@ from tkre.core.cells import Cell, KShotSample
 from tkre.core.documents import parse_json
 from tkre.core.errors import enumerated, listed
 from tkre.core.files import read_text
-from tkre.core.terminal import say_next
+from tkre.core.terminal import say, say_next
 from tkre.corpora.formats import json_lines
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
@@ -120,7 +120,7 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
         store: ResponseStore = project.catalog.load(f"{name}.recordings")
         stored = _store(found.answers.values(), store)
     for line in found.lines():
-        click.echo(line)
+        say(line)
     there = len(found.answers) - stored
     assert store.path is not None
     shown = Path(os.path.relpath(store.path))

@@ -30,10 +30,15 @@ def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False
     wide = utf16 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         # Not read_text: it would make line ends of "\r", and readers count lines by "\n".
-        return content.decode("utf-16" if wide else "utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line += content[: error.start].count(b"\n")
         raise EncodingError(f"{place}, line {line}: {not_utf8(error)}; save it as UTF-8") from None
+    if (at := text.find("\0")) >= 0:  # UTF-8 by its bytes, and no text
+        line += text.count("\n", 0, at)
+        reason = "a NUL character, as in UTF-16 without a mark and in files that are no text"
+        raise EncodingError(f"{place}, line {line}: {reason}; save it as UTF-8")
+    return text
 
 
 def read_text(file: Path, *, utf16: bool = False) -> str:
@@ -54,13 +59,17 @@ def not_utf8(error: UnicodeDecodeError) -> str:
 def text_lines(file: Path) -> Iterator[str]:
     """Lines of a file with their ends, without byte-order marks; few are in memory at a time.
 
+    A line may end with a carriage return alone, as of Excel for Macintosh.
+
     Raises:
         EncodingError: One is not UTF-8.
         PermissionError: The file cannot be read.
     """
     require_readable(file)
     with file.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+        # Of bytes, splitlines() knows these line ends alone.
+        parts = (part for line in lines for part in line.splitlines(keepends=True))
+        for number, line in enumerate(parts, start=1):
             yield decoded(line, file, number)
 
 

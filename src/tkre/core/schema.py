@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from string import Formatter
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ValidationError, model_validator
 
-from tkre.core.documents import DocumentError, parse_yaml
+from tkre.core.documents import DocumentError, parse_yaml, shown
 from tkre.core.errors import UserError
+from tkre.core.folding import fold
 from tkre.core.languages import check_language
 from tkre.core.params import Params, did_you_mean
 
@@ -19,6 +21,16 @@ _PLAIN_WORDS = re.compile(r"[^\W\d_]+( [^\W\d_]+)*")
 
 class SchemaError(UserError, ValueError):
     """A ``relations.yml`` that cannot be used; the message names the file and the entry."""
+
+
+def name_problem(name: str) -> str | None:
+    """Reason why a text is no name of a relation or an entity type; None for a good one."""
+    control = any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in name)
+    if not name or name != name.strip() or control:
+        return (
+            "a name is not empty, has no blanks around it, no line breaks and no control characters"
+        )
+    return None
 
 
 def _form(form: str) -> str:
@@ -77,6 +89,15 @@ class RelationSchema(Params):
     def _is_consistent(self) -> Self:
         if len(self.relations) < 2:
             raise ValueError("a schema needs at least two relations")
+        for names in (self.relations, self.entity_types):
+            first: dict[str, str] = {}
+            for name in names:
+                if problem := name_problem(name):
+                    raise ValueError(f"{shown(name)}: {problem}")
+                if (other := first.setdefault(fold(name).text, name)) != name:
+                    raise ValueError(
+                        f"{name!a} is {other!a} in another Unicode form: keep one of them"
+                    )
         negatives = [name for name, r in self.relations.items() if r.negative]
         if len(negatives) > 1:
             raise ValueError(f"only one relation may be negative, not {', '.join(negatives)}")

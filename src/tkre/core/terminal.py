@@ -7,6 +7,7 @@ import logging
 import shutil
 import sys
 import textwrap
+import unicodedata
 
 import click
 
@@ -46,14 +47,27 @@ def set_up() -> None:
             root.addHandler(ConsoleHandler())
 
 
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # of text: bidirectional
+
+
+def _drives(character: str) -> bool:
+    """Whether a character moves the cursor, colours or turns what a terminal shows."""
+    control = unicodedata.category(character) == "Cc" and character not in "\n\t"
+    return control or unicodedata.bidirectional(character) in _TURNS
+
+
 def say(line: str, *, indent: int = 0, err: bool = False) -> None:
     """Print words of a command; on a terminal no line ends within a word.
+
+    Characters of names and texts of others that drive a terminal are shown by their codes.
 
     Args:
         line: One line or several.
         indent: Blanks before what does not fit on the first line; 0 for as many as that has.
         err: Print to the standard error stream.
     """
+    if not line.isprintable():
+        line = "".join(ascii(c)[1:-1] if _drives(c) else c for c in line)
     if (sys.stderr if err else sys.stdout).isatty():
         width = shutil.get_terminal_size().columns
         # A path that is too long for a line is left to the terminal, so that it can be copied.

@@ -117,18 +117,22 @@ class Pairs:
         """
         take = permutations if self.both_ways else combinations
         pairs = list(take(sorted(mentions, key=lambda m: m.span), 2))
-        possible = [
-            Instance("", text, head.span, tail.span, head_type=head.kind, tail_type=tail.kind)
-            for head, tail in pairs
-            if self._allows(head, tail)
-        ]
-        # As every reader of the pairs will check them.
-        taken = [row for row in possible if not instance_problem(row, None) and writable(row)]
-        kept = sorted(taken, key=_distance)[: self.most]
+        possible = sorted((p for p in pairs if self._allows(*p)), key=_distance)
+        kept: list[Instance] = []
+        refused = 0
+        for head, tail in possible:
+            if len(kept) == self.most:  # the others are not tried: a text may have very many
+                break
+            row = Instance("", text, head.span, tail.span, head_type=head.kind, tail_type=tail.kind)
+            # As every reader of the pairs will check them.
+            if instance_problem(row, None) or not writable(row):
+                refused += 1
+            else:
+                kept.append(row)
         left = {
             "ruled_out": len(pairs) - len(possible),
-            "refused": len(possible) - len(taken),
-            "beyond": len(taken) - len(kept),
+            "refused": refused,
+            "beyond": len(possible) - refused - len(kept),
         }
         return kept, Counter(left)
 
@@ -153,8 +157,8 @@ class CandidateCounts:
         one_mention: Sentences with one mention, so without a pair.
         pairs: Pairs written.
         ruled_out: Pairs whose types no relation allows.
-        refused: Pairs that no command takes: their mentions are the same or cross, or a text holds
-            tags itself.
+        refused: Pairs that no command takes, of those that are tried: their mentions are the same
+            or cross, or a text holds tags itself.
         beyond: Pairs beyond the limit of a sentence.
         kinds: Mentions by type.
         bad: Lines without a sentence, with the reasons.
@@ -239,9 +243,10 @@ def _sentence(content: str, number: int, *, json: bool) -> tuple[str, str]:
     return f"line-{number}" if given in (None, "") else str(given), text
 
 
-def _distance(pair: Instance) -> tuple[int, int, int]:
-    first, second = sorted((pair.head, pair.tail))
-    return second.start - first.end, first.start, pair.head.start
+def _distance(pair: tuple[Mention, Mention]) -> tuple[int, int, int]:
+    head = pair[0].span
+    first, second = sorted(mention.span for mention in pair)
+    return second.start - first.end, first.start, head.start
 
 
 def _record(instance: Instance) -> dict[str, Any]:

@@ -8,6 +8,7 @@ its reason in a ``Tally``.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,16 +17,20 @@ from typing import Any
 
 from tkre.core.documents import shown
 from tkre.core.instance import Span
+from tkre.core.text import find_phrase, normalised
 from tkre.corpora.candidates import Mention
 from tkre.corpora.records import RowError
 
 # Offsets are counted in characters. Where the texts of the mentions do not fit, the units of other
-# programs are tried: the length of a character in each.
-_UNITS: dict[str, Callable[[str], int]] = {
-    "UTF-16 units": lambda c: 2 if c > "\uffff" else 1,
-    "characters, line ends being two": lambda c: 2 if c == "\n" else 1,
-    "characters, line ends being one": lambda c: 0 if c == "\r" else 1,
-    "bytes of UTF-8": lambda c: len(c.encode()),
+# programs are tried: the length of a character in each, and the offset of the first one.
+_UTF_16 = "UTF-16 units"
+_UNITS: dict[str, tuple[Callable[[str], int], int]] = {
+    _UTF_16: (lambda c: 2 if c > "\uffff" else 1, 0),
+    "characters, line ends being two": (lambda c: 2 if c == "\n" else 1, 0),
+    "characters, line ends being one": (lambda c: 0 if c == "\r" else 1, 0),
+    "bytes of UTF-8": (lambda c: len(c.encode()), 0),
+    "characters from 1, as behind a byte-order mark": (lambda c: 1, 1),
+    "bytes of UTF-8 behind a byte-order mark": (lambda c: len(c.encode()), 3),
 }
 _SPACE = re.compile(r"(?:\s|\\n)+")  # Label Studio writes a line break as \n in some versions
 
@@ -52,10 +57,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class _Given:
-    """A mention as a file gives it: offsets in the file's unit, and the text if it is given."""
+    """A mention as a file gives it: offsets in the file's unit, and the text if it is given.
+
+    Without an end it is as long as its text.
+    """
 
     start: int
-    end: int
+    end: int | None
     kind: str | None
     surface: str | None
 
@@ -65,25 +73,46 @@ class _Given:
         if span is None:
             return False
         if self.surface is not None:
-            return _SPACE.sub(" ", span.of(text)).strip() == _SPACE.sub(" ", self.surface).strip()
+            return _plain(span.of(text)) == _plain(self.surface)
         inside = span.of(text)
-        cut = any(_in_word(text, place) for place in (span.start, span.end))
-        return inside == inside.strip() and not cut
+        return inside == inside.strip() and not cuts_word(text, span)
 
     def span(self, text: str, places: Mapping[int, int] | None = None) -> Span | None:
         """Its characters without white space around; None for no character of the text."""
-        start, end = (self.start, self.end) if places is None else (
-            places.get(self.start, -1), places.get(self.end, -1)
-        )  # fmt: skip
+        start, end = (
+            place if places is None or place is None else places.get(place, -1)
+            for place in (self.start, self.end)
+        )
+        start = -1 if start is None else start
+        if end is None:
+            end = _end_of(text, start, self.surface or "")
         if not 0 <= start < end <= len(text) or not (inside := text[start:end]).strip():
             return None
         start += len(inside) - len(inside.lstrip())
         return Span(start, start + len(inside.strip()))
 
 
-def _in_word(text: str, place: int) -> bool:
-    around = text[max(0, place - 1) : place + 1]
-    return len(around) == 2 and place > 0 and all(c.lower() != c.upper() for c in around)
+def _plain(text: str) -> str:
+    """A mention for comparison: in any case, Unicode form and white space."""
+    return normalised(_SPACE.sub(" ", text))
+
+
+def _end_of(text: str, start: int, surface: str) -> int:
+    """Where a mention ends that begins at a place: it may be spelt in another form."""
+    there = text[start : start + 2 * len(surface)] if start >= 0 else ""
+    found = next(iter(find_phrase(there, surface, name=True)), None)
+    return start + (found.end if found and not found.start else len(surface))
+
+
+def cuts_word(text: str, span: Span) -> bool:
+    """Whether a span begins or ends between two letters that have a case, or before an accent."""
+    return any(_in_word(text[max(0, place - 1) : place + 1]) for place in (span.start, span.end))
+
+
+def _in_word(around: str) -> bool:
+    cased = len(around) == 2 and around[0].lower() != around[0].upper()
+    after = around[-1:]
+    return cased and (after.lower() != after.upper() or unicodedata.category(after)[0] == "M")
 
 
 @dataclass(frozen=True)
@@ -127,16 +156,17 @@ class Document:
         Args:
             key: Key of the entity, which relations name.
             start: First character.
-            end: Character behind the last one.
+            end: Character behind the last one; None where the text of the mention tells it.
             kind: Entity type.
             surface: Text of the mention, to check the offsets by.
         """
-        if any(isinstance(place, bool) or not isinstance(place, int) for place in (start, end)):
+        surface = surface if isinstance(surface, str) and surface.strip() else None
+        places = (start,) if end is None and surface else (start, end)
+        if any(isinstance(place, bool) or not isinstance(place, int) for place in places):
             reason = "its offsets are no whole numbers"
             self.leave_out("mention", reason, f"{key} [{shown(start)}, {shown(end)}]")
             return
         kind = " ".join(kind.split()) or None if isinstance(kind, str) else None
-        surface = surface if isinstance(surface, str) and surface.strip() else None
         self._given[key].append(_Given(start, end, kind, surface))
 
     def __contains__(self, key: str) -> bool:
@@ -156,19 +186,22 @@ class Document:
         unit = self._unit()
         if unit:
             tally.notes[f"documents whose offsets are {unit}"] += 1
-        places = _places(self.text, _UNITS[unit]) if unit else None
+        places = _places(self.text, *_UNITS[unit]) if unit else None
         found: dict[str, list[Mention]] = defaultdict(list)
         for key, given in ((key, g) for key, several in self._given.items() for g in several):
             tally.read["mentions"] += 1
             span = given.span(self.text, places)
             if span is None or (given.surface is not None and not given.fits(self.text, places)):
                 here = "nothing" if span is None else shown(span.of(self.text))
-                what = f"{key} [{given.start}, {given.end}]"
+                end = given.end or given.start + len(given.surface or "")
+                what = f"{key} [{given.start}, {end}]"
                 what += f" {shown(given.surface)}" if given.surface else ""
                 reason = "its offsets do not fit the text"
                 what = f"{self.place}: {what}: the text has {here} there"
                 tally.leave_out("mention", reason, what)
             else:
+                if cuts_word(self.text, span):
+                    tally.notes["mentions that begin or end within a word"] += 1
                 found[key].append(Mention(span, given.kind))
         return found
 
@@ -176,20 +209,22 @@ class Document:
         """The unit of the offsets that fits most mentions; None for characters."""
         given = [g for several in self._given.values() for g in several]
         best, most = None, sum(g.fits(self.text) for g in given)
-        if most == len(given) or (self.text.isascii() and "\n" not in self.text):
+        if most == len(given):
             return None
-        # Without the texts of mentions only the shift by an emoji tells from a label within a word.
-        units = list(_UNITS) if any(g.surface for g in given) else ["UTF-16 units"]
-        for unit in units:
-            places = _places(self.text, _UNITS[unit])
-            if (fitting := sum(g.fits(self.text, places) for g in given)) > most:
+        # Without the texts of mentions a label within a word may be meant: another unit than that
+        # of the shift by an emoji must mend two of them, and leave none.
+        least = 0 if any(g.surface for g in given) else max(len(given), most + 2)
+        for unit, counted in _UNITS.items():
+            places = _places(self.text, *counted)
+            fitting = sum(g.fits(self.text, places) for g in given)
+            if fitting > most and (unit == _UTF_16 or fitting >= least):
                 best, most = unit, fitting
         return best
 
 
-def _places(text: str, length: Callable[[str], int]) -> dict[int, int]:
+def _places(text: str, length: Callable[[str], int], first: int) -> dict[int, int]:
     """Characters by offsets in another unit."""
-    offsets = accumulate(map(length, text), initial=0)
+    offsets = accumulate(map(length, text), initial=first)
     places: dict[int, int] = {}
     for place, offset in enumerate(offsets):
         places.setdefault(offset, place)

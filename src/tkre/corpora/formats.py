@@ -8,6 +8,7 @@ of ``corpora.params.FORMATS``.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,11 +23,11 @@ Format = Callable[[str, str], Iterator[Row]]
 
 
 def json_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Non-blank lines with their numbers, counted from 1, without byte-order marks."""
+    """Non-blank lines with their numbers, counted from 1, without byte-order marks and ends."""
     # Not splitlines(): it also breaks at characters that JSON allows inside a string.
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
         # One stands before every file that is joined with others, too.
-        if (content := line.removeprefix("\ufeff")).strip():
+        if (content := line.rstrip("\r\n").removeprefix("\ufeff")).strip():
             yield number, content
 
 

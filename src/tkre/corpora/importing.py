@@ -20,7 +20,7 @@ from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import RELATIONS_FILE, CorpusError
 from tkre.corpora.recognition import why_unknown
 from tkre.corpora.records import RowError, id_once, instance_problem
-from tkre.corpora.tool_files import documents_of, format_of
+from tkre.corpora.tool_files import beside, documents_of, format_of
 
 NO_RELATION = "no_relation"
 # Names of the relation "none of the others" in published corpora.
@@ -173,7 +173,7 @@ def _by_split(source: Path) -> dict[str, list[Path]]:
     by_split: dict[str, list[Path]] = {}
     for file in files:
         # The texts of brat are read with their annotations.
-        if file.suffix != ".txt" or not file.with_suffix(".ann").is_file():
+        if file.suffix.lower() != ".txt" or beside(file, ".ann") is None:
             by_split.setdefault(_split_of(file, source), []).append(file)
     return by_split
 

@@ -17,6 +17,9 @@ from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, string
 
 _KEYS = ("mention", "type")
+_HEADERS = {
+    (name, kind) for name in ("name", "mention", "text", "entity") for kind in ("type", "label")
+}
 
 
 class MentionList:
@@ -100,7 +103,7 @@ def read_mentions(
     bad = []
     for number, line in lines:
         try:
-            name, kind = _mention(line.strip("\r\n"), types)
+            name, kind = _mention(line, types)
             key = fold(name).text
             key = key.casefold() if ignore_case else key
             before, first = kinds.setdefault(key, (kind, number))
@@ -153,6 +156,8 @@ def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
         if not rest:
             _refuse_without_tab(name, types)
         kind = rest[0].strip() or None if rest else None
+        if (name.strip().lower(), str(kind).lower()) in _HEADERS:
+            raise RowError("a header, where each line is a name: take it away")
     if not re.search(r"\w", name):
         raise RowError(f"no name before the type: {line!r}")
     return name.strip(), kind

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.instance import HEAD, TAIL, Instance
+from tkre.core.instance import HEAD, TAIL, Instance, Span
+from tkre.core.text import find_phrase
 from tkre.corpora.documents import Document, Tally
 from tkre.corpora.formats import Row, fail, list_items, require_object
 from tkre.corpora.records import RowError, labelled_record, string
@@ -78,16 +79,19 @@ def _cells_span(record: Mapping[str, str], role: str, text: str) -> End:
             raise RowError(f"the {role} has a start, and neither an end nor a text")
         if end:
             return first, int(float(end)), surface or None
-        # In characters; where an emoji of two units stands inside, pair_row finds the text.
-        return first, first + len(surface), surface
+        return first, None, surface
     if not surface:
         raise RowError(f"there is neither a text nor an offset of the {role}")
-    if (first := text.find(surface)) < 0:
+    found = find_phrase(text, surface, name=True)
+    found = [span for span in found if span.of(text) == surface] or found
+    if not found and (first := text.find(surface)) >= 0:  # within a word
+        found = [Span(first, first + len(surface))] * text.count(surface)
+    if not found:
         raise RowError(f"the {role} {shown(surface)} does not stand in the sentence")
-    if text.find(surface, first + 1) >= 0:
+    if len(found) > 1:
         way = f"give its first character in a column {role}_start"
         raise RowError(f"the {role} {shown(surface)} stands in the sentence more than once: {way}")
-    return first, first + len(surface), surface
+    return found[0].start, found[0].end, None
 
 
 def pair_row(

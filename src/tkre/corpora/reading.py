@@ -205,6 +205,12 @@ class Corpus:
         return lines
 
 
+def labels_command(folder: CorpusFolder, params: CorpusParams) -> str:
+    """The command that writes ``relations.yml`` for a corpus whose other files are there."""
+    path = folder.find(params.train) or f"data/01_raw/{folder.name}/{params.train}"
+    return f"`kedro corpus import {path} {folder.name}` writes one with the labels of the rows"
+
+
 def read_corpus(read: Callable[[str], str], schema: RelationSchema, params: CorpusParams) -> Corpus:
     """Read all splits of a corpus and check every row.
 

@@ -13,6 +13,7 @@ import yaml
 from tkre.core.documents import shown
 from tkre.core.errors import UserError
 from tkre.core.instance import Instance
+from tkre.core.schema import name_problem
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.records import RowError
@@ -258,8 +259,8 @@ def check_label(what: str, name: str) -> None:
         ScaffoldError: The name is empty, has control characters or blanks around it, or is the
             placeholder.
     """
-    if name != name.strip() or not name.isprintable() or not name:
-        raise ScaffoldError(f"{what} {name!r}: a name is not empty and has no blanks around it")
+    if problem := name_problem(name):
+        raise ScaffoldError(f"{what} {name!r}: {problem}")
     if is_placeholder(name):
         raise ScaffoldError(f"{what} {name!r}: this word marks what is still to be written")
 

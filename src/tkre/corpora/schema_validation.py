@@ -177,6 +177,8 @@ _TYPE_MESSAGES = {
     "tuple_type": "a list is wanted: [{value}]",
     "bool_parsing": "true or false is wanted",
     "missing": "it is missing",
+    "dict_type": "names with their entries are wanted, each behind a colon",
+    "model_type": "a definition and a phrase are wanted: {{definition: ..., phrase: ...}}",
 }
 
 

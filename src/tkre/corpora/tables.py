@@ -96,6 +96,8 @@ def table_rows(
                 return
             continue
         if header is None:
+            if _is_sign(cells):
+                continue
             header = _names(cells)
             ours = any(tuple(header[: len(own)]) == own for own in (EXPORTED, REVIEWED))
             if twice := named_twice(header):
@@ -104,9 +106,11 @@ def table_rows(
             if missing := [name for name in needed if name not in header]:
                 yield line, f"there is no column {missing[0]!r}{did_you_mean(missing[0], header)}"
                 return
-        elif len(cells) == len(header):
-            yield line, dict(zip(header, map(_as_meant, cells) if ours else cells, strict=True))
-        elif any(cells):
+        elif not any(map(str.strip, cells)):
+            continue
+        elif len(cells) >= len(header) and not any(cells[len(header) :]):
+            yield line, dict(zip(header, map(_as_meant, cells) if ours else cells, strict=False))
+        else:
             yield line, f"{len(cells)} cells, the header has {len(header)}{_QUOTED}"
 
 
@@ -120,7 +124,9 @@ def header_of(lines: Iterable[str]) -> list[str]:
         RowError: The header is not CSV.
     """
     try:
-        return _names(next(_reader(lines), []))
+        reader = _reader(lines)
+        cells: list[str] = next(reader, [])
+        return _names(next(reader, []) if _is_sign(cells) else cells)
     except csv.Error as error:
         raise RowError(_not_csv(error)) from None
 
@@ -142,12 +148,24 @@ def named_twice(names: Sequence[str]) -> str | None:
     return None if twice is None else f"column {twice!r} stands twice: rename one of them"
 
 
-def _delimiter(header: str) -> str:
-    return max(",;\t", key=header.count)
+_SIGN = "sep="  # first line of a table that names its sign, as spreadsheets read and write it
+
+
+def _delimiter(first: str) -> str:
+    named = first.strip('\r\n"').removeprefix(_SIGN)
+    return named if _SIGN in first and named in (",", ";", "\t") else max(",;\t", key=first.count)
+
+
+def _is_sign(cells: Sequence[str]) -> bool:
+    return bool(cells) and cells[0] in (_SIGN, *(_SIGN + sign for sign in ",;\t"))
 
 
 def _names(cells: Iterable[str]) -> list[str]:
-    return [name.strip() for name in cells]
+    """Names of columns, without the empty cells that spreadsheets write behind them."""
+    names = [name.strip() for name in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
 
 
 def table_columns(text: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tkre.corpora.params import FORMATS
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import NAMES, recognised
 from tkre.corpora.records import RowError
-from tkre.corpora.tables import table_columns, table_records
+from tkre.corpora.tables import header_of, held_by, table_columns, table_records
 
 # Readers of documents; the other formats hold one marked pair a row.
 DOCUMENTS: dict[str, Callable[[str], Documents]] = {
@@ -55,14 +55,21 @@ def format_of(path: Path, given: str | None = None) -> str | None:
     return recognised(read_text(path, utf16=True))
 
 
+def beside(path: Path, suffix: str) -> Path | None:
+    """The file of the same name with another suffix, which may be in capitals, too."""
+    both = (path.with_suffix(suffix), path.with_suffix(suffix.upper()))
+    return next((file for file in both if file.is_file()), None)
+
+
 def documents_of(path: Path, name: str) -> Documents | None:
     """The documents of a file; None for a format with one pair a row."""
     if name == "docbin":
         return exchange.docbin(path.read_bytes(), str(path))
     if name == "brat":
-        text = path.with_suffix(".txt")
-        if not text.is_file():
-            raise CorpusError(f"{path}: there is no {text.name} beside it, the text of brat")
+        text = beside(path, ".txt")
+        if text is None:
+            wanted = path.with_suffix(".txt").name
+            raise CorpusError(f"{path}: there is no {wanted} beside it, the text of brat")
         pair = (read_text(path, utf16=True), read_text(text, utf16=True))
         return iter([("", lambda: tools.brat(*pair))])
     return DOCUMENTS[name](read_text(path, utf16=True)) if name in DOCUMENTS else None
@@ -75,7 +82,7 @@ def where_to_label(source: Path) -> str | None:
         source: The file, or a folder, of which the first known one counts.
     """
     for file in sorted(source.rglob("[!.]*")) if source.is_dir() else [source]:
-        path = beside if (beside := file.with_suffix(".ann")).is_file() else file
+        path = beside(file, ".ann") or file
         with suppress(UserError, OSError):
             if name := format_of(path):
                 return _commands(path, name)
@@ -168,6 +175,15 @@ def _refuse_records(beginning: str, path: Path) -> None:
         )
     if found:
         raise CorpusError(_commands(path, found) or f"{path}: this is {NAMES[found]}")
+    with suppress(RowError):
+        header = header_of([beginning.partition("\n")[0]])
+        if len(header) > 1 and "sentence" in held_by(header):
+            raise CorpusError(
+                f"{path}, line 1: {shown(', '.join(header))} is the header of a table, not a "
+                "sentence: call the file .csv, or take the line away"
+            )
+    if beginning.lstrip()[:14].lower().startswith(("<!doctype html", "<html", "<?xml")):
+        raise CorpusError(f"{path}: this is HTML or XML, not a sentence a line: write its text")
 
 
 def _is_json(beginning: str) -> bool:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from tkre.core.documents import shown
 from tkre.core.errors import UserError, enumerated
-from tkre.core.instance import Instance
+from tkre.core.instance import HEAD, TAIL, Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import (
     NearDuplicateIndex,
@@ -22,6 +23,7 @@ from tkre.core.text import (
     pair_key,
     shared_sentences,
 )
+from tkre.corpora.documents import cuts_word
 from tkre.corpora.params import NATURAL_TEST, CorpusParams
 from tkre.corpora.pool import read_pool
 from tkre.corpora.reading import (
@@ -29,6 +31,7 @@ from tkre.corpora.reading import (
     Corpus,
     CorpusFolder,
     LabelFileError,
+    labels_command,
     read_corpus,
 )
 from tkre.corpora.recognition import other_format
@@ -59,6 +62,7 @@ def row_findings(
     yield from leaks(corpus, stops=leakage_stops)
     yield from near_duplicates(corpus, near)
     yield from mixed_up_types(corpus)
+    yield from cut_words(corpus)
 
 
 def placeholders(corpus: Corpus) -> Iterator[Finding]:
@@ -144,6 +148,15 @@ def mixed_up_types(corpus: Corpus) -> Iterator[Finding]:
                 yield Finding(Level.WARNING, place, message, "mentions of two types")
 
 
+def cut_words(corpus: Corpus) -> Iterator[Finding]:
+    """Mentions that end inside a word: offsets of another unit, or of a last character."""
+    for row in corpus.rows:
+        for role, span in ((HEAD, row.head), (TAIL, row.tail)):
+            if cuts_word(row.text, span):
+                message = f"the {role} {shown(span.of(row.text))} begins or ends within a word"
+                yield Finding(Level.WARNING, corpus.place(row), message, "mentions that cut words")
+
+
 def _repeated(same: Sequence[Instance], corpus: Corpus) -> Iterator[Finding]:
     first, *others = same
     for other in others:
@@ -186,15 +199,14 @@ def shortfalls(corpus: Corpus, shots: int) -> Iterator[Finding]:
     """Relations with fewer rows than a sample takes.
 
     Args:
-        corpus: Corpus of the corpus.
+        corpus: The corpus.
         shots: K, rows per relation.
     """
     counts = {
         split: Counter(str(row.relation) for row in instances)
         for split, instances in corpus.splits.items()
     }
-    labels = corpus.schema.names
-    for name in labels:
+    for name in (labels := corpus.schema.names):
         if not counts["train"][name]:
             message = f"relation {name!r} has no row in train: write some, or take it out"
             yield Finding(Level.ERROR, f"{corpus.schema.corpus}/relations.yml", message)
@@ -247,12 +259,6 @@ class CheckedCorpus:
         return not any(finding.level == Level.ERROR for finding in self.findings)
 
 
-def labels_command(folder: CorpusFolder, params: CorpusParams) -> str:
-    """The command that writes ``relations.yml`` for a corpus whose other files are there."""
-    path = folder.find(params.train) or f"data/01_raw/{folder.name}/{params.train}"
-    return f"`kedro corpus import {path} {folder.name}` writes one with the labels of the rows"
-
-
 def check_corpus(
     folder: CorpusFolder, params: CorpusParams, near: NearDuplicateParams, shots: int
 ) -> CheckedCorpus:
@@ -267,7 +273,8 @@ def check_corpus(
     try:
         text = folder.read(RELATIONS_FILE)
     except UserError as error:
-        way = f" {labels_command(folder, params)}" if folder.find(params.train) else ""
+        missing = folder.find(params.train) and not folder.find(RELATIONS_FILE)
+        way = f" {labels_command(folder, params)}" if missing else ""
         return CheckedCorpus([Finding(Level.ERROR, "", f"{error}{way}")], None)
     file = f"{folder.name}/{RELATIONS_FILE}"
     relations = read_relations(text, file, folder.name)
@@ -371,9 +378,8 @@ def _bad_rows(corpus: Corpus, params: CorpusParams) -> Iterator[Finding]:
         if repr(PLACEHOLDER) in reason:
             reason = "still the example row: replace it by a sentence with its entity types"
         level = Level.WARNING if skipped else Level.ERROR
-        left_out = " (left out, by on_bad_row: skip)" if skipped else ""
-        place = f"{row['file']}, {row['place']}"
-        yield Finding(level, place, reason + left_out, "bad rows")
+        reason += " (left out, by on_bad_row: skip)" if skipped else ""
+        yield Finding(level, f"{row['file']}, {row['place']}", reason, "bad rows")
     if params.on_type_mismatch == "keep":
         for row in corpus.report["type_mismatches"]:
             place = f"{row['file']}, {row['place']}"

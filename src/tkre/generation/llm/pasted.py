@@ -78,7 +78,7 @@ def responses_in(value: Any) -> Iterator[Response | str]:
     elif value and all(_ID.fullmatch(key.strip()) for key in value):
         for key, answer in value.items():
             yield _response(key.strip(), {"response": answer})
-    elif len(value) == 1:
+    else:
         yield from responses_in([v for v in value.values() if isinstance(v, list)])
 
 
@@ -130,7 +130,7 @@ def _unwrapped(answer: Any) -> Any:
             | {"message": dict(inner)}
             | {"body": dict(inner)}
             | {"content": list(inner) | dict(inner)}
-            | {"output": list(inner)}
+            | {"output": list(inner) | dict(inner)}
             | {"parts": list(inner)}
         ):
             return _unwrapped(inner)
@@ -154,8 +154,13 @@ def text_of(message: dict[str, Any]) -> str:
     return "" if given is whole else json.dumps(given)
 
 
+_REASONING = ("reasoning", "thinking", "redacted_thinking")
+
+
 def _joined(parts: list[dict[str, Any]]) -> Any:
-    """The object or the texts of a message's parts; reasoning has neither."""
+    """The object or the texts of a message's parts, but of those that it reasons in."""
+    answers = [p for p in parts if not p.get("thought") and p.get("type") not in _REASONING]
+    parts = answers or parts[:1]
     contents = [part.get("text", _unwrapped(part)) for part in parts]
     found = [c for part, c in zip(parts, contents, strict=True) if c is not part]
     text = "".join(content for content in found if isinstance(content, str))

@@ -93,9 +93,17 @@ def test_a_full_disk_changes_nothing_and_a_killed_command_is_finished(project, k
         patch.setattr(rename, "finish", lambda folder: False)  # as if it had been killed there
         kedro("corpus", "rename", "newsroom", "spouse_of", "wed")
     assert contents(folder)["train.jsonl"] == before["train.jsonl"]
-    assert "an interrupted renaming was finished first" in kedro(
-        "corpus", "rename", "newsroom", "wed", "spouse_of"
+    # Whatever a run would store now, the next renaming would overwrite.
+    refused = kedro("corpus", "validate", "newsroom", code=1)
+    assert "`kedro corpus rename newsroom OLD NEW`, as it was typed, finishes it" in refused
+    assert "interrupted" in kedro(
+        "corpus", "rename", "newsroom", "spouse_of", "wed", "--dry-run", code=1
     )
+    finished = kedro("corpus", "rename", "newsroom", "spouse_of", "wed")
+    assert "an interrupted renaming was finished first" in finished
+    assert "Next: kedro corpus validate newsroom" in finished
+    assert "spouse_of" not in contents(folder)["train.jsonl"]
+    kedro("corpus", "rename", "newsroom", "wed", "spouse_of")
     assert contents(folder)["train.jsonl"] == before["train.jsonl"]
 
 

@@ -20,6 +20,7 @@ from tkre.corpora.recognition import other_format
 from tkre.corpora.records import RowError, id_problem, instance_problem, order_problem
 
 RELATIONS_FILE = "relations.yml"
+RENAMING_FILE = ".rename.json"  # of a renaming that was killed: files that are still to be moved
 SPLITS = ("train", "dev", "test")
 
 
@@ -56,10 +57,15 @@ class CorpusFolder:
             file: Name within the folder; ``../other/file`` is a file of another corpus.
 
         Raises:
-            CorpusFileError: No folder has the file.
+            CorpusFileError: No folder has the file, or a renaming was killed (``RENAMING_FILE``).
             EncodingError: It is not UTF-8.
             PermissionError: It cannot be read.
         """
+        if self.find(RENAMING_FILE):
+            raise CorpusFileError(
+                f"corpus {self.name}: renaming a relation was interrupted, and its files have both "
+                f"names: `kedro corpus rename {self.name} OLD NEW`, as it was typed, finishes it"
+            )
         path = self.find(file)
         if path is None:
             tried = " nor ".join(dict.fromkeys(str(folder / file) for folder in self._folders))

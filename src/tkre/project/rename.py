@@ -2,8 +2,8 @@
 
 Nothing is written before all new texts are made. They lie beside their files first and are moved
 there one by one, by a list in the folder of the corpus: a command that was killed meanwhile is
-finished by the next one. Callers hold the stores meanwhile (``answers.held``): what a run
-appends would be lost.
+finished by the next one, and the corpus is not read before. Callers hold the stores meanwhile
+(``answers.held``): what a run appends would be lost.
 """
 
 from __future__ import annotations
@@ -27,14 +27,13 @@ from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.pool import read_pool
-from tkre.corpora.reading import RELATIONS_FILE, CorpusFolder, read_corpus
+from tkre.corpora.reading import RELATIONS_FILE, RENAMING_FILE, CorpusFolder, read_corpus
 from tkre.corpora.scaffold import check_label, yaml_text
 from tkre.generation.llm.lock import answer_digest
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.recorded import ROUND, Subjects
 from tkre.generation.rejections import ANNOTATION, CLASSIFICATION, SYNTHESIS
 
-JOURNAL = ".rename.json"  # in the folder of the corpus: files that are still to be moved
 _RELATION = ("relation", "llm_relation", "classifier_relation", "label")  # keys of a label
 _IDS = ("request_id", "custom_id", "key", "recordId", "id")
 
@@ -358,14 +357,14 @@ def _in_lock(text: str, answers: _Answers) -> tuple[str, int]:
 
 def write(renaming: Renaming, folder: CorpusFolder) -> None:
     """Write all files, or none: an error before the list is complete leaves all as they were."""
-    journal = folder.path(JOURNAL)
+    journal = folder.path(RENAMING_FILE)
     moves = {}
     try:
         for path, text in renaming.texts.items():
             unfinished = path.with_name(f".{path.name}.renamed")
             moves[str(unfinished)] = str(path)
             unfinished.write_text(text, encoding="utf-8", newline="")
-        part = journal.with_name(f"{JOURNAL}.unfinished")
+        part = journal.with_name(f"{RENAMING_FILE}.unfinished")
         part.write_text(json.dumps(moves), encoding="utf-8")
     except OSError:
         for written in moves:
@@ -377,7 +376,7 @@ def write(renaming: Renaming, folder: CorpusFolder) -> None:
 
 def finish(folder: CorpusFolder) -> bool:
     """Move what an interrupted command has left; whether there was any."""
-    journal = folder.path(JOURNAL)
+    journal = folder.path(RENAMING_FILE)
     if not journal.is_file():
         return False
     for unfinished, path in parse_json(journal.read_text(encoding="utf-8")).items():

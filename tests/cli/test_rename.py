@@ -66,7 +66,7 @@ def test_rows_and_answers_go_along(project, kedro):
     [
         ("spouse_of", "born_in", "has a relation 'born_in' already: choose another name"),
         ("spouse", "wed", "has no relation 'spouse' (did you mean 'spouse_of'?)"),
-        ("spouse_of", " ", "a name is not empty and has no blanks around it"),
+        ("spouse_of", " ", "a name is not empty, has no blanks around it"),
     ],
 )
 def test_names_that_cannot_be(project, kedro, old, new, message):

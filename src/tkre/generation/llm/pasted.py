@@ -20,6 +20,7 @@ from tkre.generation.llm.protocol import Response, wrong_kind
 IDS = ("request_id", "custom_id", "key", "recordId", "id")  # keys of an id, the first one counts
 _ANSWERS = ("response", "answer", "result", "modelOutput")
 _OWN = Response.__dataclass_fields__.keys() - {"request_id", "answer", "line"}
+_REASONING = ("reasoning", "thinking", "redacted_thinking")  # types of parts that hold no answer
 _KIND = r"(?:explanation|synthesis|annotation|classification)/"  # an id begins with it
 _RECORD = re.compile(rf'\{{\s*["\u201c-\u201f](?:(?:{"|".join(IDS)})["\u201c-\u201f]|{_KIND})')
 _OPENING = re.compile(r"[{\[]")
@@ -152,9 +153,6 @@ def text_of(message: dict[str, Any]) -> str:
     if isinstance(given, str):
         return given
     return "" if given is whole else json.dumps(given)
-
-
-_REASONING = ("reasoning", "thinking", "redacted_thinking")
 
 
 def _joined(parts: list[dict[str, Any]]) -> Any:

@@ -239,6 +239,18 @@ def test_mention_files_tab_separated_or_json():
     assert [m.kind for m in read.find("Ada, Oslo, New York")] == ["person", None, "place"]
 
 
+@pytest.mark.parametrize("cell", ['"Holt, Vera"', ' "Holt, Vera" ', "Holt, Vera"])
+def test_names_in_the_quotes_of_a_spreadsheet(cell):
+    read = read_mentions(f'{cell}\t"person"\n', "names.tsv", ignore_case=False)
+    assert [m.kind for m in read.find("Dear Holt, Vera!")] == ["person"]
+
+
+def test_quotes_within_a_name_stay():
+    read = read_mentions('"The ""Big"" Inn"\tplace\n"A" and "B"\tplace\n', "n", ignore_case=False)
+    found = ['The "Big" Inn', '"A" and "B"']
+    assert [m.span.of(text) for text in found for m in read.find(text)] == found
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

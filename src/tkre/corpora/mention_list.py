@@ -86,7 +86,8 @@ def read_mentions(
     """Parse a file of names.
 
     Args:
-        text: Lines ``name<TAB>type``, ``name``, or JSON ``{"mention": ..., "type": ...}``.
+        text: Lines ``name<TAB>type``, ``name``, or JSON ``{"mention": ..., "type": ...}``. Double
+            quotes around a whole name or type are not read.
         file: File name for messages.
         ignore_case: Ignore case in names.
         types: Entity types of the corpus; a name that ends with one, or with a type of another
@@ -155,12 +156,21 @@ def _mention(line: str, types: Collection[str]) -> tuple[str, str | None]:
             raise RowError(f"{len(rest)} tabs; one stands between the name and its type")
         if not rest:
             _refuse_without_tab(name, types)
-        kind = rest[0].strip() or None if rest else None
-        if (name.strip().lower(), str(kind).lower()) in _HEADERS:
+        name, *rest = map(_unquoted, [name, *rest])
+        kind = rest[0] or None if rest else None
+        if (name.lower(), str(kind).lower()) in _HEADERS:
             raise RowError("a header, where each line is a name: take it away")
     if not re.search(r"\w", name):
         raise RowError(f"no name before the type: {line!r}")
     return name.strip(), kind
+
+
+def _unquoted(cell: str) -> str:
+    """A cell without the quotes that spreadsheets write around one with a comma."""
+    cell = cell.strip()
+    inside = cell[1:-1].replace('""', "")
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inside
+    return cell[1:-1].replace('""', '"').strip() if quoted else cell
 
 
 def _refuse_without_tab(name: str, types: Collection[str]) -> None:

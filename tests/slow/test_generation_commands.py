@@ -86,7 +86,7 @@ def test_stored_requests_are_not_sent(project):
 def test_an_export_says_where_it_came_from_and_is_replayed(project, tmp_path):
     answer = json.dumps({"explanation": "of no use", "triggers": []})
     with ChatServer(lambda body, tries: Reply(answer)) as server:
-        choose(project, live(server))
+        choose(project, live(server, retries=2))  # a busy machine may break a connection
         project.kedro("run", "--pipelines", "data_generation")
     target = "data/01_raw/newsroom/recordings.jsonl"
     result = project.kedro("generation", "export", "newsroom", target)

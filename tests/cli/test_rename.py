@@ -61,6 +61,16 @@ def test_rows_and_answers_go_along(project, kedro):
     assert again["train.jsonl"] == before["train.jsonl"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_rows_with_any_line_ends_go_along(project, kedro, end):
+    train = project.folder / RAW / "train.jsonl"
+    content = train.read_bytes().replace(b"\n", end.encode())
+    train.write_bytes(content)
+    kedro("corpus", "rename", "newsroom", "spouse_of", "wed")
+    assert train.read_bytes() == content.replace(b'"spouse_of"', b'"wed"')
+    assert "0 errors" in kedro("corpus", "validate", "newsroom")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -245,6 +245,11 @@ def test_names_in_the_quotes_of_a_spreadsheet(cell):
     assert [m.kind for m in read.find("Dear Holt, Vera!")] == ["person"]
 
 
+def test_types_in_quotes_are_known_behind_other_signs():
+    with pytest.raises(CorpusError, match="line 2: a tab stands between a name and its type"):
+        read_mentions('Ada\t"person"\nBo,person\n', "names.tsv", ignore_case=False)
+
+
 def test_quotes_within_a_name_stay():
     read = read_mentions('"The ""Big"" Inn"\tplace\n"A" and "B"\tplace\n', "n", ignore_case=False)
     found = ['The "Big" Inn', '"A" and "B"']

@@ -35,8 +35,10 @@ def rename_command(name: str, old: str, new: str, dry_run: bool, env: str | None
             with answers.held(stores):
                 if rename.finish(folder):
                     say("an interrupted renaming was finished first")
-                    if new in folder.schema().relations and old not in folder.schema().relations:
-                        return say_next(f"kedro corpus validate {name}")
+                    relations = folder.schema().relations
+                    if new in relations and old not in relations:  # it was this one
+                        say_next(f"kedro corpus validate {name}")
+                        return
                     stores = project.stores(name)
                 renaming = rename.plan_rename(folder, params, stores, old, new)
                 rename.write(renaming, folder)

@@ -29,7 +29,7 @@ def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False
     """
     wide = utf16 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        # Not read_text: it would make line ends of "\r", and readers count lines by "\n".
+        # Not read_text: it would make "\n" of every line end, and offsets count them as they are.
         text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line += content[: error.start].count(b"\n")

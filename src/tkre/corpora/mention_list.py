@@ -131,7 +131,7 @@ def _is_list(text: str) -> bool:
 
 def _types_in(lines: list[str]) -> set[str]:
     """Types behind the tabs of a file; without a tab, what stands behind a sign of every line."""
-    if found := {line.split("\t")[1].strip() for line in lines if line.count("\t") == 1}:
+    if found := {_unquoted(line.split("\t")[1]) for line in lines if line.count("\t") == 1}:
         return found
     for sign in ",;":
         behind = [line.rpartition(sign)[2].strip() for line in lines if sign in line]

@@ -8,6 +8,7 @@ finished by the next one, and the corpus is not read before. Callers hold the st
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -160,8 +161,8 @@ def _row_files(
 
 
 def _in_lines(text: str, renaming: Renaming) -> tuple[str, int]:
-    """JSON Lines; lines without the relation stay as they are."""
-    lines = text.split("\n")
+    """JSON Lines; lines without the relation, and all line ends, stay as they are."""
+    lines = list(io.StringIO(text, newline=""))  # as ``corpora.formats.json_lines`` ends them
     places = 0
     for n, line in enumerate(lines):
         if json.dumps(renaming.old)[1:-1] in line or renaming.old in line:
@@ -169,9 +170,9 @@ def _in_lines(text: str, renaming: Renaming) -> tuple[str, int]:
             changed = _renamed(record, renaming)
             if changed != record:
                 places += 1
-                end = "\r" if line.endswith("\r") else ""
+                end = line[len(line.rstrip("\r\n")) :]
                 lines[n] = json.dumps(changed, ensure_ascii=False) + end
-    return "\n".join(lines), places
+    return "".join(lines), places
 
 
 def _in_json(text: str, renaming: Renaming) -> tuple[str, int]:

@@ -89,6 +89,23 @@ def test_another_encoding_is_refused_with_file_and_line(tmp_path):
         decoded(b"\xff", file, 8)
 
 
+@pytest.mark.parametrize(
+    ("content", "way_out"),
+    [
+        (b"PK\x03\x04\x14\x00\x08", "unpack it, or save its sheet as CSV"),
+        (b"\x1f\x8b\x08\x00", "packed by gzip: unpack it"),
+        (b"PAR1\x15\x04", "a Parquet file: write its rows as"),
+        (b"SQLite format 3\x00\x10", "a database: write its rows as"),
+    ],
+)
+def test_rows_in_a_file_that_is_no_text(tmp_path, content, way_out):
+    (file := tmp_path / "a.txt").write_bytes(content)
+    for read in (lambda: decoded(content, file, utf16=True), lambda: list(text_lines(file))):
+        with pytest.raises(EncodingError, match=rf"a\.txt, line 1: .*{way_out}") as refused:
+            read()
+        assert "UTF-8" not in str(refused.value)
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_is_read_where_it_is_asked_for(encoding):
     content = "\ufeffa".encode(encoding)

@@ -44,6 +44,11 @@ def test_the_commands_for_a_file_of_another_tool(tmp_path, name, text, commands)
         ]
 
 
+def test_a_command_has_a_hostile_name_of_a_file_in_quotes(tmp_path):
+    (path := tmp_path / "a; echo.json").write_text(json.dumps([TASK]), encoding="utf-8")
+    assert f"`kedro corpus import '{path}' my_corpus`" in where_to_label(path)
+
+
 def test_the_text_of_brat_is_known_by_its_annotations(tmp_path):
     for suffix in ("txt", "ann"):
         (tmp_path / f"a.{suffix}").write_text("Ada met Bo", encoding="utf-8")
@@ -159,7 +164,7 @@ def test_markup_is_no_sentence_a_line(tmp_path, first):
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
-@pytest.mark.parametrize("content", ["text,id\nAda,1\n".encode("utf-16-le"), b"PK\3\4\x14\0\0\0"])
+@pytest.mark.parametrize("content", ["text,id\nAda,1\n".encode("utf-16-le"), b"Ada\0\1"])
 def test_what_has_nul_characters_is_no_text(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(EncodingError, match=r"line 1: a NUL character, as in UTF-16"):

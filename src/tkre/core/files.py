@@ -15,6 +15,15 @@ class EncodingError(UserError, ValueError):
     """A text that is not UTF-8; the message has its file and line."""
 
 
+# Files that hold rows, but not as text: by their first bytes, which no text has.
+_PACKED = {
+    b"PK\x03\x04": "a zip file, or one of Excel or Word: unpack it, or save its sheet as CSV",
+    b"\x1f\x8b": "packed by gzip: unpack it",
+    b"PAR1\x15": "a Parquet file: write its rows as JSON Lines or CSV",
+    b"SQLite format 3\0": "a database: write its rows as JSON Lines or CSV",
+}
+
+
 def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False) -> str:
     """A text in UTF-8, without its byte-order mark.
 
@@ -27,6 +36,9 @@ def decoded(content: bytes, place: object, line: int = 1, *, utf16: bool = False
     Raises:
         EncodingError: It is none.
     """
+    if content.startswith(tuple(_PACKED)):
+        kind = next(kind for sign, kind in _PACKED.items() if content.startswith(sign))
+        raise EncodingError(f"{place}, line {line}: {kind}")
     wide = utf16 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         # Not read_text: it would make "\n" of every line end, and offsets count them as they are.
@@ -71,6 +83,19 @@ def text_lines(file: Path) -> Iterator[str]:
         parts = (part for line in lines for part in line.splitlines(keepends=True))
         for number, line in enumerate(parts, start=1):
             yield decoded(line, file, number)
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """The files of a folder and its subfolders, sorted; without hidden ones.
+
+    Editors and notebooks keep copies in hidden folders.
+    """
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and file.is_file()
+    )
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json, shown
-from tkre.core.files import EncodingError, read_text
+from tkre.core.files import EncodingError, read_text, visible_files
 from tkre.core.instance import Instance
 from tkre.core.text import normalised
 from tkre.corpora.document_rows import Rows
@@ -168,10 +168,8 @@ def _by_split(source: Path) -> dict[str, list[Path]]:
     if not source.is_dir():
         return {_split_of(source): [source]}
     others = (*_NAMES_FILES, RELATIONS_FILE)
-    found = (f for f in source.rglob("*") if f.is_file() and not f.name.startswith("."))
-    files = sorted(file for file in found if file.name not in others)
     by_split: dict[str, list[Path]] = {}
-    for file in files:
+    for file in (file for file in visible_files(source) if file.name not in others):
         # The texts of brat are read with their annotations.
         if file.suffix.lower() != ".txt" or beside(file, ".ann") is None:
             by_split.setdefault(_split_of(file, source), []).append(file)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from tkre.core.documents import DocumentError, decode_json, shown
 from tkre.core.errors import UserError
-from tkre.core.files import read_text, text_lines
+from tkre.core.files import read_text, text_lines, visible_files
 from tkre.core.params import did_you_mean
 from tkre.corpora import annotations as tools
 from tkre.corpora import exchange
@@ -81,7 +82,7 @@ def where_to_label(source: Path) -> str | None:
     Args:
         source: The file, or a folder, of which the first known one counts.
     """
-    for file in sorted(source.rglob("[!.]*")) if source.is_dir() else [source]:
+    for file in visible_files(source) if source.is_dir() else [source]:
         path = beside(file, ".ann") or file
         with suppress(UserError, OSError):
             if name := format_of(path):
@@ -98,9 +99,10 @@ def _commands(path: Path, name: str) -> str | None:
             if path.suffix.lower() in suffixes
             else f"{path} is {NAMES[name]}: call it {endings}"
         )
-    found = f"{path} is {NAMES[name]}: `kedro corpus import {path} my_corpus` makes a corpus of it"
+    file = quote(str(path))  # a command is copied, whoever has named the file
+    found = f"{path} is {NAMES[name]}: `kedro corpus import {file} my_corpus` makes a corpus of it"
     if name in DOCUMENTS or name in _BY_SUFFIX.values():
-        found += f", `kedro corpus candidates {path} pairs.jsonl` pairs of its entities to label"
+        found += f", `kedro corpus candidates {file} pairs.jsonl` pairs of its entities to label"
     return found
 
 

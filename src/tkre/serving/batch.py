@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tkre.core.documents import read_json
 from tkre.core.errors import UserError, listed
-from tkre.core.files import replacing
+from tkre.core.files import replacing, visible_files
 from tkre.core.provenance import LINEAGE_FILE, digest_of
 from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.row_files import (
@@ -137,13 +137,7 @@ def passed_over(source: Path, target: Path) -> list[str]:
 def _files(source: Path, target: Path) -> list[Path]:
     """The visible files of a folder, without those of a folder of labels in it."""
     labels = target.resolve() if source.resolve() in target.resolve().parents else None
-    return sorted(
-        file
-        for file in source.rglob("*")
-        if file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(source).parts)
-        and labels not in file.resolve().parents
-    )
+    return [file for file in visible_files(source) if labels not in file.resolve().parents]
 
 
 def _named(file: Path) -> Path:

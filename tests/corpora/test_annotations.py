@@ -116,6 +116,15 @@ class TestLabelStudio:
         assert tagged(found) == [("\U0001f600" + ADA_KNOWS_BO, "knows")]
         assert bool(found.tally.notes) == bool(shift)
 
+    def test_a_second_type_of_a_mention_is_counted(self, imported):
+        ends = (region("a", 0, 3, "Ada"), region("b", 8, 10, "Bo"))
+        ends[0]["value"]["labels"] = ["Person", "Poet", "Peer"]
+        found = imported("x.json", [task("Ada met Bo.", *ends, relation("a", "b"))])
+        assert [row.head_type for row in found.rows] == ["Person"]
+        [((kind, reason), places)] = found.tally.left_out.items()
+        assert (kind, len(places)) == ("label", 2) and "the first one is taken" in reason
+        assert "record 1: a: 'Poet'" in places[0]
+
     def test_an_export_without_relations_says_so(self, imported):
         with pytest.raises(CorpusError, match="entities and no relation"):
             imported("x.json", [task("Ada met Bo.", *self.ENDS)])
@@ -141,6 +150,12 @@ class TestDoccano:
         found = imported("x.jsonl", "\ufeff" + lines(self.RECORD).replace("\n", ends))
         assert tagged(found) == [(ADA_KNOWS_BO, "knows")]
         assert reasons(found) == ["relation: its mentions lie in different sentences"]
+
+    def test_an_id_of_two_mentions_names_none(self, imported):
+        entities = [dict(e, id=1 if e["id"] == 4 else e["id"]) for e in self.RECORD["entities"]]
+        reason = "1 relation left out: the id of a mention stands at several places"
+        with pytest.raises(CorpusError, match=reason):
+            imported("x.jsonl", lines(self.RECORD | {"entities": entities}))
 
     def test_pairs_without_a_relation(self, imported):
         found = imported("x.jsonl", lines(self.RECORD), ratio=1.0)
@@ -225,7 +240,9 @@ class TestBrat:
         "R3\tof Arg1:T5 Arg2:T1\nR4\tknows Arg1:T1 Arg2:T3\n*\tEquiv T2 T4\n#1\tNote T1\tx\nTx\n"
     )
 
-    @pytest.mark.parametrize(("ends", "counted"), [("\n", "\n"), ("\r\n", "\r\n"), ("\r\n", "\n")])
+    @pytest.mark.parametrize(
+        ("ends", "counted"), [("\n", "\n"), ("\r\n", "\r\n"), ("\r\n", "\n"), ("\r", "\n")]
+    )
     def test_folder(self, imported, tmp_path, ends, counted):
         ann = self.ANN
         if counted == "\r\n":  # offsets of a file with two characters at each line end
@@ -559,6 +576,8 @@ def test_files_of_a_folder_that_cannot_be_read_are_left_out(tmp_path):
     (tmp_path / "logo.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
     (tmp_path / "notes.ann").write_text("T1\tPER 0 3\tAda\n", encoding="utf-8")
     (tmp_path / "old.spacy").write_bytes(b"no")
+    (tmp_path / ".ipynb_checkpoints").mkdir()  # where an editor keeps copies
+    (tmp_path / ".ipynb_checkpoints" / "train.jsonl").write_text(row, encoding="utf-8")
     (tmp_path / "test_guidelines.md").write_text("# How to label\n", encoding="utf-8")
     found = import_files(tmp_path, None, "no_relation", 1.0, 13)
     assert {split: len(rows) for split, rows in found.splits.items()} == {"train": 1}

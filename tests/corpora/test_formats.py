@@ -122,8 +122,10 @@ TEXT = (
 )
 
 
-def test_rows():
-    [(first, a), (second, b)] = [(place, row()) for place, row in semeval_rows(TEXT, "train")]
+@pytest.mark.parametrize("ends", ["\r\n", "\n", "\r"])
+def test_rows(ends):
+    text = TEXT.replace("\r\n", ends)
+    [(first, a), (second, b)] = [(place, row()) for place, row in semeval_rows(text, "train")]
     assert (first, second) == ("line 1", "line 5")
     assert (a.id, a.text) == ("train-1", 'The cake came from the "oven".')
     assert (a.head_text, a.tail_text, a.relation) == ("cake", "oven", "Entity-Origin(e1,e2)")
@@ -179,6 +181,8 @@ def test_inclusive_token_indices_and_brackets():
     (first, one), (bad, _), (last, other) = tacred_rows(lines, "train")
     assert (first, bad, last) == ("line 1", "line 2", "line 3")
     assert one() == other() == instance and recognised(lines) == "tacred"
+    [(_, numbered)] = tacred_rows(json.dumps([ROW | {"id": 7}]), "train")
+    assert numbered().id == "7"
     assert instance.text == "Ada Moen ( born 1970 ) , the mayor , spoke"
     assert (instance.head_text, instance.tail_text) == ("Ada Moen", "mayor")
     assert (instance.head_type, instance.tail_type) == ("PERSON", "TITLE")
@@ -194,6 +198,7 @@ def test_inclusive_token_indices_and_brackets():
         ({"token": "Ada"}, "token must be a list"),
         ({"subj_type": None}, "subj_type must be a text"),
         ({"relation": None}, "relation must be a text"),
+        ({"id": 1.5}, "id must be a text or a whole number"),
     ],
 )
 def test_bad_rows(change, problem):

@@ -15,7 +15,7 @@ from tkre.core.documents import shown
 from tkre.core.instance import Span
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Document, Documents, Tally, read_documents
-from tkre.corpora.formats import Row, fail, list_items, require_object
+from tkre.corpora.formats import Row, fail, json_lines, list_items, require_object
 from tkre.corpora.pairs import token_text, two_of
 from tkre.corpora.records import RowError, string
 
@@ -66,6 +66,7 @@ def _doccano(record: dict[str, Any]) -> Document:
             first_of(entity, "end_offset", "end"),
             first_of(entity, "label", "type"),
             entity.get("text"),
+            alone=True,
         )
     for relation in objects(record, "relations"):
         ends = (str(relation.get("from_id")), str(relation.get("to_id")))
@@ -109,9 +110,12 @@ def _label_studio(task: dict[str, Any], annotation: dict[str, Any], suffix: str)
         elif kind == "relation":
             _relate_both(document, result)
         elif isinstance(value, dict) and isinstance(value.get("labels"), list):
-            label = (value["labels"] or [None])[0]
+            key, (label, *more) = str(result.get("id")), value["labels"] or [None]
             ends = (value.get("start"), value.get("end"))
-            document.mention(str(result.get("id")), *ends, label, value.get("text"))
+            document.mention(key, *ends, label, value.get("text"), alone=True)
+            for other in more:
+                reason = "a mention has one type, and the first one is taken"
+                document.leave_out("label", reason, f"{key}: {shown(other)}")
         else:
             document.leave_out("result", f"results of the type {shown(kind)} are not read",
                                shown(result.get("id")))  # fmt: skip
@@ -194,24 +198,24 @@ def brat(annotations: str, text: str) -> Document:
     (``*``) and other kinds.
     """
     document = Document("", text)
-    for number, raw in enumerate(annotations.split("\n"), start=1):
-        line = raw.strip("\r\ufeff ")
+    for number, raw in json_lines(annotations):
+        line = raw.strip(" ")
         if found := _MENTION.fullmatch(line):
             key, kind, places, surface = found.groups()
             if ";" in places:
                 document.leave_out("mention", "it is discontinuous", f"{key} {places}")
             else:
                 start, end = map(int, places.split())
-                document.mention(key, start, end, kind, surface)
+                document.mention(key, start, end, kind, surface, alone=True)
         elif found := _RELATION.fullmatch(line):
             _, label, one, first, other, second = found.groups()
             # Arg1 is the head, in whatever order they stand.
             ends = (second, first) if (one, other) == ("Arg2", "Arg1") else (first, second)
             document.relate(*ends, label)
-        elif line.strip() and line[0] in "TR":
+        elif line[0] in "TR":
             kind = "mention" if line[0] == "T" else "relation"
             document.leave_out(kind, "its line cannot be read", f"line {number}: {shown(line)}")
-        elif line.strip():
+        else:
             reason = f"annotations of the kind {shown(line[0])} are not read"
             document.leave_out("result", reason, f"line {number}: {shown(line)}")
     return document

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import permutations, product
 
 from tkre.core.instance import Instance, Span
 from tkre.corpora.candidates import Mention
@@ -24,41 +25,45 @@ class Rows:
         self.tally = tally
         self.rows: list[Instance] = []
         self._labels: dict[tuple[str, Span, Span], str] = {}
-        self._free: list[tuple[str, str, Mention, Mention]] = []
+        self._read: list[tuple[Sequence[Sentence], set[tuple[str, str]]]] = []
 
     def add(self, document: Document) -> None:
         """Add the relations of a document."""
         sentences = sentences_of(document, self.tally)
+        holders: dict[str, set[int]] = defaultdict(set)
+        for n, sentence in enumerate(sentences):
+            for key, _ in sentence.mentions:
+                holders[key].add(n)
         related = set()
         for number, link in enumerate(document.links, start=1):
             self.tally.read["relations"] += 1
             related |= {(link.head, link.tail), (link.tail, link.head)}
             try:
-                self._take(link, f"{document.name}/r{number}", sentences)
+                if document.unclear & {link.head, link.tail}:
+                    raise _LeftOut("the id of a mention stands at several places")
+                self._take(link, f"{document.name}/r{number}", sentences, holders)
             except _LeftOut as error:
                 place = f"{document.place}: {link.label or 'relation'} ({link.head}, {link.tail})"
                 self.tally.leave_out("relation", error.reason, place + error.detail)
-        for sentence in sentences:
-            for (one, head), (other, tail) in permutations(sentence.mentions, 2):
-                if one != other and (one, other) not in related:
-                    self._free.append((sentence.name, sentence.text, head, tail))
+        self._read.append((sentences, related))
 
-    def _take(self, link: Link, row_id: str, sentences: Sequence[Sentence]) -> None:
+    def _take(
+        self,
+        link: Link,
+        row_id: str,
+        sentences: Sequence[Sentence],
+        holders: Mapping[str, set[int]],
+    ) -> None:
         if not link.label:
             raise _LeftOut("it has no label")
-        found = [s for s in sentences if {link.head, link.tail} <= {key for key, _ in s.mentions}]
+        if not {link.head, link.tail} <= holders.keys():
+            raise _LeftOut("a mention of it is not there, or is left out")
+        found = holders[link.head] & holders[link.tail]
         if not found:
-            known = {key for s in sentences for key, _ in s.mentions}
-            raise _LeftOut(
-                "its mentions lie in different sentences"
-                if {link.head, link.tail} <= known
-                else "a mention of it is not there, or is left out"
-            )
-        if link.evidence:
-            found = [s for s in found if int(s.name.rpartition("/")[2]) - 1 in link.evidence]
-            if not found:
-                raise _LeftOut("no sentence of its evidence has both mentions")
-        sentence, head, tail = _closest(link, found)
+            raise _LeftOut("its mentions lie in different sentences")
+        if link.evidence and not (found := found & {*link.evidence}):
+            raise _LeftOut("no sentence of its evidence has both mentions")
+        sentence, head, tail = _closest(link, [sentences[n] for n in sorted(found)])
         row = Instance(
             row_id, sentence.text, head.span, tail.span, link.label,
             head_type=head.kind, tail_type=tail.kind,
@@ -87,11 +92,11 @@ class Rows:
         related = {(text, *pair) for text, *pair in self._labels}
         related |= {(text, tail, head) for text, head, tail in self._labels}
         pairs: dict[tuple[str, Span, Span], Instance] = {}
-        for name, text, head, tail in self._free:
-            key = (text, head.span, tail.span)
+        for sentence, head, tail in self._free():
+            key = (sentence.text, head.span, tail.span)
             if (head.kind, tail.kind) in joined and key not in related and key not in pairs:
                 row = Instance(
-                    name, text, head.span, tail.span, label,
+                    sentence.name, sentence.text, head.span, tail.span, label,
                     head_type=head.kind, tail_type=tail.kind,
                 )  # fmt: skip
                 if not head.span.overlaps(tail.span) and instance_problem(row, None) is None:
@@ -100,6 +105,14 @@ class Rows:
         chosen = random.Random(seed).sample(range(len(pairs)), min(most, len(pairs)))
         free = list(pairs.values())
         return [replace(free[n], id=f"{free[n].id}/n{n + 1}") for n in sorted(chosen)]
+
+    def _free(self) -> Iterator[tuple[Sentence, Mention, Mention]]:
+        """Pairs of entities that no relation joins; there may be very many of a sentence."""
+        for sentences, related in self._read:
+            for sentence in sentences:
+                for (one, head), (other, tail) in permutations(sentence.mentions, 2):
+                    if one != other and (one, other) not in related:
+                        yield sentence, head, tail
 
 
 class _LeftOut(Exception):
@@ -118,13 +131,14 @@ def _closest(link: Link, sentences: Sequence[Sentence]) -> tuple[Sentence, Menti
         # One mention cannot be both of them, and they are no good if they overlap.
         return second.start - first.end if second.start >= first.end else 10**9
 
+    def of(key: str, sentence: Sentence) -> list[Mention]:
+        return [mention for one, mention in sentence.mentions if one == key]
+
     return min(
         (
             (sentence, head, tail)
             for sentence in sentences
-            for one, head in sentence.mentions
-            for other, tail in sentence.mentions
-            if one == link.head and other == link.tail
+            for head, tail in product(of(link.head, sentence), of(link.tail, sentence))
         ),
         key=distance,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -138,7 +139,7 @@ class Document:
     Args:
         name: Id in the file, or its place.
         text: The text.
-        sentences: Its sentences, where the file has them.
+        sentences: Its sentences, where the file has them, in order and disjoint.
     """
 
     def __init__(self, name: str, text: str, sentences: Sequence[Span] = ()) -> None:
@@ -147,10 +148,12 @@ class Document:
         self.links: list[Link] = []
         self.left_out: list[tuple[str, str, str]] = []
         self._given: dict[str, list[_Given]] = defaultdict(list)
+        self.unclear: set[str] = set()  # keys of one mention that stand at several places
 
     def mention(
-        self, key: str, start: Any, end: Any, kind: Any = None, surface: Any = None
-    ) -> None:
+        self, key: str, start: Any, end: Any, kind: Any = None, surface: Any = None,
+        *, alone: bool = False,
+    ) -> None:  # fmt: skip
         """Add a mention of an entity.
 
         Args:
@@ -159,6 +162,7 @@ class Document:
             end: Character behind the last one; None where the text of the mention tells it.
             kind: Entity type.
             surface: Text of the mention, to check the offsets by.
+            alone: The key is of one mention: if another place has it, no relation can name it.
         """
         surface = surface if isinstance(surface, str) and surface.strip() else None
         places = (start,) if end is None and surface else (start, end)
@@ -167,6 +171,8 @@ class Document:
             self.leave_out("mention", reason, f"{key} [{shown(start)}, {shown(end)}]")
             return
         kind = " ".join(kind.split()) or None if isinstance(kind, str) else None
+        if alone and any((g.start, g.end) != (start, end) for g in self._given[key][:1]):
+            self.unclear.add(key)
         self._given[key].append(_Given(start, end, kind, surface))
 
     def __contains__(self, key: str) -> bool:
@@ -234,7 +240,7 @@ def _places(text: str, length: Callable[[str], int], first: int) -> dict[int, in
 # A sentence ends with one of these signs, or at a line break. A run of signs is read from its first
 # one alone: from each of them, a run without an end takes quadratic time.
 _END = re.compile(
-    r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019\u00bb)\]]*+(?=\s)|\n\s*+"
+    r"(?<![.!?\u2026])[.!?\u2026]++[\"'\u201d\u2019\u00bb)\]]*+(?=\s)|[\n\r]\s*+"
     r"|[\u3002\uff01\uff1f]++[\u201d\u2019\u300d\u300f\uff09\"]*+"
 )
 # No sentence ends behind an initial, an ordinal or one of these.
@@ -270,7 +276,7 @@ def _ends(text: str, found: re.Match[str]) -> bool:
     """Whether a sentence ends here: not before a small letter, nor behind an abbreviation."""
     following = text[found.end() : found.end() + 20].lstrip()[:1]
     sign = found.group()
-    if sign[0] in "\u3002\uff01\uff1f" or sign.count("\n") > 1:
+    if sign[0] in "\u3002\uff01\uff1f" or max(map(sign.count, "\n\r")) > 1:
         return True
     if following.islower():
         return False
@@ -305,17 +311,18 @@ def sentences_of(document: Document, tally: Tally) -> list[Sentence]:
     by_entity = document.mentions(tally)
     mentions = [(key, m) for key, several in by_entity.items() for m in several]
     spans = document.sentences or split_sentences(document.text, (m for _, m in mentions))
-    found = []
-    for number, span in enumerate(spans, start=1):
-        inside = tuple(
-            (key, Mention(Span(m.span.start - span.start, m.span.end - span.start), m.kind))
-            for key, m in mentions
-            if span.start <= m.span.start and m.span.end <= span.end
-        )
-        text = span.of(document.text).translate(_BREAKS)
-        found.append(Sentence(f"{document.name}/{number}", text, inside))
-    tally.read["sentences"] += len(found)
-    return found
+    starts = [span.start for span in spans]
+    inside: list[list[tuple[str, Mention]]] = [[] for _ in spans]
+    for key, m in mentions:
+        number = bisect_right(starts, m.span.start) - 1
+        if number >= 0 and m.span.end <= spans[number].end:
+            own = Span(m.span.start - starts[number], m.span.end - starts[number])
+            inside[number].append((key, Mention(own, m.kind)))
+    tally.read["sentences"] += len(spans)
+    return [
+        Sentence(f"{document.name}/{n}", span.of(document.text).translate(_BREAKS), tuple(within))
+        for n, (span, within) in enumerate(zip(spans, inside, strict=True), start=1)
+    ]
 
 
 Documents = Iterable[tuple[str, Callable[[], Document]]]  # places in a file, parsers

@@ -141,7 +141,7 @@ def semeval_rows(text: str, split: str) -> Iterator[Row]:
     The direction stays in the label; there are no entity types. An id is the split and the file's
     number: ``train-1``, ``test-8001``.
     """
-    lines = [line.rstrip("\r") for line in text.split("\n")]
+    lines = [line.rstrip("\r\n") for line in io.StringIO(text, newline="")]
     number = 0
     while number < len(lines):
         line = lines[number]
@@ -206,12 +206,10 @@ def _parse_tacred(record: Any) -> Instance:
         if not 0 <= first <= last < len(words):
             raise RowError(f"{role} tokens {first}-{last} are not within the {len(words)} tokens")
         spans.append(Span(starts[first], starts[last] + len(words[last])))
-    return Instance(
-        id=string(record, "id"),
-        text=" ".join(words),
-        head=spans[0],
-        tail=spans[1],
-        relation=string(record, "relation"),
-        head_type=string(record, "subj_type"),
-        tail_type=string(record, "obj_type"),
-    )
+    places = {tag: [span.start, span.end] for tag, span in zip((HEAD, TAIL), spans, strict=True)}
+    kinds = {
+        f"{HEAD}_type": string(record, "subj_type"),
+        f"{TAIL}_type": string(record, "obj_type"),
+    }
+    given = {"id": record.get("id"), "relation": string(record, "relation")}
+    return labelled_record({"text": " ".join(words), **places, **kinds, **given})

@@ -32,6 +32,7 @@ from tkre.core.text import (
     word_list,
 )
 from tkre.corpora.annotations import brat, doccano
+from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
 from tkre.corpora.exchange import bioc, rebel
 from tkre.corpora.formats import RowError, native_rows, scibert_rows, semeval_rows, tacred_rows
@@ -40,9 +41,10 @@ from tkre.corpora.mention_list import read_mentions
 from tkre.corpora.pairs import csv_rows
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.recognition import recognised
+from tkre.corpora.records import id_once
 from tkre.corpora.scaffold import words_of
 from tkre.corpora.schema_validation import definition_findings
-from tkre.corpora.tables import held_by
+from tkre.corpora.tables import held_by, named_twice
 from tkre.corpora.unlabelled import validate_batch
 from tkre.evaluation.probing import _mistyped, _negated
 from tkre.generation import recorded
@@ -333,6 +335,49 @@ def read(function: Callable[[str], object], text: str) -> None:
 def test_adversarial_text_is_read_in_linear_time(function):
     read(function, "".join(run_of(piece, LETTERS // len(PIECES)) for piece in PIECES))
     read(function, run_of(" ", LETTERS))
+
+
+def many(number: int) -> str:
+    """A document of many short sentences, each with a relation, as doccano writes it."""
+    text = "Ada saw Oslo.\n" * number
+    places = [
+        (14 * n + start, 14 * n + end) for n in range(number) for start, end in ((0, 3), (8, 12))
+    ]
+    entities = [{"id": n, "start": start, "end": end} for n, (start, end) in enumerate(places)]
+    links = [{"from_id": n, "to_id": n + 1, "type": "saw"} for n in range(0, 2 * number, 2)]
+    return json.dumps({"text": text, "entities": entities, "relations": links})
+
+
+def import_document(content: str) -> None:
+    rows_of = Rows(tally := Tally())
+    for document in read_documents(doccano(content), "f", tally):
+        rows_of.add(document)
+    assert tally.read["relations"] == 8_000 and len(rows_of.rows) == 1  # of equal sentences
+
+
+def number_ids() -> None:
+    taken: dict[str, int] = {}
+    assert [id_once("a", taken) for _ in range(40_000)][-1] == "a-40000"
+
+
+NAMES = [str(n) for n in range(100_000)]
+TWICE = '"99999": 0}'
+PARTS: dict[str, Callable[[], object]] = {
+    "keys of an object": lambda: parse_json(f"{json.dumps(dict.fromkeys(NAMES))[:-1]}, {TWICE}"),
+    "names of columns": lambda: named_twice(NAMES),
+    "rows of one id": number_ids,
+    "sentences of a document": lambda: import_document(many(8_000)),
+    "words of a phrase": lambda: find_phrase("ab " * 100_000, "ab " * 50_000 + "x"),
+    "words of a name": lambda: (
+        read_mentions("a " * 2_000, "f", ignore_case=False).find("a b " * 5_000)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_many_parts_are_read_in_linear_time(part):
+    with processor_limit(SECONDS), suppress(DocumentError):
+        PARTS[part]()
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +162,8 @@ def _json_hint(error: json.JSONDecodeError) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise DocumentError(f"key {twice!r} stands twice: keep one of them")
+        twice = shown(repeated(key for key, _ in pairs))
+        raise DocumentError(f"key {twice} stands twice: keep one of them")
     return found
 
 
@@ -335,6 +334,16 @@ def shown(value: Any, most: int = 80) -> str:
     """The beginning of a value, escaped, as it may stand in a message."""
     text = repr(value)
     return text if len(text) <= most else f"{text[:most]}..."
+
+
+def repeated(names: Iterable[str]) -> str | None:
+    """The first name that stands there a second time; None without one."""
+    before: set[str] = set()
+    for name in names:
+        if name in before:
+            return name
+        before.add(name)
+    return None
 
 
 def _not_yaml(error: yaml.YAMLError) -> DocumentError:

@@ -103,12 +103,17 @@ def _may_end(text: str, at: int, *, name: bool) -> bool:
     return _kind(text[at]) == "hangul" and (not name or _PARTICLES.match(text, at) is not None)
 
 
+# A text that nearly repeats a phrase takes their product of time.
+_LONGEST_PHRASE = 1000
+
+
 def find_phrase(text: str, phrase: str, *, name: bool = False) -> list[Span]:
     """Every occurrence of a phrase as whole words, in any case, Unicode form and white space.
 
     Args:
         text: The text that is searched.
-        phrase: One or several words; an empty phrase has no occurrence.
+        phrase: One or several words; an empty phrase, or one of over 1,000 characters, has no
+            occurrence.
         name: The phrase is a name. In Hangul only particles follow a name within its word; behind
             other phrases, of which many are verbs, any ending may.
 
@@ -116,7 +121,7 @@ def find_phrase(text: str, phrase: str, *, name: bool = False) -> list[Span]:
         Disjoint spans, in order.
     """
     folded, phrase = fold(text), fold(phrase).text
-    if not phrase.strip() or len("".join(phrase.split())) > len(folded.text):
+    if not phrase.strip() or len(phrase) > _LONGEST_PHRASE:
         return []
     pattern = re.compile(r"\s+".join(re.escape(w) for w in phrase.split()), re.IGNORECASE)
     ends_in_sign = _kind(phrase.rstrip()[-1]) is None  # such as "5 %": a word may not follow

@@ -215,7 +215,7 @@ def candidates(
         counts: Updated with every sentence.
     """
     read, unread = tee(sentences)
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for (sentence_id, text), mentions in zip(read, find(text for _, text in unread), strict=True):
         counts.add(mentions)
         kept, left = pairs.of(text, mentions)

@@ -269,7 +269,7 @@ def _define(found: Imported, name: str, given: str) -> None:
 
 def _with_ids_once(found: Imported) -> None:
     """Give rows whose id stands before an id of their own."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for rows in found.splits.values():
         for n, row in enumerate(rows):
             rows[n] = replace(row, id=id_once(row.id, taken))

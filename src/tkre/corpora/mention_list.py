@@ -26,8 +26,8 @@ class MentionList:
     """Names with their types, matched as whole words (``core.text``).
 
     In scripts without blanks between words a name is found wherever its letters stand, in Hangul
-    where a word consists of it and particles. Every run of words up to the length of the longest
-    name is looked up in a dictionary, so the time does not depend on the number of names.
+    where a word consists of it and particles. Every run of as many words as a name has is looked up
+    in a dictionary, so the time does not depend on the number of names.
 
     Args:
         kinds: Names with their types; None for a name without a type.
@@ -37,7 +37,7 @@ class MentionList:
     def __init__(self, kinds: Iterable[tuple[str, str | None]], *, ignore_case: bool) -> None:
         self._ignore_case = ignore_case
         self._kinds = {self._words(name): kind for name, kind in kinds}
-        self._longest = max(map(len, self._kinds), default=0)
+        self._lengths = sorted({*map(len, self._kinds)} - {0}, reverse=True)
         self._letters = max((len(name[-1]) for name in self._kinds if name), default=0)
 
     def __len__(self) -> int:
@@ -65,7 +65,7 @@ class MentionList:
 
     def _match(self, words: list[str], at: int) -> tuple[int, tuple[str, ...]]:
         """The longest name that starts at a word, with its number of words; 0 if none does."""
-        for length in range(min(self._longest, len(words) - at), 0, -1):
+        for length in (n for n in self._lengths if n <= len(words) - at):
             *first, last = words[at : at + length]
             for end in without_particles(last, self._letters):
                 if (name := (*first, end)) in self._kinds:

@@ -25,17 +25,18 @@ class RowError(UserError, ValueError):
     """A bad row; the message gives the reason, the caller adds the place."""
 
 
-def id_once(row_id: str, taken: set[str]) -> str:
+def id_once(row_id: str, taken: dict[str, int]) -> str:
     """An id that no row before has: the given one, or with a number behind it.
 
     Args:
         row_id: The id that is given.
-        taken: Ids of the rows before; the new one is added.
+        taken: Ids of the rows before, each with the last number behind it; the new one is added.
     """
-    unique, number = row_id, 2
+    unique = row_id
     while unique in taken:
-        unique, number = f"{row_id}-{number}", number + 1
-    taken.add(unique)
+        taken[row_id] += 1
+        unique = f"{row_id}-{taken[row_id]}"
+    taken[unique] = 1
     return unique
 
 

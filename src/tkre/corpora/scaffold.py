@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import yaml
 
-from tkre.core.documents import shown
+from tkre.core.documents import repeated, shown
 from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.core.schema import name_problem
@@ -144,8 +144,8 @@ class Scaffold:
                 "--relations owns,lives_in --negative none"
             )
         for what, names in (("relation", self.labels), ("entity type", self.types)):
-            if twice := sorted({name for name in names if list(names).count(name) > 1}):
-                raise ScaffoldError(f"{what} {', '.join(twice)} stands more than once")
+            if (twice := repeated(names)) is not None:
+                raise ScaffoldError(f"{what} {twice} stands more than once")
             for name in names:
                 check_label(what, name)
 

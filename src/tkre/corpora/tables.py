@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from tkre.core.documents import repeated
 from tkre.core.instance import HEAD, TAIL
 from tkre.core.params import did_you_mean
 from tkre.corpora.records import RowError
@@ -144,7 +145,7 @@ def _not_csv(error: csv.Error) -> str:
 
 def named_twice(names: Sequence[str]) -> str | None:
     """Message on a name of two columns, of which only one could be read; None without one."""
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = repeated(names)
     return None if twice is None else f"column {twice!r} stands twice: rename one of them"
 
 

@@ -89,7 +89,8 @@ def test_no_label_of_a_training_row_reaches_the_pool(schema):
 def test_what_no_language_model_reads_is_left_to_a_teacher(schema):
     """Rows of the pool and other training rows, without labels and without annotated sentences."""
     other = {**ADA, "id": "c", "sentence": f"Later {ADA['sentence']}"}
-    train = [{**row, "relation": "knows"} for row in (ADA, BO, other)]
+    same = {"id": "d", "text": "Ada left.", "head": [0, 3], "tail": [0, 3]}  # a bad row
+    train = [{**row, "relation": "knows"} for row in (ADA, BO, other, same)]
     files = {"train.jsonl": lines(*train), "ids.txt": "b\na\n"}
 
     def unannotated(annotated: list[str], **unlabelled: object) -> list[tuple[str, object]]:

@@ -112,10 +112,13 @@ def test_an_odd_value_of_an_answer_is_refused_with_its_line(read_back, key, odd)
         read_back([record(ADA) | {key: odd}])
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter):
+@pytest.mark.parametrize(
+    ("delimiter", "file"),
+    [(",", "Answers.CSV"), (";", "answers.csv"), ("\t", "answers.tsv"), ("\t", "answers.txt")],
+)
+def test_a_table_comes_back_from_a_spreadsheet(read_back, delimiter, file):
     rows = filled([record(row) for row in POOL], ["lives_in", "", *["none"] * len(HOSTILE)])
-    found, reviewed = read_back(saved(rows, delimiter), "Answers.CSV")
+    found, reviewed = read_back(saved(rows, delimiter), file)
     assert found.empty == 1
     expected = [replace(row, id=f"reviewed/{row.id}", relation="none") for row in POOL[2:]]
     assert reviewed[1:] == expected

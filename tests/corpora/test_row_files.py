@@ -130,6 +130,13 @@ def test_a_column_of_parquet_that_stands_twice_is_refused(tmp_path):
         require_rows(tmp_path / "a.parquet")
 
 
+def test_a_value_of_parquet_that_python_lacks_is_named(tmp_path):
+    days = pa.array([2**31 - 1], pa.int32()).cast(pa.date32())
+    pq.write_table(pa.table({"sentence": ["a"], "day": days}), tmp_path / "a.parquet")
+    with pytest.raises(TableError, match=r"a.parquet is damaged behind row 0: "):
+        list(read_rows(tmp_path / "a.parquet"))
+
+
 def test_of_json_lines_only_the_encoding_is_looked_at_before_they_are_labelled(tmp_path):
     (tmp_path / "a.jsonl").write_text("no JSON\n")
     require_rows(tmp_path / "a.jsonl")

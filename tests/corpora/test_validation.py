@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT, instance
 from tkre.core.text import NearDuplicateParams
-from tkre.corpora.params import CorpusParams, NaturalTest
+from tkre.corpora.params import CorpusParams, LabelFiles, NaturalTest
 from tkre.corpora.reading import Corpus, CorpusFolder
 from tkre.corpora.scaffold import Scaffold
 from tkre.corpora.schema_validation import Level
@@ -57,6 +57,14 @@ def test_demo_corpus_is_valid(newsroom):
     params = PARAMS.model_copy(update={"dev": "dev.jsonl"})
     checked = check_corpus(CorpusFolder("newsroom", [newsroom]), params, NEAR, 8)
     assert [f.level for f in checked.findings] == [Level.NOTE]
+
+
+def test_labels_of_native_rows_may_be_a_list(theatre):
+    row = json.loads((theatre / "train.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    labels = [{"id": row["id"], "relation": row["relation"]}]
+    (theatre / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    given = LabelFiles(train="labels.json", drop_unlisted=False)
+    assert errors(theatre, PARAMS.model_copy(update={"labels": given})) == []
 
 
 def test_natural_test_is_checked_like_a_test_set(theatre):

@@ -97,7 +97,14 @@ def read_unannotated(
     if params.unlabelled is not None and params.unlabelled.other_train:
         parsed, _ = _unlabelled_rows(read(params.train), params.format, "train")
         listed_ids = {row.id for row in pool}
-        rows += [row for _, row in parsed if row.id not in listed_ids]
+        # Bad rows of the training split are refused, or counted, where it is read.
+        rows += [
+            row
+            for _, row in parsed
+            if row.id not in listed_ids
+            and instance_problem(row, None) is None
+            and (row.head < row.tail or not params.head_first)
+        ]
     labelled = {row.text for row in annotated}
     return [row for row in rows if row.text not in labelled]
 

@@ -99,7 +99,8 @@ def accept(
     """Check the answers of a person.
 
     Args:
-        file: Name of the file; one that ends with ``.csv`` is a table, others are JSON Lines.
+        file: Name of the file. One that ends with ``.jsonl`` or begins as JSON is JSON Lines,
+            others are tables: spreadsheets save ``.tsv`` and ``.txt``, too.
         text: Its content.
         pool: Unlabelled rows of the corpus.
         folder: Folder of the corpus, with the rows reviewed so far.
@@ -161,7 +162,8 @@ def read_answers(file: str, text: str, problems: list[str]) -> Iterator[tuple[st
         text: Its content.
         problems: Gets lines that hold no record.
     """
-    if file.lower().endswith(".csv"):
+    is_json = text.lstrip("\ufeff \t\r\n").startswith(("{", "["))
+    if not is_json and not file.lower().endswith(".jsonl"):
         yield from _table(text, problems)
         return
     for number, line in json_lines(text):

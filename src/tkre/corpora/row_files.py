@@ -190,7 +190,7 @@ def _parquet_rows(file: Path) -> Iterator[Row]:
                 for number, row in enumerate(rows, start=read + 1):
                     yield f"row {number}", row
                 read += len(rows)
-        except (OSError, ValueError) as error:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise TableError(f"{file} is damaged behind row {read}: {error}") from None
 
 

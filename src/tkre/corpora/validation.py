@@ -339,7 +339,7 @@ def _is_json_lines(file: str, params: CorpusParams) -> bool:
     pool = params.unlabelled
     if pool is None or file not in (pool.file, pool.train_ids):
         splits = [split for split, of_split in params.files().items() if of_split == file]
-        return params.format_of(splits[0] if splits else "train") == "native"
+        return bool(splits) and params.format_of(splits[0]) == "native"
     return file == pool.file and pool.format in (None, "native")
 
 

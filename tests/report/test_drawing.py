@@ -13,6 +13,7 @@ from tests.report.html_page import Page
 from tkre.report.drawing import (
     COLOURS,
     SERIES,
+    Panel,
     draw,
     lines,
     printable,
@@ -76,6 +77,13 @@ def test_panels_stand_side_by_side_and_in_rows():
     one, three, four = (draw(frame("a", panels=n), lines("K")).get_size_inches() for n in (1, 3, 4))
     assert three[0] == 3 * one[0] and three[1] == one[1]
     assert four[0] == 3 * one[0] and four[1] == 2 * one[1]
+
+
+def test_hundreds_of_rows_are_a_picture_of_limited_size():
+    tall = Panel(lambda axes, rows: None, lambda rows: (5.0, 1000.0))
+    figure = draw(frame("a"), tall, legend=False)
+    assert (figure.get_size_inches() * figure.dpi).max() == 10_000
+    assert draw(frame("a"), lines("K")).dpi == 144
 
 
 def test_nothing_to_draw_is_a_figure_too():

@@ -33,6 +33,7 @@ _LETTERS, _LONG = 26, 44  # of the name of a relation beside a matrix, of a row
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 _LEVEL: Any = (0, (1, 1.5))
 _DPI = 144
+_MOST_PIXELS = 10_000  # across or down: all of a picture are in memory, and a PNG ends at 65,535
 _RC: Any = {
     "font.family": "DejaVu Sans", "font.size": 11, "text.color": COLOURS["ink"],
     "text.parse_math": False,  # labels are data: a dollar sign is a dollar sign
@@ -91,7 +92,8 @@ def draw(frame: pd.DataFrame, panel: Panel, *, legend: bool = True) -> Figure:
     width, height = (max(each) for each in zip(*sizes, strict=True))
     whole = (across * width, down * height + 0.24 * len(handles))
     with _styled():
-        figure = Figure(figsize=whole, dpi=_DPI, layout="constrained")
+        dpi = min(_DPI, _MOST_PIXELS / max(whole))
+        figure = Figure(figsize=whole, dpi=dpi, layout="constrained")
         places = figure.subplots(down, across, squeeze=False).ravel()
         for axes, (name, rows) in zip(places, facets, strict=False):
             axes.tick_params(colors=COLOURS["soft"], labelsize=10, length=0)

@@ -58,7 +58,8 @@ class SentenceWithSpans(_Record):
 
     text: StrictStr = Field(examples=["Ada Lovelace was born in London."])
     head: tuple[_Place, _Place] = Field(
-        description="Start and end of the head mention in characters, half-open.",
+        description="Start and end of the head mention in characters, half-open. Characters are "
+        "code points: where strings count UTF-16 units, as in JavaScript, an emoji is two.",
         examples=[[0, 12]],
     )
     tail: tuple[_Place, _Place] = Field(

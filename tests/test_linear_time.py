@@ -32,6 +32,7 @@ from tkre.core.text import (
     word_list,
 )
 from tkre.corpora.annotations import brat, doccano
+from tkre.corpora.candidates import Mention, Pairs
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Tally, read_documents, sentences_of, split_sentences
 from tkre.corpora.exchange import bioc, rebel
@@ -362,11 +363,13 @@ def number_ids() -> None:
 
 NAMES = [str(n) for n in range(100_000)]
 TWICE = '"99999": 0}'
+MENTIONS = [Mention(Span(4 * n, 4 * n + 3), None) for n in range(6_000)]
 PARTS: dict[str, Callable[[], object]] = {
     "keys of an object": lambda: parse_json(f"{json.dumps(dict.fromkeys(NAMES))[:-1]}, {TWICE}"),
     "names of columns": lambda: named_twice(NAMES),
     "rows of one id": number_ids,
     "sentences of a document": lambda: import_document(many(8_000)),
+    "mentions of a sentence": lambda: Pairs().of("Ada " * 6_000, MENTIONS),
     "words of a phrase": lambda: find_phrase("ab " * 100_000, "ab " * 50_000 + "x"),
     "words of a name": lambda: (
         read_mentions("a " * 2_000, "f", ignore_case=False).find("a b " * 5_000)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from heapq import merge
 from importlib import import_module
-from itertools import combinations, permutations, tee
+from itertools import product, tee
 from typing import Any
 
 from tkre.core.errors import UserError
@@ -92,6 +93,7 @@ def _load(pipeline: str) -> Any:
     return loaded
 
 
+_Kinds = tuple[str | None, str | None]  # types of a head and a tail
 # Returns the mentions of each text, in order.
 Find = Callable[[Iterable[str]], Iterable[list[Mention]]]
 
@@ -115,12 +117,13 @@ class Pairs:
 
         These are as of ``CandidateCounts``: ``ruled_out``, ``refused`` and ``beyond``.
         """
-        take = permutations if self.both_ways else combinations
-        pairs = list(take(sorted(mentions, key=lambda m: m.span), 2))
-        possible = sorted((p for p in pairs if self._allows(*p)), key=_distance)
+        ordered = sorted(mentions, key=lambda m: m.span)
+        number = len(ordered) * (len(ordered) - 1) // (1 if self.both_ways else 2)
+        joined = self._joined({mention.kind for mention in ordered})
+        possible = number if joined is None else self._possible(ordered, joined)
         kept: list[Instance] = []
         refused = 0
-        for head, tail in possible:
+        for head, tail in self._closest_first(ordered, joined) if possible else ():
             if len(kept) == self.most:  # the others are not tried: a text may have very many
                 break
             row = Instance("", text, head.span, tail.span, head_type=head.kind, tail_type=tail.kind)
@@ -130,20 +133,46 @@ class Pairs:
             else:
                 kept.append(row)
         left = {
-            "ruled_out": len(pairs) - len(possible),
+            "ruled_out": number - possible,
             "refused": refused,
-            "beyond": len(possible) - refused - len(kept),
+            "beyond": possible - refused - len(kept),
         }
         return kept, Counter(left)
 
-    def _allows(self, head: Mention, tail: Mention) -> bool:
+    def _joined(self, kinds: set[str | None]) -> set[_Kinds] | None:
+        """Types of a head and a tail that a relation joins; None for any."""
         if self.schema is None:
-            return True
-        return any(
-            self.schema.allows(name, head.kind, tail.kind)
-            for name in self.schema.names
-            if name != self.schema.negative
-        )
+            return None
+        names = [name for name in self.schema.names if name != self.schema.negative]
+        return {
+            (head, tail)
+            for head, tail in product(kinds, kinds)
+            if any(self.schema.allows(name, head, tail) for name in names)
+        }
+
+    def _possible(self, ordered: list[Mention], joined: set[_Kinds]) -> int:
+        """Number of the pairs whose types are joined, without the pairs."""
+        found, before = 0, Counter[str | None]()
+        for mention in ordered:
+            for kind, times in before.items():
+                found += times * ((kind, mention.kind) in joined)
+                found += times * (self.both_ways and (mention.kind, kind) in joined)
+            before[mention.kind] += 1
+        return found
+
+    def _closest_first(
+        self, ordered: list[Mention], joined: set[_Kinds] | None
+    ) -> Iterator[tuple[Mention, Mention]]:
+        """Pairs by their distance, one after the other: few of them are in memory."""
+
+        def from_(n: int) -> Iterator[tuple[Mention, Mention]]:
+            for other in range(n + 1, len(ordered)):
+                pair = ordered[n], ordered[other]
+                for head, tail in (pair, pair[::-1]) if self.both_ways else (pair,):
+                    if joined is None or (head.kind, tail.kind) in joined:
+                        yield head, tail
+
+        return merge(*map(from_, range(len(ordered))), key=_distance)
 
 
 @dataclass

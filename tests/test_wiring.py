@@ -347,6 +347,22 @@ def test_a_teacher_labels_what_its_student_trains_on(pipelines):
     assert not any("unannotated" in name for name in datasets(pipelines["annotated"]))
 
 
+def test_a_teacher_labels_all_unlabelled_text_where_none_is_annotated(pipelines):
+    nodes = {node.name: node for node in pipelines["distilled_written"].nodes}
+    sample, place = "semeval2010_task8.k8x4.s13", "semeval2010_task8-k8x4-s13"
+    selected = nodes[f"finetuning.{place}.select_unannotated"]
+    assert "semeval2010_task8.pool" in selected.inputs
+    assert selected.outputs[0] == f"{sample}.unannotated"
+    student = nodes[f"finetuning.tkre_plus_distilled-{place}.finetune"]
+    assert {f"{sample}.unannotated", f"{sample}.tkre_plus_mpnet.unannotated_predictions"} <= set(
+        student.inputs
+    )
+    assert not any(
+        "annotat" in name.replace("unannotated", "")
+        for name in datasets(pipelines["distilled_written"])
+    )
+
+
 def test_all_annotated_rows_train_where_a_recipe_has_folds(pipelines):
     cell = "newsroom.k8x2a1012.s13.tkre_plus_annotated_folds"
     nodes = {

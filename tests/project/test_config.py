@@ -156,9 +156,14 @@ def test_every_corpus_is_an_experiment(conf):
          "experiment distilled .*is distilled from tkre_plus_annotated_mpnet.*name it among"),
         (["variants", "tkre_plus_annotated_distilled", "finetuning", "distilled_from"],
          "tkre_plus_annotated_mpnett", "there is no variant .* .did you mean 'tkre_plus_annotat"),
-        *[(["variants", "tkre_plus_annotated_mpnet"], teacher,
-           "experiment distilled .*: a teacher has `finetuning` with annotated rows")
-          for teacher in ({"like": "tkre_plus"}, {"like": "setfit_annotated"})],
+        (["variants", "tkre_plus_annotated_mpnet"], {"like": "setfit_annotated"},
+         "experiment distilled .*: a teacher has `finetuning`, and no teacher itself"),
+        (["variants", "tkre_plus_annotated_mpnet"], {"like": "tkre_plus"},
+         "distilled from .*, which reads semeval2010_task8.k8.s13 where it reads "
+         "semeval2010_task8.k8a1200.s13 itself: both have"),
+        (["experiments", "mine"],
+         {"corpora": ["chemprot"], "variants": ["tkre_plus_mpnet", "tkre_plus_distilled"]},
+         "labels unlabelled text for it, and corpora.chemprot has no entry `unlabelled`"),
         (["experiments", "demo", "seed"], [1],
          "experiments.demo.seed: there is no such entry .did you mean 'seeds'"),
     ],

@@ -48,21 +48,23 @@ def test_annotated_rows_of_every_sample_are_counted():
               "chosen": "in_order", "reasons": {"support": 1, "test": 5}}  # fmt: skip
     chosen = counts | {"sample": "toy.k8a300b.s13", "chosen": "uncertain_and_diverse",
                        "rounds": [100, 100, 34], "not_recorded": 7}  # fmt: skip
-    others = {"sample": "toy.k8a300b.s13", "taken": 1405, "rows": 1405, "refused": 3,
-              "reasons": {"test": 2, "validation": 1}}  # fmt: skip
-    both = [ReportedAnnotations(counts, yields), ReportedAnnotations(chosen, yields, others)]
+    both = [ReportedAnnotations(counts, yields), ReportedAnnotations(chosen, yields)]
     tables = [table.table for table in of_kind(knowledge(replace(FOUND, annotations=both)), Table)]
     [table] = [t for t in tables if t.title == "Annotated sentences of each sample"]
     first, second = [[str(cell) for cell in row] for row in table.rows]
-    assert first[:5] == ["toy.k8a300.s13", "in order", "all at once", "support 1, test 5", ""]
+    assert first[:4] == ["toy.k8a300.s13", "in order", "all at once", "support 1, test 5"]
     assert second[1:3] == ["uncertain and diverse", "100 + 100 + 34"]
-    assert second[5:9] == ["300", "60", "234", "7"] and first[9:11] == ["300", "290"]
-    assert second[4] == "1,405; copies: test 2, validation 1"
-    assert table.columns[4] == "labelled by a teacher"
-    alone = replace(FOUND, annotations=[ReportedAnnotations(counts, yields)])
-    tables = [t.table for t in of_kind(knowledge(alone), Table)]
-    [table] = [t for t in tables if t.title == "Annotated sentences of each sample"]
-    assert "labelled by a teacher" not in table.columns
+    assert second[4:8] == ["300", "60", "234", "7"] and first[8:10] == ["300", "290"]
+
+
+@pytest.mark.parametrize("known", [True, False])  # with a language model's knowledge or without
+def test_sentences_that_a_teacher_labels_are_counted(known):
+    counts = {"sample": "toy.k8.s13", "taken": 1405, "rows": 1408, "refused": 3,
+              "reasons": {"test": 2, "validation": 1}}  # fmt: skip
+    content = replace(FOUND, taught=[counts], **({} if known else {"samples": []}))
+    tables = [table.table for table in of_kind(knowledge(content), Table)]
+    [table] = [t for t in tables if t.title == "Sentences that a teacher labels"]
+    assert [str(cell) for cell in table.rows[0]] == ["toy.k8.s13", "test 2, validation 1", "1,405"]
 
 
 @pytest.mark.parametrize(

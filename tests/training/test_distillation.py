@@ -133,6 +133,8 @@ def test_a_teacher_needs_rows_that_are_not_annotated():
     )
     assert found.id == f"{DISTILLED_ID}toy/u1" and found.natural
     assert (report["sample"], report["taken"], report["refused"]) == ("toy.k8a1.s1", 1, 1)
+    [unread, _], _ = nodes.select_unannotated(pool=[row, other], **arguments)  # none annotated
+    assert unread == found
     with pytest.raises(ValueError, match="has none to label: add unlabelled text"):
         nodes.select_unannotated(pool=[row], annotated=[row], **arguments)
     with pytest.raises(ValueError, match="has none to label"):  # a copy of a test sentence

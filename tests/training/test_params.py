@@ -54,7 +54,6 @@ def test_parts_that_the_head_does_not_have_are_refused():
         ({"annotated": True, "folds": 1}, "folds 1"),
         ({"annotated": True, "folds": 4, "annotation_filter": True}, "set annotation_weights and"),
         ({"true_labels": True}, "true_labels is about annotated rows"),
-        ({"distilled_from": "large"}, "distilled_from is about annotated rows"),
         ({"annotated": True, "folds": 4, "distilled_from": "large"}, "folds have no teacher"),
         ({"head": "prompt", "min_epochs": 0}, "then samples_per_relation are 0 too"),
         ({"samples_per_relation": 0, "min_epochs": 0}, "'markers' starts random"),

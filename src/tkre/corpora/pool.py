@@ -271,8 +271,9 @@ def take_unannotated(
     )  # fmt: skip
     if not guarded.rows:
         raise CorpusError(
-            f"{sample.name}: every usable unlabelled row is annotated, so a teacher has none to "
-            "label: add unlabelled text, or take a variant without distilled_from"
+            f"{sample.name}: every unlabelled row is annotated or copies a row of the sample, so a "
+            "teacher has none to label: add unlabelled text, or take a variant without "
+            "distilled_from"
         )
     taken = [replace(row, id=f"{DISTILLED_ID}{sample.corpus}/{row.id}") for row in guarded.rows]
     return taken, {"sample": sample.name, "taken": len(taken)} | guarded.report()

@@ -173,24 +173,36 @@ class ExperimentConfig:
                 )
 
     def _require_teachers(self, name: str, experiment: Experiment) -> None:
-        """Refuses a distilled variant whose teacher has no classifier of the same sample."""
-        recipes = {v: self.parameters.variants[v].finetuning for v in experiment.variants}
-        for student, recipe in recipes.items():
-            teacher = recipe and recipe.distilled_from
+        """Refuses a distilled variant without unlabelled text or a teacher on the same sample."""
+        variants = {name: self.parameters.variants[name] for name in experiment.variants}
+        for student, variant in variants.items():
+            teacher = variant.finetuning and variant.finetuning.distilled_from
             if not teacher:
                 continue
             place = f"experiment {name} (conf/*/experiments*.yml): {student} is distilled from "
-            if teacher not in recipes or teacher == student:
+            if teacher not in variants or teacher == student:
                 raise ConfigurationError(
                     f"{place}{teacher}, another variant: name it among the variants of the "
                     "experiment"
                 )
-            taught = recipes[teacher]
-            if taught is None or not taught.annotated or taught.distilled_from:
+            recipe = variants[teacher].finetuning
+            if recipe is None or recipe.distilled_from:
                 raise ConfigurationError(
-                    f"{place}{teacher}: a teacher has `finetuning` with annotated rows, and no "
-                    "teacher itself"
+                    f"{place}{teacher}: a teacher has `finetuning`, and no teacher itself"
                 )
+            for sample in experiment.samples:
+                read, taught = (v.read_of(sample).with_annotations
+                                for v in (variant, variants[teacher]))  # fmt: skip
+                if read != taught:
+                    raise ConfigurationError(
+                        f"{place}{teacher}, which reads {taught.name} where it reads {read.name} "
+                        "itself: both have synthetic and annotated rows or neither"
+                    )
+                if self.parameters.corpora[sample.corpus].unlabelled is None:
+                    raise ConfigurationError(
+                        f"{place}{teacher}, which labels unlabelled text for it, and "
+                        f"corpora.{sample.corpus} has no entry `unlabelled`"
+                    )
 
     def axes(self, experiment: str) -> list[str]:
         """Axes along which it has several values (``recipes.axes_of``)."""

@@ -20,12 +20,17 @@ def stages_of(config: ExperimentConfig, experiment: str) -> dict[str, Pipeline]:
     judge = config.parameters.generation.filtering.backbone
     trained = {cell: encoders.get(cell) for cell, variant in cells.items() if variant.finetuning}
     teachers = [cell for cell, variant in cells.items() if variant.in_context]
-    taught = {cell.sample.golden for cell in teachers}
+    asked = {cell.sample.golden for cell in teachers}
+    taught = {
+        cell.sample.corpus
+        for cell, variant in cells.items()
+        if variant.finetuning and variant.finetuning.distilled_from
+    }
     texts = {cell: config.text(cell, variant, score_on) for cell, variant in cells.items()}
-    timed = [cell for cell in trained if cell.sample.golden in taught]
+    timed = [cell for cell in trained if cell.sample.golden in asked]
     return {
         "data_generation": data_generation.create_pipeline(
-            samples, knowing, judge, teachers, score_on
+            samples, knowing, judge, teachers, score_on, taught
         ),
         "knowledge_pretraining": knowledge_pretraining.create_pipeline(cells, encoders),
         "finetuning": finetuning.create_pipeline(

@@ -77,13 +77,10 @@ class ReportedAnnotations:
         unlabelled_report: Counts of the rows and of how they were chosen
             (``pool.take_unlabelled``, ``gpu_nodes.annotate_chosen``).
         annotation_yield: Yield of their annotation, one row.
-        unannotated_report: Counts of the other rows, which a teacher labels
-            (``pool.take_unannotated``); None without a teacher.
     """
 
     unlabelled_report: Mapping[str, Any]
     annotation_yield: pd.DataFrame
-    unannotated_report: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +105,8 @@ class ReportContent:
         corpora: Corpora of the samples.
         tables: Tables of the experiment by dataset; it need not have all.
         annotations: Annotated rows, for every number and way of choosing.
+        taught: Counts of the unlabelled rows that a classifier labels for another one, for each
+            sample (``pool.take_unannotated``).
         environment: Environment in which the scores were put together.
         prompts: Prompt templates by the name of their dataset.
         called: Names of language models, by llm.
@@ -124,6 +123,7 @@ class ReportContent:
     tables: Mapping[str, pd.DataFrame]
     environment: Environment
     annotations: Sequence[ReportedAnnotations] = ()
+    taught: Sequence[Mapping[str, Any]] = ()
     prompts: Mapping[str, str] = field(default_factory=dict)
     called: Mapping[str, str] = field(default_factory=dict)
     backend: Mapping[str, str] = field(default_factory=dict)

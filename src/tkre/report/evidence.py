@@ -147,14 +147,16 @@ def _error(instance: Instance, row: Mapping[Hashable, Any]) -> Quote:
 
 def knowledge(content: ReportContent) -> list[Block]:
     """Yield, examples and rejections of the knowledge, corpus by corpus."""
-    if not content.knowing:
-        return [Prose(["No variant uses knowledge of a language model."])]
     blocks: list[Block] = []
+    if not content.knowing:
+        blocks.append(Prose(["No variant uses knowledge of a language model."]))
     for corpus, known in _by_corpus(content).items():
         blocks += [Table(_yields(corpus, known)), _rejections(corpus, known)]
         blocks += _examples(content, corpus, known)
     if content.annotations:
         blocks.append(Table(_annotated(content.annotations)))
+    if content.taught:
+        blocks.append(Table(_taught(content.taught)))
     if (table := content.tables.get("llms")) is not None:
         blocks += map(Table.titled, llm_tables(table))
     if (table := content.tables.get("filter")) is not None and len(table):
@@ -203,7 +205,6 @@ def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
     rows = []
     for each in annotations:
         report = each.unlabelled_report
-        taught = each.unannotated_report
         rows.append(
             each.annotation_yield.iloc[0].to_dict()
             | {**report, "chosen": report["chosen"].replace("_", " ")}
@@ -212,7 +213,6 @@ def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
                 "rounds": " + ".join(map(str, report.get("rounds", []))) or "all at once",
                 "copies": _copies(report),
                 "not_recorded": report.get("not_recorded", 0),
-                "taught": taught and f"{taught['taken']:,}; copies: {_copies(taught)}",
             }
         )
     return table_of(
@@ -220,12 +220,22 @@ def _annotated(annotations: Sequence[ReportedAnnotations]) -> TextTable:
         "Annotated sentences of each sample",
         "rows that are kept out of training are a random sample of the text; the others are chosen "
         "among those that copy no other set and that can be answered",
-        {"sample": "sample", "chosen": "chosen", "rounds": "rounds", "copies": "refused as copies",
-         "taught": "labelled by a teacher"},
+        {"sample": "sample", "chosen": "chosen", "rounds": "rounds", "copies": "refused as copies"},
         {"wanted": "wanted", "kept_out": "kept out", "others": "chosen rows",
          "not_recorded": "not answerable", "requested": "requested", "kept": "kept",
          "rejected": "rejected"},
     )  # fmt: skip
+
+
+def _taught(reports: Sequence[Mapping[str, Any]]) -> TextTable:
+    """Unlabelled rows of every sample that no language model labels, but a classifier."""
+    return table_of(
+        [{**report, "copies": _copies(report)} for report in reports],
+        "Sentences that a teacher labels",
+        "unlabelled sentences of each sample, without those that copy another set",
+        {"sample": "sample", "copies": "refused as copies"},
+        {"taken": "labelled by the teacher"},
+    )
 
 
 def _copies(report: Mapping[str, Any]) -> str:

@@ -89,7 +89,6 @@ class AlignmentParams(Params):
 # Parts without effect if no annotated rows train.
 PARTS_OF_ANNOTATED = (
     "annotation_weights", "annotation_filter", "folds", "true_labels", "text_priors",
-    "distilled_from",
 )  # fmt: skip
 # Parts without effect if nothing is trained.
 PARTS_OF_TRAINING = ("synthetic", "annotated", "add_inverted", "alignment", "average")
@@ -125,8 +124,8 @@ class FinetuningParams(RowsParams):
             2021). The shares of natural text then become a prior that predictions may use.
         distilled_from: The variant whose classifier teaches this one, a larger one for instance:
             its probabilities are the targets of the unlabelled rows that no language model has
-            labelled (knowledge distillation, Hinton et al. 2015). It must be a variant of the same
-            experiment.
+            labelled (knowledge distillation, Hinton et al. 2015), all of them where none has
+            annotated any. It must be a variant of the same experiment that reads the same rows.
         add_inverted: Whether every row also trains with head and tail exchanged, under the
             inverse relation, where the schema names one.
         both_directions: Whether predictions average a sentence and its inverted reading. A

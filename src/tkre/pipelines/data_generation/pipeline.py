@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from itertools import chain as joined
 
@@ -208,6 +208,7 @@ def create_pipeline(
     backbone: str,
     in_context: Sequence[Cell] = (),
     score_on: Rows = "test",
+    taught: Collection[str] = (),
 ) -> Pipeline:
     """Data generation for samples.
 
@@ -218,6 +219,7 @@ def create_pipeline(
             reads those that annotated ones are chosen from.
         in_context: Cells whose classifier is the language model.
         score_on: Rows that these label.
+        taught: Corpora whose unlabelled text a classifier labels for another one.
     """
     corpora = sorted({sample.corpus for sample in samples})
     plain = dict.fromkeys(sample.plain for sample in samples)
@@ -230,7 +232,7 @@ def create_pipeline(
     annotated = dict.fromkeys(
         sample.with_annotations for sample in with_knowledge if sample.annotated
     )
-    with_pool = sorted({sample.corpus for sample in annotated})
+    with_pool = sorted({sample.corpus for sample in annotated} | set(taught))
     return Pipeline(
         joined(
             *(at_corpus(STAGE, SPLITS, corpus) for corpus in corpora),

@@ -63,7 +63,6 @@ def select_unannotated(
     folder: CorpusFolder,
     corpus: CorpusParams,
     pool: list[Instance],
-    annotated: list[Annotation],
     support: list[Instance],
     validation: list[Instance],
     development: list[Instance],
@@ -71,6 +70,7 @@ def select_unannotated(
     natural_test: list[Instance],
     params: SynthesisParams,
     sample: KShotSample,
+    annotated: list[Annotation] | None = None,
 ) -> tuple[list[Instance], dict[str, Any]]:
     """Takes the unlabelled rows that no language model labels and that copy no other set.
 
@@ -79,7 +79,7 @@ def select_unannotated(
     Returns:
         The rows; counts of taken and refused ones.
     """
-    rows = read_unannotated(folder.read, corpus, pool, instances_of(annotated))
+    rows = read_unannotated(folder.read, corpus, pool, instances_of(annotated or []))
     forbidden = other_sets(support, validation, development, test, natural_test)
     return take_unannotated(rows, forbidden, params, sample)
 

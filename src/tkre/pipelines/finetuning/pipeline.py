@@ -52,14 +52,6 @@ SPEED = {
     )
     for name, rows in SCORED.items()
 }
-UNANNOTATED = Template(
-    Step(
-        nodes.select_unannotated,
-        ["folder", "params:corpus", "pool", "annotated", "support", "validation", "development",
-         "test", "natural_test", "params:generation.synthesis", "sample"],
-        ["unannotated", "unannotated_report"],
-    )
-)  # fmt: skip
 TEACH = Template(_predict("unannotated", "unannotated", natural=True))
 FIT_CALIBRATOR = Step(
     nodes.fit_calibrator,
@@ -130,7 +122,10 @@ def create_pipeline(
         joined(
             *(at_sample(STAGE, LABEL_ERRORS, sample, judge) for sample in plain),
             *(at_sample(STAGE, ANNOTATION_JUDGEMENTS, sample, judge) for sample in judged),
-            *(at_sample(STAGE, UNANNOTATED, sample) for sample in taught),
+            *(
+                at_sample(STAGE, _unannotated(annotated=sample.annotated > 0), sample)
+                for sample in taught
+            ),
             *(at_cell(STAGE, TEACH, teacher) for teacher in dict.fromkeys(teachers.values())),
             *(
                 at_cell(
@@ -155,9 +150,17 @@ def _teachers(cells: Mapping[Cell, Variant]) -> dict[Cell, Cell]:
     return {
         cell: Cell(variants[name].read_of(cell.sample), name)
         for cell, variant in cells.items()
-        if cell.sample.annotated and variant.finetuning
-        if (name := variant.finetuning.distilled_from)
+        if variant.finetuning and (name := variant.finetuning.distilled_from)
     }
+
+
+@cache
+def _unannotated(*, annotated: bool) -> Template:
+    """The node that takes the rows for a teacher, annotated ones left out where there are any."""
+    read = ["folder", "params:corpus", "pool", "support", "validation", "development", "test",
+            "natural_test", "params:generation.synthesis", "sample"]  # fmt: skip
+    read += ["annotated"] if annotated else []
+    return Template(Step(nodes.select_unannotated, read, ["unannotated", "unannotated_report"]))
 
 
 def template(
@@ -175,14 +178,13 @@ def template(
         rows += ["annotated_training"] if text.kept_out else []
         return _setfit(tuple(rows), score_on, text)
     knowledge = None if chain is None else tuple(chain.namespaces)
-    natural = []
+    natural = ["unannotated", "teacher_predictions"] if finetuning.distilled_from else []
     if text.kept_out:
         rows += ["annotated" if text.cross_fitted else "annotated_training"]
         rows += ["train"] if finetuning.true_labels else []
         rows += ["annotation_judgements"] if finetuning.annotation_filter else []
-        natural = [] if text.cross_fitted else ["annotated_validation"]
+        natural += [] if text.cross_fitted else ["annotated_validation"]
         natural += ["annotation_judgements"] if finetuning.annotation_weights else []
-        natural += ["unannotated", "teacher_predictions"] if finetuning.distilled_from else []
     return _classifier(tuple(rows), score_on, knowledge, tuple(natural), text)
 
 

@@ -329,7 +329,8 @@ def write_report(
         "natural_calibration_scores", "natural_errors", "probes",
     )  # fmt: skip
     samples = _records(inputs, "shots", "explained", *ANNOTATIONS, *KNOWLEDGE)
-    annotations = _records(inputs, "unlabelled_report", "annotation_yield", "unannotated_report")
+    annotations = _records(inputs, "unlabelled_report", "annotation_yield")
+    taught = _records(inputs, "unannotated_report")
     prompts = {"explanation_prompt": explanation_prompt, "synthesis_prompt": synthesis_prompt}
     if annotation_prompt is not None:
         prompts["annotation_prompt"] = annotation_prompt
@@ -344,6 +345,7 @@ def write_report(
             corpora=[ReportedCorpus(**g) for g in _records(inputs, "schema", "reading")],
             tables={name: inputs[name] for name in TABLES if name in inputs},
             annotations=[ReportedAnnotations(**given) for given in annotations],
+            taught=[given["unannotated_report"] for given in taught],
             environment=manifest.reported,
             prompts=prompts,
             called=_called(generation),

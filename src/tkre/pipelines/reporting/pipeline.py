@@ -117,10 +117,11 @@ class _Report:
         return list(dict.fromkeys(annotated))
 
     @cached_property
-    def taught(self) -> set[KShotSample]:
+    def taught(self) -> list[KShotSample]:
         """The samples whose other unlabelled rows a teacher labels."""
         recipes = ((cell.sample, variant.finetuning) for cell, variant in self.variants.items())
-        return {sample.with_annotations for sample, r in recipes if r and r.distilled_from}
+        samples = (sample.with_annotations for sample, r in recipes if r and r.distilled_from)
+        return list(dict.fromkeys(samples))
 
     @cached_property
     def annotated(self) -> dict[KShotSample, KShotSample]:
@@ -329,11 +330,8 @@ class _Report:
                 given |= {f"{name}_{n}": f"{home.name}.{name}" for name in nodes.ANNOTATIONS}
         of_rows = {name: name for name in ("unlabelled_report", "annotation_yield")}
         given |= _numbered(of_rows, [sample.name for sample in self.all_annotated])
-        given |= {
-            f"unannotated_report_{n}": f"{sample.name}.unannotated_report"
-            for n, sample in enumerate(self.all_annotated)
-            if sample in self.taught
-        }
+        taught = {"unannotated_report": "unannotated_report"}
+        given |= _numbered(taught, [sample.name for sample in self.taught])
         given |= {name: f"{self.experiment}.{name}" for name in ("name", "manifest")}
         given |= {name: f"params:{name}" for name in ("reporting", "publishing", "generation")}
         given["spec"] = f"params:experiments.{self.experiment}"

@@ -153,9 +153,9 @@ def test_without_weights_there_is_one_score():
     assert counts(["a"], ["a"], "no", "micro").f1().tolist() == [100]
 
 
-def test_a_label_whose_rows_weigh_nothing_scores_0():
-    found = counts(["a", "b"], ["a", "b"], None, "macro").f1(np.array([[1.0, 0.0]]))
-    assert found.tolist() == [50]
+def test_a_label_whose_rows_weigh_nothing_does_not_occur():
+    found = counts(["a", "b"], ["a", "b"], None, "macro").f1(np.array([[1.0, 0.0], [0.0, 0.0]]))
+    assert found.tolist() == [100, 0]
 
 
 def test_weights_count_rows_more_than_once():

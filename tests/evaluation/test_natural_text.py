@@ -40,7 +40,8 @@ def predicted(guesses, rows=ROWS):
     spread = np.full((len(rows), len(LABELS)), 0.05)
     spread[np.arange(len(rows)), [LABELS.index(g) for g in guesses]] = 0.85
     gold = [row.relation for row in rows]
-    return prediction_frame([row.id for row in rows], gold, guesses, LABELS, spread)
+    ids, texts = [row.id for row in rows], [row.text for row in rows]
+    return prediction_frame(ids, gold, guesses, LABELS, spread, texts)
 
 
 def test_false_assertions_by_kind():
@@ -49,8 +50,16 @@ def test_false_assertions_by_kind():
     assert found["false_assertions"] == {"no_relation": 2, "inverted": 1, "other": 1}
     assert found["asserted"] == 5
     assert found["negative_share"] == pytest.approx(100 * 4 / 6)
-    assert found["sentences"] == {"1-1": [1, 2, 1], "2-1": [0, 2, 1], "3-1": [0, 1, 0]}
+    assert list(found["sentences"].values()) == [[1, 2, 1], [0, 2, 1], [0, 1, 0]]
     assert json.dumps(found)
+
+
+def test_a_sentence_has_one_name_whichever_of_its_rows_a_seed_has():
+    whole, part = (
+        natural_scores(predicted(["a"] * len(rows), rows), rows, "none")["sentences"]
+        for rows in (ROWS, ROWS[1:])
+    )
+    assert whole.keys() == part.keys()
 
 
 def test_who_labelled_the_rows():

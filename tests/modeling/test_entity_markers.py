@@ -103,6 +103,21 @@ def test_both_mentions_survive_the_cut(backbone, before, middle, after):
     assert (tokens[0], tokens[-1]) == ("[CLS]", "[SEP]")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<head>anna</head> " + "old " * 20 + "<tail>" + "oslo " * 30 + "city</tail>",
+        "<tail>anna " + "old " * 30 + "<head>oslo</head> " + "old " * 30 + "city</tail>",
+    ],
+)
+def test_the_beginnings_of_long_mentions_survive_the_cut_with_their_markers(backbone, text):
+    [encoded] = encode_instances([instance(text)], backbone.tokenizer, max_length=24, typed=False)
+    assert len(encoded) == 24 and encoded.truncated
+    for row, sign in ((HEAD_MARKER, "@"), (TAIL_MARKER, "#")):
+        assert decode(backbone, encoded, row) == [sign]
+    assert encoded.spans[[HEAD, TAIL]].any(axis=1).all()
+
+
 def test_the_window_uses_its_room(backbone):
     text = "town " * 40 + "<head>anna</head> <tail>oslo</tail>" + " city" * 40
     [encoded] = encode_instances([instance(text)], backbone.tokenizer, max_length=24, typed=False)

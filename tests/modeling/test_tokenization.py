@@ -99,15 +99,17 @@ def test_a_token_is_covered_if_it_shares_a_character():
 @pytest.mark.parametrize(
     ("mentions", "kept"),
     [
-        ((3, 4), [0, 2, 3, 4, 5, 9]),
-        ((1,), [0, 1, 2, 3, 4, 9]),
-        ((1, 8), [0, 1, 2, 7, 8, 9]),  # too far apart: half of it around either
+        ([(3, 4)], [0, 2, 3, 4, 5, 9]),
+        ([(1,)], [0, 1, 2, 3, 4, 9]),
+        ([(1,), (8,)], [0, 1, 2, 7, 8, 9]),  # too far apart: half of it around either
+        ([(1,), (4, 5, 6, 7, 8)], [0, 1, 2, 4, 5, 9]),  # a long one: its beginning, with the marker
+        ([(3, 4, 5, 6, 7), (1,)], [0, 1, 2, 3, 4, 9]),
+        ([(1, 2, 3, 4, 5, 6, 7, 8), (3,)], [0, 1, 2, 3, 4, 9]),  # one in the other
     ],
 )
 def test_the_window_keeps_the_mentions_and_what_is_special(mentions, kept):
     special = np.zeros(10, dtype=bool)
     special[[0, 9]] = True
-    flags = np.zeros(10, dtype=bool)
-    flags[list(mentions)] = True
+    flags = [np.isin(np.arange(10), mention) for mention in mentions]
     assert window(flags, special, 6).tolist() == kept
     assert window(flags, special, 10).tolist() == list(range(10))

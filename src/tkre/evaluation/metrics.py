@@ -49,13 +49,13 @@ class Counts:
     gold: Floats
 
     def f1(self, weights: npt.NDArray[np.float32] | None = None) -> Floats:
-        """Mean F1 over the groups that occur in the gold labels, per cent.
+        """Mean F1 over the groups that occur in the gold labels, per cent; 0 if none does.
 
         Args:
             weights: Multiplicity of each row, B x N; None counts each row once.
 
         Returns:
-            B scores.
+            B scores, each over the groups that occur in its rows.
         """
         if weights is None:
             weights = np.ones((1, len(self.gold)), np.float32)
@@ -63,11 +63,10 @@ class Counts:
         members = np.hstack([self.correct, self.guessed, self.gold]).astype(np.float32)
         correct, guessed, gold = np.split((weights @ members).astype(float), 3, axis=1)
         total = guessed + gold
-        f1 = np.divide(2 * correct, total, out=np.zeros_like(total), where=total > 0)
-        present = self.gold.any(axis=0)
-        if not present.any():
-            return np.zeros(len(weights))
-        return 100 * f1[:, present].mean(axis=1)
+        # A group without a gold row has no F1: a resample may lack the rows of a rare label.
+        f1 = np.divide(2 * correct, total, out=np.zeros_like(total), where=gold > 0)
+        means: Floats = 100 * f1.sum(axis=1) / (gold > 0).sum(axis=1).clip(min=1)
+        return means
 
 
 def undirected(label: str) -> str:

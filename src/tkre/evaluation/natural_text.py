@@ -16,6 +16,7 @@ import pandas as pd
 from tkre.core.instance import Instance
 from tkre.evaluation.bootstrap import micro_intervals
 from tkre.evaluation.params import ReportingParams
+from tkre.evaluation.predictions import sentences_of
 from tkre.evaluation.results import by_setting, std_over_seeds
 
 CORPUS, LANGUAGE_MODEL = "the corpus", "a language model"
@@ -29,23 +30,23 @@ def natural_scores(
     """Figures of natural text that other scores do not have.
 
     Args:
-        predictions: Frame with ``gold`` and ``predicted``.
+        predictions: Frame with ``gold``, ``predicted`` and ``sentence``.
         rows: Scored rows, in the same order.
         negative: Negative label.
 
     Returns:
         ``labelled_by``; ``negative_share``, per cent, None without a row; ``asserted``, the number
-        of predicted relations; ``false_assertions`` by kind; ``sentences``: by the id of the first
-        row of each, numbers of right predictions, predicted and gold relations.
+        of predicted relations; ``false_assertions`` by kind; ``sentences``: by the name of each,
+        numbers of right predictions, predicted and gold relations.
     """
     gold, predicted = predictions["gold"].tolist(), predictions["predicted"].tolist()
     held = {(row.text, row.head, row.tail): label for row, label in zip(rows, gold, strict=True)}
-    first: dict[str, str] = {}
     sentences: dict[str, list[int]] = {}
     wrong: Counter[str] = Counter()
-    for row, label, guess in zip(rows, gold, predicted, strict=True):
+    named = sentences_of(predictions)  # alike for all seeds, whichever rows of a sentence they have
+    for row, sentence, label, guess in zip(rows, named, gold, predicted, strict=True):
         asserts = guess != negative
-        counts = sentences.setdefault(first.setdefault(row.text, row.id), [0, 0, 0])
+        counts = sentences.setdefault(sentence, [0, 0, 0])
         for n, counted in enumerate((asserts and guess == label, asserts, label != negative)):
             counts[n] += counted
         if asserts and guess != label:

@@ -68,8 +68,11 @@ def marked_texts(
 
 
 def mentions_of(rows: list[list[Span]]) -> list[Span]:
-    """Characters of the mentions and their opening markers."""
-    return [rows[row][0] for row in (HEAD_MARKER, TAIL_MARKER, HEAD, TAIL)]
+    """Characters of the mentions, each with its opening marker."""
+    return [
+        Span(rows[marker][0].start, rows[mention][0].end)
+        for marker, mention in ((HEAD_MARKER, HEAD), (TAIL_MARKER, TAIL))
+    ]
 
 
 def mark(instance: Instance, *, typed: bool) -> tuple[str, list[list[Span]]]:

@@ -95,13 +95,14 @@ def tokenised_windows(
 
     Args:
         texts: Texts of any length.
-        mentions: Spans of each text; the window around them is kept of a longer text.
+        mentions: Spans of each text, one or two, a mention with its opening marker each; the
+            window around them is kept of a longer text.
         tokenizer: A fast tokenizer.
         max_length: Limit in tokens.
     """
     for spans, (ids, offsets, special) in zip(mentions, tokenised(texts, tokenizer), strict=True):
         offsets[special] = 0
-        keep = window(covered(offsets, spans), special, max_length)
+        keep = window([covered(offsets, [span]) for span in spans], special, max_length)
         yield ids[keep], offsets[keep], len(keep) < len(ids)
 
 
@@ -118,13 +119,14 @@ def covered(offsets: Ints, spans: Sequence[Span]) -> Flags:
     return flags & (offsets[:, 1] > offsets[:, 0])
 
 
-def window(mentions: Flags, special: Flags, max_length: int) -> Ints:
+def window(mentions: Sequence[Flags], special: Flags, max_length: int) -> Ints:
     """Places of the tokens to keep: special tokens and those around the mentions.
 
-    If the mentions are too far apart for one window, each end gets half of it.
+    If the mentions are too far apart for one window, each end gets half of it; of a mention that is
+    longer than that the beginning is kept.
 
     Args:
-        mentions: T flags.
+        mentions: T flags of each mention.
         special: T flags.
         max_length: Limit in tokens, special ones included.
     """
@@ -133,16 +135,15 @@ def window(mentions: Flags, special: Flags, max_length: int) -> Ints:
         return np.arange(size)
     room = max_length - int(special.sum())
     real = np.flatnonzero(~special)
-    needed = np.flatnonzero(mentions[real])
-    first, last = int(needed[0]), int(needed[-1])
+    ends = [np.flatnonzero(flags[real])[[0, -1]].tolist() for flags in mentions]
+    first, later, last = min(ends)[0], max(ends)[0], max(end for _, end in ends)
     if last - first < room:
         start = min(max(0, (first + last + 1 - room) // 2), len(real) - room)
         kept = np.arange(start, start + room)
     else:
         half = room // 2
-        kept = np.concatenate(
-            [np.arange(first, first + room - half), np.arange(last + 1 - half, last + 1)]
-        )
+        second = max(min(last + 1 - half, later), first + room - half)
+        kept = np.concatenate([np.arange(first, first + room - half), second + np.arange(half)])
     return np.sort(np.concatenate([real[kept], np.flatnonzero(special)]))
 
 

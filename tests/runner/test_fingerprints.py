@@ -4,7 +4,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro_datasets.json import JSONDataset
 
 from tkre.datasets.corpus import CorpusFolderDataset, NameDataset
-from tkre.runner.fingerprints import ContentDigests, of_value
+from tkre.runner.fingerprints import of_dataset, of_path, of_value
 from tkre.training.params import AlignmentParams
 
 
@@ -22,18 +22,17 @@ def test_parameters_are_compared_by_content():
 
 
 def test_files_are_compared_by_content(tmp_path):
-    content = ContentDigests()
     file = tmp_path / "a" / "x.json"
-    assert content.of_path(file) is None
+    assert of_path(file) is None
     file.parent.mkdir()
     file.write_text("1")
-    one, folder = content.of_path(file), content.of_path(file.parent)
+    one, folder = of_path(file), of_path(file.parent)
     file.write_text("22")
-    assert content.of_path(file) != one
+    assert of_path(file) != one
     file.write_text("1")
-    assert (content.of_path(file), content.of_path(file.parent)) == (one, folder)
+    assert (of_path(file), of_path(file.parent)) == (one, folder)
     file.rename(file.with_name("y.json"))
-    assert content.of_path(tmp_path / "a") != folder
+    assert of_path(tmp_path / "a") != folder
 
 
 def test_datasets_say_what_stands_for_them(tmp_path):
@@ -45,13 +44,12 @@ def test_datasets_say_what_stands_for_them(tmp_path):
             "params:n": MemoryDataset(3),
         }
     )
-    content = ContentDigests()
-    assert content.of(catalog, "file") is None
+    assert of_dataset(catalog, "file") is None
     catalog["file"].save({"a": 1})
-    assert content.of(catalog, "file")
-    assert content.of(catalog, "cell") == "toy.k8.s13.tkre"
-    assert content.of(catalog, "memory") is None
-    assert content.of(catalog, "params:n") == of_value(3)
+    assert of_dataset(catalog, "file")
+    assert of_dataset(catalog, "cell") == "toy.k8.s13.tkre"
+    assert of_dataset(catalog, "memory") is None
+    assert of_dataset(catalog, "params:n") == of_value(3)
 
 
 def test_a_corpus_is_the_files_that_its_parameters_name(tmp_path):
@@ -68,11 +66,10 @@ def test_a_corpus_is_the_files_that_its_parameters_name(tmp_path):
             "params:corpora.a": MemoryDataset(params),
         }
     )
-    content = ContentDigests()
-    then = content.of(catalog, "a.folder")
+    then = of_dataset(catalog, "a.folder")
     (tmp_path / "a/other.json").write_text("not read")
-    assert content.of(catalog, "a.folder") == then
+    assert of_dataset(catalog, "a.folder") == then
     for file in ("a/relations.yml", "a/test.json", "b/train.json", "b/fix.json"):
         (tmp_path / file).write_text("other")
-        assert content.of(catalog, "a.folder") != then
+        assert of_dataset(catalog, "a.folder") != then
         (tmp_path / file).write_text("{}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import JSONPreview
 
 from tkre.core.documents import read_json
@@ -60,10 +60,7 @@ class CheckpointDataset(AbstractVersionedDataset["Checkpoint", "Checkpoint"]):
         return JSONPreview(json.dumps(model_facts(Path(self._get_load_path()))))
 
     def _exists(self) -> bool:
-        try:
-            return _is_model(str(self._get_load_path()))
-        except DatasetError:
-            return False
+        return _is_model(str(self._get_load_path()))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "model": self._model, "version": self._version}

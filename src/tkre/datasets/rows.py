@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
 from tkre.corpora.records import RowError
@@ -41,10 +41,7 @@ class RowsDataset(AbstractVersionedDataset[list[Fields], list[Row]]):
         super().__init__(PurePosixPath(filepath), version, lambda path: Path(path).is_file())
 
     def _exists(self) -> bool:
-        try:
-            return Path(self._get_load_path()).is_file()
-        except DatasetError:
-            return False
+        return Path(self._get_load_path()).is_file()
 
     def load(self) -> list[Row]:
         """The rows with their places; one that cannot be read has its reason."""

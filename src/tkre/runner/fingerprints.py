@@ -17,44 +17,43 @@ from tkre.datasets.corpus import CorpusFolderDataset
 from tkre.modeling.weights import file_digest
 
 
-class ContentDigests:
-    """Digests of datasets."""
+def of_dataset(catalog: CatalogProtocol, name: str) -> str | None:
+    """The digest of a dataset's content as it is now.
 
-    def of(self, catalog: CatalogProtocol, name: str) -> str | None:
-        """The digest of a dataset's content as it is now.
+    A dataset that is no file may say by a method ``digest(of_path)`` what stands for it.
 
-        A dataset that is no file may say by a method ``digest(of_path)`` what stands for it.
+    Returns:
+        None for what has no content to compare: it does not exist, or is no file.
+    """
+    dataset = catalog.get(name)
+    if dataset is not None and name.startswith("params:"):
+        return of_value(dataset.load())
+    if isinstance(dataset, CorpusFolderDataset):
+        return _of_corpus(dataset.load(), catalog)
+    if hasattr(dataset, "digest"):
+        return str(dataset.digest(of_path))
+    if dataset is None or isinstance(dataset, MemoryDataset):
+        return None
+    path = load_path(dataset)
+    return None if path is None else of_path(path)
 
-        Returns:
-            None for what has no content to compare: it does not exist, or is no file.
-        """
-        dataset = catalog.get(name)
-        if dataset is not None and name.startswith("params:"):
-            return of_value(dataset.load())
-        if isinstance(dataset, CorpusFolderDataset):
-            return self._of_corpus(dataset.load(), catalog)
-        if hasattr(dataset, "digest"):
-            return str(dataset.digest(self.of_path))
-        if dataset is None or isinstance(dataset, MemoryDataset):
-            return None
-        path = load_path(dataset)
-        return None if path is None else self.of_path(path)
 
-    def of_path(self, path: Path) -> str | None:
-        """The digest of a file, or of all files of a folder with their names; None for nothing."""
-        if path.is_file():
-            return file_digest(path)
-        if not path.is_dir():
-            return None
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return of_value({str(file.relative_to(path)): file_digest(file) for file in files})
+def of_path(path: Path) -> str | None:
+    """The digest of a file, or of all files of a folder with their names; None for nothing."""
+    if path.is_file():
+        return file_digest(path)
+    if not path.is_dir():
+        return None
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return of_value({str(file.relative_to(path)): file_digest(file) for file in files})
 
-    def _of_corpus(self, folder: CorpusFolder, catalog: CatalogProtocol) -> str:
-        """Of the files that its parameters name: they may be another corpus's."""
-        params = CorpusParams.model_validate(catalog[f"params:corpora.{folder.name}"].load())
-        files = (RELATIONS_FILE, *params.read_files(), params.reviewed)
-        found = {file: folder.find(file) for file in files}
-        return of_value({file: path and self.of_path(path) for file, path in found.items()})
+
+def _of_corpus(folder: CorpusFolder, catalog: CatalogProtocol) -> str:
+    """Of the files that its parameters name: they may be another corpus's."""
+    params = CorpusParams.model_validate(catalog[f"params:corpora.{folder.name}"].load())
+    files = (RELATIONS_FILE, *params.read_files(), params.reviewed)
+    found = {file: folder.find(file) for file in files}
+    return of_value({file: path and of_path(path) for file, path in found.items()})
 
 
 def of_value(value: Any) -> str:

@@ -6,14 +6,15 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
-from kedro.io import AbstractDataset, CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol
 from kedro.pipeline import Node
 
 from tkre.core.documents import read_json
 from tkre.core.files import write_whole
+from tkre.datasets import ReadOnlyDataset
 from tkre.datasets.versions import ChangedInput, pin, unpin
 from tkre.runner import code
 from tkre.runner import fingerprints as digests
@@ -41,13 +42,14 @@ class Ledger:
 
     Args:
         folder: Where the records lie.
+
+    Attributes:
         kept: Version (None without versions) and digest of what this run has read or made.
     """
 
-    def __init__(self, folder: Path, kept: Mapping[str, Kept] | None = None) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.kept = dict(kept or {})
-        self._content = digests.ContentDigests()
+        self.kept: dict[str, Kept] = {}
         self._code = code.CodeDigests(folder / "cache" / "code.json")
 
     def note_code(self, nodes: Iterable[Node]) -> None:
@@ -194,7 +196,7 @@ class Ledger:
         for name in names:
             if name in self.kept and self.kept[name].version:
                 pin(catalog.get(name), self.kept[name].version)
-        return {name: self._content.of(catalog, name) for name in names}
+        return {name: digests.of_dataset(catalog, name) for name in names}
 
     def _place(self, node: Node) -> Path:
         return self._folder / f"{node.name}.json"
@@ -214,7 +216,7 @@ class Ledger:
         return record if whole else None
 
 
-class LedgerDataset(AbstractDataset[NoReturn, Ledger]):
+class LedgerDataset(ReadOnlyDataset[Ledger]):
     """The ledger as a catalog entry, so that its place is configuration like any other.
 
     Args:
@@ -229,13 +231,6 @@ class LedgerDataset(AbstractDataset[NoReturn, Ledger]):
     def load(self) -> Ledger:
         """The ledger; its folder need not exist yet."""
         return Ledger(self._folder)
-
-    def save(self, data: NoReturn) -> None:
-        """Never: the ledger writes itself, node by node."""
-        raise DatasetError("the ledger writes itself")
-
-    def _exists(self) -> bool:
-        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._folder)}

@@ -51,14 +51,17 @@ def test_messages_for_a_chat_window_and_their_pasted_answers(project, kedro):
     first, *others = [{"request_id": name, "response": taken[name]} for name in asked]
     reply = [first | {"response": {}}, first, {"request_id": "explanation/newsroom/x", "a": 1}]
     text = "\n".join(map(json.dumps, reply))
-    (project.folder / "chat/answer-01.txt").write_text(f"Sure!\n```json\n{text}\n```\n", "utf-8")
+    # A reply may be named after its message.
+    pasted = project.folder / "chat/message-01-reply.txt"
+    pasted.write_text(f"Sure!\n```json\n{text}\n```\n", "utf-8")
     answers = ("corpus", "answers", "newsroom", "chat")
     output = kedro(*answers)
     assert f"1 of {len(asked)} questions answered" in output and "1 answers added to" in output
     assert f"without an answer: {len(others)}\n  {others[0]['request_id']}" in output
     assert "ids that no question has: 1\n  explanation/newsroom/x" in output
-    assert "answer-01.txt, line 3: " in output and "is a required property" in output
+    assert "message-01-reply.txt, line 3: " in output and "is a required property" in output
     assert "lines of other text: 1" in output
+    assert "the others: kedro corpus questions newsroom <another folder>" in output
     # The rest comes from a batch service, in a file of its own.
     batch = [{"custom_id": r["request_id"].replace("/", "_"), "response": {"body": {"choices": [
         {"message": {"role": "assistant", "content": json.dumps(r["response"])}}]}}}
@@ -102,6 +105,13 @@ def test_pasted_answers_that_do_not_belong_here(project, kedro):
     message = kedro(*answers, "pasted.txt", code=1)
     assert "no answer to these questions" in message and "pasted.txt: 1 answers" in message
     assert "unknown: b" in message
+    # Recorded here, answers about another corpus would be missing there.
+    questions.write_text('{"request_id": "explanation/news/a", "messages": [], "schema": {}}\n')
+    pasted.write_text('{"request_id": "explanation/news/a", "response": {}}', "utf-8")
+    before = (project.folder / RECORDINGS).read_bytes()
+    refused = kedro(*answers, "pasted.txt", code=1)
+    assert "'explanation/news/a', no question about newsroom" in refused
+    assert (project.folder / RECORDINGS).read_bytes() == before
 
 
 def test_questions_about_unlabelled_text(project, kedro):

@@ -10,7 +10,7 @@ import click
 from kedro.io import CatalogProtocol
 
 from tkre.cli.frame import FramedGroup
-from tkre.cli.session import Project, env_option, session
+from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -53,6 +53,7 @@ def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False)
 
     Raises:
         FileNotFoundError: The cell has no classifier yet.
+        LookupError: There is no such corpus.
         ValueError: The name is no cell, its classifier is never saved, or the relations of the
             corpus have changed since.
     """
@@ -152,9 +153,14 @@ def experiment_with(config: ExperimentConfig, fits: Callable[[Cell], bool]) -> s
 
 
 def _missing(cell: str) -> Exception:
-    """Reason why a cell has no classifier, with the way out."""
-    variants = read_config().parameters.variants
-    variant = named_cell(cell).variant
+    """Reason why a cell has no classifier, with the way out.
+
+    Raises:
+        LookupError: There is no such corpus.
+    """
+    config, named = read_config(), named_cell(cell)
+    require_corpus(config, named.sample.corpus)
+    variants, variant = config.parameters.variants, named.variant
     if variant not in variants:
         return ValueError(
             f"{cell}: there is no variant {variant!r}{did_you_mean(variant, variants)}"

@@ -117,6 +117,7 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
             found.read(file)
         if not found.answers and not found.unusable:
             raise LookupError(f"no answer to these questions in {found.where()}")
+        _require_about(found.answers, project.folder(name).schema().corpus, name, questions)
         store: ResponseStore = project.catalog.load(f"{name}.recordings")
         stored = _store(found.answers.values(), store)
     for line in found.lines():
@@ -129,6 +130,8 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
         raise click.ClickException(
             "no answer is usable: each is a JSON object of the schema in its question"
         )
+    if found.answers.keys() < asked.keys():
+        say(f"the others: kedro corpus questions {name} <another folder>, with the same options")
     say_next(f"kedro corpus doctor {name}")
 
 
@@ -151,6 +154,17 @@ def _asked(questions: Path) -> dict[str, Request]:
     return asked
 
 
+def _require_about(asked: Iterable[str], corpus: str, name: str, questions: Path) -> None:
+    """Refuse questions about another corpus: their answers would be nobody's."""
+    for request_id in asked:
+        about = request_id.partition("/")[2]
+        if not about.startswith(f"{corpus}/"):
+            raise ValueError(
+                f"{questions} has {request_id!r}, no question about {name}: name the corpus that "
+                "it was written for"
+            )
+
+
 def _answer_files(questions: Path) -> list[Path]:
     """Files of a folder of questions that are neither messages nor questions."""
     if not questions.is_dir():
@@ -159,12 +173,18 @@ def _answer_files(questions: Path) -> list[Path]:
         file
         for file in sorted(questions.iterdir())
         if file.is_file()
-        and not file.name.startswith((_MESSAGE, "."))
+        and not file.name.startswith(".")
         and file.name != QUESTIONS_FILE
+        and not _is_message(file)
     ]
     if not files:
         raise LookupError(f"{questions} has no answers: save replies there, as answer-01.txt ...")
     return files
+
+
+def _is_message(file: Path) -> bool:
+    """Whether a file is a message of ours, and not ``message-01-reply.txt``."""
+    return file.name.startswith(_MESSAGE) and file.stem.removeprefix(_MESSAGE).isdecimal()
 
 
 @dataclass

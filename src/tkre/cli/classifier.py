@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import click
@@ -246,7 +247,7 @@ def export_command(cell: str, folder: Path, int8: bool, env: str | None) -> None
         export_onnx(checkpoint, folder, int8=int8)
         save_artifacts(folder, found.calibrator, found.schema)
     click.echo(folder)
-    say_next(f"python -m tkre.serving.api {folder}")
+    say_next(f"python -m tkre.serving.api {quote(str(folder))}")
 
 
 @classifier.command("publish")
@@ -274,4 +275,4 @@ def publish_command(cell: str, folder: Path, env: str | None) -> None:
         files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
     for file in files:
         click.echo(folder / file)
-    say_next(f"python -m tkre.serving.api {folder}")
+    say_next(f"python -m tkre.serving.api {quote(str(folder))}")

@@ -140,7 +140,10 @@ def _print_plan(project: Project, names: list[str]) -> None:
         raise ValueError(words)
     pipeline = sum((pipelines[name] for name in names), Pipeline([]))
     if not pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
-        raise ValueError(f"{', '.join(names)} asks no language model")
+        raise ValueError(
+            f"{', '.join(names)} asks no language model: an experiment with a variant such as "
+            "tkre_plus does (conf/base/experiments_<name>.yml)"
+        )
     params = project.config.parameters.generation
     known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
     models = catalog.load(LANGUAGE_MODELS)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -37,7 +38,7 @@ or have them checked, in whatever form they come back:
   kedro corpus answers {name} {output} <file with answers>"""
 _NEXT_FOLDER = """\
 Paste each message into a chat of its own, and save the reply as it is, in a file of this folder:
-{output}/answer-01.txt and so on. Then, as often as you like:
+{folder}/answer-01.txt and so on. Then, as often as you like:
   kedro corpus answers {name} {output}"""
 
 
@@ -78,7 +79,7 @@ def questions_command(
         _write_questions(missing, output)
         click.echo(f"{len(missing)} questions in {output}")
         recordings = RAW / name / "recordings.jsonl"
-        click.echo(_NEXT_FILE.format(recordings=recordings, name=name, output=output))
+        click.echo(_NEXT_FILE.format(recordings=recordings, name=name, output=quote(str(output))))
         return
     _write_questions(missing, output / QUESTIONS_FILE)
     messages = list(chat_messages(missing))
@@ -86,7 +87,7 @@ def questions_command(
         (output / f"{_MESSAGE}{number:02d}.txt").write_text(message, encoding="utf-8")
     plural = "" if len(messages) == 1 else "s"
     click.echo(f"{len(missing)} questions in {len(messages)} message{plural} in {output}")
-    click.echo(_NEXT_FOLDER.format(name=name, output=output))
+    click.echo(_NEXT_FOLDER.format(name=name, folder=output, output=quote(str(output))))
 
 
 def _write_questions(missing: Iterable[Request], file: Path) -> None:

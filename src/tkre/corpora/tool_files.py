@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from tkre.core.documents import DocumentError, decode_json, shown
 from tkre.core.errors import UserError
@@ -98,9 +99,10 @@ def _commands(path: Path, name: str) -> str | None:
             if path.suffix.lower() in suffixes
             else f"{path} is {NAMES[name]}: call it {endings}"
         )
-    found = f"{path} is {NAMES[name]}: `kedro corpus import {path} my_corpus` makes a corpus of it"
+    typed = quote(str(path))
+    found = f"{path} is {NAMES[name]}: `kedro corpus import {typed} my_corpus` makes a corpus of it"
     if name in DOCUMENTS or name in _BY_SUFFIX.values():
-        found += f", `kedro corpus candidates {path} pairs.jsonl` pairs of its entities to label"
+        found += f", `kedro corpus candidates {typed} pairs.jsonl` pairs of its entities to label"
     return found
 
 

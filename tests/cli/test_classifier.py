@@ -59,12 +59,13 @@ def test_find_trained_takes_the_newest_version(catalog, trained, schema):
             "^'data' is a folder; .* newsroom.k8.s13.tkre_plus; `python -m tkre.serving.api d",
         ),
         ("newsroom.k8.s13.tkre_pluss", "no variant 'tkre_pluss' .did you mean 'tkre_plus'"),
+        ("newsrom.k8.s13.tkre", "no corpus 'newsrom' .did you mean 'newsroom'"),
         ("newsroom.k8.s13.setfit", "setfit is scored and not saved"),
         ("newsroom.k8.s21.tkre", "no classifier yet: kedro run --to-outputs newsroom.k8.s21.tkre."),
     ],
 )
 def test_missing_classifier_is_refused_with_a_remedy(catalog, trained, cell, reason):
-    with pytest.raises((ValueError, FileNotFoundError), match=reason):
+    with pytest.raises((LookupError, ValueError, FileNotFoundError), match=reason):
         find_trained(catalog, cell)
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.conftest import ROOT
+from tkre.cli import cli
+from tkre.project.config_loader import ConfigLoader
 
 FILES = ROOT / "tests/corpora/files"
 RAW = "data/01_raw"
@@ -40,6 +44,17 @@ def test_an_import_is_a_corpus_that_the_next_command_accepts(project, kedro, imp
     )
     checked = kedro("corpus", "validate", "mills")
     assert "0 errors" in checked and "only repeats its name" in checked
+
+
+@pytest.mark.parametrize("command", [("new", "mills"), ("validate", "newsroom")])
+def test_a_command_in_a_folder_of_the_project_names_the_folder_of_the_project(project, command):
+    """Paths of a corpus would lie in that folder: it was not found, or made where nothing reads."""
+    with project.entered(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigLoader, "of_session", None)
+        patch.chdir("conf")
+        refused = CliRunner().invoke(cli, ["corpus", *command], catch_exceptions=False)
+        assert not list(Path().rglob("mills*"))
+    assert refused.exit_code == 1 and f"the project: cd {project.folder}" in refused.output
 
 
 def test_a_file_of_another_format_names_the_command(project, kedro):

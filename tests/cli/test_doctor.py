@@ -91,7 +91,8 @@ def test_missing_recordings_have_a_remedy(project, examine, monkeypatch):
     monkeypatch.setattr(doctor, "_try_training", lambda *arguments: None)
     [line] = about(examine(code=1), "language model")
     assert line.startswith("error") and "99 questions, 99 without a recorded answer" in line
-    assert "kedro corpus questions newsroom" in line and "--variant spans_golden" in line
+    assert "corpus questions newsroom questions.jsonl -v tkre_plus -k 8 --seed 13" in line
+    assert "--annotated 0; or take" in line and "--variant spans_golden" in line
 
 
 def test_variant_without_llm_outside_the_experiment(examine, monkeypatch):

@@ -40,25 +40,29 @@ def test_messages_for_a_chat_window_and_their_pasted_answers(project, kedro):
     taken = {r["request_id"]: r["response"] for r in (records[3], records[0], records[100])}
     kept = [line for line, r in zip(lines, records, strict=True) if r["request_id"] not in taken]
     path.write_text("".join(kept), encoding="utf-8")
-    ask = ("corpus", "questions", "newsroom", "chat")
+    ask = ("corpus", "questions", "newsroom", "a chat")
     output = kedro(*ask)
-    questions = (project.folder / "chat/questions.jsonl").read_text("utf-8").splitlines()
+    questions = (project.folder / "a chat/questions.jsonl").read_text("utf-8").splitlines()
     asked = [json.loads(question)["request_id"] for question in questions]
-    messages = [m.read_text("utf-8") for m in sorted((project.folder / "chat").glob("message-*"))]
+    messages = [m.read_text("utf-8") for m in sorted((project.folder / "a chat").glob("message-*"))]
     assert len(asked) > 1 and [a for a in asked if f"request_id: {a}" in "".join(messages)] == asked
     assert f"{len(asked)} questions in {len(messages)} message" in output
+    assert "kedro corpus answers newsroom 'a chat'\n" in output
 
     first, *others = [{"request_id": name, "response": taken[name]} for name in asked]
     reply = [first | {"response": {}}, first, {"request_id": "explanation/newsroom/x", "a": 1}]
     text = "\n".join(map(json.dumps, reply))
-    (project.folder / "chat/answer-01.txt").write_text(f"Sure!\n```json\n{text}\n```\n", "utf-8")
-    answers = ("corpus", "answers", "newsroom", "chat")
+    # A reply may be named after its message.
+    pasted = project.folder / "a chat/message-01-reply.txt"
+    pasted.write_text(f"Sure!\n```json\n{text}\n```\n", "utf-8")
+    answers = ("corpus", "answers", "newsroom", "a chat")
     output = kedro(*answers)
     assert f"1 of {len(asked)} questions answered" in output and "1 answers added to" in output
     assert f"without an answer: {len(others)}\n  {others[0]['request_id']}" in output
     assert "ids that no question has: 1\n  explanation/newsroom/x" in output
-    assert "answer-01.txt, line 3: " in output and "is a required property" in output
+    assert "message-01-reply.txt, line 3: " in output and "is a required property" in output
     assert "lines of other text: 1" in output
+    assert "the others: kedro corpus questions newsroom <another folder>" in output
     # The rest comes from a batch service, in a file of its own.
     batch = [{"custom_id": r["request_id"].replace("/", "_"), "response": {"body": {"choices": [
         {"message": {"role": "assistant", "content": json.dumps(r["response"])}}]}}}
@@ -102,6 +106,13 @@ def test_pasted_answers_that_do_not_belong_here(project, kedro):
     message = kedro(*answers, "pasted.txt", code=1)
     assert "no answer to these questions" in message and "pasted.txt: 1 answers" in message
     assert "unknown: b" in message
+    # Recorded here, answers about another corpus would be missing there.
+    questions.write_text('{"request_id": "explanation/news/a", "messages": [], "schema": {}}\n')
+    pasted.write_text('{"request_id": "explanation/news/a", "response": {}}', "utf-8")
+    before = (project.folder / RECORDINGS).read_bytes()
+    refused = kedro(*answers, "pasted.txt", code=1)
+    assert "'explanation/news/a', no question about newsroom" in refused
+    assert (project.folder / RECORDINGS).read_bytes() == before
 
 
 def test_questions_about_unlabelled_text(project, kedro):

@@ -56,8 +56,8 @@ def test_a_table_with_answers_is_not_overwritten(tmp_path):
     _keep_filled(table, "newsroom", [])
     table.write_text("relation;sentence;id\nnone;a;line-1\n", encoding="utf-8")
     with pytest.raises(FileExistsError, match="kedro corpus review newsroom --accept"):
-        _keep_filled(table, "newsroom", ["reviewed/line-2"])
-    _keep_filled(table, "newsroom", ["reviewed/line-1"])  # they are read back
+        _keep_filled(table, "newsroom", ["b"])
+    _keep_filled(table, "newsroom", ["a"])  # they are read back
     table.write_bytes(b"\xff\xfe;")
     with pytest.raises(FileExistsError, match="or delete it"):
         _keep_filled(table, "newsroom", [])

@@ -68,7 +68,10 @@ def test_bad_rows_of_a_table(row, reason):
     [found] = parse(csv_rows(f"{header}\n{row}\n", "train"))
     assert found.startswith("line 2: ") and reason in found
     [headless] = parse(csv_rows("sentence,note\nx,y\n", "train"))
-    assert headless == "line 1: there is no column relation or label or rel in the header"
+    assert headless == (
+        "line 1: there is no column relation or label or rel in the header 'sentence, note': "
+        "rename the column that holds it"
+    )
     [twice] = parse(csv_rows(f"{header},tail\n{row},Bo\n", "train"))
     assert twice == "line 1: column 'tail' stands twice: rename one of them"
 

@@ -108,8 +108,10 @@ def test_the_same_answers_twice_change_nothing(read_back):
 @pytest.mark.parametrize("key", record(ADA))
 @pytest.mark.parametrize("odd", [["a"], {"a": 1}, 10**30, 4.5, "x"])
 def test_an_odd_value_of_an_answer_is_refused_with_its_line(read_back, key, odd):
+    # The sentence alone would tell the row.
+    other = {"sentence": "<head>Ada</head> left <tail>Oslo</tail>."} if key == "id" else {}
     with pytest.raises(CorpusError, match=r"answers\.jsonl, line 1: "):
-        read_back([record(ADA) | {key: odd}])
+        read_back([record(ADA) | other | {key: odd}])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,10 @@ def test_hostile_text_comes_back_from_json_lines(read_back, tmp_path):
         ({"relation": "lives_inn"}, "'lives_inn' is not in relations.yml (did you mean 'lives_in"),
         ({"relation": "knows"}, "does not allow knows between 'person' and 'place'"),
         ({"relation": 3}, "relation must be a text, not 3"),
-        ({"id": "line-9"}, "there is no unlabelled row 'line-9' in toy"),
+        (
+            {"id": "line-9", "sentence": "<head>Ada</head> left <tail>Oslo</tail>."},
+            "there is no unlabelled row 'line-9' in toy",
+        ),
         ({"sentence": "<head>Ada</head> left <tail>Oslo</tail>."}, "is not that of the corpus"),
         ({"sentence": "<tail>Ada</tail> lives in <head>Oslo</head>."}, "is not that of the corpus"),
         ({"llm_relation": "x"}, "llm_relation 'x' is not in relations.yml"),
@@ -157,6 +162,28 @@ def test_a_bad_answer_is_named_by_its_line_and_nothing_is_written(read_back, cha
     assert "1 bad reviewed row(s): nothing is written" in message
     assert "answers.jsonl, line 2: " in message and reason in message
     assert read_back([record(ADA)])[1][0].id == "reviewed/line-1"
+
+
+def test_answers_survive_candidates_that_are_marked_anew(read_back, tmp_path, schema):
+    """With more text or names a pair has another id, and its old id may be that of another pair."""
+    read_back([record(ADA)])
+    renumbered = [replace(BO, id="line-1"), replace(ADA, id="line-2")]
+    folder = CorpusFolder("toy", [tmp_path])
+    lines = "\n".join(json.dumps(r) for r in (record(BO, "knows"), record(ADA)))
+    found = accept("old.jsonl", lines, renumbered, folder, schema, PARAMS,
+                   annotation_ids="annotation/toy/", today="2026-11-30")  # fmt: skip
+    assert found.unchanged == 1
+    [new] = map(json.loads, found.lines)
+    assert (new["id"], new["review"]["annotation"]) == (
+        "reviewed/line-1-2",
+        "annotation/toy/line-1",
+    )
+    with (tmp_path / "reviewed.jsonl").open("a", encoding="utf-8") as file:
+        file.write(found.lines[0])
+    rows = read_reviewed(folder, schema, PARAMS)
+    assert [(row.text, row.relation) for row in rows] == [
+        (ADA.text, "lives_in"), (BO.text, "knows")
+    ]  # fmt: skip
 
 
 def test_two_answers_for_one_row_are_refused(read_back):

@@ -104,9 +104,11 @@ def test_an_export_says_where_it_came_from_and_is_replayed(project, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("plan", "--pipelines", "nothing"), "no pipeline nothing; kedro registry list"),
+        (("plan", "--pipelines", "nothing"), "--pipelines: there is no pipeline 'nothing' ("),
+        (("plan", "--pipelines", "dmeo"), "there is no pipeline 'dmeo' (did you mean 'demo'?)"),
         (("plan", "--pipelines", "reporting"), "reporting asks no language model"),
         (("export", "newsroom", "x.jsonl"), "no language model has answered anything for newsroom"),
+        (("export", "newsrom", "x.jsonl"), "no corpus 'newsrom' (did you mean 'newsroom'?)"),
         (("plan", "--params", "generation.language_model.backend=gpt"), "backend"),
     ],
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import click
 from kedro.io import CatalogProtocol
 
 from tkre.cli.frame import FramedGroup
-from tkre.cli.session import Project, env_option, session
+from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell, parse_cell
 from tkre.core.params import did_you_mean
 from tkre.core.schema import RelationSchema
@@ -53,6 +54,7 @@ def find_trained(catalog: CatalogProtocol, cell: str, *, balanced: bool = False)
 
     Raises:
         FileNotFoundError: The cell has no classifier yet.
+        LookupError: There is no such corpus.
         ValueError: The name is no cell, its classifier is never saved, or the relations of the
             corpus have changed since.
     """
@@ -152,9 +154,14 @@ def experiment_with(config: ExperimentConfig, fits: Callable[[Cell], bool]) -> s
 
 
 def _missing(cell: str) -> Exception:
-    """Reason why a cell has no classifier, with the way out."""
-    variants = read_config().parameters.variants
-    variant = named_cell(cell).variant
+    """Reason why a cell has no classifier, with the way out.
+
+    Raises:
+        LookupError: There is no such corpus.
+    """
+    config, named = read_config(), named_cell(cell)
+    require_corpus(config, named.sample.corpus)
+    variants, variant = config.parameters.variants, named.variant
     if variant not in variants:
         return ValueError(
             f"{cell}: there is no variant {variant!r}{did_you_mean(variant, variants)}"
@@ -240,7 +247,7 @@ def export_command(cell: str, folder: Path, int8: bool, env: str | None) -> None
         export_onnx(checkpoint, folder, int8=int8)
         save_artifacts(folder, found.calibrator, found.schema)
     click.echo(folder)
-    say_next(f"python -m tkre.serving.api {folder}")
+    say_next(f"python -m tkre.serving.api {quote(str(folder))}")
 
 
 @classifier.command("publish")
@@ -268,4 +275,4 @@ def publish_command(cell: str, folder: Path, env: str | None) -> None:
         files = assemble(found.classifier, found.calibrator, found.schema, text, folder)
     for file in files:
         click.echo(folder / file)
-    say_next(f"python -m tkre.serving.api {folder}")
+    say_next(f"python -m tkre.serving.api {quote(str(folder))}")

@@ -287,7 +287,9 @@ def _write(records: Iterator[dict[str, Any]], target: Path, counts: CandidateCou
     if target.suffix not in (".jsonl", ".parquet"):
         raise ValueError(f"{target}: OUTPUT ends with .jsonl or .parquet")
     if target.exists():
-        raise FileExistsError(f"{target} exists and is not overwritten")
+        raise FileExistsError(
+            f"{target} exists and is not overwritten: move it, or name another OUTPUT"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as unfinished:
         if target.suffix == ".jsonl":

@@ -285,7 +285,7 @@ def export_command(name: str, target: Path, split: str | None, env: str | None) 
         if target.suffix not in EXPORTS:
             raise ValueError(f"{target}: FILE ends with {', '.join(EXPORTS)}")
         if target.exists():
-            raise FileExistsError(f"{target} exists and is not overwritten")
+            raise FileExistsError(f"{target} exists and is not overwritten: name another FILE")
         target.parent.mkdir(parents=True, exist_ok=True)
         # A mark, by which spreadsheets tell UTF-8.
         encoding = "utf-8-sig" if target.suffix in (".csv", ".tsv") else "utf-8"

@@ -155,11 +155,13 @@ def _report_llm(project: Project, planned: Plan, cell: Cell, report: Report) -> 
             f"{tokens_out:,} out" + (f", about {dollars}" if dollars else ""),
         )
     elif missing:
+        sample = cell.sample
+        options = f"-v {cell.variant} -k {sample.shots} --seed {sample.seed}"
         message = (
             f"{questions}, {missing} without a recorded answer, and a replay asks nobody. Choose a "
             "live model (docs/language_models.md), or have the questions answered elsewhere: "
-            f"kedro corpus questions {cell.sample.corpus} questions.jsonl; or take a variant that "
-            "needs none: --variant spans_golden"
+            f"kedro corpus questions {sample.corpus} questions.jsonl {options} --annotated "
+            f"{sample.annotated}; or take a variant that needs none: --variant spans_golden"
         )
         report(_LLM, message, Level.ERROR)
     else:

@@ -42,6 +42,7 @@ from tkre.project.preflight import (
     replayed_corpora,
     run_in_memory,
 )
+from tkre.project.selection import misspelt
 
 _LISTED = 10  # stale answers and orphans of a plan; the rest is a number
 
@@ -80,6 +81,7 @@ def export_command(corpus: str, target: Path, env: str | None, model: str | None
     TARGET is a store that can be replayed elsewhere.
     """
     with session(env) as project:
+        require_corpus(project.config, corpus)
         store: ResponseStore = project.catalog.load(f"{corpus}.responses")
         if not len(store):
             raise LookupError(f"no language model has answered anything for {corpus}: {store.path}")
@@ -134,11 +136,14 @@ def _generation(config: ExperimentConfig, samples: list[KShotSample], cell: Cell
 
 def _print_plan(project: Project, names: list[str]) -> None:
     catalog = project.catalog  # its session makes the pipelines
-    if unknown := [name for name in names if name not in pipelines]:
-        raise ValueError(f"no pipeline {', '.join(unknown)}; kedro registry list shows them")
+    if words := misspelt({"pipelines": names}):
+        raise ValueError(words)
     pipeline = sum((pipelines[name] for name in names), Pipeline([]))
     if not pipeline.only_nodes_with_tags(LANGUAGE_MODEL).nodes:
-        raise ValueError(f"{', '.join(names)} asks no language model")
+        raise ValueError(
+            f"{', '.join(names)} asks no language model: an experiment with a variant such as "
+            "tkre_plus does (conf/base/experiments_<name>.yml)"
+        )
     params = project.config.parameters.generation
     known = run_in_memory(pipeline.only_nodes_with_tags(PREFLIGHT), catalog)
     models = catalog.load(LANGUAGE_MODELS)
@@ -185,7 +190,11 @@ def _print_llm(planned: Plan, estimates: list[Estimate], console: Console) -> No
     if isinstance(settings, ReplayParams) and planned.missing:
         # Of the rows to classify a replay takes those that are recorded, if there are any.
         fewer = all(e.kind == CLASSIFICATION and e.stored for e in estimates if e.asked)
-        ends = "fewer rows are classified" if fewer else "a missing response ends the run"
+        ends = (
+            "fewer rows are classified" if fewer
+            else "a missing response ends the run. Select a model (docs/language_models.md), or "
+            "have questions answered: kedro corpus questions"
+        )  # fmt: skip
         say(f"A replay asks no model: {ends}.")
     if dollars := price(settings, estimates):
         say(f"About {dollars}, at the prices given.")

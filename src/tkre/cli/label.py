@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -92,7 +93,7 @@ def _chosen(project: Project, given: str | None, *, balanced: bool) -> tuple[Pat
         if balanced and beside.is_file():
             _require_balanced(folder, beside)
         calibrator = str(beside) if beside.is_file() else None
-        return folder, calibrator, f"python -m tkre.serving.api {folder}"
+        return folder, calibrator, f"python -m tkre.serving.api {quote(str(folder))}"
     name = given
     if name is None:
         trained = trained_cells(project)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -37,7 +38,7 @@ or have them checked, in whatever form they come back:
   kedro corpus answers {name} {output} <file with answers>"""
 _NEXT_FOLDER = """\
 Paste each message into a chat of its own, and save the reply as it is, in a file of this folder:
-{output}/answer-01.txt and so on. Then, as often as you like:
+{folder}/answer-01.txt and so on. Then, as often as you like:
   kedro corpus answers {name} {output}"""
 
 
@@ -78,7 +79,7 @@ def questions_command(
         _write_questions(missing, output)
         click.echo(f"{len(missing)} questions in {output}")
         recordings = RAW / name / "recordings.jsonl"
-        click.echo(_NEXT_FILE.format(recordings=recordings, name=name, output=output))
+        click.echo(_NEXT_FILE.format(recordings=recordings, name=name, output=quote(str(output))))
         return
     _write_questions(missing, output / QUESTIONS_FILE)
     messages = list(chat_messages(missing))
@@ -86,7 +87,7 @@ def questions_command(
         (output / f"{_MESSAGE}{number:02d}.txt").write_text(message, encoding="utf-8")
     plural = "" if len(messages) == 1 else "s"
     click.echo(f"{len(missing)} questions in {len(messages)} message{plural} in {output}")
-    click.echo(_NEXT_FOLDER.format(name=name, output=output))
+    click.echo(_NEXT_FOLDER.format(name=name, folder=output, output=quote(str(output))))
 
 
 def _write_questions(missing: Iterable[Request], file: Path) -> None:
@@ -117,6 +118,7 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
             found.read(file)
         if not found.answers and not found.unusable:
             raise LookupError(f"no answer to these questions in {found.where()}")
+        _require_about(found.answers, project.folder(name).schema().corpus, name, questions)
         store: ResponseStore = project.catalog.load(f"{name}.recordings")
         stored = _store(found.answers.values(), store)
     for line in found.lines():
@@ -129,6 +131,8 @@ def answers_command(name: str, questions: Path, files: tuple[Path, ...], env: st
         raise click.ClickException(
             "no answer is usable: each is a JSON object of the schema in its question"
         )
+    if found.answers.keys() < asked.keys():
+        say(f"the others: kedro corpus questions {name} <another folder>, with the same options")
     say_next(f"kedro corpus doctor {name}")
 
 
@@ -151,6 +155,17 @@ def _asked(questions: Path) -> dict[str, Request]:
     return asked
 
 
+def _require_about(asked: Iterable[str], corpus: str, name: str, questions: Path) -> None:
+    """Refuse questions about another corpus: their answers would be nobody's."""
+    for request_id in asked:
+        about = request_id.partition("/")[2]
+        if not about.startswith(f"{corpus}/"):
+            raise ValueError(
+                f"{questions} has {request_id!r}, no question about {name}: name the corpus that "
+                "it was written for"
+            )
+
+
 def _answer_files(questions: Path) -> list[Path]:
     """Files of a folder of questions that are neither messages nor questions."""
     if not questions.is_dir():
@@ -159,12 +174,18 @@ def _answer_files(questions: Path) -> list[Path]:
         file
         for file in sorted(questions.iterdir())
         if file.is_file()
-        and not file.name.startswith((_MESSAGE, "."))
+        and not file.name.startswith(".")
         and file.name != QUESTIONS_FILE
+        and not _is_message(file)
     ]
     if not files:
         raise LookupError(f"{questions} has no answers: save replies there, as answer-01.txt ...")
     return files
+
+
+def _is_message(file: Path) -> bool:
+    """Whether a file is a message of ours, and not ``message-01-reply.txt``."""
+    return file.name.startswith(_MESSAGE) and file.stem.removeprefix(_MESSAGE).isdecimal()
 
 
 @dataclass

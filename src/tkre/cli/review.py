@@ -14,7 +14,7 @@ from tkre.cli.classifier import experiment_with, named_cell, newest, preferred_c
 from tkre.cli.session import Project, env_option, require_corpus, session
 from tkre.core.cells import Cell
 from tkre.core.files import read_text, write_whole
-from tkre.core.instance import REVIEWED_ID, Instance
+from tkre.core.instance import Instance, to_tagged
 from tkre.core.schema import RelationSchema
 from tkre.core.terminal import say, say_next
 from tkre.corpora.pool import read_pool
@@ -24,6 +24,7 @@ from tkre.corpora.reviewed import (
     accept,
     read_answers,
     read_reviewed,
+    same_ends,
     table,
     writable,
 )
@@ -131,7 +132,7 @@ def _write(project: Project, name: str, given: str | None, most: int, order: str
         raise LookupError(f"{sample.name}: all {len(annotated):,} annotated rows are reviewed")
     FOLDER.mkdir(parents=True, exist_ok=True)
     page, csv = FOLDER / f"{name}.html", FOLDER / f"{name}.csv"
-    _keep_filled(csv, name, {row.id for row in reviewed})
+    _keep_filled(csv, name, {same_ends(to_tagged(row)) for row in reviewed})
     probabilities, judge = _judge(project, cell, offered, reviewed, schema)
     rows = first_rows(review_rows(offered, schema, probabilities), order, most)
     page.write_text(review_page(rows, schema, judge), encoding="utf-8", newline="\n")
@@ -151,7 +152,7 @@ def _keep_filled(csv: Path, name: str, reviewed: Collection[str]) -> None:
     problems: list[str] = []
     text = csv.read_bytes().decode("utf-8-sig", errors="replace")
     answers = [record for _, record in read_answers(csv.name, text, problems) if record[LABEL]]
-    if problems or any(f"{REVIEWED_ID}{record['id']}" not in reviewed for record in answers):
+    if problems or any(same_ends(record["sentence"]) not in reviewed for record in answers):
         raise FileExistsError(
             f"{csv} has answers, and is not overwritten: kedro corpus review {name} --accept "
             f"{csv}, or delete it"

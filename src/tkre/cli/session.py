@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 import click
@@ -13,7 +14,9 @@ from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol
+from kedro.utils import find_kedro_project
 
+from tkre.core.errors import UserError
 from tkre.core.params import did_you_mean
 from tkre.corpora.reading import CorpusFolder
 from tkre.datasets.versions import Catalog
@@ -111,7 +114,17 @@ class Project:
         return [self._load(f"{corpus}.{name}") for name in (*RECORDINGS, "responses")]
 
     def _load(self, name: str) -> Any:
-        """Dataset of the catalog that needs no session: 0.4 s of each command."""
+        """Dataset of the catalog that needs no session: 0.4 s of each command.
+
+        Raises:
+            UserError: The working directory is not the folder of the project; without a session
+                paths lie in it, so files would be missed, and new ones made where nothing reads.
+        """
+        here = Path.cwd()
+        if (root := find_kedro_project(here) or here) != here:
+            raise UserError(
+                f"this command works in the folder of the project: cd {quote(str(root))}"
+            )
         kind = name.rpartition(".")[2]
         entries = self.loader["catalog"].items()
         catalog = Catalog.from_config({n: e for n, e in entries if n.endswith(f".{kind}")})

@@ -13,7 +13,7 @@ from tkre.core.text import find_phrase
 from tkre.corpora.documents import Document, Tally
 from tkre.corpora.formats import Row, fail, list_items, require_object
 from tkre.corpora.records import RowError, labelled_record, string
-from tkre.corpora.tables import COLUMNS, table_columns, table_records
+from tkre.corpora.tables import lacking_column, table_columns, table_records
 
 
 def csv_rows(text: str, split: str) -> Iterator[Row]:
@@ -25,12 +25,10 @@ def csv_rows(text: str, split: str) -> Iterator[Row]:
     """
     try:
         columns = table_columns(text)
+        if lacking := lacking_column(text, ("sentence", "relation")):
+            raise RowError(lacking)
     except RowError as error:
         yield "line 1", partial(fail, str(error))
-        return
-    if missing := [name for name in ("sentence", "relation") if name not in columns]:
-        names = " or ".join(COLUMNS[missing[0]])
-        yield "line 1", partial(fail, f"there is no column {names} in the header")
         return
     for line, cells in table_records(text):
         if isinstance(cells, str):

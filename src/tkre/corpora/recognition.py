@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from tkre.core.documents import DocumentError, parse_json
+from tkre.core.instance import HEAD
 from tkre.corpora.formats import list_items
 from tkre.corpora.records import RowError
-from tkre.corpora.tables import table_columns
+from tkre.corpora.tables import header_of, lacking_column, table_columns
 
 _FIRST = 20  # records looked at
 _LONGEST = 2_000_000  # characters of them
@@ -103,7 +105,11 @@ def why_unknown(text: str) -> str:
             )
         if records and isinstance(records[0], RowError):
             return str(records[0])
-    return "it is of no known format (docs/data.md); --format names one"
+    unknown = "it is of no known format (docs/data.md); --format names one"
+    with suppress(RowError):  # a text that begins with a quote
+        if len(header_of([start.partition("\n")[0]])) > 2:
+            unknown += f". As a table: {lacking_column(start, ('sentence', 'relation', HEAD))}"
+    return unknown
 
 
 def other_format(text: str, expected: str, path: str) -> str | None:

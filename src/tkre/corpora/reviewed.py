@@ -24,7 +24,7 @@ from tkre.core.schema import RelationSchema
 from tkre.corpora.formats import json_lines, json_object
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, CorpusFolder, row_problem, type_mismatch
-from tkre.corpora.records import RowError, labelled_record, order_problem, string
+from tkre.corpora.records import RowError, id_once, labelled_record, order_problem, string
 from tkre.corpora.tables import REVIEWED, inert, table_records
 
 LABEL = "relation"  # key of the label; the column to fill in
@@ -113,21 +113,25 @@ def accept(
         CorpusError: Anything is wrong with the file; the message lists it by line.
     """
     known = {row.id: row for row in pool}
+    marked = {same_ends(to_tagged(row)): row for row in reversed(pool)}
+    before = _placed(folder, schema, params)
     given: dict[Pair, tuple[str, str | None]] = {
-        _pair(row): (f"{params.reviewed}, {place}", row.relation)
-        for place, row in _placed(folder, schema, params)
+        _pair(row): (f"{params.reviewed}, {place}", row.relation) for place, row in before
     }
+    taken = {row.id: 1 for _, row in before}
     found = _Found()
     for place, record in read_answers(file, text, found.problems):
         try:
             if record.get(LABEL) in (None, ""):
                 found.empty += 1
                 continue
-            row = _labelled(record, known, schema, params)
+            row = _labelled(record, known, marked, schema, params)
             pair = _pair(row)
             if pair not in given:
                 given[pair] = (place, row.relation)
-                found.add(row, _review(record, row, schema, annotation_ids, today))
+                review = _review(record, row, schema, annotation_ids, today)
+                # A row before may have the id, of candidates before these.
+                found.add(replace(row, id=id_once(row.id, taken)), review)
             elif given[pair][1] == row.relation:
                 found.unchanged += 1
             else:
@@ -200,22 +204,29 @@ def _table(text: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]
 def _labelled(
     record: Mapping[str, Any],
     known: Mapping[str, Instance],
+    marked: Mapping[str, Instance],
     schema: RelationSchema,
     params: CorpusParams,
 ) -> Instance:
-    """The unlabelled row of a record with the label that the record gives it."""
+    """The unlabelled row of a record with the label that the record gives it.
+
+    It is that of the id, or of the marked sentence: candidates that were marked anew, with more
+    text or names, have other ids than those of an older page.
+    """
     record = dict(record)
-    row_id = string(record, "id")
-    if row_id not in known:
-        raise RowError(
-            f"there is no unlabelled row {row_id!r} in {schema.corpus}: take the line out, or let "
-            f"`kedro corpus review {schema.corpus}` make a new page"
-        )
-    row, sentence = known[row_id], string(record, "sentence")
-    if _same_ends(sentence) != _same_ends(to_tagged(row)):
+    row_id, sentence = string(record, "id"), string(record, "sentence")
+    named = known.get(row_id)
+    same = named is not None and same_ends(to_tagged(named)) == same_ends(sentence)
+    row = named if same else marked.get(same_ends(sentence))
+    if row is None:
+        if named is None:
+            raise RowError(
+                f"there is no unlabelled row {row_id!r} in {schema.corpus}: take the line out, or "
+                f"let `kedro corpus review {schema.corpus}` make a new page"
+            )
         raise RowError(
             f"the sentence of {row_id!r} is not that of the corpus: it is {sentence!r}, there "
-            f"{to_tagged(row)!r}; undo the change, or take the line out"
+            f"{to_tagged(named)!r}; undo the change, or take the line out"
         )
     if not writable(row):
         raise RowError(f"{row_id!r}: its text holds a tag of its own, which a file cannot")
@@ -233,7 +244,7 @@ def writable(row: Instance) -> bool:
         return False
 
 
-def _same_ends(sentence: str) -> str:
+def same_ends(sentence: str) -> str:
     """A sentence with line ends as they are everywhere; spreadsheets change them."""
     return sentence.replace("\r\n", "\n").replace("\r", "\n")
 

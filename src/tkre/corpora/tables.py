@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from tkre.core.documents import repeated
+from tkre.core.documents import repeated, shown
 from tkre.core.instance import HEAD, TAIL
 from tkre.core.params import did_you_mean
 from tkre.corpora.records import RowError
@@ -176,6 +176,20 @@ def table_columns(text: str) -> dict[str, str]:
         RowError: See ``header_of``.
     """
     return held_by(header_of(io.StringIO(text, newline="")))
+
+
+def lacking_column(text: str, needed: Iterable[str]) -> str | None:
+    """Message on the first of ``needed`` (as of ``COLUMNS``) that a table lacks; None if none is.
+
+    Raises:
+        RowError: See ``header_of``.
+    """
+    names = header_of(io.StringIO(text, newline=""))
+    lacking = next((held for held in needed if held not in held_by(names)), None)
+    return lacking and (
+        f"there is no column {' or '.join(COLUMNS[lacking])} in the header "
+        f"{shown(', '.join(names))}: rename the column that holds it"
+    )
 
 
 def held_by(names: Iterable[str]) -> dict[str, str]:

@@ -218,7 +218,7 @@ def apply_reviews(
     """
     forbidden = other_sets(support, validation, development, test, natural_test)
     guarded = guard_pool(reviewed, forbidden, params)
-    rows, counts = reviews.with_reviews(unreviewed, guarded.rows, sample.corpus)
+    rows, counts = reviews.with_reviews(unreviewed, guarded.rows)
     return rows, {"sample": sample.name} | counts | guarded.report()
 
 

@@ -69,6 +69,26 @@ def found(*responses: Response) -> Response | None:
     return store.find(REQUEST, "m")
 
 
+def test_an_answer_is_found_after_its_sentence_got_another_id():
+    asked = replace(REQUEST, id="annotation/toy/line-1/1", subject="ab-cd")
+    digest = asked.digest("m")
+    store = ResponseStore()
+    store.append(Response(asked.id, answer={"relation": "x"}, digest=digest))
+    moved = replace(asked, id="annotation/toy/line-2/1")
+    found = store.find(moved, "m")
+    assert found is not None
+    assert (found.request_id, found.answer) == (moved.id, {"relation": "x"})
+    # Another vote, a round of sentences about a relation, another sentence: other answers.
+    assert store.find(replace(moved, id=f"{moved.id}/vote-2"), "m") is None
+    assert store.find(replace(moved, subject="-cd"), "m") is None
+    assert store.find(replace(moved, messages=({"role": "user", "content": "?"},)), "m") is None
+    # Its own failure is older than what was paid for elsewhere; its own answer comes first.
+    store.append(Response(moved.id, reason="truncated", error="x", digest=digest))
+    assert store.find(moved, "m").answer == {"relation": "x"}  # type: ignore[union-attr]
+    store.append(Response(moved.id, answer={"relation": "y"}, digest=digest))
+    assert store.find(moved, "m").answer == {"relation": "y"}  # type: ignore[union-attr]
+
+
 def test_find_prefers_answers_to_failures():
     digest = REQUEST.digest("m")
     good = Response(REQUEST.id, answer={}, digest=digest)

@@ -10,13 +10,12 @@ from difflib import get_close_matches
 from tkre.core.instance import Instance
 from tkre.core.schema import RelationSchema
 from tkre.generation import annotation, explanations, synthesis
-from tkre.generation.llm.protocol import Response
+from tkre.generation.llm.protocol import Response, vote_of
 from tkre.generation.llm.store import ResponseStore
 from tkre.generation.rejections import ANNOTATION, CLASSIFICATION, EXPLANATION, SYNTHESIS
 from tkre.generation.subjects import difference
 
 ROUND = re.compile(r"(seed-\d+|zero-shot)/round-\d+")
-_VOTE = re.compile(r"/vote-\d+$")
 _SEED = re.compile(r"seed-\d+/")
 
 
@@ -49,7 +48,8 @@ class Subjects:
             return explanations.subject(row, self._schema)
         if kind == CLASSIFICATION and (row := self._rows.get(_SEED.sub("", name, count=1))):
             return annotation.subject(row, self._schema)
-        if kind == ANNOTATION and (row := self._pool.get(name) or self._pool.get(_vote(name))):
+        first = name.removesuffix(vote_of(name))
+        if kind == ANNOTATION and (row := self._pool.get(name) or self._pool.get(first)):
             return annotation.subject(row, self._schema)
         if kind == SYNTHESIS and _relation(name) in self._schema.relations:
             return synthesis.subject(_relation(name), self._schema)
@@ -75,10 +75,6 @@ class Subjects:
         kind, _, rest = request_id.partition("/")
         corpus = f"{self._schema.corpus}/"
         return (kind, rest.removeprefix(corpus)) if rest.startswith(corpus) else ("", "")
-
-
-def _vote(name: str) -> str:
-    return _VOTE.sub("", name)
 
 
 def _relation(name: str) -> str:

@@ -28,6 +28,11 @@ def subject_of(relations: Any, row: Instance | None = None) -> str:
     return f"{sentence}-{digest_of(relations)[:LENGTH]}"
 
 
+def has_sentence(subject: str) -> bool:
+    """Whether a question is about a sentence, not about a relation alone."""
+    return not subject.startswith("-") and bool(subject)
+
+
 def _parts(row: Instance) -> list[Any]:
     """The sentence cut at its mentions, in one Unicode form: the same text has one digest."""
     cuts = sorted({0, row.head.start, row.head.end, row.tail.start, row.tail.end, len(row.text)})

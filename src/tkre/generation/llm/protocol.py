@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import field as dataclass_field
@@ -20,6 +21,7 @@ from tkre.core.params import Params
 UNANSWERED = frozenset(
     {"unreachable", "timed_out", "rate_limited", "server_error", "context_exceeded"}
 )
+_VOTE = re.compile(r"/vote-\d+$")
 
 
 class Sampling(Params):
@@ -84,6 +86,12 @@ class Request:
         """
         named = f"{self.id}\n{self.digest(model)}"
         return int.from_bytes(hashlib.sha256(named.encode()).digest()[:4]) >> 1
+
+
+def vote_of(request_id: str) -> str:
+    """The end of the id of a further vote, ``/vote-2``; empty for a first one."""
+    found = _VOTE.search(request_id)
+    return found[0] if found else ""
 
 
 @dataclass(frozen=True)

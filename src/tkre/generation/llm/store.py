@@ -23,7 +23,8 @@ from tkre.core.errors import enumerated
 from tkre.core.files import EncodingError, not_utf8
 from tkre.generation.llm.lock import AnswerLock, changing
 from tkre.generation.llm.pasted import read_pasted, responses_in
-from tkre.generation.llm.protocol import Request, Response
+from tkre.generation.llm.protocol import Request, Response, vote_of
+from tkre.generation.subjects import has_sentence
 
 logger = logging.getLogger(__name__)
 SHOWN = 5  # broken lines in a message; the rest is a number
@@ -40,6 +41,7 @@ class ResponseStore:
     def __init__(self, path: Path | None = None, lock: AnswerLock | None = None) -> None:
         self.path, self.lock = path, lock
         self._attempts: dict[str, list[Response]] = {}
+        self._answers: dict[str, list[Response]] = {}  # by the digest of their request
         self._read_to = 0  # bytes of the file that are in memory
         self._lines = 0
         self._torn_at = -1  # start of an unfinished line that has been reported
@@ -59,8 +61,9 @@ class ResponseStore:
     def find(self, request: Request, model: str, settings: str | None = None) -> Response | None:
         """The model's stored response to exactly this request, if there is one.
 
-        The newest answer; without one, the newest settled failure, since the same request would be
-        paid for again.
+        The newest answer; without one, that to the same question about a sentence under another id,
+        since text that is marked anew has other numbers; without one, the newest settled failure,
+        since the same request would be paid for again.
 
         Args:
             request: The request.
@@ -68,12 +71,26 @@ class ResponseStore:
             settings: Digest of its other settings: a failure with others is none of these. None
                 takes every failure.
         """
-        if not (attempts := self.attempts(request.id)):
-            return None
         digest = request.digest(model)
+        attempts = self.attempts(request.id)
         same = [a for a in reversed(attempts) if a.digest == digest and a.settled]
         failed = (a for a in same if settings is None or a.settings in (None, settings))
-        return next((a for a in same if a.answer is not None), None) or next(failed, None)
+        return (
+            next((a for a in same if a.answer is not None), None)
+            or self._renumbered(request, digest)
+            or next(failed, None)
+        )
+
+    def _renumbered(self, request: Request, digest: str) -> Response | None:
+        """An answer to the same question about a sentence, which had another id when it was given.
+
+        Rounds of synthesis and votes repeat a question for another answer: theirs are their own.
+        """
+        if not has_sentence(request.subject):
+            return None
+        answers = reversed(self._answers.get(digest, ()))
+        found = (a for a in answers if vote_of(a.request_id) == vote_of(request.id))
+        return next((replace(a, request_id=request.id) for a in found), None)
 
     def subject(self, response: Response) -> str | None:
         """What an answer was given to; None for one that has not been used yet."""
@@ -83,7 +100,7 @@ class ResponseStore:
     def append(self, response: Response) -> None:
         """Appends an attempt; it is on disk when this returns."""
         if self.path is None:
-            self._attempts.setdefault(response.request_id, []).append(response)
+            self._add(response)
             return
         line = json.dumps(response.to_dict(), ensure_ascii=False).encode(errors="replace") + b"\n"
         # After a kill in a write, the next process must see the torn line, and no other process may
@@ -98,7 +115,12 @@ class ResponseStore:
             os.fsync(file.fileno())
             self._read_to = size + len(line)
         self._lines += line.count(b"\n")
+        self._add(response)
+
+    def _add(self, response: Response) -> None:
         self._attempts.setdefault(response.request_id, []).append(response)
+        if response.digest and response.answer is not None:
+            self._answers.setdefault(response.digest, []).append(response)
 
     def require_writable(self) -> None:
         """Opens the file as an append does: what cannot be stored must not be paid for."""
@@ -175,8 +197,7 @@ class ResponseStore:
             if isinstance(response, str):
                 problems[number or 0] = response
             else:
-                placed = replace(response, line=number or response.line)
-                self._attempts.setdefault(response.request_id, []).append(placed)
+                self._add(replace(response, line=number or response.line))
         return problems
 
     def _report(self, broken: dict[int, str]) -> None:

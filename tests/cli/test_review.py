@@ -61,3 +61,6 @@ def test_a_table_with_answers_is_not_overwritten(tmp_path):
     table.write_bytes(b"\xff\xfe;")
     with pytest.raises(FileExistsError, match="or delete it"):
         _keep_filled(table, "newsroom", [])
+    table.write_text('{"relation": "spouse_of"}\n')  # JSON by its content, and no answer of ours
+    with pytest.raises(FileExistsError, match="has answers"):
+        _keep_filled(table, "newsroom", [])

@@ -151,8 +151,9 @@ def _keep_filled(csv: Path, name: str, reviewed: Collection[str]) -> None:
         return
     problems: list[str] = []
     text = csv.read_bytes().decode("utf-8-sig", errors="replace")
-    answers = [record for _, record in read_answers(csv.name, text, problems) if record[LABEL]]
-    if problems or any(same_ends(record["sentence"]) not in reviewed for record in answers):
+    records = [record for _, record in read_answers(csv.name, text, problems)]
+    answered = [str(record.get("sentence")) for record in records if record.get(LABEL)]
+    if problems or any(same_ends(sentence) not in reviewed for sentence in answered):
         raise FileExistsError(
             f"{csv} has answers, and is not overwritten: kedro corpus review {name} --accept "
             f"{csv}, or delete it"

@@ -52,7 +52,7 @@ from tkre.generation import recorded
 from tkre.generation.llm.openai import _CONTEXT, _UNREADABLE
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted
-from tkre.generation.llm.protocol import Request, Sampling
+from tkre.generation.llm.protocol import Request, Sampling, vote_of
 from tkre.generation.prompts import PromptError, render
 from tkre.generation.texts import from_explanation, from_sentence
 from tkre.project.mlflow import _key
@@ -232,7 +232,7 @@ TESTED: dict[str, list[Callable[[str], object]]] = {
     "corpora/tables.py:held_by": [lambda t: held_by([t])],
     "generation/recorded.py:ROUND": [recorded.ROUND.fullmatch],  # parts of a request id
     "generation/recorded.py:_SEED": [recorded._SEED.search],
-    "generation/recorded.py:_VOTE": [recorded._VOTE.search],
+    "generation/llm/protocol.py:_VOTE": [vote_of],
     "project/mlflow.py:_key": [_key],
     "project/rename.py:_renamed": [
         lambda t: _renamed(t, Renaming("born_in", "b"), in_texts=True),

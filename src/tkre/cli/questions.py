@@ -20,7 +20,7 @@ from tkre.core.documents import parse_json
 from tkre.core.errors import enumerated, listed
 from tkre.core.files import read_text
 from tkre.core.terminal import say, say_next
-from tkre.corpora.formats import json_lines
+from tkre.corpora.formats import numbered_lines
 from tkre.generation.llm.chat_window import chat_messages
 from tkre.generation.llm.parsing import read_answer
 from tkre.generation.llm.pasted import read_pasted, shortened
@@ -140,7 +140,7 @@ def _asked(questions: Path) -> dict[str, Request]:
     """Requests of a file of questions, by id."""
     file = questions / QUESTIONS_FILE if questions.is_dir() else questions
     asked = {}
-    for number, line in json_lines(read_text(file, utf16=True)):
+    for number, line in numbered_lines(read_text(file, utf16=True)):
         try:
             record = parse_json(line)
             asked[record["request_id"]] = Request(

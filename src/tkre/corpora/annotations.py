@@ -15,7 +15,7 @@ from tkre.core.documents import shown
 from tkre.core.instance import Span
 from tkre.corpora.document_rows import Rows
 from tkre.corpora.documents import Document, Documents, Tally, read_documents
-from tkre.corpora.formats import Row, fail, json_lines, list_items, require_object
+from tkre.corpora.formats import Row, fail, list_items, numbered_lines, require_object
 from tkre.corpora.pairs import token_text, two_of
 from tkre.corpora.records import RowError, string
 
@@ -198,7 +198,7 @@ def brat(annotations: str, text: str) -> Document:
     (``*``) and other kinds.
     """
     document = Document("", text)
-    for number, raw in json_lines(annotations):
+    for number, raw in numbered_lines(annotations):
         line = raw.strip(" ")
         if found := _MENTION.fullmatch(line):
             key, kind, places, surface = found.groups()

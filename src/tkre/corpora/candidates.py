@@ -13,7 +13,7 @@ from typing import Any
 from tkre.core.errors import UserError
 from tkre.core.instance import Instance, Span, TagError, parse_tagged, to_tagged
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import json_lines, json_object
+from tkre.corpora.formats import json_object, numbered_lines
 from tkre.corpora.records import RowError, id_once, instance_problem, string
 from tkre.corpora.reviewed import writable
 
@@ -225,7 +225,7 @@ def read_sentences(
         counts: Bad lines are added to it.
     """
     for number, line in enumerate(lines, start=1):
-        for _, content in json_lines(line):
+        for _, content in numbered_lines(line):
             try:
                 yield _sentence(content, number, json=json)
             except RowError as error:

@@ -22,7 +22,7 @@ Row = tuple[str, Callable[[], Instance]]
 Format = Callable[[str, str], Iterator[Row]]
 
 
-def json_lines(text: str) -> Iterator[tuple[int, str]]:
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
     """Non-blank lines with their numbers, counted from 1, without byte-order marks and ends."""
     # Not splitlines(): it also breaks at characters that JSON allows inside a string.
     for number, line in enumerate(io.StringIO(text, newline=""), start=1):
@@ -64,7 +64,7 @@ def fail(reason: str) -> Instance:
 def list_items(text: str) -> Iterator[tuple[str, Any]]:
     """Items of a JSON list, or of JSON Lines, with their places; a bad one is a ``RowError``."""
     if not text.lstrip("\ufeff \t\r\n").startswith("["):
-        for number, line in json_lines(text):
+        for number, line in numbered_lines(text):
             try:
                 yield f"line {number}", json_object(line)
             except RowError as error:
@@ -80,7 +80,7 @@ def list_items(text: str) -> Iterator[tuple[str, Any]]:
 
 def native_rows(text: str, split: str) -> Iterator[Row]:
     """Rows of the project's own format, JSON Lines (``records.labelled_record``)."""
-    for number, line in json_lines(text):
+    for number, line in numbered_lines(text):
         yield f"line {number}", partial(_parse_native, line)
 
 
@@ -99,7 +99,7 @@ def scibert_rows(text: str, split: str) -> Iterator[Row]:
 
     An id is the split and the line number counted from 0: ``train-0``.
     """
-    for number, line in json_lines(text):
+    for number, line in numbered_lines(text):
         yield f"line {number}", partial(_parse_scibert, line, f"{split}-{number - 1}")
 
 

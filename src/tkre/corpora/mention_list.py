@@ -12,7 +12,7 @@ from tkre.core.folding import fold
 from tkre.core.params import did_you_mean
 from tkre.core.text import parts, without_particles
 from tkre.corpora.candidates import Mention
-from tkre.corpora.formats import json_lines, json_object
+from tkre.corpora.formats import json_object, numbered_lines
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, string
 
@@ -96,7 +96,7 @@ def read_mentions(
     Raises:
         CorpusError: Lines without a name, or names with two types; the message lists them.
     """
-    lines = list(json_lines(text))
+    lines = list(numbered_lines(text))
     if text.lstrip("\ufeff \t\r\n").startswith("[") and _is_list(text):
         raise CorpusError(f"{file}, line {lines[0][0]}: {_LIST}")
     types = {*types, *_types_in([line for _, line in lines])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -13,7 +14,7 @@ from tkre.core.text import find_phrase
 from tkre.corpora.documents import Document, Tally
 from tkre.corpora.formats import Row, fail, list_items, require_object
 from tkre.corpora.records import RowError, labelled_record, string
-from tkre.corpora.tables import lacking_column, table_columns, table_records
+from tkre.corpora.tables import header_of, held_by, lacking_column, table_records
 
 
 def csv_rows(text: str, split: str) -> Iterator[Row]:
@@ -24,12 +25,13 @@ def csv_rows(text: str, split: str) -> Iterator[Row]:
     id is that of the table, or the split and the line: ``train-2``.
     """
     try:
-        columns = table_columns(text)
-        if lacking := lacking_column(text, ("sentence", "relation")):
+        names = header_of(io.StringIO(text, newline=""))
+        if lacking := lacking_column(names, ("sentence", "relation")):
             raise RowError(lacking)
     except RowError as error:
         yield "line 1", partial(fail, str(error))
         return
+    columns = held_by(names)
     for line, cells in table_records(text):
         if isinstance(cells, str):
             yield f"line {line}", partial(fail, cells)

@@ -17,7 +17,7 @@ from tkre.core.errors import listed
 from tkre.core.instance import DISTILLED_ID, Instance
 from tkre.core.schema import RelationSchema
 from tkre.core.text import NearDuplicateIndex, NearDuplicateParams, pair_key, sentence_rank
-from tkre.corpora.formats import json_lines
+from tkre.corpora.formats import numbered_lines
 from tkre.corpora.params import FORMATS, NATURAL_TEST, CorpusParams
 from tkre.corpora.reading import CorpusError, PlacedRows
 from tkre.corpora.records import RowError, id_problem, instance_problem, order_problem
@@ -103,7 +103,7 @@ def read_unannotated(
             for _, row in parsed
             if row.id not in listed_ids
             and instance_problem(row, None) is None
-            and (row.head < row.tail or not params.head_first)
+            and not (params.head_first and order_problem(row, ""))
         ]
     labelled = {row.text for row in annotated}
     return [row for row in rows if row.text not in labelled]
@@ -329,7 +329,7 @@ def _training_rows(
 
     Label corrections are not read. Training rows that cannot be parsed have no id.
     """
-    ids = [(line.strip(), f"line {number}") for number, line in json_lines(ids_text)]
+    ids = [(line.strip(), f"line {number}") for number, line in numbered_lines(ids_text)]
     parsed, _ = _unlabelled_rows(train_text, params.format, "train")
     by_id = {row.id: row for _, row in parsed}
     wanted: dict[str, str] = {}

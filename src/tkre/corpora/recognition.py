@@ -107,8 +107,9 @@ def why_unknown(text: str) -> str:
             return str(records[0])
     unknown = "it is of no known format (docs/data.md); --format names one"
     with suppress(RowError):  # a text that begins with a quote
-        if len(header_of([start.partition("\n")[0]])) > 2:
-            unknown += f". As a table: {lacking_column(start, ('sentence', 'relation', HEAD))}"
+        names = header_of([start.partition("\n")[0]])
+        if len(names) > 2:
+            unknown += f". As a table: {lacking_column(names, ('sentence', 'relation', HEAD))}"
     return unknown
 
 

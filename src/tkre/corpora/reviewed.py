@@ -21,7 +21,7 @@ from tkre.core.errors import listed
 from tkre.core.instance import REVIEWED_ID, Instance, TagError, parse_tagged, to_tagged
 from tkre.core.params import Params, did_you_mean
 from tkre.core.schema import RelationSchema
-from tkre.corpora.formats import json_lines, json_object
+from tkre.corpora.formats import json_object, numbered_lines
 from tkre.corpora.params import CorpusParams
 from tkre.corpora.reading import CorpusError, CorpusFolder, row_problem, type_mismatch
 from tkre.corpora.records import RowError, id_once, labelled_record, order_problem, string
@@ -170,7 +170,7 @@ def read_answers(file: str, text: str, problems: list[str]) -> Iterator[tuple[st
     if not is_json and not file.lower().endswith(".jsonl"):
         yield from _table(text, problems)
         return
-    for number, line in json_lines(text):
+    for number, line in numbered_lines(text):
         try:
             yield f"line {number}", json_object(line)
         except RowError as error:
@@ -317,7 +317,7 @@ def _placed(
     places: dict[str, str] = {}
     labels: dict[Pair, tuple[str, str | None]] = {}
     problems = []
-    for number, line in json_lines(folder.read(params.reviewed)):
+    for number, line in numbered_lines(folder.read(params.reviewed)):
         place = f"line {number}"
         try:
             row = _parse(line)

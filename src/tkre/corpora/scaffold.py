@@ -14,7 +14,7 @@ from tkre.core.documents import repeated, shown
 from tkre.core.errors import UserError
 from tkre.core.instance import Instance
 from tkre.core.schema import name_problem
-from tkre.corpora.formats import json_lines, json_object
+from tkre.corpora.formats import json_object, numbered_lines
 from tkre.corpora.reading import RELATIONS_FILE
 from tkre.corpora.records import RowError
 
@@ -100,7 +100,7 @@ def names_in(rows: str, file: object) -> tuple[tuple[str, ...], tuple[str, ...]]
     relations: dict[str, None] = {}
     types: dict[str, None] = {}
     read, first = 0, ""
-    for number, line in json_lines(rows):
+    for number, line in numbered_lines(rows):
         try:
             record = json_object(line)
         except RowError as error:

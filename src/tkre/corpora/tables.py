@@ -178,13 +178,8 @@ def table_columns(text: str) -> dict[str, str]:
     return held_by(header_of(io.StringIO(text, newline="")))
 
 
-def lacking_column(text: str, needed: Iterable[str]) -> str | None:
-    """Message on the first of ``needed`` (as of ``COLUMNS``) that a table lacks; None if none is.
-
-    Raises:
-        RowError: See ``header_of``.
-    """
-    names = header_of(io.StringIO(text, newline=""))
+def lacking_column(names: Sequence[str], needed: Iterable[str]) -> str | None:
+    """Message on the first of ``needed`` (as of ``COLUMNS``) that a header lacks; None without."""
     lacking = next((held for held in needed if held not in held_by(names)), None)
     return lacking and (
         f"there is no column {' or '.join(COLUMNS[lacking])} in the header "

@@ -7,7 +7,7 @@ from typing import Any
 
 from tkre.core.errors import UserError, listed
 from tkre.core.instance import Instance
-from tkre.corpora.formats import json_lines, json_object
+from tkre.corpora.formats import json_object, numbered_lines
 from tkre.corpora.reading import CorpusError
 from tkre.corpora.records import RowError, id_problem, instance_problem, unlabelled_record
 
@@ -46,7 +46,7 @@ def read_unlabelled(
     """
     instances, bad = [], []
     taken: dict[str, str] = {}
-    for number, line in json_lines(text):
+    for number, line in numbered_lines(text):
         try:
             instance = unlabelled_record(json_object(line), f"line-{number}")
             problem = id_problem(instance.id, taken) or problem_of(instance)

@@ -30,7 +30,7 @@ def subject_of(relations: Any, row: Instance | None = None) -> str:
 
 def has_sentence(subject: str) -> bool:
     """Whether a question is about a sentence, not about a relation alone."""
-    return not subject.startswith("-") and bool(subject)
+    return bool(subject.partition("-")[0])
 
 
 def _parts(row: Instance) -> list[Any]:

@@ -176,8 +176,7 @@ class ExperimentConfig:
         """Refuses a distilled variant without unlabelled text or a teacher on the same sample."""
         variants = {name: self.parameters.variants[name] for name in experiment.variants}
         for student, variant in variants.items():
-            teacher = variant.finetuning and variant.finetuning.distilled_from
-            if not teacher:
+            if not (teacher := variant.teacher):
                 continue
             place = f"experiment {name} (conf/*/experiments*.yml): {student} is distilled from "
             if teacher not in variants or teacher == student:
@@ -185,8 +184,7 @@ class ExperimentConfig:
                     f"{place}{teacher}, another variant: name it among the variants of the "
                     "experiment"
                 )
-            recipe = variants[teacher].finetuning
-            if recipe is None or recipe.distilled_from:
+            if variants[teacher].finetuning is None or variants[teacher].teacher:
                 raise ConfigurationError(
                     f"{place}{teacher}: a teacher has `finetuning`, and no teacher itself"
                 )
@@ -216,8 +214,8 @@ class ExperimentConfig:
 
     def _teachers(self, experiment: Experiment) -> list[str]:
         known = self.parameters.variants
-        recipes = [known[name].finetuning for name in experiment.variants if name in known]
-        return [r.distilled_from for r in recipes if r and r.distilled_from]
+        variants = [known[name] for name in experiment.variants if name in known]
+        return [variant.teacher for variant in variants if variant.teacher]
 
     def _check(self, name: str, experiment: Experiment) -> None:
         llms = (DEFAULT_LLM, *self.parameters.generation.llms)

@@ -162,7 +162,7 @@ def _row_files(
 
 def _in_lines(text: str, renaming: Renaming) -> tuple[str, int]:
     """JSON Lines; lines without the relation, and all line ends, stay as they are."""
-    lines = list(io.StringIO(text, newline=""))  # as ``corpora.formats.json_lines`` ends them
+    lines = list(io.StringIO(text, newline=""))  # as ``corpora.formats.numbered_lines`` ends them
     places = 0
     for n, line in enumerate(lines):
         if json.dumps(renaming.old)[1:-1] in line or renaming.old in line:

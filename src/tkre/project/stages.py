@@ -21,11 +21,7 @@ def stages_of(config: ExperimentConfig, experiment: str) -> dict[str, Pipeline]:
     trained = {cell: encoders.get(cell) for cell, variant in cells.items() if variant.finetuning}
     teachers = [cell for cell, variant in cells.items() if variant.in_context]
     asked = {cell.sample.golden for cell in teachers}
-    taught = {
-        cell.sample.corpus
-        for cell, variant in cells.items()
-        if variant.finetuning and variant.finetuning.distilled_from
-    }
+    taught = {cell.sample.corpus for cell, variant in cells.items() if variant.teacher}
     texts = {cell: config.text(cell, variant, score_on) for cell, variant in cells.items()}
     timed = [cell for cell in trained if cell.sample.golden in asked]
     return {

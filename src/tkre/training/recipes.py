@@ -96,6 +96,11 @@ class Variant(Params):
         return self.finetuning or self.setfit
 
     @property
+    def teacher(self) -> str | None:
+        """The variant whose classifier teaches this one; None without one."""
+        return self.finetuning.distilled_from if self.finetuning else None
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All settings as types of JSON."""
         return self.model_dump(mode="json")

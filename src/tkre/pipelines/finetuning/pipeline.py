@@ -150,7 +150,7 @@ def _teachers(cells: Mapping[Cell, Variant]) -> dict[Cell, Cell]:
     return {
         cell: Cell(variants[name].read_of(cell.sample), name)
         for cell, variant in cells.items()
-        if variant.finetuning and (name := variant.finetuning.distilled_from)
+        if (name := variant.teacher)
     }
 
 
@@ -178,7 +178,7 @@ def template(
         rows += ["annotated_training"] if text.kept_out else []
         return _setfit(tuple(rows), score_on, text)
     knowledge = None if chain is None else tuple(chain.namespaces)
-    natural = ["unannotated", "teacher_predictions"] if finetuning.distilled_from else []
+    natural = ["unannotated", "teacher_predictions"] if variant.teacher else []
     if text.kept_out:
         rows += ["annotated" if text.cross_fitted else "annotated_training"]
         rows += ["train"] if finetuning.true_labels else []

@@ -119,9 +119,8 @@ class _Report:
     @cached_property
     def taught(self) -> list[KShotSample]:
         """The samples whose other unlabelled rows a teacher labels."""
-        recipes = ((cell.sample, variant.finetuning) for cell, variant in self.variants.items())
-        samples = (sample.with_annotations for sample, r in recipes if r and r.distilled_from)
-        return list(dict.fromkeys(samples))
+        taught = (cell.sample for cell, variant in self.variants.items() if variant.teacher)
+        return list(dict.fromkeys(sample.with_annotations for sample in taught))
 
     @cached_property
     def annotated(self) -> dict[KShotSample, KShotSample]:
